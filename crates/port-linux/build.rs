@@ -1,0 +1,15 @@
+//! Compiles the C file of weak `HAL_*` symbols into this crate: weak and
+//! variadic definitions are what stable Rust cannot express.
+
+fn main() {
+    let source = "c/hal.c";
+    println!("cargo:rerun-if-changed={source}");
+    cc::Build::new()
+        .file(source)
+        .std("c99")
+        .flag("-ffunction-sections")
+        .flag("-Wall")
+        .flag("-Wextra")
+        .warnings_into_errors(true)
+        .compile("iot_coap_port_hal");
+}

@@ -1,0 +1,90 @@
+//! The monotonic clock, sleeping, and time limits. Reading the clock costs no
+//! system call (vDSO), so limits are computed from it freely.
+
+#[cfg(feature = "openssl")]
+use core::time::Duration;
+
+/// Milliseconds on `CLOCK_MONOTONIC`: since the start of the machine.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is a valid place for the result. The call fails only for an
+    // unknown clock or a bad pointer; then the zeros stand.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
+    seconds
+        .saturating_mul(1000)
+        .saturating_add(nanoseconds / 1_000_000)
+}
+
+/// Sleeps the whole time, also when signals arrive.
+#[unsafe(no_mangle)]
+extern "C" fn iotx_linux_sleep_ms(ms: u32) {
+    // Both parts fit every `time_t` and `c_long`: at most 4,294,967 seconds.
+    let mut left = libc::timespec {
+        tv_sec: (ms / 1000).cast_signed().into(),
+        tv_nsec: ((ms % 1000) * 1_000_000).cast_signed().into(),
+    };
+    loop {
+        let asked = left;
+        // SAFETY: both pointers are to valid timespecs. What is left is
+        // written only when a signal interrupts.
+        if unsafe { libc::nanosleep(&raw const asked, &raw mut left) } == 0 {
+            return;
+        }
+        if crate::fd::errno() != libc::EINTR {
+            return;
+        }
+    }
+}
+
+/// How long to wait.
+#[derive(Clone, Copy)]
+pub(crate) enum Wait {
+    /// Until something arrives.
+    Forever,
+    /// At most so many milliseconds; 0 takes only what is there.
+    For(u32),
+}
+
+/// The point in time at which a [`Wait`] is over.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline(Option<u64>);
+
+impl Deadline {
+    pub(crate) fn after(wait: Wait) -> Self {
+        Self(match wait {
+            Wait::Forever => None,
+            Wait::For(ms) => Some(iotx_linux_uptime_ms().saturating_add(u64::from(ms))),
+        })
+    }
+
+    /// What is left of the wait.
+    pub(crate) fn left(self) -> Wait {
+        match self.0 {
+            None => Wait::Forever,
+            Some(end) => {
+                let left = end.saturating_sub(iotx_linux_uptime_ms());
+                Wait::For(u32::try_from(left).unwrap_or(u32::MAX))
+            }
+        }
+    }
+
+    /// What is left, but no more than `limit`.
+    #[cfg(feature = "openssl")]
+    pub(crate) fn left_within(self, limit: Duration) -> Wait {
+        let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        match self.left() {
+            Wait::Forever => Wait::For(limit),
+            Wait::For(left) => Wait::For(left.min(limit)),
+        }
+    }
+
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self.left(), Wait::For(0))
+    }
+}

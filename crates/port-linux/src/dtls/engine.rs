@@ -1,0 +1,51 @@
+//! What a DTLS engine must do: datagrams and plaintext in and out. It knows no
+//! socket and does not wait, so that one session type serves every engine and
+//! can receive without holding the engine.
+
+use core::mem::MaybeUninit;
+use core::time::Duration;
+
+use super::Failure;
+
+/// Whom to connect to, and whom to believe.
+pub(super) struct Peer<'a> {
+    /// A name or an IP address, without brackets.
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    /// Certificates to trust, one after another.
+    pub(super) authorities_pem: &'a [u8],
+    pub(super) may_use_static_rsa: bool,
+}
+
+/// How far a handshake is.
+pub(super) enum Progress {
+    Done,
+    /// Call again with a datagram, or when this time is over.
+    Waiting(Duration),
+}
+
+/// One client session.
+pub(super) trait Engine: Send {
+    /// Takes a datagram from the network.
+    fn receive(&mut self, datagram: &[u8]);
+
+    /// Hands over every datagram that is due.
+    fn transmit(&mut self, send: impl FnMut(&[u8]));
+
+    /// Goes on with the handshake; also drives its retransmission. Logs why it
+    /// failed.
+    fn handshake(&mut self) -> Result<Progress, Failure>;
+
+    /// Called when the handshake is given up.
+    fn abandon(&mut self);
+
+    /// Makes one record of the plaintext.
+    fn seal(&mut self, plaintext: &[u8]) -> Result<(), Failure>;
+
+    /// The next record's plaintext, whole, into `out`; `None` when there is no
+    /// more in the datagrams received.
+    fn open(&mut self, out: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, Failure>;
+
+    /// Says goodbye, if the session still stands.
+    fn close(&mut self);
+}

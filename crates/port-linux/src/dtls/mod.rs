@@ -1,0 +1,315 @@
+//! `HAL_DTLSSession_*`: the C edge of the DTLS sessions. Which engine does the
+//! cryptography is decided by features; without one, `create` says so and fails.
+
+#[cfg(feature = "openssl")]
+mod engine;
+#[cfg(feature = "openssl")]
+mod openssl;
+#[cfg(feature = "openssl")]
+mod session;
+
+use core::ffi::{c_char, c_int, c_uint, c_void};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// What `HAL_DTLSSession_create` takes.
+#[repr(C)]
+struct Options {
+    authorities_pem: *const c_char,
+    host: *const c_char,
+    port: u16,
+}
+
+/// How a session fails; the numbers are those of the interface, in which every
+/// code also carries bit 24.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Failure {
+    BadParameter = 1,
+    /// The handshake failed.
+    #[cfg(feature = "openssl")]
+    Handshake = 4,
+    /// The peer sent a fatal alert.
+    #[cfg(feature = "openssl")]
+    FatalAlert = 5,
+    /// The peer closed the session.
+    #[cfg(feature = "openssl")]
+    Closed = 6,
+    /// The session cannot be made.
+    #[cfg(feature = "openssl")]
+    Create = 7,
+    /// The socket or the engine failed; the interface has no other code for it,
+    /// for writing either.
+    #[cfg(feature = "openssl")]
+    Transport = 8,
+}
+
+impl Failure {
+    fn code(self) -> c_uint {
+        1 << 24 | c_uint::from(self as u8)
+    }
+}
+
+const SUCCESS: c_uint = 0;
+
+static STATIC_RSA: AtomicBool = AtomicBool::new(true);
+
+unsafe extern "C" {
+    /// In `c/hal.c`.
+    safe fn iotx_linux_dtls_is_builtin() -> c_int;
+}
+
+/// Whether all four `HAL_DTLSSession_*` in force are this port's, which may be
+/// called from several threads at once. A program's own might not.
+pub fn dtls_is_builtin() -> bool {
+    iotx_linux_dtls_is_builtin() != 0
+}
+
+/// Whether sessions made from now on may fall back to key exchange by static
+/// RSA, which old servers need and which has no forward secrecy. They may until
+/// this is called.
+pub fn dtls_allow_static_rsa(allowed: bool) {
+    STATIC_RSA.store(allowed, Ordering::Relaxed);
+}
+
+/// A session with the handshake done, or NULL with the reason in the log. It
+/// takes at most [`session::HANDSHAKE_LIMIT_MS`] milliseconds.
+///
+/// # Safety
+/// `options` is NULL or points to valid options, whose strings are each NULL or
+/// NUL-terminated.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_dtls_create(options: *const Options) -> *mut c_void {
+    if options.is_null() {
+        return null_mut();
+    }
+    #[cfg(not(feature = "openssl"))]
+    {
+        use crate::log::{Level, log};
+        log(
+            Level::Error,
+            format_args!(
+                "coaps:// needs a DTLS engine: build with feature dtls-openssl, \
+                 or define HAL_DTLSSession_*"
+            ),
+        );
+        null_mut()
+    }
+    #[cfg(feature = "openssl")]
+    // SAFETY: not null, and valid by the contract.
+    unsafe {
+        with_engine::create(&*options)
+    }
+}
+
+/// Sends `*len` bytes as one record; 0, or a code with `*len` 0. A datagram
+/// that the network loses is a success.
+///
+/// # Safety
+/// `session` is NULL or a live one from [`iotx_linux_dtls_create`]; `len` is
+/// NULL or valid for reads and writes; `data` is NULL or valid for reads of
+/// `*len` bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_dtls_write(
+    session: *mut c_void,
+    data: *const u8,
+    len: *mut c_uint,
+) -> c_uint {
+    // SAFETY: `len` is NULL or valid by the contract.
+    let Some(len) = (unsafe { len.as_mut() }) else {
+        return Failure::BadParameter.code();
+    };
+    let asked = core::mem::take(len);
+    if session.is_null() || data.is_null() || asked == 0 {
+        return Failure::BadParameter.code();
+    }
+    #[cfg(not(feature = "openssl"))]
+    {
+        let _ = asked;
+        Failure::BadParameter.code()
+    }
+    #[cfg(feature = "openssl")]
+    // SAFETY: neither is null, and both are valid by the contract.
+    match unsafe { with_engine::write(session, data, asked) } {
+        Ok(()) => {
+            *len = asked;
+            SUCCESS
+        }
+        Err(failure) => failure.code(),
+    }
+}
+
+/// Receives one record of at most `*len` bytes; 0 with its length in `*len`, 0
+/// with `*len` 0 when none came within `ms` milliseconds or a signal arrived,
+/// or a code with `*len` 0. Unlike the UDP function's, an `ms` of 0 takes only
+/// what is there. A longer record is dropped.
+///
+/// # Safety
+/// `session` is NULL or a live one from [`iotx_linux_dtls_create`]; `len` is
+/// NULL or valid for reads and writes; `data` is NULL or valid for writes of
+/// `*len` bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_dtls_read(
+    session: *mut c_void,
+    data: *mut u8,
+    len: *mut c_uint,
+    ms: c_uint,
+) -> c_uint {
+    // SAFETY: `len` is NULL or valid by the contract.
+    let Some(len) = (unsafe { len.as_mut() }) else {
+        return Failure::BadParameter.code();
+    };
+    let room = core::mem::take(len);
+    if session.is_null() || data.is_null() || room == 0 {
+        return Failure::BadParameter.code();
+    }
+    #[cfg(not(feature = "openssl"))]
+    {
+        let _ = (room, ms);
+        Failure::BadParameter.code()
+    }
+    #[cfg(feature = "openssl")]
+    // SAFETY: neither is null, and both are valid by the contract.
+    match unsafe { with_engine::read(session, data, room, ms) } {
+        Ok(read) => {
+            *len = read;
+            SUCCESS
+        }
+        Err(failure) => failure.code(),
+    }
+}
+
+/// Says goodbye to the peer and frees the session; NULL is a bad parameter.
+///
+/// # Safety
+/// `session` is NULL or from [`iotx_linux_dtls_create`], in use by no other
+/// thread, and not used again.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_dtls_free(session: *mut c_void) -> c_uint {
+    if session.is_null() {
+        return Failure::BadParameter.code();
+    }
+    // SAFETY: not null, and live by the contract.
+    #[cfg(feature = "openssl")]
+    unsafe {
+        with_engine::free(session);
+    }
+    SUCCESS
+}
+
+/// From raw pointers to a [`session::Session`], and a guard against panics of
+/// third-party code, which must not reach C.
+#[cfg(feature = "openssl")]
+mod with_engine {
+    use alloc::boxed::Box;
+    use core::ffi::{c_uint, c_void};
+    use core::mem::MaybeUninit;
+    use core::ptr::null_mut;
+    use core::slice;
+    use core::sync::atomic::Ordering;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::engine::Peer;
+    use super::session::Session;
+    use super::{Failure, Options, STATIC_RSA, openssl};
+    use crate::clock::Wait;
+    use crate::log::{Level, log};
+    use crate::text::borrow;
+    use crate::udp::{LONGEST_DATAGRAM, bare_host};
+
+    fn guarded<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            log(Level::Error, format_args!("the DTLS engine panicked"));
+            Err(Failure::Transport)
+        })
+    }
+
+    /// # Safety
+    /// Each of the options' strings is NULL or NUL-terminated.
+    pub(super) unsafe fn create(options: &Options) -> *mut c_void {
+        // SAFETY: by the contract; they are not kept beyond this call.
+        let (host, authorities) =
+            unsafe { (borrow(options.host), borrow(options.authorities_pem)) };
+        let Some(name) = host.and_then(bare_host) else {
+            log(Level::Error, format_args!("a DTLS session needs a host"));
+            return null_mut();
+        };
+        let Some(authorities) = authorities else {
+            log(
+                Level::Error,
+                format_args!("a DTLS session needs certificates to trust"),
+            );
+            return null_mut();
+        };
+        let Ok(name) = name.as_c_str().to_str() else {
+            log(Level::Error, format_args!("{host:?} is no host name"));
+            return null_mut();
+        };
+        let peer = Peer {
+            host: name,
+            port: options.port,
+            authorities_pem: authorities.to_bytes(),
+            may_use_static_rsa: STATIC_RSA.load(Ordering::Relaxed),
+        };
+        guarded(|| Session::connect(&peer, openssl::Client::new(&peer)?))
+            .map_or(null_mut(), |session| {
+                Box::into_raw(Box::new(session)).cast()
+            })
+    }
+
+    /// # Safety
+    /// `session` is a live one; `data` is valid for reads of `len` bytes.
+    pub(super) unsafe fn write(
+        session: *mut c_void,
+        data: *const u8,
+        len: c_uint,
+    ) -> Result<(), Failure> {
+        let len = usize::try_from(len).map_err(|_| Failure::BadParameter)?;
+        if len > LONGEST_DATAGRAM {
+            return Err(Failure::BadParameter);
+        }
+        // SAFETY: both by the contract; the session is only shared, its parts
+        // have locks.
+        let (session, plaintext) = unsafe {
+            (
+                &*session.cast::<Session<openssl::Client>>(),
+                slice::from_raw_parts(data, len),
+            )
+        };
+        guarded(|| session.write(plaintext))
+    }
+
+    /// # Safety
+    /// `session` is a live one; `data` is valid for writes of `room` bytes.
+    pub(super) unsafe fn read(
+        session: *mut c_void,
+        data: *mut u8,
+        room: c_uint,
+        ms: c_uint,
+    ) -> Result<c_uint, Failure> {
+        let room = usize::try_from(room).map_err(|_| Failure::BadParameter)?;
+        let room = room.min(LONGEST_DATAGRAM);
+        // SAFETY: both by the contract; the session is only shared, its parts
+        // have locks, and the bytes may be uninitialised.
+        let (session, out) = unsafe {
+            (
+                &*session.cast::<Session<openssl::Client>>(),
+                slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), room),
+            )
+        };
+        let read = guarded(|| session.read(out, Wait::For(ms)))?;
+        c_uint::try_from(read.unwrap_or(0)).map_err(|_| Failure::Transport)
+    }
+
+    /// # Safety
+    /// `session` is a live one that nobody uses any more.
+    pub(super) unsafe fn free(session: *mut c_void) {
+        // SAFETY: `create` made it by Box::into_raw, and it is given up here.
+        let session = unsafe { Box::from_raw(session.cast::<Session<openssl::Client>>()) };
+        // A failure to say goodbye is the peer's to notice, by its own timeout.
+        let _ = guarded(|| {
+            session.close();
+            Ok(())
+        });
+    }
+}

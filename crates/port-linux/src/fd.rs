@@ -1,0 +1,36 @@
+//! A file descriptor that is closed when it is dropped, and `errno`.
+
+use core::ffi::c_int;
+use core::mem::ManuallyDrop;
+
+pub(crate) struct Fd(c_int);
+
+impl Fd {
+    /// Takes over what a system call returned; `None` for its failure.
+    pub(crate) fn new(raw: c_int) -> Option<Self> {
+        (raw >= 0).then_some(Self(raw))
+    }
+
+    pub(crate) fn raw(&self) -> c_int {
+        self.0
+    }
+
+    /// Gives the descriptor away; it is no longer closed here.
+    pub(crate) fn into_raw(self) -> c_int {
+        ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is owned by this value alone. On Linux it is
+        // released also when close reports an error, so there is no retry.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+/// The calling thread's last error.
+pub(crate) fn errno() -> c_int {
+    // SAFETY: it returns a valid pointer to this thread's own variable.
+    unsafe { *libc::__errno_location() }
+}

@@ -1,0 +1,61 @@
+//! Names of the store's files: a key in hexadecimal, so that any key is a safe
+//! file name and no key can be the name of a file under construction.
+
+use core::ffi::CStr;
+use core::fmt::Write;
+
+use crate::text::Text;
+
+/// The longest key of the original's store, without its NUL. Its file name is
+/// 254 bytes; `NAME_MAX` is 255.
+const LONGEST_KEY: usize = 127;
+
+/// What the name of a file under construction starts with.
+const UNFINISHED: &[u8] = b".new-";
+
+pub(super) struct FileName(Text<256>);
+
+impl FileName {
+    /// `None` if the key is empty or too long.
+    pub(super) fn of_key(key: &[u8]) -> Option<Self> {
+        if key.is_empty() || key.len() > LONGEST_KEY {
+            return None;
+        }
+        let mut name = Self(Text::new());
+        for byte in key {
+            write!(name, "{byte:02x}").ok()?;
+        }
+        Some(name)
+    }
+
+    /// For a file that is renamed when it is whole.
+    pub(super) fn unfinished(number: u32) -> Option<Self> {
+        let mut name = Self(Text::new());
+        name.0.push(UNFINISHED)?;
+        write!(name, "{number:08x}").ok()?;
+        Some(name)
+    }
+
+    /// Whether `name` is one that this module makes: nothing else in the
+    /// directory is ours to erase.
+    pub(super) fn is_ours(name: &[u8]) -> bool {
+        let digits = |text: &[u8]| {
+            !text.is_empty()
+                && text.len().is_multiple_of(2)
+                && text
+                    .iter()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        digits(name.strip_prefix(UNFINISHED).unwrap_or(name))
+    }
+
+    pub(super) fn as_c_str(&self) -> &CStr {
+        self.0.as_c_str()
+    }
+}
+
+impl Write for FileName {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.0.push(text.as_bytes()).ok_or(core::fmt::Error)
+    }
+}

@@ -1,0 +1,42 @@
+//! The hook through which the port speaks to the library above it. Silent until
+//! a hook is set; a line never carries a secret.
+
+use core::fmt::Arguments;
+use core::mem::transmute;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+/// How grave a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Something that was asked for cannot be done.
+    Error,
+    /// It works, but not as the caller may think.
+    Warning,
+    /// Events of a normal life: a session opened, a session resumed.
+    Info,
+    /// What only a developer of the port wants to see.
+    Debug,
+}
+
+/// A sink for log lines.
+type Hook = fn(Level, Arguments<'_>);
+
+static HOOK: AtomicPtr<()> = AtomicPtr::new(null_mut());
+
+/// Sets where the port's log lines go; until then there are none.
+///
+/// The hook may be called from any thread and must not panic.
+pub fn set_log(hook: fn(Level, Arguments<'_>)) {
+    HOOK.store(hook as *mut (), Ordering::Release);
+}
+
+pub(crate) fn log(level: Level, line: Arguments<'_>) {
+    let hook = HOOK.load(Ordering::Acquire);
+    if !hook.is_null() {
+        // SAFETY: the only value other than null that is ever stored is a `Hook`,
+        // and function and data pointers have one size on Linux.
+        let hook = unsafe { transmute::<*mut (), Hook>(hook) };
+        hook(level, line);
+    }
+}

@@ -1,0 +1,62 @@
+//! `HAL_Random`: the kernel's generator. No state of our own, so a fork shares
+//! nothing and there is nothing to seed.
+
+use crate::fd::{Fd, errno};
+
+/// A number below `region`, each equally likely; for 0 any 32-bit number.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn iotx_linux_random(region: u32) -> u32 {
+    if region == 0 {
+        return word();
+    }
+    // The first `2^32 mod region` values would make the small remainders
+    // likelier than the large ones; they are drawn again.
+    let skipped = region.wrapping_neg() % region;
+    loop {
+        let word = word();
+        if word >= skipped {
+            return word % region;
+        }
+    }
+}
+
+fn word() -> u32 {
+    let mut bytes = [0_u8; 4];
+    if !fill_by_call(&mut bytes) && !fill_from_device(&mut bytes) {
+        // As arc4random does: a predictable token or key that nobody notices is
+        // worse than a program that stops.
+        // SAFETY: abort takes nothing and does not return.
+        unsafe { libc::abort() };
+    }
+    u32::from_ne_bytes(bytes)
+}
+
+fn fill_by_call(bytes: &mut [u8; 4]) -> bool {
+    loop {
+        // SAFETY: the buffer is valid for the length given.
+        let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+        if got == 4 {
+            return true;
+        }
+        if got >= 0 || errno() != libc::EINTR {
+            return false;
+        }
+    }
+}
+
+/// For kernels before 3.17 and sandboxes that forbid the call.
+fn fill_from_device(bytes: &mut [u8; 4]) -> bool {
+    // SAFETY: the path is a literal that ends in NUL.
+    let raw = unsafe {
+        libc::open(
+            c"/dev/urandom".as_ptr(),
+            libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY,
+        )
+    };
+    let Some(device) = Fd::new(raw) else {
+        return false;
+    };
+    // SAFETY: the buffer is valid for the length given.
+    let got = unsafe { libc::read(device.raw(), bytes.as_mut_ptr().cast(), bytes.len()) };
+    got == 4
+}

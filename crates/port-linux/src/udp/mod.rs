@@ -1,0 +1,122 @@
+//! `HAL_UDP_*`: the C edge of the sockets. The handle is the descriptor itself,
+//! as in the original's port, so that programs which look inside keep working.
+
+mod receive;
+mod socket;
+
+use core::ffi::{c_char, c_int, c_uint, c_ushort, c_void};
+use core::mem::MaybeUninit;
+use core::ptr::without_provenance_mut;
+use core::slice;
+
+use crate::clock::Wait;
+use crate::fd::Fd;
+use crate::text::borrow;
+
+pub(crate) use receive::{ReceiveError, receive};
+#[cfg(feature = "openssl")]
+pub(crate) use socket::{Socket, bare_host};
+
+/// No datagram is longer; a larger buffer gains nothing.
+pub(crate) const LONGEST_DATAGRAM: usize = 65_535;
+
+/// What `HAL_UDP_create` returns on failure.
+const INVALID_HANDLE: isize = -1;
+
+const BAD_PARAMETER: c_int = -1;
+const TIMED_OUT: c_int = -2;
+const INTERRUPTED: c_int = -3;
+const FAILED: c_int = -4;
+
+/// The descriptor in a handle. NULL is refused though it could be descriptor 0:
+/// `socket::connect` never returns that one.
+fn descriptor(handle: *mut c_void) -> Option<c_int> {
+    let raw = c_int::try_from(handle.addr().cast_signed()).ok()?;
+    (raw > 0).then_some(raw)
+}
+
+/// A socket connected to `host`, or `(void *)-1`.
+///
+/// # Safety
+/// `host` is NULL or a NUL-terminated string.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_udp_create(host: *const c_char, port: c_ushort) -> *mut c_void {
+    // SAFETY: by the contract; it is not kept beyond this call.
+    let socket = unsafe { borrow(host) }.and_then(|host| socket::connect(host, port));
+    let handle = socket
+        .and_then(|socket| isize::try_from(socket.into_raw()).ok())
+        .unwrap_or(INVALID_HANDLE);
+    without_provenance_mut(handle.cast_unsigned())
+}
+
+/// Closes a socket; NULL and `(void *)-1` are no-ops.
+///
+/// # Safety
+/// `handle` came from `HAL_UDP_create` and is not used again.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_udp_close(handle: *mut c_void) {
+    drop(descriptor(handle).and_then(Fd::new));
+}
+
+/// Sends one datagram; its length, or -1.
+///
+/// # Safety
+/// `data` is NULL or valid for reads of `len` bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_udp_write(
+    handle: *mut c_void,
+    data: *const u8,
+    len: c_uint,
+) -> c_int {
+    let (Some(fd), Ok(len)) = (descriptor(handle), usize::try_from(len)) else {
+        return BAD_PARAMETER;
+    };
+    if data.is_null() || len > LONGEST_DATAGRAM {
+        return BAD_PARAMETER;
+    }
+    // SAFETY: not null, and valid for `len` bytes by the contract.
+    let datagram = unsafe { slice::from_raw_parts(data, len) };
+    socket::send(fd, datagram)
+        .ok()
+        .and_then(|sent| c_int::try_from(sent).ok())
+        .unwrap_or(-1)
+}
+
+/// Receives one datagram, waiting `ms` milliseconds, or for ever when `ms` is
+/// 0; its length, or a code as in the interface. See [`receive`] for what is
+/// not handed over. `has_receive_timeout` says that the socket is one of
+/// `socket::connect`'s.
+///
+/// # Safety
+/// `data` is NULL or valid for writes of `len` bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_udp_read_timeout(
+    handle: *mut c_void,
+    data: *mut u8,
+    len: c_uint,
+    ms: c_uint,
+    has_receive_timeout: c_int,
+) -> c_int {
+    let (Some(fd), Ok(len)) = (descriptor(handle), usize::try_from(len)) else {
+        return BAD_PARAMETER;
+    };
+    if data.is_null() || len == 0 {
+        return BAD_PARAMETER;
+    }
+    let len = len.min(LONGEST_DATAGRAM);
+    // SAFETY: not null, and valid for writes of `len` bytes by the contract;
+    // the bytes may be uninitialised, which the type allows.
+    let buffer = unsafe { slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), len) };
+    let wait = if ms == 0 {
+        Wait::Forever
+    } else {
+        Wait::For(ms)
+    };
+    match receive(fd, buffer, wait, has_receive_timeout != 0) {
+        Ok(datagram) => c_int::try_from(datagram.len()).unwrap_or(FAILED),
+        Err(ReceiveError::TimedOut) => TIMED_OUT,
+        Err(ReceiveError::Interrupted) => INTERRUPTED,
+        Err(ReceiveError::ShutDown) => 0,
+        Err(ReceiveError::Failed) => FAILED,
+    }
+}

@@ -1,0 +1,183 @@
+//! Receiving one datagram within a time limit, in one system call when the
+//! datagram is there or comes soon.
+//!
+//! A socket of ours carries a receive timeout of [`RECEIVE_TIMEOUT_MS`], so
+//! that a plain blocking `recv` comes back by itself: a wait at least that long
+//! starts with one, and needs `poll` only for what is left. An idle wait thus
+//! wakes at most once early, and a round trip is one send and one receive.
+//!
+//! Not handed over, while the wait goes on: an ICMP error (the peer is not
+//! there *now*; the caller retransmits in any case, and a reboot of the peer
+//! must not end a client), a datagram of length 0 (its length would read as
+//! end of file) and one longer than the buffer (the kernel would cut it).
+
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+use core::slice;
+
+use crate::clock::{Deadline, Wait};
+use crate::fd::errno;
+use crate::log::{Level, log};
+
+/// Long enough that an idle wait of some seconds wakes rarely, short enough
+/// that the waits of a busy client use it.
+pub(crate) const RECEIVE_TIMEOUT_MS: u16 = 256;
+
+/// Why there is no datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReceiveError {
+    /// The wait is over.
+    TimedOut,
+    /// A signal arrived.
+    Interrupted,
+    /// The socket was shut down for reading.
+    ShutDown,
+    /// The socket is of no use.
+    Failed,
+}
+
+/// Receives one datagram into `buffer`.
+///
+/// `has_receive_timeout`: the socket was made by this port; another one might
+/// block for ever in `recv` and is polled before.
+pub(crate) fn receive(
+    fd: c_int,
+    buffer: &mut [MaybeUninit<u8>],
+    wait: Wait,
+    has_receive_timeout: bool,
+) -> Result<&mut [u8], ReceiveError> {
+    let deadline = Deadline::after(wait);
+    let mut left = wait;
+    let mut may_block = has_receive_timeout;
+    loop {
+        let flags = if may_block && is_long(left) {
+            0
+        } else {
+            await_readable(fd, left)?;
+            libc::MSG_DONTWAIT
+        };
+        match receive_now(fd, buffer, flags)? {
+            Received::Datagram(len) => {
+                // SAFETY: the kernel has just written the first `len` bytes of
+                // the buffer, and `len` is at most its length.
+                return Ok(unsafe { slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), len) });
+            }
+            // The receive timeout is over, or another thread was faster.
+            Received::Nothing => may_block = false,
+            Received::Ignored => {}
+        }
+        left = deadline.left();
+        if deadline.is_over() {
+            return Err(ReceiveError::TimedOut);
+        }
+    }
+}
+
+fn is_long(wait: Wait) -> bool {
+    match wait {
+        Wait::Forever => true,
+        Wait::For(ms) => ms >= u32::from(RECEIVE_TIMEOUT_MS),
+    }
+}
+
+/// Polls; no call at all when nothing is left to wait.
+fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
+    let timeout = match wait {
+        Wait::Forever => -1,
+        Wait::For(0) => return Ok(()),
+        Wait::For(ms) => c_int::try_from(ms).unwrap_or(c_int::MAX),
+    };
+    let mut polled = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one valid pollfd, and the count says so.
+    match unsafe { libc::poll(&raw mut polled, 1, timeout) } {
+        0 => Err(ReceiveError::TimedOut),
+        1.. => Ok(()),
+        _ if errno() == libc::EINTR => Err(ReceiveError::Interrupted),
+        _ => Err(ReceiveError::Failed),
+    }
+}
+
+enum Received {
+    /// So many bytes of the buffer hold a whole datagram.
+    Datagram(usize),
+    /// Nothing was there.
+    Nothing,
+    /// Something was there that is not handed over.
+    Ignored,
+}
+
+fn receive_now(
+    fd: c_int,
+    buffer: &mut [MaybeUninit<u8>],
+    flags: c_int,
+) -> Result<Received, ReceiveError> {
+    // MSG_TRUNC: the result is the datagram's length, not that of what fits.
+    // SAFETY: the buffer is valid for writes of the length given.
+    let got = unsafe {
+        libc::recv(
+            fd,
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            flags | libc::MSG_TRUNC,
+        )
+    };
+    match usize::try_from(got) {
+        Ok(0) if is_shut_down(fd) => Err(ReceiveError::ShutDown),
+        Ok(0) => Ok(Received::Ignored),
+        Ok(len) if len > buffer.len() => {
+            log(
+                Level::Debug,
+                format_args!(
+                    "dropped a datagram of {len} bytes: the buffer has {}",
+                    buffer.len()
+                ),
+            );
+            Ok(Received::Ignored)
+        }
+        Ok(len) => Ok(Received::Datagram(len)),
+        Err(_) => match errno() {
+            error if error == libc::EAGAIN || error == libc::EWOULDBLOCK => Ok(Received::Nothing),
+            libc::EINTR => Err(ReceiveError::Interrupted),
+            error if is_from_icmp(error) => Ok(Received::Ignored),
+            error => {
+                log(Level::Error, format_args!("recv failed, errno {error}"));
+                Err(ReceiveError::Failed)
+            }
+        },
+    }
+}
+
+/// The errors that Linux reports on a connected UDP socket for an ICMP message
+/// (`icmp_err_convert` and its IPv6 kin). Reading one clears it.
+pub(super) fn is_from_icmp(error: c_int) -> bool {
+    matches!(
+        error,
+        libc::ECONNREFUSED
+            | libc::EHOSTUNREACH
+            | libc::ENETUNREACH
+            | libc::EHOSTDOWN
+            | libc::ENONET
+            | libc::ENOPROTOOPT
+            | libc::EOPNOTSUPP
+            | libc::EPROTO
+            | libc::EACCES
+            | libc::EMSGSIZE
+    )
+}
+
+/// Tells end of file from a datagram of length 0, lest the loop spin on a
+/// socket that somebody shut down.
+fn is_shut_down(fd: c_int) -> bool {
+    let mut polled = libc::pollfd {
+        fd,
+        events: libc::POLLRDHUP,
+        revents: 0,
+    };
+    // SAFETY: one valid pollfd, and the count says so.
+    let count = unsafe { libc::poll(&raw mut polled, 1, 0) };
+    count > 0 && polled.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLNVAL) != 0
+}

@@ -1,0 +1,208 @@
+//! Making a connected socket, and sending on it.
+
+use core::ffi::{CStr, c_int};
+use core::fmt::Write;
+use core::mem::zeroed;
+use core::ptr::null_mut;
+
+use super::receive::{RECEIVE_TIMEOUT_MS, is_from_icmp};
+use crate::fd::{Fd, errno};
+use crate::log::{Level, log};
+use crate::text::Text;
+
+/// Room for any DNS name (253), with a NUL and some slack for a scope id.
+pub(crate) type Host = Text<288>;
+
+/// Above standard error, so that a socket never stands in for a standard
+/// stream, and its handle is never NULL.
+const LOWEST_DESCRIPTOR: c_int = 3;
+
+/// A socket of this port's that is closed when dropped.
+#[cfg(feature = "openssl")]
+pub(crate) struct Socket(Fd);
+
+#[cfg(feature = "openssl")]
+impl Socket {
+    pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
+        connect(host, port).map(Self)
+    }
+
+    pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), c_int> {
+        send(self.0.raw(), datagram).map(|_| ())
+    }
+
+    pub(crate) fn receive<'b>(
+        &self,
+        buffer: &'b mut [core::mem::MaybeUninit<u8>],
+        wait: crate::clock::Wait,
+    ) -> Result<&'b mut [u8], super::ReceiveError> {
+        super::receive(self.0.raw(), buffer, wait, true)
+    }
+}
+
+/// The host without the brackets of an IPv6 literal; `None` if it is empty or
+/// longer than any host name.
+pub(crate) fn bare_host(host: &CStr) -> Option<Host> {
+    let host = host.to_bytes();
+    let bare = match host {
+        [b'[', inner @ .., b']'] => inner,
+        other => other,
+    };
+    let mut text = Host::new();
+    text.push(bare)?;
+    (!text.as_bytes().is_empty()).then_some(text)
+}
+
+/// A socket connected to the first address of `host` that takes it. Not
+/// inherited by programs that this one starts.
+pub(super) fn connect(host: &CStr, port: u16) -> Option<Fd> {
+    let Some(name) = bare_host(host).filter(|_| port != 0) else {
+        log(
+            Level::Error,
+            format_args!("{host:?} port {port} is no address"),
+        );
+        return None;
+    };
+    let addresses = Addresses::resolve(name.as_c_str(), port)?;
+    let mut error = 0;
+    for address in addresses.iter() {
+        match connect_to(address) {
+            Ok(socket) => return Some(socket),
+            Err(code) => error = code,
+        }
+    }
+    log(
+        Level::Error,
+        format_args!("cannot connect to {host:?} port {port}, errno {error}"),
+    );
+    None
+}
+
+fn connect_to(address: &libc::addrinfo) -> Result<Fd, c_int> {
+    // SAFETY: three integers.
+    let raw = unsafe {
+        libc::socket(
+            address.ai_family,
+            address.ai_socktype | libc::SOCK_CLOEXEC,
+            0,
+        )
+    };
+    let mut socket = Fd::new(raw).ok_or_else(errno)?;
+    if raw < LOWEST_DESCRIPTOR {
+        // SAFETY: a live descriptor and two integers.
+        let moved = unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, LOWEST_DESCRIPTOR) };
+        socket = Fd::new(moved).ok_or_else(errno)?;
+    }
+    let timeout = libc::timeval {
+        tv_sec: 0,
+        tv_usec: libc::suseconds_t::from(RECEIVE_TIMEOUT_MS) * 1000,
+    };
+    let timeout_len = libc::socklen_t::try_from(size_of_val(&timeout)).unwrap_or_default();
+    // SAFETY: the option takes a timeval, and the length is its.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.raw(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVTIMEO,
+            (&raw const timeout).cast(),
+            timeout_len,
+        )
+    };
+    if set != 0 {
+        return Err(errno());
+    }
+    // SAFETY: getaddrinfo gave the address and its length.
+    match unsafe { libc::connect(socket.raw(), address.ai_addr, address.ai_addrlen) } {
+        0 => Ok(socket),
+        _ => Err(errno()),
+    }
+}
+
+/// Sends one datagram; its length, or `errno`.
+///
+/// An error that stands from an earlier datagram's ICMP answer is reported by
+/// the next send *instead of* sending; it is then consumed, so one more try
+/// sends.
+pub(super) fn send(fd: c_int, datagram: &[u8]) -> Result<usize, c_int> {
+    let once = || {
+        // SAFETY: the slice is valid for the length given.
+        let sent = unsafe {
+            libc::send(
+                fd,
+                datagram.as_ptr().cast(),
+                datagram.len(),
+                libc::MSG_NOSIGNAL,
+            )
+        };
+        usize::try_from(sent).map_err(|_| errno())
+    };
+    match once() {
+        Err(error) if error == libc::EINTR || is_from_icmp(error) => once(),
+        other => other,
+    }
+}
+
+/// The list that `getaddrinfo` allocates; never empty.
+struct Addresses(*mut libc::addrinfo);
+
+impl Addresses {
+    fn resolve(host: &CStr, port: u16) -> Option<Self> {
+        let mut service = Service(Text::new());
+        write!(service, "{port}").ok()?;
+        // SAFETY: all zeros is "no hint" in every field.
+        let mut hints: libc::addrinfo = unsafe { zeroed() };
+        hints.ai_family = libc::AF_UNSPEC;
+        hints.ai_socktype = libc::SOCK_DGRAM;
+        hints.ai_flags = libc::AI_NUMERICSERV;
+        let mut list = null_mut();
+        // SAFETY: two NUL-terminated strings, valid hints, a place for the list.
+        let code = unsafe {
+            libc::getaddrinfo(
+                host.as_ptr(),
+                service.0.as_c_str().as_ptr(),
+                &raw const hints,
+                &raw mut list,
+            )
+        };
+        if code != 0 {
+            // SAFETY: it returns a static string for every code.
+            let reason = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
+            log(
+                Level::Error,
+                format_args!("cannot resolve {host:?}: {reason:?}"),
+            );
+            return None;
+        }
+        (!list.is_null()).then_some(Self(list))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &libc::addrinfo> {
+        let mut next = self.0.cast_const();
+        core::iter::from_fn(move || {
+            if next.is_null() {
+                return None;
+            }
+            // SAFETY: the list lives as long as `self`, and each `ai_next` is
+            // the following node or null.
+            let node = unsafe { &*next };
+            next = node.ai_next;
+            Some(node)
+        })
+    }
+}
+
+impl Drop for Addresses {
+    fn drop(&mut self) {
+        // SAFETY: the list came from getaddrinfo and is freed once.
+        unsafe { libc::freeaddrinfo(self.0) };
+    }
+}
+
+/// A port number as text.
+struct Service(Text<6>);
+
+impl Write for Service {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.0.push(text.as_bytes()).ok_or(core::fmt::Error)
+    }
+}
