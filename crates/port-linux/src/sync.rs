@@ -2,6 +2,7 @@
 //! std. A panic while it is held unlocks it and leaves the value as it is.
 
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
 pub(crate) struct Lock<T> {
@@ -25,7 +26,10 @@ impl<T> Lock<T> {
         // SAFETY: the mutex is initialised and, being borrowed, cannot move.
         let code = unsafe { libc::pthread_mutex_lock(self.mutex.get()) };
         debug_assert_eq!(code, 0, "a default mutex that is initialised locks");
-        Guard { lock: self }
+        Guard {
+            lock: self,
+            not_send: PhantomData,
+        }
     }
 }
 
@@ -38,6 +42,8 @@ impl<T> Drop for Lock<T> {
 
 pub(crate) struct Guard<'a, T> {
     lock: &'a Lock<T>,
+    /// A pthread mutex is unlocked by the thread that locked it.
+    not_send: PhantomData<*mut ()>,
 }
 
 impl<T> Deref for Guard<'_, T> {
@@ -58,8 +64,8 @@ impl<T> DerefMut for Guard<'_, T> {
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: this thread locked the mutex when it made the guard; a guard
-        // holds a shared reference to a type with raw cells and is not `Send`.
+        // SAFETY: this thread locked the mutex when it made the guard, which is
+        // not `Send`.
         unsafe { libc::pthread_mutex_unlock(self.lock.mutex.get()) };
     }
 }

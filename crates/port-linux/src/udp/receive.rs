@@ -23,6 +23,10 @@ use crate::log::{Level, log};
 /// that the waits of a busy client use it.
 pub(crate) const RECEIVE_TIMEOUT_MS: u16 = 256;
 
+/// How many things that are not handed over are skipped without a look at the
+/// clock.
+const MOST_IGNORED: u32 = 16;
+
 /// Why there is no datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReceiveError {
@@ -49,6 +53,7 @@ pub(crate) fn receive(
     let deadline = Deadline::after(wait);
     let mut left = wait;
     let mut may_block = has_receive_timeout;
+    let mut ignored = 0;
     loop {
         let flags = if may_block && is_long(left) {
             0
@@ -64,6 +69,13 @@ pub(crate) fn receive(
             }
             // The receive timeout is over, or another thread was faster.
             Received::Nothing => may_block = false,
+            // What else is there is looked at even when the wait is over, but a
+            // flood must not hold the caller.
+            Received::Ignored if ignored < MOST_IGNORED => {
+                ignored += 1;
+                left = deadline.left();
+                continue;
+            }
             Received::Ignored => {}
         }
         left = deadline.left();
