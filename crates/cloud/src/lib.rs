@@ -1,1 +1,63 @@
-//! Skeleton.
+//! A local stand-in of Alibaba Cloud's CoAP endpoint, for development and tests.
+//!
+//! It signs devices in (`POST /auth`), takes their messages (`POST /topic/…`)
+//! over UDP, DTLS and the symmetric mode, and does on request what networks and
+//! servers do to clients: lose, delay and duplicate datagrams, answer late,
+//! expire access tokens, close sessions.
+//!
+//! Tests start it in their own process:
+//!
+//! ```
+//! use std::time::Duration;
+//! use iot_coap_cloud::{Cloud, Config, Device, Event, Faults, Transport};
+//!
+//! let cloud = Cloud::start(Config {
+//!     devices: vec![Device::new("pk", "dn", "secret")],
+//!     ..Config::default()
+//! })?;
+//! let url = cloud.url(Transport::Udp);
+//! // … a client at `url` signs in and publishes …
+//! cloud.expire_tokens();
+//! cloud.set_faults("drop=0.2,seed=7".parse::<Faults>().unwrap());
+//! let signed_in = cloud.wait_for(Duration::from_millis(10), |event| {
+//!     matches!(event, Event::SignedIn { .. })
+//! });
+//! # assert!(signed_in.is_none());
+//! cloud.stop()?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! It shares no code with the client, so that each proves the other.
+
+#![forbid(unsafe_code)]
+
+mod access_token;
+mod answer;
+mod auth;
+mod bounded;
+mod cloud;
+mod config;
+mod devices;
+mod endpoint;
+mod events;
+mod faults;
+mod message;
+mod outstanding;
+mod payload;
+mod random;
+mod replies;
+mod request;
+mod server;
+mod service;
+mod sign;
+mod symmetric;
+mod topic;
+mod transport;
+mod weather;
+
+pub use cloud::Cloud;
+pub use config::{Certificates, Config, DtlsConfig, Log, Reply, TokenOption};
+pub use devices::{Device, load_devices};
+pub use events::{Event, Message};
+pub use faults::Faults;
+pub use transport::Transport;

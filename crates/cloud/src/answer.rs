@@ -1,0 +1,70 @@
+//! What a service answers, before it is made a message.
+
+use crate::payload::TEXT;
+
+pub(crate) const CONTENT: u8 = 0x45;
+pub(crate) const BAD_REQUEST: u8 = 0x80;
+pub(crate) const UNAUTHORIZED: u8 = 0x81;
+pub(crate) const BAD_OPTION: u8 = 0x82;
+pub(crate) const FORBIDDEN: u8 = 0x83;
+pub(crate) const NOT_FOUND: u8 = 0x84;
+pub(crate) const METHOD_NOT_ALLOWED: u8 = 0x85;
+pub(crate) const NOT_ACCEPTABLE: u8 = 0x86;
+/// 4.14 is not in RFC 7252's registry; the cloud answers it to long topics.
+pub(crate) const TOPIC_TOO_LONG: u8 = 0x8E;
+pub(crate) const UNSUPPORTED_CONTENT_FORMAT: u8 = 0x8F;
+pub(crate) const TOO_MANY_REQUESTS: u8 = 0x9D;
+pub(crate) const INTERNAL_SERVER_ERROR: u8 = 0xA0;
+pub(crate) const PROXYING_NOT_SUPPORTED: u8 = 0xA5;
+
+/// How a response travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Piggybacked,
+    /// After an empty acknowledgement, confirmable or not.
+    Separate {
+        confirmable: bool,
+    },
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) code: u8,
+    pub(crate) content_format: Option<u16>,
+    pub(crate) payload: Vec<u8>,
+    /// The cloud message id.
+    pub(crate) cloud_message_id: Option<String>,
+    /// What the request itself asked for; a fault may change it.
+    pub(crate) delivery: Delivery,
+}
+
+impl Answer {
+    pub(crate) fn new(code: u8, content_format: Option<u16>, payload: Vec<u8>) -> Self {
+        Self {
+            code,
+            content_format,
+            payload,
+            cloud_message_id: None,
+            delivery: Delivery::Piggybacked,
+        }
+    }
+
+    pub(crate) fn text(code: u8, text: &str) -> Self {
+        Self::new(code, Some(TEXT), text.as_bytes().to_vec())
+    }
+}
+
+/// A refusal: the code, what the client is told, and what the event log is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) code: u8,
+    pub(crate) reason: String,
+}
+
+impl Refused {
+    pub(crate) fn new(code: u8, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self { code, reason }
+    }
+}

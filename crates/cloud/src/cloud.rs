@@ -1,0 +1,272 @@
+//! The handle of a running server: starting it, asking it, changing it,
+//! stopping it. The server itself runs on a thread of its own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+
+use crate::config::{Config, Reply, TokenOption};
+use crate::devices::Device;
+use crate::endpoint::Endpoint;
+use crate::events::{Event, EventLog, Message};
+use crate::faults::Faults;
+use crate::server::{self, Control, Listener, Server};
+use crate::transport::Transport;
+use crate::weather::Weather;
+
+/// A running server; dropping it stops it.
+///
+/// ```
+/// use iot_coap_cloud::{Cloud, Config, Transport};
+/// let cloud = Cloud::start(Config::default()).unwrap();
+/// assert!(cloud.url(Transport::Udp).starts_with("coap://127.0.0.1:"));
+/// ```
+pub struct Cloud {
+    controls: mpsc::UnboundedSender<Control>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    addresses: Vec<(Transport, SocketAddr)>,
+    events: Arc<EventLog>,
+}
+
+impl Cloud {
+    /// Starts a server; it answers when this returns.
+    ///
+    /// # Errors
+    ///
+    /// A port is taken, or a file cannot be read or written; the message says
+    /// which.
+    pub fn start(config: Config) -> io::Result<Self> {
+        let events = Arc::new(EventLog::new(&config.log, config.verbose)?);
+        let mut listeners = Vec::new();
+        let offered = [
+            (Transport::Udp, config.udp_port),
+            (Transport::Dtls, config.dtls_port),
+            (Transport::Symmetric, config.symmetric_port),
+        ];
+        for (transport, port) in offered {
+            let Some(port) = port else { continue };
+            for ip in &config.bind {
+                listeners.push(Listener::bind(transport, SocketAddr::new(*ip, port))?);
+            }
+        }
+        let addresses: Vec<_> = listeners
+            .iter()
+            .map(|listener| (listener.transport, listener.address))
+            .collect();
+        let transports = addresses.iter().map(|(transport, _)| *transport).collect();
+        let server = Server::new(
+            Endpoint::new(&config, Arc::clone(&events)),
+            Weather::new(&config.faults, Arc::clone(&events)),
+            transports,
+        );
+
+        let (controls, received) = mpsc::unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name("iot-coap-cloud".into())
+            .spawn(move || runtime.block_on(server::run(server, listeners, received)))?;
+        let cloud = Self {
+            controls,
+            thread: Some(thread),
+            addresses,
+            events,
+        };
+        // Answered by the loop: from here on it serves.
+        cloud.control(|_| ());
+        cloud.events.record(Event::Ready {
+            urls: cloud.urls(),
+            root: None,
+        });
+        Ok(cloud)
+    }
+
+    /// The URL of a transport at the first address bound, IPv4 before IPv6.
+    ///
+    /// # Panics
+    ///
+    /// If the server was started without that transport.
+    pub fn url(&self, transport: Transport) -> String {
+        self.url_of(transport, SocketAddr::is_ipv4)
+            .or_else(|| self.url_v6(transport))
+            .unwrap_or_else(|| panic!("this cloud was started without {}://", transport.scheme()))
+    }
+
+    /// The URL of a transport at the first IPv6 address bound.
+    pub fn url_v6(&self, transport: Transport) -> Option<String> {
+        self.url_of(transport, SocketAddr::is_ipv6)
+    }
+
+    /// All URLs.
+    pub fn urls(&self) -> Vec<String> {
+        self.addresses.iter().map(url).collect()
+    }
+
+    /// The socket address of a transport, as in [`Cloud::url`].
+    ///
+    /// # Panics
+    ///
+    /// If the server was started without that transport.
+    pub fn address(&self, transport: Transport) -> SocketAddr {
+        let of = |wanted: fn(&SocketAddr) -> bool| {
+            self.addresses
+                .iter()
+                .find(|(each, address)| *each == transport && wanted(address))
+                .map(|(_, address)| *address)
+        };
+        of(SocketAddr::is_ipv4)
+            .or_else(|| of(SocketAddr::is_ipv6))
+            .unwrap_or_else(|| panic!("this cloud was started without {}://", transport.scheme()))
+    }
+
+    /// Everything that happened so far (the latest 131,072 events).
+    pub fn events(&self) -> Vec<Event> {
+        self.events.all()
+    }
+
+    /// How many events there were; a mark for [`Cloud::wait_for_since`].
+    pub fn event_count(&self) -> usize {
+        self.events.count()
+    }
+
+    /// The first event that fits, among those past and those to come within
+    /// `timeout`.
+    pub fn wait_for(&self, timeout: Duration, fits: impl Fn(&Event) -> bool) -> Option<Event> {
+        self.events.wait_from(0, timeout, fits)
+    }
+
+    /// Like [`Cloud::wait_for`], skipping the first `mark` events.
+    pub fn wait_for_since(
+        &self,
+        mark: usize,
+        timeout: Duration,
+        fits: impl Fn(&Event) -> bool,
+    ) -> Option<Event> {
+        self.events.wait_from(mark, timeout, fits)
+    }
+
+    /// The topic messages taken (2.05) so far, in order.
+    pub fn messages(&self) -> Vec<Message> {
+        self.events
+            .all()
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Message(message) if message.number > 0 => Some(message),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Waits until so many topic messages have been taken, and returns all of
+    /// them; fewer if the time ran out.
+    pub fn wait_for_messages(&self, count: u64, timeout: Duration) -> Vec<Message> {
+        self.wait_for(timeout, |event| {
+            event
+                .message()
+                .is_some_and(|message| message.number >= count)
+        });
+        self.messages()
+    }
+
+    /// Changes what goes wrong, and starts the seed's decisions afresh.
+    pub fn set_faults(&self, faults: Faults) {
+        self.control(move |server| server.set_faults(&faults));
+    }
+
+    /// Refuses every access token issued so far (4.01).
+    pub fn expire_tokens(&self) {
+        self.control(|server| server.endpoint.service.tokens.expire_all(SystemTime::now()));
+    }
+
+    /// Changes after how many topic messages a token is refused, and counts anew.
+    pub fn set_token_uses(&self, uses: Option<u32>) {
+        self.control(move |server| server.endpoint.service.tokens.set_uses(uses));
+    }
+
+    /// Changes the option that carries the access token.
+    pub fn set_token_option(&self, option: TokenOption) {
+        self.control(move |server| server.endpoint.service.token_option = option);
+    }
+
+    /// Changes what topic messages are answered with.
+    pub fn set_reply(&self, reply: Reply) {
+        self.control(move |server| server.endpoint.service.reply = reply);
+    }
+
+    /// Registers a device, or changes one.
+    pub fn set_device(&self, device: Device) {
+        self.control(move |server| server.endpoint.service.devices.set(device));
+    }
+
+    /// Pings (an empty confirmable message) every peer heard from in the last
+    /// four minutes; says how many. Their answers are [`Event::Answered`].
+    pub fn ping_devices(&self) -> usize {
+        self.control(|server| server.endpoint.ping_peers(Instant::now()))
+    }
+
+    /// Sends a confirmable POST to every peer heard from in the last four
+    /// minutes; says how many. Their answers are [`Event::Answered`].
+    pub fn send_to_devices(&self, path: &str, payload: &[u8]) -> usize {
+        let (path, payload) = (path.to_owned(), payload.to_vec());
+        self.control(move |server| {
+            server
+                .endpoint
+                .send_to_peers(Instant::now(), &path, &payload)
+        })
+    }
+
+    /// Stops the server: its sockets are closed when this returns.
+    ///
+    /// # Errors
+    ///
+    /// What ended the server before.
+    pub fn stop(mut self) -> io::Result<()> {
+        self.halt()
+    }
+
+    fn halt(&mut self) -> io::Result<()> {
+        // The server may have ended on its own; then there is nobody to tell.
+        let _ = self.controls.send(Box::new(Server::stop));
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(io::Error::other("the server panicked")),
+        }
+    }
+
+    fn url_of(&self, transport: Transport, wanted: fn(&SocketAddr) -> bool) -> Option<String> {
+        self.addresses
+            .iter()
+            .find(|(each, address)| *each == transport && wanted(address))
+            .map(url)
+    }
+
+    /// Has the server do something between two datagrams, and waits for it.
+    fn control<R: Send + 'static>(&self, act: impl FnOnce(&mut Server) -> R + Send + 'static) -> R {
+        let (done, result) = std::sync::mpsc::sync_channel(1);
+        let control: Control = Box::new(move |server| {
+            let _ = done.send(act(server));
+        });
+        let _ = self.controls.send(control);
+        result
+            .recv()
+            .expect("the server's thread serves until it is told to stop")
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        // Whoever wants to know calls `stop`.
+        let _ = self.halt();
+    }
+}
+
+fn url((transport, address): &(Transport, SocketAddr)) -> String {
+    format!("{}://{address}", transport.scheme())
+}

@@ -1,0 +1,186 @@
+//! What a server is started with. Plain data: nothing is opened or made here.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::devices::Device;
+use crate::faults::Faults;
+
+/// The option that carries the access token in topic messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TokenOption {
+    /// 61 only: 2088 is elective and ignored, so the token is missing (4.02).
+    Original,
+    /// 2088 only: 61 is critical and unknown (4.02).
+    Later,
+    /// Either.
+    #[default]
+    Both,
+}
+
+/// What a topic message taken is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Reply {
+    /// A small JSON object (CBOR if Accept asks for it).
+    #[default]
+    Json,
+    /// No payload.
+    Empty,
+    /// The message's own payload.
+    Echo,
+}
+
+/// Where the DTLS server's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificates {
+    /// An RSA root and a leaf of its own, kept under the state folder.
+    Generated {
+        /// Names and addresses of the leaf.
+        names: Vec<String>,
+        /// A leaf that expired yesterday.
+        expired: bool,
+    },
+    /// Given PEM files.
+    Files {
+        /// The leaf first, then its intermediates.
+        chain: PathBuf,
+        /// The leaf's private key.
+        key: PathBuf,
+        /// The root that clients shall trust; the chain's last certificate by default.
+        root: Option<PathBuf>,
+    },
+}
+
+impl Default for Certificates {
+    fn default() -> Self {
+        Self::Generated {
+            names: ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec(),
+            expired: false,
+        }
+    }
+}
+
+/// How the DTLS server behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DtlsConfig {
+    /// Its certificate.
+    pub certificates: Certificates,
+    /// An OpenSSL cipher list; OpenSSL's default when `None`.
+    pub ciphers: Option<String>,
+    /// Sessions may be resumed, by ticket or by id.
+    pub resumption: bool,
+    /// The largest handshake datagram.
+    pub mtu: u32,
+    /// A session silent for so long is closed.
+    pub idle_timeout: Duration,
+    /// The most sessions at once; the one silent for longest makes room.
+    pub max_sessions: usize,
+}
+
+impl Default for DtlsConfig {
+    fn default() -> Self {
+        Self {
+            certificates: Certificates::default(),
+            ciphers: None,
+            resumption: true,
+            // An IPv6 packet of 1280 bytes without its headers.
+            mtu: 1232,
+            idle_timeout: Duration::from_hours(1),
+            max_sessions: 10_000,
+        }
+    }
+}
+
+/// Where event lines go.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Log {
+    /// Nowhere; [`Cloud::events`](crate::Cloud::events) has them still.
+    #[default]
+    None,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to.
+    File(PathBuf),
+}
+
+/// What a server is started with.
+///
+/// The default serves all three transports on free ports of 127.0.0.1, with one
+/// device ([`Device::sample`]), and keeps its certificates in a temporary folder.
+///
+/// ```
+/// use iot_coap_cloud::{Config, Device};
+/// let config = Config {
+///     devices: vec![Device::new("pk", "dn", "secret")],
+///     token_uses: Some(3),
+///     ..Config::default()
+/// };
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The devices that may sign in.
+    pub devices: Vec<Device>,
+    /// Addresses to listen on.
+    pub bind: Vec<IpAddr>,
+    /// Port of `coap://`; 0 takes a free one, `None` leaves it out.
+    pub udp_port: Option<u16>,
+    /// Port of `coaps://`; 0 takes a free one, `None` leaves it out.
+    pub dtls_port: Option<u16>,
+    /// Port of `coap-psk://`; 0 takes a free one, `None` leaves it out.
+    pub symmetric_port: Option<u16>,
+    /// How long an access token is valid, in whole seconds.
+    pub token_lifetime: Duration,
+    /// A token is refused after so many topic messages.
+    pub token_uses: Option<u32>,
+    /// The option that carries the token.
+    pub token_option: TokenOption,
+    /// Signs the tokens; servers with the same key accept each other's.
+    /// `None` makes one up.
+    pub token_key: Option<Vec<u8>>,
+    /// What topic messages are answered with.
+    pub reply: Reply,
+    /// Responses carry the cloud message id (option 2090).
+    pub message_id_option: bool,
+    /// Topic messages a second and device before 4.29.
+    pub rate_limit: Option<u32>,
+    /// `ACK_TIMEOUT` of the server's own confirmable messages (RFC 7252 section 4.8).
+    pub ack_timeout: Duration,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// How the DTLS server behaves.
+    pub dtls: DtlsConfig,
+    /// Where keys and certificates are kept; a temporary folder when `None`.
+    pub state_dir: Option<PathBuf>,
+    /// Where event lines go.
+    pub log: Log,
+    /// Faults and other small events are written to the log too.
+    pub verbose: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            devices: vec![Device::sample()],
+            bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            udp_port: Some(0),
+            dtls_port: Some(0),
+            symmetric_port: Some(0),
+            token_lifetime: Duration::from_hours(48),
+            token_uses: None,
+            token_option: TokenOption::default(),
+            token_key: None,
+            reply: Reply::default(),
+            message_id_option: false,
+            rate_limit: None,
+            ack_timeout: Duration::from_secs(2),
+            faults: Faults::none(),
+            dtls: DtlsConfig::default(),
+            state_dir: None,
+            log: Log::default(),
+            verbose: false,
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The message layer of a CoAP server (RFC 7252 section 4): datagrams in,
+//! datagrams out. It owns no socket and no clock, and processes a request once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use coap_lite::{CoapOption, MessageType, Packet};
+
+use crate::answer::{Answer, Delivery};
+use crate::bounded::BoundedMap;
+use crate::config::Config;
+use crate::events::{Event, EventLog};
+use crate::message::{self, EMPTY, Malformed, code_text};
+use crate::outstanding::{Due, Outgoing, Outstanding, Purpose};
+use crate::random;
+use crate::replies::{EXCHANGE_LIFETIME, Replies};
+use crate::request::{MESSAGE_ID_2090, Request};
+use crate::service::{Outcome, Service};
+use crate::transport::Peer;
+
+const CONTENT_FORMAT: u16 = 12;
+
+/// Peers that the server can send to on its own account.
+const KNOWN_PEERS: usize = 16_384;
+
+/// A CoAP server endpoint.
+pub(crate) struct Endpoint {
+    pub(crate) service: Service,
+    replies: Replies,
+    outstanding: Outstanding,
+    transmit: VecDeque<(Peer, Vec<u8>)>,
+    peers: BoundedMap<Peer, (Peer, Instant)>,
+    next_message_id: u16,
+    events: Arc<EventLog>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(config: &Config, events: Arc<EventLog>) -> Self {
+        Self {
+            service: Service::new(config, Arc::clone(&events)),
+            replies: Replies::new(),
+            outstanding: Outstanding::new(config.ack_timeout),
+            transmit: VecDeque::new(),
+            peers: BoundedMap::new(KNOWN_PEERS),
+            next_message_id: u16::from_be_bytes(random::unpredictable()),
+            events,
+        }
+    }
+
+    /// Takes a datagram.
+    pub(crate) fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
+        let packet = match message::decode(datagram) {
+            Ok(packet) => packet,
+            Err(malformed) => return self.malformed(peer, &malformed),
+        };
+        self.peers.insert(peer, (peer, now));
+        let code: u8 = packet.header.code.into();
+        match (packet.header.get_type(), code >> 5) {
+            (MessageType::Acknowledgement | MessageType::Reset, _) => {
+                self.answered(now, peer, &packet);
+            }
+            (MessageType::Confirmable, 0) if code == EMPTY => {
+                self.events.record(Event::Ping {
+                    transport: peer.transport,
+                    peer: peer.route.address,
+                });
+                self.reset(peer, packet.header.message_id);
+            }
+            (_, 0) if code != EMPTY => self.request(now, peer, &packet),
+            (kind, 2 | 4 | 5) => self.response(peer, kind, &packet),
+            (MessageType::Confirmable, _) => self.reset(peer, packet.header.message_id),
+            (MessageType::NonConfirmable, _) => {}
+        }
+    }
+
+    /// The next datagram to send.
+    pub(crate) fn poll_transmit(&mut self) -> Option<(Peer, Vec<u8>)> {
+        self.transmit.pop_front()
+    }
+
+    /// When [`Endpoint::tick`] is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.outstanding.deadline()
+    }
+
+    /// Sends what is due.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        for due in self.outstanding.due(now) {
+            match due {
+                Due::Send(peer, datagram) => self.transmit.push_back((peer, datagram)),
+                Due::GaveUp(message) => self.events.record(Event::Unanswered {
+                    transport: message.peer.transport,
+                    peer: message.peer.route.address,
+                    what: message.purpose.name().to_owned(),
+                }),
+            }
+        }
+    }
+
+    /// Pings every peer heard from lately; says how many.
+    pub(crate) fn ping_peers(&mut self, now: Instant) -> usize {
+        let peers = self.recent_peers(now);
+        for &peer in &peers {
+            let message_id = self.message_id();
+            let ping = message::empty(MessageType::Confirmable, message_id);
+            self.outstanding
+                .add(peer, message_id, Purpose::Ping, true, ping, now);
+        }
+        peers.len()
+    }
+
+    /// Sends a confirmable POST to every peer heard from lately; says how many.
+    pub(crate) fn send_to_peers(&mut self, now: Instant, path: &str, payload: &[u8]) -> usize {
+        let peers = self.recent_peers(now);
+        for &peer in &peers {
+            let message_id = self.message_id();
+            let coap_token = random::unpredictable::<4>().to_vec();
+            let mut request =
+                message::message(MessageType::Confirmable, crate::auth::POST, message_id);
+            request.set_token(coap_token.clone());
+            for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+                request.add_option(CoapOption::UriPath, segment.as_bytes().to_vec());
+            }
+            request.payload = payload.to_vec();
+            let datagram = message::encode(&request);
+            self.outstanding
+                .add(peer, message_id, Purpose::Request, true, datagram, now);
+            self.outstanding.expect_response(coap_token);
+        }
+        peers.len()
+    }
+
+    fn recent_peers(&self, now: Instant) -> Vec<Peer> {
+        let recent = |seen: Instant| now.saturating_duration_since(seen) < EXCHANGE_LIFETIME;
+        self.peers
+            .values()
+            .filter(|(_, seen)| recent(*seen))
+            .map(|(peer, _)| *peer)
+            .collect()
+    }
+
+    fn request(&mut self, now: Instant, peer: Peer, packet: &Packet) {
+        let mut request = Request::new(peer, packet);
+        let (message_id, confirmable) = (request.message_id, request.confirmable);
+        if let Some(reply) = self.replies.to(now, peer, message_id) {
+            // A duplicate of a non-confirmable request is ignored (section 4.3).
+            let reply = reply.filter(|_| confirmable).map(<[u8]>::to_vec);
+            self.transmit.extend(reply.map(|reply| (peer, reply)));
+            self.events.record(Event::Duplicate {
+                transport: peer.transport,
+                peer: peer.route.address,
+                message_id,
+                confirmable,
+            });
+            return;
+        }
+        let reply = match self.service.serve(now, &mut request, packet) {
+            Outcome::Answer(answer) => self.reply(now, peer, packet, &answer),
+            Outcome::Reject => message::empty(MessageType::Reset, message_id),
+        };
+        self.replies
+            .keep(now, peer, message_id, Some(reply.clone()));
+        if !reply.is_empty() {
+            self.transmit.push_back((peer, reply));
+        }
+    }
+
+    /// The message that answers at once, having put a separate response under way.
+    fn reply(&mut self, now: Instant, peer: Peer, request: &Packet, answer: &Answer) -> Vec<u8> {
+        let message_id = request.header.message_id;
+        if request.header.get_type() == MessageType::NonConfirmable {
+            let own_id = self.message_id();
+            return response(MessageType::NonConfirmable, own_id, request, answer);
+        }
+        match answer.delivery {
+            Delivery::Piggybacked => {
+                response(MessageType::Acknowledgement, message_id, request, answer)
+            }
+            Delivery::Separate { confirmable } => {
+                let own_id = self.message_id();
+                let kind = if confirmable {
+                    MessageType::Confirmable
+                } else {
+                    MessageType::NonConfirmable
+                };
+                let datagram = response(kind, own_id, request, answer);
+                // Not in the same step, so that the acknowledgement goes first.
+                let due = now + self.service.separate_delay() + Duration::from_millis(1);
+                self.outstanding.add(
+                    peer,
+                    own_id,
+                    Purpose::SeparateResponse,
+                    confirmable,
+                    datagram,
+                    due,
+                );
+                message::empty(MessageType::Acknowledgement, message_id)
+            }
+        }
+    }
+
+    fn answered(&mut self, now: Instant, peer: Peer, packet: &Packet) {
+        let Some(message) = self.outstanding.answered(peer, packet.header.message_id) else {
+            return;
+        };
+        let code: u8 = packet.header.code.into();
+        let by = match packet.header.get_type() {
+            MessageType::Reset => "reset".to_owned(),
+            _ if code == EMPTY => {
+                if message.purpose == Purpose::Request {
+                    let until = now + EXCHANGE_LIFETIME;
+                    self.outstanding.await_response(message.clone(), until);
+                }
+                "acknowledgement".to_owned()
+            }
+            _ => code_text(code),
+        };
+        self.record_answer(&message, by);
+    }
+
+    /// A response to a request of the server's own, not piggybacked.
+    fn response(&mut self, peer: Peer, kind: MessageType, packet: &Packet) {
+        let message_id = packet.header.message_id;
+        match self.outstanding.responded(peer, packet.get_token()) {
+            Some(message) => {
+                if kind == MessageType::Confirmable {
+                    let acknowledgement = message::empty(MessageType::Acknowledgement, message_id);
+                    self.transmit.push_back((peer, acknowledgement));
+                }
+                self.record_answer(&message, code_text(packet.header.code.into()));
+            }
+            None if kind == MessageType::Confirmable => self.reset(peer, message_id),
+            None => {}
+        }
+    }
+
+    fn record_answer(&self, message: &Outgoing, by: String) {
+        self.events.record(Event::Answered {
+            transport: message.peer.transport,
+            peer: message.peer.route.address,
+            what: message.purpose.name().to_owned(),
+            by,
+        });
+    }
+
+    fn malformed(&mut self, peer: Peer, malformed: &Malformed) {
+        let reason = match malformed {
+            Malformed::Silent(reason) => reason,
+            Malformed::Reset(message_id, reason) => {
+                self.reset(peer, *message_id);
+                reason
+            }
+        };
+        self.events.record(Event::Malformed {
+            transport: peer.transport,
+            peer: peer.route.address,
+            reason: (*reason).to_owned(),
+        });
+    }
+
+    fn reset(&mut self, peer: Peer, message_id: u16) {
+        let reset = message::empty(MessageType::Reset, message_id);
+        self.transmit.push_back((peer, reset));
+    }
+
+    fn message_id(&mut self) -> u16 {
+        self.next_message_id = self.next_message_id.wrapping_add(1);
+        self.next_message_id
+    }
+}
+
+fn response(kind: MessageType, message_id: u16, request: &Packet, answer: &Answer) -> Vec<u8> {
+    let mut packet = message::message(kind, answer.code, message_id);
+    packet.set_token(request.get_token().to_vec());
+    if let Some(format) = answer.content_format {
+        message::add_integer(&mut packet, CONTENT_FORMAT, format);
+    }
+    if let Some(id) = &answer.cloud_message_id {
+        packet.add_option(CoapOption::from(MESSAGE_ID_2090), id.clone().into_bytes());
+    }
+    packet.payload.clone_from(&answer.payload);
+    message::encode(&packet)
+}

@@ -1,0 +1,178 @@
+//! Faults on request: what goes wrong, how often, and from which seed.
+//!
+//! This file says what is asked for; `weather.rs` does it to datagrams and
+//! `service.rs` to answers.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::random;
+
+/// What shall go wrong. Shares are of `0.0..=1.0`; the default is nothing.
+///
+/// Reads the text that `--faults` takes:
+///
+/// ```
+/// use iot_coap_cloud::Faults;
+/// let faults: Faults = "drop=0.2,delay=50..3000,seed=7".parse().unwrap();
+/// assert_eq!((faults.drop, faults.seed), (0.2, 7));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Faults {
+    /// Share of datagrams that are lost, in each direction.
+    pub drop: f64,
+    /// Share of datagrams that arrive twice.
+    pub duplicate: f64,
+    /// Share of datagrams that are overtaken by the next one.
+    pub reorder: f64,
+    /// How long datagrams are held back.
+    pub delay: Option<(Duration, Duration)>,
+    /// Share of datagrams that `delay` holds back; all of them by default.
+    pub delayed: f64,
+    /// Share of requests answered by a separate confirmable response.
+    pub separate: f64,
+    /// Share of requests answered by a separate non-confirmable response.
+    pub separate_non: f64,
+    /// How long a separate response comes after the acknowledgement.
+    pub separate_delay: Option<(Duration, Duration)>,
+    /// Share of sign-ins answered 5.00.
+    pub auth_error: f64,
+    /// Share of topic messages answered 5.00, and not taken.
+    pub server_error: f64,
+    /// Share of datagrams after which some DTLS session is closed (`close_notify`).
+    pub close: f64,
+    /// Share of datagrams after which some DTLS session is forgotten silently.
+    pub forget: f64,
+    /// What decides; the same seed makes the same decisions in the same order.
+    pub seed: u64,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            drop: 0.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            delay: None,
+            delayed: 1.0,
+            separate: 0.0,
+            separate_non: 0.0,
+            separate_delay: None,
+            auth_error: 0.0,
+            server_error: 0.0,
+            close: 0.0,
+            forget: 0.0,
+            seed: u64::from_be_bytes(random::unpredictable()),
+        }
+    }
+}
+
+impl Faults {
+    /// Nothing goes wrong.
+    pub fn none() -> Self {
+        Self::default()
+    }
+}
+
+impl FromStr for Faults {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut faults = Self::default();
+        for entry in text
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+        {
+            let (name, value) = entry
+                .split_once('=')
+                .ok_or_else(|| format!("{entry:?} is not NAME=VALUE"))?;
+            match name {
+                "drop" => faults.drop = share(name, value)?,
+                "duplicate" => faults.duplicate = share(name, value)?,
+                "reorder" => faults.reorder = share(name, value)?,
+                "delay" => faults.delay = Some(milliseconds(name, value)?),
+                "delayed" => faults.delayed = share(name, value)?,
+                "separate" => faults.separate = share(name, value)?,
+                "separate-non" => faults.separate_non = share(name, value)?,
+                "separate-delay" => faults.separate_delay = Some(milliseconds(name, value)?),
+                "auth-error" => faults.auth_error = share(name, value)?,
+                "server-error" => faults.server_error = share(name, value)?,
+                "close" => faults.close = share(name, value)?,
+                "forget" => faults.forget = share(name, value)?,
+                "seed" => {
+                    faults.seed = value
+                        .parse()
+                        .map_err(|_| format!("seed={value} is not a whole number"))?;
+                }
+                _ => return Err(format!("there is no fault named {name:?}")),
+            }
+        }
+        Ok(faults)
+    }
+}
+
+fn share(name: &str, value: &str) -> Result<f64, String> {
+    value
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| format!("{name}={value} is not a share of 0 to 1"))
+}
+
+fn milliseconds(name: &str, value: &str) -> Result<(Duration, Duration), String> {
+    let (low, high) = value.split_once("..").unwrap_or((value, value));
+    match (low.parse(), high.parse()) {
+        (Ok(low), Ok(high)) if low <= high => {
+            Ok((Duration::from_millis(low), Duration::from_millis(high)))
+        }
+        _ => Err(format!(
+            "{name}={value} is not a number of milliseconds, nor LOW..HIGH"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_a_name() {
+        let faults: Faults = "drop=0.2, duplicate=0.1,delay=50..3000,delayed=0.5,reorder=0.1,\
+             separate=0.3,separate-non=0.1,separate-delay=20,auth-error=0.1,server-error=0.4,\
+             close=0.01,forget=1,seed=7"
+            .parse()
+            .expect("all of them are known");
+        let expected = Faults {
+            drop: 0.2,
+            duplicate: 0.1,
+            reorder: 0.1,
+            delay: Some((Duration::from_millis(50), Duration::from_secs(3))),
+            delayed: 0.5,
+            separate: 0.3,
+            separate_non: 0.1,
+            separate_delay: Some((Duration::from_millis(20), Duration::from_millis(20))),
+            auth_error: 0.1,
+            server_error: 0.4,
+            close: 0.01,
+            forget: 1.0,
+            seed: 7,
+        };
+        assert_eq!(faults, expected);
+    }
+
+    #[test]
+    fn a_mistake_is_named() {
+        for (text, named) in [
+            ("dorp=0.1", "dorp"),
+            ("drop=2", "drop=2"),
+            ("drop=NaN", "drop=NaN"),
+            ("drop", "NAME=VALUE"),
+            ("delay=30..2", "delay=30..2"),
+            ("seed=x", "seed=x"),
+        ] {
+            let error = text.parse::<Faults>().expect_err(text);
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}

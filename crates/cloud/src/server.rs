@@ -1,0 +1,209 @@
+//! The loop that ties sockets, faults, DTLS and the CoAP endpoint together, on
+//! one thread. It decides nothing itself.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use crate::endpoint::Endpoint;
+use crate::faults::Faults;
+use crate::transport::{Peer, Route, Transport};
+use crate::weather::{Datagram, Direction, Weather};
+
+/// The largest datagram; UDP's own limit.
+const LARGEST_DATAGRAM: usize = 65_535;
+
+/// Datagrams that wait for the loop before the kernel has to hold them.
+const INBOX: usize = 1_024;
+
+/// Something that the server's handle wants done between two datagrams.
+pub(crate) type Control = Box<dyn FnOnce(&mut Server) + Send>;
+
+/// A socket with the transport it serves.
+pub(crate) struct Listener {
+    pub(crate) transport: Transport,
+    pub(crate) socket: StdUdpSocket,
+    pub(crate) address: SocketAddr,
+}
+
+impl Listener {
+    pub(crate) fn bind(transport: Transport, address: SocketAddr) -> io::Result<Self> {
+        let bind = || {
+            let socket = StdUdpSocket::bind(address)?;
+            socket.set_nonblocking(true)?;
+            let address = socket.local_addr()?;
+            Ok((socket, address))
+        };
+        let (socket, address) = bind().map_err(|error: io::Error| {
+            let text = format!(
+                "cannot listen on {address} for {}://: {error} (port 0 takes a free one)",
+                transport.scheme()
+            );
+            io::Error::new(error.kind(), text)
+        })?;
+        Ok(Self {
+            transport,
+            socket,
+            address,
+        })
+    }
+}
+
+/// The server behind its sockets.
+pub(crate) struct Server {
+    pub(crate) endpoint: Endpoint,
+    weather: Weather,
+    transports: Vec<Transport>,
+    outbox: Vec<Datagram>,
+    stopping: bool,
+}
+
+impl Server {
+    pub(crate) fn new(endpoint: Endpoint, weather: Weather, transports: Vec<Transport>) -> Self {
+        Self {
+            endpoint,
+            weather,
+            transports,
+            outbox: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    pub(crate) fn set_faults(&mut self, faults: &Faults) {
+        self.weather.set_faults(faults);
+        self.endpoint.service.set_faults(faults);
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
+        let datagram = Datagram {
+            direction: Direction::In,
+            route,
+            bytes,
+        };
+        for datagram in self.weather.pass(now, datagram) {
+            self.deliver(now, &datagram);
+        }
+    }
+
+    fn deliver(&mut self, now: Instant, datagram: &Datagram) {
+        let Some(&transport) = self.transports.get(datagram.route.socket) else {
+            return;
+        };
+        let peer = Peer {
+            route: datagram.route,
+            transport,
+            session: 0,
+        };
+        self.endpoint.receive(now, peer, &datagram.bytes);
+        self.collect(now);
+    }
+
+    fn tick(&mut self, now: Instant) {
+        for datagram in self.weather.due(now) {
+            match datagram.direction {
+                Direction::In => self.deliver(now, &datagram),
+                Direction::Out => self.outbox.push(datagram),
+            }
+        }
+        self.endpoint.tick(now);
+        self.collect(now);
+    }
+
+    /// Moves what the endpoint has to say to the outbox, faults permitting.
+    fn collect(&mut self, now: Instant) {
+        while let Some((peer, bytes)) = self.endpoint.poll_transmit() {
+            self.send(now, peer.route, bytes);
+        }
+    }
+
+    fn send(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
+        let datagram = Datagram {
+            direction: Direction::Out,
+            route,
+            bytes,
+        };
+        self.outbox.extend(self.weather.pass(now, datagram));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [self.weather.deadline(), self.endpoint.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// Serves until a control stops it, or all of its handles are gone.
+pub(crate) async fn run(
+    mut server: Server,
+    listeners: Vec<Listener>,
+    mut controls: mpsc::UnboundedReceiver<Control>,
+) -> io::Result<()> {
+    let (inbox, mut datagrams) = mpsc::channel(INBOX);
+    let mut sockets = Vec::new();
+    for (index, listener) in listeners.into_iter().enumerate() {
+        let socket = Arc::new(UdpSocket::from_std(listener.socket)?);
+        sockets.push(Arc::clone(&socket));
+        tokio::spawn(read(index, socket, inbox.clone()));
+    }
+    drop(inbox);
+    while !server.stopping {
+        let deadline = server.deadline();
+        let sleep = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            control = controls.recv() => match control {
+                Some(control) => control(&mut server),
+                None => server.stop(),
+            },
+            datagram = datagrams.recv() => match datagram {
+                Some((route, bytes)) => server.arrived(Instant::now(), route, bytes),
+                None => server.stop(),
+            },
+            () = sleep => {}
+        }
+        server.tick(Instant::now());
+        for datagram in server.outbox.drain(..) {
+            let Route { socket, address } = datagram.route;
+            // A datagram that cannot be sent is a datagram lost.
+            let _ = sockets[socket].send_to(&datagram.bytes, address).await;
+        }
+    }
+    Ok(())
+}
+
+async fn read(index: usize, socket: Arc<UdpSocket>, inbox: mpsc::Sender<(Route, Vec<u8>)>) {
+    let mut buffer = vec![0; LARGEST_DATAGRAM];
+    loop {
+        match socket.recv_from(&mut buffer).await {
+            Ok((length, address)) => {
+                let route = Route {
+                    socket: index,
+                    address,
+                };
+                if inbox
+                    .send((route, buffer[..length].to_vec()))
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+            }
+            // An error here is about some datagram sent before, not this socket;
+            // the pause keeps one that persists from taking the processor.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}

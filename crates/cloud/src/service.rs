@@ -1,0 +1,299 @@
+//! The cloud behind its CoAP endpoint: from a request to an answer and an
+//! event. Each request comes here once; duplicates and retransmissions are the
+//! endpoint's business.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use coap_lite::Packet;
+
+use crate::access_token::AccessTokens;
+use crate::answer::{
+    Answer, BAD_OPTION, Delivery, INTERNAL_SERVER_ERROR, NOT_FOUND, PROXYING_NOT_SUPPORTED, Refused,
+};
+use crate::auth;
+use crate::bounded::BoundedMap;
+use crate::config::{Config, Reply, TokenOption};
+use crate::devices::Devices;
+use crate::events::{Event, EventLog, Message};
+use crate::faults::Faults;
+use crate::message::code_text;
+use crate::random::{self, Sequence};
+use crate::replies::EXCHANGE_LIFETIME;
+use crate::request::{BadOption, Request};
+use crate::sign::hex;
+use crate::symmetric::SymmetricSessions;
+use crate::topic::{self, RateLimit, Topic};
+use crate::transport::Transport;
+
+/// Messages remembered to tell the application's duplicates.
+const REMEMBERED_MESSAGES: usize = 65_536;
+
+/// What becomes of a request.
+pub(crate) enum Outcome {
+    Answer(Answer),
+    /// A non-confirmable request with a critical option that is not known is
+    /// rejected (RFC 7252 section 5.4.1).
+    Reject,
+}
+
+/// The cloud's services and what they remember.
+pub(crate) struct Service {
+    pub(crate) tokens: AccessTokens,
+    pub(crate) devices: Devices,
+    pub(crate) token_option: TokenOption,
+    pub(crate) reply: Reply,
+    message_id_option: bool,
+    sessions: SymmetricSessions,
+    rate_limit: RateLimit,
+    taken: u64,
+    /// When a message was taken, by a digest of what makes it the same one.
+    seen: BoundedMap<u64, Instant>,
+    faults: Faults,
+    decisions: Sequence,
+    events: Arc<EventLog>,
+}
+
+impl Service {
+    pub(crate) fn new(config: &Config, events: Arc<EventLog>) -> Self {
+        let key = config
+            .token_key
+            .clone()
+            .unwrap_or_else(|| random::unpredictable::<32>().to_vec());
+        Self {
+            tokens: AccessTokens::new(key, config.token_lifetime, config.token_uses),
+            devices: Devices::new(config.devices.clone()),
+            token_option: config.token_option,
+            reply: config.reply,
+            message_id_option: config.message_id_option,
+            sessions: SymmetricSessions::new(),
+            rate_limit: RateLimit::new(config.rate_limit),
+            taken: 0,
+            seen: BoundedMap::new(REMEMBERED_MESSAGES),
+            decisions: Sequence::new(config.faults.seed),
+            faults: config.faults.clone(),
+            events,
+        }
+    }
+
+    pub(crate) fn set_faults(&mut self, faults: &Faults) {
+        self.faults = faults.clone();
+        self.decisions = Sequence::new(faults.seed);
+    }
+
+    /// Serves a request.
+    pub(crate) fn serve(
+        &mut self,
+        now: Instant,
+        request: &mut Request,
+        packet: &Packet,
+    ) -> Outcome {
+        let mut answer = match request.check_options(packet, self.token_option) {
+            Ok(()) => match request.path.first().map(String::as_str) {
+                Some("auth") if request.path.len() == 1 => self.sign_in(request),
+                Some("topic") => self.publish(now, request),
+                _ => self.refuse(request, &Refused::new(NOT_FOUND, "404 Not found")),
+            },
+            Err(BadOption::Proxy) => {
+                let refused = Refused::new(PROXYING_NOT_SUPPORTED, "this is no proxy");
+                self.refuse(request, &refused)
+            }
+            Err(BadOption::Critical(option)) => {
+                let reason = format!("critical option {option} is not understood");
+                let answer = self.refuse(request, &Refused::new(BAD_OPTION, reason));
+                if !request.confirmable {
+                    return Outcome::Reject;
+                }
+                answer
+            }
+        };
+        self.choose_delivery(request, &mut answer);
+        Outcome::Answer(answer)
+    }
+
+    /// How long a separate response comes after the acknowledgement.
+    pub(crate) fn separate_delay(&mut self) -> Duration {
+        let Some((low, high)) = self.faults.separate_delay else {
+            return Duration::ZERO;
+        };
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let drawn = self
+            .decisions
+            .between(milliseconds(low), milliseconds(high));
+        Duration::from_millis(drawn)
+    }
+
+    fn sign_in(&mut self, request: &Request<'_>) -> Answer {
+        let result = if self.fault("auth-error", self.faults.auth_error, request) {
+            Err(Refused::new(
+                INTERNAL_SERVER_ERROR,
+                "the auth server timed out",
+            ))
+        } else {
+            auth::sign_in(
+                request,
+                SystemTime::now(),
+                &self.devices,
+                &mut self.tokens,
+                &mut self.sessions,
+            )
+        };
+        match result {
+            Ok((answer, event)) => {
+                self.events.record(event);
+                answer
+            }
+            Err(refused) => {
+                self.events.record(Event::SignInRefused {
+                    transport: request.peer.transport,
+                    peer: request.peer.route.address,
+                    code: code_text(refused.code),
+                    reason: refused.reason.clone(),
+                    message_id: request.message_id,
+                });
+                Answer::text(refused.code, &refused.reason)
+            }
+        }
+    }
+
+    fn publish(&mut self, now: Instant, request: &Request<'_>) -> Answer {
+        let topic = Topic::of(request);
+        let token = topic::authorize(
+            request,
+            &topic,
+            SystemTime::now(),
+            &self.devices,
+            &self.tokens,
+        );
+        let taken = token.as_ref().map_err(clone).and_then(|id| {
+            if self.fault("server-error", self.faults.server_error, request) {
+                return Err(Refused::new(INTERNAL_SERVER_ERROR, "the server failed"));
+            }
+            self.rate_limit.take(now, &topic)?;
+            let opened = topic::payload(request, id, &mut self.sessions)?;
+            self.tokens
+                .spend(id)
+                .map_err(|refusal| Refused::new(crate::answer::UNAUTHORIZED, refusal.reason()))?;
+            Ok(opened)
+        });
+
+        let mut event = Message {
+            number: 0,
+            product_key: topic.product_key,
+            device_name: topic.device_name,
+            topic: topic.name,
+            content_format: request.content_format,
+            accept: request.accept,
+            payload: Vec::new(),
+            token_option: request.access_token.map(|(option, _)| option),
+            sequence: None,
+            code: String::new(),
+            reason: String::new(),
+            transport: request.peer.transport,
+            peer: request.peer.route.address,
+            confirmable: request.confirmable,
+            message_id: request.message_id,
+            token: hex(request.coap_token),
+            duplicate: false,
+        };
+        let mut answer = match taken {
+            Ok((payload, sequence)) => {
+                self.taken += 1;
+                event.number = self.taken;
+                event.payload = payload;
+                event.sequence = sequence;
+                event.duplicate = self.seen_before(now, &event);
+                let mut answer = topic::taken(request, self.reply, &event.payload);
+                if self.message_id_option {
+                    answer.cloud_message_id = Some(self.taken.to_string());
+                }
+                answer
+            }
+            Err(refused) => {
+                event.payload = request.payload.to_vec();
+                event.reason = refused.reason;
+                Answer::text(refused.code, &event.reason)
+            }
+        };
+        event.code = code_text(answer.code);
+        self.events.record(Event::Message(event));
+        if request.peer.transport == Transport::Symmetric {
+            answer.payload = match &token {
+                Ok(id) => self.sessions.seal(id, &answer.payload),
+                Err(_) => Vec::new(),
+            };
+            if answer.payload.is_empty() {
+                answer.content_format = None;
+            }
+        }
+        answer
+    }
+
+    fn refuse(&self, request: &Request<'_>, refused: &Refused) -> Answer {
+        self.events.record(Event::RequestRefused {
+            transport: request.peer.transport,
+            peer: request.peer.route.address,
+            path: request.path_text(),
+            code: code_text(refused.code),
+            reason: refused.reason.clone(),
+        });
+        Answer::text(refused.code, &refused.reason)
+    }
+
+    fn choose_delivery(&mut self, request: &Request<'_>, answer: &mut Answer) {
+        let confirmable = self.decisions.chance(self.faults.separate);
+        let non_confirmable = self.decisions.chance(self.faults.separate_non);
+        if request.confirmable && (confirmable || non_confirmable) {
+            let name = if confirmable {
+                "separate"
+            } else {
+                "separate-non"
+            };
+            self.report(name, request);
+            answer.delivery = Delivery::Separate { confirmable };
+        }
+    }
+
+    fn fault(&mut self, name: &str, share: f64, request: &Request<'_>) -> bool {
+        let applied = self.decisions.chance(share);
+        if applied {
+            self.report(name, request);
+        }
+        applied
+    }
+
+    fn report(&self, fault: &str, request: &Request<'_>) {
+        self.events.record(Event::Fault {
+            fault: fault.to_owned(),
+            direction: None,
+            peer: request.peer.route.address,
+        });
+    }
+
+    fn seen_before(&mut self, now: Instant, message: &Message) -> bool {
+        // Without a token two messages with the same text cannot be told apart.
+        if message.token.is_empty() {
+            return false;
+        }
+        let mut hasher = DefaultHasher::new();
+        (
+            message.peer,
+            &message.token,
+            &message.topic,
+            &message.payload,
+        )
+            .hash(&mut hasher);
+        let digest = hasher.finish();
+        let before = self
+            .seen
+            .get(&digest)
+            .is_some_and(|seen| now.saturating_duration_since(*seen) < EXCHANGE_LIFETIME);
+        self.seen.insert(digest, now);
+        before
+    }
+}
+
+fn clone(refused: &Refused) -> Refused {
+    Refused::new(refused.code, refused.reason.clone())
+}
