@@ -39,8 +39,7 @@ fn get_raw(key: &str, room: usize) -> (c_int, c_int, Vec<u8>) {
     let mut buffer = vec![0xEE; room];
     let mut len = c_int::try_from(room).unwrap();
     // SAFETY: a NUL-terminated string and a slice with its length.
-    let code =
-        unsafe { HAL_Kv_Get(c(key).as_ptr(), buffer.as_mut_ptr().cast(), &raw mut len) };
+    let code = unsafe { HAL_Kv_Get(c(key).as_ptr(), buffer.as_mut_ptr().cast(), &raw mut len) };
     (code, len, buffer)
 }
 
@@ -92,10 +91,14 @@ fn keys_and_values_are_bounded() {
     assert_eq!(set(&"k".repeat(127), b"v"), 0);
     assert_eq!(set(&"k".repeat(128), b"v"), -1);
     assert_eq!(set("", b"v"), -1);
-    assert_eq!(set("large", &[1; 16_384]), 0);
+    assert_eq!(set("large", &vec![1; 16_384]), 0);
     assert_eq!(get("large").map(|value| value.len()), Some(16_384));
-    assert_eq!(set("large", &[2; 16_385]), -1);
-    assert_eq!(get("large").map(|value| value[0]), Some(1), "the old value stays");
+    assert_eq!(set("large", &vec![2; 16_385]), -1);
+    assert_eq!(
+        get("large").map(|value| value[0]),
+        Some(1),
+        "the old value stays"
+    );
 }
 
 #[test]
@@ -167,11 +170,21 @@ fn a_restart_keeps_what_was_set_in_each_of_the_places() {
     let (own, state, home) = (at("own"), at("state"), at("home"));
     let places: [(&[(&str, &str)], &str); 4] = [
         (
-            &[("HOME", &home), ("XDG_STATE_HOME", &state), ("IOT_COAP_KV_DIR", &own)],
+            &[
+                ("HOME", &home),
+                ("XDG_STATE_HOME", &state),
+                ("IOT_COAP_KV_DIR", &own),
+            ],
             "own",
         ),
-        (&[("HOME", &home), ("XDG_STATE_HOME", &state)], "state/iot-coap"),
-        (&[("HOME", &home), ("XDG_STATE_HOME", "not/absolute")], "home/.local/state/iot-coap"),
+        (
+            &[("HOME", &home), ("XDG_STATE_HOME", &state)],
+            "state/iot-coap",
+        ),
+        (
+            &[("HOME", &home), ("XDG_STATE_HOME", "not/absolute")],
+            "home/.local/state/iot-coap",
+        ),
         (&[("HOME", &home)], "home/.local/state/iot-coap"),
     ];
     for (environment, place) in places {
@@ -202,7 +215,12 @@ fn nothing_half_written_is_left_behind() {
         fs::read_dir(path)
             .unwrap()
             .filter(|entry| {
-                entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".new-")
+                entry
+                    .as_ref()
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with(".new-")
             })
             .count()
     };
@@ -221,12 +239,21 @@ fn null_pointers_are_refused() {
     unsafe {
         assert_eq!(HAL_Kv_Set(null(), (&raw const byte).cast(), 1, 0), -1);
         assert_eq!(HAL_Kv_Set(c"k".as_ptr(), null(), 1, 0), -1);
-        assert_eq!(HAL_Kv_Set(c"k".as_ptr(), (&raw const byte).cast(), -1, 0), -1);
+        assert_eq!(
+            HAL_Kv_Set(c"k".as_ptr(), (&raw const byte).cast(), -1, 0),
+            -1
+        );
         assert_eq!(HAL_Kv_Get(null(), (&raw mut byte).cast(), &raw mut len), -1);
         assert_eq!(HAL_Kv_Get(c"k".as_ptr(), null_mut(), &raw mut len), -1);
-        assert_eq!(HAL_Kv_Get(c"k".as_ptr(), (&raw mut byte).cast(), null_mut()), -1);
+        assert_eq!(
+            HAL_Kv_Get(c"k".as_ptr(), (&raw mut byte).cast(), null_mut()),
+            -1
+        );
         len = -1;
-        assert_eq!(HAL_Kv_Get(c"k".as_ptr(), (&raw mut byte).cast(), &raw mut len), -1);
+        assert_eq!(
+            HAL_Kv_Get(c"k".as_ptr(), (&raw mut byte).cast(), &raw mut len),
+            -1
+        );
         assert_eq!(HAL_Kv_Del(null()), -1);
     }
 }

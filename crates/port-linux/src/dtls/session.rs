@@ -85,6 +85,9 @@ impl<E: Engine> Session<E> {
     }
 
     /// The next record, or `None` when the wait is over.
+    ///
+    /// Several threads may read. One that is overtaken by more records than the
+    /// replay window holds (64) loses the datagram in its hands.
     pub(super) fn read(
         &self,
         out: &mut [MaybeUninit<u8>],

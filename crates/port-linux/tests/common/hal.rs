@@ -84,7 +84,7 @@ impl Udp {
         let host = c(host);
         // SAFETY: a NUL-terminated string.
         let handle = unsafe { HAL_UDP_create(host.as_ptr(), port) };
-        (handle != INVALID).then_some(Self(handle))
+        (handle != INVALID).then(|| Self(handle))
     }
 
     pub(crate) fn descriptor(&self) -> c_int {
@@ -121,10 +121,14 @@ unsafe impl Sync for Dtls {}
 impl Dtls {
     pub(crate) fn create(host: &str, port: u16, authorities: &str) -> Option<Self> {
         let (host, authorities) = (c(host), c(authorities));
-        let options = DtlsOptions { authorities: authorities.as_ptr(), host: host.as_ptr(), port };
+        let options = DtlsOptions {
+            authorities: authorities.as_ptr(),
+            host: host.as_ptr(),
+            port,
+        };
         // SAFETY: valid options with NUL-terminated strings.
         let session = unsafe { HAL_DTLSSession_create(&raw const options) };
-        (!session.is_null()).then_some(Self(session))
+        (!session.is_null()).then(|| Self(session))
     }
 
     /// The code, and what `*len` was set to.

@@ -44,7 +44,8 @@ fn of_verification(result: X509VerifyResult) -> String {
     let check = match result.as_raw() {
         9 => "its certificate is not valid yet; is the clock right?",
         10 => "its certificate has expired",
-        2 | 18..=21 => "its certificate comes from an unknown root",
+        // 7 is a signature that fails: a root of the right name with another key.
+        2 | 7 | 18..=21 => "its certificate comes from an unknown root",
         62 => "its certificate is for another host",
         64 => "its certificate is for another IP address",
         66..=68 => "its certificate chain is too weak",
