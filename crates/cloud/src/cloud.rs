@@ -3,18 +3,22 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 
+use crate::certificates::ServerCertificate;
 use crate::config::{Config, Reply, TokenOption};
 use crate::devices::Device;
+use crate::dtls::DtlsServer;
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog, Message};
 use crate::faults::Faults;
 use crate::server::{self, Control, Listener, Server};
+use crate::state::StateDir;
 use crate::transport::Transport;
 use crate::weather::Weather;
 
@@ -30,6 +34,9 @@ pub struct Cloud {
     thread: Option<JoinHandle<io::Result<()>>>,
     addresses: Vec<(Transport, SocketAddr)>,
     events: Arc<EventLog>,
+    certificate: ServerCertificate,
+    /// Its temporary folder goes when the server does.
+    _state: StateDir,
 }
 
 impl Cloud {
@@ -40,6 +47,8 @@ impl Cloud {
     /// A port is taken, or a file cannot be read or written; the message says
     /// which.
     pub fn start(config: Config) -> io::Result<Self> {
+        let state = StateDir::open(config.state_dir.as_deref())?;
+        let certificate = ServerCertificate::prepare(&config.dtls.certificates, &state)?;
         let events = Arc::new(EventLog::new(&config.log, config.verbose)?);
         let mut listeners = Vec::new();
         let offered = [
@@ -58,8 +67,13 @@ impl Cloud {
             .map(|listener| (listener.transport, listener.address))
             .collect();
         let transports = addresses.iter().map(|(transport, _)| *transport).collect();
+        let dtls = config
+            .dtls_port
+            .map(|_| DtlsServer::new(&config.dtls, &certificate, Arc::clone(&events)))
+            .transpose()?;
         let server = Server::new(
             Endpoint::new(&config, Arc::clone(&events)),
+            dtls,
             Weather::new(&config.faults, Arc::clone(&events)),
             transports,
         );
@@ -77,12 +91,14 @@ impl Cloud {
             thread: Some(thread),
             addresses,
             events,
+            certificate,
+            _state: state,
         };
         // Answered by the loop: from here on it serves.
         cloud.control(|_| ());
         cloud.events.record(Event::Ready {
             urls: cloud.urls(),
-            root: None,
+            root: config.dtls_port.map(|_| cloud.root_path().to_path_buf()),
         });
         Ok(cloud)
     }
@@ -93,9 +109,14 @@ impl Cloud {
     ///
     /// If the server was started without that transport.
     pub fn url(&self, transport: Transport) -> String {
+        self.find_url(transport)
+            .unwrap_or_else(|| panic!("this cloud was started without {}://", transport.scheme()))
+    }
+
+    /// Like [`Cloud::url`]; `None` if the server was started without it.
+    pub fn find_url(&self, transport: Transport) -> Option<String> {
         self.url_of(transport, SocketAddr::is_ipv4)
             .or_else(|| self.url_v6(transport))
-            .unwrap_or_else(|| panic!("this cloud was started without {}://", transport.scheme()))
     }
 
     /// The URL of a transport at the first IPv6 address bound.
@@ -123,6 +144,16 @@ impl Cloud {
         of(SocketAddr::is_ipv4)
             .or_else(|| of(SocketAddr::is_ipv6))
             .unwrap_or_else(|| panic!("this cloud was started without {}://", transport.scheme()))
+    }
+
+    /// The root certificate that DTLS clients shall trust.
+    pub fn root_pem(&self) -> &str {
+        &self.certificate.root_pem
+    }
+
+    /// The file of the root certificate.
+    pub fn root_path(&self) -> &Path {
+        &self.certificate.root_path
     }
 
     /// Everything that happened so far (the latest 131,072 events).
@@ -204,21 +235,33 @@ impl Cloud {
         self.control(move |server| server.endpoint.service.devices.set(device));
     }
 
+    /// How many DTLS sessions are open.
+    pub fn dtls_sessions(&self) -> usize {
+        self.control(|server| server.dtls.as_ref().map_or(0, DtlsServer::count))
+    }
+
+    /// Closes every DTLS session with `close_notify`; says how many.
+    pub fn close_dtls_sessions(&self) -> usize {
+        self.control(|server| server.dtls.as_mut().map_or(0, DtlsServer::close_all))
+    }
+
+    /// Loses every DTLS session without a word, as a server that crashed and
+    /// came back, or a NAT that forgot a client; says how many.
+    pub fn forget_dtls_sessions(&self) -> usize {
+        self.control(|server| server.dtls.as_mut().map_or(0, DtlsServer::forget_all))
+    }
+
     /// Pings (an empty confirmable message) every peer heard from in the last
     /// four minutes; says how many. Their answers are [`Event::Answered`].
     pub fn ping_devices(&self) -> usize {
-        self.control(|server| server.endpoint.ping_peers(Instant::now()))
+        self.control(Server::ping_peers)
     }
 
     /// Sends a confirmable POST to every peer heard from in the last four
     /// minutes; says how many. Their answers are [`Event::Answered`].
     pub fn send_to_devices(&self, path: &str, payload: &[u8]) -> usize {
         let (path, payload) = (path.to_owned(), payload.to_vec());
-        self.control(move |server| {
-            server
-                .endpoint
-                .send_to_peers(Instant::now(), &path, &payload)
-        })
+        self.control(move |server| server.send_to_peers(&path, &payload))
     }
 
     /// Stops the server: its sockets are closed when this returns.

@@ -98,9 +98,9 @@ impl Endpoint {
         }
     }
 
-    /// Pings every peer heard from lately; says how many.
-    pub(crate) fn ping_peers(&mut self, now: Instant) -> usize {
-        let peers = self.recent_peers(now);
+    /// Pings every peer that is there and was heard from lately; says how many.
+    pub(crate) fn ping_peers(&mut self, now: Instant, there: impl Fn(Peer) -> bool) -> usize {
+        let peers = self.recent_peers(now, there);
         for &peer in &peers {
             let message_id = self.message_id();
             let ping = message::empty(MessageType::Confirmable, message_id);
@@ -110,9 +110,15 @@ impl Endpoint {
         peers.len()
     }
 
-    /// Sends a confirmable POST to every peer heard from lately; says how many.
-    pub(crate) fn send_to_peers(&mut self, now: Instant, path: &str, payload: &[u8]) -> usize {
-        let peers = self.recent_peers(now);
+    /// Sends a confirmable POST to every peer that is there and was heard from lately; says how many.
+    pub(crate) fn send_to_peers(
+        &mut self,
+        now: Instant,
+        path: &str,
+        payload: &[u8],
+        there: impl Fn(Peer) -> bool,
+    ) -> usize {
+        let peers = self.recent_peers(now, there);
         for &peer in &peers {
             let message_id = self.message_id();
             let coap_token = random::unpredictable::<4>().to_vec();
@@ -131,11 +137,11 @@ impl Endpoint {
         peers.len()
     }
 
-    fn recent_peers(&self, now: Instant) -> Vec<Peer> {
+    fn recent_peers(&self, now: Instant, there: impl Fn(Peer) -> bool) -> Vec<Peer> {
         let recent = |seen: Instant| now.saturating_duration_since(seen) < EXCHANGE_LIFETIME;
         self.peers
             .values()
-            .filter(|(_, seen)| recent(*seen))
+            .filter(|(peer, seen)| recent(*seen) && there(*peer))
             .map(|(peer, _)| *peer)
             .collect()
     }

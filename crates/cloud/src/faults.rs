@@ -39,9 +39,9 @@ pub struct Faults {
     pub auth_error: f64,
     /// Share of topic messages answered 5.00, and not taken.
     pub server_error: f64,
-    /// Share of datagrams after which some DTLS session is closed (`close_notify`).
+    /// Share of DTLS messages after which some session is closed (`close_notify`).
     pub close: f64,
-    /// Share of datagrams after which some DTLS session is forgotten silently.
+    /// Share of DTLS messages after which some session is forgotten silently.
     pub forget: f64,
     /// What decides; the same seed makes the same decisions in the same order.
     pub seed: u64,

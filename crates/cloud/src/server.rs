@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
+use crate::dtls::DtlsServer;
 use crate::endpoint::Endpoint;
 use crate::faults::Faults;
 use crate::transport::{Peer, Route, Transport};
@@ -56,6 +57,7 @@ impl Listener {
 /// The server behind its sockets.
 pub(crate) struct Server {
     pub(crate) endpoint: Endpoint,
+    pub(crate) dtls: Option<DtlsServer>,
     weather: Weather,
     transports: Vec<Transport>,
     outbox: Vec<Datagram>,
@@ -63,9 +65,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(endpoint: Endpoint, weather: Weather, transports: Vec<Transport>) -> Self {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        dtls: Option<DtlsServer>,
+        weather: Weather,
+        transports: Vec<Transport>,
+    ) -> Self {
         Self {
             endpoint,
+            dtls,
             weather,
             transports,
             outbox: Vec::new(),
@@ -78,8 +86,26 @@ impl Server {
         self.endpoint.service.set_faults(faults);
     }
 
+    /// Says goodbye to DTLS clients and ends the loop.
     pub(crate) fn stop(&mut self) {
+        if let Some(dtls) = &mut self.dtls {
+            dtls.close_all();
+        }
         self.stopping = true;
+    }
+
+    /// Pings peers that are still there; says how many.
+    pub(crate) fn ping_peers(&mut self) -> usize {
+        let dtls = self.dtls.as_ref();
+        self.endpoint
+            .ping_peers(Instant::now(), |peer| is_there(dtls, peer))
+    }
+
+    /// Sends a request to peers that are still there; says how many.
+    pub(crate) fn send_to_peers(&mut self, path: &str, payload: &[u8]) -> usize {
+        let dtls = self.dtls.as_ref();
+        self.endpoint
+            .send_to_peers(Instant::now(), path, payload, |peer| is_there(dtls, peer))
     }
 
     fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
@@ -97,12 +123,18 @@ impl Server {
         let Some(&transport) = self.transports.get(datagram.route.socket) else {
             return;
         };
-        let peer = Peer {
-            route: datagram.route,
-            transport,
-            session: 0,
-        };
-        self.endpoint.receive(now, peer, &datagram.bytes);
+        if transport == Transport::Dtls {
+            if let Some(dtls) = &mut self.dtls {
+                dtls.receive(now, datagram.route, &datagram.bytes);
+            }
+        } else {
+            let peer = Peer {
+                route: datagram.route,
+                transport,
+                session: 0,
+            };
+            self.endpoint.receive(now, peer, &datagram.bytes);
+        }
         self.collect(now);
     }
 
@@ -113,14 +145,37 @@ impl Server {
                 Direction::Out => self.outbox.push(datagram),
             }
         }
+        if let Some(dtls) = &mut self.dtls {
+            dtls.tick(now);
+        }
         self.endpoint.tick(now);
         self.collect(now);
     }
 
-    /// Moves what the endpoint has to say to the outbox, faults permitting.
+    /// Moves messages between DTLS and the endpoint, and what both have to say
+    /// to the outbox, faults permitting.
     fn collect(&mut self, now: Instant) {
+        while let Some((peer, message)) = self.dtls.as_mut().and_then(DtlsServer::poll_received) {
+            self.endpoint.receive(now, peer, &message);
+            self.flush_endpoint(now);
+            if let Some(ending) = self.weather.ending()
+                && let Some(dtls) = &mut self.dtls
+            {
+                dtls.end_one(ending.pick, ending.silently);
+            }
+        }
+        self.flush_endpoint(now);
+        while let Some((route, bytes)) = self.dtls.as_mut().and_then(DtlsServer::poll_transmit) {
+            self.send(now, route, bytes);
+        }
+    }
+
+    fn flush_endpoint(&mut self, now: Instant) {
         while let Some((peer, bytes)) = self.endpoint.poll_transmit() {
-            self.send(now, peer.route, bytes);
+            match &mut self.dtls {
+                Some(dtls) if peer.transport == Transport::Dtls => dtls.send(peer, &bytes),
+                _ => self.send(now, peer.route, bytes),
+            }
         }
     }
 
@@ -134,11 +189,16 @@ impl Server {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.weather.deadline(), self.endpoint.deadline()]
+        let dtls = self.dtls.as_ref().and_then(DtlsServer::deadline);
+        [self.weather.deadline(), self.endpoint.deadline(), dtls]
             .into_iter()
             .flatten()
             .min()
     }
+}
+
+fn is_there(dtls: Option<&DtlsServer>, peer: Peer) -> bool {
+    peer.transport != Transport::Dtls || dtls.is_some_and(|dtls| dtls.is_open(peer.session))
 }
 
 /// Serves until a control stops it, or all of its handles are gone.

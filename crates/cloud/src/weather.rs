@@ -24,6 +24,15 @@ pub(crate) enum Direction {
     Out,
 }
 
+/// The end of some DTLS session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    /// Picks the session.
+    pub(crate) pick: u64,
+    /// Without `close_notify`.
+    pub(crate) silently: bool,
+}
+
 /// A datagram on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Datagram {
@@ -43,6 +52,7 @@ pub(crate) struct Weather {
     faults: Faults,
     inward: Sequence,
     outward: Sequence,
+    endings: Sequence,
     held: Vec<Held>,
     events: Arc<EventLog>,
 }
@@ -52,6 +62,7 @@ impl Weather {
         Self {
             inward: Sequence::new(faults.seed ^ 1),
             outward: Sequence::new(faults.seed ^ 2),
+            endings: Sequence::new(faults.seed ^ 3),
             faults: faults.clone(),
             held: Vec::new(),
             events,
@@ -62,6 +73,7 @@ impl Weather {
     pub(crate) fn set_faults(&mut self, faults: &Faults) {
         self.inward = Sequence::new(faults.seed ^ 1);
         self.outward = Sequence::new(faults.seed ^ 2);
+        self.endings = Sequence::new(faults.seed ^ 3);
         self.faults = faults.clone();
     }
 
@@ -111,6 +123,17 @@ impl Weather {
             passing.extend(self.overtaken_by(direction, route));
         }
         passing
+    }
+
+    /// Whether a DTLS session ends after this message, and which and how.
+    pub(crate) fn ending(&mut self) -> Option<Ending> {
+        let closed = self.endings.chance(self.faults.close);
+        let forgotten = self.endings.chance(self.faults.forget);
+        let pick = self.endings.next();
+        (closed || forgotten).then_some(Ending {
+            pick,
+            silently: !closed,
+        })
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

@@ -1,0 +1,382 @@
+//! The command line: what it takes, and the configuration that it asks for.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use iot_coap_cloud::{
+    Certificates, Config, Device, DtlsConfig, Faults, Log, Reply, TokenOption, Transport,
+    load_devices, load_or_create_token_key,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+
+  Serve the sample device on the documented ports, one JSON line per event:
+      iot-coap-cloud
+
+  Serve a device of your own, on free ports:
+      iot-coap-cloud --udp-port 0 --dtls-port 0 --symmetric-port 0 \\
+          --device a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb
+
+  Run a test program against a server that exists as long as it runs; the exit
+  status is the program's:
+      iot-coap-cloud -- ./coap-example -e certificate -u {coaps} -r {root}
+
+  See how a program bears a bad network, the same way each time:
+      iot-coap-cloud --faults drop=0.2,delay=50..3000,reorder=0.1,seed=7 -- ./program {coap}
+
+  See it sign in again: access tokens that serve three messages, or ten seconds:
+      iot-coap-cloud --token-uses 3 --token-lifetime 10s -- ./program {coap}
+
+  See that it refuses a server that is not who it says:
+      iot-coap-cloud --cert-names example.org -- ./program {coaps} {root}
+
+Placeholders in the command's arguments (and its environment variables):
+
+  {coap}      IOT_COAP_CLOUD_COAP       URL over UDP
+  {coaps}     IOT_COAP_CLOUD_COAPS      URL over DTLS
+  {coap-psk}  IOT_COAP_CLOUD_COAP_PSK   URL of the symmetric mode
+  {root}      IOT_COAP_CLOUD_ROOT       file of the root certificate (PEM)
+  {coap6} {coaps6} {coap-psk6}          the same at IPv6, with --bind ::1
+
+Faults (shares are of 0 to 1, times in milliseconds):
+
+  drop=0.2            datagrams lost, in each direction
+  duplicate=0.1       datagrams that arrive twice
+  reorder=0.1         datagrams overtaken by the next one
+  delay=50..3000      how long datagrams are held back (delayed=0.5: half of them)
+  separate=0.3        answers that come after an empty acknowledgement, confirmable
+  separate-non=0.1    the same, non-confirmable (separate-delay=100..500: how long after)
+  auth-error=0.1      sign-ins answered 5.00
+  server-error=0.1    topic messages answered 5.00
+  close=0.01          messages after which some DTLS session is closed
+  forget=0.01         messages after which some DTLS session is lost silently
+  seed=7              what decides; without it each run differs
+
+Devices file:
+
+  [[device]]
+  product_key = \"a1RP1qZfrEi\"
+  device_name = \"example1\"
+  device_secret = \"fPloaszb6saUFJte4EhyuBHQpR9SuKHb\"
+  disabled = false";
+
+/// A local stand-in of Alibaba Cloud's CoAP endpoint, for development and tests.
+///
+/// Devices sign in (POST /auth) and publish (POST /topic/PRODUCT_KEY/DEVICE_NAME/…)
+/// over UDP, DTLS 1.2 and the symmetric mode. What happens is told in JSON lines
+/// on standard output. It listens on this machine only unless told otherwise.
+#[derive(Parser)]
+#[command(version, after_long_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// A device that may sign in; can be given several times
+    ///
+    /// Without any, the vendor's published sample may:
+    /// a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb
+    #[arg(
+        long = "device",
+        value_name = "KEY,NAME,SECRET",
+        help_heading = "Devices"
+    )]
+    devices: Vec<Device>,
+
+    /// A TOML file of [[device]] tables
+    #[arg(long = "devices", value_name = "FILE", help_heading = "Devices")]
+    devices_file: Option<PathBuf>,
+
+    /// An address to listen on; can be given several times [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Listening")]
+    bind: Vec<IpAddr>,
+
+    /// Port of coap://; 0 takes a free one [default: 5683, with a command 0]
+    #[arg(long, value_name = "PORT", help_heading = "Listening")]
+    udp_port: Option<u16>,
+
+    /// Port of coaps://; 0 takes a free one [default: 5684, with a command 0]
+    #[arg(long, value_name = "PORT", help_heading = "Listening")]
+    dtls_port: Option<u16>,
+
+    /// Port of coap-psk://; 0 takes a free one [default: 5682, with a command 0]
+    #[arg(long, value_name = "PORT", help_heading = "Listening")]
+    symmetric_port: Option<u16>,
+
+    /// Leave out coap://
+    #[arg(long, conflicts_with = "udp_port", help_heading = "Listening")]
+    no_udp: bool,
+
+    /// Leave out coaps://
+    #[arg(long, conflicts_with = "dtls_port", help_heading = "Listening")]
+    no_dtls: bool,
+
+    /// Leave out coap-psk://
+    #[arg(long, conflicts_with = "symmetric_port", help_heading = "Listening")]
+    no_symmetric: bool,
+
+    /// How long an access token is valid, e.g. 48h, 10m, 5s
+    #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration,
+          help_heading = "Access tokens")]
+    token_lifetime: Duration,
+
+    /// Refuse an access token after so many topic messages
+    #[arg(long, value_name = "N", help_heading = "Access tokens")]
+    token_uses: Option<u32>,
+
+    /// The option that carries the access token
+    #[arg(
+        long,
+        value_name = "OPTION",
+        default_value = "both",
+        help_heading = "Access tokens"
+    )]
+    token_option: TokenOptionArgument,
+
+    /// The key that signs access tokens, made if the file is not there: servers
+    /// with the same key accept each other's tokens
+    #[arg(long, value_name = "FILE", help_heading = "Access tokens")]
+    token_key: Option<PathBuf>,
+
+    /// What a topic message is answered with
+    #[arg(long, default_value = "json", help_heading = "Answers")]
+    reply: ReplyArgument,
+
+    /// Add the cloud message id (option 2090) to answers
+    #[arg(long, help_heading = "Answers")]
+    message_id: bool,
+
+    /// Answer 4.29 above so many topic messages a second and device
+    #[arg(long, value_name = "N", help_heading = "Answers")]
+    rate_limit: Option<u32>,
+
+    /// What goes wrong, e.g. drop=0.2,delay=50..3000,seed=7 (see below)
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "",
+        help_heading = "Answers"
+    )]
+    faults: Faults,
+
+    /// Names and addresses of the certificate [default: localhost,127.0.0.1,::1]
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        help_heading = "DTLS"
+    )]
+    cert_names: Vec<String>,
+
+    /// Show a certificate that has expired
+    #[arg(long, help_heading = "DTLS")]
+    cert_expired: bool,
+
+    /// Show this certificate chain (PEM, the server's first)
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = "DTLS",
+          conflicts_with_all = ["cert_names", "cert_expired"])]
+    chain: Option<PathBuf>,
+
+    /// The private key of --chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "chain", help_heading = "DTLS")]
+    key: Option<PathBuf>,
+
+    /// The root of --chain, for {root} [default: the chain's last certificate]
+    #[arg(long, value_name = "FILE", requires = "chain", help_heading = "DTLS")]
+    root: Option<PathBuf>,
+
+    /// Cipher suites as an OpenSSL list, e.g. AES128-SHA for a server of old
+    #[arg(long, value_name = "LIST", help_heading = "DTLS")]
+    ciphers: Option<String>,
+
+    /// Resume no sessions
+    #[arg(long, help_heading = "DTLS")]
+    no_resumption: bool,
+
+    /// Close sessions that are silent for so long
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration,
+          help_heading = "DTLS")]
+    idle_timeout: Duration,
+
+    /// The most sessions at once
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10_000,
+        help_heading = "DTLS"
+    )]
+    max_sessions: usize,
+
+    /// Where the root certificate and its key are kept
+    ///
+    /// [default: iot-coap-cloud in $XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, value_name = "FOLDER", help_heading = "Files")]
+    state: Option<PathBuf>,
+
+    /// Append events to this file instead of standard output
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    log: Option<PathBuf>,
+
+    /// Tell small events too (faults, pings); with a command, tell events on
+    /// standard error
+    #[arg(short, long)]
+    verbose: bool,
+
+    /// A command to run against the server, which ends with it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TokenOptionArgument {
+    /// The mission document's; 2088 is ignored
+    #[value(name = "61")]
+    Original,
+    /// The later documents'; 61 is refused as unknown
+    #[value(name = "2088")]
+    Later,
+    /// Either
+    Both,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ReplyArgument {
+    /// A small JSON object
+    Json,
+    /// Nothing
+    Empty,
+    /// The message's own payload
+    Echo,
+}
+
+impl Arguments {
+    /// The configuration that the command line asks for.
+    pub(crate) fn into_config(self) -> Result<Config, Box<dyn std::error::Error>> {
+        let with_command = !self.command.is_empty();
+        let port = |given: Option<u16>, left_out: bool, transport: Transport| {
+            let default = if with_command {
+                0
+            } else {
+                transport.default_port()
+            };
+            (!left_out).then(|| given.unwrap_or(default))
+        };
+        let mut devices = self.devices;
+        if let Some(file) = &self.devices_file {
+            devices.extend(load_devices(file)?);
+        }
+        if devices.is_empty() {
+            devices.push(Device::sample());
+        }
+        let token_key = self
+            .token_key
+            .as_deref()
+            .map(load_or_create_token_key)
+            .transpose()?;
+        let log = match self.log {
+            Some(file) => Log::File(file),
+            None if !with_command => Log::Stdout,
+            None if self.verbose => Log::Stderr,
+            None => Log::None,
+        };
+        let defaults = Config::default();
+        let certificates = match (self.chain, self.key) {
+            (Some(chain), Some(key)) => Certificates::Files {
+                chain,
+                key,
+                root: self.root,
+            },
+            _ => Certificates::generated(self.cert_names, self.cert_expired),
+        };
+        Ok(Config {
+            devices,
+            bind: if self.bind.is_empty() {
+                defaults.bind
+            } else {
+                self.bind
+            },
+            udp_port: port(self.udp_port, self.no_udp, Transport::Udp),
+            dtls_port: port(self.dtls_port, self.no_dtls, Transport::Dtls),
+            symmetric_port: port(self.symmetric_port, self.no_symmetric, Transport::Symmetric),
+            token_lifetime: self.token_lifetime,
+            token_uses: self.token_uses,
+            token_option: match self.token_option {
+                TokenOptionArgument::Original => TokenOption::Original,
+                TokenOptionArgument::Later => TokenOption::Later,
+                TokenOptionArgument::Both => TokenOption::Both,
+            },
+            token_key,
+            reply: match self.reply {
+                ReplyArgument::Json => Reply::Json,
+                ReplyArgument::Empty => Reply::Empty,
+                ReplyArgument::Echo => Reply::Echo,
+            },
+            message_id_option: self.message_id,
+            rate_limit: self.rate_limit,
+            faults: self.faults,
+            dtls: DtlsConfig {
+                certificates,
+                ciphers: self.ciphers,
+                resumption: !self.no_resumption,
+                idle_timeout: self.idle_timeout,
+                max_sessions: self.max_sessions,
+                ..DtlsConfig::default()
+            },
+            state_dir: self.state.or_else(default_state_dir),
+            log,
+            verbose: self.verbose,
+            ..defaults
+        })
+    }
+}
+
+fn default_state_dir() -> Option<PathBuf> {
+    let given = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
+    given("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| given("HOME").map(|home| PathBuf::from(home).join(".local/state")))
+        .map(|folder| folder.join("iot-coap-cloud"))
+}
+
+/// `48h`, `10m`, `5s`, `250ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text
+        .find(|each: char| !each.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let milliseconds: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err("expected a number with its unit: 250ms, 5s, 10m, 48h, 7d".into()),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(milliseconds))
+        // A century is enough, and cannot overflow a time stamp.
+        .filter(|time| *time > 0 && *time <= 100 * 366 * 86_400_000)
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("{text} is not a time of this world"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("48h"), Ok(Duration::from_hours(48)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "5", "h", "0s", "-1s", "1.5h", "99999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The OpenSSL context that all sessions share: certificate, suites, tickets,
+//! and the cookies that prove a client's address before it costs much.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use openssl::error::ErrorStack;
+use openssl::ex_data::Index;
+use openssl::hash::MessageDigest;
+use openssl::ssl::{
+    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
+    SslVersion,
+};
+
+use crate::certificates::ServerCertificate;
+use crate::config::DtlsConfig;
+use crate::random;
+use crate::sign::{equal, hmac};
+
+/// What the cookie callbacks know of the handshake they are called for.
+struct Client {
+    address: SocketAddr,
+    verified: Arc<AtomicBool>,
+}
+
+/// Makes the `Ssl` of each session.
+pub(crate) struct Context {
+    context: SslContext,
+    client: Index<Ssl, Client>,
+    mtu: u32,
+}
+
+impl Context {
+    pub(crate) fn new(config: &DtlsConfig, certificate: &ServerCertificate) -> io::Result<Self> {
+        let client = Ssl::new_ex_index()?;
+        let mut builder = SslContext::builder(SslMethod::dtls_server())?;
+        builder.set_min_proto_version(Some(SslVersion::DTLS1_2))?;
+        // Without NO_QUERY_MTU OpenSSL asks the stream, which knows of none, and
+        // cuts its flights into pieces of 256 bytes.
+        builder.set_options(
+            SslOptions::NO_QUERY_MTU
+                | SslOptions::COOKIE_EXCHANGE
+                | SslOptions::NO_RENEGOTIATION
+                | SslOptions::CIPHER_SERVER_PREFERENCE,
+        );
+        builder.set_mode(SslMode::RELEASE_BUFFERS);
+        builder.set_session_id_context(b"iot-coap-cloud")?;
+        if !config.resumption {
+            builder.set_options(SslOptions::NO_TICKET);
+            builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+        }
+        if let Some(ciphers) = &config.ciphers {
+            builder.set_cipher_list(ciphers).map_err(|error| {
+                let text = format!("OpenSSL knows no cipher list {ciphers:?}: {error}");
+                io::Error::new(io::ErrorKind::InvalidInput, text)
+            })?;
+        }
+        show(&mut builder, certificate).map_err(|error| {
+            let text = format!("the certificate and its key cannot be used: {error}");
+            io::Error::new(io::ErrorKind::InvalidInput, text)
+        })?;
+        exchange_cookies(&mut builder, client);
+        Ok(Self {
+            context: builder.build(),
+            client,
+            mtu: config.mtu,
+        })
+    }
+
+    /// A session to come, and whether its client has shown its cookie.
+    pub(crate) fn session(
+        &self,
+        address: SocketAddr,
+    ) -> Result<(Ssl, Arc<AtomicBool>), ErrorStack> {
+        let verified = Arc::new(AtomicBool::new(false));
+        let mut ssl = Ssl::new(&self.context)?;
+        ssl.set_mtu(self.mtu)?;
+        let client = Client {
+            address,
+            verified: Arc::clone(&verified),
+        };
+        ssl.set_ex_data(self.client, client);
+        Ok((ssl, verified))
+    }
+}
+
+fn show(
+    builder: &mut SslContextBuilder,
+    certificate: &ServerCertificate,
+) -> Result<(), ErrorStack> {
+    builder.set_certificate(&certificate.leaf)?;
+    for intermediate in &certificate.intermediates {
+        builder.add_extra_chain_cert(intermediate.clone())?;
+    }
+    builder.set_private_key(&certificate.key)?;
+    builder.check_private_key()
+}
+
+fn exchange_cookies(builder: &mut SslContextBuilder, client: Index<Ssl, Client>) {
+    let secret: [u8; 32] = random::unpredictable();
+    let cookie = move |address: SocketAddr| {
+        let address = address.to_string();
+        hmac(MessageDigest::sha256(), &secret, address.as_bytes())
+    };
+    builder.set_cookie_generate_cb(move |ssl, buffer| {
+        let Some(client) = ssl.ex_data(client) else {
+            return Err(ErrorStack::get());
+        };
+        let cookie = cookie(client.address);
+        let Some(place) = buffer.get_mut(..cookie.len()) else {
+            return Err(ErrorStack::get());
+        };
+        place.copy_from_slice(&cookie);
+        Ok(cookie.len())
+    });
+    builder.set_cookie_verify_cb(move |ssl, shown| {
+        ssl.ex_data(client).is_some_and(|client| {
+            let genuine = equal(shown, &cookie(client.address));
+            client.verified.fetch_or(genuine, Ordering::Relaxed);
+            genuine
+        })
+    });
+}

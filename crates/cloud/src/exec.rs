@@ -1,0 +1,84 @@
+//! Exec mode: runs a command against the server that was just started, tells it
+//! where the server is, and ends as it ends.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+
+use iot_coap_cloud::{Cloud, Transport};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command;
+use tokio::signal::unix;
+
+/// What a command can be told: its placeholder, its environment variable.
+fn places(cloud: &Cloud) -> Vec<(&'static str, &'static str, String)> {
+    let mut places = Vec::new();
+    let mut add = |placeholder, variable, value: Option<String>| {
+        places.extend(value.map(|value| (placeholder, variable, value)));
+    };
+    let [udp, dtls, symmetric] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
+    add("{coap}", "IOT_COAP_CLOUD_COAP", cloud.find_url(udp));
+    add("{coaps}", "IOT_COAP_CLOUD_COAPS", cloud.find_url(dtls));
+    add(
+        "{coap-psk}",
+        "IOT_COAP_CLOUD_COAP_PSK",
+        cloud.find_url(symmetric),
+    );
+    add("{coap6}", "IOT_COAP_CLOUD_COAP6", cloud.url_v6(udp));
+    add("{coaps6}", "IOT_COAP_CLOUD_COAPS6", cloud.url_v6(dtls));
+    add(
+        "{coap-psk6}",
+        "IOT_COAP_CLOUD_COAP_PSK6",
+        cloud.url_v6(symmetric),
+    );
+    let root = cloud.root_path().to_string_lossy().into_owned();
+    add("{root}", "IOT_COAP_CLOUD_ROOT", Some(root));
+    places
+}
+
+/// Runs the command to its end.
+pub(crate) async fn run(
+    cloud: &Cloud,
+    command: &[String],
+    interrupt: &mut unix::Signal,
+    terminate: &mut unix::Signal,
+) -> io::Result<ExitCode> {
+    let places = places(cloud);
+    let mut words = command.iter().map(|word| {
+        places
+            .iter()
+            .fold(word.clone(), |word, (placeholder, _, value)| {
+                word.replace(placeholder, value)
+            })
+    });
+    let program = words.next().unwrap_or_default();
+    let mut child = Command::new(&program)
+        .args(words)
+        .envs(places.iter().map(|(_, variable, value)| (variable, value)))
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot run {program}: {error}")))?;
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let forward = |signal| {
+        if let Some(pid) = pid {
+            // It may have ended meanwhile; `wait` will say so.
+            let _ = kill_process(pid, signal);
+        }
+    };
+    let status = loop {
+        // The command decides what a signal means; the server outlives it.
+        tokio::select! {
+            status = child.wait() => break status?,
+            _ = interrupt.recv() => forward(Signal::INT),
+            _ = terminate.recv() => forward(Signal::TERM),
+        }
+    };
+    Ok(ExitCode::from(code(status)))
+}
+
+/// The exit status that a shell would report.
+fn code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code).unwrap_or(1)
+}

@@ -1,0 +1,51 @@
+//! The program `iot-coap-cloud`: a server for development, and a runner of
+//! commands against one.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod exec;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use iot_coap_cloud::Cloud;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    run(arguments).unwrap_or_else(|error| {
+        eprintln!("iot-coap-cloud: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let command = arguments.command.clone();
+    let config = arguments.into_config()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    // Signals are caught before the server says that it is ready.
+    let (mut interrupt, mut terminate) = {
+        let _context = runtime.enter();
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
+    let cloud = Cloud::start(config)?;
+    let code = runtime.block_on(async {
+        if command.is_empty() {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            Ok(ExitCode::SUCCESS)
+        } else {
+            exec::run(&cloud, &command, &mut interrupt, &mut terminate).await
+        }
+    })?;
+    cloud.stop()?;
+    Ok(code)
+}

@@ -1,0 +1,141 @@
+//! Files that outlive a run: keys and certificates, each made once and then
+//! read again, also when two servers start at the same moment.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::random;
+use crate::sign::hex;
+
+const TOKEN_KEY_BYTES: usize = 16;
+
+/// The folder of a server's files.
+pub(crate) struct StateDir {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl StateDir {
+    /// A given folder, made if need be, or one of its own that goes with it.
+    pub(crate) fn open(given: Option<&Path>) -> io::Result<Self> {
+        let path = given.map_or_else(
+            || {
+                let name = format!("iot-coap-cloud-{}", hex(&random::unpredictable::<8>()));
+                std::env::temp_dir().join(name)
+            },
+            Path::to_path_buf,
+        );
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| about("cannot make the folder", &path, &error))?;
+        Ok(Self {
+            temporary: given.is_none(),
+            path,
+        })
+    }
+
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        if self.temporary {
+            // What is left behind in a temporary folder harms nobody.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// The content of a private file; `make` says it when there is none yet.
+pub(crate) fn read_or_create(
+    path: &Path,
+    make: impl FnOnce() -> io::Result<Vec<u8>>,
+) -> io::Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        result => return result.map_err(|error| about("cannot read", path, &error)),
+    }
+    let written = write_private(path, &make()?, |temporary| {
+        // A link never replaces what another server put there meanwhile.
+        match fs::hard_link(temporary, path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    });
+    written.map_err(|error| about("cannot write", path, &error))?;
+    fs::read(path).map_err(|error| about("cannot read", path, &error))
+}
+
+/// Puts a file in place at once, so that nobody reads half of it.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_private(path, content, |temporary| fs::rename(temporary, path))
+        .map_err(|error| about("cannot write", path, &error))
+}
+
+fn write_private(
+    path: &Path,
+    content: &[u8],
+    put: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let temporary = path.with_extension(format!("{}.tmp", hex(&random::unpredictable::<8>())));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    let result = file.write_all(content).and_then(|()| put(&temporary));
+    let _ = fs::remove_file(&temporary);
+    result
+}
+
+/// Reads the key that signs access tokens, or makes one up and keeps it.
+///
+/// # Errors
+///
+/// The file cannot be read or written, or is too short to be a key.
+pub fn load_or_create_token_key(path: &Path) -> io::Result<Vec<u8>> {
+    let key = read_or_create(path, || {
+        Ok(format!("{}\n", hex(&random::unpredictable::<32>())).into_bytes())
+    })?;
+    if key.len() < TOKEN_KEY_BYTES {
+        let text = format!("{} is shorter than {TOKEN_KEY_BYTES} bytes", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(key)
+}
+
+pub(crate) fn about(what: &str, path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_made_once_and_a_temporary_folder_goes() {
+        let state = StateDir::open(None).expect("a temporary folder");
+        let file = state.file("key");
+        let make = |text: &'static str| move || Ok(text.as_bytes().to_vec());
+        assert_eq!(read_or_create(&file, make("one")).expect("made"), b"one");
+        assert_eq!(read_or_create(&file, make("two")).expect("read"), b"one");
+        replace(&file, b"three").expect("replaced");
+        assert_eq!(read_or_create(&file, make("two")).expect("read"), b"three");
+        assert!(load_or_create_token_key(&file).is_err());
+        let folder = fs::read_dir(&state.path).expect("readable");
+        assert_eq!(folder.count(), 1, "no temporary file is left");
+        let path = state.path.clone();
+        drop(state);
+        assert!(!path.exists());
+    }
+}
