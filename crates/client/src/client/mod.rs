@@ -1,0 +1,168 @@
+//! The client: takes what happens (calls, datagrams, the passing of time) and
+//! says what to do (datagrams to send, answers to deliver). It reads no clock,
+//! opens no socket and waits for nothing; see [`Client`] for how it is driven.
+
+mod receive;
+mod send;
+mod sign_in;
+mod timers;
+mod types;
+
+pub use sign_in::{Attempt, SIGN_IN_LIMIT_MS, SignInError};
+pub use types::{
+    Config, Dropped, Event, ExchangeId, GiveUp, MAX_OUTSTANDING, Received, Refusal, Request,
+    Response, SendError, Transmit,
+};
+
+use alloc::vec::Vec;
+
+use crate::access_token::AccessToken;
+use crate::deduplication::Handled;
+use crate::endpoint::Security;
+use crate::exchange::{End, State, Table};
+use crate::identifiers::{MessageIds, Tokens};
+use crate::message::Kind;
+use crate::random::Random;
+use crate::symmetric::Keys;
+use sign_in::SignIn;
+use types::Control;
+
+/// A CoAP client of one device at one endpoint.
+///
+/// `A` is what the application ties to each message, handed back with its
+/// answer.
+///
+/// Times are milliseconds of any clock that never goes back. After every call
+/// of [`Client::sign_in`], [`Client::send`], [`Client::receive`] and
+/// [`Client::tick`], drain [`Client::poll_transmit`] and [`Client::poll_event`]
+/// until both return `None`; call [`Client::tick`] when [`Client::deadline`]
+/// has come.
+pub struct Client<A> {
+    config: Config,
+    random: Random,
+    message_ids: MessageIds,
+    tokens: Tokens,
+    exchanges: Table<A>,
+    handled: Handled,
+    sign_in: SignIn,
+    access_token: Option<AccessToken>,
+    /// Counts the access tokens had so far, so that an exchange can tell
+    /// whether it was refused with the one in force.
+    generation: u32,
+    keys: Keys,
+    /// The last sequence number used in symmetric mode. Grows for ever, also
+    /// over sign-ins.
+    last_sequence: u64,
+    control: Control,
+    /// Where messages are encoded anew, when signing in.
+    scratch: zeroize::Zeroizing<Vec<u8>>,
+}
+
+impl<A> Client<A> {
+    /// A client that has not signed in.
+    pub fn new(config: Config) -> Self {
+        let mut random = Random::new(config.seed);
+        let config = Config { transmission: config.transmission.clamped(), ..config };
+        Self {
+            message_ids: MessageIds::new(&mut random),
+            tokens: Tokens::new(&mut random),
+            exchanges: Table::new(),
+            handled: Handled::default(),
+            sign_in: SignIn::new(),
+            access_token: None,
+            generation: 0,
+            keys: Keys::default(),
+            last_sequence: 0,
+            control: Control::none(),
+            scratch: zeroize::Zeroizing::new(Vec::new()),
+            random,
+            config,
+        }
+    }
+
+    /// The device that the client speaks for.
+    pub const fn device(&self) -> &crate::Device {
+        &self.config.device
+    }
+
+    /// The token that the next message will carry, as
+    /// [`Response::token`] shows it.
+    pub const fn next_token(&self) -> u32 {
+        self.tokens.peek()
+    }
+
+    /// How many messages wait for their answers.
+    pub fn outstanding(&self) -> usize {
+        self.exchanges.outstanding()
+    }
+
+    /// The next datagram to transmit; it counts as transmitted, whatever
+    /// becomes of it.
+    pub fn poll_transmit(&mut self, now: u64) -> Option<Transmit<'_>> {
+        // An acknowledgement first: the peer's timer runs.
+        if self.control.take_due() {
+            return Some(Transmit { datagram: self.control.bytes(), exchange: None });
+        }
+        let index = self.oldest(State::Due)?;
+        let lifetime_ms = match self.exchanges.list[index].kind {
+            Kind::NonConfirmable => self.config.transmission.non_lifetime_ms(),
+            _ => 0,
+        };
+        let exchange = &mut self.exchanges.list[index];
+        if exchange.retransmissions == 0 {
+            exchange.first_sent = now;
+        }
+        if exchange.kind == Kind::NonConfirmable {
+            exchange.state = State::AwaitingResponse;
+            exchange.deadline = now.saturating_add(lifetime_ms);
+        } else {
+            exchange.state = State::AwaitingAck;
+            exchange.deadline = now.saturating_add(exchange.timeout_ms);
+        }
+        let exchange = &self.exchanges.list[index];
+        Some(Transmit {
+            datagram: &exchange.datagram,
+            exchange: Some(ExchangeId { index, token: exchange.token }),
+        })
+    }
+
+    /// The next event to tell the application.
+    pub fn poll_event(&mut self) -> Option<Event<A>> {
+        if let Some(outcome) = self.sign_in.take_announcement() {
+            return Some(match outcome {
+                Ok(()) => Event::SignedIn,
+                Err(error) => Event::SignInFailed(error),
+            });
+        }
+        let index =
+            self.exchanges.position(|exchange| matches!(exchange.state, State::Ended(_)))?;
+        let exchange = &mut self.exchanges.list[index];
+        let State::Ended(end) = exchange.state else { return None };
+        let token = exchange.token;
+        let application = exchange.release()?;
+        Some(match end {
+            End::Refused(code) => Event::Refused(Refusal { application, code, token }),
+            End::GaveUp(reason) => Event::GaveUp { application, reason, token },
+        })
+    }
+
+    /// Takes back a message that could not be transmitted; returns what the
+    /// application tied to it.
+    pub fn cancel(&mut self, exchange: ExchangeId) -> Option<A> {
+        self.exchanges.named(exchange)?.release()
+    }
+
+    /// The oldest exchange in `state`.
+    fn oldest(&self, state: State) -> Option<usize> {
+        let tokens = &self.tokens;
+        let candidates = self.exchanges.list.iter().enumerate();
+        candidates
+            .filter(|(_, exchange)| exchange.state == state)
+            .max_by_key(|(_, exchange)| tokens.age(exchange.token))
+            .map(|(index, _)| index)
+    }
+
+    const fn is_symmetric(&self) -> bool {
+        matches!(self.config.security, Security::Symmetric)
+    }
+}

@@ -1,0 +1,276 @@
+//! Encoding messages and putting them on their way.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use zeroize::Zeroize;
+
+use super::{Client, ExchangeId, GiveUp, Request, SendError};
+use crate::auth::{DECIMAL_MAX_LEN, decimal};
+use crate::code::Code;
+use crate::encode::{EncodeError, Encoder};
+use crate::exchange::{End, State};
+use crate::message::{Kind, header};
+use crate::option::{ContentFormat, OptionNumber};
+use crate::symmetric::{SymmetricKey, UndecryptableError, encrypted_len};
+use crate::{PATH_MAX_LEN, client::types::Config};
+
+/// Room for header, token, formats and the heads of token and payload.
+const OVERHEAD_LEN: usize = 32;
+
+impl<A> Client<A> {
+    /// Takes a message to post and returns its exchange's name. It is
+    /// transmitted by the next [`Client::poll_transmit`] if there is an access
+    /// token; otherwise once there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with what the application tied to the message given
+    /// back; nothing is then sent.
+    pub fn send(
+        &mut self,
+        now: u64,
+        request: &Request<'_>,
+        application: A,
+    ) -> Result<ExchangeId, (SendError, A)> {
+        match self.try_send(now, request) {
+            Ok(index) => {
+                let exchange = &mut self.exchanges.list[index];
+                exchange.application = Some(application);
+                Ok(ExchangeId { index, token: exchange.token })
+            }
+            Err(error) => Err((error, application)),
+        }
+    }
+
+    fn try_send(&mut self, now: u64, request: &Request<'_>) -> Result<usize, SendError> {
+        if !self.sign_in.has_ever_succeeded() {
+            return Err(SendError::NotSignedIn);
+        }
+        if request.path.len() > PATH_MAX_LEN {
+            return Err(SendError::PathTooLong);
+        }
+        self.make_room()?;
+        let index = self.exchanges.free_place().map_err(|_| SendError::OutOfMemory)?;
+        let lifetime_ms = self.config.transmission.exchange_lifetime_ms();
+        self.drop_expired_access_token(now);
+
+        let id = self
+            .message_ids
+            .allocate(now, lifetime_ms)
+            .map_err(|_| SendError::MessageIdsExhausted)?;
+        let token = self.tokens.allocate();
+        let kind = if request.confirmable { Kind::Confirmable } else { Kind::NonConfirmable };
+        let credentials = Credentials::of(
+            &self.config,
+            self.access_token.as_ref(),
+            self.keys.current(),
+            &mut self.last_sequence,
+        );
+        let exchange = &mut self.exchanges.list[index];
+        let access_token_len = credentials.as_ref().map_or(0, |c| c.access_token.len());
+        let capacity = request.path.len() + access_token_len + request.payload.len();
+        let out: &mut Vec<u8> = &mut exchange.datagram;
+        exchange.head_len = write_head(out, kind, id, token, request, capacity + OVERHEAD_LEN)?;
+        exchange.payload_start =
+            write_tail(out, OptionNumber::ACCEPT, credentials.as_ref(), request.payload)?;
+        exchange.kind = kind;
+        exchange.id = id;
+        exchange.token = token;
+        exchange.generation = self.generation;
+        exchange.retransmissions = 0;
+        exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
+        if credentials.is_some() {
+            exchange.state = State::Due;
+        } else {
+            exchange.state = State::Parked;
+            self.ensure_signing_in(now);
+        }
+        Ok(index)
+    }
+
+    /// Sees that one more message may be outstanding. A Non-confirmable one
+    /// promises nothing: the oldest gives way.
+    fn make_room(&mut self) -> Result<(), SendError> {
+        if self.exchanges.outstanding() < self.config.max_outstanding {
+            return Ok(());
+        }
+        let candidates = self.exchanges.list.iter_mut();
+        let oldest = candidates
+            .filter(|exchange| {
+                exchange.kind == Kind::NonConfirmable && exchange.state == State::AwaitingResponse
+            })
+            .min_by_key(|exchange| exchange.first_sent);
+        match oldest {
+            Some(exchange) => {
+                exchange.end(End::GaveUp(GiveUp::Displaced));
+                Ok(())
+            }
+            None => Err(SendError::TooManyOutstanding),
+        }
+    }
+
+    /// Turns a message that was refused into one that waits for an access
+    /// token: with its payload in clear, and without the options that a
+    /// sign-in makes anew.
+    pub(super) fn park(&mut self, index: usize) -> Result<(), UndecryptableError> {
+        let symmetric = self.is_symmetric();
+        let exchange = &mut self.exchanges.list[index];
+        let payload_start = exchange.payload_start;
+        let payload = exchange.datagram.get_mut(payload_start..).unwrap_or_default();
+        let payload_len = if symmetric && !payload.is_empty() {
+            let key = self.keys.of(exchange.generation).ok_or(UndecryptableError)?;
+            key.decrypt(payload)?
+        } else {
+            payload.len()
+        };
+        let head_len = exchange.head_len;
+        exchange.datagram.truncate(payload_start + payload_len);
+        if payload_len == 0 {
+            exchange.datagram.truncate(head_len);
+        } else {
+            // Keeps the payload marker before the payload.
+            exchange.datagram.copy_within(payload_start - 1.., head_len);
+            exchange.datagram.truncate(head_len + 1 + payload_len);
+        }
+        exchange.payload_start = head_len + usize::from(payload_len != 0);
+        exchange.state = State::Parked;
+        exchange.deadline = u64::MAX;
+        Ok(())
+    }
+
+    /// Sends every message that waits for an access token, oldest first.
+    pub(super) fn unpark_all(&mut self, now: u64) {
+        while let Some(index) = self.oldest(State::Parked) {
+            if let Err(error) = self.unpark(now, index) {
+                let exchange = &mut self.exchanges.list[index];
+                exchange.end(match exchange.refused {
+                    Some(code) => End::Refused(code),
+                    None => End::GaveUp(GiveUp::Unsendable(error)),
+                });
+            }
+        }
+    }
+
+    /// Encodes a parked message anew, with a message id of its own: it is a
+    /// new message to the peer, which answered the one before it.
+    fn unpark(&mut self, now: u64, index: usize) -> Result<(), SendError> {
+        let lifetime_ms = self.config.transmission.exchange_lifetime_ms();
+        let id = self
+            .message_ids
+            .allocate(now, lifetime_ms)
+            .map_err(|_| SendError::MessageIdsExhausted)?;
+        let credentials = Credentials::of(
+            &self.config,
+            self.access_token.as_ref(),
+            self.keys.current(),
+            &mut self.last_sequence,
+        );
+        let exchange = &mut self.exchanges.list[index];
+        let access_token_len = credentials.as_ref().map_or(0, |c| c.access_token.len());
+        let out: &mut Vec<u8> = &mut self.scratch;
+        out.clear();
+        out.try_reserve(exchange.datagram.len() + access_token_len + OVERHEAD_LEN)
+            .map_err(|_| SendError::OutOfMemory)?;
+        let head = exchange.datagram.get(..exchange.head_len).unwrap_or_default();
+        out.extend_from_slice(head);
+        // A head begins with a header and a token of 4 bytes.
+        out[..4].copy_from_slice(&header(exchange.kind, 4, Code::POST, id));
+        exchange.payload_start =
+            write_tail(out, OptionNumber::ACCEPT, credentials.as_ref(), exchange.payload())?;
+        mem::swap(&mut exchange.datagram, &mut self.scratch);
+        self.scratch.zeroize();
+        exchange.id = id;
+        exchange.generation = self.generation;
+        exchange.retransmissions = 0;
+        exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
+        exchange.state = State::Due;
+        Ok(())
+    }
+}
+
+/// What a message needs of the sign-in.
+struct Credentials<'a> {
+    access_token_option: OptionNumber,
+    access_token: &'a [u8],
+    symmetric: Option<(&'a SymmetricKey, u64)>,
+}
+
+impl<'a> Credentials<'a> {
+    /// `None` without an access token. In symmetric mode, takes the next
+    /// sequence number.
+    fn of(
+        config: &Config,
+        access_token: Option<&'a crate::access_token::AccessToken>,
+        key: Option<&'a SymmetricKey>,
+        last_sequence: &mut u64,
+    ) -> Option<Self> {
+        let access_token = access_token?.bytes();
+        let symmetric = key.map(|key| {
+            *last_sequence = last_sequence.saturating_add(1);
+            (key, *last_sequence)
+        });
+        Some(Self { access_token_option: config.access_token_option, access_token, symmetric })
+    }
+}
+
+/// Encodes a message up to and with its Accept option; returns its length.
+fn write_head(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    id: u16,
+    token: u32,
+    request: &Request<'_>,
+    capacity: usize,
+) -> Result<usize, EncodeError> {
+    let mut encoder = Encoder::new(out, capacity, kind, Code::POST, id, &token.to_le_bytes())?;
+    for segment in request.path.split(|&byte| byte == b'/') {
+        if !segment.is_empty() {
+            encoder.option(OptionNumber::URI_PATH, segment)?;
+        }
+    }
+    encoder.option(OptionNumber::CONTENT_FORMAT, &[request.content_format.number()])?;
+    // Every release of the original accepts octet streams, whatever it sends.
+    encoder.option(OptionNumber::ACCEPT, &[ContentFormat::OctetStream.number()])?;
+    Ok(out.len())
+}
+
+/// Appends access token, sequence number and payload to a message whose
+/// options end with `last_option`; returns where the payload starts.
+fn write_tail(
+    out: &mut Vec<u8>,
+    last_option: OptionNumber,
+    credentials: Option<&Credentials<'_>>,
+    payload: &[u8],
+) -> Result<usize, EncodeError> {
+    let mut encoder = Encoder::resume(out, last_option);
+    let symmetric = match credentials {
+        None => None,
+        Some(credentials) => {
+            encoder.option(credentials.access_token_option, credentials.access_token)?;
+            credentials.symmetric
+        }
+    };
+    let payload_len = if let Some((key, sequence)) = symmetric {
+        let mut digits = [0; DECIMAL_MAX_LEN];
+        let digits = decimal(sequence, &mut digits).as_bytes();
+        let mut encrypted = [0; encrypted_len(DECIMAL_MAX_LEN)];
+        encrypted[..digits.len()].copy_from_slice(digits);
+        let padded_len = encrypted_len(digits.len());
+        let encrypted = key
+            .encrypt_in_place(&mut encrypted[..padded_len], digits.len())
+            .ok_or(EncodeError::TooLong)?;
+        encoder.option(OptionNumber::SEQUENCE, encrypted)?;
+        if payload.is_empty() {
+            0
+        } else {
+            let len = encrypted_len(payload.len());
+            key.encrypt(payload, encoder.begin_payload(len)?)?;
+            len
+        }
+    } else {
+        encoder.payload(payload)?;
+        payload.len()
+    };
+    Ok(out.len() - payload_len)
+}

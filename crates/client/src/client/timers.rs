@@ -1,0 +1,64 @@
+//! What the passing of time does: retransmissions, giving up, signing in again.
+
+use super::{Client, GiveUp};
+use crate::exchange::{End, State};
+
+impl<A> Client<A> {
+    /// When [`Client::tick`] is next due, or `None` if nothing is waited for.
+    pub fn deadline(&self) -> Option<u64> {
+        let exchanges = self.exchanges.list.iter().map(|exchange| exchange.deadline);
+        let deadline = exchanges.fold(self.sign_in_deadline(), u64::min);
+        (deadline != u64::MAX).then_some(deadline)
+    }
+
+    /// Does what is due at `now`.
+    pub fn tick(&mut self, now: u64) {
+        let max_retransmit = self.config.transmission.max_retransmit;
+        for index in 0..self.exchanges.list.len() {
+            let exchange = &mut self.exchanges.list[index];
+            if now < exchange.deadline {
+                continue;
+            }
+            let reason = match exchange.state {
+                State::AwaitingAck if exchange.retransmissions < max_retransmit => {
+                    exchange.retransmissions += 1;
+                    exchange.timeout_ms *= 2;
+                    exchange.deadline = u64::MAX;
+                    exchange.state = State::Due;
+                    continue;
+                }
+                State::AwaitingAck => GiveUp::NotAcknowledged,
+                State::AwaitingResponse => GiveUp::NotAnswered,
+                State::Free | State::Due | State::Parked | State::Ended(_) => continue,
+            };
+            self.give_up(now, index, reason);
+        }
+        self.sign_in_tick(now);
+    }
+
+    /// Stops waiting for an exchange, the application's or a sign-in.
+    pub(super) fn give_up(&mut self, now: u64, index: usize, reason: GiveUp) {
+        let exchange = &mut self.exchanges.list[index];
+        if exchange.application.is_some() {
+            exchange.end(End::GaveUp(reason));
+        } else {
+            exchange.release();
+            self.sign_in_unanswered(now);
+        }
+    }
+
+    /// Transmits everything outstanding again, as new: the peer has forgotten
+    /// what it heard, since the session below is another one.
+    pub fn session_renewed(&mut self) {
+        for exchange in &mut self.exchanges.list {
+            let awaits_answer =
+                matches!(exchange.state, State::AwaitingAck | State::AwaitingResponse);
+            if awaits_answer && exchange.kind == crate::Kind::Confirmable {
+                exchange.state = State::Due;
+                exchange.deadline = u64::MAX;
+                exchange.retransmissions = 0;
+                exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Message codes (RFC 7252 section 3 and 12.1): a class of 3 bits and a detail
+//! of 5. Knows numbers only; what a code means for an exchange is decided in
+//! [`crate::client`].
+
+use core::fmt;
+
+/// A method or response code, shown as `c.dd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(pub u8);
+
+impl Code {
+    /// 0.00, an Empty message.
+    pub const EMPTY: Self = Self(0x00);
+    /// 0.02, the only method that the cloud takes.
+    pub const POST: Self = Self(0x02);
+    /// 2.05 Content.
+    pub const CONTENT: Self = Self(0x45);
+    /// 4.00 Bad Request.
+    pub const BAD_REQUEST: Self = Self(0x80);
+    /// 4.01 Unauthorized: the access token is invalid or has expired.
+    pub const UNAUTHORIZED: Self = Self(0x81);
+    /// 4.02 Bad Option: the access token is missing or of a bad length.
+    pub const BAD_OPTION: Self = Self(0x82);
+    /// 4.04 Not Found.
+    pub const NOT_FOUND: Self = Self(0x84);
+    /// 4.05 Method Not Allowed.
+    pub const METHOD_NOT_ALLOWED: Self = Self(0x85);
+    /// 4.29 Too Many Requests (RFC 8516).
+    pub const TOO_MANY_REQUESTS: Self = Self(0x9D);
+    /// 5.00 Internal Server Error.
+    pub const INTERNAL_SERVER_ERROR: Self = Self(0xA0);
+
+    /// The class, 0 to 7: 0 a request or Empty, 2 success, 4 and 5 errors.
+    pub const fn class(self) -> u8 {
+        self.0 >> 5
+    }
+
+    /// The detail within the class, 0 to 31.
+    pub const fn detail(self) -> u8 {
+        self.0 & 0x1F
+    }
+
+    /// Whether this is a method (0.01 to 0.31).
+    pub const fn is_request(self) -> bool {
+        self.class() == 0 && self.0 != 0
+    }
+
+    /// Whether this is a response code (classes 2, 4 and 5; the others are
+    /// reserved, RFC 7252 section 12.1.2).
+    pub const fn is_response(self) -> bool {
+        matches!(self.class(), 2 | 4 | 5)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02}", self.class(), self.detail())
+    }
+}

@@ -1,0 +1,108 @@
+//! A device's identity: what the cloud knows it by, and the secret it signs
+//! with. Checks lengths; the secret is wiped when the identity is dropped.
+
+use alloc::string::String;
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+/// Most bytes in a product key (`IOTX_PRODUCT_KEY_LEN`).
+pub const PRODUCT_KEY_MAX_LEN: usize = 20;
+/// Most bytes in a device name (`IOTX_DEVICE_NAME_LEN`).
+pub const DEVICE_NAME_MAX_LEN: usize = 32;
+/// Most bytes in a client id (`IOTX_DEVICE_ID_LEN`).
+pub const CLIENT_ID_MAX_LEN: usize = 64;
+/// Most bytes in a device secret (`IOTX_DEVICE_SECRET_LEN`).
+pub const DEVICE_SECRET_MAX_LEN: usize = 64;
+
+/// What a device signs in with.
+pub struct Device {
+    pub(crate) product_key: String,
+    pub(crate) device_name: String,
+    pub(crate) client_id: String,
+    pub(crate) device_secret: Zeroizing<String>,
+}
+
+/// Which part of an identity is wrong, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceError {
+    /// The named field is empty.
+    Empty(&'static str),
+    /// The named field is longer than the number of bytes it may have.
+    TooLong(&'static str, usize),
+    /// The heap is exhausted.
+    OutOfMemory,
+}
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty(field) => write!(f, "{field} is empty"),
+            Self::TooLong(field, most) => write!(f, "{field} is longer than {most} bytes"),
+            Self::OutOfMemory => f.write_str("out of memory"),
+        }
+    }
+}
+
+impl core::error::Error for DeviceError {}
+
+impl Device {
+    /// An identity of these parts. An empty `client_id` stands for
+    /// `<product_key>.<device_name>`.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError`] says which part is empty or too long.
+    pub fn new(
+        product_key: &str,
+        device_name: &str,
+        client_id: &str,
+        device_secret: &str,
+    ) -> Result<Self, DeviceError> {
+        let product_key = field("product_key", &[product_key], PRODUCT_KEY_MAX_LEN)?;
+        let device_name = field("device_name", &[device_name], DEVICE_NAME_MAX_LEN)?;
+        let client_id = if client_id.is_empty() {
+            field("device_id", &[&product_key, ".", &device_name], CLIENT_ID_MAX_LEN)?
+        } else {
+            field("device_id", &[client_id], CLIENT_ID_MAX_LEN)?
+        };
+        let device_secret =
+            Zeroizing::new(field("device_secret", &[device_secret], DEVICE_SECRET_MAX_LEN)?);
+        Ok(Self { product_key, device_name, client_id, device_secret })
+    }
+
+    /// The product key.
+    pub fn product_key(&self) -> &str {
+        &self.product_key
+    }
+
+    /// The device name.
+    pub fn device_name(&self) -> &str {
+        &self.device_name
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device")
+            .field("product_key", &self.product_key)
+            .field("device_name", &self.device_name)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+fn field(name: &'static str, parts: &[&str], most: usize) -> Result<String, DeviceError> {
+    let len = parts.iter().map(|part| part.len()).sum();
+    match len {
+        0 => return Err(DeviceError::Empty(name)),
+        _ if len > most => return Err(DeviceError::TooLong(name, most)),
+        _ => {}
+    }
+    let mut value = String::new();
+    value.try_reserve_exact(len).map_err(|_| DeviceError::OutOfMemory)?;
+    for part in parts {
+        value.push_str(part);
+    }
+    Ok(value)
+}

@@ -1,0 +1,146 @@
+//! Endpoint URLs: which host, which port, how secured. Parses and nothing
+//! else; a name is resolved by the board port.
+
+use alloc::string::String;
+use core::fmt;
+
+/// Hosts are shorter than 128 characters.
+pub const HOST_MAX_LEN: usize = 127;
+
+/// How the datagrams to an endpoint are protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// `coap://`: not at all.
+    None,
+    /// `coaps://`: DTLS.
+    Dtls,
+    /// `coap-psk://`: payloads and sequence numbers are encrypted.
+    Symmetric,
+}
+
+/// Where a client connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Protection, by the URL's scheme.
+    pub security: Security,
+    /// A host name or an IP address, without brackets.
+    pub host: String,
+    /// The UDP port.
+    pub port: u16,
+}
+
+/// What is wrong with a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlError {
+    /// Not `coap://`, `coaps://` or `coap-psk://`.
+    Scheme,
+    /// No host, or one with characters that no host has.
+    Host,
+    /// A host of 128 characters or more.
+    HostTooLong,
+    /// Not a number from 1 to 65535.
+    Port,
+    /// The heap is exhausted.
+    OutOfMemory,
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "the URL must start with coap://, coaps:// or coap-psk://",
+            Self::Host => "the URL needs a host name or an IP address (IPv6 in brackets)",
+            Self::HostTooLong => "the host must be shorter than 128 characters",
+            Self::Port => "the port must be a number from 1 to 65535",
+            Self::OutOfMemory => "out of memory",
+        })
+    }
+}
+
+impl core::error::Error for UrlError {}
+
+impl Endpoint {
+    /// Reads `scheme://host[:port][/ignored]`. Without a port, `coaps` means
+    /// 5684 and the others 5683.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`] says which part is wrong.
+    pub fn parse(url: &str) -> Result<Self, UrlError> {
+        let (scheme, rest) = url.split_once("://").ok_or(UrlError::Scheme)?;
+        let (security, default_port) = if scheme.eq_ignore_ascii_case("coap") {
+            (Security::None, 5683)
+        } else if scheme.eq_ignore_ascii_case("coaps") {
+            (Security::Dtls, 5684)
+        } else if scheme.eq_ignore_ascii_case("coap-psk") {
+            (Security::Symmetric, 5683)
+        } else {
+            return Err(UrlError::Scheme);
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (host, port) = split_port(authority)?;
+        if host.len() > HOST_MAX_LEN {
+            return Err(UrlError::HostTooLong);
+        }
+        let port = match port {
+            None => default_port,
+            Some(digits) => parse_port(digits)?,
+        };
+        Ok(Self { security, host: owned(&[host])?, port })
+    }
+
+    /// Where a device of `product_key` connects to when it names no URL.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError::OutOfMemory`].
+    pub fn default_for(product_key: &str) -> Result<Self, UrlError> {
+        let host = owned(&[product_key, ".iot-as-coap.cn-shanghai.aliyuncs.com"])?;
+        Ok(Self { security: Security::Dtls, host, port: 5684 })
+    }
+}
+
+fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
+    let is_host_character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let is_ipv6_character = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
+    if let Some(bracketed) = authority.strip_prefix('[') {
+        let (host, rest) = bracketed.split_once(']').ok_or(UrlError::Host)?;
+        // A link-local address names its interface after a percent sign.
+        let (address, zone) = host.split_once('%').unwrap_or((host, "1"));
+        let zone_is_sound = !zone.is_empty() && zone.chars().all(is_host_character);
+        if !address.contains(':') || !address.chars().all(is_ipv6_character) || !zone_is_sound {
+            return Err(UrlError::Host);
+        }
+        return match rest {
+            "" => Ok((host, None)),
+            _ => Ok((host, Some(rest.strip_prefix(':').ok_or(UrlError::Host)?))),
+        };
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    if host.is_empty() || !host.chars().all(is_host_character) {
+        return Err(UrlError::Host);
+    }
+    Ok((host, port))
+}
+
+fn parse_port(digits: &str) -> Result<u16, UrlError> {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(UrlError::Port);
+    }
+    match digits.parse() {
+        Ok(0) | Err(_) => Err(UrlError::Port),
+        Ok(port) => Ok(port),
+    }
+}
+
+fn owned(parts: &[&str]) -> Result<String, UrlError> {
+    let mut joined = String::new();
+    let len = parts.iter().map(|part| part.len()).sum();
+    joined.try_reserve_exact(len).map_err(|_| UrlError::OutOfMemory)?;
+    for part in parts {
+        joined.push_str(part);
+    }
+    Ok(joined)
+}

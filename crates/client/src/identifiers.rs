@@ -1,0 +1,125 @@
+//! Message ids and tokens (RFC 7252 sections 4.4 and 5.3.1): both start at
+//! random and count up. A message id is not given out again while a message
+//! that carried it may still be alive.
+
+use crate::random::Random;
+
+/// Message ids are watched in blocks, so that remembering when each was last
+/// used takes 64 bytes and one comparison in 4096 messages.
+const BLOCK_BITS: u32 = 12;
+const BLOCKS: usize = 1 << (16 - BLOCK_BITS);
+
+/// Gives out message ids, each at most once within an exchange lifetime.
+#[derive(Debug)]
+pub(crate) struct MessageIds {
+    next: u16,
+    /// For each block, one more than the second in which an id of it was last
+    /// used; 0 for never.
+    last_used: [u32; BLOCKS],
+}
+
+/// All 65,536 message ids were used within one exchange lifetime.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ExhaustedError;
+
+impl MessageIds {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        Self { next: (random.next() & 0xFFFF) as u16, last_used: [0; BLOCKS] }
+    }
+
+    /// The next id, unless its block was in use less than `lifetime_ms` ago.
+    pub(crate) fn allocate(&mut self, now: u64, lifetime_ms: u64) -> Result<u16, ExhaustedError> {
+        let id = self.next;
+        let last_used = &mut self.last_used[usize::from(id >> BLOCK_BITS)];
+        // Seconds wrap after 136 years of uptime.
+        let second = (now / 1000) as u32;
+        let entering = id.trailing_zeros() >= BLOCK_BITS;
+        if entering && *last_used != 0 {
+            let age_ms = u64::from(second.wrapping_sub(*last_used - 1)) * 1000;
+            // A whole second more, since the times are rounded down.
+            if age_ms <= lifetime_ms + 1000 {
+                return Err(ExhaustedError);
+            }
+        }
+        *last_used = second.wrapping_add(1).max(1);
+        self.next = id.wrapping_add(1);
+        Ok(id)
+    }
+}
+
+/// Gives out tokens of 4 bytes.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    next: u32,
+}
+
+impl Tokens {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        Self { next: random.next() }
+    }
+
+    /// The token that [`Tokens::allocate`] gives out next.
+    pub(crate) const fn peek(&self) -> u32 {
+        self.next
+    }
+
+    pub(crate) const fn allocate(&mut self) -> u32 {
+        let token = self.next;
+        self.next = token.wrapping_add(1);
+        token
+    }
+
+    /// How many tokens ago `token` was given out: the greater, the older.
+    pub(crate) const fn age(&self, token: u32) -> u32 {
+        self.next.wrapping_sub(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFETIME_MS: u64 = 247_000;
+
+    fn ids_starting_at(next: u16) -> MessageIds {
+        MessageIds { next, last_used: [0; BLOCKS] }
+    }
+
+    #[test]
+    fn ids_wrap_to_zero() {
+        let mut ids = ids_starting_at(0xFFFE);
+        let got: [u16; 4] = core::array::from_fn(|_| ids.allocate(0, LIFETIME_MS).unwrap());
+        assert_eq!(got, [0xFFFE, 0xFFFF, 0, 1]);
+    }
+
+    #[test]
+    fn an_id_is_not_used_again_within_its_lifetime() {
+        let mut ids = ids_starting_at(0x1234);
+        let mut used_at = alloc::vec![None::<u64>; 0x1_0000];
+        let mut now = 5_000;
+        let mut refused = 0;
+        for _ in 0..200_000 {
+            match ids.allocate(now, LIFETIME_MS) {
+                Ok(id) => {
+                    if let Some(before) = used_at[usize::from(id)].replace(now) {
+                        assert!(now - before >= LIFETIME_MS, "{id} again after {}", now - before);
+                    }
+                    now += 1;
+                }
+                Err(ExhaustedError) => {
+                    refused += 1;
+                    now += 1000;
+                }
+            }
+        }
+        assert!(refused > 0, "200,000 messages in 200 s must meet the limit");
+    }
+
+    #[test]
+    fn a_slow_sender_never_meets_the_limit() {
+        let mut ids = ids_starting_at(7);
+        for message in 0..300_000_u64 {
+            assert!(ids.allocate(message * 5, LIFETIME_MS).is_ok());
+        }
+    }
+}

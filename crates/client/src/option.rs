@@ -1,0 +1,154 @@
+//! Options of a message (RFC 7252 sections 3.1 and 5.4): their numbers, and
+//! walking them. Does not know which of them a message may carry.
+
+use crate::message::{FormatError, is_payload_marker};
+
+/// The number of an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OptionNumber(pub u16);
+
+impl OptionNumber {
+    /// If-Match.
+    pub const IF_MATCH: Self = Self(1);
+    /// Uri-Host.
+    pub const URI_HOST: Self = Self(3);
+    /// If-None-Match.
+    pub const IF_NONE_MATCH: Self = Self(5);
+    /// Uri-Port.
+    pub const URI_PORT: Self = Self(7);
+    /// Uri-Path, one for each segment.
+    pub const URI_PATH: Self = Self(11);
+    /// Content-Format.
+    pub const CONTENT_FORMAT: Self = Self(12);
+    /// Uri-Query.
+    pub const URI_QUERY: Self = Self(15);
+    /// Accept.
+    pub const ACCEPT: Self = Self(17);
+    /// The cloud's access token, as the mission's document, V2.00 to V2.1 and
+    /// v3.x number it.
+    pub const ACCESS_TOKEN: Self = Self(61);
+    /// The cloud's access token at the endpoints of 2018 and later.
+    pub const ACCESS_TOKEN_LINK: Self = Self(2088);
+    /// The encrypted sequence number of symmetric mode.
+    pub const SEQUENCE: Self = Self(2089);
+
+    /// Whether a message with this option must be refused by who does not know
+    /// it (RFC 7252 section 5.4.1).
+    pub const fn is_critical(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// The number under which an endpoint takes the access token:
+/// 2088 for hosts below `link.aliyuncs.com` and `iothub.aliyuncs.com`, else 61.
+pub fn access_token_option_for_host(host: &str) -> OptionNumber {
+    let below = |domain: &str| {
+        let host = host.as_bytes();
+        host.len() > domain.len()
+            && host[host.len() - domain.len()..].eq_ignore_ascii_case(domain.as_bytes())
+    };
+    if below(".link.aliyuncs.com") || below(".iothub.aliyuncs.com") {
+        OptionNumber::ACCESS_TOKEN_LINK
+    } else {
+        OptionNumber::ACCESS_TOKEN
+    }
+}
+
+/// How a payload is encoded (RFC 7252 section 12.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContentFormat {
+    /// application/octet-stream, 42.
+    OctetStream,
+    /// application/json, 50.
+    Json,
+    /// application/cbor, 60.
+    Cbor,
+}
+
+impl ContentFormat {
+    /// The registered number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::OctetStream => 42,
+            Self::Json => 50,
+            Self::Cbor => 60,
+        }
+    }
+}
+
+/// One option of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageOption<'a> {
+    /// Its number.
+    pub number: OptionNumber,
+    /// Its value.
+    pub value: &'a [u8],
+}
+
+/// The options of a message, walked in the order of their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options<'a> {
+    rest: &'a [u8],
+    number: u16,
+}
+
+impl<'a> Options<'a> {
+    /// Checks the options at the start of `bytes` and says where they end: at
+    /// a payload marker or at the end.
+    pub(crate) fn check(bytes: &'a [u8]) -> Result<usize, FormatError> {
+        let mut options = Self { rest: bytes, number: 0 };
+        loop {
+            match options.rest.first() {
+                Some(&byte) if !is_payload_marker(byte) => {
+                    options.step()?;
+                }
+                _ => return Ok(bytes.len() - options.rest.len()),
+            }
+        }
+    }
+
+    /// Options that [`Options::check`] found in order.
+    pub(crate) const fn checked(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, number: 0 }
+    }
+
+    fn step(&mut self) -> Result<MessageOption<'a>, FormatError> {
+        let (&first, mut rest) = self.rest.split_first().ok_or(FormatError::OptionTruncated)?;
+        let delta = extended(first >> 4, &mut rest, FormatError::OptionDelta)?;
+        let len = extended(first & 0x0F, &mut rest, FormatError::OptionLength)?;
+        let number = u32::from(self.number) + delta;
+        self.number = u16::try_from(number).map_err(|_| FormatError::OptionNumber)?;
+        let (value, rest) =
+            rest.split_at_checked(len as usize).ok_or(FormatError::OptionTruncated)?;
+        self.rest = rest;
+        Ok(MessageOption { number: OptionNumber(self.number), value })
+    }
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = MessageOption<'a>;
+
+    fn next(&mut self) -> Option<MessageOption<'a>> {
+        self.step().ok()
+    }
+}
+
+/// A delta or length with its extension of 0, 1 or 2 bytes: 69,804 at most.
+fn extended(nibble: u8, rest: &mut &[u8], reserved: FormatError) -> Result<u32, FormatError> {
+    match nibble {
+        0..=12 => Ok(u32::from(nibble)),
+        13 => {
+            let (&extension, tail) = rest.split_first().ok_or(FormatError::OptionTruncated)?;
+            *rest = tail;
+            Ok(u32::from(extension) + 13)
+        }
+        14 => {
+            let (&extension, tail) =
+                rest.split_first_chunk::<2>().ok_or(FormatError::OptionTruncated)?;
+            *rest = tail;
+            Ok(u32::from(u16::from_be_bytes(extension)) + 269)
+        }
+        _ => Err(reserved),
+    }
+}

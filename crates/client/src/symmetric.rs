@@ -1,0 +1,172 @@
+//! Symmetric mode (`coap-psk://`): the key that device and cloud derive at
+//! sign-in, and the encryption of payloads and sequence numbers under it.
+//!
+//! The scheme is the cloud's: AES-128-CBC with one fixed initialisation vector
+//! and no authentication. It hides content from a casual listener and no more.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use aes::Aes128;
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::encode::EncodeError;
+
+const BLOCK_LEN: usize = 16;
+const INITIALISATION_VECTOR: [u8; BLOCK_LEN] = *b"543yhjy97ae7fyfg";
+
+/// The key of one sign-in; wiped when dropped.
+pub struct SymmetricKey(Zeroizing<[u8; BLOCK_LEN]>);
+
+/// A payload is not whole blocks, or its padding is wrong: it was encrypted
+/// under another key, or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UndecryptableError;
+
+impl fmt::Display for UndecryptableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("payload does not decrypt under the session's key")
+    }
+}
+
+impl core::error::Error for UndecryptableError {}
+
+impl SymmetricKey {
+    /// `SHA-256(device_secret + "," + random)[8..24]`.
+    pub fn derive(device_secret: &str, random: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(device_secret.as_bytes());
+        hash.update(b",");
+        hash.update(random.as_bytes());
+        let digest = Zeroizing::new(<[u8; 32]>::from(hash.finalize()));
+        let mut key = Zeroizing::new([0; BLOCK_LEN]);
+        key.copy_from_slice(&digest[8..24]);
+        Self(key)
+    }
+
+    /// Appends the encryption of `plain` to `out`: 1 to 16 bytes longer.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::OutOfMemory`].
+    pub fn encrypt(&self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let start = out.len();
+        let len = encrypted_len(plain.len());
+        out.try_reserve(len).map_err(|_| EncodeError::OutOfMemory)?;
+        out.extend_from_slice(plain);
+        out.resize(start + len, 0);
+        self.encrypt_in_place(out.get_mut(start..).unwrap_or_default(), plain.len())
+            .map_or(Err(EncodeError::TooLong), |_| Ok(()))
+    }
+
+    /// Encrypts the first `plain_len` bytes of `buffer` in place; `None` if
+    /// their padding does not fit.
+    pub(crate) fn encrypt_in_place<'b>(
+        &self,
+        buffer: &'b mut [u8],
+        plain_len: usize,
+    ) -> Option<&'b [u8]> {
+        cbc::Encryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into())
+            .encrypt_padded::<Pkcs7>(buffer, plain_len)
+            .ok()
+    }
+
+    /// Decrypts in place and returns the length of the plain text, which
+    /// starts where the cipher text did.
+    ///
+    /// # Errors
+    ///
+    /// [`UndecryptableError`]; what `cipher` then holds is undefined.
+    pub fn decrypt(&self, cipher: &mut [u8]) -> Result<usize, UndecryptableError> {
+        cbc::Decryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into())
+            .decrypt_padded::<Pkcs7>(cipher)
+            .map(<[u8]>::len)
+            .map_err(|_| UndecryptableError)
+    }
+}
+
+impl fmt::Debug for SymmetricKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SymmetricKey").finish_non_exhaustive()
+    }
+}
+
+/// The keys of the last two sign-ins: an answer may come after the sign-in that
+/// followed its question.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    generation: u32,
+    current: Option<SymmetricKey>,
+    previous: Option<SymmetricKey>,
+}
+
+impl Keys {
+    /// Takes the key of the sign-in that made `generation`.
+    pub(crate) fn renew(&mut self, key: SymmetricKey, generation: u32) {
+        self.generation = generation;
+        self.previous = self.current.replace(key);
+    }
+
+    pub(crate) const fn current(&self) -> Option<&SymmetricKey> {
+        self.current.as_ref()
+    }
+
+    /// The key under which messages of `generation` are encrypted.
+    pub(crate) const fn of(&self, generation: u32) -> Option<&SymmetricKey> {
+        match self.generation.wrapping_sub(generation) {
+            0 => self.current.as_ref(),
+            1 => self.previous.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// The length of `plain_len` bytes once padded.
+pub(crate) const fn encrypted_len(plain_len: usize) -> usize {
+    (plain_len / BLOCK_LEN + 1) * BLOCK_LEN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derives_and_encrypts_as_published() {
+        let key = SymmetricKey::derive("i6Ad04DyBcF9GD9mQ5lpKh2oubErhjAV", "915ede6cbc8a059f");
+        let expected = [
+            0x29, 0xd6, 0x5b, 0x27, 0x6b, 0x8c, 0x15, 0xa0, 0xa0, 0x2f, 0x6d, 0x3a, 0xa4, 0xf2,
+            0x6c, 0x70,
+        ];
+        assert_eq!(*key.0, expected);
+        let mut cipher = Vec::new();
+        key.encrypt(b"1", &mut cipher).unwrap();
+        let expected = [
+            0x1e, 0xa3, 0x75, 0x6c, 0x2c, 0xff, 0x52, 0x1d, 0x23, 0x53, 0x0a, 0x18, 0xdd, 0x9c,
+            0xb8, 0x40,
+        ];
+        assert_eq!(cipher, expected);
+    }
+
+    #[test]
+    fn decrypts_what_it_encrypts() {
+        let key = SymmetricKey::derive("secret", "random");
+        for len in 0..70 {
+            let plain = alloc::vec![7; len];
+            let mut cipher = alloc::vec![1, 2, 3];
+            key.encrypt(&plain, &mut cipher).unwrap();
+            assert_eq!(cipher.len(), 3 + encrypted_len(len));
+            let plain_len = key.decrypt(&mut cipher[3..]).unwrap();
+            assert_eq!(cipher[3..][..plain_len], plain);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_whole_or_padded_wrongly() {
+        let key = SymmetricKey::derive("secret", "random");
+        assert_eq!(key.decrypt(&mut []), Err(UndecryptableError));
+        assert_eq!(key.decrypt(&mut [0; 15]), Err(UndecryptableError));
+        assert_eq!(key.decrypt(&mut [0; 16]), Err(UndecryptableError));
+    }
+}
