@@ -81,9 +81,7 @@ impl AccessTokens {
         device_name: &str,
     ) -> (TokenId, String) {
         // Never twice the same, nor one that `expire_all` has covered already.
-        let issued = microseconds(now)
-            .max(self.last_issued + 1)
-            .max(self.expired_until + 1);
+        let issued = microseconds(now).max(self.last_issued + 1).max(self.expired_until + 1);
         self.last_issued = issued;
 
         let mut id: TokenId = [0; 24];
@@ -94,10 +92,7 @@ impl AccessTokens {
 
         // Whole seconds, rounded up: no token lives shorter than it was promised.
         let expiry = now + self.lifetime + Duration::from_millis(999);
-        let claims = Claims {
-            token: hex(&id),
-            exp: microseconds(expiry) / 1_000_000,
-        };
+        let claims = Claims { token: hex(&id), exp: microseconds(expiry) / 1_000_000 };
         let claims = serde_json::to_vec(&claims).expect("two plain fields serialize");
         let claims = URL_SAFE_NO_PAD.encode(claims);
         let mac = hmac(MessageDigest::sha256(), &self.key, claims.as_bytes());
@@ -106,18 +101,13 @@ impl AccessTokens {
 
     /// Says which token this is, if it is a valid one.
     pub(crate) fn verify(&self, now: SystemTime, token: &[u8]) -> Result<TokenId, Refusal> {
-        let dot = token
-            .iter()
-            .position(|byte| *byte == b'.')
-            .ok_or(Refusal::Forged)?;
+        let dot = token.iter().position(|byte| *byte == b'.').ok_or(Refusal::Forged)?;
         let (claims, mac) = (&token[..dot], &token[dot + 1..]);
         let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| Refusal::Forged)?;
         if !equal(&mac, &hmac(MessageDigest::sha256(), &self.key, claims)) {
             return Err(Refusal::Forged);
         }
-        let claims = URL_SAFE_NO_PAD
-            .decode(claims)
-            .map_err(|_| Refusal::Forged)?;
+        let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| Refusal::Forged)?;
         let claims: Claims = serde_json::from_slice(&claims).map_err(|_| Refusal::Forged)?;
         let id: TokenId = unhex(claims.token.as_bytes())
             .and_then(|id| id.try_into().ok())
@@ -212,11 +202,7 @@ mod tests {
         for index in 0..token.len() {
             let mut changed = token.clone().into_bytes();
             changed[index] ^= 1;
-            assert_eq!(
-                tokens.verify(now(), &changed),
-                Err(Refusal::Forged),
-                "byte {index}"
-            );
+            assert_eq!(tokens.verify(now(), &changed), Err(Refusal::Forged), "byte {index}");
         }
     }
 
@@ -227,10 +213,7 @@ mod tests {
         let almost = now() + Duration::from_hours(48) - Duration::from_millis(1);
         assert_eq!(tokens.verify(almost, token.as_bytes()), Ok(id));
         let after = now() + Duration::from_hours(48) + Duration::from_secs(1);
-        assert_eq!(
-            tokens.verify(after, token.as_bytes()),
-            Err(Refusal::Expired)
-        );
+        assert_eq!(tokens.verify(after, token.as_bytes()), Err(Refusal::Expired));
     }
 
     #[test]
@@ -239,10 +222,7 @@ mod tests {
         let (_, before) = tokens.issue(now(), "pk", "dn");
         tokens.expire_all(now());
         let (id, after) = tokens.issue(now(), "pk", "dn");
-        assert_eq!(
-            tokens.verify(now(), before.as_bytes()),
-            Err(Refusal::Expired)
-        );
+        assert_eq!(tokens.verify(now(), before.as_bytes()), Err(Refusal::Expired));
         assert_eq!(tokens.verify(now(), after.as_bytes()), Ok(id));
     }
 

@@ -127,10 +127,7 @@ pub(crate) fn sign_in(
     let expected = signature(sign_in.method, secret, &sign_in.fields);
     let genuine = equal(expected.as_bytes(), sign_in.sign.as_bytes());
     let Some(device) = device.filter(|_| genuine) else {
-        return Err(Refused::new(
-            UNAUTHORIZED,
-            "no such device, or its signature is wrong",
-        ));
+        return Err(Refused::new(UNAUTHORIZED, "no such device, or its signature is wrong"));
     };
     if device.disabled {
         return Err(Refused::new(FORBIDDEN, "the device is disabled"));
@@ -147,9 +144,7 @@ pub(crate) fn sign_in(
     };
     let mut answer = Answer::new(CONTENT, Some(accepted.format()), accepted.encode(&reply));
     if sign_in.separate {
-        answer.delivery = Delivery::Separate {
-            confirmable: request.confirmable,
-        };
+        answer.delivery = Delivery::Separate { confirmable: request.confirmable };
     }
     let event = Event::SignedIn {
         transport: request.peer.transport,

@@ -14,11 +14,7 @@ pub(crate) struct BoundedMap<K, V> {
 
 impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            entries: HashMap::new(),
-            order: VecDeque::new(),
-            capacity,
-        }
+        Self { entries: HashMap::new(), order: VecDeque::new(), capacity }
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {

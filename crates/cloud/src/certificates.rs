@@ -90,19 +90,17 @@ fn load(chain: &Path, key: &Path, root: Option<&Path>) -> io::Result<ServerCerti
     let leaf = certificates.remove(0);
     let private = PKey::private_key_from_pem(&read(key)?)
         .map_err(|error| invalid(key, &error.to_string()))?;
-    let (root_pem, root_path) = match root {
-        Some(root) => (read(root)?, root.to_path_buf()),
-        None => {
-            let last = intermediates.last().unwrap_or(&leaf);
-            (last.to_pem()?, chain.to_path_buf())
-        }
+    let (root_pem, root_path) = if let Some(root) = root {
+        (read(root)?, root)
+    } else {
+        (intermediates.last().unwrap_or(&leaf).to_pem()?, chain)
     };
     Ok(ServerCertificate {
         leaf,
         intermediates,
         key: private,
         root_pem: String::from_utf8_lossy(&root_pem).into_owned(),
-        root_path,
+        root_path: root_path.to_path_buf(),
     })
 }
 
@@ -112,11 +110,7 @@ fn process_authority() -> io::Result<&'static Authority> {
         return Ok(authority);
     }
     let root_key = new_key()?;
-    let made = Authority {
-        root: self_signed(&root_key)?,
-        root_key,
-        server_key: new_key()?,
-    };
+    let made = Authority { root: self_signed(&root_key)?, root_key, server_key: new_key()? };
     Ok(AUTHORITY.get_or_init(|| made))
 }
 
@@ -167,18 +161,12 @@ impl Authority {
         let context = builder.x509v3_context(Some(&self.root), None);
         let extensions = [
             BasicConstraints::new().critical().build()?,
-            KeyUsage::new()
-                .critical()
-                .digital_signature()
-                .key_encipherment()
-                .build()?,
+            KeyUsage::new().critical().digital_signature().key_encipherment().build()?,
             ExtendedKeyUsage::new().server_auth().build()?,
             SubjectKeyIdentifier::new().build(&context)?,
             AuthorityKeyIdentifier::new().keyid(true).build(&context)?,
         ];
-        let alternatives = (!names.is_empty())
-            .then(|| alternatives.build(&context))
-            .transpose()?;
+        let alternatives = (!names.is_empty()).then(|| alternatives.build(&context)).transpose()?;
         for extension in extensions.into_iter().chain(alternatives) {
             builder.append_extension(extension)?;
         }
@@ -194,11 +182,7 @@ fn self_signed(key: &PKey<Private>) -> Result<X509, ErrorStack> {
     let context = builder.x509v3_context(None, None);
     let extensions = [
         BasicConstraints::new().critical().ca().build()?,
-        KeyUsage::new()
-            .critical()
-            .key_cert_sign()
-            .crl_sign()
-            .build()?,
+        KeyUsage::new().critical().key_cert_sign().crl_sign().build()?,
         SubjectKeyIdentifier::new().build(&context)?,
     ];
     for extension in extensions {
@@ -235,9 +219,7 @@ fn name(common_name: &str) -> Result<X509NameBuilder, ErrorStack> {
 }
 
 fn days_from_now(days: i64) -> Result<Asn1Time, ErrorStack> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX / 2);
     Asn1Time::from_unix(now + days * DAY)
 }
@@ -262,17 +244,8 @@ mod tests {
         let root_key = root.public_key().expect("a key");
         assert!(made.leaf.verify(&root_key).expect("verifiable"));
         let names = made.leaf.subject_alt_names().expect("names");
-        assert_eq!(
-            names.iter().filter_map(|name| name.dnsname()).next(),
-            Some("localhost")
-        );
-        assert_eq!(
-            names
-                .iter()
-                .filter(|name| name.ipaddress().is_some())
-                .count(),
-            2
-        );
+        assert_eq!(names.iter().find_map(|name| name.dnsname()), Some("localhost"));
+        assert_eq!(names.iter().filter(|name| name.ipaddress().is_some()).count(), 2);
         let file = fs::read_to_string(&made.root_path).expect("written");
         assert_eq!(file, made.root_pem);
     }
@@ -291,10 +264,7 @@ mod tests {
     #[test]
     fn an_expired_leaf_has_expired() {
         let state = StateDir::open(None).expect("a temporary folder");
-        let config = Certificates::Generated {
-            names: vec!["localhost".into()],
-            expired: true,
-        };
+        let config = Certificates::Generated { names: vec!["localhost".into()], expired: true };
         let made = prepare(&config, &state);
         assert!(*made.leaf.not_after() < *days_from_now(0).expect("now"));
     }

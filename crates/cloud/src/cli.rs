@@ -68,6 +68,9 @@ Devices file:
 /// Devices sign in (POST /auth) and publish (POST /topic/PRODUCT_KEY/DEVICE_NAME/…)
 /// over UDP, DTLS 1.2 and the symmetric mode. What happens is told in JSON lines
 /// on standard output. It listens on this machine only unless told otherwise.
+// The comments below are the help text, where backticks would be noise; and
+// switches are booleans.
+#[allow(clippy::doc_markdown, clippy::struct_excessive_bools)]
 #[derive(Parser)]
 #[command(version, after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -75,11 +78,7 @@ pub(crate) struct Arguments {
     ///
     /// Without any, the vendor's published sample may:
     /// a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb
-    #[arg(
-        long = "device",
-        value_name = "KEY,NAME,SECRET",
-        help_heading = "Devices"
-    )]
+    #[arg(long = "device", value_name = "KEY,NAME,SECRET", help_heading = "Devices")]
     devices: Vec<Device>,
 
     /// A TOML file of [[device]] tables
@@ -124,12 +123,7 @@ pub(crate) struct Arguments {
     token_uses: Option<u32>,
 
     /// The option that carries the access token
-    #[arg(
-        long,
-        value_name = "OPTION",
-        default_value = "both",
-        help_heading = "Access tokens"
-    )]
+    #[arg(long, value_name = "OPTION", default_value = "both", help_heading = "Access tokens")]
     token_option: TokenOptionArgument,
 
     /// The key that signs access tokens, made if the file is not there: servers
@@ -150,21 +144,11 @@ pub(crate) struct Arguments {
     rate_limit: Option<u32>,
 
     /// What goes wrong, e.g. drop=0.2,delay=50..3000,seed=7 (see below)
-    #[arg(
-        long,
-        value_name = "LIST",
-        default_value = "",
-        help_heading = "Answers"
-    )]
+    #[arg(long, value_name = "LIST", default_value = "", help_heading = "Answers")]
     faults: Faults,
 
     /// Names and addresses of the certificate [default: localhost,127.0.0.1,::1]
-    #[arg(
-        long,
-        value_name = "NAMES",
-        value_delimiter = ',',
-        help_heading = "DTLS"
-    )]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "DTLS")]
     cert_names: Vec<String>,
 
     /// Show a certificate that has expired
@@ -198,12 +182,7 @@ pub(crate) struct Arguments {
     idle_timeout: Duration,
 
     /// The most sessions at once
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 10_000,
-        help_heading = "DTLS"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 10_000, help_heading = "DTLS")]
     max_sessions: usize,
 
     /// Where the root certificate and its key are kept
@@ -253,11 +232,7 @@ impl Arguments {
     pub(crate) fn into_config(self) -> Result<Config, Box<dyn std::error::Error>> {
         let with_command = !self.command.is_empty();
         let port = |given: Option<u16>, left_out: bool, transport: Transport| {
-            let default = if with_command {
-                0
-            } else {
-                transport.default_port()
-            };
+            let default = if with_command { 0 } else { transport.default_port() };
             (!left_out).then(|| given.unwrap_or(default))
         };
         let mut devices = self.devices;
@@ -267,11 +242,7 @@ impl Arguments {
         if devices.is_empty() {
             devices.push(Device::sample());
         }
-        let token_key = self
-            .token_key
-            .as_deref()
-            .map(load_or_create_token_key)
-            .transpose()?;
+        let token_key = self.token_key.as_deref().map(load_or_create_token_key).transpose()?;
         let log = match self.log {
             Some(file) => Log::File(file),
             None if !with_command => Log::Stdout,
@@ -280,20 +251,12 @@ impl Arguments {
         };
         let defaults = Config::default();
         let certificates = match (self.chain, self.key) {
-            (Some(chain), Some(key)) => Certificates::Files {
-                chain,
-                key,
-                root: self.root,
-            },
+            (Some(chain), Some(key)) => Certificates::Files { chain, key, root: self.root },
             _ => Certificates::generated(self.cert_names, self.cert_expired),
         };
         Ok(Config {
             devices,
-            bind: if self.bind.is_empty() {
-                defaults.bind
-            } else {
-                self.bind
-            },
+            bind: if self.bind.is_empty() { defaults.bind } else { self.bind },
             udp_port: port(self.udp_port, self.no_udp, Transport::Udp),
             dtls_port: port(self.dtls_port, self.no_dtls, Transport::Dtls),
             symmetric_port: port(self.symmetric_port, self.no_symmetric, Transport::Symmetric),
@@ -339,9 +302,7 @@ fn default_state_dir() -> Option<PathBuf> {
 
 /// `48h`, `10m`, `5s`, `250ms`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text
-        .find(|each: char| !each.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits = text.find(|each: char| !each.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let milliseconds: u64 = match unit {
         "ms" => 1,

@@ -62,44 +62,29 @@ impl Cloud {
                 listeners.push(Listener::bind(transport, SocketAddr::new(*ip, port))?);
             }
         }
-        let addresses: Vec<_> = listeners
-            .iter()
-            .map(|listener| (listener.transport, listener.address))
-            .collect();
+        let addresses: Vec<_> =
+            listeners.iter().map(|listener| (listener.transport, listener.address)).collect();
         let transports = addresses.iter().map(|(transport, _)| *transport).collect();
         let dtls = config
             .dtls_port
             .map(|_| DtlsServer::new(&config.dtls, &certificate, Arc::clone(&events)))
             .transpose()?;
-        let server = Server::new(
-            Endpoint::new(&config, Arc::clone(&events)),
-            dtls,
-            Weather::new(&config.faults, Arc::clone(&events)),
-            transports,
-        );
+        let weather = Weather::new(&config.faults, Arc::clone(&events));
+        let root = dtls.is_some().then(|| certificate.root_path.clone());
+        let endpoint = Endpoint::new(config, Arc::clone(&events));
+        let server = Server::new(endpoint, dtls, weather, transports);
 
         let (controls, received) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let thread = std::thread::Builder::new()
             .name("iot-coap-cloud".into())
             .spawn(move || runtime.block_on(server::run(server, listeners, received)))?;
-        let cloud = Self {
-            controls,
-            thread: Some(thread),
-            addresses,
-            events,
-            certificate,
-            _state: state,
-        };
+        let cloud =
+            Self { controls, thread: Some(thread), addresses, events, certificate, _state: state };
         // Answered by the loop: from here on it serves.
         cloud.control(|_| ());
-        cloud.events.record(Event::Ready {
-            urls: cloud.urls(),
-            root: config.dtls_port.map(|_| cloud.root_path().to_path_buf()),
-        });
+        cloud.events.record(Event::Ready { urls: cloud.urls(), root });
         Ok(cloud)
     }
 
@@ -115,8 +100,7 @@ impl Cloud {
 
     /// Like [`Cloud::url`]; `None` if the server was started without it.
     pub fn find_url(&self, transport: Transport) -> Option<String> {
-        self.url_of(transport, SocketAddr::is_ipv4)
-            .or_else(|| self.url_v6(transport))
+        self.url_of(transport, SocketAddr::is_ipv4).or_else(|| self.url_v6(transport))
     }
 
     /// The URL of a transport at the first IPv6 address bound.
@@ -198,9 +182,7 @@ impl Cloud {
     /// them; fewer if the time ran out.
     pub fn wait_for_messages(&self, count: u64, timeout: Duration) -> Vec<Message> {
         self.wait_for(timeout, |event| {
-            event
-                .message()
-                .is_some_and(|message| message.number >= count)
+            event.message().is_some_and(|message| message.number >= count)
         });
         self.messages()
     }
@@ -284,10 +266,7 @@ impl Cloud {
     }
 
     fn url_of(&self, transport: Transport, wanted: fn(&SocketAddr) -> bool) -> Option<String> {
-        self.addresses
-            .iter()
-            .find(|(each, address)| *each == transport && wanted(address))
-            .map(url)
+        self.addresses.iter().find(|(each, address)| *each == transport && wanted(address)).map(url)
     }
 
     /// Has the server do something between two datagrams, and waits for it.
@@ -297,9 +276,7 @@ impl Cloud {
             let _ = done.send(act(server));
         });
         let _ = self.controls.send(control);
-        result
-            .recv()
-            .expect("the server's thread serves until it is told to stop")
+        result.recv().expect("the server's thread serves until it is told to stop")
     }
 }
 

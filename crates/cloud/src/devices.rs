@@ -41,11 +41,7 @@ impl Device {
     /// The identity of the vendor's published sample, so that a server started
     /// without any device is of use at once.
     pub fn sample() -> Self {
-        Self::new(
-            "a1RP1qZfrEi",
-            "example1",
-            "fPloaszb6saUFJte4EhyuBHQpR9SuKHb",
-        )
+        Self::new("a1RP1qZfrEi", "example1", "fPloaszb6saUFJte4EhyuBHQpR9SuKHb")
     }
 }
 
@@ -108,8 +104,7 @@ impl Devices {
     }
 
     pub(crate) fn get(&self, product_key: &str, device_name: &str) -> Option<&Device> {
-        self.0
-            .get(&(product_key.to_owned(), device_name.to_owned()))
+        self.0.get(&(product_key.to_owned(), device_name.to_owned()))
     }
 
     pub(crate) fn set(&mut self, device: Device) {

@@ -36,11 +36,11 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(config: &Config, events: Arc<EventLog>) -> Self {
+    pub(crate) fn new(config: Config, events: Arc<EventLog>) -> Self {
         Self {
+            outstanding: Outstanding::new(config.ack_timeout),
             service: Service::new(config, Arc::clone(&events)),
             replies: Replies::new(),
-            outstanding: Outstanding::new(config.ack_timeout),
             transmit: VecDeque::new(),
             peers: BoundedMap::new(KNOWN_PEERS),
             next_message_id: u16::from_be_bytes(random::unpredictable()),
@@ -61,10 +61,8 @@ impl Endpoint {
                 self.answered(now, peer, &packet);
             }
             (MessageType::Confirmable, 0) if code == EMPTY => {
-                self.events.record(Event::Ping {
-                    transport: peer.transport,
-                    peer: peer.route.address,
-                });
+                self.events
+                    .record(Event::Ping { transport: peer.transport, peer: peer.route.address });
                 self.reset(peer, packet.header.message_id);
             }
             (_, 0) if code != EMPTY => self.request(now, peer, &packet),
@@ -104,8 +102,7 @@ impl Endpoint {
         for &peer in &peers {
             let message_id = self.message_id();
             let ping = message::empty(MessageType::Confirmable, message_id);
-            self.outstanding
-                .add(peer, message_id, Purpose::Ping, true, ping, now);
+            self.outstanding.add(peer, message_id, Purpose::Ping, true, ping, now);
         }
         peers.len()
     }
@@ -130,8 +127,7 @@ impl Endpoint {
             }
             request.payload = payload.to_vec();
             let datagram = message::encode(&request);
-            self.outstanding
-                .add(peer, message_id, Purpose::Request, true, datagram, now);
+            self.outstanding.add(peer, message_id, Purpose::Request, true, datagram, now);
             self.outstanding.expect_response(coap_token);
         }
         peers.len()
@@ -151,8 +147,9 @@ impl Endpoint {
         let (message_id, confirmable) = (request.message_id, request.confirmable);
         if let Some(reply) = self.replies.to(now, peer, message_id) {
             // A duplicate of a non-confirmable request is ignored (section 4.3).
-            let reply = reply.filter(|_| confirmable).map(<[u8]>::to_vec);
-            self.transmit.extend(reply.map(|reply| (peer, reply)));
+            if confirmable {
+                self.transmit.push_back((peer, reply.to_vec()));
+            }
             self.events.record(Event::Duplicate {
                 transport: peer.transport,
                 peer: peer.route.address,
@@ -165,11 +162,8 @@ impl Endpoint {
             Outcome::Answer(answer) => self.reply(now, peer, packet, &answer),
             Outcome::Reject => message::empty(MessageType::Reset, message_id),
         };
-        self.replies
-            .keep(now, peer, message_id, Some(reply.clone()));
-        if !reply.is_empty() {
-            self.transmit.push_back((peer, reply));
-        }
+        self.replies.keep(now, peer, message_id, reply.clone());
+        self.transmit.push_back((peer, reply));
     }
 
     /// The message that answers at once, having put a separate response under way.

@@ -222,10 +222,7 @@ impl Event {
 
     /// Written to the log only when asked for.
     fn is_detail(&self) -> bool {
-        matches!(
-            self,
-            Self::Fault { .. } | Self::Ping { .. } | Self::Answered { .. }
-        )
+        matches!(self, Self::Fault { .. } | Self::Ping { .. } | Self::Answered { .. })
     }
 }
 
@@ -297,9 +294,7 @@ impl EventLog {
             event: &'a Event,
         }
         let Some(sink) = &self.sink else { return };
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let Ok(mut line) = serde_json::to_vec(&Line { unix_ms, event }) else {
             return;
@@ -336,11 +331,7 @@ impl EventLog {
             }
             seen = kept.dropped + kept.events.len();
             let left = deadline.checked_duration_since(Instant::now())?;
-            kept = self
-                .changed
-                .wait_timeout(kept, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            kept = self.changed.wait_timeout(kept, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

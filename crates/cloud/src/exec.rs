@@ -19,18 +19,10 @@ fn places(cloud: &Cloud) -> Vec<(&'static str, &'static str, String)> {
     let [udp, dtls, symmetric] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
     add("{coap}", "IOT_COAP_CLOUD_COAP", cloud.find_url(udp));
     add("{coaps}", "IOT_COAP_CLOUD_COAPS", cloud.find_url(dtls));
-    add(
-        "{coap-psk}",
-        "IOT_COAP_CLOUD_COAP_PSK",
-        cloud.find_url(symmetric),
-    );
+    add("{coap-psk}", "IOT_COAP_CLOUD_COAP_PSK", cloud.find_url(symmetric));
     add("{coap6}", "IOT_COAP_CLOUD_COAP6", cloud.url_v6(udp));
     add("{coaps6}", "IOT_COAP_CLOUD_COAPS6", cloud.url_v6(dtls));
-    add(
-        "{coap-psk6}",
-        "IOT_COAP_CLOUD_COAP_PSK6",
-        cloud.url_v6(symmetric),
-    );
+    add("{coap-psk6}", "IOT_COAP_CLOUD_COAP_PSK6", cloud.url_v6(symmetric));
     let root = cloud.root_path().to_string_lossy().into_owned();
     add("{root}", "IOT_COAP_CLOUD_ROOT", Some(root));
     places
@@ -47,9 +39,7 @@ pub(crate) async fn run(
     let mut words = command.iter().map(|word| {
         places
             .iter()
-            .fold(word.clone(), |word, (placeholder, _, value)| {
-                word.replace(placeholder, value)
-            })
+            .fold(word.clone(), |word, (placeholder, _, value)| word.replace(placeholder, value))
     });
     let program = words.next().unwrap_or_default();
     let mut child = Command::new(&program)
@@ -77,8 +67,6 @@ pub(crate) async fn run(
 
 /// The exit status that a shell would report.
 fn code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     u8::try_from(code).unwrap_or(1)
 }

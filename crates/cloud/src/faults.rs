@@ -79,14 +79,9 @@ impl FromStr for Faults {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut faults = Self::default();
-        for entry in text
-            .split(',')
-            .map(str::trim)
-            .filter(|entry| !entry.is_empty())
-        {
-            let (name, value) = entry
-                .split_once('=')
-                .ok_or_else(|| format!("{entry:?} is not NAME=VALUE"))?;
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let (name, value) =
+                entry.split_once('=').ok_or_else(|| format!("{entry:?} is not NAME=VALUE"))?;
             match name {
                 "drop" => faults.drop = share(name, value)?,
                 "duplicate" => faults.duplicate = share(name, value)?,
@@ -101,9 +96,8 @@ impl FromStr for Faults {
                 "close" => faults.close = share(name, value)?,
                 "forget" => faults.forget = share(name, value)?,
                 "seed" => {
-                    faults.seed = value
-                        .parse()
-                        .map_err(|_| format!("seed={value} is not a whole number"))?;
+                    faults.seed =
+                        value.parse().map_err(|_| format!("seed={value} is not a whole number"))?;
                 }
                 _ => return Err(format!("there is no fault named {name:?}")),
             }
@@ -126,9 +120,7 @@ fn milliseconds(name: &str, value: &str) -> Result<(Duration, Duration), String>
         (Ok(low), Ok(high)) if low <= high => {
             Ok((Duration::from_millis(low), Duration::from_millis(high)))
         }
-        _ => Err(format!(
-            "{name}={value} is not a number of milliseconds, nor LOW..HIGH"
-        )),
+        _ => Err(format!("{name}={value} is not a number of milliseconds, nor LOW..HIGH")),
     }
 }
 

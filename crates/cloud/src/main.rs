@@ -23,16 +23,11 @@ fn main() -> ExitCode {
 fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let command = arguments.command.clone();
     let config = arguments.into_config()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are caught before the server says that it is ready.
     let (mut interrupt, mut terminate) = {
         let _context = runtime.enter();
-        (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        )
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
     };
     let cloud = Cloud::start(config)?;
     let code = runtime.block_on(async {

@@ -53,9 +53,7 @@ pub(crate) fn decode(datagram: &[u8]) -> Result<Packet, Malformed> {
 
 /// Encodes a message.
 pub(crate) fn encode(packet: &Packet) -> Vec<u8> {
-    packet
-        .to_bytes_unlimited()
-        .expect("without a size limit encoding cannot fail")
+    packet.to_bytes_unlimited().expect("without a size limit encoding cannot fail")
 }
 
 /// A message of a kind, code and id.
@@ -96,22 +94,10 @@ mod tests {
             (&[0x80, 1, 1, 2], Malformed::Silent("version is not 1")),
             (&[0x49, 1, 1, 2], reset("token longer than 8 bytes")),
             (&[0x40, 0, 1, 2, 0], reset("bytes after an empty message")),
-            (
-                &[0x44, 1, 1, 2, 0],
-                reset("token or options run past the end"),
-            ),
-            (
-                &[0x40, 1, 1, 2, 0xF0],
-                reset("token or options run past the end"),
-            ),
-            (
-                &[0x40, 1, 1, 2, 0xFF],
-                reset("a payload marker without a payload"),
-            ),
-            (
-                &[0x50, 1, 1, 2, 0xFF],
-                Malformed::Silent("a payload marker without a payload"),
-            ),
+            (&[0x44, 1, 1, 2, 0], reset("token or options run past the end")),
+            (&[0x40, 1, 1, 2, 0xF0], reset("token or options run past the end")),
+            (&[0x40, 1, 1, 2, 0xFF], reset("a payload marker without a payload")),
+            (&[0x50, 1, 1, 2, 0xFF], Malformed::Silent("a payload marker without a payload")),
         ] {
             assert_eq!(decode(datagram), Err(expected), "{datagram:?}");
         }
@@ -122,9 +108,8 @@ mod tests {
         let mut sequence = crate::random::Sequence::new(1);
         for _ in 0..50_000 {
             let length = sequence.between(0, 40);
-            let mut bytes: Vec<u8> = (0..length)
-                .map(|_| sequence.next().to_le_bytes()[0])
-                .collect();
+            let mut bytes: Vec<u8> =
+                (0..length).map(|_| sequence.next().to_le_bytes()[0]).collect();
             if let Some(first) = bytes.first_mut() {
                 *first = 0x40 | (*first & 0x38);
             }

@@ -57,10 +57,7 @@ pub(crate) struct Outstanding {
 
 impl Outstanding {
     pub(crate) fn new(ack_timeout: Duration) -> Self {
-        Self {
-            messages: Vec::new(),
-            ack_timeout,
-        }
+        Self { messages: Vec::new(), ack_timeout }
     }
 
     pub(crate) fn add(
@@ -152,10 +149,7 @@ mod tests {
 
     fn peer() -> Peer {
         Peer {
-            route: Route {
-                socket: 0,
-                address: ([127, 0, 0, 1], 1).into(),
-            },
+            route: Route { socket: 0, address: ([127, 0, 0, 1], 1).into() },
             transport: Transport::Udp,
             session: 0,
         }

@@ -108,9 +108,8 @@ mod tests {
     fn numbers_become_their_digits() {
         let json = Encoding::Json.decode(br#"{"a":"x","n":7}"#).expect("valid");
         // {"a": "x", "n": 7}
-        let cbor = Encoding::Cbor
-            .decode(&[0xA2, 0x61, b'a', 0x61, b'x', 0x61, b'n', 7])
-            .expect("valid");
+        let cbor =
+            Encoding::Cbor.decode(&[0xA2, 0x61, b'a', 0x61, b'x', 0x61, b'n', 7]).expect("valid");
         assert_eq!(json, cbor);
         assert_eq!(json["n"], "7");
     }
@@ -122,15 +121,7 @@ mod tests {
         }
         let nested = vec![0x81; 2_000];
         let twice: &[u8] = &[0xA2, 0x61, b'a', 1, 0x61, b'a', 2];
-        for bytes in [
-            &[0x80][..],
-            &[0xA1],
-            &[],
-            &[0xA0, 0],
-            &[0xA1, 1, 1],
-            &nested,
-            twice,
-        ] {
+        for bytes in [&[0x80][..], &[0xA1], &[], &[0xA0, 0], &[0xA1, 1, 1], &nested, twice] {
             assert!(Encoding::Cbor.decode(bytes).is_err());
         }
     }

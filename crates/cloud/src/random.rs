@@ -52,9 +52,7 @@ mod tests {
     fn a_seed_repeats_and_shares_hold() {
         let decisions = |seed| {
             let mut sequence = Sequence::new(seed);
-            (0..10_000)
-                .map(|_| sequence.chance(0.2))
-                .collect::<Vec<_>>()
+            (0..10_000).map(|_| sequence.chance(0.2)).collect::<Vec<_>>()
         };
         assert_eq!(decisions(7), decisions(7));
         assert_ne!(decisions(7), decisions(8));

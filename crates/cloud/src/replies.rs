@@ -14,7 +14,7 @@ const KEPT: usize = 65_536;
 
 struct Kept {
     since: Instant,
-    reply: Option<Vec<u8>>,
+    reply: Vec<u8>,
 }
 
 /// Replies by peer and message id.
@@ -25,30 +25,16 @@ impl Replies {
         Self(BoundedMap::new(KEPT))
     }
 
-    /// The reply to a message that came before; `Some(None)` if it had none.
-    pub(crate) fn to(
-        &mut self,
-        now: Instant,
-        peer: Peer,
-        message_id: u16,
-    ) -> Option<Option<&[u8]>> {
+    /// The reply to a message that came before.
+    pub(crate) fn to(&mut self, now: Instant, peer: Peer, message_id: u16) -> Option<&[u8]> {
         while self.0.oldest().is_some_and(|kept| expired(now, kept)) {
             self.0.drop_oldest();
         }
-        self.0
-            .get(&(peer, message_id))
-            .map(|kept| kept.reply.as_deref())
+        self.0.get(&(peer, message_id)).map(|kept| kept.reply.as_slice())
     }
 
-    pub(crate) fn keep(
-        &mut self,
-        now: Instant,
-        peer: Peer,
-        message_id: u16,
-        reply: Option<Vec<u8>>,
-    ) {
-        self.0
-            .insert((peer, message_id), Kept { since: now, reply });
+    pub(crate) fn keep(&mut self, now: Instant, peer: Peer, message_id: u16, reply: Vec<u8>) {
+        self.0.insert((peer, message_id), Kept { since: now, reply });
     }
 }
 
@@ -64,18 +50,15 @@ mod tests {
     #[test]
     fn a_reply_is_kept_for_an_exchange_and_for_its_peer_alone() {
         let peer = |session| Peer {
-            route: Route {
-                socket: 0,
-                address: ([127, 0, 0, 1], 1).into(),
-            },
+            route: Route { socket: 0, address: ([127, 0, 0, 1], 1).into() },
             transport: Transport::Dtls,
             session,
         };
         let start = Instant::now();
         let mut replies = Replies::new();
-        replies.keep(start, peer(1), 7, Some(vec![1]));
-        let almost = start + EXCHANGE_LIFETIME - Duration::from_millis(1);
-        assert_eq!(replies.to(almost, peer(1), 7), Some(Some(&[1][..])));
+        replies.keep(start, peer(1), 7, vec![1]);
+        let almost = start + Duration::from_millis(246_999);
+        assert_eq!(replies.to(almost, peer(1), 7), Some(&[1][..]));
         assert_eq!(replies.to(almost, peer(1), 8), None);
         // Another session of the same address counts its message ids anew.
         assert_eq!(replies.to(almost, peer(2), 7), None);

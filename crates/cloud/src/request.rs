@@ -55,11 +55,8 @@ pub(crate) struct Request<'a> {
 impl<'a> Request<'a> {
     pub(crate) fn new(peer: Peer, packet: &'a Packet) -> Self {
         let values = |option: u16| packet.get_option(CoapOption::from(option));
-        let first = |option: u16| {
-            packet
-                .get_first_option(CoapOption::from(option))
-                .map(Vec::as_slice)
-        };
+        let first =
+            |option: u16| packet.get_first_option(CoapOption::from(option)).map(Vec::as_slice);
         Self {
             peer,
             method: packet.header.code.into(),
@@ -90,9 +87,7 @@ impl<'a> Request<'a> {
         token_option: TokenOption,
     ) -> Result<(), BadOption> {
         if token_option == TokenOption::Original
-            && self
-                .access_token
-                .is_some_and(|(option, _)| option == TOKEN_2088)
+            && self.access_token.is_some_and(|(option, _)| option == TOKEN_2088)
         {
             self.access_token = None;
         }
@@ -104,10 +99,9 @@ impl<'a> Request<'a> {
             let taken = match *number {
                 PROXY_URI | PROXY_SCHEME => return Err(BadOption::Proxy),
                 URI_PATH | URI_QUERY => values.iter().all(|value| value.len() <= 255),
-                URI_HOST | URI_PORT => once,
+                URI_HOST | URI_PORT | SEQUENCE_2089 => once,
                 ACCEPT => once && self.accept.is_some(),
                 TOKEN_61 => once && token_option != TokenOption::Later,
-                SEQUENCE_2089 => once,
                 _ => false,
             };
             if !taken {
@@ -124,9 +118,5 @@ impl<'a> Request<'a> {
 
 /// An option value of format uint, at most two bytes.
 fn integer(bytes: &[u8]) -> Option<u16> {
-    (bytes.len() <= 2).then(|| {
-        bytes
-            .iter()
-            .fold(0, |value, byte| value << 8 | u16::from(*byte))
-    })
+    (bytes.len() <= 2).then(|| bytes.iter().fold(0, |value, byte| value << 8 | u16::from(*byte)))
 }

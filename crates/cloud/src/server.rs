@@ -46,11 +46,7 @@ impl Listener {
             );
             io::Error::new(error.kind(), text)
         })?;
-        Ok(Self {
-            transport,
-            socket,
-            address,
-        })
+        Ok(Self { transport, socket, address })
     }
 }
 
@@ -71,14 +67,7 @@ impl Server {
         weather: Weather,
         transports: Vec<Transport>,
     ) -> Self {
-        Self {
-            endpoint,
-            dtls,
-            weather,
-            transports,
-            outbox: Vec::new(),
-            stopping: false,
-        }
+        Self { endpoint, dtls, weather, transports, outbox: Vec::new(), stopping: false }
     }
 
     pub(crate) fn set_faults(&mut self, faults: &Faults) {
@@ -97,23 +86,17 @@ impl Server {
     /// Pings peers that are still there; says how many.
     pub(crate) fn ping_peers(&mut self) -> usize {
         let dtls = self.dtls.as_ref();
-        self.endpoint
-            .ping_peers(Instant::now(), |peer| is_there(dtls, peer))
+        self.endpoint.ping_peers(Instant::now(), |peer| is_there(dtls, peer))
     }
 
     /// Sends a request to peers that are still there; says how many.
     pub(crate) fn send_to_peers(&mut self, path: &str, payload: &[u8]) -> usize {
         let dtls = self.dtls.as_ref();
-        self.endpoint
-            .send_to_peers(Instant::now(), path, payload, |peer| is_there(dtls, peer))
+        self.endpoint.send_to_peers(Instant::now(), path, payload, |peer| is_there(dtls, peer))
     }
 
     fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
-        let datagram = Datagram {
-            direction: Direction::In,
-            route,
-            bytes,
-        };
+        let datagram = Datagram { direction: Direction::In, route, bytes };
         for datagram in self.weather.pass(now, datagram) {
             self.deliver(now, &datagram);
         }
@@ -128,11 +111,7 @@ impl Server {
                 dtls.receive(now, datagram.route, &datagram.bytes);
             }
         } else {
-            let peer = Peer {
-                route: datagram.route,
-                transport,
-                session: 0,
-            };
+            let peer = Peer { route: datagram.route, transport, session: 0 };
             self.endpoint.receive(now, peer, &datagram.bytes);
         }
         self.collect(now);
@@ -180,20 +159,13 @@ impl Server {
     }
 
     fn send(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
-        let datagram = Datagram {
-            direction: Direction::Out,
-            route,
-            bytes,
-        };
+        let datagram = Datagram { direction: Direction::Out, route, bytes };
         self.outbox.extend(self.weather.pass(now, datagram));
     }
 
     fn deadline(&self) -> Option<Instant> {
         let dtls = self.dtls.as_ref().and_then(DtlsServer::deadline);
-        [self.weather.deadline(), self.endpoint.deadline(), dtls]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.weather.deadline(), self.endpoint.deadline(), dtls].into_iter().flatten().min()
     }
 }
 
@@ -249,15 +221,8 @@ async fn read(index: usize, socket: Arc<UdpSocket>, inbox: mpsc::Sender<(Route, 
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((length, address)) => {
-                let route = Route {
-                    socket: index,
-                    address,
-                };
-                if inbox
-                    .send((route, buffer[..length].to_vec()))
-                    .await
-                    .is_err()
-                {
+                let route = Route { socket: index, address };
+                if inbox.send((route, buffer[..length].to_vec())).await.is_err() {
                     return;
                 }
             }

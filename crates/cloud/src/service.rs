@@ -56,14 +56,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: &Config, events: Arc<EventLog>) -> Self {
-        let key = config
-            .token_key
-            .clone()
-            .unwrap_or_else(|| random::unpredictable::<32>().to_vec());
+    pub(crate) fn new(config: Config, events: Arc<EventLog>) -> Self {
+        let key = config.token_key.unwrap_or_else(|| random::unpredictable::<32>().to_vec());
         Self {
             tokens: AccessTokens::new(key, config.token_lifetime, config.token_uses),
-            devices: Devices::new(config.devices.clone()),
+            devices: Devices::new(config.devices),
             token_option: config.token_option,
             reply: config.reply,
             message_id_option: config.message_id_option,
@@ -72,7 +69,7 @@ impl Service {
             taken: 0,
             seen: BoundedMap::new(REMEMBERED_MESSAGES),
             decisions: Sequence::new(config.faults.seed),
-            faults: config.faults.clone(),
+            faults: config.faults,
             events,
         }
     }
@@ -118,18 +115,13 @@ impl Service {
             return Duration::ZERO;
         };
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let drawn = self
-            .decisions
-            .between(milliseconds(low), milliseconds(high));
+        let drawn = self.decisions.between(milliseconds(low), milliseconds(high));
         Duration::from_millis(drawn)
     }
 
     fn sign_in(&mut self, request: &Request<'_>) -> Answer {
         let result = if self.fault("auth-error", self.faults.auth_error, request) {
-            Err(Refused::new(
-                INTERNAL_SERVER_ERROR,
-                "the auth server timed out",
-            ))
+            Err(Refused::new(INTERNAL_SERVER_ERROR, "the auth server timed out"))
         } else {
             auth::sign_in(
                 request,
@@ -159,13 +151,8 @@ impl Service {
 
     fn publish(&mut self, now: Instant, request: &Request<'_>) -> Answer {
         let topic = Topic::of(request);
-        let token = topic::authorize(
-            request,
-            &topic,
-            SystemTime::now(),
-            &self.devices,
-            &self.tokens,
-        );
+        let token =
+            topic::authorize(request, &topic, SystemTime::now(), &self.devices, &self.tokens);
         let taken = token.as_ref().map_err(clone).and_then(|id| {
             if self.fault("server-error", self.faults.server_error, request) {
                 return Err(Refused::new(INTERNAL_SERVER_ERROR, "the server failed"));
@@ -245,11 +232,7 @@ impl Service {
         let confirmable = self.decisions.chance(self.faults.separate);
         let non_confirmable = self.decisions.chance(self.faults.separate_non);
         if request.confirmable && (confirmable || non_confirmable) {
-            let name = if confirmable {
-                "separate"
-            } else {
-                "separate-non"
-            };
+            let name = if confirmable { "separate" } else { "separate-non" };
             self.report(name, request);
             answer.delivery = Delivery::Separate { confirmable };
         }
@@ -277,13 +260,7 @@ impl Service {
             return false;
         }
         let mut hasher = DefaultHasher::new();
-        (
-            message.peer,
-            &message.token,
-            &message.topic,
-            &message.payload,
-        )
-            .hash(&mut hasher);
+        (message.peer, &message.token, &message.topic, &message.payload).hash(&mut hasher);
         let digest = hasher.finish();
         let before = self
             .seen

@@ -43,6 +43,8 @@ impl SignMethod {
 
 /// HMAC of `content`, keyed with `key`.
 pub(crate) fn hmac(digest: MessageDigest, key: &[u8], content: &[u8]) -> Vec<u8> {
+    // OpenSSL refuses an empty key; HMAC pads keys with zeros, so this is the same.
+    let key = if key.is_empty() { &[0] } else { key };
     let mac = || {
         let key = PKey::hmac(key)?;
         Signer::new(digest, &key)?.sign_oneshot_to_vec(content)
@@ -63,11 +65,7 @@ pub(crate) fn signature(
             content.push_str(value);
         }
     }
-    hex(&hmac(
-        method.digest(),
-        device_secret.as_bytes(),
-        content.as_bytes(),
-    ))
+    hex(&hmac(method.digest(), device_secret.as_bytes(), content.as_bytes()))
 }
 
 /// Equality in a time that depends on the lengths alone.
@@ -88,17 +86,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// The bytes that a hexadecimal text names.
 pub(crate) fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|value| u8::try_from(value).ok())
-    };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
     if !text.len().is_multiple_of(2) {
         return None;
     }
-    text.chunks_exact(2)
-        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
-        .collect()
+    text.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 #[cfg(test)]
@@ -106,10 +98,7 @@ mod tests {
     use super::*;
 
     fn fields(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
@@ -125,11 +114,7 @@ mod tests {
             ("resources", "x"),
         ]);
         assert_eq!(
-            signature(
-                SignMethod::HmacMd5,
-                "fPloaszb6saUFJte4EhyuBHQpR9SuKHb",
-                &plain
-            ),
+            signature(SignMethod::HmacMd5, "fPloaszb6saUFJte4EhyuBHQpR9SuKHb", &plain),
             "f5204b935c67866fee8b8791cab9d6b0"
         );
         let with_sequence = fields(&[
@@ -139,12 +124,17 @@ mod tests {
             ("seq", "3444"),
         ]);
         assert_eq!(
-            signature(
-                SignMethod::HmacMd5,
-                "i6Ad04DyBcF9GD9mQ5lpKh2oubErhjAV",
-                &with_sequence
-            ),
+            signature(SignMethod::HmacMd5, "i6Ad04DyBcF9GD9mQ5lpKh2oubErhjAV", &with_sequence),
             "1630981f4520039f6948dd8d2ff44068"
+        );
+    }
+
+    #[test]
+    fn an_empty_key_is_a_key() {
+        // RFC 2104 has no shortest key; computed with Python's hmac module.
+        assert_eq!(
+            hex(&hmac(MessageDigest::md5(), b"", b"")),
+            "74e6f7298a9c2d168935f58c001bad88"
         );
     }
 

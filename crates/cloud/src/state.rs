@@ -32,10 +32,7 @@ impl StateDir {
             .mode(0o700)
             .create(&path)
             .map_err(|error| about("cannot make the folder", &path, &error))?;
-        Ok(Self {
-            temporary: given.is_none(),
-            path,
-        })
+        Ok(Self { temporary: given.is_none(), path })
     }
 
     pub(crate) fn is_temporary(&self) -> bool {
@@ -88,11 +85,7 @@ fn write_private(
     put: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", hex(&random::unpredictable::<8>())));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     let result = file.write_all(content).and_then(|()| put(&temporary));
     let _ = fs::remove_file(&temporary);
     result

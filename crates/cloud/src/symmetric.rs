@@ -20,11 +20,8 @@ const WINDOW: u64 = 128;
 
 /// The key of a device and the `random` of its sign-in.
 pub(crate) fn derive_key(device_secret: &str, random: &str) -> [u8; 16] {
-    let digest = hash(
-        MessageDigest::sha256(),
-        format!("{device_secret},{random}").as_bytes(),
-    )
-    .expect("hashing fails only when memory is exhausted");
+    let digest = hash(MessageDigest::sha256(), format!("{device_secret},{random}").as_bytes())
+        .expect("hashing fails only when memory is exhausted");
     let mut key = [0; 16];
     key.copy_from_slice(&digest[8..24]);
     key
@@ -78,10 +75,7 @@ impl SymmetricSessions {
             numbers: Numbers::after(sequence_offset),
         };
         self.0.insert(token, session);
-        Terms {
-            random,
-            sequence_offset,
-        }
+        Terms { random, sequence_offset }
     }
 
     /// Opens a topic message: its sequence number and its payload.
@@ -121,9 +115,7 @@ impl SymmetricSessions {
 fn decimal(digits: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(digits).ok()?;
     // `parse` alone would take "+1".
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// Sequence numbers above an offset, each taken once.
@@ -136,11 +128,7 @@ struct Numbers {
 
 impl Numbers {
     fn after(offset: u64) -> Self {
-        Self {
-            offset,
-            highest: offset,
-            taken: 1,
-        }
+        Self { offset, highest: offset, taken: 1 }
     }
 
     fn take(&mut self, number: u64) -> bool {
@@ -211,13 +199,7 @@ mod tests {
         assert_eq!(open([1; 24], Some(b"short")), Err(Unopened::BadSequence));
         let signed = seal(&key, format!("+{number}").as_bytes());
         assert_eq!(open([1; 24], Some(&signed)), Err(Unopened::BadSequence));
-        assert_eq!(
-            open([1; 24], Some(&sequence)),
-            Ok((number, b"hello".to_vec()))
-        );
-        assert_eq!(
-            open([1; 24], Some(&sequence)),
-            Err(Unopened::Repeated(number))
-        );
+        assert_eq!(open([1; 24], Some(&sequence)), Ok((number, b"hello".to_vec())));
+        assert_eq!(open([1; 24], Some(&sequence)), Err(Unopened::Repeated(number)));
     }
 }

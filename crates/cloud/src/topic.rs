@@ -62,9 +62,8 @@ pub(crate) fn authorize(
     if request.has_query {
         return Err(Refused::new(BAD_REQUEST, "a topic takes no query"));
     }
-    let (_, token) = request
-        .access_token
-        .ok_or_else(|| Refused::new(BAD_OPTION, "access token is missing"))?;
+    let (_, token) =
+        request.access_token.ok_or_else(|| Refused::new(BAD_OPTION, "access token is missing"))?;
     if !PLAUSIBLE_LENGTHS.contains(&token.len()) {
         return Err(Refused::new(BAD_OPTION, "access token has a bad length"));
     }
@@ -74,22 +73,13 @@ pub(crate) fn authorize(
     let complete = request.path.len() > 3 && !request.path.iter().any(String::is_empty);
     let own = tokens.belongs_to(&id, &topic.product_key, &topic.device_name);
     if !complete || !own {
-        return Err(Refused::new(
-            NOT_FOUND,
-            "no such topic, or it is not the device's own",
-        ));
+        return Err(Refused::new(NOT_FOUND, "no such topic, or it is not the device's own"));
     }
-    if devices
-        .get(&topic.product_key, &topic.device_name)
-        .is_some_and(|device| device.disabled)
-    {
+    if devices.get(&topic.product_key, &topic.device_name).is_some_and(|device| device.disabled) {
         return Err(Refused::new(UNAUTHORIZED, "the device is disabled"));
     }
     if topic.name.chars().count() > TOPIC_CHARACTERS {
-        return Err(Refused::new(
-            TOPIC_TOO_LONG,
-            "the topic is longer than 128 characters",
-        ));
+        return Err(Refused::new(TOPIC_TOO_LONG, "the topic is longer than 128 characters"));
     }
     Ok(id)
 }
@@ -122,10 +112,9 @@ pub(crate) fn payload(
                 UNAUTHORIZED,
                 format!("sequence number {number} is repeated, or not above seqOffset"),
             ),
-            Unopened::BadPayload => Refused::new(
-                BAD_REQUEST,
-                "the payload does not decrypt under the session's key",
-            ),
+            Unopened::BadPayload => {
+                Refused::new(BAD_REQUEST, "the payload does not decrypt under the session's key")
+            }
         })
 }
 
@@ -133,14 +122,8 @@ pub(crate) fn payload(
 pub(crate) fn taken(request: &Request<'_>, reply: Reply, payload: &[u8]) -> Answer {
     match reply {
         Reply::Json => {
-            let encoding = request
-                .accept
-                .and_then(Encoding::from_format)
-                .unwrap_or(Encoding::Json);
-            let body = Taken {
-                code: 200,
-                message: "success",
-            };
+            let encoding = request.accept.and_then(Encoding::from_format).unwrap_or(Encoding::Json);
+            let body = Taken { code: 200, message: "success" };
             Answer::new(CONTENT, Some(encoding.format()), encoding.encode(&body))
         }
         Reply::Empty => Answer::new(CONTENT, None, Vec::new()),
@@ -156,10 +139,7 @@ pub(crate) struct RateLimit {
 
 impl RateLimit {
     pub(crate) fn new(limit: Option<u32>) -> Self {
-        Self {
-            limit,
-            buckets: HashMap::new(),
-        }
+        Self { limit, buckets: HashMap::new() }
     }
 
     /// Takes a message of a device that is known (which bounds the buckets).
@@ -187,11 +167,8 @@ mod tests {
 
     #[test]
     fn a_burst_is_limited_and_time_restores_it() {
-        let topic = Topic {
-            product_key: "pk".into(),
-            device_name: "dn".into(),
-            name: "/pk/dn/x".into(),
-        };
+        let topic =
+            Topic { product_key: "pk".into(), device_name: "dn".into(), name: "/pk/dn/x".into() };
         let mut rate = RateLimit::new(Some(2));
         let now = Instant::now();
         assert!(rate.take(now, &topic).is_ok());

@@ -107,11 +107,7 @@ impl Weather {
         }
         if overtaken && delay.is_zero() && self.held.len() < HELD {
             self.report("reorder", &datagram);
-            self.held.push(Held {
-                due: now + OVERTAKEN_WITHIN,
-                to_be_overtaken: true,
-                datagram,
-            });
+            self.held.push(Held { due: now + OVERTAKEN_WITHIN, to_be_overtaken: true, datagram });
             return passing;
         }
         let (direction, route) = (datagram.direction, datagram.route);
@@ -130,10 +126,7 @@ impl Weather {
         let closed = self.endings.chance(self.faults.close);
         let forgotten = self.endings.chance(self.faults.forget);
         let pick = self.endings.next();
-        (closed || forgotten).then_some(Ending {
-            pick,
-            silently: !closed,
-        })
+        (closed || forgotten).then_some(Ending { pick, silently: !closed })
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -157,11 +150,7 @@ impl Weather {
         if delay.is_zero() || self.held.len() >= HELD {
             passing.push(datagram);
         } else {
-            self.held.push(Held {
-                due: now + delay,
-                to_be_overtaken: false,
-                datagram,
-            });
+            self.held.push(Held { due: now + delay, to_be_overtaken: false, datagram });
         }
     }
 
@@ -202,10 +191,7 @@ mod tests {
     fn datagram(byte: u8) -> Datagram {
         Datagram {
             direction: Direction::In,
-            route: Route {
-                socket: 0,
-                address: ([127, 0, 0, 1], 1).into(),
-            },
+            route: Route { socket: 0, address: ([127, 0, 0, 1], 1).into() },
             bytes: vec![byte],
         }
     }

@@ -25,10 +25,8 @@ struct Pipe {
 
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let datagram = self
-            .inward
-            .pop_front()
-            .ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock))?;
+        let datagram =
+            self.inward.pop_front().ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock))?;
         let length = datagram.len().min(buffer.len());
         buffer[..length].copy_from_slice(&datagram[..length]);
         Ok(length)

@@ -27,7 +27,7 @@ struct Client {
 
 /// Makes the `Ssl` of each session.
 pub(crate) struct Context {
-    context: SslContext,
+    shared: SslContext,
     client: Index<Ssl, Client>,
     mtu: u32,
 }
@@ -62,11 +62,7 @@ impl Context {
             io::Error::new(io::ErrorKind::InvalidInput, text)
         })?;
         exchange_cookies(&mut builder, client);
-        Ok(Self {
-            context: builder.build(),
-            client,
-            mtu: config.mtu,
-        })
+        Ok(Self { shared: builder.build(), client, mtu: config.mtu })
     }
 
     /// A session to come, and whether its client has shown its cookie.
@@ -75,12 +71,9 @@ impl Context {
         address: SocketAddr,
     ) -> Result<(Ssl, Arc<AtomicBool>), ErrorStack> {
         let verified = Arc::new(AtomicBool::new(false));
-        let mut ssl = Ssl::new(&self.context)?;
+        let mut ssl = Ssl::new(&self.shared)?;
         ssl.set_mtu(self.mtu)?;
-        let client = Client {
-            address,
-            verified: Arc::clone(&verified),
-        };
+        let client = Client { address, verified: Arc::clone(&verified) };
         ssl.set_ex_data(self.client, client);
         Ok((ssl, verified))
     }

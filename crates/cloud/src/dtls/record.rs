@@ -58,11 +58,7 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_nothing() {
-        for datagram in [
-            &b""[..],
-            &[22; 12],
-            &[0x40, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
-        ] {
+        for datagram in [&b""[..], &[22; 12], &[0x40, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]] {
             assert_eq!(start(datagram), None);
         }
     }
@@ -72,10 +68,7 @@ mod tests {
         let mut datagram = vec![22, 0xFE, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 46];
         datagram.extend([1, 0, 0, 34, 0, 1, 0, 0, 0, 0, 0, 34, 0xFE, 0xFD]);
         datagram.extend([7; 32]);
-        let expected = Start::ClientHello {
-            message_seq: 1,
-            random: [7; 32],
-        };
+        let expected = Start::ClientHello { message_seq: 1, random: [7; 32] };
         assert_eq!(start(&datagram), Some(expected));
         // Encrypted, another message, a later piece, cut short.
         let changed = |index: usize, value| {

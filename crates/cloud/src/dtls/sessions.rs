@@ -18,7 +18,7 @@ use crate::transport::{Peer, Route, Transport};
 const HANDSHAKES: usize = 4_096;
 
 /// A handshake that has not come to an end by then never will.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(120);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// How often OpenSSL's retransmission timers are looked at; their first
 /// timeout is one second.
@@ -76,10 +76,7 @@ impl DtlsServer {
     pub(crate) fn receive(&mut self, now: Instant, route: Route, datagram: &[u8]) {
         match start(datagram) {
             None => {}
-            Some(Start::ClientHello {
-                message_seq,
-                random,
-            }) => {
+            Some(Start::ClientHello { message_seq, random }) => {
                 let here = self.associations.entry(route).or_default();
                 let known = here.iter().find(|each| each.client_random == random);
                 match known.map(|each| (each.session, each.is_open())) {
@@ -230,9 +227,7 @@ impl DtlsServer {
         self.handshakes.push_back((now, route, session));
         if self.handshakes.len() > HANDSHAKES
             && let Some((_, route, oldest)) = self.handshakes.pop_front()
-            && self
-                .association(route, oldest)
-                .is_some_and(|each| !each.is_open())
+            && self.association(route, oldest).is_some_and(|each| !each.is_open())
         {
             self.fail(route, oldest, "too many handshakes");
         }
@@ -257,20 +252,13 @@ impl DtlsServer {
             association.heard = now;
         }
         self.collect(route, session);
-        let opened = !was_open
-            && self
-                .association(route, session)
-                .is_some_and(|each| each.is_open());
+        let opened =
+            !was_open && self.association(route, session).is_some_and(|each| each.is_open());
         if opened {
             self.opened(now, route, session);
         }
-        let peer = Peer {
-            route,
-            transport: Transport::Dtls,
-            session,
-        };
-        self.received
-            .extend(plaintexts.into_iter().map(|plaintext| (peer, plaintext)));
+        let peer = Peer { route, transport: Transport::Dtls, session };
+        self.received.extend(plaintexts.into_iter().map(|plaintext| (peer, plaintext)));
         match progress {
             Progress::Handshaking | Progress::Opened | Progress::Open => {}
             Progress::Closed => self.close(route, session, "closed by client"),
@@ -347,15 +335,11 @@ impl DtlsServer {
     }
 
     fn fail(&mut self, route: Route, session: u64, reason: &str) {
-        let verified = self
-            .association(route, session)
-            .is_some_and(|each| each.is_verified());
+        let verified = self.association(route, session).is_some_and(|each| each.is_verified());
         // Anybody can send a ClientHello from a forged address: no event for those.
         if self.remove(route, session) && verified {
-            self.events.record(Event::DtlsFailed {
-                peer: route.address,
-                reason: reason.to_owned(),
-            });
+            self.events
+                .record(Event::DtlsFailed { peer: route.address, reason: reason.to_owned() });
         }
     }
 
@@ -375,15 +359,11 @@ impl DtlsServer {
     fn collect(&mut self, route: Route, session: u64) {
         if let Some(association) = self.association(route, session) {
             let datagrams = association.take_datagrams();
-            self.transmit
-                .extend(datagrams.into_iter().map(|datagram| (route, datagram)));
+            self.transmit.extend(datagrams.into_iter().map(|datagram| (route, datagram)));
         }
     }
 
     fn association(&mut self, route: Route, session: u64) -> Option<&mut Association> {
-        self.associations
-            .get_mut(&route)?
-            .iter_mut()
-            .find(|each| each.session == session)
+        self.associations.get_mut(&route)?.iter_mut().find(|each| each.session == session)
     }
 }

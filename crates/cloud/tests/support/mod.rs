@@ -1,0 +1,376 @@
+//! A plain CoAP device for tests: it says exactly what it is told, and reports
+//! exactly what it hears. It is no client: it retransmits nothing by itself.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use coap_lite::{CoapOption, MessageClass, MessageType, Packet};
+use iot_coap_cloud::{Cloud, Config, Device, Transport};
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslSession, SslStream, SslVerifyMode};
+use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
+
+pub(crate) const PRODUCT_KEY: &str = "a1RP1qZfrEi";
+pub(crate) const DEVICE_NAME: &str = "example1";
+pub(crate) const DEVICE_SECRET: &str = "fPloaszb6saUFJte4EhyuBHQpR9SuKHb";
+
+pub(crate) const POST: u8 = 2;
+pub(crate) const JSON: u16 = 50;
+pub(crate) const CBOR: u16 = 60;
+
+/// Long enough for a busy machine; nothing waits for it when all is well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long nothing must come for nothing to be coming.
+pub(crate) const SILENCE: Duration = Duration::from_millis(250);
+
+pub(crate) fn cloud() -> Cloud {
+    start(Config::default())
+}
+
+pub(crate) fn start(config: Config) -> Cloud {
+    Cloud::start(config).expect("the server starts on free ports")
+}
+
+/// The UDP socket as OpenSSL wants it: one datagram a read, one a write.
+pub(crate) struct Wire(pub(crate) UdpSocket);
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.recv(buffer)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, datagram: &[u8]) -> std::io::Result<usize> {
+        self.0.send(datagram)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) enum Link {
+    Udp(UdpSocket),
+    Dtls(Box<SslStream<Wire>>),
+}
+
+impl Link {
+    pub(crate) fn send(&mut self, message: &[u8]) {
+        match self {
+            Self::Udp(socket) => {
+                socket.send(message).expect("loopback sends");
+            }
+            Self::Dtls(stream) => {
+                stream.ssl_write(message).expect("the session is open");
+            }
+        }
+    }
+
+    /// The next message, `None` after `timeout`; an empty one is the end of a
+    /// DTLS session.
+    pub(crate) fn receive(&mut self, timeout: Duration) -> Option<Vec<u8>> {
+        let deadline = Instant::now() + timeout;
+        let mut buffer = vec![0; 65_535];
+        loop {
+            let left = deadline.checked_duration_since(Instant::now())?;
+            let left = left.max(Duration::from_millis(1));
+            let result = match self {
+                Self::Udp(socket) => {
+                    socket.set_read_timeout(Some(left)).expect("not zero");
+                    socket.recv(&mut buffer)
+                }
+                Self::Dtls(stream) => {
+                    let socket = &stream.get_ref().0;
+                    socket.set_read_timeout(Some(left)).expect("not zero");
+                    stream.read(&mut buffer)
+                }
+            };
+            match result {
+                Ok(length) => return Some(buffer[..length].to_vec()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => panic!("cannot receive: {error}"),
+            }
+        }
+    }
+}
+
+pub(crate) fn socket_to(address: SocketAddr) -> UdpSocket {
+    let here = if address.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    let socket = UdpSocket::bind(here).expect("a free port");
+    socket.connect(address).expect("loopback connects");
+    socket
+}
+
+/// A device with its link.
+pub(crate) struct TestDevice {
+    pub(crate) link: Link,
+    pub(crate) identity: Device,
+    pub(crate) access_token: Vec<u8>,
+    pub(crate) token_option: u16,
+    next_message_id: u16,
+}
+
+impl TestDevice {
+    pub(crate) fn new(link: Link) -> Self {
+        Self {
+            link,
+            identity: Device::sample(),
+            access_token: Vec::new(),
+            token_option: 61,
+            next_message_id: 1,
+        }
+    }
+
+    pub(crate) fn over(cloud: &Cloud, transport: Transport) -> Self {
+        let address = cloud.address(transport);
+        match transport {
+            Transport::Dtls => Self::new(Link::Dtls(Box::new(DtlsClient::of(cloud).connect()))),
+            _ => Self::new(Link::Udp(socket_to(address))),
+        }
+    }
+
+    pub(crate) fn signed_in(cloud: &Cloud, transport: Transport) -> Self {
+        let mut device = Self::over(cloud, transport);
+        device.sign_in();
+        device
+    }
+
+    /// A confirmable POST to this path, with a message id and token of its own.
+    pub(crate) fn post(&mut self, path: &str) -> Packet {
+        let message_id = self.next_message_id;
+        self.next_message_id += 1;
+        let mut packet = Packet::new();
+        packet.header.set_type(MessageType::Confirmable);
+        packet.header.code = MessageClass::from(POST);
+        packet.header.message_id = message_id;
+        packet.set_token(message_id.to_be_bytes().to_vec());
+        for segment in path.trim_start_matches('/').split('/') {
+            packet.add_option(CoapOption::UriPath, segment.as_bytes().to_vec());
+        }
+        packet
+    }
+
+    /// A sign-in of these further fields, in JSON.
+    pub(crate) fn auth(&mut self, method: &str, further: &[(&str, &str)]) -> Packet {
+        let fields = self.fields(method, further);
+        let mut packet = self.post("/auth");
+        add_integer(&mut packet, CoapOption::ContentFormat, JSON);
+        add_integer(&mut packet, CoapOption::Accept, JSON);
+        packet.payload = serde_json::to_vec(&fields).expect("plain fields");
+        packet
+    }
+
+    pub(crate) fn fields(&self, method: &str, further: &[(&str, &str)]) -> serde_json::Value {
+        let Device { product_key, device_name, device_secret, .. } = &self.identity;
+        let client_id = format!("{product_key}.{device_name}");
+        let mut signed = vec![
+            ("clientId", client_id.as_str()),
+            ("deviceName", device_name.as_str()),
+            ("productKey", product_key.as_str()),
+        ];
+        signed.extend_from_slice(further);
+        signed.sort_unstable();
+        let content: String = signed.iter().flat_map(|(name, value)| [*name, *value]).collect();
+        let digest = match method {
+            "hmacsha1" => MessageDigest::sha1(),
+            _ => MessageDigest::md5(),
+        };
+        let key = PKey::hmac(device_secret.as_bytes()).expect("a key");
+        let mut signer = Signer::new(digest, &key).expect("a signer");
+        let mac = signer.sign_oneshot_to_vec(content.as_bytes()).expect("a signature");
+        let sign: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut fields = serde_json::Map::new();
+        for (name, value) in signed {
+            fields.insert(name.into(), value.into());
+        }
+        fields.insert("sign".into(), sign.into());
+        fields.insert("signmethod".into(), method.into());
+        fields.into()
+    }
+
+    pub(crate) fn sign_in(&mut self) -> serde_json::Value {
+        let request = self.auth("hmacmd5", &[]);
+        let reply = self.exchange(&request);
+        assert_eq!(code(&reply), "2.05", "{}", text(&reply));
+        let body: serde_json::Value = serde_json::from_slice(&reply.payload).expect("JSON");
+        self.access_token = body["token"].as_str().expect("a token").as_bytes().to_vec();
+        body
+    }
+
+    /// A message to a topic below the device's own prefix.
+    pub(crate) fn message(&mut self, topic: &str, payload: &[u8]) -> Packet {
+        let path =
+            format!("/topic/{}/{}/{topic}", self.identity.product_key, self.identity.device_name);
+        self.message_to(&path, payload)
+    }
+
+    pub(crate) fn message_to(&mut self, path: &str, payload: &[u8]) -> Packet {
+        let mut packet = self.post(path);
+        add_integer(&mut packet, CoapOption::ContentFormat, JSON);
+        add_integer(&mut packet, CoapOption::Accept, 42);
+        packet.add_option(CoapOption::from(self.token_option), self.access_token.clone());
+        packet.payload = payload.to_vec();
+        packet
+    }
+
+    pub(crate) fn publish(&mut self, topic: &str, payload: &[u8]) -> Packet {
+        let request = self.message(topic, payload);
+        self.exchange(&request)
+    }
+
+    pub(crate) fn send(&mut self, packet: &Packet) {
+        self.link.send(&packet.to_bytes().expect("it fits"));
+    }
+
+    pub(crate) fn receive(&mut self) -> Packet {
+        self.try_receive(PATIENCE).expect("an answer comes")
+    }
+
+    pub(crate) fn try_receive(&mut self, timeout: Duration) -> Option<Packet> {
+        let datagram = self.link.receive(timeout)?;
+        Some(Packet::from_bytes(&datagram).expect("the server speaks CoAP"))
+    }
+
+    /// Sends a request and expects its piggybacked response.
+    pub(crate) fn exchange(&mut self, request: &Packet) -> Packet {
+        self.send(request);
+        let reply = self.receive();
+        assert_eq!(reply.header.get_type(), MessageType::Acknowledgement);
+        assert_eq!(reply.header.message_id, request.header.message_id);
+        assert_eq!(reply.get_token(), request.get_token());
+        reply
+    }
+
+    pub(crate) fn acknowledge(&mut self, message: &Packet) {
+        self.answer_empty(MessageType::Acknowledgement, message);
+    }
+
+    pub(crate) fn answer_empty(&mut self, kind: MessageType, message: &Packet) {
+        let mut packet = Packet::new();
+        packet.header.set_type(kind);
+        packet.header.code = MessageClass::Empty;
+        packet.header.message_id = message.header.message_id;
+        self.send(&packet);
+    }
+}
+
+pub(crate) fn add_integer(packet: &mut Packet, option: CoapOption, value: u16) {
+    let bytes = value.to_be_bytes();
+    let bytes = if value < 256 { &bytes[1..] } else { &bytes[..] };
+    packet.add_option(option, bytes.to_vec());
+}
+
+pub(crate) fn code(packet: &Packet) -> String {
+    packet.header.get_code()
+}
+
+pub(crate) fn text(packet: &Packet) -> String {
+    String::from_utf8_lossy(&packet.payload).into_owned()
+}
+
+pub(crate) fn content_format(packet: &Packet) -> Option<u16> {
+    packet
+        .get_first_option(CoapOption::ContentFormat)
+        .map(|value| value.iter().fold(0, |sum, byte| sum << 8 | u16::from(*byte)))
+}
+
+/// How a DTLS client connects.
+pub(crate) struct DtlsClient {
+    pub(crate) socket: UdpSocket,
+    pub(crate) root_pem: String,
+    pub(crate) host: Option<String>,
+    /// A session to resume, with the context that it was made by.
+    pub(crate) session: Option<(SslContext, SslSession)>,
+    pub(crate) ciphers: Option<&'static str>,
+}
+
+impl DtlsClient {
+    pub(crate) fn of(cloud: &Cloud) -> Self {
+        Self {
+            socket: socket_to(cloud.address(Transport::Dtls)),
+            root_pem: cloud.root_pem().to_owned(),
+            host: Some("localhost".into()),
+            session: None,
+            ciphers: None,
+        }
+    }
+
+    pub(crate) fn connect(self) -> SslStream<Wire> {
+        self.try_connect().expect("the handshake succeeds")
+    }
+
+    pub(crate) fn context(&self) -> SslContext {
+        let mut context = SslContext::builder(SslMethod::dtls_client()).expect("DTLS");
+        context.set_options(SslOptions::NO_QUERY_MTU);
+        context.set_verify(SslVerifyMode::PEER);
+        let mut store = X509StoreBuilder::new().expect("a store");
+        let root = X509::from_pem(self.root_pem.as_bytes()).expect("a root");
+        store.add_cert(root).expect("added");
+        context.set_cert_store(store.build());
+        if let Some(ciphers) = self.ciphers {
+            context.set_cipher_list(ciphers).expect("known");
+        }
+        context.build()
+    }
+
+    pub(crate) fn try_connect(self) -> Result<SslStream<Wire>, String> {
+        let context = match &self.session {
+            Some((context, _)) => context.clone(),
+            None => self.context(),
+        };
+        let mut ssl = Ssl::new(&context).expect("a session");
+        ssl.set_mtu(1200).expect("a size");
+        if let Some(host) = &self.host {
+            ssl.param_mut().set_host(host).expect("a name");
+            ssl.set_hostname(host).expect("a name");
+        }
+        if let Some((_, session)) = &self.session {
+            // SAFETY: the session comes from the context that `ssl` was made of.
+            unsafe { ssl.set_session(session) }.expect("a session");
+        }
+        let short = Some(Duration::from_millis(100));
+        self.socket.set_read_timeout(short).expect("not zero");
+        let mut stream = SslStream::new(ssl, Wire(self.socket)).expect("a stream");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // Calling again drives OpenSSL's retransmissions.
+            match stream.connect() {
+                Ok(()) => return Ok(stream),
+                Err(error) if error.ssl_error().is_some() => return Err(error.to_string()),
+                Err(error) if Instant::now() > deadline => return Err(format!("timeout: {error}")),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// A folder that goes when the test does.
+pub(crate) struct Folder(std::path::PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        let mut name = [0; 8];
+        openssl::rand::rand_bytes(&mut name).expect("random");
+        let name = format!("iot-coap-cloud-test-{:016x}", u64::from_be_bytes(name));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("a new folder");
+        Self(path)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
