@@ -7,18 +7,13 @@ use core::time::Duration;
 /// Milliseconds on `CLOCK_MONOTONIC`: since the start of the machine.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a valid place for the result. The call fails only for an
     // unknown clock or a bad pointer; then the zeros stand.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
-    seconds
-        .saturating_mul(1000)
-        .saturating_add(nanoseconds / 1_000_000)
+    seconds.saturating_mul(1000).saturating_add(nanoseconds / 1_000_000)
 }
 
 /// Sleeps the whole time, also when signals arrive.

@@ -20,22 +20,10 @@ struct Description {
 
 /// By the numbers of the enum in `c/hal.c`.
 static FIELDS: [Description; 4] = [
-    Description {
-        longest: 20,
-        variable: c"IOT_COAP_PRODUCT_KEY",
-    },
-    Description {
-        longest: 32,
-        variable: c"IOT_COAP_DEVICE_NAME",
-    },
-    Description {
-        longest: LONGEST,
-        variable: c"IOT_COAP_DEVICE_SECRET",
-    },
-    Description {
-        longest: LONGEST,
-        variable: c"IOT_COAP_PRODUCT_SECRET",
-    },
+    Description { longest: 20, variable: c"IOT_COAP_PRODUCT_KEY" },
+    Description { longest: 32, variable: c"IOT_COAP_DEVICE_NAME" },
+    Description { longest: LONGEST, variable: c"IOT_COAP_DEVICE_SECRET" },
+    Description { longest: LONGEST, variable: c"IOT_COAP_PRODUCT_SECRET" },
 ];
 
 /// One value; `len` is `None` until it is set.
@@ -45,10 +33,7 @@ struct Value {
 }
 
 impl Value {
-    const UNSET: Self = Self {
-        bytes: [0; LONGEST],
-        len: None,
-    };
+    const UNSET: Self = Self { bytes: [0; LONGEST], len: None };
 }
 
 static VALUES: Lock<[Value; 4]> = Lock::new([Value::UNSET; 4]);

@@ -48,10 +48,7 @@ fn fill_by_call(bytes: &mut [u8; 4]) -> bool {
 fn fill_from_device(bytes: &mut [u8; 4]) -> bool {
     // SAFETY: the path is a literal that ends in NUL.
     let raw = unsafe {
-        libc::open(
-            c"/dev/urandom".as_ptr(),
-            libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY,
-        )
+        libc::open(c"/dev/urandom".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY)
     };
     let Some(device) = Fd::new(raw) else {
         return false;

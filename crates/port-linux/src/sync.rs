@@ -26,10 +26,7 @@ impl<T> Lock<T> {
         // SAFETY: the mutex is initialised and, being borrowed, cannot move.
         let code = unsafe { libc::pthread_mutex_lock(self.mutex.get()) };
         debug_assert_eq!(code, 0, "a default mutex that is initialised locks");
-        Guard {
-            lock: self,
-            not_send: PhantomData,
-        }
+        Guard { lock: self, not_send: PhantomData }
     }
 }
 

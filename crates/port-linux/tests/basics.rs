@@ -115,16 +115,7 @@ fn text_is_cut_at_the_end_of_the_buffer() {
     let mut out = [0x55; 8];
     // SAFETY: the buffer with its length, and arguments as the format says.
     unsafe {
-        assert_eq!(
-            HAL_Snprintf(
-                out.as_mut_ptr(),
-                6,
-                c"%s-%d".as_ptr(),
-                c"abc".as_ptr(),
-                12345
-            ),
-            9
-        );
+        assert_eq!(HAL_Snprintf(out.as_mut_ptr(), 6, c"%s-%d".as_ptr(), c"abc".as_ptr(), 12345), 9);
         assert_eq!(CStr::from_ptr(out.as_ptr()), c"abc-1");
         assert_eq!(out[6], 0x55);
         assert_eq!(HAL_Snprintf(null_mut(), 0, c"four".as_ptr()), 4);

@@ -60,14 +60,8 @@ fn a_wait_lasts_as_long_as_asked() {
         let (code, took) = timed(|| udp.read(&mut buffer, ms));
         assert_eq!(code, TIMED_OUT);
         let asked = Duration::from_millis(ms.into());
-        assert!(
-            took + Duration::from_millis(2) >= asked,
-            "{ms} ms took {took:?}"
-        );
-        assert!(
-            took < asked + Duration::from_millis(400),
-            "{ms} ms took {took:?}"
-        );
+        assert!(took + Duration::from_millis(2) >= asked, "{ms} ms took {took:?}");
+        assert!(took < asked + Duration::from_millis(400), "{ms} ms took {took:?}");
     }
 }
 
@@ -179,10 +173,7 @@ fn a_signal_interrupts_a_wait() {
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = nothing as *const () as libc::sighandler_t;
-        assert_eq!(
-            libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()),
-            0
-        );
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()), 0);
     }
     for ms in [250, 5000] {
         let (_peer, udp) = pair();
@@ -209,12 +200,7 @@ fn the_socket_is_not_inherited_and_never_a_standard_stream() {
 
 #[test]
 fn nonsense_is_refused() {
-    for (host, port) in [
-        ("", 5683),
-        ("[]", 5683),
-        ("127.0.0.1", 0),
-        ("no such host", 5683),
-    ] {
+    for (host, port) in [("", 5683), ("[]", 5683), ("127.0.0.1", 0), ("no such host", 5683)] {
         assert!(Udp::create(host, port).is_none(), "{host:?} {port}");
     }
     assert!(Udp::create(&"h".repeat(400), 5683).is_none());

@@ -114,11 +114,7 @@ fn a_peer_that_never_answers_is_given_up() {
     let (session, took) = timed(|| Dtls::create("localhost", port, &authorities));
     assert!(session.is_none());
     assert!((29..33).contains(&took.as_secs()), "took {took:?}");
-    assert!(
-        was_logged(&["localhost", &port.to_string(), "timed out"]),
-        "{}",
-        logged()
-    );
+    assert!(was_logged(&["localhost", &port.to_string(), "timed out"]), "{}", logged());
     // The first flight was sent again after 1, 2, 4 and 8 seconds.
     silent.set_nonblocking(true).unwrap();
     let mut buffer = [0; 2048];

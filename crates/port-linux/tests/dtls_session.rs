@@ -23,10 +23,7 @@ const CLOSED: u32 = 1 << 24 | 6;
 fn server(manner: &Manner) -> (Server, String) {
     collect_log();
     let root: Identity = root(ec_key(), MessageDigest::sha256());
-    (
-        Server::start(&leaf(&root, ec_key(), &GOOD), manner),
-        root.pem(),
-    )
+    (Server::start(&leaf(&root, ec_key(), &GOOD), manner), root.pem())
 }
 
 fn session(manner: &Manner) -> (Server, Dtls) {
@@ -69,10 +66,7 @@ fn a_read_waits_as_long_as_asked() {
         let (read, took) = timed(|| session.read(ms));
         assert_eq!(read.as_deref(), Ok(&b""[..]));
         assert!(took + Duration::from_millis(2) >= Duration::from_millis(ms.into()));
-        assert!(
-            took < Duration::from_millis((ms + 400).into()),
-            "{ms} ms took {took:?}"
-        );
+        assert!(took < Duration::from_millis((ms + 400).into()), "{ms} ms took {took:?}");
     }
 }
 
@@ -118,10 +112,7 @@ fn many_threads_share_a_session() {
                 })
             })
             .collect();
-        let read: u32 = readers
-            .into_iter()
-            .map(|reader| reader.join().unwrap())
-            .sum();
+        let read: u32 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
         // Not more than the replay window (64): a reader that is overtaken by as many
         // records loses its own, as on a network.
         assert_eq!(read, 50);
@@ -153,28 +144,17 @@ fn a_reconnect_resumes_the_session() {
         session.assert_echo(b"again");
         assert_eq!((server.handshakes(), server.resumed()), (round + 1, round));
     }
-    assert!(
-        was_logged(&[&format!("port {} resumed", server.port())]),
-        "{}",
-        logged()
-    );
+    assert!(was_logged(&[&format!("port {} resumed", server.port())]), "{}", logged());
     // Another name of the same server is another peer.
-    Dtls::create("127.0.0.1", server.port(), &authorities)
-        .unwrap()
-        .assert_echo(b"other");
+    Dtls::create("127.0.0.1", server.port(), &authorities).unwrap().assert_echo(b"other");
     assert_eq!(server.resumed(), 2);
 }
 
 #[test]
 fn a_server_that_does_not_resume_gets_a_full_handshake() {
-    let (server, authorities) = server(&Manner {
-        resumes: false,
-        ..Manner::default()
-    });
+    let (server, authorities) = server(&Manner { resumes: false, ..Manner::default() });
     for _ in 0..2 {
-        Dtls::create("localhost", server.port(), &authorities)
-            .unwrap()
-            .assert_echo(b"again");
+        Dtls::create("localhost", server.port(), &authorities).unwrap().assert_echo(b"again");
     }
     assert_eq!((server.handshakes(), server.resumed()), (2, 0));
 }
@@ -191,11 +171,7 @@ fn null_pointers_are_refused() {
     let (good_host, good_authorities) = (host.as_ptr(), authorities.as_ptr());
     let port = server.port();
     let create = |host, authorities| {
-        let options = DtlsOptions {
-            authorities,
-            host,
-            port,
-        };
+        let options = DtlsOptions { authorities, host, port };
         // SAFETY: valid options; their nulls are what the port must refuse.
         unsafe { HAL_DTLSSession_create(&raw const options) }
     };
@@ -210,34 +186,16 @@ fn null_pointers_are_refused() {
     // SAFETY: null pointers are what the port must refuse; the rest is valid.
     unsafe {
         assert!(HAL_DTLSSession_create(null()).is_null());
-        assert_eq!(
-            HAL_DTLSSession_write(null_mut(), byte, &raw mut len),
-            BAD_PARAMETER
-        );
+        assert_eq!(HAL_DTLSSession_write(null_mut(), byte, &raw mut len), BAD_PARAMETER);
         assert_eq!(len, 0);
-        assert_eq!(
-            HAL_DTLSSession_write(session, byte, null_mut()),
-            BAD_PARAMETER
-        );
+        assert_eq!(HAL_DTLSSession_write(session, byte, null_mut()), BAD_PARAMETER);
         len = 1;
-        assert_eq!(
-            HAL_DTLSSession_write(session, null(), &raw mut len),
-            BAD_PARAMETER
-        );
+        assert_eq!(HAL_DTLSSession_write(session, null(), &raw mut len), BAD_PARAMETER);
         len = 1;
-        assert_eq!(
-            HAL_DTLSSession_read(null_mut(), byte, &raw mut len, 10),
-            BAD_PARAMETER
-        );
-        assert_eq!(
-            HAL_DTLSSession_read(session, byte, null_mut(), 10),
-            BAD_PARAMETER
-        );
+        assert_eq!(HAL_DTLSSession_read(null_mut(), byte, &raw mut len, 10), BAD_PARAMETER);
+        assert_eq!(HAL_DTLSSession_read(session, byte, null_mut(), 10), BAD_PARAMETER);
         len = 1;
-        assert_eq!(
-            HAL_DTLSSession_read(session, null_mut(), &raw mut len, 10),
-            BAD_PARAMETER
-        );
+        assert_eq!(HAL_DTLSSession_read(session, null_mut(), &raw mut len, 10), BAD_PARAMETER);
         assert_eq!(HAL_DTLSSession_free(null_mut()), BAD_PARAMETER);
         assert_eq!(HAL_DTLSSession_free(session), 0);
     }

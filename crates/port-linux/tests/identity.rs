@@ -28,15 +28,9 @@ fn get(getter: Getter) -> String {
     // SAFETY: room for every field.
     let len = unsafe { getter(out.as_mut_ptr()) };
     // SAFETY: the getter ends it with NUL, or the filler runs into the last.
-    let text = unsafe { CStr::from_ptr(out.as_ptr()) }
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let text = unsafe { CStr::from_ptr(out.as_ptr()) }.to_str().unwrap().to_owned();
     assert_eq!(usize::try_from(len), Ok(text.len()));
-    assert!(
-        out[text.len() + 1..].iter().all(|byte| *byte == 0x55),
-        "written past the NUL"
-    );
+    assert!(out[text.len() + 1..].iter().all(|byte| *byte == 0x55), "written past the NUL");
     text
 }
 

@@ -94,11 +94,7 @@ fn keys_and_values_are_bounded() {
     assert_eq!(set("large", &vec![1; 16_384]), 0);
     assert_eq!(get("large").map(|value| value.len()), Some(16_384));
     assert_eq!(set("large", &vec![2; 16_385]), -1);
-    assert_eq!(
-        get("large").map(|value| value[0]),
-        Some(1),
-        "the old value stays"
-    );
+    assert_eq!(get("large").map(|value| value[0]), Some(1), "the old value stays");
 }
 
 #[test]
@@ -169,22 +165,9 @@ fn a_restart_keeps_what_was_set_in_each_of_the_places() {
     let at = |part: &str| scratch.0.join(part).to_str().unwrap().to_owned();
     let (own, state, home) = (at("own"), at("state"), at("home"));
     let places: [(&[(&str, &str)], &str); 4] = [
-        (
-            &[
-                ("HOME", &home),
-                ("XDG_STATE_HOME", &state),
-                ("IOT_COAP_KV_DIR", &own),
-            ],
-            "own",
-        ),
-        (
-            &[("HOME", &home), ("XDG_STATE_HOME", &state)],
-            "state/iot-coap",
-        ),
-        (
-            &[("HOME", &home), ("XDG_STATE_HOME", "not/absolute")],
-            "home/.local/state/iot-coap",
-        ),
+        (&[("HOME", &home), ("XDG_STATE_HOME", &state), ("IOT_COAP_KV_DIR", &own)], "own"),
+        (&[("HOME", &home), ("XDG_STATE_HOME", &state)], "state/iot-coap"),
+        (&[("HOME", &home), ("XDG_STATE_HOME", "not/absolute")], "home/.local/state/iot-coap"),
         (&[("HOME", &home)], "home/.local/state/iot-coap"),
     ];
     for (environment, place) in places {
@@ -215,12 +198,7 @@ fn nothing_half_written_is_left_behind() {
         fs::read_dir(path)
             .unwrap()
             .filter(|entry| {
-                entry
-                    .as_ref()
-                    .unwrap()
-                    .file_name()
-                    .to_string_lossy()
-                    .starts_with(".new-")
+                entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".new-")
             })
             .count()
     };
@@ -239,21 +217,12 @@ fn null_pointers_are_refused() {
     unsafe {
         assert_eq!(HAL_Kv_Set(null(), (&raw const byte).cast(), 1, 0), -1);
         assert_eq!(HAL_Kv_Set(c"k".as_ptr(), null(), 1, 0), -1);
-        assert_eq!(
-            HAL_Kv_Set(c"k".as_ptr(), (&raw const byte).cast(), -1, 0),
-            -1
-        );
+        assert_eq!(HAL_Kv_Set(c"k".as_ptr(), (&raw const byte).cast(), -1, 0), -1);
         assert_eq!(HAL_Kv_Get(null(), (&raw mut byte).cast(), &raw mut len), -1);
         assert_eq!(HAL_Kv_Get(c"k".as_ptr(), null_mut(), &raw mut len), -1);
-        assert_eq!(
-            HAL_Kv_Get(c"k".as_ptr(), (&raw mut byte).cast(), null_mut()),
-            -1
-        );
+        assert_eq!(HAL_Kv_Get(c"k".as_ptr(), (&raw mut byte).cast(), null_mut()), -1);
         len = -1;
-        assert_eq!(
-            HAL_Kv_Get(c"k".as_ptr(), (&raw mut byte).cast(), &raw mut len),
-            -1
-        );
+        assert_eq!(HAL_Kv_Get(c"k".as_ptr(), (&raw mut byte).cast(), &raw mut len), -1);
         assert_eq!(HAL_Kv_Del(null()), -1);
     }
 }

@@ -235,10 +235,7 @@ mod with_engine {
             return null_mut();
         };
         let Some(authorities) = authorities else {
-            log(
-                Level::Error,
-                format_args!("a DTLS session needs certificates to trust"),
-            );
+            log(Level::Error, format_args!("a DTLS session needs certificates to trust"));
             return null_mut();
         };
         let Ok(name) = name.as_c_str().to_str() else {
@@ -252,9 +249,7 @@ mod with_engine {
             may_use_static_rsa: STATIC_RSA.load(Ordering::Relaxed),
         };
         guarded(|| Session::connect(&peer, openssl::Client::new(&peer)?))
-            .map_or(null_mut(), |session| {
-                Box::into_raw(Box::new(session)).cast()
-            })
+            .map_or(null_mut(), |session| Box::into_raw(Box::new(session)).cast())
     }
 
     /// # Safety
@@ -271,10 +266,7 @@ mod with_engine {
         // SAFETY: both by the contract; the session is only shared, its parts
         // have locks.
         let (session, plaintext) = unsafe {
-            (
-                &*session.cast::<Session<openssl::Client>>(),
-                slice::from_raw_parts(data, len),
-            )
+            (&*session.cast::<Session<openssl::Client>>(), slice::from_raw_parts(data, len))
         };
         guarded(|| session.write(plaintext))
     }

@@ -35,8 +35,7 @@ pub(super) struct Session<E> {
 impl<E: Engine> Session<E> {
     pub(super) fn connect(peer: &Peer<'_>, mut engine: E) -> Result<Self, Failure> {
         let mut host = Text::<288>::new();
-        host.push(peer.host.as_bytes())
-            .ok_or(Failure::BadParameter)?;
+        host.push(peer.host.as_bytes()).ok_or(Failure::BadParameter)?;
         let socket = Socket::connect(host.as_c_str(), peer.port).ok_or(Failure::Create)?;
         let mut buffer = new_buffer();
         let deadline = Deadline::after(Wait::For(HANDSHAKE_LIMIT_MS));
@@ -60,11 +59,7 @@ impl<E: Engine> Session<E> {
                 }
             }
         }
-        Ok(Self {
-            socket,
-            engine: Lock::new(engine),
-            buffer: Lock::new(Some(buffer)),
-        })
+        Ok(Self { socket, engine: Lock::new(engine), buffer: Lock::new(Some(buffer)) })
     }
 
     pub(super) fn write(&self, plaintext: &[u8]) -> Result<(), Failure> {
@@ -75,10 +70,7 @@ impl<E: Engine> Session<E> {
         match flush(&mut *engine, &self.socket) {
             None => Ok(()),
             Some(error) => {
-                log(
-                    Level::Warning,
-                    format_args!("cannot send a DTLS record, errno {error}"),
-                );
+                log(Level::Warning, format_args!("cannot send a DTLS record, errno {error}"));
                 Err(Failure::Transport)
             }
         }
@@ -168,8 +160,5 @@ fn new_buffer() -> Buffer {
 }
 
 fn log_timeout(host: &CStr, port: u16) {
-    log(
-        Level::Error,
-        format_args!("DTLS handshake with {host:?} port {port} failed: timed out"),
-    );
+    log(Level::Error, format_args!("DTLS handshake with {host:?} port {port} failed: timed out"));
 }

@@ -37,11 +37,7 @@ impl Directory {
         if directory.is_none() {
             log(
                 Level::Error,
-                format_args!(
-                    "cannot make the store {:?}, errno {}",
-                    path.as_c_str(),
-                    errno()
-                ),
+                format_args!("cannot make the store {:?}, errno {}", path.as_c_str(), errno()),
             );
         }
         directory
@@ -101,10 +97,7 @@ impl Directory {
                 )
             } == 0;
         if !renamed {
-            log(
-                Level::Error,
-                format_args!("cannot store a value, errno {}", errno()),
-            );
+            log(Level::Error, format_args!("cannot store a value, errno {}", errno()));
             self.remove(&unfinished);
             return None;
         }

@@ -42,9 +42,7 @@ impl FileName {
         let digits = |text: &[u8]| {
             !text.is_empty()
                 && text.len().is_multiple_of(2)
-                && text
-                    .iter()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+                && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         };
         digits(name.strip_prefix(UNFINISHED).unwrap_or(name))
     }

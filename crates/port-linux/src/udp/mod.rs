@@ -43,9 +43,8 @@ fn descriptor(handle: *mut c_void) -> Option<c_int> {
 unsafe extern "C" fn iotx_linux_udp_create(host: *const c_char, port: c_ushort) -> *mut c_void {
     // SAFETY: by the contract; it is not kept beyond this call.
     let socket = unsafe { borrow(host) }.and_then(|host| socket::connect(host, port));
-    let handle = socket
-        .and_then(|socket| isize::try_from(socket.into_raw()).ok())
-        .unwrap_or(INVALID_HANDLE);
+    let handle =
+        socket.and_then(|socket| isize::try_from(socket.into_raw()).ok()).unwrap_or(INVALID_HANDLE);
     without_provenance_mut(handle.cast_unsigned())
 }
 
@@ -76,10 +75,7 @@ unsafe extern "C" fn iotx_linux_udp_write(
     }
     // SAFETY: not null, and valid for `len` bytes by the contract.
     let datagram = unsafe { slice::from_raw_parts(data, len) };
-    socket::send(fd, datagram)
-        .ok()
-        .and_then(|sent| c_int::try_from(sent).ok())
-        .unwrap_or(-1)
+    socket::send(fd, datagram).ok().and_then(|sent| c_int::try_from(sent).ok()).unwrap_or(-1)
 }
 
 /// Receives one datagram, waiting `ms` milliseconds, or for ever when `ms` is
@@ -107,11 +103,7 @@ unsafe extern "C" fn iotx_linux_udp_read_timeout(
     // SAFETY: not null, and valid for writes of `len` bytes by the contract;
     // the bytes may be uninitialised, which the type allows.
     let buffer = unsafe { slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), len) };
-    let wait = if ms == 0 {
-        Wait::Forever
-    } else {
-        Wait::For(ms)
-    };
+    let wait = if ms == 0 { Wait::Forever } else { Wait::For(ms) };
     match receive(fd, buffer, wait, has_receive_timeout != 0) {
         Ok(datagram) => c_int::try_from(datagram.len()).unwrap_or(FAILED),
         Err(ReceiveError::TimedOut) => TIMED_OUT,

@@ -99,11 +99,7 @@ fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
         Wait::For(0) => return Ok(()),
         Wait::For(ms) => c_int::try_from(ms).unwrap_or(c_int::MAX),
     };
-    let mut polled = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
+    let mut polled = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     // SAFETY: one valid pollfd, and the count says so.
     match unsafe { libc::poll(&raw mut polled, 1, timeout) } {
         0 => Err(ReceiveError::TimedOut),
@@ -130,12 +126,7 @@ fn receive_now(
     // MSG_TRUNC: the result is the datagram's length, not that of what fits.
     // SAFETY: the buffer is valid for writes of the length given.
     let got = unsafe {
-        libc::recv(
-            fd,
-            buffer.as_mut_ptr().cast(),
-            buffer.len(),
-            flags | libc::MSG_TRUNC,
-        )
+        libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags | libc::MSG_TRUNC)
     };
     match usize::try_from(got) {
         Ok(0) if is_shut_down(fd) => Err(ReceiveError::ShutDown),
@@ -143,10 +134,7 @@ fn receive_now(
         Ok(len) if len > buffer.len() => {
             log(
                 Level::Debug,
-                format_args!(
-                    "dropped a datagram of {len} bytes: the buffer has {}",
-                    buffer.len()
-                ),
+                format_args!("dropped a datagram of {len} bytes: the buffer has {}", buffer.len()),
             );
             Ok(Received::Ignored)
         }
@@ -184,11 +172,7 @@ pub(super) fn is_from_icmp(error: c_int) -> bool {
 /// Tells end of file from a datagram of length 0, lest the loop spin on a
 /// socket that somebody shut down.
 fn is_shut_down(fd: c_int) -> bool {
-    let mut polled = libc::pollfd {
-        fd,
-        events: libc::POLLRDHUP,
-        revents: 0,
-    };
+    let mut polled = libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 };
     // SAFETY: one valid pollfd, and the count says so.
     let count = unsafe { libc::poll(&raw mut polled, 1, 0) };
     count > 0 && polled.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLNVAL) != 0

@@ -57,10 +57,7 @@ pub(crate) fn bare_host(host: &CStr) -> Option<Host> {
 /// inherited by programs that this one starts.
 pub(super) fn connect(host: &CStr, port: u16) -> Option<Fd> {
     let Some(name) = bare_host(host).filter(|_| port != 0) else {
-        log(
-            Level::Error,
-            format_args!("{host:?} port {port} is no address"),
-        );
+        log(Level::Error, format_args!("{host:?} port {port} is no address"));
         return None;
     };
     let addresses = Addresses::resolve(name.as_c_str(), port)?;
@@ -71,32 +68,22 @@ pub(super) fn connect(host: &CStr, port: u16) -> Option<Fd> {
             Err(code) => error = code,
         }
     }
-    log(
-        Level::Error,
-        format_args!("cannot connect to {host:?} port {port}, errno {error}"),
-    );
+    log(Level::Error, format_args!("cannot connect to {host:?} port {port}, errno {error}"));
     None
 }
 
 fn connect_to(address: &libc::addrinfo) -> Result<Fd, c_int> {
     // SAFETY: three integers.
-    let raw = unsafe {
-        libc::socket(
-            address.ai_family,
-            address.ai_socktype | libc::SOCK_CLOEXEC,
-            0,
-        )
-    };
+    let raw =
+        unsafe { libc::socket(address.ai_family, address.ai_socktype | libc::SOCK_CLOEXEC, 0) };
     let mut socket = Fd::new(raw).ok_or_else(errno)?;
     if raw < LOWEST_DESCRIPTOR {
         // SAFETY: a live descriptor and two integers.
         let moved = unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, LOWEST_DESCRIPTOR) };
         socket = Fd::new(moved).ok_or_else(errno)?;
     }
-    let timeout = libc::timeval {
-        tv_sec: 0,
-        tv_usec: libc::suseconds_t::from(RECEIVE_TIMEOUT_MS) * 1000,
-    };
+    let timeout =
+        libc::timeval { tv_sec: 0, tv_usec: libc::suseconds_t::from(RECEIVE_TIMEOUT_MS) * 1000 };
     let timeout_len = libc::socklen_t::try_from(size_of_val(&timeout)).unwrap_or_default();
     // SAFETY: the option takes a timeval, and the length is its.
     let set = unsafe {
@@ -126,14 +113,8 @@ fn connect_to(address: &libc::addrinfo) -> Result<Fd, c_int> {
 pub(super) fn send(fd: c_int, datagram: &[u8]) -> Result<usize, c_int> {
     let once = || {
         // SAFETY: the slice is valid for the length given.
-        let sent = unsafe {
-            libc::send(
-                fd,
-                datagram.as_ptr().cast(),
-                datagram.len(),
-                libc::MSG_NOSIGNAL,
-            )
-        };
+        let sent =
+            unsafe { libc::send(fd, datagram.as_ptr().cast(), datagram.len(), libc::MSG_NOSIGNAL) };
         usize::try_from(sent).map_err(|_| errno())
     };
     match once() {
@@ -167,10 +148,7 @@ impl Addresses {
         if code != 0 {
             // SAFETY: it returns a static string for every code.
             let reason = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
-            log(
-                Level::Error,
-                format_args!("cannot resolve {host:?}: {reason:?}"),
-            );
+            log(Level::Error, format_args!("cannot resolve {host:?}: {reason:?}"));
             return None;
         }
         (!list.is_null()).then_some(Self(list))

@@ -43,10 +43,8 @@ pub(crate) struct Leaf<'a> {
 }
 
 /// For `localhost` and 127.0.0.1, today.
-pub(crate) const GOOD: Leaf<'static> = Leaf {
-    names: &["DNS:localhost", "IP:127.0.0.1"],
-    valid: (-1, 30),
-};
+pub(crate) const GOOD: Leaf<'static> =
+    Leaf { names: &["DNS:localhost", "IP:127.0.0.1"], valid: (-1, 30) };
 
 fn name(common: &str) -> X509Name {
     let mut builder = X509Name::builder().unwrap();
@@ -60,25 +58,17 @@ fn start(
     key: &PKey<Private>,
     valid: (i64, i64),
 ) -> X509Builder {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let now = i64::try_from(now.as_secs()).unwrap();
     let mut builder = X509Builder::new().unwrap();
     builder.set_version(2).unwrap();
     let serial = BigNum::from_slice(&rand_serial()).unwrap();
-    builder
-        .set_serial_number(&serial.to_asn1_integer().unwrap())
-        .unwrap();
+    builder.set_serial_number(&serial.to_asn1_integer().unwrap()).unwrap();
     builder.set_subject_name(subject).unwrap();
     builder.set_issuer_name(issuer).unwrap();
     builder.set_pubkey(key).unwrap();
-    builder
-        .set_not_before(&Asn1Time::from_unix(now + valid.0 * DAY).unwrap())
-        .unwrap();
-    builder
-        .set_not_after(&Asn1Time::from_unix(now + valid.1 * DAY).unwrap())
-        .unwrap();
+    builder.set_not_before(&Asn1Time::from_unix(now + valid.0 * DAY).unwrap()).unwrap();
+    builder.set_not_after(&Asn1Time::from_unix(now + valid.1 * DAY).unwrap()).unwrap();
     builder
 }
 
@@ -92,38 +82,24 @@ fn rand_serial() -> [u8; 8] {
 /// A root that signs itself, under a name of its own.
 pub(crate) fn root(key: PKey<Private>, digest: MessageDigest) -> Identity {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    named_root(
-        &format!("test root {}", COUNT.fetch_add(1, Ordering::Relaxed)),
-        key,
-        digest,
-    )
+    named_root(&format!("test root {}", COUNT.fetch_add(1, Ordering::Relaxed)), key, digest)
 }
 
 pub(crate) fn named_root(common: &str, key: PKey<Private>, digest: MessageDigest) -> Identity {
     let name = name(common);
     let mut builder = start(&name, &name, &key, (-1, 30));
-    builder
-        .append_extension(BasicConstraints::new().critical().ca().build().unwrap())
-        .unwrap();
+    builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
     builder.sign(&key, digest).unwrap();
-    Identity {
-        certificate: builder.build(),
-        key,
-    }
+    Identity { certificate: builder.build(), key }
 }
 
 /// An authority under another one.
 pub(crate) fn intermediate(issuer: &Identity, key: PKey<Private>) -> Identity {
     let issuer_name = issuer.certificate.subject_name();
     let mut builder = start(&name("test intermediate"), issuer_name, &key, (-1, 30));
-    builder
-        .append_extension(BasicConstraints::new().critical().ca().build().unwrap())
-        .unwrap();
+    builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
     builder.sign(&issuer.key, MessageDigest::sha256()).unwrap();
-    Identity {
-        certificate: builder.build(),
-        key,
-    }
+    Identity { certificate: builder.build(), key }
 }
 
 pub(crate) fn leaf(issuer: &Identity, key: PKey<Private>, says: &Leaf<'_>) -> Identity {
@@ -137,13 +113,8 @@ pub(crate) fn leaf(issuer: &Identity, key: PKey<Private>, says: &Leaf<'_>) -> Id
             _ => panic!("{name}"),
         };
     }
-    let names = names
-        .build(&builder.x509v3_context(Some(&issuer.certificate), None))
-        .unwrap();
+    let names = names.build(&builder.x509v3_context(Some(&issuer.certificate), None)).unwrap();
     builder.append_extension(names).unwrap();
     builder.sign(&issuer.key, MessageDigest::sha256()).unwrap();
-    Identity {
-        certificate: builder.build(),
-        key,
-    }
+    Identity { certificate: builder.build(), key }
 }

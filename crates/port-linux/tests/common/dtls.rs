@@ -36,11 +36,7 @@ pub(crate) struct Manner {
 
 impl Default for Manner {
     fn default() -> Self {
-        Self {
-            ciphers: "ALL",
-            chain: Vec::new(),
-            resumes: true,
-        }
+        Self { ciphers: "ALL", chain: Vec::new(), resumes: true }
     }
 }
 
@@ -61,9 +57,7 @@ struct Counters {
 impl Server {
     pub(crate) fn start(identity: &Identity, manner: &Manner) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_millis(20)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let address = socket.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let counters = Arc::new(Counters::default());
@@ -72,12 +66,7 @@ impl Server {
             let (stop, counters) = (stop.clone(), counters.clone());
             move || serve(&socket, &context, &stop, &counters)
         });
-        Self {
-            address,
-            stop,
-            counters,
-            thread: Some(thread),
-        }
+        Self { address, stop, counters, thread: Some(thread) }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -116,9 +105,7 @@ impl Drop for Server {
 
 fn context(identity: &Identity, manner: &Manner) -> SslContext {
     let mut builder = SslContextBuilder::new(SslMethod::dtls_server()).unwrap();
-    builder
-        .set_min_proto_version(Some(SslVersion::DTLS1_2))
-        .unwrap();
+    builder.set_min_proto_version(Some(SslVersion::DTLS1_2)).unwrap();
     builder.set_cipher_list(manner.ciphers).unwrap();
     builder.set_certificate(&identity.certificate).unwrap();
     builder.set_private_key(&identity.key).unwrap();

@@ -121,11 +121,7 @@ unsafe impl Sync for Dtls {}
 impl Dtls {
     pub(crate) fn create(host: &str, port: u16, authorities: &str) -> Option<Self> {
         let (host, authorities) = (c(host), c(authorities));
-        let options = DtlsOptions {
-            authorities: authorities.as_ptr(),
-            host: host.as_ptr(),
-            port,
-        };
+        let options = DtlsOptions { authorities: authorities.as_ptr(), host: host.as_ptr(), port };
         // SAFETY: valid options with NUL-terminated strings.
         let session = unsafe { HAL_DTLSSession_create(&raw const options) };
         (!session.is_null()).then(|| Self(session))

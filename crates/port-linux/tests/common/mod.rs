@@ -23,23 +23,13 @@ use iot_coap_port_linux::{Level, set_log};
 /// environment of its own.
 pub(crate) fn in_child(test: &str, environment: &[(&str, &str)]) -> Output {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            test,
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"])
         .env_clear()
         .envs(environment.iter().copied())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        text.contains("1 passed"),
-        "{test}: {text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(text.contains("1 passed"), "{test}: {text}{}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
@@ -71,11 +61,7 @@ pub(crate) fn collect_log() {
 
 /// Whether a line with all these parts was logged.
 pub(crate) fn was_logged(parts: &[&str]) -> bool {
-    LINES
-        .lock()
-        .unwrap()
-        .iter()
-        .any(|line| parts.iter().all(|part| line.contains(part)))
+    LINES.lock().unwrap().iter().any(|line| parts.iter().all(|part| line.contains(part)))
 }
 
 pub(crate) fn logged() -> String {

@@ -37,11 +37,7 @@ impl Proxy {
             let stop = stop.clone();
             move || forward(&front, &back, &stop, fate)
         });
-        Self {
-            port,
-            stop,
-            thread: Some(thread),
-        }
+        Self { port, stop, thread: Some(thread) }
     }
 
     pub(crate) fn port(&self) -> u16 {

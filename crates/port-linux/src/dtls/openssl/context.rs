@@ -41,10 +41,7 @@ fn authorities(peer: &Peer<'_>) -> Result<X509Store, Failure> {
     let refuse = |reason: &dyn core::fmt::Display| {
         log(
             Level::Error,
-            format_args!(
-                "the certificates to trust for {} cannot be used: {reason}",
-                peer.host
-            ),
+            format_args!("the certificates to trust for {} cannot be used: {reason}", peer.host),
         );
         Failure::Create
     };
@@ -64,11 +61,7 @@ fn new_client(peer: &Peer<'_>, authorities: X509Store) -> Result<Ssl, ErrorStack
     builder.set_min_proto_version(Some(SslVersion::DTLS1_2))?;
     builder.set_max_proto_version(Some(SslVersion::DTLS1_2))?;
     builder.set_security_level(SECURITY_LEVEL);
-    let last_resort = if peer.may_use_static_rsa {
-        STATIC_RSA_CIPHERS
-    } else {
-        ""
-    };
+    let last_resort = if peer.may_use_static_rsa { STATIC_RSA_CIPHERS } else { "" };
     builder.set_cipher_list(&alloc::format!("{CIPHERS}{last_resort}"))?;
     builder.set_groups_list(GROUPS)?;
     // Without NO_QUERY_MTU OpenSSL asks the queue for an MTU, gets none, and

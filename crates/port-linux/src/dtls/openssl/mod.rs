@@ -53,24 +53,12 @@ impl Client {
     fn greet(&self) {
         let ssl = self.stream.ssl();
         let name = &self.key;
-        let cipher = ssl
-            .current_cipher()
-            .map_or("no cipher", |cipher| cipher.name());
-        let how = if ssl.session_reused() {
-            "resumed"
-        } else {
-            "opened"
-        };
-        log(
-            Level::Info,
-            format_args!("DTLS session with {name} {how}, {cipher}"),
-        );
+        let cipher = ssl.current_cipher().map_or("no cipher", |cipher| cipher.name());
+        let how = if ssl.session_reused() { "resumed" } else { "opened" };
+        log(Level::Info, format_args!("DTLS session with {name} {how}, {cipher}"));
         // The names of suites with an ephemeral key exchange say so.
         if !cipher.starts_with("ECDHE-") {
-            log(
-                Level::Warning,
-                format_args!("{name} has no forward secrecy to offer: {cipher}"),
-            );
+            log(Level::Warning, format_args!("{name} has no forward secrecy to offer: {cipher}"));
         }
         match ssl.session() {
             Some(session) => resumption::remember(&self.key, session),
@@ -90,10 +78,7 @@ impl Client {
             } else {
                 Failure::Transport
             };
-            log(
-                Level::Warning,
-                format_args!("DTLS session with {}: {error}", self.key),
-            );
+            log(Level::Warning, format_args!("DTLS session with {}: {error}", self.key));
             failure
         };
         self.ended = Some(failure);
@@ -169,10 +154,7 @@ impl Engine for Client {
             }
             log(
                 Level::Debug,
-                format_args!(
-                    "dropped a record of {len} bytes: the buffer has {}",
-                    out.len()
-                ),
+                format_args!("dropped a record of {len} bytes: the buffer has {}", out.len()),
             );
         }
     }
@@ -204,10 +186,7 @@ fn retransmission_timer(ssl: &SslRef) -> Duration {
     /// `DTLS_CTRL_GET_TIMEOUT`, behind the macro `DTLSv1_get_timeout`.
     const GET_TIMEOUT: core::ffi::c_int = 73;
 
-    let mut left = libc::timeval {
-        tv_sec: 0,
-        tv_usec: 0,
-    };
+    let mut left = libc::timeval { tv_sec: 0, tv_usec: 0 };
     // SAFETY: the session is live, and for this command OpenSSL writes a
     // timeval through the pointer.
     let runs = unsafe { SSL_ctrl(ssl.as_ptr(), GET_TIMEOUT, 0, (&raw mut left).cast()) };
@@ -221,9 +200,6 @@ fn retransmission_timer(ssl: &SslRef) -> Duration {
 }
 
 fn cannot(error: &ErrorStack) -> Failure {
-    log(
-        Level::Error,
-        format_args!("OpenSSL cannot make a DTLS session: {error}"),
-    );
+    log(Level::Error, format_args!("OpenSSL cannot make a DTLS session: {error}"));
     Failure::Create
 }

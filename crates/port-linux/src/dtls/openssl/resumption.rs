@@ -68,10 +68,7 @@ pub(super) fn remember(key: &Key, session: &SslSessionRef) {
     if sessions.len() >= MOST_SESSIONS {
         sessions.remove(0);
     }
-    sessions.push(Entry {
-        key: key.clone(),
-        session,
-    });
+    sessions.push(Entry { key: key.clone(), session });
 }
 
 pub(super) fn forget(key: &Key) {
