@@ -1,1 +1,34 @@
-//! Skeleton.
+//! The C library: the functions of the original SDK's CoAP client above, the
+//! board port's `HAL_*` below, and between them a [`Context`](context) that
+//! owns one [`iot_coap_client::Client`] and drives it.
+//!
+//! This crate, and the Linux port, are the only places with `unsafe` code:
+//! pointers come in and integers go out. It knows nothing of the protocol.
+
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
+
+extern crate alloc;
+
+mod certificates;
+mod clock;
+mod configuration;
+mod context;
+mod drive;
+mod exports;
+mod guard;
+mod helpers;
+mod lock;
+mod log;
+mod message;
+mod port;
+mod transport;
+mod types;
+
+pub use certificates::iotx_default_ca;
+pub use exports::*;
+pub use helpers::*;
+pub use types::*;
+
+// The port's HAL_* have no caller in Rust: this keeps them in the library.
+#[cfg(feature = "port-linux")]
+use iot_coap_port_linux as _;

@@ -1,0 +1,69 @@
+/*
+ * What stable Rust cannot say: a weak definition, and references that may stay
+ * unresolved.
+ *
+ * Weak: iotx_coap_get_ca, which a program replaces by defining its own.
+ *
+ * Unresolved where the firmware's board port lacks them (compiled without
+ * IOTX_PORT_LINUX, whose port has them all): HAL_DTLSSession_*, absent in
+ * plain-only ports; HAL_Set* and HAL_Get*, of which releases have more or
+ * fewer.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef IOTX_PORT_LINUX
+#define OPTIONAL
+#else
+#define OPTIONAL __attribute__((weak))
+#endif
+
+extern const char iotx_default_ca[];
+const char *iotx_coap_get_ca(void);
+
+__attribute__((weak, visibility("default"))) const char *iotx_coap_get_ca(void)
+{
+    return iotx_default_ca;
+}
+
+OPTIONAL void *HAL_DTLSSession_create(void *options);
+OPTIONAL unsigned int HAL_DTLSSession_write(void *session, const unsigned char *data,
+                                            unsigned int *len);
+OPTIONAL unsigned int HAL_DTLSSession_read(void *session, unsigned char *data, unsigned int *len,
+                                           unsigned int ms);
+OPTIONAL unsigned int HAL_DTLSSession_free(void *session);
+
+int iotx_port_has_dtls(void);
+int iotx_port_has_dtls(void)
+{
+#ifdef IOTX_PORT_LINUX
+    return 1;
+#else
+    return HAL_DTLSSession_create != NULL && HAL_DTLSSession_write != NULL &&
+           HAL_DTLSSession_read != NULL && HAL_DTLSSession_free != NULL;
+#endif
+}
+
+OPTIONAL int HAL_SetProductKey(char *value);
+OPTIONAL int HAL_SetProductSecret(char *value);
+OPTIONAL int HAL_SetDeviceName(char *value);
+OPTIONAL int HAL_SetDeviceSecret(char *value);
+OPTIONAL int HAL_GetProductKey(char *out);
+OPTIONAL int HAL_GetProductSecret(char *out);
+OPTIONAL int HAL_GetDeviceName(char *out);
+OPTIONAL int HAL_GetDeviceSecret(char *out);
+
+typedef int (*identity_fn)(char *);
+
+/* Calls one of the above, numbered in their order; -1 where the port lacks it. */
+int iotx_port_identity(int which, char *text);
+int iotx_port_identity(int which, char *text)
+{
+    static const identity_fn functions[] = {
+        HAL_SetProductKey, HAL_SetProductSecret, HAL_SetDeviceName, HAL_SetDeviceSecret,
+        HAL_GetProductKey, HAL_GetProductSecret, HAL_GetDeviceName, HAL_GetDeviceSecret,
+    };
+    identity_fn function = functions[which];
+
+    return function != NULL ? function(text) : -1;
+}

@@ -1,0 +1,74 @@
+//! A clock that never goes back, from an uptime that may: ports exist whose
+//! `HAL_UptimeMs` is 32 bits wide and starts over after 49.7 days.
+
+/// Stitches readings of an uptime together.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    last: u64,
+    now: u64,
+}
+
+/// Two threads may read the uptime in one order and get here in the other.
+const DISORDER_MS: u64 = 10_000;
+
+impl Clock {
+    pub(crate) const fn new(uptime_ms: u64) -> Self {
+        Self { last: uptime_ms, now: uptime_ms }
+    }
+
+    /// The time at a reading of the uptime, in milliseconds.
+    pub(crate) const fn at(&mut self, uptime_ms: u64) -> u64 {
+        if let Some(elapsed) = uptime_ms.checked_sub(self.last) {
+            self.now += elapsed;
+        } else if self.last - uptime_ms <= DISORDER_MS {
+            return self.now;
+        } else if self.last <= u32::MAX as u64 {
+            let elapsed = (uptime_ms as u32).wrapping_sub(self.last as u32);
+            // A step back that is no wrap of 32 bits: the clock was set.
+            if elapsed < u32::MAX / 2 {
+                self.now += elapsed as u64;
+            }
+        }
+        self.last = uptime_ms;
+        self.now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Clock;
+
+    #[test]
+    fn follows_an_uptime() {
+        let mut clock = Clock::new(5);
+        assert_eq!(clock.at(5), 5);
+        assert_eq!(clock.at(1005), 1005);
+    }
+
+    #[test]
+    fn goes_on_over_a_wrap_of_32_bits() {
+        let start = u64::from(u32::MAX) - 999;
+        let mut clock = Clock::new(start);
+        assert_eq!(clock.at(500), start + 1500);
+        assert_eq!(clock.at(2500), start + 3500);
+    }
+
+    #[test]
+    fn wraps_again_and_again() {
+        let mut clock = Clock::new(0);
+        let step = 1_u64 << 30;
+        for reading in 1..20 {
+            assert_eq!(clock.at((step * reading) & u64::from(u32::MAX)), step * reading);
+        }
+    }
+
+    #[test]
+    fn never_goes_back() {
+        let mut clock = Clock::new(100_000);
+        assert_eq!(clock.at(99_999), 100_000);
+        assert_eq!(clock.at(100_010), 100_010);
+        let before = clock.at(1 << 40);
+        assert_eq!(clock.at(7), before, "an uptime that starts over loses no time");
+        assert_eq!(clock.at(8), before + 1);
+    }
+}

@@ -1,0 +1,149 @@
+//! Reading what C hands over: strings that may lack their end, structures that
+//! may hold anything. Copies; nothing of the caller's is kept.
+
+use core::ffi::{CStr, c_char};
+use core::fmt;
+
+use iot_coap_client::{Device, DeviceError, Endpoint, UrlError};
+
+use crate::types::{iotx_coap_config_t, iotx_deviceinfo_t};
+
+/// The longest URL, in bytes: a host has 127 at most, and a path is ignored.
+const URL_MAX_LEN: usize = 512;
+
+const DEFAULT_WAIT_MS: u32 = 2000;
+const LONGEST_WAIT_MS: u32 = 600_000;
+
+/// What is wrong with a configuration.
+#[derive(Debug)]
+pub(crate) enum ConfigError {
+    Null(&'static str),
+    Unterminated(&'static str),
+    NotUtf8(&'static str),
+    Url(UrlError),
+    Device(DeviceError),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null(name) => write!(f, "{name} is NULL"),
+            Self::Unterminated("p_url") => {
+                write!(f, "p_url is longer than {URL_MAX_LEN} bytes")
+            }
+            Self::Unterminated(name) => {
+                write!(f, "{name} is too long: it must end with NUL within its array")
+            }
+            Self::NotUtf8(name) => write!(f, "{name} is not UTF-8"),
+            Self::Url(error) => write!(f, "p_url: {error}"),
+            Self::Device(error) => write!(f, "p_devinfo: {error}"),
+        }
+    }
+}
+
+impl From<UrlError> for ConfigError {
+    fn from(error: UrlError) -> Self {
+        Self::Url(error)
+    }
+}
+
+impl From<DeviceError> for ConfigError {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
+    }
+}
+
+/// What `IOT_CoAP_Init` works with.
+pub(crate) struct Configuration {
+    pub(crate) device: Device,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) wait_ms: u32,
+}
+
+impl Configuration {
+    /// # Safety
+    ///
+    /// `config` is NULL or points to a configuration; its `p_url` is NULL or
+    /// points to a string, its `p_devinfo` is NULL or points to 184 bytes.
+    pub(crate) unsafe fn read(config: *const iotx_coap_config_t) -> Result<Self, ConfigError> {
+        // SAFETY: the caller's promise.
+        let config = unsafe { config.as_ref() }.ok_or(ConfigError::Null("the configuration"))?;
+        let info = config.p_devinfo.cast_const().cast::<iotx_deviceinfo_t>();
+        // SAFETY: the caller's promise; an array of characters needs no
+        // alignment.
+        let info = unsafe { info.as_ref() }.ok_or(ConfigError::Null("p_devinfo"))?;
+        let device = Device::new(
+            field("product_key", &info.product_key)?,
+            field("device_name", &info.device_name)?,
+            field("device_id", &info.device_id)?,
+            field("device_secret", &info.device_secret)?,
+        )?;
+        let endpoint = if config.p_url.is_null() {
+            Endpoint::default_for(device.product_key())?
+        } else {
+            // SAFETY: not NULL, so a string by the caller's promise.
+            let url = unsafe { bounded(config.p_url, URL_MAX_LEN) }
+                .ok_or(ConfigError::Unterminated("p_url"))?;
+            Endpoint::parse(core::str::from_utf8(url).map_err(|_| ConfigError::NotUtf8("p_url"))?)?
+        };
+        Ok(Self { device, endpoint, wait_ms: wait_ms(config.wait_time_ms) })
+    }
+}
+
+/// Firmwares exist that never set `wait_time_ms`.
+fn wait_ms(wait_time_ms: i32) -> u32 {
+    match u32::try_from(wait_time_ms) {
+        Ok(ms @ 1..=LONGEST_WAIT_MS) => ms,
+        _ => DEFAULT_WAIT_MS,
+    }
+}
+
+fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigError> {
+    // SAFETY: characters are bytes, whichever sign they have.
+    let bytes = unsafe { core::slice::from_raw_parts(array.as_ptr().cast::<u8>(), array.len()) };
+    let text = CStr::from_bytes_until_nul(bytes).map_err(|_| ConfigError::Unterminated(name))?;
+    text.to_str().map_err(|_| ConfigError::NotUtf8(name))
+}
+
+/// The string at `start` without its NUL, if it has at most `most` bytes.
+///
+/// # Safety
+///
+/// `start` points to bytes up to a NUL, or to more than `most`; they are not
+/// changed during `'a`.
+pub(crate) unsafe fn bounded<'a>(start: *const c_char, most: usize) -> Option<&'a [u8]> {
+    let start = start.cast::<u8>();
+    let mut len = 0;
+    // SAFETY: no byte after the first NUL and at most `most + 1` are read.
+    while unsafe { start.add(len).read() } != 0 {
+        if len == most {
+            return None;
+        }
+        len += 1;
+    }
+    // SAFETY: these bytes were just read.
+    Some(unsafe { core::slice::from_raw_parts(start, len) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_wait_times_stand_for_the_default() {
+        assert_eq!(wait_ms(1), 1);
+        assert_eq!(wait_ms(600_000), 600_000);
+        for odd in [0, -1, i32::MIN, 600_001, i32::MAX] {
+            assert_eq!(wait_ms(odd), DEFAULT_WAIT_MS);
+        }
+    }
+
+    #[test]
+    fn a_string_is_read_up_to_its_limit_and_no_further() {
+        let text = c"abc";
+        // SAFETY: a string that ends with NUL.
+        assert_eq!(unsafe { bounded(text.as_ptr(), 3) }, Some(b"abc".as_slice()));
+        // SAFETY: more than two bytes.
+        assert_eq!(unsafe { bounded(text.as_ptr(), 2) }, None);
+    }
+}

@@ -1,0 +1,388 @@
+//! Driving a client: hands it time and datagrams, sends what it says, waits
+//! for what comes and calls the application back.
+//!
+//! The rules. The lock is held while the client decides and while a datagram
+//! is handed to the port, never over a callback or a wait. One thread at a
+//! time waits in the port's read (`reading`); others that want to wait look in
+//! again every few milliseconds. Where the port's link cannot be written while
+//! it is read, a message sent meanwhile is left for the reading thread, which,
+//! once it has seen that there is another, waits in short slices.
+
+use core::ffi::c_void;
+
+use iot_coap_client::{
+    Client, Code, Event, ExchangeId, MAX_MESSAGE_LEN, Received, Request, Response,
+    SIGN_IN_LIMIT_MS, SendError, SignInError,
+};
+
+use crate::context::{Application, Context, State};
+use crate::lock::Guard;
+use crate::log::log;
+use crate::message::ResponseHandle;
+use crate::port;
+use crate::transport::Link;
+
+/// How long a thread waits before it looks whether it can read.
+const TURN_MS: u64 = 5;
+
+/// How long a read waits at a time where another thread's messages wait for it.
+const SLICE_MS: u64 = 20;
+
+/// How long to wait after a read that failed at once.
+const FAILED_READ_MS: u64 = 10;
+
+/// The first pause before a link is opened again; it doubles up to the longest.
+const FIRST_PAUSE_MS: u64 = 1000;
+const LONGEST_PAUSE_MS: u64 = 60_000;
+
+/// What a thread waits for.
+enum Until<'a> {
+    /// A datagram that was handled, or the time.
+    Datagram,
+    /// This to be so, or the time.
+    True(&'a dyn Fn(&Client<Application>) -> bool),
+}
+
+/// Why a message was not sent.
+pub(crate) enum Unsent {
+    Refused(SendError),
+    Network,
+}
+
+impl Context {
+    /// Handles what arrives, for as long as one wait.
+    pub(crate) fn yield_once(&self) {
+        self.wait(u64::from(self.wait_ms), &Until::Datagram);
+    }
+
+    /// Signs in, and waits for that to end. `None`: the network refused.
+    pub(crate) fn sign_in(&self) -> Option<Result<(), SignInError>> {
+        let mut state = self.state.lock();
+        let now = state.now();
+        let limit_ms = SIGN_IN_LIMIT_MS.max(u64::from(self.wait_ms));
+        let attempt = state.client.sign_in(now, limit_ms);
+        let refused = self.transmit(&mut state, now, None) == Transmitted::Refused;
+        // A DTLS session that ended is opened again, and the request sent.
+        if refused && state.reopen_at.is_none() {
+            state.client.cancel_sign_in(now);
+            return None;
+        }
+        drop(state);
+        // The client keeps the time limit; this one is for a clock that stands
+        // still.
+        self.wait(
+            limit_ms.saturating_mul(2),
+            &Until::True(&|client| client.sign_in_outcome(attempt).is_some()),
+        );
+        let state = self.state.lock();
+        Some(state.client.sign_in_outcome(attempt).unwrap_or(Err(SignInError::NotAnswered)))
+    }
+
+    /// Sends a message.
+    pub(crate) fn send(
+        &self,
+        request: &Request<'_>,
+        application: Application,
+    ) -> Result<(), Unsent> {
+        let mut state = self.state.lock();
+        if !state.query_logged && request.path.contains(&b'?') {
+            state.query_logged = true;
+            log!(
+                Warning,
+                "IOT_CoAP_SendMessage: a path has no query; its question mark is sent as a \
+                 character of the topic, which the cloud answers with 4.04"
+            );
+        }
+        let now = state.now();
+        let sent = state.client.send(now, request, application);
+        let exchange = sent.map_err(|(error, _)| Unsent::Refused(error))?;
+        let transmitted = self.transmit(&mut state, now, Some(exchange));
+        // A Confirmable message has further tries; a Non-confirmable one not.
+        if transmitted == Transmitted::Refused && !request.confirmable {
+            state.client.cancel(exchange);
+            return Err(Unsent::Network);
+        }
+        Ok(())
+    }
+
+    /// The token that the next message will carry.
+    pub(crate) fn next_token(&self) -> u32 {
+        self.state.lock().client.next_token()
+    }
+
+    /// Sends all that is due. Says whether the port refused the datagram of
+    /// `watched`, or any where that is `None`.
+    fn transmit(&self, state: &mut State, now: u64, watched: Option<ExchangeId>) -> Transmitted {
+        if state.reading && !self.full_duplex {
+            state.shared = true;
+            return Transmitted::Left;
+        }
+        let Some(link) = state.link.filter(|_| state.reopen_at.is_none()) else {
+            return Transmitted::Left;
+        };
+        let mut transmitted = Transmitted::Sent;
+        while let Some(transmit) = state.client.poll_transmit(now) {
+            if let Err(error) = link.write(transmit.datagram) {
+                log!(Warning, "sending failed ({}): {} bytes", error.0, transmit.datagram.len());
+                if watched.is_none() || transmit.exchange == watched {
+                    transmitted = Transmitted::Refused;
+                }
+                if matches!(link, Link::Dtls(_)) {
+                    state.reopen_at = Some(now);
+                }
+            }
+        }
+        transmitted
+    }
+
+    /// Waits, at most `most_ms`; meanwhile does all that a client needs.
+    fn wait(&self, most_ms: u64, until: &Until<'_>) {
+        // One more byte than a message may have, for the NUL after a payload.
+        let mut buffer = [0; MAX_MESSAGE_LEN + 1];
+        let mut state = self.state.lock();
+        state.waiting += 1;
+        let end = state.now().saturating_add(most_ms);
+        loop {
+            let now = state.now();
+            if state.client.deadline().is_some_and(|deadline| now >= deadline) {
+                state.client.tick(now);
+            }
+            self.transmit(&mut state, now, None);
+            if let Some(event) = state.client.poll_event() {
+                state = self.tell(state, event);
+                continue;
+            }
+            let enough = match until {
+                Until::Datagram => false,
+                Until::True(is_so) => is_so(&state.client),
+            };
+            if enough || now >= end || state.closing {
+                break;
+            }
+            let deadline = state.client.deadline().unwrap_or(u64::MAX);
+            let wait_ms = end.min(deadline).saturating_sub(now).max(1);
+            if state.reading {
+                state.shared = true;
+                drop(state);
+                port::sleep_ms(wait_ms.min(TURN_MS) as u32);
+                state = self.state.lock();
+                continue;
+            }
+            let handled;
+            (state, handled) = self.read(state, wait_ms, &mut buffer);
+            if handled && matches!(until, Until::Datagram) {
+                break;
+            }
+        }
+        state.waiting -= 1;
+    }
+
+    /// Waits up to `wait_ms` for a datagram and handles it. Says whether there
+    /// was one that meant something.
+    fn read<'s>(
+        &'s self,
+        mut state: Guard<'s, State>,
+        wait_ms: u64,
+        buffer: &mut [u8; MAX_MESSAGE_LEN + 1],
+    ) -> (Guard<'s, State>, bool) {
+        state.reading = true;
+        let (mut state, link) = self.usable_link(state, wait_ms);
+        let Some(link) = link else {
+            state.reading = false;
+            return (state, false);
+        };
+        let sliced = state.shared && !self.full_duplex;
+        let slice_ms = if sliced { wait_ms.min(SLICE_MS) } else { wait_ms };
+        drop(state);
+        let read = link.read(&mut buffer[..MAX_MESSAGE_LEN], slice_ms as u32);
+        let mut state = self.state.lock();
+        state.reading = false;
+        match read {
+            Ok(0) => (state, false),
+            Ok(len) => self.receive(state, buffer, len),
+            Err(error) => {
+                let now = state.now();
+                if matches!(link, Link::Dtls(_)) {
+                    log!(Info, "the DTLS session ended ({:#x}); opening another", error.0);
+                    state.reopen_at = Some(now);
+                } else {
+                    drop(state);
+                    port::sleep_ms(wait_ms.min(FAILED_READ_MS) as u32);
+                    state = self.state.lock();
+                }
+                (state, false)
+            }
+        }
+    }
+
+    /// Hands a datagram to the client and its answer to the application.
+    fn receive<'s>(
+        &'s self,
+        mut state: Guard<'s, State>,
+        buffer: &mut [u8; MAX_MESSAGE_LEN + 1],
+        len: usize,
+    ) -> (Guard<'s, State>, bool) {
+        let now = state.now();
+        let received = state.client.receive(now, &mut buffer[..len]);
+        // An acknowledgement goes out before the callback runs.
+        self.transmit(&mut state, now, None);
+        match received {
+            Received::Handled => (state, true),
+            Received::Dropped(reason) => {
+                log!(Debug, "dropped a datagram of {len} bytes: {reason}");
+                (state, false)
+            }
+            Received::Response(Response { application, code, payload, token }) => {
+                log!(Debug, "message {token:08x}: {code}, {} bytes", payload.len());
+                // The byte after the payload is padding of it, or the spare one.
+                buffer[payload.end] = 0;
+                let payload = &mut buffer[payload];
+                (self.call_back(state, application, code, token, payload), true)
+            }
+        }
+    }
+
+    /// Tells the application of an event.
+    fn tell<'s>(&'s self, state: Guard<'s, State>, event: Event<Application>) -> Guard<'s, State> {
+        match event {
+            Event::SignedIn => log!(Info, "signed in"),
+            Event::SignInFailed(error) => log!(Error, "signing in failed: {error}"),
+            Event::GaveUp { reason, token, .. } => {
+                log!(Error, "message {token:08x} given up: {reason}");
+            }
+            Event::Refused(refusal) => {
+                log!(Warning, "message {:08x}: {}", refusal.token, refusal.code);
+                let (code, token) = (refusal.code, refusal.token);
+                return self.call_back(state, refusal.application, code, token, &mut []);
+            }
+        }
+        state
+    }
+
+    /// Calls the application back, with no lock held.
+    fn call_back<'s>(
+        &'s self,
+        mut state: Guard<'s, State>,
+        application: Application,
+        code: Code,
+        token: u32,
+        payload: &mut [u8],
+    ) -> Guard<'s, State> {
+        let Some(callback) = application.callback else { return state };
+        state.callbacks += 1;
+        drop(state);
+        let mut response = ResponseHandle::new(code, token, payload);
+        let message = (&raw mut response).cast::<c_void>();
+        // SAFETY: the program's promise of `resp_callback`: a function that
+        // takes what it was given as `user_data` and a response.
+        running::during(self, || unsafe { callback(application.user_data, message) });
+        drop(response);
+        let mut state = self.state.lock();
+        state.callbacks -= 1;
+        state
+    }
+
+    /// The link to read from, opened anew where that is due. The caller has
+    /// set `reading`, so no other thread touches the link meanwhile.
+    fn usable_link<'s>(
+        &'s self,
+        mut state: Guard<'s, State>,
+        wait_ms: u64,
+    ) -> (Guard<'s, State>, Option<Link>) {
+        let Some(reopen_at) = state.reopen_at else {
+            let link = state.link;
+            return (state, link);
+        };
+        let old = state.link.take();
+        let now = state.now();
+        drop(state);
+        if let Some(old) = old {
+            old.close();
+        }
+        if now < reopen_at {
+            port::sleep_ms(wait_ms.min(reopen_at - now) as u32);
+            return (self.state.lock(), None);
+        }
+        let link = self.address.connect();
+        let mut state = self.state.lock();
+        state.link = link;
+        if link.is_some() {
+            state.reopen_at = None;
+            state.failed_openings = 0;
+            state.client.session_renewed();
+            state.reading = false;
+            let now = state.now();
+            self.transmit(&mut state, now, None);
+            state.reading = true;
+        } else {
+            let pause_ms = FIRST_PAUSE_MS << state.failed_openings.min(6);
+            state.failed_openings = state.failed_openings.saturating_add(1);
+            let now = state.now();
+            state.reopen_at = Some(now.saturating_add(pause_ms.min(LONGEST_PAUSE_MS)));
+        }
+        (state, link)
+    }
+
+    /// Whether a callback of this context runs on the calling thread, or may.
+    pub(crate) fn is_in_callback(&self, state: &State) -> bool {
+        state.callbacks != 0 && running::includes(self)
+    }
+}
+
+/// What became of the datagrams that were due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transmitted {
+    Sent,
+    /// For the thread that reads, or opens a link, to send.
+    Left,
+    Refused,
+}
+
+/// Which contexts' callbacks run on the calling thread. Without `std` threads
+/// cannot be told apart: any callback of a context then counts.
+#[cfg(feature = "std")]
+mod running {
+    use core::cell::Cell;
+    use core::ptr::null;
+
+    /// A callback that runs; in the frame of its caller.
+    pub(super) struct Running {
+        context: *const super::Context,
+        outer: *const Running,
+    }
+
+    std::thread_local! {
+        static INNERMOST: Cell<*const Running> = const { Cell::new(null()) };
+    }
+
+    pub(super) fn during(context: &super::Context, callback: impl FnOnce()) {
+        let running = Running { context, outer: INNERMOST.get() };
+        INNERMOST.set(&raw const running);
+        callback();
+        INNERMOST.set(running.outer);
+    }
+
+    pub(super) fn includes(context: &super::Context) -> bool {
+        let mut running = INNERMOST.get();
+        // SAFETY: every entry is in the frame of a `during` that has not
+        // returned, on this thread.
+        while let Some(entry) = unsafe { running.as_ref() } {
+            if core::ptr::eq(entry.context, context) {
+                return true;
+            }
+            running = entry.outer;
+        }
+        false
+    }
+}
+
+#[cfg(not(feature = "std"))]
+mod running {
+    pub(super) fn during(_context: &super::Context, callback: impl FnOnce()) {
+        callback();
+    }
+
+    pub(super) fn includes(_context: &super::Context) -> bool {
+        true
+    }
+}

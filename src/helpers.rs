@@ -1,0 +1,181 @@
+//! The other functions that samples of the original call: logging, settings,
+//! identity. The identity is the board port's; nothing is kept here but the
+//! settings that no one reads.
+
+use core::ffi::{c_char, c_int, c_void};
+use core::sync::atomic::{AtomicI32, Ordering};
+
+use crate::context;
+use crate::guard::guard;
+use crate::log::{self, log};
+use crate::port::Identity;
+
+/// What `IOT_SetupConnInfo` and `IOT_Ioctl` return when all went well.
+const SUCCESS: c_int = 0;
+/// What they return otherwise.
+const FAILURE: c_int = -1;
+
+/// Sets the region; `data` points to an int. Kept, and without effect: the
+/// endpoint is the configuration's `p_url`.
+pub const IOTX_IOCTL_SET_REGION: c_int = 0;
+/// Gets the region; `data` points to an int.
+pub const IOTX_IOCTL_GET_REGION: c_int = 1;
+/// Sets the product key; `data` is the string. (v3.x)
+pub const IOTX_IOCTL_SET_PRODUCT_KEY: c_int = 20;
+/// Gets the product key; `data` is room for 21 bytes. (v3.x)
+pub const IOTX_IOCTL_GET_PRODUCT_KEY: c_int = 21;
+/// Sets the product secret; `data` is the string. (v3.x)
+pub const IOTX_IOCTL_SET_PRODUCT_SECRET: c_int = 22;
+/// Gets the product secret; `data` is room for 65 bytes. (v3.x)
+pub const IOTX_IOCTL_GET_PRODUCT_SECRET: c_int = 23;
+/// Sets the device name; `data` is the string. (v3.x)
+pub const IOTX_IOCTL_SET_DEVICE_NAME: c_int = 24;
+/// Gets the device name; `data` is room for 33 bytes. (v3.x)
+pub const IOTX_IOCTL_GET_DEVICE_NAME: c_int = 25;
+/// Sets the device secret; `data` is the string. (v3.x)
+pub const IOTX_IOCTL_SET_DEVICE_SECRET: c_int = 26;
+/// Gets the device secret; `data` is room for 65 bytes. (v3.x)
+pub const IOTX_IOCTL_GET_DEVICE_SECRET: c_int = 27;
+
+static REGION: AtomicI32 = AtomicI32::new(0);
+static DYNAMIC_REGISTER: AtomicI32 = AtomicI32::new(0);
+
+/// Names the program in the log, in the original. Here it does nothing: the
+/// level alone decides what is logged.
+///
+/// # Safety
+///
+/// `ident` is not looked at.
+#[unsafe(no_mangle)]
+pub const unsafe extern "C" fn IOT_OpenLog(_ident: *const c_char) {}
+
+/// Ends logging, until a level is set again.
+#[unsafe(no_mangle)]
+pub extern "C" fn IOT_CloseLog() {
+    log::set_level(0);
+}
+
+/// Sets how much is logged through `HAL_Printf`: 0 nothing (as long as this is
+/// not called), 2 errors, 3 warnings, 4 information, 5 everything. Any thread
+/// may call. Secrets and access tokens are logged at no level.
+#[unsafe(no_mangle)]
+pub extern "C" fn IOT_SetLogLevel(level: c_int) {
+    log::set_level(level);
+    log::connect_port();
+}
+
+/// Gets or sets an option (`IOTX_IOCTL_*`). Returns 0; or -1, with a line in
+/// the log, for an unknown option, NULL, or a string that is too long.
+///
+/// # Safety
+///
+/// `data` is NULL or what the option takes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c_int {
+    guard("IOT_Ioctl", FAILURE, || {
+        if data.is_null() {
+            log!(Error, "IOT_Ioctl: data is NULL (option {option})");
+            return FAILURE;
+        }
+        // SAFETY: not NULL, so what the option takes by the caller's promise.
+        let status = unsafe {
+            match option {
+                IOTX_IOCTL_SET_REGION => store(&REGION, data),
+                IOTX_IOCTL_GET_REGION => load(&REGION, data),
+                // v3 numbers this pair 4 and 5, v2.3 numbers it 6 and 7; no
+                // release gives these numbers to anything of CoAP's.
+                4 | 6 => store(&DYNAMIC_REGISTER, data),
+                5 | 7 => load(&DYNAMIC_REGISTER, data),
+                IOTX_IOCTL_SET_PRODUCT_KEY => Identity::SetProductKey.call(data.cast()),
+                IOTX_IOCTL_GET_PRODUCT_KEY => Identity::GetProductKey.call(data.cast()),
+                IOTX_IOCTL_SET_PRODUCT_SECRET => Identity::SetProductSecret.call(data.cast()),
+                IOTX_IOCTL_GET_PRODUCT_SECRET => Identity::GetProductSecret.call(data.cast()),
+                IOTX_IOCTL_SET_DEVICE_NAME => Identity::SetDeviceName.call(data.cast()),
+                IOTX_IOCTL_GET_DEVICE_NAME => Identity::GetDeviceName.call(data.cast()),
+                IOTX_IOCTL_SET_DEVICE_SECRET => Identity::SetDeviceSecret.call(data.cast()),
+                IOTX_IOCTL_GET_DEVICE_SECRET => Identity::GetDeviceSecret.call(data.cast()),
+                _ => {
+                    log!(Error, "IOT_Ioctl: unknown option {option}");
+                    return FAILURE;
+                }
+            }
+        };
+        if status < 0 {
+            log!(Error, "IOT_Ioctl: the board port refused option {option}: too long a string?");
+            return FAILURE;
+        }
+        SUCCESS
+    })
+}
+
+/// # Safety
+///
+/// `data` points to an int.
+unsafe fn store(setting: &AtomicI32, data: *const c_void) -> c_int {
+    // SAFETY: the caller's promise; ints come aligned from C.
+    setting.store(unsafe { data.cast::<c_int>().read_unaligned() }, Ordering::Relaxed);
+    SUCCESS
+}
+
+/// # Safety
+///
+/// `data` points to an int.
+unsafe fn load(setting: &AtomicI32, data: *mut c_void) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { data.cast::<c_int>().write_unaligned(setting.load(Ordering::Relaxed)) };
+    SUCCESS
+}
+
+/// Stores the device's identity in the board port. `info` may be NULL; what it
+/// points to is set to NULL, since there is nothing to hand out over CoAP.
+/// Returns 0; or -1, with a line in the log, for NULL or a string too long.
+///
+/// # Safety
+///
+/// The strings are NULL or end with NUL; `info` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_SetupConnInfo(
+    product_key: *const c_char,
+    device_name: *const c_char,
+    device_secret: *const c_char,
+    info: *mut *mut c_void,
+) -> c_int {
+    guard("IOT_SetupConnInfo", FAILURE, || {
+        if product_key.is_null() || device_name.is_null() || device_secret.is_null() {
+            log!(Error, "IOT_SetupConnInfo: product_key, device_name or device_secret is NULL");
+            return FAILURE;
+        }
+        // SAFETY: the caller's promise; ports copy the strings.
+        let stored = unsafe {
+            Identity::SetProductKey.call(product_key.cast_mut()) >= 0
+                && Identity::SetDeviceName.call(device_name.cast_mut()) >= 0
+                && Identity::SetDeviceSecret.call(device_secret.cast_mut()) >= 0
+        };
+        if !stored {
+            log!(
+                Error,
+                "IOT_SetupConnInfo: too long: 20, 32 and 64 bytes are the most for product_key, \
+                 device_name and device_secret"
+            );
+            return FAILURE;
+        }
+        if !info.is_null() {
+            // SAFETY: not NULL, so writable by the caller's promise.
+            unsafe { info.write(core::ptr::null_mut()) };
+        }
+        SUCCESS
+    })
+}
+
+/// Logs, at debug level or, for a lower `level`, at information level, what
+/// the library holds of the heap: how many contexts are open.
+#[unsafe(no_mangle)]
+pub extern "C" fn IOT_DumpMemoryStats(level: c_int) {
+    let open = context::open_contexts();
+    let size = size_of::<context::Context>();
+    if level >= log::Level::Debug as c_int {
+        log!(Debug, "contexts open: {open}, of {size} bytes and their messages each");
+    } else {
+        log!(Info, "contexts open: {open}, of {size} bytes and their messages each");
+    }
+}

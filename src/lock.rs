@@ -1,0 +1,65 @@
+//! A lock around a value, by the port's mutex: one code path on Linux and on
+//! boards. Held for as long as a client decides or a datagram is handed to the
+//! port; never over a callback or a wait.
+
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+
+use crate::port::Mutex;
+
+pub(crate) struct Lock<T> {
+    /// None in the `bare` build on a port without threads, whose
+    /// `HAL_MutexCreate` has nothing to return.
+    mutex: Option<Mutex>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached through the mutex alone.
+unsafe impl<T: Send> Sync for Lock<T> {}
+
+/// The port has no mutex to give.
+#[derive(Debug)]
+pub(crate) struct NoMutex;
+
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Result<Self, NoMutex> {
+        let mutex = Mutex::new();
+        if mutex.is_none() && !cfg!(feature = "bare") {
+            return Err(NoMutex);
+        }
+        Ok(Self { mutex, value: UnsafeCell::new(value) })
+    }
+
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        if let Some(mutex) = &self.mutex {
+            mutex.lock();
+        }
+        Guard(self)
+    }
+}
+
+pub(crate) struct Guard<'l, T>(&'l Lock<T>);
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the mutex.
+        unsafe { &*self.0.value.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard holds the mutex, and is borrowed for as long.
+        unsafe { &mut *self.0.value.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        if let Some(mutex) = &self.0.mutex {
+            mutex.unlock();
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The bottom edge: the board port's `HAL_*`, as functions that are safe to
+//! call. Adds no behaviour of its own.
+
+use core::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_ushort, c_void};
+use core::ptr::NonNull;
+
+#[repr(C)]
+struct DtlsOptions {
+    ca_cert_pem: *mut c_uchar,
+    host: *mut c_char,
+    port: c_ushort,
+}
+
+unsafe extern "C" {
+    fn HAL_UptimeMs() -> u64;
+    fn HAL_SleepMs(ms: u32);
+    fn HAL_Random(region: u32) -> u32;
+    fn HAL_Printf(format: *const c_char, ...);
+    fn HAL_MutexCreate() -> *mut c_void;
+    fn HAL_MutexDestroy(mutex: *mut c_void);
+    fn HAL_MutexLock(mutex: *mut c_void);
+    fn HAL_MutexUnlock(mutex: *mut c_void);
+    fn HAL_UDP_create(host: *mut c_char, port: c_ushort) -> *mut c_void;
+    fn HAL_UDP_close(handle: *mut c_void);
+    fn HAL_UDP_write(handle: *mut c_void, data: *const c_uchar, len: c_uint) -> c_int;
+    fn HAL_UDP_readTimeout(
+        handle: *mut c_void,
+        data: *mut c_uchar,
+        len: c_uint,
+        ms: c_uint,
+    ) -> c_int;
+    fn HAL_DTLSSession_create(options: *mut DtlsOptions) -> *mut c_void;
+    fn HAL_DTLSSession_write(
+        session: *mut c_void,
+        data: *const c_uchar,
+        len: *mut c_uint,
+    ) -> c_uint;
+    fn HAL_DTLSSession_read(
+        session: *mut c_void,
+        data: *mut c_uchar,
+        len: *mut c_uint,
+        ms: c_uint,
+    ) -> c_uint;
+    fn HAL_DTLSSession_free(session: *mut c_void) -> c_uint;
+    fn iotx_port_has_dtls() -> c_int;
+    fn iotx_port_identity(which: c_int, text: *mut c_char) -> c_int;
+    fn iotx_coap_get_ca() -> *const c_char;
+}
+
+/// Milliseconds since some start; may be 32 bits wide and wrap.
+pub(crate) fn uptime_ms() -> u64 {
+    // SAFETY: takes nothing.
+    unsafe { HAL_UptimeMs() }
+}
+
+pub(crate) fn sleep_ms(ms: u32) {
+    // SAFETY: takes a number.
+    unsafe { HAL_SleepMs(ms) }
+}
+
+/// 64 bits that differ from start to start as far as the port's generator
+/// does; the time is mixed in for ports whose generator starts alike each time.
+pub(crate) fn seed() -> u64 {
+    let mut seed = uptime_ms();
+    for _ in 0..4 {
+        // Ports in the field give `random() % region`, some of 15 bits.
+        // SAFETY: takes a number.
+        let bits = unsafe { HAL_Random(0xFFFF) };
+        seed = seed.rotate_left(16) ^ u64::from(bits);
+    }
+    seed
+}
+
+/// Prints `line`, which must end with NUL.
+pub(crate) fn print(line: &[u8]) {
+    let Ok(line) = CStr::from_bytes_until_nul(line) else { return };
+    // SAFETY: the format takes one string, and that ends with NUL.
+    unsafe { HAL_Printf(c"%s".as_ptr(), line.as_ptr()) }
+}
+
+/// The port's mutex. Not recursive.
+pub(crate) struct Mutex(NonNull<c_void>);
+
+// SAFETY: a mutex is there to be used from any thread.
+unsafe impl Send for Mutex {}
+// SAFETY: as above.
+unsafe impl Sync for Mutex {}
+
+impl Mutex {
+    pub(crate) fn new() -> Option<Self> {
+        // SAFETY: takes nothing; NULL says that it failed.
+        NonNull::new(unsafe { HAL_MutexCreate() }).map(Self)
+    }
+
+    pub(crate) fn lock(&self) {
+        // SAFETY: the mutex lives as long as `self`.
+        unsafe { HAL_MutexLock(self.0.as_ptr()) }
+    }
+
+    /// Must be called by the thread that locked it.
+    pub(crate) fn unlock(&self) {
+        // SAFETY: the mutex lives as long as `self`.
+        unsafe { HAL_MutexUnlock(self.0.as_ptr()) }
+    }
+}
+
+impl Drop for Mutex {
+    fn drop(&mut self) {
+        // SAFETY: made by HAL_MutexCreate, destroyed once, used by no one.
+        unsafe { HAL_MutexDestroy(self.0.as_ptr()) }
+    }
+}
+
+/// Reading or writing did not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IoError(pub(crate) i64);
+
+/// A connected UDP socket of the port's.
+#[derive(Clone, Copy)]
+pub(crate) struct Udp(*mut c_void);
+
+impl Udp {
+    pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
+        // SAFETY: `host` ends with NUL; ports read it and keep no pointer.
+        let handle = unsafe { HAL_UDP_create(host.as_ptr().cast_mut(), port) };
+        // NULL may be a handle: descriptor 0. -1 is none.
+        if handle as isize == -1 { None } else { Some(Self(handle)) }
+    }
+
+    pub(crate) fn close(self) {
+        // SAFETY: made by HAL_UDP_create; the owner closes it once.
+        unsafe { HAL_UDP_close(self.0) }
+    }
+
+    pub(crate) fn write(self, datagram: &[u8]) -> Result<(), IoError> {
+        // SAFETY: the pointer and the length are of one slice.
+        let written = unsafe { HAL_UDP_write(self.0, datagram.as_ptr(), datagram.len() as c_uint) };
+        if written < 0 { Err(IoError(written.into())) } else { Ok(()) }
+    }
+
+    /// Waits up to `ms` (at least 1: ports take 0 for ever) for a datagram;
+    /// returns its length, 0 for none.
+    pub(crate) fn read(self, buffer: &mut [u8], ms: u32) -> Result<usize, IoError> {
+        let len = buffer.len() as c_uint;
+        // SAFETY: the pointer and the length are of one slice.
+        let read = unsafe { HAL_UDP_readTimeout(self.0, buffer.as_mut_ptr(), len, ms.max(1)) };
+        match usize::try_from(read) {
+            Ok(len) if len <= buffer.len() => Ok(len),
+            // -2 timed out, -3 interrupted.
+            Err(_) if matches!(read, -2 | -3) => Ok(0),
+            _ => Err(IoError(read.into())),
+        }
+    }
+}
+
+/// A DTLS session of the port's.
+#[derive(Clone, Copy)]
+pub(crate) struct Dtls(NonNull<c_void>);
+
+impl Dtls {
+    /// Whether the port has DTLS at all.
+    pub(crate) fn is_available() -> bool {
+        // SAFETY: takes nothing.
+        unsafe { iotx_port_has_dtls() != 0 }
+    }
+
+    /// Whether a write may run beside a read of another thread; the original
+    /// asks it of no port.
+    pub(crate) fn is_thread_safe() -> bool {
+        #[cfg(feature = "port-linux")]
+        return iot_coap_port_linux::dtls_is_builtin();
+        #[cfg(not(feature = "port-linux"))]
+        false
+    }
+
+    /// Connects, which blocks through the handshake. The trust root is
+    /// `iotx_coap_get_ca`'s.
+    pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
+        let mut options = DtlsOptions {
+            // SAFETY: ours returns a static; a program that replaces it owes
+            // the same: text that ends with NUL, or NULL.
+            ca_cert_pem: unsafe { iotx_coap_get_ca() }.cast_mut().cast(),
+            host: host.as_ptr().cast_mut(),
+            port,
+        };
+        // SAFETY: called only where `is_available`; the options outlive the
+        // call, and ports keep no pointer to them.
+        NonNull::new(unsafe { HAL_DTLSSession_create(&raw mut options) }).map(Self)
+    }
+
+    pub(crate) fn close(self) {
+        // SAFETY: made by HAL_DTLSSession_create; the owner closes it once.
+        unsafe { HAL_DTLSSession_free(self.0.as_ptr()) };
+    }
+
+    pub(crate) fn write(self, datagram: &[u8]) -> Result<(), IoError> {
+        let mut len = datagram.len() as c_uint;
+        // SAFETY: the pointer and the length are of one slice; the session
+        // lives as long as its owner.
+        let status =
+            unsafe { HAL_DTLSSession_write(self.0.as_ptr(), datagram.as_ptr(), &raw mut len) };
+        if status == 0 { Ok(()) } else { Err(IoError(status.into())) }
+    }
+
+    /// Waits up to `ms` for a datagram; returns its length, 0 for none.
+    pub(crate) fn read(self, buffer: &mut [u8], ms: u32) -> Result<usize, IoError> {
+        let mut len = buffer.len() as c_uint;
+        // SAFETY: as in `write`.
+        let status = unsafe {
+            HAL_DTLSSession_read(self.0.as_ptr(), buffer.as_mut_ptr(), &raw mut len, ms.max(1))
+        };
+        match (status, len as usize) {
+            (0, len) if len <= buffer.len() => Ok(len),
+            _ => Err(IoError(status.into())),
+        }
+    }
+}
+
+// SAFETY: handles are passed between threads by every caller of the original;
+// what may run at the same time is decided in `transport`.
+unsafe impl Send for Udp {}
+// SAFETY: as above.
+unsafe impl Send for Dtls {}
+
+/// The functions of the port that hold the device's identity, numbered as in
+/// `c/edges.c`.
+#[derive(Clone, Copy)]
+pub(crate) enum Identity {
+    SetProductKey = 0,
+    SetProductSecret = 1,
+    SetDeviceName = 2,
+    SetDeviceSecret = 3,
+    GetProductKey = 4,
+    GetProductSecret = 5,
+    GetDeviceName = 6,
+    GetDeviceSecret = 7,
+}
+
+impl Identity {
+    /// Calls it; negative where the port lacks it or refuses the text.
+    ///
+    /// # Safety
+    ///
+    /// `text` is a string to set, or has room for what is got.
+    pub(crate) unsafe fn call(self, text: *mut c_char) -> c_int {
+        // SAFETY: the caller's promise; the number is of the enumeration.
+        unsafe { iotx_port_identity(self as c_int, text) }
+    }
+}

@@ -1,0 +1,263 @@
+//! The C types of the original interface, to the byte: layouts are asserted
+//! here for the target and, by `tests/c/layout.c`, by a C compiler.
+//!
+//! A value that C hands over may be outside its enumeration, so enumerations
+//! are never read as Rust ones: see [`Enumeration`].
+
+#![allow(non_camel_case_types, reason = "the names of the C interface")]
+
+use core::ffi::{c_char, c_int, c_uchar, c_ushort, c_void};
+use core::mem::MaybeUninit;
+
+/// Longest product key, without its NUL.
+pub const IOTX_PRODUCT_KEY_LEN: usize = 20;
+/// Longest device name, without its NUL.
+pub const IOTX_DEVICE_NAME_LEN: usize = 32;
+/// Longest device id (the sign-in's client id), without its NUL.
+pub const IOTX_DEVICE_ID_LEN: usize = 64;
+/// Longest device secret, without its NUL.
+pub const IOTX_DEVICE_SECRET_LEN: usize = 64;
+/// Longest path that `IOT_CoAP_SendMessage` takes, without its NUL.
+pub const IOTX_URI_MAX_LEN: usize = 135;
+
+/// What the functions return. (The two LOOGs are spelled so in the original.)
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum iotx_ret_code_t {
+    /// Receiving timed out; kept for sources that name it, never returned.
+    IOTX_ERR_RECV_MSG_TIMEOUT = -9,
+    /// The message was not sent: the network refused it, or too many messages
+    /// wait for their answers.
+    IOTX_ERR_SEND_MSG_FAILED = -8,
+    /// The whole message would be longer than 1280 bytes.
+    IOTX_ERR_MSG_TOO_LOOG = -7,
+    /// The path is longer than `IOTX_URI_MAX_LEN` bytes.
+    IOTX_ERR_URI_TOO_LOOG = -6,
+    /// `IOT_CoAP_DeviceNameAuth` has not succeeded yet.
+    IOTX_ERR_NOT_AUTHED = -5,
+    /// The cloud refused the device, or did not answer in time.
+    IOTX_ERR_AUTH_FAILED = -4,
+    /// A buffer is too short; kept for sources that name it, never returned.
+    IOTX_ERR_BUFF_TOO_SHORT = -3,
+    /// The heap is exhausted.
+    IOTX_ERR_NO_MEM = -2,
+    /// A parameter is NULL or out of its range.
+    IOTX_ERR_INVALID_PARAM = -1,
+    /// Done.
+    IOTX_SUCCESS = 0,
+}
+
+/// How a message's payload is encoded.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum iotx_content_type_t {
+    /// application/json.
+    IOTX_CONTENT_TYPE_JSON = 0,
+    /// application/cbor.
+    IOTX_CONTENT_TYPE_CBOR = 1,
+}
+
+/// How a message is sent.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum iotx_msg_type_t {
+    /// Confirmable: sent again until it is answered or given up.
+    IOTX_MESSAGE_CON = 0,
+    /// Non-confirmable: sent once.
+    IOTX_MESSAGE_NON = 1,
+    /// Acknowledgement; not for applications to send.
+    IOTX_MESSAGE_ACK = 2,
+    /// Reset; not for applications to send.
+    IOTX_MESSAGE_RST = 3,
+}
+
+/// The response codes that the original names; any other arrives as its byte.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum iotx_coap_resp_code_t {
+    /// 2.05: taken.
+    IOTX_COAP_RESP_CODE_CONTENT = 0x45,
+    /// 4.00: bad request.
+    IOTX_COAP_RESP_CODE_BAD_REQUEST = 0x80,
+    /// 4.01: refused, also after signing in again.
+    IOTX_COAP_RESP_CODE_UNAUTHORIZED = 0x81,
+    /// 4.04: no such topic, or no permission to publish there.
+    IOTX_COAP_RESP_CODE_NOT_FOUND = 0x84,
+    /// 4.14: topic longer than 128 characters.
+    IOTX_COAP_RESP_CODE_URL_TOO_LONG = 0x8E,
+    /// 5.00: the server failed.
+    IOTX_COAP_RESP_CODE_INTERNAL_SERVER_ERROR = 0xA0,
+}
+
+/// The events that the original names; its handler is never called.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum iotx_coap_event_t {
+    /// Sending failed.
+    IOTX_COAP_EVENT_SEND_FAILED = 0,
+    /// Receiving failed.
+    IOTX_COAP_EVENT_RECV_FAILED = 1,
+    /// Signing in failed.
+    IOTX_COAP_EVENT_AUTH_FAILED = 2,
+}
+
+/// How much is logged: a level and everything graver.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IOT_LogLevel {
+    /// Nothing. (V2.x called it so.)
+    IOT_LOG_EMERG = 0,
+    /// What ends the program's work.
+    IOT_LOG_CRIT = 1,
+    /// What a caller must know: each refused call says why.
+    IOT_LOG_ERROR = 2,
+    /// What the library copes with.
+    IOT_LOG_WARNING = 3,
+    /// Sessions and sign-ins.
+    IOT_LOG_INFO = 4,
+    /// Each message.
+    IOT_LOG_DEBUG = 5,
+}
+
+/// Nothing is logged; v3.x's name for `IOT_LOG_EMERG`.
+pub const IOT_LOG_NONE: c_int = 0;
+
+/// A client; made by `IOT_CoAP_Init`, known by its address alone.
+pub type iotx_coap_context_t = c_void;
+
+/// Called with a message's `user_data` and the response to it. The response
+/// and its payload live until the callback returns.
+pub type iotx_response_callback_t =
+    Option<unsafe extern "C" fn(arg: *mut c_void, message: *mut c_void)>;
+
+/// The original's event handler, which neither it nor this library ever calls.
+pub type iotx_event_handle_t =
+    Option<unsafe extern "C" fn(context: *mut c_void, event: iotx_coap_event_t, data: *mut c_void)>;
+
+/// Who the device is. Each field is a string that ends with NUL.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct iotx_deviceinfo_t {
+    /// The product's key: 1 to 20 bytes.
+    pub product_key: [c_char; IOTX_PRODUCT_KEY_LEN + 1],
+    /// The device's name: 1 to 32 bytes.
+    pub device_name: [c_char; IOTX_DEVICE_NAME_LEN + 1],
+    /// The client id of the sign-in: 0 to 64 bytes; where it is empty,
+    /// `product_key.device_name` is sent.
+    pub device_id: [c_char; IOTX_DEVICE_ID_LEN + 1],
+    /// The secret that the sign-in is signed with: 1 to 64 bytes.
+    pub device_secret: [c_char; IOTX_DEVICE_SECRET_LEN + 1],
+}
+
+/// V2.x's other name for `iotx_deviceinfo_t`.
+pub type iotx_device_info_t = iotx_deviceinfo_t;
+/// v3.x's name for `iotx_deviceinfo_t`.
+pub type iotx_coap_device_info_t = iotx_deviceinfo_t;
+
+/// What `IOT_CoAP_Init` is given. It and all it points to are copied.
+#[repr(C)]
+pub struct iotx_coap_config_t {
+    /// `coap://`, `coaps://` or `coap-psk://host[:port]`. NULL stands for
+    /// `coaps://<product_key>.iot-as-coap.cn-shanghai.aliyuncs.com:5684`.
+    pub p_url: *mut c_char,
+    /// How long `IOT_CoAP_Yield` waits for something to arrive, in
+    /// milliseconds: 1 to 600,000; anything else stands for 2000.
+    pub wait_time_ms: c_int,
+    /// An `iotx_deviceinfo_t`; `void` since its name differs from release to
+    /// release of the original. Only its first 184 bytes are read.
+    pub p_devinfo: *mut c_void,
+    /// Never called, as in the original.
+    pub event_handle: iotx_event_handle_t,
+}
+
+/// A message to send. It and all it points to are copied.
+#[repr(C)]
+pub struct iotx_message_t {
+    /// The payload; may be NULL where `payload_len` is 0.
+    pub p_payload: *mut c_uchar,
+    /// The payload's length in bytes; about 1 KB at most.
+    pub payload_len: c_ushort,
+    /// How the payload is encoded.
+    pub content_type: MaybeUninit<iotx_content_type_t>,
+    /// `IOTX_MESSAGE_CON` or `IOTX_MESSAGE_NON`.
+    pub msg_type: MaybeUninit<iotx_msg_type_t>,
+    /// Handed to the callback as `arg`, never looked into.
+    pub user_data: *mut c_void,
+    /// Called with the response; may be NULL.
+    pub resp_callback: iotx_response_callback_t,
+}
+
+/// An enumeration of C: as wide as the target's compiler makes it, and holding
+/// any number of that width.
+pub(crate) trait Enumeration: Sized {
+    /// The number that C put into `value`.
+    fn number(value: &MaybeUninit<Self>) -> c_int {
+        let start = value.as_ptr();
+        if size_of::<Self>() == 1 {
+            // SAFETY: `start` points to one byte, which C wrote.
+            c_int::from(unsafe { start.cast::<u8>().read() })
+        } else {
+            // SAFETY: `start` points to an enumeration as wide as an int (see
+            // `layout` below), which C wrote; any bits are an int.
+            unsafe { start.cast::<c_int>().read() }
+        }
+    }
+}
+
+impl Enumeration for iotx_content_type_t {}
+impl Enumeration for iotx_msg_type_t {}
+
+/// Layouts that existing object files rely on.
+mod layout {
+    use super::{
+        iotx_coap_config_t, iotx_coap_resp_code_t, iotx_content_type_t, iotx_deviceinfo_t,
+        iotx_message_t, iotx_msg_type_t,
+    };
+    use core::mem::{align_of, offset_of};
+
+    const POINTER: usize = size_of::<*const u8>();
+    const ENUM: usize = size_of::<iotx_msg_type_t>();
+
+    const fn aligned(offset: usize, to: usize) -> usize {
+        offset.div_ceil(to) * to
+    }
+
+    const _: () = {
+        assert!(size_of::<iotx_content_type_t>() == ENUM);
+        assert!(size_of::<iotx_coap_resp_code_t>() == ENUM);
+        assert!(ENUM == 4 || ENUM == 1);
+
+        assert!(size_of::<iotx_deviceinfo_t>() == 184);
+        assert!(offset_of!(iotx_deviceinfo_t, product_key) == 0);
+        assert!(offset_of!(iotx_deviceinfo_t, device_name) == 21);
+        assert!(offset_of!(iotx_deviceinfo_t, device_id) == 54);
+        assert!(offset_of!(iotx_deviceinfo_t, device_secret) == 119);
+
+        assert!(offset_of!(iotx_coap_config_t, p_url) == 0);
+        assert!(offset_of!(iotx_coap_config_t, wait_time_ms) == POINTER);
+        assert!(offset_of!(iotx_coap_config_t, p_devinfo) == 2 * POINTER);
+        assert!(offset_of!(iotx_coap_config_t, event_handle) == 3 * POINTER);
+        assert!(size_of::<iotx_coap_config_t>() == 4 * POINTER);
+
+        assert!(offset_of!(iotx_message_t, p_payload) == 0);
+        assert!(offset_of!(iotx_message_t, payload_len) == POINTER);
+        let content_type = aligned(POINTER + 2, ENUM);
+        assert!(offset_of!(iotx_message_t, content_type) == content_type);
+        assert!(offset_of!(iotx_message_t, msg_type) == content_type + ENUM);
+        let user_data = aligned(content_type + 2 * ENUM, POINTER);
+        assert!(offset_of!(iotx_message_t, user_data) == user_data);
+        assert!(offset_of!(iotx_message_t, resp_callback) == user_data + POINTER);
+        assert!(size_of::<iotx_message_t>() == user_data + 2 * POINTER);
+        assert!(align_of::<iotx_message_t>() == POINTER);
+    };
+
+    /// The numbers of `abi.md`, for the machines it states them for.
+    #[cfg(target_pointer_width = "64")]
+    const _: () = {
+        assert!(size_of::<iotx_coap_config_t>() == 32);
+        assert!(size_of::<iotx_message_t>() == 40);
+        assert!(offset_of!(iotx_message_t, content_type) == 12);
+        assert!(offset_of!(iotx_message_t, msg_type) == 16);
+        assert!(offset_of!(iotx_message_t, user_data) == 24);
+    };
+}
