@@ -120,7 +120,7 @@ pub unsafe extern "C" fn IOT_CoAP_DeviceNameAuth(p_context: *mut iotx_coap_conte
     })
 }
 
-/// Sends a message to `/topic/<productKey>/<deviceName>/…`; returns at once.
+/// Sends a message to `/topic/<productKey>/<deviceName>/...`; returns at once.
 ///
 /// Its callback is called with the response, by whichever thread is then in
 /// `IOT_CoAP_Yield` or `IOT_CoAP_DeviceNameAuth`. The path and the message are

@@ -47,7 +47,9 @@ static DYNAMIC_REGISTER: AtomicI32 = AtomicI32::new(0);
 ///
 /// `ident` is not looked at.
 #[unsafe(no_mangle)]
-pub const unsafe extern "C" fn IOT_OpenLog(_ident: *const c_char) {}
+pub const unsafe extern "C" fn IOT_OpenLog(ident: *const c_char) {
+    let _ = ident;
+}
 
 /// Ends logging, until a level is set again.
 #[unsafe(no_mangle)]

@@ -134,19 +134,20 @@ pub type iotx_response_callback_t =
 pub type iotx_event_handle_t =
     Option<unsafe extern "C" fn(context: *mut c_void, event: iotx_coap_event_t, data: *mut c_void)>;
 
-/// Who the device is. Each field is a string that ends with NUL.
+/// Who the device is. Each field is a string that ends with NUL, so one byte
+/// longer than the `IOTX_*_LEN` of its name.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct iotx_deviceinfo_t {
     /// The product's key: 1 to 20 bytes.
-    pub product_key: [c_char; IOTX_PRODUCT_KEY_LEN + 1],
+    pub product_key: [c_char; 21],
     /// The device's name: 1 to 32 bytes.
-    pub device_name: [c_char; IOTX_DEVICE_NAME_LEN + 1],
+    pub device_name: [c_char; 33],
     /// The client id of the sign-in: 0 to 64 bytes; where it is empty,
     /// `product_key.device_name` is sent.
-    pub device_id: [c_char; IOTX_DEVICE_ID_LEN + 1],
+    pub device_id: [c_char; 65],
     /// The secret that the sign-in is signed with: 1 to 64 bytes.
-    pub device_secret: [c_char; IOTX_DEVICE_SECRET_LEN + 1],
+    pub device_secret: [c_char; 65],
 }
 
 /// V2.x's other name for `iotx_deviceinfo_t`.
@@ -210,6 +211,7 @@ impl Enumeration for iotx_msg_type_t {}
 /// Layouts that existing object files rely on.
 mod layout {
     use super::{
+        IOTX_DEVICE_ID_LEN, IOTX_DEVICE_NAME_LEN, IOTX_DEVICE_SECRET_LEN, IOTX_PRODUCT_KEY_LEN,
         iotx_coap_config_t, iotx_coap_resp_code_t, iotx_content_type_t, iotx_deviceinfo_t,
         iotx_message_t, iotx_msg_type_t,
     };
@@ -227,6 +229,8 @@ mod layout {
         assert!(size_of::<iotx_coap_resp_code_t>() == ENUM);
         assert!(ENUM == 4 || ENUM == 1);
 
+        assert!(IOTX_PRODUCT_KEY_LEN + 1 == 21 && IOTX_DEVICE_NAME_LEN + 1 == 33);
+        assert!(IOTX_DEVICE_ID_LEN + 1 == 65 && IOTX_DEVICE_SECRET_LEN + 1 == 65);
         assert!(size_of::<iotx_deviceinfo_t>() == 184);
         assert!(offset_of!(iotx_deviceinfo_t, product_key) == 0);
         assert!(offset_of!(iotx_deviceinfo_t, device_name) == 21);

@@ -1,0 +1,563 @@
+/*
+ * The CoAP client for Alibaba Cloud IoT: types and functions of the original
+ * SDK's interface (releases V2.01 to v3.2.0, but for v3.0.1).
+ *
+ * Made by cbindgen from the Rust sources; edit those. Sources written for the
+ * original include "iot_export.h" (V2.x) or "coap_api.h" (v3.x) as before.
+ */
+
+#ifndef IOT_COAP_H
+#define IOT_COAP_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * The trust roots of coaps://: PEM text that ends with NUL, of one certificate
+ * or several; read by IOT_CoAP_Init and when a session is opened anew. The
+ * library's own definition returns GlobalSign's roots. A program that defines
+ * this function itself replaces them.
+ */
+const char *iotx_coap_get_ca(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+
+/**
+ * Longest product key, without its NUL.
+ */
+#define IOTX_PRODUCT_KEY_LEN 20
+
+/**
+ * Longest device name, without its NUL.
+ */
+#define IOTX_DEVICE_NAME_LEN 32
+
+/**
+ * Longest device id (the sign-in's client id), without its NUL.
+ */
+#define IOTX_DEVICE_ID_LEN 64
+
+/**
+ * Longest device secret, without its NUL.
+ */
+#define IOTX_DEVICE_SECRET_LEN 64
+
+/**
+ * Longest path that `IOT_CoAP_SendMessage` takes, without its NUL.
+ */
+#define IOTX_URI_MAX_LEN 135
+
+/**
+ * Nothing is logged; v3.x's name for `IOT_LOG_EMERG`.
+ */
+#define IOT_LOG_NONE 0
+
+/**
+ * Sets the region; `data` points to an int. Kept, and without effect: the
+ * endpoint is the configuration's `p_url`.
+ */
+#define IOTX_IOCTL_SET_REGION 0
+
+/**
+ * Gets the region; `data` points to an int.
+ */
+#define IOTX_IOCTL_GET_REGION 1
+
+/**
+ * Sets the product key; `data` is the string. (v3.x)
+ */
+#define IOTX_IOCTL_SET_PRODUCT_KEY 20
+
+/**
+ * Gets the product key; `data` is room for 21 bytes. (v3.x)
+ */
+#define IOTX_IOCTL_GET_PRODUCT_KEY 21
+
+/**
+ * Sets the product secret; `data` is the string. (v3.x)
+ */
+#define IOTX_IOCTL_SET_PRODUCT_SECRET 22
+
+/**
+ * Gets the product secret; `data` is room for 65 bytes. (v3.x)
+ */
+#define IOTX_IOCTL_GET_PRODUCT_SECRET 23
+
+/**
+ * Sets the device name; `data` is the string. (v3.x)
+ */
+#define IOTX_IOCTL_SET_DEVICE_NAME 24
+
+/**
+ * Gets the device name; `data` is room for 33 bytes. (v3.x)
+ */
+#define IOTX_IOCTL_GET_DEVICE_NAME 25
+
+/**
+ * Sets the device secret; `data` is the string. (v3.x)
+ */
+#define IOTX_IOCTL_SET_DEVICE_SECRET 26
+
+/**
+ * Gets the device secret; `data` is room for 65 bytes. (v3.x)
+ */
+#define IOTX_IOCTL_GET_DEVICE_SECRET 27
+
+/**
+ * The events that the original names; its handler is never called.
+ */
+typedef enum {
+  /**
+   * Sending failed.
+   */
+  IOTX_COAP_EVENT_SEND_FAILED = 0,
+  /**
+   * Receiving failed.
+   */
+  IOTX_COAP_EVENT_RECV_FAILED = 1,
+  /**
+   * Signing in failed.
+   */
+  IOTX_COAP_EVENT_AUTH_FAILED = 2
+} iotx_coap_event_t;
+
+/**
+ * How a message's payload is encoded.
+ */
+typedef enum {
+  /**
+   * application/json.
+   */
+  IOTX_CONTENT_TYPE_JSON = 0,
+  /**
+   * application/cbor.
+   */
+  IOTX_CONTENT_TYPE_CBOR = 1
+} iotx_content_type_t;
+
+/**
+ * How a message is sent.
+ */
+typedef enum {
+  /**
+   * Confirmable: sent again until it is answered or given up.
+   */
+  IOTX_MESSAGE_CON = 0,
+  /**
+   * Non-confirmable: sent once.
+   */
+  IOTX_MESSAGE_NON = 1,
+  /**
+   * Acknowledgement; not for applications to send.
+   */
+  IOTX_MESSAGE_ACK = 2,
+  /**
+   * Reset; not for applications to send.
+   */
+  IOTX_MESSAGE_RST = 3
+} iotx_msg_type_t;
+
+/**
+ * The response codes that the original names; any other arrives as its byte.
+ */
+typedef enum {
+  /**
+   * 2.05: taken.
+   */
+  IOTX_COAP_RESP_CODE_CONTENT = 69,
+  /**
+   * 4.00: bad request.
+   */
+  IOTX_COAP_RESP_CODE_BAD_REQUEST = 128,
+  /**
+   * 4.01: refused, also after signing in again.
+   */
+  IOTX_COAP_RESP_CODE_UNAUTHORIZED = 129,
+  /**
+   * 4.04: no such topic, or no permission to publish there.
+   */
+  IOTX_COAP_RESP_CODE_NOT_FOUND = 132,
+  /**
+   * 4.14: topic longer than 128 characters.
+   */
+  IOTX_COAP_RESP_CODE_URL_TOO_LONG = 142,
+  /**
+   * 5.00: the server failed.
+   */
+  IOTX_COAP_RESP_CODE_INTERNAL_SERVER_ERROR = 160
+} iotx_coap_resp_code_t;
+
+/**
+ * What the functions return. (The two LOOGs are spelled so in the original.)
+ */
+typedef enum {
+  /**
+   * Receiving timed out; kept for sources that name it, never returned.
+   */
+  IOTX_ERR_RECV_MSG_TIMEOUT = -9,
+  /**
+   * The message was not sent: the network refused it, or too many messages
+   * wait for their answers.
+   */
+  IOTX_ERR_SEND_MSG_FAILED = -8,
+  /**
+   * The whole message would be longer than 1280 bytes.
+   */
+  IOTX_ERR_MSG_TOO_LOOG = -7,
+  /**
+   * The path is longer than `IOTX_URI_MAX_LEN` bytes.
+   */
+  IOTX_ERR_URI_TOO_LOOG = -6,
+  /**
+   * `IOT_CoAP_DeviceNameAuth` has not succeeded yet.
+   */
+  IOTX_ERR_NOT_AUTHED = -5,
+  /**
+   * The cloud refused the device, or did not answer in time.
+   */
+  IOTX_ERR_AUTH_FAILED = -4,
+  /**
+   * A buffer is too short; kept for sources that name it, never returned.
+   */
+  IOTX_ERR_BUFF_TOO_SHORT = -3,
+  /**
+   * The heap is exhausted.
+   */
+  IOTX_ERR_NO_MEM = -2,
+  /**
+   * A parameter is NULL or out of its range.
+   */
+  IOTX_ERR_INVALID_PARAM = -1,
+  /**
+   * Done.
+   */
+  IOTX_SUCCESS = 0
+} iotx_ret_code_t;
+
+/**
+ * How much is logged: a level and everything graver.
+ */
+typedef enum {
+  /**
+   * Nothing. (V2.x called it so.)
+   */
+  IOT_LOG_EMERG = 0,
+  /**
+   * What ends the program's work.
+   */
+  IOT_LOG_CRIT = 1,
+  /**
+   * What a caller must know: each refused call says why.
+   */
+  IOT_LOG_ERROR = 2,
+  /**
+   * What the library copes with.
+   */
+  IOT_LOG_WARNING = 3,
+  /**
+   * Sessions and sign-ins.
+   */
+  IOT_LOG_INFO = 4,
+  /**
+   * Each message.
+   */
+  IOT_LOG_DEBUG = 5
+} IOT_LogLevel;
+
+/**
+ * A client; made by `IOT_CoAP_Init`, known by its address alone.
+ */
+typedef void iotx_coap_context_t;
+
+/**
+ * The original's event handler, which neither it nor this library ever calls.
+ */
+typedef void (*iotx_event_handle_t)(void *context, iotx_coap_event_t event, void *data);
+
+/**
+ * What `IOT_CoAP_Init` is given. It and all it points to are copied.
+ */
+typedef struct {
+  /**
+   * `coap://`, `coaps://` or `coap-psk://host[:port]`. NULL stands for
+   * `coaps://<product_key>.iot-as-coap.cn-shanghai.aliyuncs.com:5684`.
+   */
+  char *p_url;
+  /**
+   * How long `IOT_CoAP_Yield` waits for something to arrive, in
+   * milliseconds: 1 to 600,000; anything else stands for 2000.
+   */
+  int wait_time_ms;
+  /**
+   * An `iotx_deviceinfo_t`; `void` since its name differs from release to
+   * release of the original. Only its first 184 bytes are read.
+   */
+  void *p_devinfo;
+  /**
+   * Never called, as in the original.
+   */
+  iotx_event_handle_t event_handle;
+} iotx_coap_config_t;
+
+/**
+ * Called with a message's `user_data` and the response to it. The response
+ * and its payload live until the callback returns.
+ */
+typedef void (*iotx_response_callback_t)(void *arg, void *message);
+
+/**
+ * A message to send. It and all it points to are copied.
+ */
+typedef struct {
+  /**
+   * The payload; may be NULL where `payload_len` is 0.
+   */
+  unsigned char *p_payload;
+  /**
+   * The payload's length in bytes; about 1 KB at most.
+   */
+  unsigned short payload_len;
+  /**
+   * How the payload is encoded.
+   */
+  iotx_content_type_t content_type;
+  /**
+   * `IOTX_MESSAGE_CON` or `IOTX_MESSAGE_NON`.
+   */
+  iotx_msg_type_t msg_type;
+  /**
+   * Handed to the callback as `arg`, never looked into.
+   */
+  void *user_data;
+  /**
+   * Called with the response; may be NULL.
+   */
+  iotx_response_callback_t resp_callback;
+} iotx_message_t;
+
+/**
+ * Who the device is. Each field is a string that ends with NUL, so one byte
+ * longer than the `IOTX_*_LEN` of its name.
+ */
+typedef struct {
+  /**
+   * The product's key: 1 to 20 bytes.
+   */
+  char product_key[21];
+  /**
+   * The device's name: 1 to 32 bytes.
+   */
+  char device_name[33];
+  /**
+   * The client id of the sign-in: 0 to 64 bytes; where it is empty,
+   * `product_key.device_name` is sent.
+   */
+  char device_id[65];
+  /**
+   * The secret that the sign-in is signed with: 1 to 64 bytes.
+   */
+  char device_secret[65];
+} iotx_deviceinfo_t;
+
+/**
+ * V2.x's other name for `iotx_deviceinfo_t`.
+ */
+typedef iotx_deviceinfo_t iotx_device_info_t;
+
+/**
+ * v3.x's name for `iotx_deviceinfo_t`.
+ */
+typedef iotx_deviceinfo_t iotx_coap_device_info_t;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Makes a client and connects it to the cloud.
+ *
+ * Over `coaps://` this blocks through the DTLS handshake, which verifies the
+ * cloud's certificate against `iotx_coap_get_ca()`. The configuration and all
+ * it points to are copied.
+ *
+ * Returns NULL, with the reason logged, if the configuration is wrong, the
+ * host cannot be reached or its certificate does not hold. Any thread may
+ * call; contexts are independent of each other.
+ *
+ * `p_config` is NULL or points to a configuration whose `p_url` is NULL or a
+ * string, and whose `p_devinfo` is NULL or points to an `iotx_deviceinfo_t`.
+ */
+iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
+
+/**
+ * Disconnects a client, frees it and sets `*p_context` to NULL.
+ *
+ * NULL, or a pointer to NULL, is no error. Messages that wait for an answer
+ * are forgotten. Waits for other threads to leave `IOT_CoAP_Yield` and
+ * `IOT_CoAP_DeviceNameAuth` of this context; no other call of it may start.
+ * From a callback of the same context it is refused, with a line in the log.
+ *
+ * `p_context` is NULL or points to NULL or to a context of `IOT_CoAP_Init`.
+ */
+void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
+
+/**
+ * Signs the device in; returns as soon as the cloud has answered, after 10
+ * seconds (or `wait_time_ms`, if that is more) at the latest.
+ *
+ * Responses that arrive meanwhile are delivered to their callbacks. Any
+ * thread may call, also from a callback.
+ *
+ * Returns `IOTX_SUCCESS` with an access token in hand, valid for 48 hours and
+ * renewed by itself while `IOT_CoAP_Yield` is called;
+ * `IOTX_ERR_AUTH_FAILED` if the cloud refused or did not answer;
+ * `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
+ * `IOTX_ERR_INVALID_PARAM` for a context that is none.
+ *
+ * `p_context` is NULL or a context of `IOT_CoAP_Init`.
+ */
+int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
+
+/**
+ * Sends a message to `/topic/<productKey>/<deviceName>/...`; returns at once.
+ *
+ * Its callback is called with the response, by whichever thread is then in
+ * `IOT_CoAP_Yield` or `IOT_CoAP_DeviceNameAuth`. The path and the message are
+ * copied. If the cloud refuses the access token the device is signed in again
+ * and the message sent again, once. Any thread may call, also from a callback.
+ *
+ * Returns `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL, an unknown
+ * content type, or a message type other than CON and NON;
+ * `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes;
+ * `IOTX_ERR_MSG_TOO_LOOG` if the whole message would have more than 1280;
+ * `IOTX_ERR_NOT_AUTHED` before the first sign-in; `IOTX_ERR_NO_MEM`;
+ * `IOTX_ERR_SEND_MSG_FAILED` if 32 messages wait for their answers already,
+ * or the network refused a NON message.
+ *
+ * `p_context` is NULL or a context of `IOT_CoAP_Init`; `p_path` is NULL or a
+ * string; `p_message` is NULL or a message whose `p_payload` points to
+ * `payload_len` bytes.
+ */
+int IOT_CoAP_SendMessage(iotx_coap_context_t *p_context,
+                         char *p_path,
+                         iotx_message_t *p_message);
+
+/**
+ * Tells the payload of the response that a callback was handed.
+ *
+ * `*pp_payload` is set to its first byte, which is followed, after the last,
+ * by a NUL, and `*p_len` to its length in bytes; an empty payload is NULL and
+ * 0. Both live until the callback returns.
+ *
+ * Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a message
+ * that is none.
+ *
+ * `p_message` is NULL or the running callback's; `pp_payload` and `p_len` are
+ * NULL or may be written.
+ */
+int IOT_CoAP_GetMessagePayload(void *p_message, unsigned char **pp_payload, int *p_len);
+
+/**
+ * Tells the code of the response that a callback was handed: one of
+ * `iotx_coap_resp_code_t`, or any other as its byte (`0x84` for 4.04).
+ *
+ * Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a message
+ * that is none.
+ *
+ * `p_message` is NULL or the running callback's; `p_resp_code` is NULL or may
+ * be written, as wide as the target's enumerations are.
+ */
+int IOT_CoAP_GetMessageCode(void *p_message, iotx_coap_resp_code_t *p_resp_code);
+
+/**
+ * Tells the token of the response that a callback was handed: that of its
+ * message, as `IOT_CoAP_GetCurToken` told it before the message was sent.
+ *
+ * Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a message
+ * that is none.
+ *
+ * `p_message` is NULL or the running callback's; `token` is NULL or may be
+ * written.
+ */
+int IOT_CoAP_GetMessageToken(void *p_message, unsigned int *token);
+
+/**
+ * Tells the token that the next message of this context will carry. Another
+ * thread may send one in between. 0 for a context that is none.
+ *
+ * `p_context` is NULL or a context of `IOT_CoAP_Init`.
+ */
+uint32_t IOT_CoAP_GetCurToken(iotx_coap_context_t *p_context);
+
+/**
+ * Waits for something to arrive, handles it, and does what time asks for:
+ * retransmissions, giving up, signing in again.
+ *
+ * Returns as soon as it has handled what arrived, after `wait_time_ms` at the
+ * latest. Call it in a loop, best in a thread of its own. Any thread may
+ * call; while one waits here others may send.
+ *
+ * Returns `IOTX_SUCCESS`, also if nothing arrived; `IOTX_ERR_INVALID_PARAM`
+ * for a context that is none.
+ *
+ * `p_context` is NULL or a context of `IOT_CoAP_Init`.
+ */
+int IOT_CoAP_Yield(iotx_coap_context_t *p_context);
+
+/**
+ * Names the program in the log, in the original. Here it does nothing: the
+ * level alone decides what is logged.
+ *
+ * `ident` is not looked at.
+ */
+void IOT_OpenLog(const char *ident);
+
+/**
+ * Ends logging, until a level is set again.
+ */
+void IOT_CloseLog(void);
+
+/**
+ * Sets how much is logged through `HAL_Printf`: 0 nothing (as long as this is
+ * not called), 2 errors, 3 warnings, 4 information, 5 everything. Any thread
+ * may call. Secrets and access tokens are logged at no level.
+ */
+void IOT_SetLogLevel(int level);
+
+/**
+ * Gets or sets an option (`IOTX_IOCTL_*`). Returns 0; or -1, with a line in
+ * the log, for an unknown option, NULL, or a string that is too long.
+ *
+ * `data` is NULL or what the option takes.
+ */
+int IOT_Ioctl(int option, void *data);
+
+/**
+ * Stores the device's identity in the board port. `info` may be NULL; what it
+ * points to is set to NULL, since there is nothing to hand out over CoAP.
+ * Returns 0; or -1, with a line in the log, for NULL or a string too long.
+ *
+ * The strings are NULL or end with NUL; `info` is NULL or may be written.
+ */
+int IOT_SetupConnInfo(const char *product_key,
+                      const char *device_name,
+                      const char *device_secret,
+                      void **info);
+
+/**
+ * Logs, at debug level or, for a lower `level`, at information level, what
+ * the library holds of the heap: how many contexts are open.
+ */
+void IOT_DumpMemoryStats(int level);
+
+#ifdef __cplusplus
+}
+#endif 
+
+#endif  /* IOT_COAP_H */
