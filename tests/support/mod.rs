@@ -1,0 +1,129 @@
+//! What the tests share: C programs compiled against the library, and a local
+//! cloud to run them against.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+pub(crate) mod client;
+
+/// The system's libraries that the static library needs.
+const NATIVE_LIBRARIES: [&str; 6] = ["-lssl", "-lcrypto", "-lpthread", "-ldl", "-lm", "-lc"];
+
+/// How a C program is linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Linkage {
+    Static,
+    Shared,
+}
+
+/// As what a C program is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    C89,
+    C99,
+    Cxx,
+}
+
+/// The folder of this repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where cargo put the library that this test was built with.
+pub(crate) fn library_dir() -> PathBuf {
+    let test = env::current_exe().expect("a test knows its path");
+    test.ancestors().nth(2).expect("tests lie in <profile>/deps").to_path_buf()
+}
+
+/// A folder for what tests make; of this test binary alone.
+pub(crate) fn scratch_dir() -> PathBuf {
+    let name = env::current_exe().expect("a test knows its path");
+    let name = name.file_name().expect("a file has a name").to_owned();
+    let dir = library_dir().join("c-tests").join(name);
+    fs::create_dir_all(&dir).expect("the target folder can be written");
+    dir
+}
+
+/// The shared library: the static one, linked as it is for installation.
+fn shared_library() -> &'static Path {
+    static SHARED: OnceLock<PathBuf> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let dir = scratch_dir();
+        let path = dir.join("libiot_coap.so");
+        let script = dir.join("exports.map");
+        let symbols = fs::read_to_string(root().join("cmake/exported-symbols.txt"))
+            .expect("the list of exported symbols");
+        let symbols: Vec<_> =
+            symbols.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        fs::write(&script, format!("{{ global: {}; local: *; }};", symbols.join("; ")))
+            .expect("the target folder can be written");
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-Wl,-soname,libiot_coap.so.0", "-o"]).arg(&path);
+        cc.arg("-Wl,--whole-archive").arg(library_dir().join("libiot_coap.a"));
+        cc.arg("-Wl,--no-whole-archive").args(NATIVE_LIBRARIES);
+        cc.arg(format!("-Wl,--version-script={}", script.display()));
+        succeed(&mut cc);
+        fs::copy(&path, dir.join("libiot_coap.so.0")).expect("the target folder can be written");
+        path
+    })
+}
+
+/// A C program of `tests/c`, compiled and linked against the library.
+pub(crate) fn compile(source: &str, linkage: Linkage, language: Language, flags: &[&str]) -> PathBuf {
+    let library = match linkage {
+        Linkage::Static => library_dir().join("libiot_coap.a"),
+        Linkage::Shared => shared_library().to_path_buf(),
+    };
+    compile_against(source, &library, language, flags)
+}
+
+/// As [`compile`], against a library of the test's own.
+pub(crate) fn compile_against(
+    source: &str,
+    library: &Path,
+    language: Language,
+    flags: &[&str],
+) -> PathBuf {
+    let stem = Path::new(source).file_stem().expect("a source has a name");
+    let kind = library.extension().expect("a library has an ending").to_string_lossy();
+    let out = scratch_dir().join(format!(
+        "{}-{kind}-{language:?}-{}",
+        stem.to_string_lossy(),
+        flags.concat().replace(|c: char| !c.is_ascii_alphanumeric(), "")
+    ));
+    let mut cc = Command::new(if language == Language::Cxx { "c++" } else { "cc" });
+    match language {
+        Language::C89 => cc.args(["-std=c89", "-D_GNU_SOURCE", "-pedantic"]),
+        Language::C99 => cc.args(["-std=c99", "-D_GNU_SOURCE", "-pedantic"]),
+        Language::Cxx => cc.args(["-x", "c++", "-std=c++11"]),
+    };
+    cc.args(["-Wall", "-Wextra", "-Werror", "-g", "-I"]).arg(root().join("include"));
+    cc.args(flags).arg(root().join("tests/c").join(source)).args(["-x", "none"]);
+    cc.arg("-o").arg(&out).arg(library).args(NATIVE_LIBRARIES);
+    cc.arg(format!("-Wl,-rpath,{}", library.parent().expect("a folder").display()));
+    succeed(&mut cc);
+    out
+}
+
+/// Runs a program, which must end well; returns its standard output.
+pub(crate) fn succeed(command: &mut Command) -> String {
+    let output = run(command);
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
