@@ -17,7 +17,10 @@
 #define DEVICE_SECRET "fPloaszb6saUFJte4EhyuBHQpR9SuKHb"
 #define TOPIC "/topic/" PRODUCT_KEY "/" DEVICE_NAME "/"
 
-static int failures = 0;
+/* Not every program uses all of this. */
+#define UNUSED __attribute__((unused))
+
+static int failures UNUSED = 0;
 
 #define CHECK(condition)                                                              \
     do {                                                                              \
@@ -48,7 +51,7 @@ const char *iotx_coap_get_ca(void)
     return root_pem;
 }
 
-static void read_root(const char *path)
+static UNUSED void read_root(const char *path)
 {
     FILE *file = fopen(path, "r");
     size_t len;
@@ -62,7 +65,7 @@ static void read_root(const char *path)
     fclose(file);
 }
 
-static void set_device(iotx_deviceinfo_t *info)
+static UNUSED void set_device(iotx_deviceinfo_t *info)
 {
     memset(info, 0, sizeof(*info));
     strcpy(info->product_key, PRODUCT_KEY);
@@ -71,7 +74,7 @@ static void set_device(iotx_deviceinfo_t *info)
     strcpy(info->device_secret, DEVICE_SECRET);
 }
 
-static iotx_message_t message_of(const char *payload, iotx_response_callback_t callback,
+static UNUSED iotx_message_t message_of(const char *payload, iotx_response_callback_t callback,
                                  void *user_data)
 {
     iotx_message_t message;

@@ -7,7 +7,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(crate) mod client;
 
@@ -96,6 +96,12 @@ pub(crate) fn compile_against(
         stem.to_string_lossy(),
         flags.concat().replace(|c: char| !c.is_ascii_alphanumeric(), "")
     ));
+    // Tests run side by side, and several may want the same program.
+    static COMPILED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if compiled.contains(&out) {
+        return out;
+    }
     let mut cc = Command::new(if language == Language::Cxx { "c++" } else { "cc" });
     match language {
         Language::C89 => cc.args(["-std=c89", "-D_GNU_SOURCE", "-pedantic"]),
@@ -107,6 +113,7 @@ pub(crate) fn compile_against(
     cc.arg("-o").arg(&out).arg(library).args(NATIVE_LIBRARIES);
     cc.arg(format!("-Wl,-rpath,{}", library.parent().expect("a folder").display()));
     succeed(&mut cc);
+    compiled.push(out.clone());
     out
 }
 

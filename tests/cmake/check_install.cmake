@@ -1,0 +1,81 @@
+# Installs to a scratch folder, moves it elsewhere (the package finds itself
+# wherever it is), and builds and runs the examples against it: by find_package and
+# by pkg-config, with the static and with the shared library.
+#
+#     cmake -D build=… -D examples=… -D scratch=… -D libdir=… -D version=…
+#           -D compiler=… -D cloud=… -P this
+
+set(prefix ${scratch}/moved)
+file(REMOVE_RECURSE ${scratch})
+file(MAKE_DIRECTORY ${scratch})
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output
+                  ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}\nended with ${status}:\n${output}")
+  endif()
+endfunction()
+
+# Runs an example that is given the cloud's URL.
+function(try program)
+  run(${cloud} --state ${scratch}/cloud -- ${ARGN} ${program} {coap})
+  message(STATUS "works: ${program}")
+endfunction()
+
+run(${CMAKE_COMMAND} --install ${build} --prefix ${scratch}/installed)
+file(RENAME ${scratch}/installed ${prefix})
+
+# --- pkg-config -----------------------------------------------------------------
+find_program(PKG_CONFIG pkg-config)
+if(PKG_CONFIG)
+  function(ask variable)
+    execute_process(
+      COMMAND ${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${prefix}/${libdir}/pkgconfig
+              ${PKG_CONFIG} ${ARGN} iot-coap
+      OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE status)
+    if(NOT status EQUAL 0)
+      message(FATAL_ERROR "pkg-config ended with ${status}")
+    endif()
+    separate_arguments(flags UNIX_COMMAND "${flags}")
+    set(${variable} ${flags} PARENT_SCOPE)
+  endfunction()
+
+  ask(found --modversion)
+  if(NOT found STREQUAL version)
+    message(FATAL_ERROR "pkg-config says version ${found}, not ${version}")
+  endif()
+
+  ask(shared_flags --cflags --libs)
+  run(${compiler} -std=c99 ${examples}/minimal.c ${shared_flags} -o ${scratch}/pc-shared)
+  try(${scratch}/pc-shared ${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${prefix}/${libdir})
+
+  ask(static_flags --cflags --static --libs)
+  list(TRANSFORM static_flags REPLACE "^-liot_coap$" "-l:libiot_coap.a")
+  run(${compiler} -std=c99 ${examples}/minimal.c ${static_flags} -o ${scratch}/pc-static)
+  try(${scratch}/pc-static)
+else()
+  message(STATUS "left out: no pkg-config")
+endif()
+
+# --- find_package ---------------------------------------------------------------
+run(${CMAKE_COMMAND} -S ${examples} -B ${scratch}/examples -DCMAKE_PREFIX_PATH=${prefix}
+    -DCMAKE_C_COMPILER=${compiler})
+run(${CMAKE_COMMAND} --build ${scratch}/examples)
+foreach(example minimal minimal-shared two_threads two_threads-shared)
+  try(${scratch}/examples/${example})
+endforeach()
+
+# A version that this one does not keep the promises of is not found.
+file(WRITE ${scratch}/version/CMakeLists.txt
+     "cmake_minimum_required(VERSION 3.18)\nproject(version C)\n"
+     "find_package(IotCoap \${asked} REQUIRED)\n")
+run(${CMAKE_COMMAND} -S ${scratch}/version -B ${scratch}/version/same
+    -DCMAKE_PREFIX_PATH=${prefix} -Dasked=${version})
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${scratch}/version -B ${scratch}/version/other
+                        -DCMAKE_PREFIX_PATH=${prefix} -Dasked=99.0
+                RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+if(status EQUAL 0)
+  message(FATAL_ERROR "find_package took version ${version} for 99.0")
+endif()

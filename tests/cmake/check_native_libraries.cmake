@@ -1,0 +1,12 @@
+# Compares the native libraries that the packages name with those that rustc
+# says the archive needs.
+#
+#     cmake -D said=a;b;c -D printed=FILE -P this
+
+file(READ ${printed} line)
+string(REGEX MATCHALL "-l[^ \n]+" needed "${line}")
+list(TRANSFORM needed REPLACE "^-l" "")
+if(NOT needed STREQUAL said)
+  message(FATAL_ERROR "rustc says: ${needed}\ncmake/Cargo.cmake says: ${said}")
+endif()
+message(STATUS "${needed}, as rustc says")

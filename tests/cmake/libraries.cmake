@@ -1,0 +1,29 @@
+# The libraries: what they export, what they need, and that a program can take
+# the place of a weak symbol.
+
+add_test(NAME library.exported-symbols
+         COMMAND ${CMAKE_COMMAND}
+                 -D readelf=${CMAKE_READELF}
+                 -D library=$<TARGET_FILE:iot_coap_shared>
+                 -D list=${symbols_file}
+                 -D with_port=${IOT_COAP_PORT_LINUX}
+                 -P ${here}/check_exported_symbols.cmake)
+
+add_test(NAME library.soname
+         COMMAND ${CMAKE_READELF} -d $<TARGET_FILE:iot_coap_shared>)
+set_property(TEST library.soname PROPERTY
+             PASS_REGULAR_EXPRESSION "soname: .libiot_coap\\.so\\.${PROJECT_VERSION_MAJOR}\\]")
+
+add_test(NAME library.native-libraries
+         COMMAND ${CMAKE_COMMAND}
+                 "-D said=${IOT_COAP_NATIVE_LIBRARIES}"
+                 -D printed=${IOT_COAP_PRINTED_LIBRARIES}
+                 -P ${here}/check_native_libraries.cmake)
+
+if(IOT_COAP_PORT_LINUX)
+  foreach(kind static shared)
+    add_executable(override-product-key-${kind} override_product_key.c)
+    target_link_libraries(override-product-key-${kind} PRIVATE IotCoap::${kind})
+    add_test(NAME library.override-product-key.${kind} COMMAND override-product-key-${kind})
+  endforeach()
+endif()
