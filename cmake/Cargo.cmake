@@ -1,0 +1,68 @@
+# What cargo builds: the static library, and for the tests the local cloud.
+#
+# Sets IOT_COAP_ARCHIVE, IOT_COAP_NATIVE_LIBRARIES (what a program needs besides
+# the archive) and IOT_COAP_PRINTED_LIBRARIES (a file in which rustc says the
+# same). Targets: iot_coap_archive, iot_coap_cloud (property PROGRAM).
+
+find_program(CARGO cargo HINTS $ENV{HOME}/.cargo/bin REQUIRED)
+
+set(features std)
+set(IOT_COAP_NATIVE_LIBRARIES gcc_s util rt pthread m dl c)
+if(IOT_COAP_PORT_LINUX)
+  list(APPEND features port-linux)
+  if(IOT_COAP_DTLS STREQUAL openssl)
+    list(APPEND features dtls-openssl)
+    list(PREPEND IOT_COAP_NATIVE_LIBRARIES ssl crypto)
+  elseif(NOT IOT_COAP_DTLS STREQUAL none)
+    message(FATAL_ERROR "IOT_COAP_DTLS is openssl or none, not ${IOT_COAP_DTLS}")
+  endif()
+endif()
+list(JOIN features "," features)
+
+if(CMAKE_BUILD_TYPE STREQUAL Debug)
+  set(profile dev)
+  set(profile_folder debug)
+else()
+  set(profile release)
+  set(profile_folder release)
+endif()
+
+# The user's environment decides where cargo works, as it does for cargo itself.
+if(DEFINED ENV{CARGO_TARGET_DIR})
+  set(default_target_dir $ENV{CARGO_TARGET_DIR})
+else()
+  set(default_target_dir ${CMAKE_CURRENT_BINARY_DIR}/cargo)
+endif()
+set(IOT_COAP_CARGO_TARGET_DIR ${default_target_dir} CACHE PATH "Where cargo builds")
+
+set(cargo_output ${IOT_COAP_CARGO_TARGET_DIR}/${profile_folder})
+set(IOT_COAP_PRINTED_LIBRARIES ${cargo_output}/iot_coap-native-libraries.txt)
+set(cargo ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${IOT_COAP_CARGO_TARGET_DIR} ${CARGO})
+
+# cargo knows what is out of date, so it is always asked; the copy keeps CMake
+# from linking anew when nothing changed, and the build folder from following a
+# `cargo build` that shares the target folder. Asked for the archive alone, cargo
+# can optimise across all of its crates, which it does not for `cargo build`,
+# where the same crate is a Rust library too.
+set(IOT_COAP_ARCHIVE ${CMAKE_CURRENT_BINARY_DIR}/libiot_coap.a)
+add_custom_target(iot_coap_archive ALL
+  COMMAND ${cargo} rustc --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
+          --package iot-coap --lib --crate-type staticlib --profile ${profile}
+          --no-default-features --features ${features}
+          -- --print native-static-libs=${IOT_COAP_PRINTED_LIBRARIES}
+  COMMAND ${CMAKE_COMMAND} -E copy_if_different ${cargo_output}/libiot_coap.a ${IOT_COAP_ARCHIVE}
+  BYPRODUCTS ${IOT_COAP_ARCHIVE}
+  COMMENT "Building libiot_coap.a with cargo (${profile}: ${features})"
+  VERBATIM USES_TERMINAL)
+
+if(BUILD_TESTING)
+  # After the archive: two cargos in one target folder wait for each other.
+  add_custom_target(iot_coap_cloud ALL
+    COMMAND ${cargo} build --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
+            --package iot-coap-cloud --profile ${profile}
+    BYPRODUCTS ${cargo_output}/iot-coap-cloud
+    COMMENT "Building iot-coap-cloud with cargo (${profile})"
+    VERBATIM USES_TERMINAL)
+  add_dependencies(iot_coap_cloud iot_coap_archive)
+  set_target_properties(iot_coap_cloud PROPERTIES PROGRAM ${cargo_output}/iot-coap-cloud)
+endif()

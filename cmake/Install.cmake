@@ -1,0 +1,42 @@
+# What `cmake --install` puts where: headers, both libraries, the CMake package
+# and the pkg-config file.
+include(CMakePackageConfigHelpers)
+
+# `folder` under `prefix`, unless it is absolute.
+function(join_folder variable prefix folder)
+  if(NOT IS_ABSOLUTE ${folder})
+    set(folder ${prefix}/${folder})
+  endif()
+  set(${variable} ${folder} PARENT_SCOPE)
+endfunction()
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/IotCoap)
+
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(FILES ${IOT_COAP_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS iot_coap_static iot_coap_shared EXPORT IotCoap
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT IotCoap NAMESPACE IotCoap:: FILE IotCoapConfig.cmake DESTINATION ${package_folder})
+
+# Before 1.0 a minor version may break what the one before it promised.
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfigVersion.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfigVersion.cmake DESTINATION ${package_folder})
+
+list(TRANSFORM IOT_COAP_NATIVE_LIBRARIES PREPEND -l OUTPUT_VARIABLE private_libraries)
+list(JOIN private_libraries " " private_libraries)
+
+# The pkg-config file finds the rest from where it is, so that `cmake --install
+# --prefix` and packages may put it anywhere.
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+  set(pc_prefix ${CMAKE_INSTALL_PREFIX})
+else()
+  file(RELATIVE_PATH up /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+  string(REGEX REPLACE "/$" "" up ${up})
+  set(pc_prefix "\${pcfiledir}/${up}")
+endif()
+join_folder(pc_libdir "\${prefix}" ${CMAKE_INSTALL_LIBDIR})
+join_folder(pc_includedir "\${prefix}" ${CMAKE_INSTALL_INCLUDEDIR})
+configure_file(cmake/iot-coap.pc.in iot-coap.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/iot-coap.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
