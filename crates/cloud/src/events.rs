@@ -242,6 +242,13 @@ struct Kept {
     dropped: usize,
 }
 
+/// A copy of the latest events.
+struct News {
+    /// Number of the first event still kept when they were copied.
+    first: usize,
+    events: Vec<Event>,
+}
+
 /// The events of one server.
 pub(crate) struct EventLog {
     kept: Mutex<Kept>,
@@ -323,13 +330,26 @@ impl EventLog {
     ) -> Option<Event> {
         let deadline = Instant::now() + timeout;
         let mut seen = from;
+        loop {
+            // Looked at without the lock: `fits` may ask the server itself.
+            let news = self.news(seen, deadline)?;
+            seen = seen.max(news.first) + news.events.len();
+            if let Some(event) = news.events.into_iter().find(|event| fits(event)) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// The events from number `from` on, once there is one.
+    fn news(&self, from: usize, deadline: Instant) -> Option<News> {
         let mut kept = self.kept();
         loop {
-            let skip = seen.saturating_sub(kept.dropped);
-            if let Some(event) = kept.events.iter().skip(skip).find(|event| fits(event)) {
-                return Some(event.clone());
+            let skip = from.saturating_sub(kept.dropped);
+            let events: Vec<Event> = kept.events.iter().skip(skip).cloned().collect();
+            if !events.is_empty() {
+                let first = kept.dropped;
+                return Some(News { first, events });
             }
-            seen = kept.dropped + kept.events.len();
             let left = deadline.checked_duration_since(Instant::now())?;
             kept = self.changed.wait_timeout(kept, left).unwrap_or_else(PoisonError::into_inner).0;
         }

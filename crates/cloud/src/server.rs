@@ -6,6 +6,7 @@ use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
@@ -17,6 +18,9 @@ use crate::weather::{Datagram, Direction, Weather};
 
 /// The largest datagram; UDP's own limit.
 const LARGEST_DATAGRAM: usize = 65_535;
+
+/// For bursts of many devices at once.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Datagrams that wait for the loop before the kernel has to hold them.
 const INBOX: usize = 1_024;
@@ -36,6 +40,8 @@ impl Listener {
         let bind = || {
             let socket = StdUdpSocket::bind(address)?;
             socket.set_nonblocking(true)?;
+            // The system gives what it allows; less is no reason not to serve.
+            let _ = set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
             let address = socket.local_addr()?;
             Ok((socket, address))
         };

@@ -132,10 +132,7 @@ mod tests {
     #[test]
     fn an_empty_key_is_a_key() {
         // RFC 2104 has no shortest key; computed with Python's hmac module.
-        assert_eq!(
-            hex(&hmac(MessageDigest::md5(), b"", b"")),
-            "74e6f7298a9c2d168935f58c001bad88"
-        );
+        assert_eq!(hex(&hmac(MessageDigest::md5(), b"", b"")), "74e6f7298a9c2d168935f58c001bad88");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::collections::LinkedList;
+
 use coap_lite::{CoapOption, MessageClass, MessageType, Packet};
 use iot_coap_cloud::{Cloud, Event, Transport};
 use support::*;
@@ -44,7 +46,7 @@ fn a_request_is_answered_by_reset_response_or_separate_response() {
         let request = device.receive();
         assert_eq!(request.header.get_type(), MessageType::Confirmable);
         assert_eq!(u8::from(request.header.code), POST);
-        assert_eq!(request.get_option(CoapOption::UriPath).map(|path| path.len()), Some(2));
+        assert_eq!(request.get_option(CoapOption::UriPath).map(LinkedList::len), Some(2));
         assert_eq!(request.payload, b"hello");
         request
     };

@@ -1,0 +1,193 @@
+//! Hazard: a script that runs the program cannot find the server, cannot stop
+//! it, or takes its failure for a success.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+use iot_coap_cloud::Device;
+use support::*;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_iot-coap-cloud"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn output(folder: &Folder, arguments: &[&str]) -> Output {
+    program(arguments).env("XDG_STATE_HOME", folder.file("state")).output().expect("it runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_command_is_told_where_the_server_is_and_its_status_is_ours() {
+    let folder = Folder::new();
+    let script = "printf '%s\\n' \"$@\"; \
+        test \"$1\" = \"$IOT_COAP_CLOUD_COAP\" && test \"$2\" = \"$IOT_COAP_CLOUD_COAPS\" && \
+        test \"$3\" = \"x=$IOT_COAP_CLOUD_COAP_PSK\" && test \"$4\" = \"$IOT_COAP_CLOUD_ROOT\" && \
+        grep -q 'BEGIN CERTIFICATE' \"$4\" || exit 9; exit 3";
+    let output = output(
+        &folder,
+        &["--", "sh", "-c", script, "sh", "{coap}", "{coaps}", "x={coap-psk}", "{root}"],
+    );
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let words = text(&output.stdout);
+    let words: Vec<&str> = words.lines().collect();
+    assert!(words[0].starts_with("coap://127.0.0.1:"));
+    assert!(words[1].starts_with("coaps://127.0.0.1:"));
+    assert!(words[2].starts_with("x=coap-psk://127.0.0.1:"));
+    assert_eq!(text(&output.stderr), "", "quiet without -v");
+}
+
+#[test]
+fn events_go_where_they_were_sent() {
+    let folder = Folder::new();
+    let verbose = output(&folder, &["-v", "--", "true"]);
+    assert!(verbose.status.success());
+    assert!(text(&verbose.stderr).contains("\"event\":\"ready\""));
+    assert_eq!(text(&verbose.stdout), "");
+
+    let log = folder.file("log");
+    let logged = output(&folder, &["--log", log.to_str().expect("text"), "--", "true"]);
+    assert_eq!(text(&logged.stderr), "");
+    let written = std::fs::read_to_string(log).expect("written");
+    assert!(written.contains("\"event\":\"ready\""));
+}
+
+#[test]
+fn a_command_that_fails_or_is_not_there_is_a_failure() {
+    let folder = Folder::new();
+    let killed = output(&folder, &["--", "sh", "-c", "kill -9 $$"]);
+    assert_eq!(killed.status.code(), Some(128 + 9));
+    let missing = output(&folder, &["--", "/no/such/program"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("/no/such/program"));
+}
+
+#[test]
+fn mistakes_are_named() {
+    let folder = Folder::new();
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("bound").port().to_string();
+    for (arguments, says) in [
+        (&["--device", "pk,dn"][..], "DEVICE_SECRET"),
+        (&["--faults", "dorp=1"], "dorp"),
+        (&["--token-lifetime", "48"], "unit"),
+        (&["--devices", "/no/such/file.toml"], "/no/such/file.toml"),
+        (&["--udp-port", &port, "--", "true"], "port 0 takes a free one"),
+        (&["--ciphers", "NOPE", "--", "true"], "NOPE"),
+        (&["--chain", "x.pem"], "--key"),
+    ] {
+        let output = output(&folder, arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(text(&output.stderr).contains(says), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let folder = Folder::new();
+    let help = text(&output(&folder, &["--help"]).stdout);
+    for taught in ["{coaps}", "IOT_COAP_CLOUD_ROOT", "drop=0.2", "--token-uses", "Examples:"] {
+        assert!(help.contains(taught), "{taught}");
+    }
+}
+
+struct Serving {
+    child: Child,
+    ready: serde_json::Value,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+/// A server without a command, once it says that it is ready.
+fn serve(folder: &Folder, arguments: &[&str]) -> Serving {
+    let ports = ["--udp-port", "0", "--dtls-port", "0", "--symmetric-port", "0"];
+    let mut child = program(&ports)
+        .args(arguments)
+        .env("XDG_STATE_HOME", folder.file("state"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let first = lines.next().expect("a line").expect("text");
+    let ready = serde_json::from_str(&first).expect("JSON");
+    Serving { child, ready, lines }
+}
+
+impl Serving {
+    fn address(&self, scheme: &str) -> std::net::SocketAddr {
+        let urls = self.ready["urls"].as_array().expect("a list");
+        urls.iter()
+            .filter_map(|url| url.as_str()?.strip_prefix(scheme))
+            .find_map(|address| address.strip_prefix("://")?.parse().ok())
+            .expect("it is served")
+    }
+
+    fn end(mut self, signal: &str) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("sh")
+            .args(["-c", "kill -\"$0\" \"$1\"", signal, &pid])
+            .status()
+            .expect("kill runs");
+        assert!(sent.success());
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+#[test]
+fn a_server_is_ready_when_it_says_so_and_ends_cleanly() {
+    let folder = Folder::new();
+    for signal in ["INT", "TERM"] {
+        let mut server = serve(&folder, &["--device", "pk,dn,hush"]);
+        let mut device = TestDevice::new(Link::Udp(socket_to(server.address("coap"))));
+        device.identity = Device::new("pk", "dn", "hush");
+        device.sign_in();
+        let line = server.lines.next().expect("a line").expect("text");
+        assert!(line.contains("\"event\":\"signed_in\""), "{line}");
+        assert!(!line.contains("hush"));
+        assert_eq!(server.end(signal), Some(0), "SIG{signal}");
+    }
+}
+
+#[test]
+fn devices_come_from_a_file_and_the_root_stays() {
+    let folder = Folder::new();
+    let devices = folder.file("devices.toml");
+    let content = "[[device]]\nproduct_key = \"pk\"\ndevice_name = \"dn\"\ndevice_secret = \"s\"\n";
+    std::fs::write(&devices, content).expect("written");
+    let arguments = ["--devices", devices.to_str().expect("text"), "--bind", "::1"];
+    let root = |server: &Serving| {
+        let path = server.ready["root"].as_str().expect("a path");
+        std::fs::read_to_string(path).expect("a root")
+    };
+
+    let first = serve(&folder, &arguments);
+    let first_root = root(&first);
+    let mut device = TestDevice::new(Link::Udp(socket_to(first.address("coap"))));
+    device.identity = Device::new("pk", "dn", "s");
+    device.sign_in();
+    assert_eq!(first.end("TERM"), Some(0));
+
+    let second = serve(&folder, &arguments);
+    assert_eq!(root(&second), first_root);
+    assert_eq!(second.end("TERM"), Some(0));
+}
+
+#[test]
+fn servers_share_a_token_key_by_its_file() {
+    let folder = Folder::new();
+    let key = folder.file("token.key");
+    let arguments = ["--token-key", key.to_str().expect("text")];
+    let (first, second) = (serve(&folder, &arguments), serve(&folder, &arguments));
+    let mut device = TestDevice::new(Link::Udp(socket_to(first.address("coap"))));
+    device.sign_in();
+    device.link = Link::Udp(socket_to(second.address("coap")));
+    assert_eq!(code(&device.publish("x", b"1")), "2.05");
+    for server in [first, second] {
+        assert_eq!(server.end("TERM"), Some(0));
+    }
+}
