@@ -14,9 +14,10 @@ add_test(NAME library.soname
 set_property(TEST library.soname PROPERTY
              PASS_REGULAR_EXPRESSION "soname: .libiot_coap\\.so\\.${PROJECT_VERSION_MAJOR}\\]")
 
+list(JOIN IOT_COAP_NATIVE_LIBRARIES "," native_libraries)
 add_test(NAME library.native-libraries
          COMMAND ${CMAKE_COMMAND}
-                 "-D said=${IOT_COAP_NATIVE_LIBRARIES}"
+                 -D said=${native_libraries}
                  -D printed=${IOT_COAP_PRINTED_LIBRARIES}
                  -P ${here}/check_native_libraries.cmake)
 
