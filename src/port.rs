@@ -29,19 +29,16 @@ unsafe extern "C" {
         len: c_uint,
         ms: c_uint,
     ) -> c_int;
-    fn HAL_DTLSSession_create(options: *mut DtlsOptions) -> *mut c_void;
-    fn HAL_DTLSSession_write(
-        session: *mut c_void,
-        data: *const c_uchar,
-        len: *mut c_uint,
-    ) -> c_uint;
-    fn HAL_DTLSSession_read(
+    fn iotx_port_dtls_create(options: *mut DtlsOptions) -> *mut c_void;
+    fn iotx_port_dtls_write(session: *mut c_void, data: *const c_uchar, len: *mut c_uint)
+    -> c_uint;
+    fn iotx_port_dtls_read(
         session: *mut c_void,
         data: *mut c_uchar,
         len: *mut c_uint,
         ms: c_uint,
     ) -> c_uint;
-    fn HAL_DTLSSession_free(session: *mut c_void) -> c_uint;
+    fn iotx_port_dtls_free(session: *mut c_void) -> c_uint;
     fn iotx_port_has_dtls() -> c_int;
     fn iotx_port_identity(which: c_int, text: *mut c_char) -> c_int;
     fn iotx_coap_get_ca() -> *const c_char;
@@ -185,12 +182,12 @@ impl Dtls {
         };
         // SAFETY: called only where `is_available`; the options outlive the
         // call, and ports keep no pointer to them.
-        NonNull::new(unsafe { HAL_DTLSSession_create(&raw mut options) }).map(Self)
+        NonNull::new(unsafe { iotx_port_dtls_create(&raw mut options) }).map(Self)
     }
 
     pub(crate) fn close(self) {
         // SAFETY: made by HAL_DTLSSession_create; the owner closes it once.
-        unsafe { HAL_DTLSSession_free(self.0.as_ptr()) };
+        unsafe { iotx_port_dtls_free(self.0.as_ptr()) };
     }
 
     pub(crate) fn write(self, datagram: &[u8]) -> Result<(), IoError> {
@@ -198,7 +195,7 @@ impl Dtls {
         // SAFETY: the pointer and the length are of one slice; the session
         // lives as long as its owner.
         let status =
-            unsafe { HAL_DTLSSession_write(self.0.as_ptr(), datagram.as_ptr(), &raw mut len) };
+            unsafe { iotx_port_dtls_write(self.0.as_ptr(), datagram.as_ptr(), &raw mut len) };
         if status == 0 { Ok(()) } else { Err(IoError(status.into())) }
     }
 
@@ -207,7 +204,7 @@ impl Dtls {
         let mut len = buffer.len() as c_uint;
         // SAFETY: as in `write`.
         let status = unsafe {
-            HAL_DTLSSession_read(self.0.as_ptr(), buffer.as_mut_ptr(), &raw mut len, ms.max(1))
+            iotx_port_dtls_read(self.0.as_ptr(), buffer.as_mut_ptr(), &raw mut len, ms.max(1))
         };
         match (status, len as usize) {
             (0, len) if len <= buffer.len() => Ok(len),

@@ -29,8 +29,7 @@ fn holds(cloud: &Cloud, url: &str, linkage: Linkage, language: Language, flags: 
         let topic = format!("/a1RP1qZfrEi/example1/{}", path.join("/"));
         messages.iter().find(|message| message.topic == topic && message.code == "2.05").cloned()
     };
-    let posted: Vec<_> =
-        output.lines().filter_map(|line| line.strip_prefix("posted ")).collect();
+    let posted: Vec<_> = output.lines().filter_map(|line| line.strip_prefix("posted ")).collect();
     assert_eq!(posted.len(), 6, "{output}");
     for path in &posted {
         assert!(arrived(path).is_some(), "{path} did not arrive at {url}");
@@ -40,7 +39,10 @@ fn holds(cloud: &Cloud, url: &str, linkage: Linkage, language: Language, flags: 
     assert_eq!((json.content_format, json.accept), (Some(50), Some(42)));
     assert!(json.confirmable);
     let cbor = arrived("cbor").expect("posted");
-    assert_eq!((cbor.content_format, cbor.payload.as_slice()), (Some(60), b"\xa1at\x15".as_slice()));
+    assert_eq!(
+        (cbor.content_format, cbor.payload.as_slice()),
+        (Some(60), b"\xa1at\x15".as_slice())
+    );
     assert!(!arrived("non").expect("posted").confirmable);
     assert!(arrived("empty").expect("posted").payload.is_empty());
 }

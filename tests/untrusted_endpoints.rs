@@ -11,8 +11,10 @@ use support::{Language, Linkage, compile, run};
 
 fn cloud(names: &[&str], expired: bool) -> Cloud {
     let names = names.iter().map(ToString::to_string).collect();
-    let dtls =
-        DtlsConfig { certificates: Certificates::generated(names, expired), ..DtlsConfig::default() };
+    let dtls = DtlsConfig {
+        certificates: Certificates::generated(names, expired),
+        ..DtlsConfig::default()
+    };
     Cloud::start(Config { dtls, ..Config::default() }).expect("the local cloud starts")
 }
 
@@ -57,7 +59,10 @@ fn an_expired_certificate_is_refused() {
 #[test]
 fn an_unknown_root_is_refused() {
     let cloud = cloud(&[], false);
-    let other = self::cloud(&[], false);
+    // Clouds of one process share a root, unless it is kept in a folder.
+    let state_dir = Some(support::scratch_dir().join("other-root"));
+    let other = Cloud::start(Config { state_dir, ..Config::default() }).expect("starts");
+    assert_ne!(cloud.root_pem(), other.root_pem());
     is_refused(&cloud, other.root_path(), "certificate");
 }
 

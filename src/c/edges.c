@@ -33,6 +33,34 @@ OPTIONAL unsigned int HAL_DTLSSession_read(void *session, unsigned char *data, u
                                            unsigned int ms);
 OPTIONAL unsigned int HAL_DTLSSession_free(void *session);
 
+/* A reference from Rust would not be weak: these stand between. */
+void *iotx_port_dtls_create(void *options);
+unsigned int iotx_port_dtls_write(void *session, const unsigned char *data, unsigned int *len);
+unsigned int iotx_port_dtls_read(void *session, unsigned char *data, unsigned int *len,
+                                 unsigned int ms);
+unsigned int iotx_port_dtls_free(void *session);
+
+void *iotx_port_dtls_create(void *options)
+{
+    return HAL_DTLSSession_create(options);
+}
+
+unsigned int iotx_port_dtls_write(void *session, const unsigned char *data, unsigned int *len)
+{
+    return HAL_DTLSSession_write(session, data, len);
+}
+
+unsigned int iotx_port_dtls_read(void *session, unsigned char *data, unsigned int *len,
+                                 unsigned int ms)
+{
+    return HAL_DTLSSession_read(session, data, len, ms);
+}
+
+unsigned int iotx_port_dtls_free(void *session)
+{
+    return HAL_DTLSSession_free(session);
+}
+
 int iotx_port_has_dtls(void);
 int iotx_port_has_dtls(void)
 {

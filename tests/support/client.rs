@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use iot_coap::{
     IOT_CoAP_Deinit, IOT_CoAP_DeviceNameAuth, IOT_CoAP_GetMessageCode, IOT_CoAP_GetMessagePayload,
-    IOT_CoAP_Init, IOT_CoAP_SendMessage, IOT_CoAP_Yield, iotx_coap_config_t,
-    iotx_content_type_t, iotx_deviceinfo_t, iotx_message_t, iotx_msg_type_t,
+    IOT_CoAP_Init, IOT_CoAP_SendMessage, IOT_CoAP_Yield, iotx_coap_config_t, iotx_content_type_t,
+    iotx_deviceinfo_t, iotx_message_t, iotx_msg_type_t,
 };
 use iot_coap_cloud::Device;
 
@@ -108,11 +108,7 @@ impl Client {
         // SAFETY: the context lives as long as `self`, the rest during the call;
         // `user_data` as long as `self`.
         unsafe {
-            IOT_CoAP_SendMessage(
-                self.context.as_ptr(),
-                path.as_ptr().cast_mut(),
-                &raw mut request,
-            )
+            IOT_CoAP_SendMessage(self.context.as_ptr(), path.as_ptr().cast_mut(), &raw mut request)
         }
     }
 

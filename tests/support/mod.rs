@@ -74,7 +74,12 @@ fn shared_library() -> &'static Path {
 }
 
 /// A C program of `tests/c`, compiled and linked against the library.
-pub(crate) fn compile(source: &str, linkage: Linkage, language: Language, flags: &[&str]) -> PathBuf {
+pub(crate) fn compile(
+    source: &str,
+    linkage: Linkage,
+    language: Language,
+    flags: &[&str],
+) -> PathBuf {
     let library = match linkage {
         Linkage::Static => library_dir().join("libiot_coap.a"),
         Linkage::Shared => shared_library().to_path_buf(),

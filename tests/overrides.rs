@@ -1,0 +1,29 @@
+//! The Linux port is weak, symbol by symbol: a program brings any one of its
+//! own and keeps the rest, against the static and the shared library.
+
+mod support;
+
+use std::process::Command;
+
+use iot_coap_cloud::{Cloud, Config, Transport};
+use support::{Language, Linkage, compile, succeed};
+
+fn works(source: &str) {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    for linkage in [Linkage::Static, Linkage::Shared] {
+        for language in [Language::C99, Language::Cxx] {
+            let program = compile(source, linkage, language, &[]);
+            succeed(Command::new(program).arg(cloud.url(Transport::Udp)));
+        }
+    }
+}
+
+#[test]
+fn a_program_brings_its_product_key_alone() {
+    works("override_identity.c");
+}
+
+#[test]
+fn a_program_brings_three_udp_functions_alone() {
+    works("override_udp.c");
+}
