@@ -1,0 +1,74 @@
+# Shell helpers that scripts/demo and scripts/test share; to be sourced by bash.
+# Sets ROOT (this repository) and CARGO_TARGET_DIR (where cargo builds).
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# One folder for all of cargo's work, also when CMake calls it.
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target}"
+
+# Says what is being done.
+say() {
+    printf '\n== %s\n' "$*"
+}
+
+# Says what failed, and ends.
+fail() {
+    printf '\nFAILED: %s\n' "$*" >&2
+    exit 1
+}
+
+# quietly LOG COMMAND...: runs a command, and shows what it printed if it fails.
+quietly() {
+    local log=$1
+    shift
+    if ! "$@" >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        fail "$* (all it printed: $log)"
+    fi
+}
+
+# Whether a C program can include a header.
+has_header() {
+    command -v cc >/dev/null && echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1
+}
+
+# need THING:PACKAGE...: has the packages of Debian installed whose things are
+# missing; a thing is a command, or a C header if it ends with .h. Without the
+# right to install, says what to install.
+need() {
+    local each thing package missing=()
+    for each in "$@"; do
+        thing=${each%%:*}
+        package=${each#*:}
+        case $thing in
+        *.h) has_header "$thing" || missing+=("$package") ;;
+        *) command -v "$thing" >/dev/null || missing+=("$package") ;;
+        esac
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        fail "missing on this machine; please install:
+    sudo apt-get update && sudo apt-get install -y ${missing[*]}"
+    fi
+    say "Installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    local log
+    log=$(mktemp)
+    quietly "$log" apt-get update
+    quietly "$log" apt-get install -y --no-install-recommends "${missing[@]}"
+    rm -f "$log"
+}
+
+# Finds cargo, also where rustup put it but this shell does not look.
+need_cargo() {
+    if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
+        PATH=$HOME/.cargo/bin:$PATH
+    fi
+    command -v cargo >/dev/null || fail "cargo is missing: please install Rust"
+}
+
+# What it takes to build the library and the C side.
+need_build_tools() {
+    need_cargo
+    need cc:gcc stdio.h:libc6-dev make:make cmake:cmake pkg-config:pkg-config \
+        openssl/ssl.h:libssl-dev
+}
