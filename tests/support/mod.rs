@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(crate) mod client;
+pub(crate) mod trust;
 
 /// The system's libraries that the static library needs.
 const NATIVE_LIBRARIES: [&str; 6] = ["-lssl", "-lcrypto", "-lpthread", "-ldl", "-lm", "-lc"];

@@ -1,0 +1,76 @@
+//! The log: each refused call says in one line what was wrong, naming the
+//! function; nothing is said before a level is set; no secret ever.
+
+mod support;
+
+use std::process::Command;
+
+use iot_coap_cloud::{Cloud, Config, Device, Transport};
+use support::{Language, Linkage, compile, succeed};
+
+/// Each mistake of `log_lines.c`, and what its line must name.
+const MISTAKES: [(&str, &str); 18] = [
+    ("Init(NULL)", "IOT_CoAP_Init: the configuration is NULL"),
+    ("Init without p_devinfo", "IOT_CoAP_Init: p_devinfo is NULL"),
+    ("Init with an unterminated device_name", "IOT_CoAP_Init: device_name is too long"),
+    ("Init without device_secret", "IOT_CoAP_Init: p_devinfo: device_secret is empty"),
+    ("http://localhost", "IOT_CoAP_Init: p_url: the URL must start with coap://"),
+    ("coap://localhost:99999", "IOT_CoAP_Init: p_url: the port must be"),
+    ("coap://", "IOT_CoAP_Init: p_url: the URL needs a host"),
+    ("SendMessage before sign-in", "IOT_CoAP_SendMessage: not signed in: call IOT_CoAP_DeviceName"),
+    ("SendMessage(NULL)", "IOT_CoAP_SendMessage: the context is NULL"),
+    ("SendMessage without path", "IOT_CoAP_SendMessage: p_path is NULL"),
+    ("SendMessage without message", "IOT_CoAP_SendMessage: p_message is NULL"),
+    ("SendMessage of type 7", "IOT_CoAP_SendMessage: msg_type must be"),
+    ("SendMessage to a long path", "IOT_CoAP_SendMessage: the path is longer than 135"),
+    ("SendMessage of a long payload", "IOT_CoAP_SendMessage: path, access token and payload"),
+    ("Yield(NULL)", "IOT_CoAP_Yield: the context is NULL"),
+    ("GetMessageCode(NULL)", "IOT_CoAP_GetMessageCode: a pointer is NULL"),
+    ("Ioctl 999", "IOT_Ioctl: unknown option 999"),
+    ("SetupConnInfo(NULL)", "IOT_SetupConnInfo: product_key, device_name or device_secret is NULL"),
+];
+
+fn log(transport: Transport) -> String {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    let program = compile("log_lines.c", Linkage::Static, Language::C99, &[]);
+    succeed(Command::new(program).arg(cloud.url(transport)).arg(cloud.root_path()))
+}
+
+/// The lines that follow an announcement, up to the next.
+fn lines_of<'a>(log: &'a str, announced: &str) -> Vec<&'a str> {
+    let mut lines = log.lines().skip_while(|line| line.strip_prefix("> ") != Some(announced));
+    assert!(lines.next().is_some(), "{announced} is announced");
+    lines.take_while(|line| !line.starts_with("> ")).collect()
+}
+
+#[test]
+fn each_refused_call_says_why_in_one_line() {
+    let log = log(Transport::Udp);
+    assert!(log.starts_with("> "), "nothing is logged before a level is set:\n{log}");
+    for (announced, expected) in MISTAKES {
+        let lines = lines_of(&log, announced);
+        let [line] = lines[..] else { panic!("{announced}: {lines:?}") };
+        let text = line.strip_prefix("[iot-coap] error: ");
+        assert!(text.is_some_and(|text| text.starts_with(expected)), "{announced}: {line}");
+    }
+    assert_eq!(log.lines().filter(|line| line.starts_with("> ")).count(), MISTAKES.len() + 1);
+}
+
+#[test]
+fn a_question_mark_in_a_path_is_mentioned_once() {
+    let log = log(Transport::Udp);
+    let session = lines_of(&log, "session");
+    let mentions = session.iter().filter(|line| line.contains("question mark")).count();
+    assert_eq!(mentions, 1, "{session:#?}");
+}
+
+#[test]
+fn secrets_are_logged_at_no_level() {
+    for transport in [Transport::Udp, Transport::Dtls, Transport::Symmetric] {
+        let log = log(transport);
+        assert!(lines_of(&log, "session").iter().any(|line| line.contains("debug: ")), "{log}");
+        assert!(!log.contains(&Device::sample().device_secret), "{log}");
+        // Where every access token begins: {" in base64.
+        assert!(!log.contains("eyJ"), "{log}");
+    }
+}
