@@ -9,6 +9,8 @@
 
 extern crate alloc;
 
+#[cfg(all(feature = "bare", not(any(feature = "std", test))))]
+mod bare;
 mod certificates;
 mod clock;
 mod configuration;

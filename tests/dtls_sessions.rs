@@ -30,8 +30,7 @@ fn a_session_that_the_cloud_closes_is_replaced_and_the_token_kept() {
     assert_eq!(cloud.messages().len(), 5);
     assert!(cloud.messages().iter().all(|message| !message.duplicate));
     assert_eq!(count(&cloud, |event| matches!(event, Event::SignedIn { .. })), 1);
-    let resumed =
-        count(&cloud, |event| matches!(event, Event::DtlsOpened { resumed: true, .. }));
+    let resumed = count(&cloud, |event| matches!(event, Event::DtlsOpened { resumed: true, .. }));
     assert!(resumed >= 3, "sessions are resumed, not negotiated anew: {resumed}");
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Client {
     context: NonNull<c_void>,
     answers: Answers,
     /// Kept for as long as a callback may come.
-    sent: Mutex<Vec<Box<Sent>>>,
+    sent: Mutex<Vec<Arc<Sent>>>,
 }
 
 // SAFETY: the library's promise: any function of a context from any thread.
@@ -94,8 +94,9 @@ impl Client {
         let path = CString::new(path).expect("a path holds no NUL");
         let mut payload = format!("{{\"message\":{message}}}").into_bytes();
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.push(Box::new(Sent { message, answers: Arc::clone(&self.answers) }));
-        let user_data: *const Sent = &raw const **sent.last().expect("just pushed");
+        let keep = Arc::new(Sent { message, answers: Arc::clone(&self.answers) });
+        let user_data = Arc::as_ptr(&keep);
+        sent.push(keep);
         drop(sent);
         let mut request = iotx_message_t {
             p_payload: payload.as_mut_ptr(),
@@ -103,7 +104,7 @@ impl Client {
             content_type: std::mem::MaybeUninit::new(iotx_content_type_t::IOTX_CONTENT_TYPE_JSON),
             msg_type: std::mem::MaybeUninit::new(kind),
             user_data: user_data.cast_mut().cast(),
-            resp_callback: Some(keep),
+            resp_callback: Some(keep_answer),
         };
         // SAFETY: the context lives as long as `self`, the rest during the call;
         // `user_data` as long as `self`.
@@ -142,7 +143,7 @@ impl Drop for Client {
 }
 
 /// The callback of every message.
-unsafe extern "C" fn keep(user_data: *mut c_void, message: *mut c_void) {
+unsafe extern "C" fn keep_answer(user_data: *mut c_void, message: *mut c_void) {
     // Not every code is one of the enumeration's: kept as an int.
     let mut number: c_int = 0;
     let mut payload = null_mut();
@@ -154,14 +155,16 @@ unsafe extern "C" fn keep(user_data: *mut c_void, message: *mut c_void) {
         assert_eq!(IOT_CoAP_GetMessagePayload(message, &raw mut payload, &raw mut len), 0);
         &*user_data.cast::<Sent>()
     };
-    let payload = match usize::try_from(len) {
-        Ok(0) => Vec::new(),
+    let len = usize::try_from(len).expect("a length is not below 0");
+    let payload = if len == 0 {
+        assert!(payload.is_null());
+        Vec::new()
+    } else {
         // SAFETY: the payload lives during the callback and ends with NUL.
-        Ok(len) => unsafe {
+        unsafe {
             assert_eq!(*payload.add(len), 0, "a NUL follows the payload");
             std::slice::from_raw_parts(payload, len).to_vec()
-        },
-        Err(_) => panic!("a length below 0"),
+        }
     };
     let answer =
         Answer { message: sent.message, code: number.try_into().expect("a byte"), payload };

@@ -1,0 +1,133 @@
+//! One context, many threads: any function from any of them, none waits for
+//! another's blocking `IOT_CoAP_Yield`.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use iot_coap_cloud::{Cloud, Config, Transport};
+use support::client::Client;
+
+const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
+
+fn start() -> Cloud {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    support::trust::set(cloud.root_pem());
+    cloud
+}
+
+#[test]
+fn eight_threads_send_and_yield_at_once() {
+    const SENDERS: usize = 6;
+    const EACH: usize = 100;
+    let cloud = start();
+    for transport in TRANSPORTS {
+        let client = Client::signed_in(&cloud.url(transport));
+        let before = cloud.messages().len();
+        let done = AtomicBool::new(false);
+        let refused = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        assert_eq!(client.yield_once(), 0);
+                    }
+                });
+            }
+            let senders: Vec<_> = (0..SENDERS)
+                .map(|sender| {
+                    let (client, refused) = (&client, &refused);
+                    scope.spawn(move || {
+                        for message in 0..EACH {
+                            // -8: 32 are in flight; the others' Yield makes room.
+                            while client.confirm(sender * EACH + message) == -8 {
+                                refused.fetch_add(1, Ordering::Relaxed);
+                                thread::yield_now();
+                            }
+                        }
+                    })
+                })
+                .collect();
+            for sender in senders {
+                sender.join().expect("no sender panics");
+            }
+            let start = Instant::now();
+            while client.answers().len() < SENDERS * EACH {
+                assert!(start.elapsed() < Duration::from_secs(60), "{transport:?}");
+                thread::yield_now();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        let mut answers = client.answers();
+        answers.sort_unstable_by_key(|answer| answer.message);
+        let numbers: Vec<_> = answers.iter().map(|answer| answer.message).collect();
+        assert_eq!(numbers, (0..SENDERS * EACH).collect::<Vec<_>>(), "each answered, once");
+        assert!(answers.iter().all(|answer| answer.code == 0x45));
+        assert_eq!(cloud.messages().len() - before, SENDERS * EACH);
+    }
+}
+
+/// Whether a thread, by its folder in /proc, waits in the kernel.
+fn sleeps(thread: &Path) -> bool {
+    let stat = fs::read_to_string(thread.join("stat")).expect("the thread lives");
+    // Its name, in parentheses, may hold anything; its state follows.
+    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
+}
+
+#[test]
+fn sending_does_not_wait_for_a_thread_that_yields() {
+    let cloud = start();
+    for transport in TRANSPORTS {
+        let client = Client::init(&cloud.url(transport), 3000).expect("connects");
+        assert_eq!(client.sign_in(), 0);
+        let (tell, told) = mpsc::channel();
+        thread::scope(|scope| {
+            let client = &client;
+            let yielding = scope.spawn(move || {
+                let thread = fs::read_link("/proc/thread-self").expect("a thread knows itself");
+                tell.send(thread).expect("the test listens");
+                let start = Instant::now();
+                client.yield_once();
+                start.elapsed()
+            });
+            let thread = Path::new("/proc").join(told.recv().expect("the thread tells"));
+            while !sleeps(&thread) {
+                thread::yield_now();
+            }
+            let start = Instant::now();
+            assert_eq!(client.confirm(1), 0);
+            let took = start.elapsed();
+            assert!(took < Duration::from_millis(50), "{transport:?}: {took:?}");
+            let yielded = yielding.join().expect("does not panic");
+            assert!(yielded < Duration::from_secs(2), "returns with the answer: {yielded:?}");
+        });
+        assert_eq!(client.answers().len(), 1);
+    }
+}
+
+#[test]
+fn a_thread_signs_in_while_another_yields() {
+    let cloud = start();
+    for transport in TRANSPORTS {
+        let client = Client::init(&cloud.url(transport), 200).expect("connects");
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    client.yield_once();
+                }
+            });
+            for _ in 0..5 {
+                let start = Instant::now();
+                assert_eq!(client.sign_in(), 0);
+                assert!(start.elapsed() < Duration::from_secs(1), "{transport:?}");
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+}
