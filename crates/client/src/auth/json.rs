@@ -59,6 +59,9 @@ pub(super) fn read_object(payload: &[u8], reply: &mut Reply) -> Result<(), BadRe
         return Err(BadReplyError);
     }
     let mut depth = 1_u32;
+    // One bit for each level, 1 for an array: after a number, the parser takes
+    // either bracket for the one that closes it.
+    let mut arrays = 0_u64;
     let mut name_buffer = [0; NAME_MAX_LEN];
     let mut name = "";
     loop {
@@ -75,8 +78,20 @@ pub(super) fn read_object(payload: &[u8], reply: &mut Reply) -> Result<(), BadRe
                     reply.set_number(name, number);
                 }
             }
-            Event::StartObject | Event::StartArray => depth += 1,
-            Event::EndObject | Event::EndArray => depth = depth.saturating_sub(1),
+            event @ (Event::StartObject | Event::StartArray) => {
+                if depth == u64::BITS {
+                    return Err(BadReplyError);
+                }
+                depth += 1;
+                arrays = arrays << 1 | u64::from(event == Event::StartArray);
+            }
+            event @ (Event::EndObject | Event::EndArray) => {
+                if (event == Event::EndArray) != (arrays & 1 == 1) {
+                    return Err(BadReplyError);
+                }
+                depth = depth.saturating_sub(1);
+                arrays >>= 1;
+            }
             Event::EndDocument => return Ok(()),
             _ => {}
         }

@@ -1,0 +1,282 @@
+//! What the tests share: a client with a clock of its own, and the cloud's side
+//! of the wire, written and read by coap-lite.
+
+// Each test uses a part of it.
+#![allow(dead_code)]
+
+use coap_lite::{MessageClass, MessageType, Packet};
+use iot_coap_client::{
+    Client, Config, ContentFormat, Device, Endpoint, Event, ExchangeId, Received, Request,
+    Response, SendError,
+};
+
+// The published sample's identity (vectors.json, sign_plain).
+pub(crate) const PRODUCT_KEY: &str = "a1RP1qZfrEi";
+pub(crate) const DEVICE_NAME: &str = "example1";
+pub(crate) const DEVICE_SECRET: &str = "fPloaszb6saUFJte4EhyuBHQpR9SuKHb";
+pub(crate) const PATH: &[u8] = b"/topic/a1RP1qZfrEi/example1/update";
+
+pub(crate) const CON: MessageType = MessageType::Confirmable;
+pub(crate) const NON: MessageType = MessageType::NonConfirmable;
+pub(crate) const ACK: MessageType = MessageType::Acknowledgement;
+pub(crate) const RST: MessageType = MessageType::Reset;
+
+// Codes by their numbers in RFC 7252 section 12.1, as c.dd is c * 32 + dd.
+pub(crate) const EMPTY: u8 = 0;
+pub(crate) const CONTENT: u8 = 2 * 32 + 5;
+pub(crate) const BAD_REQUEST: u8 = 4 * 32;
+pub(crate) const UNAUTHORIZED: u8 = 4 * 32 + 1;
+pub(crate) const BAD_OPTION: u8 = 4 * 32 + 2;
+pub(crate) const FORBIDDEN: u8 = 4 * 32 + 3;
+pub(crate) const NOT_FOUND: u8 = 4 * 32 + 4;
+pub(crate) const METHOD_NOT_ALLOWED: u8 = 4 * 32 + 5;
+pub(crate) const TOO_MANY_REQUESTS: u8 = 4 * 32 + 29;
+pub(crate) const INTERNAL_SERVER_ERROR: u8 = 5 * 32;
+
+// Options by their numbers in RFC 7252 section 12.2 and the cloud's documents.
+pub(crate) const URI_PATH: u16 = 11;
+pub(crate) const CONTENT_FORMAT: u16 = 12;
+pub(crate) const ACCEPT: u16 = 17;
+pub(crate) const ACCESS_TOKEN: u16 = 61;
+pub(crate) const ACCESS_TOKEN_LINK: u16 = 2088;
+pub(crate) const SEQUENCE: u16 = 2089;
+
+pub(crate) const SECOND: u64 = 1000;
+pub(crate) const HOUR: u64 = 3600 * SECOND;
+
+/// What the cloud hands out at a sign-in, unless a test says otherwise.
+pub(crate) const FIRST_TOKEN: &str = "the-first-access-token";
+
+pub(crate) fn device() -> Device {
+    Device::new(PRODUCT_KEY, DEVICE_NAME, "", DEVICE_SECRET).unwrap()
+}
+
+pub(crate) fn config_for(url: &str) -> Config {
+    Config::new(device(), &Endpoint::parse(url).unwrap(), 0x5EED)
+}
+
+pub(crate) fn config() -> Config {
+    config_for("coap://127.0.0.1")
+}
+
+/// A client on a virtual clock. What the application ties to each message is a
+/// number.
+pub(crate) struct Bench {
+    pub(crate) client: Client<u32>,
+    pub(crate) now: u64,
+}
+
+impl Bench {
+    pub(crate) fn new(config: Config) -> Self {
+        Self { client: Client::new(config), now: 1_000_000 }
+    }
+
+    /// A client that has signed in and got [`FIRST_TOKEN`].
+    pub(crate) fn signed_in() -> Self {
+        Self::signed_in_with(config())
+    }
+
+    pub(crate) fn signed_in_with(config: Config) -> Self {
+        let mut bench = Self::new(config);
+        bench.sign_in(FIRST_TOKEN);
+        bench
+    }
+
+    /// Signs in and has the cloud answer with `access_token`.
+    pub(crate) fn sign_in(&mut self, access_token: &str) {
+        self.client.sign_in(self.now, 10 * SECOND);
+        let request = self.one();
+        self.grant(&request, access_token);
+        assert_eq!(self.events(), [Event::SignedIn]);
+    }
+
+    /// Has the cloud answer the sign-in `request` with `access_token`.
+    pub(crate) fn grant(&mut self, request: &[u8], access_token: &str) {
+        assert!(is_sign_in(request), "not a sign-in: {request:02x?}");
+        let payload = format!(r#"{{"token":"{access_token}"}}"#);
+        self.answer(request, CONTENT, payload.as_bytes());
+    }
+
+    /// Has the cloud answer `request` in the acknowledgement, with nothing to
+    /// deliver.
+    pub(crate) fn answer(&mut self, request: &[u8], code: u8, payload: &[u8]) {
+        let received = self.receive(&piggybacked(request, code, payload));
+        assert!(matches!(received, Received::Handled), "{received:?}");
+    }
+
+    /// Has the cloud answer `request` in the acknowledgement, to be delivered.
+    pub(crate) fn answered(&mut self, request: &[u8], code: u8) -> (u32, u8) {
+        let response = response(self.receive(&piggybacked(request, code, b"")));
+        (response.application, response.code.0)
+    }
+
+    pub(crate) fn send(&mut self, request: &Request<'_>, application: u32) -> ExchangeId {
+        self.client.send(self.now, request, application).expect("taken")
+    }
+
+    /// Sends a Confirmable message and returns its datagram.
+    pub(crate) fn post(&mut self, application: u32) -> Vec<u8> {
+        self.send(&con(b"{}"), application);
+        self.one()
+    }
+
+    /// Sends a Non-confirmable message and returns its datagram.
+    pub(crate) fn post_non(&mut self, application: u32) -> Vec<u8> {
+        self.send(&non(b"{}"), application);
+        self.one()
+    }
+
+    pub(crate) fn try_post(&mut self, application: u32) -> Result<ExchangeId, SendError> {
+        self.client.send(self.now, &con(b"{}"), application).map_err(|(error, given_back)| {
+            assert_eq!(given_back, application);
+            error
+        })
+    }
+
+    /// All datagrams that are due.
+    pub(crate) fn sent(&mut self) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        while let Some(transmit) = self.client.poll_transmit(self.now) {
+            all.push(transmit.datagram.to_vec());
+        }
+        all
+    }
+
+    /// The one datagram that is due.
+    pub(crate) fn one(&mut self) -> Vec<u8> {
+        let mut all = self.sent();
+        assert_eq!(all.len(), 1, "one datagram: {all:02x?}");
+        all.remove(0)
+    }
+
+    pub(crate) fn is_silent(&mut self) -> bool {
+        self.sent().is_empty()
+    }
+
+    pub(crate) fn events(&mut self) -> Vec<Event<u32>> {
+        core::iter::from_fn(|| self.client.poll_event()).collect()
+    }
+
+    pub(crate) fn receive(&mut self, datagram: &[u8]) -> Received<u32> {
+        self.client.receive(self.now, &mut datagram.to_vec())
+    }
+
+    pub(crate) fn advance(&mut self, ms: u64) {
+        self.tick_at(self.now + ms);
+    }
+
+    pub(crate) fn tick_at(&mut self, now: u64) {
+        assert!(now >= self.now, "the clock does not go back");
+        self.now = now;
+        self.client.tick(now);
+    }
+
+    /// Lets time pass until the next deadline, and says when that was.
+    pub(crate) fn next_deadline(&mut self) -> u64 {
+        let deadline = self.client.deadline().expect("something to wait for");
+        self.tick_at(deadline.max(self.now));
+        deadline
+    }
+
+    /// Lets time pass until `end`, tick by tick, and returns what was sent and
+    /// when.
+    pub(crate) fn run_until(&mut self, end: u64) -> Vec<(u64, Vec<u8>)> {
+        let mut all = Vec::new();
+        loop {
+            all.extend(self.sent().into_iter().map(|datagram| (self.now, datagram)));
+            match self.client.deadline() {
+                Some(deadline) if deadline < end => self.tick_at(deadline.max(self.now)),
+                _ => break,
+            }
+        }
+        self.now = end;
+        all
+    }
+}
+
+pub(crate) fn con(payload: &[u8]) -> Request<'_> {
+    Request { confirmable: true, path: PATH, content_format: ContentFormat::Json, payload }
+}
+
+pub(crate) fn non(payload: &[u8]) -> Request<'_> {
+    Request { confirmable: false, ..con(payload) }
+}
+
+pub(crate) fn response(received: Received<u32>) -> Response<u32> {
+    match received {
+        Received::Response(response) => response,
+        other => panic!("not a response: {other:?}"),
+    }
+}
+
+/// A datagram as coap-lite reads it.
+pub(crate) fn read(datagram: &[u8]) -> Packet {
+    Packet::from_bytes(datagram).expect("well-formed")
+}
+
+pub(crate) fn id_of(datagram: &[u8]) -> u16 {
+    read(datagram).header.message_id
+}
+
+/// The values of an option, in order.
+pub(crate) fn option(datagram: &[u8], number: u16) -> Vec<Vec<u8>> {
+    read(datagram)
+        .options()
+        .filter(|(found, _)| **found == number)
+        .flat_map(|(_, values)| values.clone())
+        .collect()
+}
+
+pub(crate) fn is_sign_in(datagram: &[u8]) -> bool {
+    option(datagram, URI_PATH) == [b"auth".to_vec()]
+}
+
+/// The access token that a message carries.
+pub(crate) fn access_token_of(datagram: &[u8]) -> String {
+    let [value] = <[_; 1]>::try_from(option(datagram, ACCESS_TOKEN)).expect("one access token");
+    String::from_utf8(value).expect("text")
+}
+
+/// Anything a cloud may send.
+pub(crate) fn packet(kind: MessageType, code: u8, id: u16, token: &[u8], payload: &[u8]) -> Packet {
+    let mut packet = Packet::new();
+    packet.header.set_version(1);
+    packet.header.set_type(kind);
+    packet.header.code = MessageClass::from(code);
+    packet.header.message_id = id;
+    packet.set_token(token.to_vec());
+    packet.payload = payload.to_vec();
+    packet
+}
+
+pub(crate) fn message(
+    kind: MessageType,
+    code: u8,
+    id: u16,
+    token: &[u8],
+    payload: &[u8],
+) -> Vec<u8> {
+    packet(kind, code, id, token, payload).to_bytes().expect("fits")
+}
+
+/// An Empty message.
+pub(crate) fn empty(kind: MessageType, id: u16) -> Vec<u8> {
+    message(kind, EMPTY, id, b"", b"")
+}
+
+/// The answer to `request` in its acknowledgement.
+pub(crate) fn piggybacked(request: &[u8], code: u8, payload: &[u8]) -> Vec<u8> {
+    let request = read(request);
+    message(ACK, code, request.header.message_id, request.get_token(), payload)
+}
+
+/// The answer to `request` in a message of its own.
+pub(crate) fn separate(
+    kind: MessageType,
+    id: u16,
+    request: &[u8],
+    code: u8,
+    payload: &[u8],
+) -> Vec<u8> {
+    message(kind, code, id, read(request).get_token(), payload)
+}
