@@ -74,6 +74,9 @@ fn shared_library() -> &'static Path {
     })
 }
 
+/// What was compiled: tests run side by side, and several may want one program.
+static COMPILED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
 /// A C program of `tests/c`, compiled and linked against the library.
 pub(crate) fn compile(
     source: &str,
@@ -102,8 +105,6 @@ pub(crate) fn compile_against(
         stem.to_string_lossy(),
         flags.concat().replace(|c: char| !c.is_ascii_alphanumeric(), "")
     ));
-    // Tests run side by side, and several may want the same program.
-    static COMPILED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if compiled.contains(&out) {
         return out;
