@@ -19,7 +19,7 @@ extern "C" {
  * The trust roots of coaps://: PEM text that ends with NUL, of one certificate
  * or several; read by IOT_CoAP_Init and when a session is opened anew. The
  * library's own definition returns GlobalSign's roots. A program that defines
- * this function itself replaces them.
+ * this function itself replaces them; where it returns NULL, they stand.
  */
 const char *iotx_coap_get_ca(void);
 

@@ -4,6 +4,8 @@
 use core::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_ushort, c_void};
 use core::ptr::NonNull;
 
+use crate::certificates::iotx_default_ca;
+
 #[repr(C)]
 struct DtlsOptions {
     ca_cert_pem: *mut c_uchar,
@@ -173,10 +175,12 @@ impl Dtls {
     /// Connects, which blocks through the handshake. The trust root is
     /// `iotx_coap_get_ca`'s.
     pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
+        // SAFETY: ours returns a static; a program that replaces it owes the
+        // same: text that ends with NUL, or NULL.
+        let root = unsafe { iotx_coap_get_ca() };
+        let root = if root.is_null() { iotx_default_ca.as_ptr() } else { root };
         let mut options = DtlsOptions {
-            // SAFETY: ours returns a static; a program that replaces it owes
-            // the same: text that ends with NUL, or NULL.
-            ca_cert_pem: unsafe { iotx_coap_get_ca() }.cast_mut().cast(),
+            ca_cert_pem: root.cast_mut().cast(),
             host: host.as_ptr().cast_mut(),
             port,
         };

@@ -8,13 +8,13 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use support::{Language, compile_against, library_dir, root, run, succeed};
+use support::{Language, compile_against, profile_dir, root, run, succeed};
 
 /// The static library of `--no-default-features --features std`.
 fn library() -> &'static PathBuf {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        let target = library_dir().parent().expect("a target folder").join("own-port");
+        let target = profile_dir().parent().expect("a target folder").join("own-port");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(root()).args(["build", "--lib", "--locked", "--package", "iot-coap"]);
         cargo.args(["--no-default-features", "--features", "std", "--target-dir"]).arg(&target);

@@ -67,6 +67,13 @@ fn an_unknown_root_is_refused() {
 }
 
 #[test]
+fn a_program_that_names_no_root_trusts_the_librarys_own() {
+    let cloud = cloud(&[], false);
+    // Not this cloud's, then: refused for its issuer, not for want of a root.
+    is_refused(&cloud, Path::new("-"), "issuer");
+}
+
+#[test]
 fn a_root_that_is_none_is_refused() {
     let cloud = cloud(&[], false);
     let empty = support::scratch_dir().join("empty.pem");

@@ -40,22 +40,29 @@ static int failures UNUSED = 0;
         }                                                                             \
     } while (0)
 
-/* The root that coaps:// trusts: the file that the second argument names. */
+/* The root that coaps:// trusts: the file that the second argument names, or
+ * the library's own for "-". */
 static char root_pem[16384];
+static int own_root = 0;
 
 #ifdef __cplusplus
 extern "C"
 #endif
 const char *iotx_coap_get_ca(void)
 {
-    return root_pem;
+    return own_root ? root_pem : NULL;
 }
 
 static UNUSED void read_root(const char *path)
 {
-    FILE *file = fopen(path, "r");
+    FILE *file;
     size_t len;
 
+    if (strcmp(path, "-") == 0) {
+        return;
+    }
+    own_root = 1;
+    file = fopen(path, "r");
     if (file == NULL) {
         fprintf(stderr, "cannot read %s\n", path);
         exit(2);

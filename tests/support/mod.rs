@@ -35,17 +35,24 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where cargo put the library that this test was built with.
-pub(crate) fn library_dir() -> PathBuf {
+/// The static library that cargo built along with this test. (The one beside
+/// `deps` is `cargo build`'s, and as old as that.)
+pub(crate) fn static_library() -> PathBuf {
     let test = env::current_exe().expect("a test knows its path");
-    test.ancestors().nth(2).expect("tests lie in <profile>/deps").to_path_buf()
+    test.with_file_name("libiot_coap.a")
+}
+
+/// The folder of cargo's profile, which tests may write to.
+pub(crate) fn profile_dir() -> PathBuf {
+    let library = static_library();
+    library.ancestors().nth(2).expect("tests lie in <profile>/deps").to_path_buf()
 }
 
 /// A folder for what tests make; of this test binary alone.
 pub(crate) fn scratch_dir() -> PathBuf {
     let name = env::current_exe().expect("a test knows its path");
     let name = name.file_name().expect("a file has a name").to_owned();
-    let dir = library_dir().join("c-tests").join(name);
+    let dir = profile_dir().join("c-tests").join(name);
     fs::create_dir_all(&dir).expect("the target folder can be written");
     dir
 }
@@ -65,7 +72,7 @@ fn shared_library() -> &'static Path {
             .expect("the target folder can be written");
         let mut cc = Command::new("cc");
         cc.args(["-shared", "-Wl,-soname,libiot_coap.so.0", "-o"]).arg(&path);
-        cc.arg("-Wl,--whole-archive").arg(library_dir().join("libiot_coap.a"));
+        cc.arg("-Wl,--whole-archive").arg(static_library());
         cc.arg("-Wl,--no-whole-archive").args(NATIVE_LIBRARIES);
         cc.arg(format!("-Wl,--version-script={}", script.display()));
         succeed(&mut cc);
@@ -85,7 +92,7 @@ pub(crate) fn compile(
     flags: &[&str],
 ) -> PathBuf {
     let library = match linkage {
-        Linkage::Static => library_dir().join("libiot_coap.a"),
+        Linkage::Static => static_library(),
         Linkage::Shared => shared_library().to_path_buf(),
     };
     compile_against(source, &library, language, flags)
