@@ -1,6 +1,6 @@
 //! The C library: the functions of the original SDK's CoAP client above, the
-//! board port's `HAL_*` below, and between them a [`Context`](context) that
-//! owns one [`iot_coap_client::Client`] and drives it.
+//! board port's `HAL_*` below, and between them a context that owns one
+//! [`iot_coap_client::Client`] and drives it.
 //!
 //! This crate, and the Linux port, are the only places with `unsafe` code:
 //! pointers come in and integers go out. It knows nothing of the protocol.

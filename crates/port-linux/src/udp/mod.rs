@@ -79,7 +79,7 @@ unsafe extern "C" fn iotx_linux_udp_write(
 }
 
 /// Receives one datagram, waiting `ms` milliseconds, or for ever when `ms` is
-/// 0; its length, or a code as in the interface. See [`receive`] for what is
+/// 0; its length, or a code as in the interface. See [`receive()`] for what is
 /// not handed over. `has_receive_timeout` says that the socket is one of
 /// `socket::connect`'s.
 ///
