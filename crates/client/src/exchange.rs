@@ -49,6 +49,8 @@ pub(crate) struct Exchange<A> {
     /// How long the transmission that is running waits for its answer.
     pub(crate) timeout_ms: u64,
     pub(crate) retransmissions: u8,
+    /// Whether it was ever transmitted.
+    pub(crate) transmitted: bool,
     pub(crate) first_sent: u64,
     /// The encoded message; holds an access token, so it is wiped.
     pub(crate) datagram: Zeroizing<Vec<u8>>,
@@ -73,6 +75,7 @@ impl<A> Exchange<A> {
             deadline: u64::MAX,
             timeout_ms: 0,
             retransmissions: 0,
+            transmitted: false,
             first_sent: 0,
             datagram: Zeroizing::new(Vec::new()),
             head_len: 0,
@@ -97,6 +100,7 @@ impl<A> Exchange<A> {
         self.state = State::Free;
         self.deadline = u64::MAX;
         self.refused = None;
+        self.transmitted = false;
         self.application.take()
     }
 

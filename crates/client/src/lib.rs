@@ -18,6 +18,7 @@ mod message;
 mod option;
 mod random;
 mod sign;
+mod statistics;
 mod symmetric;
 mod timing;
 
@@ -39,6 +40,7 @@ pub use option::{
     ContentFormat, MessageOption, OptionNumber, Options, access_token_option_for_host,
 };
 pub use sign::SignMethod;
+pub use statistics::Statistics;
 pub use symmetric::{SymmetricKey, UndecryptableError};
 pub use timing::TransmissionParameters;
 

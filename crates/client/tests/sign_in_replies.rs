@@ -89,8 +89,18 @@ fn json_in_any_dress() {
 
 #[test]
 fn json_nested_as_deep_as_can_be_meant() {
-    let payload = format!(r#"{{"a":{}{},"token":"t"}}"#, "[".repeat(63), "]".repeat(63));
-    assert_eq!(json(&payload), Some("t".into()));
+    let nested = |open: &str, close: &str, levels| {
+        format!(r#"{{"a":{}1{},"token":"t"}}"#, open.repeat(levels), close.repeat(levels))
+    };
+    for (open, close) in [("[", "]"), (r#"{"token":"#, "}"), (r#"[{"b":"#, "}]")] {
+        let levels = open.matches(['[', '{']).count();
+        assert_eq!(json(&nested(open, close, 31 / levels)), Some("t".into()));
+        for deeper in 32 / levels..=120 {
+            let payload = nested(open, close, deeper);
+            let taken = json(&payload);
+            assert!(taken.is_none() || taken == by_serde_json(payload.as_bytes()), "{payload}");
+        }
+    }
 }
 
 #[test]

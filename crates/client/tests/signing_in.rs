@@ -46,11 +46,11 @@ fn sign(fields: &serde_json::Map<String, Value>, secret: &str, digest: MessageDi
         .map(|(name, value)| (name.as_str(), value.as_str().expect("text")))
         .collect();
     signed.sort_unstable();
-    let text: String = signed.iter().map(|(name, value)| format!("{name}{value}")).collect();
+    let text: String = signed.iter().flat_map(|(name, value)| [*name, *value]).collect();
     let key = PKey::hmac(secret.as_bytes()).unwrap();
     let mut signer = Signer::new(digest, &key).unwrap();
     let code = signer.sign_oneshot_to_vec(text.as_bytes()).unwrap();
-    code.iter().map(|byte| format!("{byte:02x}")).collect()
+    support::hex(&code)
 }
 
 #[test]

@@ -60,8 +60,9 @@ pub(super) fn read_object(payload: &[u8], reply: &mut Reply) -> Result<(), BadRe
     }
     let mut depth = 1_u32;
     // One bit for each level, 1 for an array: after a number, the parser takes
-    // either bracket for the one that closes it.
-    let mut arrays = 0_u64;
+    // either bracket for the one that closes it. Beyond 32 levels it takes
+    // objects for arrays.
+    let mut arrays = 0_u32;
     let mut name_buffer = [0; NAME_MAX_LEN];
     let mut name = "";
     loop {
@@ -79,11 +80,11 @@ pub(super) fn read_object(payload: &[u8], reply: &mut Reply) -> Result<(), BadRe
                 }
             }
             event @ (Event::StartObject | Event::StartArray) => {
-                if depth == u64::BITS {
+                if depth == u32::BITS {
                     return Err(BadReplyError);
                 }
                 depth += 1;
-                arrays = arrays << 1 | u64::from(event == Event::StartArray);
+                arrays = arrays << 1 | u32::from(event == Event::StartArray);
             }
             event @ (Event::EndObject | Event::EndArray) => {
                 if (event == Event::EndArray) != (arrays & 1 == 1) {

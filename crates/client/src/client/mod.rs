@@ -23,6 +23,7 @@ use crate::exchange::{End, State, Table};
 use crate::identifiers::{MessageIds, Tokens};
 use crate::message::Kind;
 use crate::random::Random;
+use crate::statistics::Statistics;
 use crate::symmetric::Keys;
 use sign_in::SignIn;
 use types::Control;
@@ -54,6 +55,7 @@ pub struct Client<A> {
     /// over sign-ins.
     last_sequence: u64,
     control: Control,
+    statistics: Statistics,
     /// Where messages are encoded anew, when signing in.
     scratch: zeroize::Zeroizing<Vec<u8>>,
 }
@@ -74,6 +76,7 @@ impl<A> Client<A> {
             keys: Keys::default(),
             last_sequence: 0,
             control: Control::none(),
+            statistics: Statistics::default(),
             scratch: zeroize::Zeroizing::new(Vec::new()),
             random,
             config,
@@ -96,11 +99,17 @@ impl<A> Client<A> {
         self.exchanges.outstanding()
     }
 
+    /// What the client has done so far.
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
     /// The next datagram to transmit; it counts as transmitted, whatever
     /// becomes of it.
     pub fn poll_transmit(&mut self, now: u64) -> Option<Transmit<'_>> {
         // An acknowledgement first: the peer's timer runs.
         if self.control.take_due() {
+            self.statistics.bytes_sent += self.control.bytes().len() as u64;
             return Some(Transmit { datagram: self.control.bytes(), exchange: None });
         }
         let index = self.oldest(State::Due)?;
@@ -112,6 +121,16 @@ impl<A> Client<A> {
         if exchange.retransmissions == 0 {
             exchange.first_sent = now;
         }
+        self.statistics.bytes_sent += exchange.datagram.len() as u64;
+        if exchange.application.is_some() {
+            let count = if exchange.transmitted {
+                &mut self.statistics.resent
+            } else {
+                &mut self.statistics.sent
+            };
+            *count += 1;
+        }
+        exchange.transmitted = true;
         if exchange.kind == Kind::NonConfirmable {
             exchange.state = State::AwaitingResponse;
             exchange.deadline = now.saturating_add(lifetime_ms);
@@ -140,6 +159,7 @@ impl<A> Client<A> {
         let State::Ended(end) = exchange.state else { return None };
         let token = exchange.token;
         let application = exchange.release()?;
+        self.statistics.given_up += 1;
         Some(match end {
             End::Refused(code) => Event::Refused(Refusal { application, code, token }),
             End::GaveUp(reason) => Event::GaveUp { application, reason, token },

@@ -13,6 +13,7 @@ impl<A> Client<A> {
     /// payload in `datagram`, in clear; the answer to a sign-in is wiped from
     /// it.
     pub fn receive(&mut self, now: u64, datagram: &mut [u8]) -> Received<A> {
+        self.statistics.bytes_received += datagram.len() as u64;
         let message = match Message::parse(datagram) {
             Ok(message) => message,
             Err(malformed) => {
@@ -198,6 +199,10 @@ impl<A> Client<A> {
             payload
         };
         let exchange = &mut self.exchanges.list[index];
+        if exchange.retransmissions == 0 {
+            self.statistics.note_round_trip(now.saturating_sub(exchange.first_sent));
+        }
+        self.statistics.answered += 1;
         let token = exchange.token;
         match exchange.release() {
             Some(application) => Received::Response(Response { application, code, payload, token }),

@@ -50,7 +50,7 @@ impl<A> Client<A> {
         if request.path.len() > PATH_MAX_LEN {
             return Err(SendError::PathTooLong);
         }
-        self.make_room()?;
+        let displaced = self.room()?;
         let index = self.exchanges.free_place().map_err(|_| SendError::OutOfMemory)?;
         let lifetime_ms = self.config.transmission.exchange_lifetime_ms();
         self.drop_expired_access_token(now);
@@ -86,28 +86,26 @@ impl<A> Client<A> {
             exchange.state = State::Parked;
             self.ensure_signing_in(now);
         }
+        if let Some(displaced) = displaced {
+            self.exchanges.list[displaced].end(End::GaveUp(GiveUp::Displaced));
+        }
         Ok(index)
     }
 
-    /// Sees that one more message may be outstanding. A Non-confirmable one
-    /// promises nothing: the oldest gives way.
-    fn make_room(&mut self) -> Result<(), SendError> {
+    /// Whether one more message may be outstanding, and which must then give
+    /// way: a Non-confirmable one promises nothing, so the oldest.
+    fn room(&self) -> Result<Option<usize>, SendError> {
         if self.exchanges.outstanding() < self.config.max_outstanding {
-            return Ok(());
+            return Ok(None);
         }
-        let candidates = self.exchanges.list.iter_mut();
-        let oldest = candidates
-            .filter(|exchange| {
+        let candidates = self.exchanges.list.iter().enumerate();
+        candidates
+            .filter(|(_, exchange)| {
                 exchange.kind == Kind::NonConfirmable && exchange.state == State::AwaitingResponse
             })
-            .min_by_key(|exchange| exchange.first_sent);
-        match oldest {
-            Some(exchange) => {
-                exchange.end(End::GaveUp(GiveUp::Displaced));
-                Ok(())
-            }
-            None => Err(SendError::TooManyOutstanding),
-        }
+            .min_by_key(|(_, exchange)| exchange.first_sent)
+            .map(|(index, _)| Some(index))
+            .ok_or(SendError::TooManyOutstanding)
     }
 
     /// Turns a message that was refused into one that waits for an access

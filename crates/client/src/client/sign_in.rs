@@ -8,10 +8,10 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Client, GiveUp, SendError};
-use crate::access_token::AccessToken;
+use crate::access_token::{ACCESS_TOKEN_MAX_LEN, AccessToken};
 use crate::auth::{Reply, write_request};
 use crate::code::Code;
 use crate::encode::Encoder;
@@ -30,6 +30,10 @@ const BACKGROUND_LIMIT_MS: u64 = 247_000;
 
 /// The longest pause between two requests to `/auth`, in milliseconds.
 const LONGEST_PAUSE_MS: u64 = 300_000;
+
+/// The greatest sequence offset that is taken: above it, the numbers that are
+/// greater and not used yet might run out.
+const SEQUENCE_OFFSET_MAX: u64 = u64::MAX / 2;
 
 /// Names a sign-in, so that whoever started it can ask how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +119,13 @@ impl SignIn {
         self.announcement.take()
     }
 
-    /// The cloud took the access token that the last sign-in brought.
+    /// The cloud took an access token. Where the last sign-in brought it, that
+    /// was not in vain; where one that renews it fails, it says nothing.
     pub(super) const fn access_token_taken(&mut self) {
-        self.fruitless = 0;
-        self.not_before = 0;
+        if matches!(self.outcome, Some(Ok(()))) {
+            self.fruitless = 0;
+            self.not_before = 0;
+        }
     }
 }
 
@@ -153,6 +160,29 @@ impl<A> Client<A> {
         })
     }
 
+    /// The access token in force, to be kept over a restart. A secret.
+    pub fn access_token(&self) -> Option<&[u8]> {
+        self.access_token.as_ref().map(AccessToken::bytes)
+    }
+
+    /// Goes on with an access token that was kept over a restart, as if it had
+    /// just been got: if the cloud refuses it, the client signs in. Says
+    /// whether it was taken up: not in symmetric mode, whose key is lost, nor
+    /// if it is no access token by its length.
+    pub fn restore_access_token(&mut self, now: u64, value: &[u8]) -> bool {
+        if self.is_symmetric() || value.is_empty() || value.len() > ACCESS_TOKEN_MAX_LEN {
+            return false;
+        }
+        let mut kept = Zeroizing::new(Vec::new());
+        if kept.try_reserve_exact(value.len()).is_err() {
+            return false;
+        }
+        kept.extend_from_slice(value);
+        self.take_access_token(now, kept);
+        self.sign_in.has_ever_succeeded = true;
+        true
+    }
+
     /// Calls the sign-in off, if one is under way.
     pub fn cancel_sign_in(&mut self, now: u64) {
         if self.sign_in.stage != Stage::Idle {
@@ -170,10 +200,12 @@ impl<A> Client<A> {
         if self.sign_in.stage != Stage::Idle {
             return;
         }
-        self.begin(now.saturating_add(BACKGROUND_LIMIT_MS));
-        if now < self.sign_in.not_before {
-            self.sign_in.stage = Stage::Pausing(self.sign_in.not_before);
-            self.sign_in.until = self.sign_in.until.max(self.sign_in.not_before);
+        // The limit counts from the first request: a long pause must leave the
+        // cloud time to answer it.
+        let start = now.max(self.sign_in.not_before);
+        self.begin(start.saturating_add(BACKGROUND_LIMIT_MS));
+        if now < start {
+            self.sign_in.stage = Stage::Pausing(start);
         } else {
             self.ask(now);
         }
@@ -251,19 +283,25 @@ impl<A> Client<A> {
 
     fn take_reply(&mut self, now: u64, reply: Reply) -> Result<(), SignInError> {
         if self.is_symmetric() {
-            let (Some(random), Some(offset)) = (&reply.random, reply.sequence_offset) else {
+            let (Some(random), Some(offset @ ..=SEQUENCE_OFFSET_MAX)) =
+                (&reply.random, reply.sequence_offset)
+            else {
                 return Err(SignInError::BadReply);
             };
             let key = SymmetricKey::derive(&self.config.device.device_secret, random);
             self.keys.renew(key, self.generation.wrapping_add(1));
             self.last_sequence = self.last_sequence.max(offset);
         }
+        self.take_access_token(now, reply.access_token);
+        Ok(())
+    }
+
+    fn take_access_token(&mut self, now: u64, value: Zeroizing<Vec<u8>>) {
         let lifetime_ms = self.config.access_token_lifetime_ms;
-        let access_token = AccessToken::new(reply.access_token, now.saturating_add(lifetime_ms));
+        let access_token = AccessToken::new(value, now.saturating_add(lifetime_ms));
         self.sign_in.renew_at = access_token.renew_at(lifetime_ms);
         self.access_token = Some(access_token);
         self.generation = self.generation.wrapping_add(1);
-        Ok(())
     }
 
     /// Waits before the next request, unless the attempt's time is then over.

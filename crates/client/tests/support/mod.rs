@@ -4,6 +4,8 @@
 // Each test uses a part of it.
 #![allow(dead_code)]
 
+use std::fmt::Write;
+
 use coap_lite::{MessageClass, MessageType, Packet};
 use iot_coap_client::{
     Client, Config, ContentFormat, Device, Endpoint, Event, ExchangeId, Received, Request,
@@ -182,15 +184,24 @@ impl Bench {
     /// when.
     pub(crate) fn run_until(&mut self, end: u64) -> Vec<(u64, Vec<u8>)> {
         let mut all = Vec::new();
+        self.serve_until(end, &mut |bench, datagram| all.push((bench.now, datagram)));
+        all
+    }
+
+    /// Lets time pass until `end`, tick by tick, and gives each datagram to
+    /// `server` when it is sent.
+    pub(crate) fn serve_until(&mut self, end: u64, server: &mut dyn FnMut(&mut Self, Vec<u8>)) {
         loop {
-            all.extend(self.sent().into_iter().map(|datagram| (self.now, datagram)));
+            while let Some(transmit) = self.client.poll_transmit(self.now) {
+                let datagram = transmit.datagram.to_vec();
+                server(self, datagram);
+            }
             match self.client.deadline() {
                 Some(deadline) if deadline < end => self.tick_at(deadline.max(self.now)),
                 _ => break,
             }
         }
-        self.now = end;
-        all
+        self.now = end.max(self.now);
     }
 }
 
@@ -279,4 +290,11 @@ pub(crate) fn separate(
     payload: &[u8],
 ) -> Vec<u8> {
     message(kind, code, id, read(request).get_token(), payload)
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all");
+        text
+    })
 }

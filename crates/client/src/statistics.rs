@@ -1,0 +1,48 @@
+//! What a client has done so far, in numbers. Counts; decides nothing.
+
+/// Counters of one client; none is ever reset. Only the application's messages
+/// count as messages, every datagram as bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Messages transmitted for the first time.
+    pub sent: u64,
+    /// Transmissions beyond the first: retransmissions, and messages sent again
+    /// after a sign-in or over a new session.
+    pub resent: u64,
+    /// Messages whose answer was delivered.
+    pub answered: u64,
+    /// Messages that ended without an answer of their own.
+    pub given_up: u64,
+    /// Bytes of all datagrams handed out, as CoAP counts them.
+    pub bytes_sent: u64,
+    /// Bytes of all datagrams taken in.
+    pub bytes_received: u64,
+    /// Round trips measured: of messages that were transmitted once, since an
+    /// answer to one of several transmissions tells no time.
+    pub round_trips: u64,
+    /// The shortest of them, in milliseconds; 0 as long as there is none.
+    pub round_trip_min_ms: u32,
+    /// The longest.
+    pub round_trip_max_ms: u32,
+    /// The sum of all.
+    pub round_trip_sum_ms: u64,
+}
+
+impl Statistics {
+    pub(crate) fn note_round_trip(&mut self, ms: u64) {
+        let ms = u32::try_from(ms).unwrap_or(u32::MAX);
+        let shortest = if self.round_trips == 0 { ms } else { self.round_trip_min_ms.min(ms) };
+        self.round_trip_min_ms = shortest;
+        self.round_trip_max_ms = self.round_trip_max_ms.max(ms);
+        self.round_trip_sum_ms = self.round_trip_sum_ms.saturating_add(ms.into());
+        self.round_trips += 1;
+    }
+
+    /// The mean round trip in milliseconds; 0 as long as there is none.
+    pub const fn round_trip_mean_ms(&self) -> u64 {
+        match self.round_trip_sum_ms.checked_div(self.round_trips) {
+            Some(mean) => mean,
+            None => 0,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Hazard: a device that runs for years runs out of heap, a little with each
+//! message. An allocator that counts watches 100,000 of them.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use iot_coap_client::{Client, Received};
+use support::{Bench, SECOND, con, config_for, non};
+
+struct Counting;
+
+thread_local! {
+    // Of this thread only: the tests of a binary run side by side.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static LIVE_BYTES: Cell<i64> = const { Cell::new(0) };
+}
+
+fn count(bytes: i64) {
+    ALLOCATIONS.set(ALLOCATIONS.get() + u64::from(bytes > 0));
+    LIVE_BYTES.set(LIVE_BYTES.get() + bytes);
+}
+
+// SAFETY: hands everything on to the system's allocator, which keeps the
+// contract; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as i64);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as i64));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations_of(run: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    run();
+    ALLOCATIONS.get() - before
+}
+
+/// What is on its way at a time.
+const WINDOW: usize = 8;
+
+/// Sends a window of messages of all kinds and ends each in another way, the
+/// cloud's side without a heap.
+fn round(client: &mut Client<u32>, now: &mut u64, number: u32, payload: &[u8]) {
+    for index in 0..WINDOW {
+        // Every place gets the longest now and then.
+        let payload = if (index as u32 + number) % 3 == 0 { payload } else { &payload[..20] };
+        let request = if index % 4 == 3 { non(payload) } else { con(payload) };
+        client.send(*now, &request, number).expect("taken");
+    }
+    let mut headers = [[0; 8]; WINDOW];
+    for header in &mut headers {
+        let transmit = client.poll_transmit(*now).expect("due");
+        header.copy_from_slice(&transmit.datagram[..8]);
+    }
+    *now += 40;
+    client.tick(*now);
+    for (index, header) in headers.iter().enumerate() {
+        let token = &header[4..];
+        let [id_high, id_low] =
+            (number as u16).wrapping_mul(8).wrapping_add(index as u16).to_be_bytes();
+        let mut datagram =
+            [0x64, 0x45, header[2], header[3], token[0], token[1], token[2], token[3]];
+        match index % 4 {
+            // Piggybacked; with an error.
+            0 => {}
+            1 => datagram[1] = 0x84,
+            // Confirmable, on its own; the last one Non-confirmable.
+            2 => [datagram[0], datagram[2], datagram[3]] = [0x44, id_high, id_low],
+            _ => [datagram[0], datagram[2], datagram[3]] = [0x54, id_high, id_low],
+        }
+        let received = client.receive(*now, &mut datagram);
+        assert!(matches!(received, Received::Response(_)), "{received:?}");
+        while client.poll_transmit(*now).is_some() {}
+        // A ping, a request, rubbish.
+        client.receive(*now, &mut [0x40, 0, 1, 2]);
+        client.receive(*now, &mut [0x41, 1, 1, 2, 9]);
+        client.receive(*now, &mut [0x4F, 1, 1, 2, 9]);
+        while client.poll_transmit(*now).is_some() {}
+    }
+    // And one that is given up.
+    client.send(*now, &con(payload), number).expect("taken");
+    let transmit = client.poll_transmit(*now).expect("due");
+    let mut reset = [0x70, 0, transmit.datagram[2], transmit.datagram[3]];
+    client.receive(*now, &mut reset);
+    assert!(client.poll_event().is_some());
+    assert!(client.poll_event().is_none());
+}
+
+#[test]
+fn a_hundred_thousand_messages_take_no_memory() {
+    let bench = Bench::signed_in();
+    let (mut client, mut now) = (bench.client, bench.now);
+    let payload = vec![0xA5; 1000];
+    for number in 0..30 {
+        round(&mut client, &mut now, number, &payload);
+    }
+    let live = LIVE_BYTES.get();
+    let allocations = allocations_of(|| {
+        for number in 30..12_530 {
+            round(&mut client, &mut now, number, &payload);
+        }
+    });
+    assert_eq!(allocations, 0, "of 112,500 messages");
+    assert_eq!(LIVE_BYTES.get(), live);
+}
+
+#[test]
+fn nor_do_they_in_symmetric_mode() {
+    let mut bench = Bench::new(config_for("coap-psk://127.0.0.1"));
+    bench.client.sign_in(bench.now, 10 * SECOND);
+    let request = bench.one();
+    let reply = br#"{"random":"915ede6cbc8a059f","seqOffset":1,"token":"t"}"#;
+    bench.answer(&request, support::CONTENT, reply);
+    bench.events();
+    let (mut client, mut now) = (bench.client, bench.now);
+    let payload = vec![0xA5; 1000];
+    for number in 0..30 {
+        round(&mut client, &mut now, number, &payload);
+    }
+    let allocations = allocations_of(|| {
+        for number in 30..1030 {
+            round(&mut client, &mut now, number, &payload);
+        }
+    });
+    assert_eq!(allocations, 0);
+}
+
+/// Signing in may allocate; what it took it must give back.
+#[test]
+fn signing_in_again_and_again_keeps_nothing() {
+    let mut bench = Bench::signed_in();
+    let mut live = 0;
+    for round in 0..300 {
+        let message = bench.post(1);
+        bench.answer(&message, support::UNAUTHORIZED, b"");
+        let request = bench.one();
+        bench.grant(&request, "an access token of always one length");
+        let again = bench.one();
+        bench.answered(&again, support::CONTENT);
+        bench.events();
+        drop((message, request, again));
+        if round == 20 {
+            live = LIVE_BYTES.get();
+        }
+    }
+    assert_eq!(LIVE_BYTES.get(), live);
+}
