@@ -55,7 +55,8 @@ const WINDOW: usize = 8;
 fn round(client: &mut Client<u32>, now: &mut u64, number: u32, payload: &[u8]) {
     for index in 0..WINDOW {
         // Every place gets the longest now and then.
-        let payload = if (index as u32 + number) % 3 == 0 { payload } else { &payload[..20] };
+        let payload =
+            if (index as u32 + number).is_multiple_of(3) { payload } else { &payload[..20] };
         let request = if index % 4 == 3 { non(payload) } else { con(payload) };
         client.send(*now, &request, number).expect("taken");
     }

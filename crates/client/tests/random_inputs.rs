@@ -13,7 +13,7 @@ use iot_coap_client::{Client, Event, ExchangeId, Received, Request};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use support::{HOUR, con, config_for, is_sign_in, message, read};
+use support::{HOUR, con, config_for, message, read};
 
 const MOST: usize = 4;
 
@@ -75,7 +75,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => any::<usize>().prop_map(Input::Cancel),
         12 => Just(Input::Transmit),
         1 => Just(Input::SessionRenewed),
-        4 => prop_oneof![0_u64..3000, 0_u64..300_000, 0_u64..48 * HOUR].prop_map(Input::Pass),
+        4 => prop_oneof![8 => 0_u64..3000, 2 => 0_u64..300_000, 1 => 0_u64..48 * HOUR].prop_map(Input::Pass),
         6 => Just(Input::Due),
         20 => (any::<usize>(), 0_u8..4, code(), any::<u16>(), any::<usize>(), flip).prop_map(
             |(which, kind, code, id, payload, flip)| Input::Answer { which, kind, code, id, payload, flip }
@@ -256,7 +256,12 @@ impl Model {
 
 fn run(url: &str, seed: u64, inputs: Vec<Input>) -> Model {
     let mut model = Model::new(url, seed);
-    for input in inputs {
+    let (which, kind, id, payload) = (0, 0, 0, 1);
+    let grant = Input::Answer { which, kind, code: 0x45, id, payload, flip: None };
+    let prelude = [Input::SignIn(10_000), Input::Transmit, grant];
+    // Most of them are signed in to begin with.
+    let prelude = prelude.into_iter().filter(|_| !seed.is_multiple_of(4));
+    for input in prelude.chain(inputs) {
         model.apply(input);
     }
     model.fall_silent();
@@ -264,15 +269,15 @@ fn run(url: &str, seed: u64, inputs: Vec<Input>) -> Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..<_>::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..<_>::default() })]
 
     #[test]
-    fn every_message_ends_once(seed: u64, inputs in vec(input(), 1..200)) {
+    fn every_message_ends_once(seed: u64, inputs in vec(input(), 1..150)) {
         run("coap://127.0.0.1", seed, inputs);
     }
 
     #[test]
-    fn in_symmetric_mode_too(seed: u64, inputs in vec(input(), 1..200)) {
+    fn in_symmetric_mode_too(seed: u64, inputs in vec(input(), 1..150)) {
         run("coap-psk://127.0.0.1", seed, inputs);
     }
 }

@@ -119,8 +119,8 @@ fn a_sign_in_carries_a_signed_sequence_number_in_digits() {
 #[test]
 fn the_cloud_reads_every_payload() {
     let (mut bench, session) = signed_in("r", 7);
-    for len in (0..70).chain([1000, 1100]) {
-        let payload: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+    for len in (0_usize..70).chain([1000, 1100]) {
+        let payload: Vec<u8> = (0..=255).cycle().take(len).collect();
         for request in [con(&payload), non(&payload)] {
             let exchange = bench.send(&request, 1);
             let message = bench.one();
@@ -134,8 +134,8 @@ fn the_cloud_reads_every_payload() {
 #[test]
 fn the_device_reads_every_payload() {
     let (mut bench, session) = signed_in("r", 7);
-    for len in (1..70).chain([1000, 1100]) {
-        let payload: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+    for len in (1_usize..70).chain([1000, 1100]) {
+        let payload: Vec<u8> = (0..=255).cycle().take(len).collect();
         let message = bench.post(1);
         let mut datagram = piggybacked(&message, CONTENT, &session.encrypt(&payload));
         let answer = response(bench.client.receive(bench.now, &mut datagram));
