@@ -16,6 +16,11 @@ impl Clock {
         Self { last: uptime_ms, now: uptime_ms }
     }
 
+    /// The time that was told last.
+    pub(crate) const fn told(&self) -> u64 {
+        self.now
+    }
+
     /// The time at a reading of the uptime, in milliseconds.
     pub(crate) const fn at(&mut self, uptime_ms: u64) -> u64 {
         if let Some(elapsed) = uptime_ms.checked_sub(self.last) {

@@ -22,6 +22,9 @@ pub(crate) enum ConfigError {
     NotUtf8(&'static str),
     Url(UrlError),
     Device(DeviceError),
+    /// A field of the options is out of its range.
+    Option(&'static str),
+    OutOfMemory,
 }
 
 impl fmt::Display for ConfigError {
@@ -37,6 +40,10 @@ impl fmt::Display for ConfigError {
             Self::NotUtf8(name) => write!(f, "{name} is not UTF-8"),
             Self::Url(error) => write!(f, "p_url: {error}"),
             Self::Device(error) => write!(f, "p_devinfo: {error}"),
+            Self::Option(name) => {
+                write!(f, "options: {name} is out of its range, see iot_coap_ext.h")
+            }
+            Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
 }

@@ -12,9 +12,11 @@ use iot_coap_client::{Client, Config};
 
 use crate::clock::Clock;
 use crate::configuration::Configuration;
+use crate::extension::{Options, Subscriber};
 use crate::lock::Lock;
 use crate::log::log;
 use crate::port;
+use crate::token_store::TokenStore;
 use crate::transport::{Address, Link};
 use crate::types::iotx_response_callback_t;
 
@@ -50,6 +52,10 @@ pub(crate) struct Context {
     pub(crate) address: Address,
     /// Whether one thread may write while another reads.
     pub(crate) full_duplex: bool,
+    /// Who is told what happens.
+    pub(crate) subscriber: Option<Subscriber>,
+    /// Where the access token is kept.
+    pub(crate) store: Option<TokenStore>,
     pub(crate) state: Lock<State>,
 }
 
@@ -75,6 +81,11 @@ pub(crate) struct State {
     pub(crate) closing: bool,
     /// Callbacks that run, on any thread.
     pub(crate) callbacks: u32,
+    /// The access token in force was kept over a restart, and no sign-in was
+    /// asked for since.
+    pub(crate) restored: bool,
+    /// The DTLS session was replaced; the application is yet to be told.
+    pub(crate) session_renewed: bool,
     /// A question mark in a path was logged.
     pub(crate) query_logged: bool,
 }
@@ -89,15 +100,32 @@ impl State {
 impl Context {
     /// Opens a link and makes a context for it; `None`, with the reason
     /// logged, if either fails.
-    pub(crate) fn open(configuration: Configuration) -> Option<NonNull<Self>> {
+    pub(crate) fn open(configuration: Configuration, options: Options) -> Option<NonNull<Self>> {
         let Configuration { device, endpoint, wait_ms } = configuration;
-        let config = Config::new(device, &endpoint, port::seed());
-        let address = Address::new(endpoint)?;
+        let store =
+            options.keep_access_token.then(|| TokenStore::new(&device, &endpoint)).flatten();
+        let mut config = Config::new(device, &endpoint, port::seed());
+        config.sign_in.method = options.sign_method;
+        config.sign_in.encoding = options.encoding;
+        config.sign_in.timestamp = options.timestamp_ms;
+        if let Some(number) = options.access_token_option {
+            config.access_token_option = number;
+        }
+        if let Some(most) = options.max_outstanding {
+            config.max_outstanding = most;
+        }
+        if let Some(ms) = options.ack_timeout_ms {
+            config.transmission.ack_timeout_ms = ms;
+        }
+        let address = Address::new(endpoint, options.trust_root)?;
         let full_duplex = address.is_full_duplex();
         let link = address.connect()?;
+        let clock = Clock::new(port::uptime_ms());
+        let mut client = Client::new(config);
+        let restored = store.as_ref().is_some_and(|store| store.restore(clock.told(), &mut client));
         let state = State {
-            client: Client::new(config),
-            clock: Clock::new(port::uptime_ms()),
+            client,
+            clock,
             link: Some(link),
             reopen_at: None,
             failed_openings: 0,
@@ -106,10 +134,15 @@ impl Context {
             waiting: 0,
             closing: false,
             callbacks: 0,
+            restored,
+            session_renewed: false,
             query_logged: false,
         };
         let context = Lock::new(state).ok().and_then(|state| {
-            allocate(Self { magic: MAGIC, wait_ms, address, full_duplex, state })
+            let subscriber = options.subscriber;
+            let context =
+                Self { magic: MAGIC, wait_ms, address, full_duplex, subscriber, store, state };
+            allocate(context)
         });
         if context.is_none() {
             link.close();

@@ -8,17 +8,16 @@
 //! it is read, a message sent meanwhile is left for the reading thread, which,
 //! once it has seen that there is another, waits in short slices.
 
-use core::ffi::c_void;
-
 use iot_coap_client::{
-    Client, Code, Event, ExchangeId, MAX_MESSAGE_LEN, Received, Request, Response,
-    SIGN_IN_LIMIT_MS, SendError, SignInError,
+    Client, ExchangeId, MAX_MESSAGE_LEN, Received, Request, Response, SIGN_IN_LIMIT_MS, SendError,
+    SignInError,
 };
 
 use crate::context::{Application, Context, State};
+use crate::extension::iotx_coap_notice_kind_t::IOTX_COAP_NOTICE_SESSION_RENEWED;
+use crate::extension::{iotx_coap_notice_t, iotx_coap_statistics_t};
 use crate::lock::Guard;
 use crate::log::log;
-use crate::message::ResponseHandle;
 use crate::port;
 use crate::transport::Link;
 
@@ -58,6 +57,11 @@ impl Context {
     /// Signs in, and waits for that to end. `None`: the network refused.
     pub(crate) fn sign_in(&self) -> Option<Result<(), SignInError>> {
         let mut state = self.state.lock();
+        // A token that was kept over a restart is as good as a new one, until
+        // the cloud says otherwise: the first message tells.
+        if core::mem::take(&mut state.restored) && state.client.is_signed_in() {
+            return Some(Ok(()));
+        }
         let now = state.now();
         let limit_ms = SIGN_IN_LIMIT_MS.max(u64::from(self.wait_ms));
         let attempt = state.client.sign_in(now, limit_ms);
@@ -105,6 +109,48 @@ impl Context {
         Ok(())
     }
 
+    /// Handles what arrives until nothing is outstanding, or the time is over;
+    /// returns how many messages still are.
+    pub(crate) fn flush(&self, most_ms: u64) -> usize {
+        self.wait(most_ms, &Until::True(&|client| client.outstanding() == 0));
+        self.state.lock().client.outstanding()
+    }
+
+    /// What the client has done.
+    pub(crate) fn statistics(&self) -> iotx_coap_statistics_t {
+        let state = self.state.lock();
+        let all = state.client.statistics();
+        iotx_coap_statistics_t {
+            sent: all.sent,
+            resent: all.resent,
+            answered: all.answered,
+            given_up: all.given_up,
+            bytes_sent: all.bytes_sent,
+            bytes_received: all.bytes_received,
+            round_trips: all.round_trips,
+            round_trip_min_ms: all.round_trip_min_ms,
+            round_trip_avg_ms: u32::try_from(all.round_trip_mean_ms()).unwrap_or(u32::MAX),
+            round_trip_max_ms: all.round_trip_max_ms,
+            outstanding: u32::try_from(state.client.outstanding()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// What `poll` waits on.
+    pub(crate) fn descriptor(&self) -> Option<i32> {
+        self.state.lock().link.and_then(Link::descriptor)
+    }
+
+    /// How long until time asks for something, in milliseconds.
+    pub(crate) fn timeout_ms(&self) -> Option<u64> {
+        let mut state = self.state.lock();
+        let now = state.now();
+        let deadline = match (state.client.deadline(), state.reopen_at) {
+            (deadline, None) => deadline,
+            (deadline, Some(at)) => Some(deadline.map_or(at, |deadline| deadline.min(at))),
+        };
+        deadline.map(|deadline| deadline.saturating_sub(now))
+    }
+
     /// The token that the next message will carry.
     pub(crate) fn next_token(&self) -> u32 {
         self.state.lock().client.next_token()
@@ -148,6 +194,11 @@ impl Context {
                 state.client.tick(now);
             }
             self.transmit(&mut state, now, None);
+            if core::mem::take(&mut state.session_renewed) {
+                let kind = IOTX_COAP_NOTICE_SESSION_RENEWED;
+                state = self.notify(state, &iotx_coap_notice_t::new(kind));
+                continue;
+            }
             if let Some(event) = state.client.poll_event() {
                 state = self.tell(state, event);
                 continue;
@@ -223,7 +274,14 @@ impl Context {
         len: usize,
     ) -> (Guard<'s, State>, bool) {
         let now = state.now();
+        let had_token = state.client.is_signed_in();
         let received = state.client.receive(now, &mut buffer[..len]);
+        if had_token
+            && !state.client.is_signed_in()
+            && let Some(store) = &self.store
+        {
+            store.update(&state.client);
+        }
         // An acknowledgement goes out before the callback runs.
         self.transmit(&mut state, now, None);
         match received {
@@ -240,46 +298,6 @@ impl Context {
                 (self.call_back(state, application, code, token, payload), true)
             }
         }
-    }
-
-    /// Tells the application of an event.
-    fn tell<'s>(&'s self, state: Guard<'s, State>, event: Event<Application>) -> Guard<'s, State> {
-        match event {
-            Event::SignedIn => log!(Info, "signed in"),
-            Event::SignInFailed(error) => log!(Error, "signing in failed: {error}"),
-            Event::GaveUp { reason, token, .. } => {
-                log!(Error, "message {token:08x} given up: {reason}");
-            }
-            Event::Refused(refusal) => {
-                log!(Warning, "message {:08x}: {}", refusal.token, refusal.code);
-                let (code, token) = (refusal.code, refusal.token);
-                return self.call_back(state, refusal.application, code, token, &mut []);
-            }
-        }
-        state
-    }
-
-    /// Calls the application back, with no lock held.
-    fn call_back<'s>(
-        &'s self,
-        mut state: Guard<'s, State>,
-        application: Application,
-        code: Code,
-        token: u32,
-        payload: &mut [u8],
-    ) -> Guard<'s, State> {
-        let Some(callback) = application.callback else { return state };
-        state.callbacks += 1;
-        drop(state);
-        let mut response = ResponseHandle::new(code, token, payload);
-        let message = (&raw mut response).cast::<c_void>();
-        // SAFETY: the program's promise of `resp_callback`: a function that
-        // takes what it was given as `user_data` and a response.
-        running::during(self, || unsafe { callback(application.user_data, message) });
-        drop(response);
-        let mut state = self.state.lock();
-        state.callbacks -= 1;
-        state
     }
 
     /// The link to read from, opened anew where that is due. The caller has
@@ -310,22 +328,15 @@ impl Context {
             state.reopen_at = None;
             state.failed_openings = 0;
             state.client.session_renewed();
-            state.reading = false;
-            let now = state.now();
-            self.transmit(&mut state, now, None);
-            state.reading = true;
+            state.session_renewed = true;
         } else {
             let pause_ms = FIRST_PAUSE_MS << state.failed_openings.min(6);
             state.failed_openings = state.failed_openings.saturating_add(1);
             let now = state.now();
             state.reopen_at = Some(now.saturating_add(pause_ms.min(LONGEST_PAUSE_MS)));
         }
-        (state, link)
-    }
-
-    /// Whether a callback of this context runs on the calling thread, or may.
-    pub(crate) fn is_in_callback(&self, state: &State) -> bool {
-        state.callbacks != 0 && running::includes(self)
+        // The application is told, and what waits is sent, before it is read.
+        (state, None)
     }
 }
 
@@ -336,53 +347,4 @@ enum Transmitted {
     /// For the thread that reads, or opens a link, to send.
     Left,
     Refused,
-}
-
-/// Which contexts' callbacks run on the calling thread. Without `std` threads
-/// cannot be told apart: any callback of a context then counts.
-#[cfg(feature = "std")]
-mod running {
-    use core::cell::Cell;
-    use core::ptr::null;
-
-    /// A callback that runs; in the frame of its caller.
-    pub(super) struct Running {
-        context: *const super::Context,
-        outer: *const Running,
-    }
-
-    std::thread_local! {
-        static INNERMOST: Cell<*const Running> = const { Cell::new(null()) };
-    }
-
-    pub(super) fn during(context: &super::Context, callback: impl FnOnce()) {
-        let running = Running { context, outer: INNERMOST.get() };
-        INNERMOST.set(&raw const running);
-        callback();
-        INNERMOST.set(running.outer);
-    }
-
-    pub(super) fn includes(context: &super::Context) -> bool {
-        let mut running = INNERMOST.get();
-        // SAFETY: every entry is in the frame of a `during` that has not
-        // returned, on this thread.
-        while let Some(entry) = unsafe { running.as_ref() } {
-            if core::ptr::eq(entry.context, context) {
-                return true;
-            }
-            running = entry.outer;
-        }
-        false
-    }
-}
-
-#[cfg(not(feature = "std"))]
-mod running {
-    pub(super) fn during(_context: &super::Context, callback: impl FnOnce()) {
-        callback();
-    }
-
-    pub(super) fn includes(_context: &super::Context) -> bool {
-        true
-    }
 }

@@ -9,6 +9,7 @@ use iot_coap_client::{ContentFormat, PATH_MAX_LEN, Request, SendError};
 use crate::configuration::{Configuration, bounded};
 use crate::context::{Application, Context};
 use crate::drive::Unsent;
+use crate::extension::Options;
 use crate::guard::guard;
 use crate::log::{connect_port, log};
 use crate::message::ResponseHandle;
@@ -44,9 +45,8 @@ pub unsafe extern "C" fn IOT_CoAP_Init(
         connect_port();
         // SAFETY: the caller's promise.
         match unsafe { Configuration::read(p_config) } {
-            Ok(configuration) => {
-                Context::open(configuration).map_or(null_mut(), |context| context.as_ptr().cast())
-            }
+            Ok(configuration) => Context::open(configuration, Options::default())
+                .map_or(null_mut(), |context| context.as_ptr().cast()),
             Err(error) => {
                 log!(Error, "IOT_CoAP_Init: {error}");
                 null_mut()

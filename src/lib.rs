@@ -11,23 +11,27 @@ extern crate alloc;
 
 #[cfg(all(feature = "bare", not(any(feature = "std", test))))]
 mod bare;
+mod callbacks;
 mod certificates;
 mod clock;
 mod configuration;
 mod context;
 mod drive;
 mod exports;
+mod extension;
 mod guard;
 mod helpers;
 mod lock;
 mod log;
 mod message;
 mod port;
+mod token_store;
 mod transport;
 mod types;
 
 pub use certificates::iotx_default_ca;
 pub use exports::*;
+pub use extension::*;
 pub use helpers::*;
 pub use types::*;
 

@@ -1,8 +1,10 @@
 //! Log lines, through `HAL_Printf`, at or below the level that
 //! `IOT_SetLogLevel` sets; silent until then. No line carries a secret.
 
+use core::ffi::{c_char, c_int, c_void};
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicI32, Ordering};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use crate::port;
 
@@ -56,10 +58,42 @@ impl Write for Line {
 
 pub(crate) fn write(level: Level, line: fmt::Arguments<'_>) {
     let mut buffer = Line { bytes: [0; 256], len: 0 };
-    let _ = write!(buffer, "[iot-coap] {}: {line}", level.name());
     // A NUL in the line's text would end it early, and no more.
-    buffer.bytes[buffer.len] = b'\n';
-    port::print(&buffer.bytes[..buffer.len + 2]);
+    if let Some(handler) = handler() {
+        let _ = write!(buffer, "{line}");
+        // SAFETY: the program's promise when it set the handler: it may be
+        // called with its data from any thread. The line ends with NUL.
+        unsafe {
+            handler(
+                HANDLER_DATA.load(Ordering::Acquire),
+                level as c_int,
+                buffer.bytes.as_ptr().cast(),
+            );
+        }
+    } else {
+        let _ = write!(buffer, "[iot-coap] {}: {line}", level.name());
+        buffer.bytes[buffer.len] = b'\n';
+        port::print(&buffer.bytes[..buffer.len + 2]);
+    }
+}
+
+type Handler = unsafe extern "C" fn(*mut c_void, c_int, *const c_char);
+
+static HANDLER: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+static HANDLER_DATA: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+
+/// Sends lines to `handler`; none sends them to the port again.
+pub(crate) fn set_handler(handler: Option<Handler>, data: *mut c_void) {
+    HANDLER_DATA.store(data, Ordering::Release);
+    let handler = handler.map_or(null_mut(), |handler| handler as *mut c_void);
+    HANDLER.store(handler, Ordering::Release);
+}
+
+fn handler() -> Option<Handler> {
+    let handler = HANDLER.load(Ordering::Acquire);
+    // SAFETY: null, which is none, or a `Handler` that `set_handler` stored;
+    // both are as wide as a pointer.
+    unsafe { core::mem::transmute::<*mut c_void, Option<Handler>>(handler) }
 }
 
 /// Logs a line, formatted as by `format!`, at a [`Level`].

@@ -42,6 +42,9 @@ unsafe extern "C" {
     ) -> c_uint;
     fn iotx_port_dtls_free(session: *mut c_void) -> c_uint;
     fn iotx_port_has_dtls() -> c_int;
+    fn iotx_port_kv_set(key: *const c_char, value: *const c_void, len: c_int) -> c_int;
+    fn iotx_port_kv_get(key: *const c_char, value: *mut c_void, len: *mut c_int) -> c_int;
+    fn iotx_port_kv_del(key: *const c_char) -> c_int;
     fn iotx_port_identity(which: c_int, text: *mut c_char) -> c_int;
     fn iotx_coap_get_ca() -> *const c_char;
 }
@@ -137,6 +140,14 @@ impl Udp {
         if written < 0 { Err(IoError(written.into())) } else { Ok(()) }
     }
 
+    /// The socket, with our own port: others' handles may be anything.
+    pub(crate) fn descriptor(self) -> Option<c_int> {
+        #[cfg(feature = "port-linux")]
+        return iot_coap_port_linux::udp_descriptor(self.0);
+        #[cfg(not(feature = "port-linux"))]
+        None
+    }
+
     /// Waits up to `ms` (at least 1: ports take 0 for ever) for a datagram;
     /// returns its length, 0 for none.
     pub(crate) fn read(self, buffer: &mut [u8], ms: u32) -> Result<usize, IoError> {
@@ -163,6 +174,16 @@ impl Dtls {
         unsafe { iotx_port_has_dtls() != 0 }
     }
 
+    /// The session's socket, with our own port.
+    pub(crate) fn descriptor(self) -> Option<c_int> {
+        #[cfg(feature = "port-linux")]
+        // SAFETY: the session lives as long as its owner; the port tells
+        // whether it is one of its own.
+        return unsafe { iot_coap_port_linux::dtls_descriptor(self.0.as_ptr()) };
+        #[cfg(not(feature = "port-linux"))]
+        None
+    }
+
     /// Whether a write may run beside a read of another thread; the original
     /// asks it of no port.
     pub(crate) fn is_thread_safe() -> bool {
@@ -172,12 +193,12 @@ impl Dtls {
         false
     }
 
-    /// Connects, which blocks through the handshake. The trust root is
-    /// `iotx_coap_get_ca`'s.
-    pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
+    /// Connects, which blocks through the handshake. Without a trust root,
+    /// `iotx_coap_get_ca`'s holds.
+    pub(crate) fn connect(host: &CStr, port: u16, root: Option<&CStr>) -> Option<Self> {
         // SAFETY: ours returns a static; a program that replaces it owes the
         // same: text that ends with NUL, or NULL.
-        let root = unsafe { iotx_coap_get_ca() };
+        let root = root.map_or_else(|| unsafe { iotx_coap_get_ca() }, CStr::as_ptr);
         let root = if root.is_null() { iotx_default_ca.as_ptr() } else { root };
         let mut options = DtlsOptions {
             ca_cert_pem: root.cast_mut().cast(),
@@ -246,5 +267,33 @@ impl Identity {
     pub(crate) unsafe fn call(self, text: *mut c_char) -> c_int {
         // SAFETY: the caller's promise; the number is of the enumeration.
         unsafe { iotx_port_identity(self as c_int, text) }
+    }
+}
+
+/// The port's key/value store, where it has one.
+pub(crate) mod store {
+    use super::{CStr, c_int, iotx_port_kv_del, iotx_port_kv_get, iotx_port_kv_set};
+
+    /// Keeps `value` under `key`, for good; says whether it did.
+    pub(crate) fn set(key: &CStr, value: &[u8]) -> bool {
+        let Ok(len) = c_int::try_from(value.len()) else { return false };
+        // SAFETY: the pointer and the length are of one slice; the key ends
+        // with NUL.
+        unsafe { iotx_port_kv_set(key.as_ptr(), value.as_ptr().cast(), len) == 0 }
+    }
+
+    /// Reads what is kept under `key` into `buffer`; returns its length.
+    pub(crate) fn get(key: &CStr, buffer: &mut [u8]) -> Option<usize> {
+        let mut len = c_int::try_from(buffer.len()).ok()?;
+        // SAFETY: as in `set`.
+        let status =
+            unsafe { iotx_port_kv_get(key.as_ptr(), buffer.as_mut_ptr().cast(), &raw mut len) };
+        usize::try_from(len).ok().filter(|&len| status == 0 && len <= buffer.len())
+    }
+
+    /// Forgets what is kept under `key`.
+    pub(crate) fn delete(key: &CStr) {
+        // SAFETY: the key ends with NUL.
+        unsafe { iotx_port_kv_del(key.as_ptr()) };
     }
 }

@@ -30,6 +30,14 @@ impl Link {
         }
     }
 
+    /// What `poll` waits on, where the port says.
+    pub(crate) fn descriptor(self) -> Option<i32> {
+        match self {
+            Self::Udp(udp) => udp.descriptor(),
+            Self::Dtls(dtls) => dtls.descriptor(),
+        }
+    }
+
     pub(crate) fn close(self) {
         match self {
             Self::Udp(udp) => udp.close(),
@@ -43,13 +51,15 @@ pub(crate) struct Address {
     security: Security,
     host: CString,
     port: u16,
+    /// The trust roots of the program's options; none for the library's.
+    trust_root: Option<CString>,
 }
 
 impl Address {
     /// `None` if the host holds a NUL, which no parsed URL's does.
-    pub(crate) fn new(endpoint: Endpoint) -> Option<Self> {
+    pub(crate) fn new(endpoint: Endpoint, trust_root: Option<CString>) -> Option<Self> {
         let host = CString::new(endpoint.host).ok()?;
-        Some(Self { security: endpoint.security, host, port: endpoint.port })
+        Some(Self { security: endpoint.security, host, port: endpoint.port, trust_root })
     }
 
     /// Opens a link; over DTLS, blocks through the handshake. Says in the log
@@ -65,7 +75,7 @@ impl Address {
                 );
                 return None;
             }
-            Dtls::connect(&self.host, self.port).map(Link::Dtls)
+            Dtls::connect(&self.host, self.port, self.trust_root.as_deref()).map(Link::Dtls)
         } else {
             Udp::connect(&self.host, self.port).map(Link::Udp)
         };

@@ -1,5 +1,6 @@
-//! `include/iot_coap.h` is what cbindgen makes of `src/`: this test fails when
-//! the two are out of step, and writes the header when told to:
+//! `include/iot_coap.h` and `include/iot_coap_ext.h` are what cbindgen makes of
+//! `src/`: these tests fail when the two are out of step, and write the headers
+//! when told to:
 //!
 //! ```sh
 //! UPDATE_HEADERS=1 cargo test --test headers
@@ -7,39 +8,71 @@
 
 use std::path::Path;
 
+use cbindgen::{Builder, Config};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn config() -> Config {
+    Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml")
+}
+
+/// The extension's header: as the other's, on top of it.
+fn extension_config() -> Config {
+    let mut config = config();
+    config.header = Some(
+        "/*\n * What this library has beyond the original SDK's interface. Firmware written for the\n \
+         * original needs none of it.\n *\n * Made by cbindgen from the Rust sources; edit those.\n */"
+            .into(),
+    );
+    config.include_guard = Some("IOT_COAP_EXT_H".into());
+    config.includes = vec!["iot_coap.h".into()];
+    config.after_includes = None;
+    config.export.include.clear();
+    config
+}
+
 /// cbindgen's text, made into C89: no comma after an enumeration's last value,
-/// no comments of C++.
-fn generated() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
-    let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in ["src/types.rs", "src/exports.rs", "src/helpers.rs"] {
-        builder = builder.with_src(root.join(source));
+/// no comments of C++. What Rust calls a caller's duties is, in C, the
+/// parameters' description: the heading goes, the text stays.
+fn generated(config: Config, sources: &[&str]) -> String {
+    let mut builder = Builder::new().with_config(config);
+    for source in sources {
+        builder = builder.with_src(root().join("src").join(source));
     }
     let mut text = Vec::new();
     builder.generate().expect("the sources hold no type that C lacks").write(&mut text);
     let text = String::from_utf8(text).expect("a header is UTF-8");
-    let text = text.replace(",\n}", "\n}");
-    let text = text.replace(" // __cplusplus", "").replace("}  // extern \"C\"", "}");
-    without_safety_sections(&text)
+    text.replace(",\n}", "\n}")
+        .replace(" // __cplusplus", "")
+        .replace("}  // extern \"C\"", "}")
+        .replace(" *\n * # Safety\n *\n", " *\n")
 }
 
-/// What Rust calls a caller's duties is, in C, the parameters' description:
-/// the heading goes, the text stays.
-fn without_safety_sections(text: &str) -> String {
-    text.replace(" *\n * # Safety\n *\n", " *\n")
-}
-
-#[test]
-fn header_is_in_step_with_the_sources() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/iot_coap.h");
-    let generated = generated();
+#[track_caller]
+fn is_in_step(header: &str, generated: &str) {
+    let path = root().join("include").join(header);
     if std::env::var_os("UPDATE_HEADERS").is_some() {
-        std::fs::write(&path, &generated).expect("include/ can be written");
+        std::fs::write(&path, generated).expect("include/ can be written");
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == generated,
-        "include/iot_coap.h is out of step: run UPDATE_HEADERS=1 cargo test --test headers"
+        "include/{header} is out of step: run UPDATE_HEADERS=1 cargo test --test headers"
     );
+}
+
+#[test]
+fn header_is_in_step_with_the_sources() {
+    let sources = ["types.rs", "exports.rs", "helpers.rs"];
+    is_in_step("iot_coap.h", &generated(config(), &sources));
+}
+
+#[test]
+fn extension_header_is_in_step_with_the_sources() {
+    let sources = ["options.rs", "notices.rs", "statistics.rs", "waiting.rs", "text.rs"];
+    let sources = sources.map(|source| format!("extension/{source}"));
+    let sources: Vec<_> = sources.iter().map(String::as_str).collect();
+    is_in_step("iot_coap_ext.h", &generated(extension_config(), &sources));
 }

@@ -6,8 +6,8 @@
  *
  * Unresolved where the firmware's board port lacks them (compiled without
  * IOTX_PORT_LINUX, whose port has them all): HAL_DTLSSession_*, absent in
- * plain-only ports; HAL_Set* and HAL_Get*, of which releases have more or
- * fewer.
+ * plain-only ports; HAL_Kv_*, absent before v2.3.0; HAL_Set* and HAL_Get*, of
+ * which releases have more or fewer.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -94,4 +94,34 @@ int iotx_port_identity(int which, char *text)
     identity_fn function = functions[which];
 
     return function != NULL ? function(text) : -1;
+}
+
+OPTIONAL int HAL_Kv_Set(const char *key, const void *value, int len, int sync);
+OPTIONAL int HAL_Kv_Get(const char *key, void *value, int *len);
+OPTIONAL int HAL_Kv_Del(const char *key);
+
+int iotx_port_kv_set(const char *key, const void *value, int len);
+int iotx_port_kv_get(const char *key, void *value, int *len);
+int iotx_port_kv_del(const char *key);
+
+/* Each is -1 where the port lacks it. */
+int iotx_port_kv_set(const char *key, const void *value, int len)
+{
+    int (*const set)(const char *, const void *, int, int) = HAL_Kv_Set;
+
+    return set != NULL ? set(key, value, len, 1) : -1;
+}
+
+int iotx_port_kv_get(const char *key, void *value, int *len)
+{
+    int (*const get)(const char *, void *, int *) = HAL_Kv_Get;
+
+    return get != NULL ? get(key, value, len) : -1;
+}
+
+int iotx_port_kv_del(const char *key)
+{
+    int (*const del)(const char *) = HAL_Kv_Del;
+
+    return del != NULL ? del(key) : -1;
 }

@@ -47,6 +47,18 @@ unsafe impl Sync for Client {}
 impl Client {
     /// `IOT_CoAP_Init`, for the cloud's sample device.
     pub(crate) fn init(url: &str, wait_ms: c_int) -> Option<Self> {
+        Self::init_by(url, wait_ms, |config| {
+            // SAFETY: `init_by` gives a whole configuration.
+            unsafe { IOT_CoAP_Init(config) }
+        })
+    }
+
+    /// As [`Client::init`], by another function that makes contexts.
+    pub(crate) fn init_by(
+        url: &str,
+        wait_ms: c_int,
+        make: impl FnOnce(*mut iotx_coap_config_t) -> *mut c_void,
+    ) -> Option<Self> {
         let device = Device::sample();
         let mut info = iotx_deviceinfo_t {
             product_key: [0; 21],
@@ -64,8 +76,7 @@ impl Client {
             p_devinfo: (&raw mut info).cast(),
             event_handle: None,
         };
-        // SAFETY: all pointers are to what lives on this stack.
-        let context = NonNull::new(unsafe { IOT_CoAP_Init(&raw mut config) })?;
+        let context = NonNull::new(make(&raw mut config))?;
         Some(Self { context, answers: Arc::default(), sent: Mutex::default() })
     }
 
@@ -74,6 +85,11 @@ impl Client {
         let client = Self::init(url, 500).expect("IOT_CoAP_Init succeeds");
         assert_eq!(client.sign_in(), 0, "IOT_CoAP_DeviceNameAuth succeeds");
         client
+    }
+
+    /// What the library's functions take.
+    pub(crate) fn context(&self) -> *mut c_void {
+        self.context.as_ptr()
     }
 
     pub(crate) fn sign_in(&self) -> c_int {

@@ -186,6 +186,15 @@ HAL_ALIAS(own_udp_create) void *HAL_UDP_create(char *host, unsigned short port);
  * decided which definition is in force. */
 static void *(*const volatile udp_create_in_force)(char *, unsigned short) = HAL_UDP_create;
 
+/* Whether HAL_UDP_create in force is that of this file, so that a handle is a
+ * descriptor. */
+int iotx_linux_udp_is_builtin(void);
+
+int iotx_linux_udp_is_builtin(void)
+{
+    return udp_create_in_force == own_udp_create;
+}
+
 HAL_WEAK void HAL_UDP_close(void *handle)
 {
     iotx_linux_udp_close(handle);
@@ -202,7 +211,7 @@ HAL_WEAK int HAL_UDP_readTimeout(void *handle, unsigned char *data, unsigned int
     /* Only a socket of our own is known to carry the receive timeout that
      * saves the poll. */
     return iotx_linux_udp_read_timeout(handle, data, len, ms,
-                                       udp_create_in_force == own_udp_create);
+                                       iotx_linux_udp_is_builtin());
 }
 
 /* --- DTLS ---------------------------------------------------------------- */

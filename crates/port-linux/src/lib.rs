@@ -27,5 +27,6 @@ mod sync;
 mod text;
 mod udp;
 
-pub use dtls::{dtls_allow_static_rsa, dtls_is_builtin};
+pub use dtls::{dtls_allow_static_rsa, dtls_descriptor, dtls_is_builtin};
 pub use log::{Level, set_log};
+pub use udp::udp_descriptor;

@@ -65,6 +65,22 @@ pub fn dtls_is_builtin() -> bool {
     iotx_linux_dtls_is_builtin() != 0
 }
 
+/// The descriptor of a session's socket, as `poll` takes it; `None` where the
+/// sessions in force are the program's own.
+///
+/// # Safety
+/// `session` is NULL or a live one of `HAL_DTLSSession_create`.
+pub unsafe fn dtls_descriptor(session: *mut c_void) -> Option<c_int> {
+    if session.is_null() || !dtls_is_builtin() {
+        return None;
+    }
+    #[cfg(not(feature = "openssl"))]
+    return None;
+    #[cfg(feature = "openssl")]
+    // SAFETY: not null, ours, and live by the contract.
+    Some(unsafe { with_engine::descriptor(session) })
+}
+
 /// Whether sessions made from now on may fall back to key exchange by static
 /// RSA, which old servers need and which has no forward secrecy. They may until
 /// this is called.
@@ -202,7 +218,7 @@ unsafe extern "C" fn iotx_linux_dtls_free(session: *mut c_void) -> c_uint {
 #[cfg(feature = "openssl")]
 mod with_engine {
     use alloc::boxed::Box;
-    use core::ffi::{c_uint, c_void};
+    use core::ffi::{c_int, c_uint, c_void};
     use core::mem::MaybeUninit;
     use core::ptr::null_mut;
     use core::slice;
@@ -250,6 +266,13 @@ mod with_engine {
         };
         guarded(|| Session::connect(&peer, openssl::Client::new(&peer)?))
             .map_or(null_mut(), |session| Box::into_raw(Box::new(session)).cast())
+    }
+
+    /// # Safety
+    /// `session` is a live one.
+    pub(super) unsafe fn descriptor(session: *mut c_void) -> c_int {
+        // SAFETY: by the contract; the session is only shared.
+        unsafe { &*session.cast::<Session<openssl::Client>>() }.descriptor()
     }
 
     /// # Safety

@@ -62,6 +62,10 @@ impl<E: Engine> Session<E> {
         Ok(Self { socket, engine: Lock::new(engine), buffer: Lock::new(Some(buffer)) })
     }
 
+    pub(super) fn descriptor(&self) -> core::ffi::c_int {
+        self.socket.descriptor()
+    }
+
     pub(super) fn write(&self, plaintext: &[u8]) -> Result<(), Failure> {
         let mut engine = self.engine.lock();
         engine.seal(plaintext)?;

@@ -35,6 +35,17 @@ fn descriptor(handle: *mut c_void) -> Option<c_int> {
     (raw > 0).then_some(raw)
 }
 
+unsafe extern "C" {
+    /// In `c/hal.c`.
+    safe fn iotx_linux_udp_is_builtin() -> c_int;
+}
+
+/// The descriptor of a handle, as `poll` takes it; `None` where the program
+/// brought its own `HAL_UDP_create`, whose handles may be anything.
+pub fn udp_descriptor(handle: *mut c_void) -> Option<c_int> {
+    if iotx_linux_udp_is_builtin() != 0 { descriptor(handle) } else { None }
+}
+
 /// A socket connected to `host`, or `(void *)-1`.
 ///
 /// # Safety

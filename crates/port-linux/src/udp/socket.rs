@@ -27,6 +27,10 @@ impl Socket {
         connect(host, port).map(Self)
     }
 
+    pub(crate) fn descriptor(&self) -> c_int {
+        self.0.raw()
+    }
+
     pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), c_int> {
         send(self.0.raw(), datagram).map(|_| ())
     }

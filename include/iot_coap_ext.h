@@ -1,0 +1,329 @@
+/*
+ * What this library has beyond the original SDK's interface. Firmware written for the
+ * original needs none of it.
+ *
+ * Made by cbindgen from the Rust sources; edit those.
+ */
+
+#ifndef IOT_COAP_EXT_H
+#define IOT_COAP_EXT_H
+
+#include <stdint.h>
+#include "iot_coap.h"
+
+/**
+ * Sign with HMAC-MD5, which the cloud takes where no method is named.
+ */
+#define IOTX_COAP_SIGN_HMACMD5 0
+
+/**
+ * Sign with HMAC-SHA1.
+ */
+#define IOTX_COAP_SIGN_HMACSHA1 1
+
+/**
+ * Sign in by JSON.
+ */
+#define IOTX_COAP_SIGN_IN_JSON 0
+
+/**
+ * Sign in by CBOR, about a fifth shorter.
+ */
+#define IOTX_COAP_SIGN_IN_CBOR 1
+
+/**
+ * What happened.
+ */
+typedef enum {
+  /**
+   * There is a new access token.
+   */
+  IOTX_COAP_NOTICE_SIGNED_IN = 0,
+  /**
+   * Signing in failed; `code` is the cloud's, or 0 if it did not answer.
+   */
+  IOTX_COAP_NOTICE_SIGN_IN_FAILED = 1,
+  /**
+   * A message is not waited for any longer, and its callback will not be
+   * called: `user_data`, `token` and `reason` are set.
+   */
+  IOTX_COAP_NOTICE_GAVE_UP = 2,
+  /**
+   * The DTLS session ended and another was opened.
+   */
+  IOTX_COAP_NOTICE_SESSION_RENEWED = 3
+} iotx_coap_notice_kind_t;
+
+/**
+ * Why a message is not waited for any longer.
+ */
+typedef enum {
+  /**
+   * Neither acknowledged nor answered after the last retransmission.
+   */
+  IOTX_COAP_GIVE_UP_NOT_ACKNOWLEDGED = 0,
+  /**
+   * Acknowledged, or Non-confirmable, and not answered within its lifetime.
+   */
+  IOTX_COAP_GIVE_UP_NOT_ANSWERED = 1,
+  /**
+   * Rejected by the peer with a Reset.
+   */
+  IOTX_COAP_GIVE_UP_RESET = 2,
+  /**
+   * Non-confirmable, and given up for a newer message.
+   */
+  IOTX_COAP_GIVE_UP_DISPLACED = 3,
+  /**
+   * Never sent, since signing in failed.
+   */
+  IOTX_COAP_GIVE_UP_NOT_SIGNED_IN = 4,
+  /**
+   * Answered, but the answer does not decrypt (`coap-psk://`).
+   */
+  IOTX_COAP_GIVE_UP_UNDECRYPTABLE = 5,
+  /**
+   * It could not be sent again with a new access token.
+   */
+  IOTX_COAP_GIVE_UP_UNSENDABLE = 6
+} iotx_coap_give_up_t;
+
+/**
+ * What happened, and to what; lives until the handler returns.
+ */
+typedef struct {
+  /**
+   * What happened; says which of the others are set.
+   */
+  iotx_coap_notice_kind_t kind;
+  /**
+   * A response code as its byte, e.g. 0x81 for 4.01.
+   */
+  int code;
+  /**
+   * Why a message is not waited for any longer.
+   */
+  iotx_coap_give_up_t reason;
+  /**
+   * The message's token, as `IOT_CoAP_GetCurToken` told it.
+   */
+  uint32_t token;
+  /**
+   * The message's `user_data`.
+   */
+  void *user_data;
+} iotx_coap_notice_t;
+
+/**
+ * Called with the options' `notice_data`, the context and what happened to
+ * it, by a thread that is in a call of that context that waits, with no lock
+ * held. May call anything but `IOT_CoAP_Deinit` of the same context.
+ */
+typedef void (*iotx_coap_notice_handler_t)(void *data,
+                                           iotx_coap_context_t *context,
+                                           const iotx_coap_notice_t *notice);
+
+/**
+ * How a client behaves. Set all of it to zero, then `size` to its size, then
+ * what is to differ; it and all it points to are copied.
+ */
+typedef struct {
+  /**
+   * `sizeof(iotx_coap_options_t)`: says which fields the program knows.
+   */
+  unsigned int size;
+  /**
+   * `IOTX_COAP_SIGN_HMACMD5` or `IOTX_COAP_SIGN_HMACSHA1`.
+   */
+  unsigned int sign_method;
+  /**
+   * `IOTX_COAP_SIGN_IN_JSON` or `IOTX_COAP_SIGN_IN_CBOR`.
+   */
+  unsigned int sign_in_encoding;
+  /**
+   * The option that carries the access token: 61 or 2088; 0 for what the
+   * host takes (2088 below `link.aliyuncs.com` and `iothub.aliyuncs.com`).
+   */
+  unsigned int access_token_option;
+  /**
+   * Sent with each sign-in, in milliseconds since 1970; 0 for none.
+   */
+  uint64_t timestamp_ms;
+  /**
+   * The trust roots of `coaps://`, as PEM text of at most 64 KiB; NULL for
+   * what `iotx_coap_get_ca()` returns.
+   */
+  const char *trust_root_pem;
+  /**
+   * Called with what happens to the client; NULL for no calls.
+   */
+  iotx_coap_notice_handler_t on_notice;
+  /**
+   * Handed to `on_notice`.
+   */
+  void *notice_data;
+  /**
+   * Not 0: the access token is kept, through `HAL_Kv_*`, over restarts of
+   * the program, so that `IOT_CoAP_DeviceNameAuth` need not ask the cloud;
+   * it is deleted when the cloud refuses it. Without effect over
+   * `coap-psk://`, and on a port without `HAL_Kv_*`.
+   */
+  unsigned int keep_access_token;
+  /**
+   * How many messages may wait for their answers, 4096 at most; 0 for 32.
+   */
+  unsigned int max_outstanding;
+  /**
+   * How long the first transmission waits for an acknowledgement, in
+   * milliseconds (`ACK_TIMEOUT` of RFC 7252): 1000 to 60,000; 0 for 2000.
+   */
+  unsigned int ack_timeout_ms;
+} iotx_coap_options_t;
+
+/**
+ * What a context has done since it was made.
+ */
+typedef struct {
+  /**
+   * Messages transmitted for the first time.
+   */
+  uint64_t sent;
+  /**
+   * Transmissions of messages beyond the first of each.
+   */
+  uint64_t resent;
+  /**
+   * Messages whose answer was delivered.
+   */
+  uint64_t answered;
+  /**
+   * Messages that ended without an answer of their own.
+   */
+  uint64_t given_up;
+  /**
+   * Bytes of all CoAP messages sent, below UDP or DTLS not counted.
+   */
+  uint64_t bytes_sent;
+  /**
+   * Bytes of all CoAP messages received.
+   */
+  uint64_t bytes_received;
+  /**
+   * Round trips measured: those of messages that were transmitted once.
+   */
+  uint64_t round_trips;
+  /**
+   * The shortest of them, in milliseconds; 0 as long as there is none.
+   */
+  uint32_t round_trip_min_ms;
+  /**
+   * The mean of them.
+   */
+  uint32_t round_trip_avg_ms;
+  /**
+   * The longest of them.
+   */
+  uint32_t round_trip_max_ms;
+  /**
+   * Messages that wait for their answers now.
+   */
+  uint32_t outstanding;
+} iotx_coap_statistics_t;
+
+/**
+ * Called with the `data` that it was set with, a level (2 error, 3 warning,
+ * 4 information, 5 debug) and a line without its end, which lives until the
+ * handler returns. Any thread may call it, several at once.
+ */
+typedef void (*iotx_coap_log_handler_t)(void *data, int level, const char *line);
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * As `IOT_CoAP_Init`, with options; NULL for them stands for the defaults.
+ *
+ * Returns NULL, with the reason logged, also if an option is out of its range.
+ *
+ * As `IOT_CoAP_Init`; `options` is NULL or points to as many bytes as its
+ * `size` says, its `trust_root_pem` is NULL or a string.
+ */
+iotx_coap_context_t *IOT_CoAP_InitWithOptions(iotx_coap_config_t *config,
+                                              const iotx_coap_options_t *options);
+
+/**
+ * Tells what a context has done. `size` is `sizeof(*statistics)`: fields that
+ * a shorter structure lacks are left out, those that a longer one has besides
+ * set to 0. Any thread may call.
+ *
+ * Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a context
+ * that is none.
+ *
+ * `context` is NULL or a context of `IOT_CoAP_Init`; `statistics` is NULL or
+ * has `size` bytes to write.
+ */
+int IOT_CoAP_GetStatistics(iotx_coap_context_t *context,
+                           iotx_coap_statistics_t *statistics,
+                           unsigned int size);
+
+/**
+ * Tells the file descriptor that becomes readable when something arrives, for
+ * `poll`; call `IOT_CoAP_Yield` then. It changes when a DTLS session is opened
+ * anew: ask before each `poll`. Any thread may call.
+ *
+ * Returns it; or -1 for a context that is none, while a session is being
+ * opened, and with a board port other than this library's.
+ *
+ * `context` is NULL or a context of `IOT_CoAP_Init`.
+ */
+int IOT_CoAP_GetFd(iotx_coap_context_t *context);
+
+/**
+ * Tells how long `poll` may wait, in milliseconds, before `IOT_CoAP_Yield`
+ * must be called for what time asks for, whether or not something arrives.
+ * Give the context a `wait_time_ms` of 1, so that this call does not wait.
+ *
+ * Returns 0 if that is now; -1 if nothing is waited for, or for a context that
+ * is none.
+ *
+ * `context` is NULL or a context of `IOT_CoAP_Init`.
+ */
+int IOT_CoAP_GetTimeoutMs(iotx_coap_context_t *context);
+
+/**
+ * Yields until every message has ended, in its callback or a notice, or
+ * `most_ms` milliseconds are over. Any thread may call, also from a callback.
+ *
+ * Returns how many messages still wait for their answers, 0 if none;
+ * `IOTX_ERR_INVALID_PARAM` for a context that is none.
+ *
+ * `context` is NULL or a context of `IOT_CoAP_Init`.
+ */
+int IOT_CoAP_Flush(iotx_coap_context_t *context, unsigned int most_ms);
+
+/**
+ * This library's version, e.g. "0.1.0"; a string that lives for ever.
+ */
+const char *IOT_CoAP_Version(void);
+
+/**
+ * What a return code of this interface means, in English; a string that lives
+ * for ever. "unknown return code" for a number that is none.
+ */
+const char *IOT_CoAP_ErrorString(int code);
+
+/**
+ * Sends log lines to `handler` rather than to `HAL_Printf`; NULL sends them
+ * there again. `IOT_SetLogLevel` decides, as before, which lines there are.
+ * Call it before other threads use the library.
+ *
+ * `handler` may be called with `data` from any thread until another is set.
+ */
+void IOT_CoAP_SetLogHandler(iotx_coap_log_handler_t handler, void *data);
+
+#ifdef __cplusplus
+}
+#endif 
+
+#endif  /* IOT_COAP_EXT_H */

@@ -1,0 +1,211 @@
+//! `IOT_CoAP_InitWithOptions`: everything that the original's configuration
+//! has no field for. A zero is always the default, and a structure that an
+//! older header made shorter is taken as it is.
+
+use core::ffi::{CStr, c_char, c_uint, c_void};
+use core::mem::{offset_of, size_of};
+use core::ptr::null_mut;
+
+use alloc::ffi::CString;
+use alloc::vec::Vec;
+
+use iot_coap_client::{Encoding, OptionNumber, SignMethod};
+
+use super::notices::{Subscriber, iotx_coap_notice_handler_t};
+use crate::configuration::{ConfigError, Configuration};
+use crate::context::Context;
+use crate::guard::guard;
+use crate::log::{connect_port, log};
+use crate::types::{iotx_coap_config_t, iotx_coap_context_t};
+
+/// Sign with HMAC-MD5, which the cloud takes where no method is named.
+pub const IOTX_COAP_SIGN_HMACMD5: c_uint = 0;
+/// Sign with HMAC-SHA1.
+pub const IOTX_COAP_SIGN_HMACSHA1: c_uint = 1;
+
+/// Sign in by JSON.
+pub const IOTX_COAP_SIGN_IN_JSON: c_uint = 0;
+/// Sign in by CBOR, about a fifth shorter.
+pub const IOTX_COAP_SIGN_IN_CBOR: c_uint = 1;
+
+/// The most messages that may wait for their answers, whatever is asked for.
+const MAX_OUTSTANDING: c_uint = 4096;
+
+/// The longest trust root, in bytes.
+const TRUST_ROOT_MAX_LEN: usize = 65_536;
+
+/// How a client behaves. Set all of it to zero, then `size` to its size, then
+/// what is to differ; it and all it points to are copied.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct iotx_coap_options_t {
+    /// `sizeof(iotx_coap_options_t)`: says which fields the program knows.
+    pub size: c_uint,
+    /// `IOTX_COAP_SIGN_HMACMD5` or `IOTX_COAP_SIGN_HMACSHA1`.
+    pub sign_method: c_uint,
+    /// `IOTX_COAP_SIGN_IN_JSON` or `IOTX_COAP_SIGN_IN_CBOR`.
+    pub sign_in_encoding: c_uint,
+    /// The option that carries the access token: 61 or 2088; 0 for what the
+    /// host takes (2088 below `link.aliyuncs.com` and `iothub.aliyuncs.com`).
+    pub access_token_option: c_uint,
+    /// Sent with each sign-in, in milliseconds since 1970; 0 for none.
+    pub timestamp_ms: u64,
+    /// The trust roots of `coaps://`, as PEM text of at most 64 KiB; NULL for
+    /// what `iotx_coap_get_ca()` returns.
+    pub trust_root_pem: *const c_char,
+    /// Called with what happens to the client; NULL for no calls.
+    pub on_notice: iotx_coap_notice_handler_t,
+    /// Handed to `on_notice`.
+    pub notice_data: *mut c_void,
+    /// Not 0: the access token is kept, through `HAL_Kv_*`, over restarts of
+    /// the program, so that `IOT_CoAP_DeviceNameAuth` need not ask the cloud;
+    /// it is deleted when the cloud refuses it. Without effect over
+    /// `coap-psk://`, and on a port without `HAL_Kv_*`.
+    pub keep_access_token: c_uint,
+    /// How many messages may wait for their answers, 4096 at most; 0 for 32.
+    pub max_outstanding: c_uint,
+    /// How long the first transmission waits for an acknowledgement, in
+    /// milliseconds (`ACK_TIMEOUT` of RFC 7252): 1000 to 60,000; 0 for 2000.
+    pub ack_timeout_ms: c_uint,
+}
+
+impl iotx_coap_options_t {
+    const DEFAULT: Self = Self {
+        size: 0,
+        sign_method: 0,
+        sign_in_encoding: 0,
+        access_token_option: 0,
+        timestamp_ms: 0,
+        trust_root_pem: core::ptr::null(),
+        on_notice: None,
+        notice_data: null_mut(),
+        keep_access_token: 0,
+        max_outstanding: 0,
+        ack_timeout_ms: 0,
+    };
+}
+
+/// Options, checked.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) sign_method: SignMethod,
+    pub(crate) encoding: Encoding,
+    pub(crate) access_token_option: Option<OptionNumber>,
+    pub(crate) timestamp_ms: Option<u64>,
+    pub(crate) trust_root: Option<CString>,
+    pub(crate) subscriber: Option<Subscriber>,
+    pub(crate) keep_access_token: bool,
+    pub(crate) max_outstanding: Option<usize>,
+    pub(crate) ack_timeout_ms: Option<u32>,
+}
+
+impl Options {
+    /// # Safety
+    ///
+    /// `options` is NULL or points to as many bytes as its `size` says.
+    unsafe fn read(options: *const iotx_coap_options_t) -> Result<Self, ConfigError> {
+        if options.is_null() {
+            return Ok(Self::default());
+        }
+        // SAFETY: every version of the structure begins with its size.
+        let size = unsafe { options.cast::<c_uint>().read() } as usize;
+        if size < offset_of!(iotx_coap_options_t, sign_method) {
+            return Err(ConfigError::Option("size"));
+        }
+        let mut known = iotx_coap_options_t::DEFAULT;
+        let len = size.min(size_of::<iotx_coap_options_t>());
+        // SAFETY: the caller's promise; what an older header lacks stays zero,
+        // what a newer one has besides is not looked at.
+        unsafe {
+            options.cast::<u8>().copy_to_nonoverlapping((&raw mut known).cast::<u8>(), len);
+        }
+        let sign_method = match known.sign_method {
+            IOTX_COAP_SIGN_HMACMD5 => SignMethod::HmacMd5,
+            IOTX_COAP_SIGN_HMACSHA1 => SignMethod::HmacSha1,
+            _ => return Err(ConfigError::Option("sign_method")),
+        };
+        let encoding = match known.sign_in_encoding {
+            IOTX_COAP_SIGN_IN_JSON => Encoding::Json,
+            IOTX_COAP_SIGN_IN_CBOR => Encoding::Cbor,
+            _ => return Err(ConfigError::Option("sign_in_encoding")),
+        };
+        let access_token_option = match known.access_token_option {
+            0 => None,
+            61 => Some(OptionNumber::ACCESS_TOKEN),
+            2088 => Some(OptionNumber::ACCESS_TOKEN_LINK),
+            _ => return Err(ConfigError::Option("access_token_option")),
+        };
+        let max_outstanding = match known.max_outstanding {
+            0 => None,
+            most @ 1..=MAX_OUTSTANDING => Some(most as usize),
+            _ => return Err(ConfigError::Option("max_outstanding")),
+        };
+        let ack_timeout_ms = match known.ack_timeout_ms {
+            0 => None,
+            ms @ 1000..=60_000 => Some(ms),
+            _ => return Err(ConfigError::Option("ack_timeout_ms")),
+        };
+        Ok(Self {
+            sign_method,
+            encoding,
+            access_token_option,
+            timestamp_ms: (known.timestamp_ms != 0).then_some(known.timestamp_ms),
+            // SAFETY: the caller's promise.
+            trust_root: unsafe { trust_root(known.trust_root_pem) }?,
+            subscriber: known
+                .on_notice
+                .map(|handler| Subscriber { handler, data: known.notice_data }),
+            keep_access_token: known.keep_access_token != 0,
+            max_outstanding,
+            ack_timeout_ms,
+        })
+    }
+}
+
+/// # Safety
+///
+/// `pem` is NULL or a string.
+unsafe fn trust_root(pem: *const c_char) -> Result<Option<CString>, ConfigError> {
+    if pem.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise.
+    let text = unsafe { CStr::from_ptr(pem) }.to_bytes();
+    if text.len() > TRUST_ROOT_MAX_LEN {
+        return Err(ConfigError::Option("trust_root_pem"));
+    }
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(text.len() + 1).map_err(|_| ConfigError::OutOfMemory)?;
+    copy.extend_from_slice(text);
+    CString::new(copy).map(Some).map_err(|_| ConfigError::Option("trust_root_pem"))
+}
+
+/// As `IOT_CoAP_Init`, with options; NULL for them stands for the defaults.
+///
+/// Returns NULL, with the reason logged, also if an option is out of its range.
+///
+/// # Safety
+///
+/// As `IOT_CoAP_Init`; `options` is NULL or points to as many bytes as its
+/// `size` says, its `trust_root_pem` is NULL or a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_CoAP_InitWithOptions(
+    config: *mut iotx_coap_config_t,
+    options: *const iotx_coap_options_t,
+) -> *mut iotx_coap_context_t {
+    guard("IOT_CoAP_InitWithOptions", null_mut(), || {
+        connect_port();
+        // SAFETY: the caller's promise.
+        let read = unsafe { Configuration::read(config) }
+            // SAFETY: the caller's promise.
+            .and_then(|configuration| Ok((configuration, unsafe { Options::read(options) }?)));
+        match read {
+            Ok((configuration, options)) => Context::open(configuration, options)
+                .map_or(null_mut(), |context| context.as_ptr().cast()),
+            Err(error) => {
+                log!(Error, "IOT_CoAP_InitWithOptions: {error}");
+                null_mut()
+            }
+        }
+    })
+}

@@ -1,0 +1,78 @@
+//! Statistics of a context, for programs that watch over many.
+
+use core::ffi::{c_int, c_uint};
+use core::mem::size_of;
+
+use crate::context::Context;
+use crate::guard::guard;
+use crate::log::log;
+use crate::types::{iotx_coap_context_t, iotx_ret_code_t};
+
+/// What a context has done since it was made.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct iotx_coap_statistics_t {
+    /// Messages transmitted for the first time.
+    pub sent: u64,
+    /// Transmissions of messages beyond the first of each.
+    pub resent: u64,
+    /// Messages whose answer was delivered.
+    pub answered: u64,
+    /// Messages that ended without an answer of their own.
+    pub given_up: u64,
+    /// Bytes of all CoAP messages sent, below UDP or DTLS not counted.
+    pub bytes_sent: u64,
+    /// Bytes of all CoAP messages received.
+    pub bytes_received: u64,
+    /// Round trips measured: those of messages that were transmitted once.
+    pub round_trips: u64,
+    /// The shortest of them, in milliseconds; 0 as long as there is none.
+    pub round_trip_min_ms: u32,
+    /// The mean of them.
+    pub round_trip_avg_ms: u32,
+    /// The longest of them.
+    pub round_trip_max_ms: u32,
+    /// Messages that wait for their answers now.
+    pub outstanding: u32,
+}
+
+/// Tells what a context has done. `size` is `sizeof(*statistics)`: fields that
+/// a shorter structure lacks are left out, those that a longer one has besides
+/// set to 0. Any thread may call.
+///
+/// Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a context
+/// that is none.
+///
+/// # Safety
+///
+/// `context` is NULL or a context of `IOT_CoAP_Init`; `statistics` is NULL or
+/// has `size` bytes to write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_CoAP_GetStatistics(
+    context: *mut iotx_coap_context_t,
+    statistics: *mut iotx_coap_statistics_t,
+    size: c_uint,
+) -> c_int {
+    const NAME: &str = "IOT_CoAP_GetStatistics";
+    guard(NAME, iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int, || {
+        // SAFETY: the caller's promise.
+        let Some(context) = (unsafe { Context::from_handle(context, NAME) }) else {
+            return iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
+        };
+        if statistics.is_null() {
+            log!(Error, "{NAME}: statistics is NULL");
+            return iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
+        }
+        let all = context.statistics();
+        let size = size as usize;
+        let len = size.min(size_of::<iotx_coap_statistics_t>());
+        let out = statistics.cast::<u8>();
+        // SAFETY: the caller's promise of `size` bytes, of which `len` are
+        // copied and the rest cleared.
+        unsafe {
+            (&raw const all).cast::<u8>().copy_to_nonoverlapping(out, len);
+            out.add(len).write_bytes(0, size - len);
+        }
+        iotx_ret_code_t::IOTX_SUCCESS as c_int
+    })
+}
