@@ -1,0 +1,25 @@
+//! The client against peers that no one here wrote: libcoap's server and
+//! aiocoap, over UDP. Named after ETSI's plugtest cases where one applies
+//! (`TD_COAP_CORE_*`, ETSI CTI Plugtests Guide for CoAP; our client posts and
+//! does nothing else, so a case about GET is tried with POST).
+//!
+//! Both must be there, or the tests fail and say what to install. aiocoap is
+//! fetched once, in the version of `tests/interop/requirements.txt`, into the
+//! target folder.
+
+mod support;
+
+#[path = "interop/aiocoap.rs"]
+mod aiocoap;
+#[path = "interop/bench.rs"]
+mod bench;
+#[path = "interop/foreign_tokens.rs"]
+mod foreign_tokens;
+#[path = "interop/libcoap.rs"]
+mod libcoap;
+#[path = "interop/peer.rs"]
+mod peer;
+#[path = "interop/plugtests.rs"]
+mod plugtests;
+#[path = "interop/wire.rs"]
+mod wire;
