@@ -27,3 +27,14 @@ fn a_program_brings_its_product_key_alone() {
 fn a_program_brings_three_udp_functions_alone() {
     works("override_udp.c");
 }
+
+#[test]
+fn dtls_functions_that_are_not_thread_safe_are_never_entered_twice() {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    // The program's DTLS is none: its datagrams go to the port of coap://.
+    let url = cloud.url(Transport::Udp).replace("coap://", "coaps://");
+    for linkage in [Linkage::Static, Linkage::Shared] {
+        let program = compile("foreign_dtls.c", linkage, Language::C99, &["-pthread"]);
+        succeed(Command::new(program).arg(&url));
+    }
+}

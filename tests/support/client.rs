@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use iot_coap::{
     IOT_CoAP_Deinit, IOT_CoAP_DeviceNameAuth, IOT_CoAP_GetMessageCode, IOT_CoAP_GetMessagePayload,
-    IOT_CoAP_Init, IOT_CoAP_SendMessage, IOT_CoAP_Yield, iotx_coap_config_t, iotx_content_type_t,
-    iotx_deviceinfo_t, iotx_message_t, iotx_msg_type_t,
+    IOT_CoAP_GetStatistics, IOT_CoAP_Init, IOT_CoAP_SendMessage, IOT_CoAP_Yield,
+    iotx_coap_config_t, iotx_coap_statistics_t, iotx_content_type_t, iotx_deviceinfo_t,
+    iotx_message_t, iotx_msg_type_t,
 };
 use iot_coap_cloud::Device;
 
@@ -90,6 +91,18 @@ impl Client {
     /// What the library's functions take.
     pub(crate) fn context(&self) -> *mut c_void {
         self.context.as_ptr()
+    }
+
+    /// How many messages wait for their answers.
+    pub(crate) fn outstanding(&self) -> u32 {
+        let mut statistics = iotx_coap_statistics_t::default();
+        let size = size_of::<iotx_coap_statistics_t>().try_into().expect("a small structure");
+        // SAFETY: the context lives as long as `self`, and `statistics` has its
+        // size.
+        let code =
+            unsafe { IOT_CoAP_GetStatistics(self.context.as_ptr(), &raw mut statistics, size) };
+        assert_eq!(code, 0);
+        statistics.outstanding
     }
 
     pub(crate) fn sign_in(&self) -> c_int {
