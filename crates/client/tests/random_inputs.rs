@@ -242,11 +242,13 @@ impl Model {
     /// The cloud falls silent: everything ends in bounded time.
     fn fall_silent(&mut self) {
         let end = self.now + 2 * HOUR;
+        let mut rounds = 0;
         while !self.open.is_empty() {
             self.transmit();
             self.check();
             let Some(deadline) = self.client.deadline() else { continue };
-            assert!(deadline < end, "still open: {:?}", self.open);
+            rounds += 1;
+            assert!(deadline < end && rounds < 10_000, "still open: {:?}", self.open);
             self.now = self.now.max(deadline);
             self.client.tick(self.now);
             self.check();

@@ -191,13 +191,18 @@ impl Bench {
     /// Lets time pass until `end`, tick by tick, and gives each datagram to
     /// `server` when it is sent.
     pub(crate) fn serve_until(&mut self, end: u64, server: &mut dyn FnMut(&mut Self, Vec<u8>)) {
+        let mut rounds_at_once = 0;
         loop {
             while let Some(transmit) = self.client.poll_transmit(self.now) {
                 let datagram = transmit.datagram.to_vec();
                 server(self, datagram);
             }
             match self.client.deadline() {
-                Some(deadline) if deadline < end => self.tick_at(deadline.max(self.now)),
+                Some(deadline) if deadline < end => {
+                    rounds_at_once = if deadline > self.now { 0 } else { rounds_at_once + 1 };
+                    assert!(rounds_at_once < 100, "a deadline that ticking does not move");
+                    self.tick_at(deadline.max(self.now));
+                }
                 _ => break,
             }
         }
