@@ -69,6 +69,8 @@ pub(crate) struct State {
     /// The link failed, or none could be opened: not before this time is
     /// another opened.
     pub(crate) reopen_at: Option<u64>,
+    /// Since when a message sent over DTLS waits for any sign of the peer.
+    pub(crate) silent_since: Option<u64>,
     /// Openings in a row that failed.
     pub(crate) failed_openings: u32,
     /// A thread waits in the port's read, or opens a link.
@@ -128,6 +130,7 @@ impl Context {
             clock,
             link: Some(link),
             reopen_at: None,
+            silent_since: None,
             failed_openings: 0,
             reading: false,
             shared: false,

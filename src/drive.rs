@@ -27,6 +27,10 @@ const TURN_MS: u64 = 5;
 /// How long a read waits at a time where another thread's messages wait for it.
 const SLICE_MS: u64 = 20;
 
+/// A DTLS peer from which nothing has come for so long, though it was sent to,
+/// has forgotten the session: it cannot say so, and drops what it is sent.
+const SILENCE_MS: u64 = 15_000;
+
 /// How long to wait after a read that failed at once.
 const FAILED_READ_MS: u64 = 10;
 
@@ -168,6 +172,9 @@ impl Context {
         };
         let mut transmitted = Transmitted::Sent;
         while let Some(transmit) = state.client.poll_transmit(now) {
+            if transmit.exchange.is_some() && matches!(link, Link::Dtls(_)) {
+                state.silent_since.get_or_insert(now);
+            }
             if let Err(error) = link.write(transmit.datagram) {
                 log!(Warning, "sending failed ({}): {} bytes", error.0, transmit.datagram.len());
                 if watched.is_none() || transmit.exchange == watched {
@@ -194,6 +201,13 @@ impl Context {
                 state.client.tick(now);
             }
             self.transmit(&mut state, now, None);
+            if state.reopen_at.is_none()
+                && state.silent_since.is_some_and(|since| now.saturating_sub(since) >= SILENCE_MS)
+                && state.client.awaits_acknowledgement()
+            {
+                log!(Info, "no sign of the peer for {SILENCE_MS} ms; opening another DTLS session");
+                state.reopen_at = Some(now);
+            }
             if core::mem::take(&mut state.session_renewed) {
                 let kind = IOTX_COAP_NOTICE_SESSION_RENEWED;
                 state = self.notify(state, &iotx_coap_notice_t::new(kind));
@@ -274,6 +288,7 @@ impl Context {
         len: usize,
     ) -> (Guard<'s, State>, bool) {
         let now = state.now();
+        state.silent_since = None;
         let had_token = state.client.is_signed_in();
         let received = state.client.receive(now, &mut buffer[..len]);
         if had_token
@@ -327,7 +342,9 @@ impl Context {
         if link.is_some() {
             state.reopen_at = None;
             state.failed_openings = 0;
-            state.client.session_renewed();
+            state.silent_since = None;
+            let now = state.now();
+            state.client.session_renewed(now);
             state.session_renewed = true;
         } else {
             let pause_ms = FIRST_PAUSE_MS << state.failed_openings.min(6);

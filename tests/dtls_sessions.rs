@@ -47,3 +47,17 @@ fn a_message_in_flight_when_its_session_closes_is_sent_again() {
     assert_eq!((answers[1].message, answers[1].code), (1, 0x45));
     assert_eq!(cloud.messages().len(), 2);
 }
+
+#[test]
+fn a_session_that_the_cloud_has_forgotten_is_replaced() {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    let client = trusting_client(&cloud);
+    // Without a word: what the client sends is dropped from now on.
+    assert_eq!(cloud.forget_dtls_sessions(), 1);
+    assert_eq!(client.confirm(1), 0);
+    let answers = client.await_answers(1, Duration::from_secs(40));
+    assert_eq!(answers[0].code, 0x45);
+    assert_eq!(cloud.messages().len(), 1);
+    let sign_ins = count(&cloud, |event| matches!(event, Event::SignedIn { .. }));
+    assert_eq!(sign_ins, 1, "the access token is kept");
+}

@@ -9,6 +9,9 @@
 
 #![no_main]
 
+#[path = "../short.rs"]
+mod short;
+
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_uchar, c_uint, c_void};
 use std::mem::{MaybeUninit, size_of};
@@ -16,29 +19,40 @@ use std::net::UdpSocket;
 use std::ptr::{null, null_mut};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use iot_coap::*;
-use iot_coap_client::{Code, Encoder, Endpoint, Kind, Message, OptionNumber};
+use iot_coap_client::{Code, Encoder, Endpoint, Kind, Message, OptionNumber, SymmetricKey};
 use libfuzzer_sys::fuzz_target;
+use short::Short;
 
 const CONTEXTS: usize = 3;
+const CALLS: usize = 40;
 /// More than this many calls that wait, and an input takes too long.
-const WAITS: u32 = 12;
+const WAITS: u32 = 16;
 
 #[derive(Arbitrary, Debug)]
 struct Case<'a> {
-    /// The first context is a good one.
-    begin_well: bool,
+    begin: Begin,
+    /// What later sign-ins are answered with.
     sign_in_reply: SignInReply<'a>,
     /// What the server answers posts with, in turn.
-    replies: Vec<Reply<'a>>,
-    calls: Vec<Call<'a>>,
+    replies: [Reply<'a>; 6],
+}
+
+/// What the first context is, signed in.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Begin {
+    None,
+    Plain,
+    Symmetric,
+    Notices,
+    Cbor,
 }
 
 #[derive(Arbitrary, Clone, Debug)]
 enum SignInReply<'a> {
     Grant,
-    Payload(&'a [u8]),
+    Payload(Short<'a>),
     Refusal(u8),
 }
 
@@ -46,35 +60,95 @@ enum SignInReply<'a> {
 enum Reply<'a> {
     Nothing,
     Ack,
-    Piggybacked { code: u8, payload: &'a [u8] },
-    Separate { confirmable: bool, id: u16, code: u8, payload: &'a [u8] },
+    Piggybacked {
+        code: u8,
+        payload: Short<'a>,
+    },
+    Separate {
+        confirmable: bool,
+        id: u16,
+        code: u8,
+        payload: Short<'a>,
+    },
+    /// As symmetric mode has it.
+    Encrypted {
+        code: u8,
+        payload: Short<'a>,
+    },
+    Unauthorized,
     Reset,
-    Raw(&'a [u8]),
+    Raw(Short<'a>),
     Long,
 }
 
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
-    Init { slot: u8, configuration: Configuration<'a>, options: Option<Options<'a>> },
-    Deinit { handle: Handle },
+    Init {
+        slot: u8,
+        configuration: Configuration<'a>,
+        options: Option<Options<'a>>,
+    },
+    Deinit {
+        handle: Handle,
+    },
     DeinitNull,
-    SignIn { handle: Handle },
-    Send { handle: Handle, path: Text<'a>, message: Option<Post<'a>> },
-    Yield { handle: Handle },
-    Flush { handle: Handle, ms: u8 },
-    Token { handle: Handle },
-    Statistics { handle: Handle, null: bool, size: u8 },
-    Fd { handle: Handle },
-    Timeout { handle: Handle },
-    Ioctl { option: i8, data: Data<'a> },
-    OddIoctl { option: i32 },
-    SetUp { texts: [Text<'a>; 3], info: bool },
+    SignIn {
+        handle: Handle,
+    },
+    /// A good message, and its answer.
+    Exchange {
+        slot: u8,
+        non: bool,
+        payload: Short<'a>,
+    },
+    Send {
+        handle: Handle,
+        path: Text<'a>,
+        message: Option<Post<'a>>,
+    },
+    Yield {
+        handle: Handle,
+    },
+    Flush {
+        handle: Handle,
+        ms: u8,
+    },
+    Token {
+        handle: Handle,
+    },
+    Statistics {
+        handle: Handle,
+        null: bool,
+        size: u8,
+    },
+    Fd {
+        handle: Handle,
+    },
+    Timeout {
+        handle: Handle,
+    },
+    Ioctl {
+        option: i8,
+        data: Data<'a>,
+    },
+    OddIoctl {
+        option: i32,
+    },
+    SetUp {
+        texts: [Text<'a>; 3],
+        info: bool,
+    },
     LogLevel(i32),
     CloseLog,
-    OpenLog { null: bool },
+    OpenLog {
+        null: bool,
+    },
     MemoryStats(i32),
     ErrorString(i32),
-    OddMessage { memory: [u64; 6], null: bool },
+    OddMessage {
+        memory: [u64; 6],
+        null: bool,
+    },
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -90,7 +164,7 @@ enum Handle {
 enum Text<'a> {
     Null,
     Usual,
-    Bytes(&'a [u8]),
+    Bytes(Short<'a>),
     /// One byte more than fits, and no NUL.
     Unterminated,
 }
@@ -98,7 +172,7 @@ enum Text<'a> {
 #[derive(Arbitrary, Debug)]
 enum Data<'a> {
     Null,
-    Text(&'a [u8]),
+    Text(Short<'a>),
     Room,
 }
 
@@ -109,7 +183,7 @@ struct Configuration<'a> {
     wait_time_ms: Option<i32>,
     no_info: bool,
     /// The bytes of the device info from a place on; else it is a good one.
-    info: Option<(u8, &'a [u8])>,
+    info: Option<(u8, Short<'a>)>,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -118,8 +192,8 @@ enum Url<'a> {
     Closed,
     Symmetric,
     Dtls,
-    Text(&'a str),
-    Bytes(&'a [u8]),
+    Text(Short<'a>),
+    Bytes(Short<'a>),
     Unterminated,
     Null,
 }
@@ -131,7 +205,7 @@ struct Options<'a> {
     sign_in_encoding: u8,
     access_token_option: u16,
     timestamp_ms: u64,
-    trust_root: Option<&'a [u8]>,
+    trust_root: Option<Short<'a>>,
     notice: bool,
     keep_access_token: bool,
     max_outstanding: u16,
@@ -140,7 +214,7 @@ struct Options<'a> {
 
 #[derive(Arbitrary, Debug)]
 struct Post<'a> {
-    payload: Option<&'a [u8]>,
+    payload: Option<Short<'a>>,
     /// Of a payload that is NULL.
     len: u16,
     content_type: Option<i32>,
@@ -193,7 +267,13 @@ fn answers(datagram: &[u8]) -> Vec<Vec<u8>> {
     let mut path = message.options.clone().filter(|o| o.number == OptionNumber::URI_PATH);
     if path.next().is_some_and(|option| option.value == b"auth") {
         let code = server.sign_in_code;
-        return vec![write(Kind::Acknowledgement, code, message.id, message.token, &server.sign_in)];
+        return vec![write(
+            Kind::Acknowledgement,
+            code,
+            message.id,
+            message.token,
+            &server.sign_in,
+        )];
     }
     let next = server.next;
     server.next += 1;
@@ -244,6 +324,13 @@ impl Reply<'_> {
                 let kind = if *confirmable { Kind::Confirmable } else { Kind::NonConfirmable };
                 vec![vec![0x60, 0, 0, 0], write(kind, *code, *id, TOKEN, payload)]
             }
+            Self::Encrypted { code, payload } => {
+                let mut out = Vec::new();
+                let payload = &payload[..payload.len().min(1000)];
+                SymmetricKey::derive("secret", "r").encrypt(payload, &mut out).expect("memory");
+                vec![write(Kind::Acknowledgement, *code, 0, TOKEN, &out)]
+            }
+            Self::Unauthorized => vec![write(Kind::Acknowledgement, 0x81, 0, TOKEN, b"")],
             Self::Reset => vec![vec![0x70, 0, 0, 0]],
             Self::Raw(bytes) => vec![bytes[..bytes.len().min(2000)].to_vec()],
             // Longer than any message may be: the end is cut off by the port.
@@ -278,30 +365,26 @@ thread_local! {
     static RUNNING: Cell<*mut c_void> = const { Cell::new(null_mut()) };
 }
 
-fuzz_target!(|case: Case<'_>| {
+fuzz_target!(|data: &[u8]| {
+    let mut data = Unstructured::new(data);
+    let Ok(case) = Case::arbitrary(&mut data) else { return };
     ports();
-    {
-        let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-        (server.sign_in, server.sign_in_code) = match case.sign_in_reply.clone() {
-            SignInReply::Grant => (br#"{"token":"t","random":"r","seqOffset":1}"#.to_vec(), 0x45),
-            SignInReply::Payload(payload) => (payload.to_vec(), 0x45),
-            // Not 4.29 nor 5.xx: after these it would ask again, for 10 s.
-            SignInReply::Refusal(detail) => (Vec::new(), 0x80 | detail % 0x1D),
-        };
-        server.posts = case.replies.iter().take(16).map(Reply::plan).collect();
-        server.next = 0;
-    }
+    plan(&SignInReply::Grant, case.begin, &case.replies);
     // SAFETY: a function that takes what it is handed.
     unsafe { IOT_CoAP_SetLogHandler(Some(log_line), null_mut()) };
     let mut run = Run { slots: [EMPTY; CONTEXTS], waits: 0, zeros: vec![0; 4096] };
-    if case.begin_well {
-        run.init(0, &Configuration::GOOD, None);
-        if !matches!(case.sign_in_reply, SignInReply::Payload(_)) {
-            run.sign_in(Handle::Slot(0));
-        }
+    if let Some((configuration, options)) = case.begin.context() {
+        run.init(0, &configuration, options.as_ref());
+        run.sign_in(Handle::Slot(0));
     }
-    for call in case.calls.iter().take(40) {
-        run.call(call);
+    plan(&case.sign_in_reply, case.begin, &case.replies);
+    // Not a vector: `arbitrary` ends one after two calls on average.
+    for _ in 0..CALLS {
+        if data.is_empty() {
+            break;
+        }
+        let Ok(call) = Call::arbitrary(&mut data) else { break };
+        run.call(&call);
     }
     for slot in &mut run.slots {
         // SAFETY: NULL, or a context that is not in use.
@@ -310,14 +393,43 @@ fuzz_target!(|case: Case<'_>| {
     }
 });
 
-impl Configuration<'_> {
-    const GOOD: Self = Self {
-        null: false,
-        url: Url::Server,
-        wait_time_ms: None,
-        no_info: false,
-        info: None,
+/// Tells the server what to answer.
+fn plan(sign_in: &SignInReply<'_>, begin: Begin, replies: &[Reply<'_>]) {
+    let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    (server.sign_in, server.sign_in_code) = match sign_in {
+        SignInReply::Grant if matches!(begin, Begin::Cbor) => (b"\xa1etokenat".to_vec(), 0x45),
+        SignInReply::Grant => (br#"{"token":"t","random":"r","seqOffset":1}"#.to_vec(), 0x45),
+        SignInReply::Payload(payload) => (payload.to_vec(), 0x45),
+        // Not 4.29 nor 5.xx: after these it would ask again, for 10 s.
+        SignInReply::Refusal(detail) => (Vec::new(), 0x80 | detail % 0x1D),
     };
+    server.posts = replies.iter().map(Reply::plan).collect();
+    server.next = 0;
+}
+
+impl Begin {
+    fn context(self) -> Option<(Configuration<'static>, Option<Options<'static>>)> {
+        let url = match self {
+            Self::None => return None,
+            Self::Symmetric => Url::Symmetric,
+            Self::Plain | Self::Notices | Self::Cbor => Url::Server,
+        };
+        let configuration =
+            Configuration { null: false, url, wait_time_ms: None, no_info: false, info: None };
+        let options = Options {
+            size: None,
+            sign_method: 0,
+            sign_in_encoding: matches!(self, Self::Cbor).into(),
+            access_token_option: 0,
+            timestamp_ms: 0,
+            trust_root: None,
+            notice: true,
+            keep_access_token: false,
+            max_outstanding: 0,
+            ack_timeout_ms: 0,
+        };
+        Some((configuration, (!matches!(self, Self::Plain)).then_some(options)))
+    }
 }
 
 impl Run {
@@ -365,6 +477,19 @@ impl Run {
                 }
                 Call::DeinitNull => IOT_CoAP_Deinit(null_mut()),
                 Call::SignIn { handle } => self.sign_in(*handle),
+                Call::Exchange { slot, non, payload } => {
+                    let handle = Handle::Slot(*slot);
+                    let message = Post {
+                        payload: Some(*payload),
+                        len: 0,
+                        content_type: None,
+                        msg_type: Some((*non).into()),
+                        callback: true,
+                    };
+                    send(self.slot(handle).context, &Text::Usual, Some(&message));
+                    self.call(&Call::Yield { handle });
+                    self.call(&Call::Yield { handle });
+                }
                 Call::Send { handle, path, message } => {
                     let context = self.slot(*handle).context;
                     let code = send(context, path, message.as_ref());
@@ -390,7 +515,11 @@ impl Run {
                 Call::Statistics { handle, null, size } => {
                     let mut room = vec![0xEE_u8; (*size).into()];
                     let start = if *null { null_mut() } else { room.as_mut_ptr() };
-                    IOT_CoAP_GetStatistics(self.slot(*handle).context, start.cast(), (*size).into());
+                    IOT_CoAP_GetStatistics(
+                        self.slot(*handle).context,
+                        start.cast(),
+                        (*size).into(),
+                    );
                 }
                 Call::Fd { handle } => assert!(IOT_CoAP_GetFd(self.slot(*handle).context) >= -1),
                 Call::Timeout { handle } => {
@@ -437,7 +566,7 @@ impl Run {
             Url::Closed => format!("coap://127.0.0.1:{closed}").into_bytes(),
             Url::Symmetric => format!("coap-psk://127.0.0.1:{server}/").into_bytes(),
             Url::Dtls => format!("coaps://127.0.0.1:{closed}").into_bytes(),
-            Url::Text(text) => text.as_bytes().to_vec(),
+            Url::Text(text) => text.text().as_bytes().to_vec(),
             Url::Bytes(bytes) => bytes.to_vec(),
             Url::Unterminated => vec![b'u'; 513],
             Url::Null => Vec::new(),
@@ -458,8 +587,8 @@ impl Run {
         for (at, text) in [(0, "a1RP1qZfrEi"), (21, "example1"), (119, "secret")] {
             info[at..at + text.len()].copy_from_slice(text.as_bytes());
         }
-        if let Some((at, bytes)) = configuration.info {
-            for (place, byte) in info.iter_mut().skip(at.into()).zip(bytes) {
+        if let Some((at, bytes)) = &configuration.info {
+            for (place, byte) in info.iter_mut().skip((*at).into()).zip(bytes.iter()) {
                 *place = *byte;
             }
         }
@@ -496,7 +625,7 @@ impl Options<'_> {
     fn bytes(&self, trust_root: &mut Vec<u8>) -> Vec<u64> {
         const FULL: usize = size_of::<iotx_coap_options_t>();
         let size = self.size.map_or(FULL, |size| usize::from(size).max(4));
-        trust_root.extend(self.trust_root.unwrap_or_default().iter().filter(|byte| **byte != 0));
+        trust_root.extend(self.trust_root.unwrap_or(Short(b"")).iter().filter(|byte| **byte != 0));
         trust_root.push(0);
         let options = iotx_coap_options_t {
             size: size as c_uint,
@@ -564,7 +693,7 @@ unsafe fn send(context: *mut c_void, path: &Text<'_>, post: Option<&Post<'_>>) -
         // SAFETY: the path is NULL or as long as it must be.
         return unsafe { IOT_CoAP_SendMessage(context, path.cast_mut(), null_mut()) };
     };
-    let mut payload: Option<Box<[u8]>> = post.payload.map(Into::into);
+    let mut payload: Option<Box<[u8]>> = post.payload.map(|payload| payload.0.into());
     let payload_len = payload.as_ref().map_or(post.len, |p| p.len().min(65_535) as u16);
     let mut message = iotx_message_t {
         p_payload: payload.as_mut().map_or(null_mut(), |payload| payload.as_mut_ptr()),
@@ -587,7 +716,7 @@ unsafe fn send(context: *mut c_void, path: &Text<'_>, post: Option<&Post<'_>>) -
 /// None: what an option takes, it gets.
 unsafe fn ioctl(option: c_int, data: &Data<'_>) {
     let text = match data {
-        Data::Text(bytes) => Text::Bytes(bytes).terminated(""),
+        Data::Text(bytes) => Text::Bytes(*bytes).terminated(""),
         _ => None,
     };
     let room = match option {
@@ -669,7 +798,7 @@ fn from_callback(context: *mut c_void) {
         assert_eq!(same, context, "Deinit from a callback is refused");
         IOT_CoAP_GetCurToken(context);
         let post = Post {
-            payload: Some(b"{}"),
+            payload: Some(Short(b"{}")),
             len: 0,
             content_type: None,
             msg_type: Some(1),

@@ -7,15 +7,19 @@
 
 #![no_main]
 
+#[path = "../short.rs"]
+mod short;
+
 use std::collections::{HashMap, HashSet};
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use iot_coap_client::{
     ACCESS_TOKEN_MAX_LEN, Client, Code, Config, ContentFormat, Device, Encoder, Encoding, Endpoint,
     Event, ExchangeId, Kind, MAX_MESSAGE_LEN, Message, OptionNumber, Received, Request, SendError,
     SignMethod, SymmetricKey,
 };
 use libfuzzer_sys::fuzz_target;
+use short::Short;
 
 const SECRET: &str = "fPloaszb6saUFJte4EhyuBHQpR9SuKHb";
 /// The text that keys are derived from, in the replies below.
@@ -24,7 +28,7 @@ const RANDOM: &str = "915ede6cbc8a059f";
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
 #[derive(Arbitrary, Debug)]
-struct Case<'a> {
+struct Case {
     symmetric: bool,
     cbor: bool,
     sha1: bool,
@@ -39,44 +43,62 @@ struct Case<'a> {
     seed: u64,
     start: u32,
     signed_in: bool,
-    inputs: Vec<Input<'a>>,
 }
 
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
-    SignIn { limit_ms: u16 },
+    SignIn {
+        limit_ms: u16,
+    },
     CancelSignIn,
-    Send { confirmable: bool, path: Path<'a>, format: u8, payload: Payload<'a> },
-    Cancel { which: u8 },
-    CancelTransmitted { which: u8 },
+    Send {
+        confirmable: bool,
+        path: Path<'a>,
+        format: u8,
+        payload: Payload<'a>,
+    },
+    Cancel {
+        which: u8,
+    },
+    CancelTransmitted {
+        which: u8,
+    },
     SessionRenewed,
-    Restore { token: &'a [u8] },
+    Restore {
+        token: Short<'a>,
+    },
     Tick,
-    Pass { ms: u16 },
-    PassLong { seconds: u32 },
+    Pass {
+        ms: u16,
+    },
+    PassLong {
+        seconds: u32,
+    },
     Due,
     /// From now on, what is due stays due, or is sent after each input.
-    Hold { hold: bool },
+    Hold {
+        hold: bool,
+    },
     Answer(Answer<'a>),
-    Raw(&'a [u8]),
+    Raw(Short<'a>),
 }
 
 #[derive(Arbitrary, Debug)]
 enum Path<'a> {
     Usual,
     Long,
-    Bytes(&'a [u8]),
+    Bytes(Short<'a>),
 }
 
 #[derive(Arbitrary, Debug)]
 enum Payload<'a> {
     None,
-    Bytes(&'a [u8]),
+    Bytes(Short<'a>),
     /// That many bytes, times 8.
     Len(u8),
-    Token(&'a str),
+    Token(Short<'a>),
     /// What symmetric mode would send for it.
-    Encrypted(&'a [u8]),
+    Encrypted(Short<'a>),
 }
 
 /// What comes for one of the datagrams sent last.
@@ -85,7 +107,7 @@ struct Answer<'a> {
     which: u8,
     form: Form,
     code: AnyCode,
-    option: Option<(u16, &'a [u8])>,
+    option: Option<(u16, Short<'a>)>,
     payload: Payload<'a>,
     /// A byte to change, and how.
     flip: Option<(u16, u8)>,
@@ -95,11 +117,18 @@ struct Answer<'a> {
 enum Form {
     Ack,
     Piggybacked,
-    Confirmable { id: u8 },
-    NonConfirmable { id: u8 },
+    Confirmable {
+        id: u8,
+    },
+    NonConfirmable {
+        id: u8,
+    },
     Reset,
     /// A request of the server's, with its token.
-    Request { confirmable: bool, method: u8 },
+    Request {
+        confirmable: bool,
+        method: u8,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -131,7 +160,7 @@ impl Payload<'_> {
             Self::None => Vec::new(),
             Self::Bytes(bytes) => bytes.to_vec(),
             Self::Len(len) => vec![0xA5; usize::from(*len) * 8],
-            Self::Token(token) => grant(encoding, token),
+            Self::Token(token) => grant(encoding, token.text()),
             Self::Encrypted(plain) => {
                 let mut out = Vec::new();
                 SymmetricKey::derive(SECRET, RANDOM).encrypt(plain, &mut out).expect("memory");
@@ -189,7 +218,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(case: &Case<'_>) -> Self {
+    fn new(case: &Case) -> Self {
         let url = if case.symmetric { "coap-psk://127.0.0.1" } else { "coap://127.0.0.1" };
         let device = Device::new("a1RP1qZfrEi", "example1", "", SECRET).expect("an identity");
         let mut config = Config::new(device, &Endpoint::parse(url).expect("a URL"), case.seed);
@@ -245,13 +274,13 @@ impl Model {
                 self.cancel(&self.transmitted.clone(), *which);
             }
             Input::SessionRenewed => {
-                self.client.session_renewed();
+                self.client.session_renewed(self.now);
                 self.transmissions.clear();
             }
             Input::Restore { token } => {
                 let restored = self.client.restore_access_token(self.now, token);
                 if restored {
-                    assert_eq!(self.client.access_token(), Some(*token));
+                    assert_eq!(self.client.access_token(), Some(&**token));
                 }
             }
             Input::Tick => self.client.tick(self.now),
@@ -348,7 +377,7 @@ impl Model {
         let mut encoder = Encoder::new(&mut out, 0, kind, code, id, token).expect("a head");
         if code != Code::EMPTY {
             if let Some((number, value)) = answer.option {
-                let _ = encoder.option(OptionNumber(number), value);
+                let _ = encoder.option(OptionNumber(number), &value);
             }
             let _ = encoder.payload(&answer.payload.bytes(self.encoding));
         }
@@ -453,7 +482,9 @@ impl Model {
     }
 }
 
-fuzz_target!(|case: Case<'_>| {
+fuzz_target!(|data: &[u8]| {
+    let mut data = Unstructured::new(data);
+    let Ok(case) = Case::arbitrary(&mut data) else { return };
     let mut model = Model::new(&case);
     if case.signed_in {
         model.apply(&Input::SignIn { limit_ms: 10_000 });
@@ -462,13 +493,16 @@ fuzz_target!(|case: Case<'_>| {
             form: Form::Piggybacked,
             code: AnyCode::Content,
             option: None,
-            payload: Payload::Token("the-first-access-token"),
+            payload: Payload::Token(Short(b"the-first-access-token")),
             flip: None,
         }));
         assert!(model.client.is_signed_in());
     }
-    for input in &case.inputs {
-        model.apply(input);
+    // Not a vector: `arbitrary` ends one after two inputs on average.
+    while !data.is_empty()
+        && let Ok(input) = Input::arbitrary(&mut data)
+    {
+        model.apply(&input);
     }
     model.fall_silent();
 });

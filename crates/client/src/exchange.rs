@@ -52,6 +52,9 @@ pub(crate) struct Exchange<A> {
     /// Whether it was ever transmitted.
     pub(crate) transmitted: bool,
     pub(crate) first_sent: u64,
+    /// When it was made: after an exchange lifetime from then no new session
+    /// gives it further tries.
+    pub(crate) made_at: u64,
     /// The encoded message; holds an access token, so it is wiped.
     pub(crate) datagram: Zeroizing<Vec<u8>>,
     /// Where the options up to Accept end, and the access token's begins.
@@ -77,6 +80,7 @@ impl<A> Exchange<A> {
             retransmissions: 0,
             transmitted: false,
             first_sent: 0,
+            made_at: 0,
             datagram: Zeroizing::new(Vec::new()),
             head_len: 0,
             payload_start: 0,

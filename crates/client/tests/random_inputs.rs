@@ -162,7 +162,7 @@ impl Model {
                 }
             }
             Input::Transmit => self.transmit(),
-            Input::SessionRenewed => self.client.session_renewed(),
+            Input::SessionRenewed => self.client.session_renewed(self.now),
             Input::Pass(ms) => {
                 self.now += ms;
                 self.client.tick(self.now);

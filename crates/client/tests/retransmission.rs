@@ -222,7 +222,7 @@ fn a_new_session_starts_the_transmissions_over() {
     let answered = bench.post(4);
     bench.answered(&answered, CONTENT);
 
-    bench.client.session_renewed();
+    bench.client.session_renewed(bench.now);
     assert_eq!(bench.sent(), [acknowledged.clone(), waiting.clone()]);
     // All four retransmissions are to be had again.
     let now = bench.now;

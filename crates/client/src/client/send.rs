@@ -79,6 +79,7 @@ impl<A> Client<A> {
         exchange.token = token;
         exchange.generation = self.generation;
         exchange.retransmissions = 0;
+        exchange.made_at = now;
         exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
         if credentials.is_some() {
             exchange.state = State::Due;
@@ -181,6 +182,7 @@ impl<A> Client<A> {
         exchange.id = id;
         exchange.generation = self.generation;
         exchange.retransmissions = 0;
+        exchange.made_at = now;
         exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
         exchange.state = State::Due;
         Ok(())

@@ -251,6 +251,7 @@ impl<A> Client<A> {
         exchange.id = id;
         exchange.token = token;
         exchange.retransmissions = 0;
+        exchange.made_at = now;
         exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
         exchange.state = State::Due;
         Ok(())

@@ -47,18 +47,27 @@ impl<A> Client<A> {
         }
     }
 
-    /// Transmits everything outstanding again, as new: the peer has forgotten
-    /// what it heard, since the session below is another one.
-    pub fn session_renewed(&mut self) {
+    /// Transmits again, as new, every Confirmable message that is not answered:
+    /// the peer has forgotten what it heard, since the session below is another
+    /// one. What is older than an exchange lifetime keeps the tries it has left.
+    pub fn session_renewed(&mut self, now: u64) {
+        let lifetime_ms = self.config.transmission.exchange_lifetime_ms();
         for exchange in &mut self.exchanges.list {
             let awaits_answer =
                 matches!(exchange.state, State::AwaitingAck | State::AwaitingResponse);
-            if awaits_answer && exchange.kind == crate::Kind::Confirmable {
+            let is_young = now.saturating_sub(exchange.made_at) < lifetime_ms;
+            if awaits_answer && is_young && exchange.kind == crate::Kind::Confirmable {
                 exchange.state = State::Due;
                 exchange.deadline = u64::MAX;
                 exchange.retransmissions = 0;
                 exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
             }
         }
+    }
+
+    /// Whether a Confirmable message was transmitted and neither acknowledged
+    /// nor answered yet.
+    pub fn awaits_acknowledgement(&self) -> bool {
+        self.exchanges.list.iter().any(|exchange| exchange.state == State::AwaitingAck)
     }
 }
