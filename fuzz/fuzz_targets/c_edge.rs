@@ -576,7 +576,7 @@ impl Run {
             url.truncate(600);
             // Whatever would be taken stays on this machine.
             let taken = std::str::from_utf8(&url).ok().and_then(|url| Endpoint::parse(url).ok());
-            if taken.is_some_and(|endpoint| endpoint.host != "127.0.0.1") {
+            if taken.is_some_and(|e| e.host != "127.0.0.1" || ![server, closed].contains(&e.port)) {
                 url = format!("coap://127.0.0.1:{closed}").into_bytes();
             }
             url.push(0);
@@ -624,7 +624,12 @@ impl Options<'_> {
     /// As many bytes as its `size` says; aligned, as a structure is.
     fn bytes(&self, trust_root: &mut Vec<u8>) -> Vec<u64> {
         const FULL: usize = size_of::<iotx_coap_options_t>();
-        let size = self.size.map_or(FULL, |size| usize::from(size).max(4));
+        // No header's structure ends within a field: the library would take what
+        // there is of a pointer for one.
+        let size = match self.size.map_or(FULL, usize::from) {
+            size @ 16.. => size & !7,
+            size => (size & !3).max(4),
+        };
         trust_root.extend(self.trust_root.unwrap_or(Short(b"")).iter().filter(|byte| **byte != 0));
         trust_root.push(0);
         let options = iotx_coap_options_t {
