@@ -29,7 +29,11 @@ impl<A> Client<A> {
         if message.code.is_request() {
             return self.receive_request(now, &message);
         }
-        let critical = message.options.clone().find(|option| option.number.is_critical());
+        // A server that does not know the access token's option may send it back
+        // in its 4.02; that option is known here.
+        let echoed = (message.code == Code::BAD_OPTION).then_some(self.config.access_token_option);
+        let mut options = message.options.clone().map(|option| option.number);
+        let critical = options.find(|&number| number.is_critical() && Some(number) != echoed);
         let index = match self.match_response(now, &message) {
             Ok(index) if message.code.is_response() && critical.is_none() => index,
             unmatched => {
@@ -37,7 +41,7 @@ impl<A> Client<A> {
                     self.reply_empty(Kind::Reset, message.id);
                 }
                 return Received::Dropped(match (unmatched, critical) {
-                    (Ok(_), Some(option)) => Dropped::CriticalOption(option.number),
+                    (Ok(_), Some(number)) => Dropped::CriticalOption(number),
                     (Ok(_), None) => Dropped::Unmatched,
                     (Err(dropped), _) => dropped,
                 });
