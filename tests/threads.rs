@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Transport};
 use support::client::Client;
+use support::{Language, Linkage, compile, succeed};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
 
@@ -129,5 +131,15 @@ fn a_thread_signs_in_while_another_yields() {
             }
             done.store(true, Ordering::Relaxed);
         });
+    }
+}
+
+#[test]
+fn eight_threads_of_a_c_program_call_everything_at_once() {
+    let cloud = start();
+    let flags = ["-pthread", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let program = compile("stress.c", Linkage::Static, Language::C99, &flags);
+    for transport in TRANSPORTS {
+        succeed(Command::new(&program).arg(cloud.url(transport)).arg(cloud.root_path()));
     }
 }
