@@ -145,7 +145,10 @@ impl Udp {
         #[cfg(feature = "port-linux")]
         return iot_coap_port_linux::udp_descriptor(self.0);
         #[cfg(not(feature = "port-linux"))]
-        None
+        {
+            let _ = self;
+            None
+        }
     }
 
     /// Waits up to `ms` (at least 1: ports take 0 for ever) for a datagram;
@@ -181,7 +184,10 @@ impl Dtls {
         // whether it is one of its own.
         return unsafe { iot_coap_port_linux::dtls_descriptor(self.0.as_ptr()) };
         #[cfg(not(feature = "port-linux"))]
-        None
+        {
+            let _ = self;
+            None
+        }
     }
 
     /// Whether a write may run beside a read of another thread; the original
