@@ -185,6 +185,15 @@ fn options_of_an_older_and_of_a_newer_header_are_taken() {
     older.sign_method = 77;
     assert!(init(&url, &older).is_some());
 
+    // A size that ends within a pointer: it is not followed.
+    let mut odd = options();
+    odd.trust_root_pem = std::ptr::without_provenance(usize::MAX / 3);
+    odd.on_notice = Some(keep_notice);
+    for size in 25..32 {
+        odd.size = size;
+        assert!(init(&url, &odd).is_some());
+    }
+
     let mut newer = Newer { known: options(), added_later: [u64::MAX; 4] };
     newer.known.size = size_of::<Newer>().try_into().expect("a small structure");
     assert!(init(&url, &newer.known).is_some());

@@ -85,6 +85,25 @@ impl iotx_coap_options_t {
     };
 }
 
+/// Where each field ends: a structure of an older header ends at one of these.
+const FIELD_ENDS: [usize; 11] = {
+    const WORD: usize = size_of::<c_uint>();
+    const POINTER: usize = size_of::<*const c_char>();
+    [
+        offset_of!(iotx_coap_options_t, size) + WORD,
+        offset_of!(iotx_coap_options_t, sign_method) + WORD,
+        offset_of!(iotx_coap_options_t, sign_in_encoding) + WORD,
+        offset_of!(iotx_coap_options_t, access_token_option) + WORD,
+        offset_of!(iotx_coap_options_t, timestamp_ms) + size_of::<u64>(),
+        offset_of!(iotx_coap_options_t, trust_root_pem) + POINTER,
+        offset_of!(iotx_coap_options_t, on_notice) + POINTER,
+        offset_of!(iotx_coap_options_t, notice_data) + POINTER,
+        offset_of!(iotx_coap_options_t, keep_access_token) + WORD,
+        offset_of!(iotx_coap_options_t, max_outstanding) + WORD,
+        offset_of!(iotx_coap_options_t, ack_timeout_ms) + WORD,
+    ]
+};
+
 /// Options, checked.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -113,7 +132,9 @@ impl Options {
             return Err(ConfigError::Option("size"));
         }
         let mut known = iotx_coap_options_t::DEFAULT;
-        let len = size.min(size_of::<iotx_coap_options_t>());
+        // Whole fields only: half a pointer would be followed.
+        let whole = FIELD_ENDS.iter().copied().filter(|&end| end <= size);
+        let len = whole.max().unwrap_or(0);
         // SAFETY: the caller's promise; what an older header lacks stays zero,
         // what a newer one has besides is not looked at.
         unsafe {
