@@ -1,0 +1,90 @@
+//! Two fields of a certificate that rustls-webpki keeps to itself: the dates,
+//! for the case that there is no clock to check them by, and the key usage.
+
+use der::asn1::{BitStringRef, GeneralizedTime, ObjectIdentifier, OctetStringRef, UtcTime};
+use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
+
+/// RFC 5280, section 4.2.1.3.
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+
+/// The fields, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fields {
+    pub(super) not_before: u64,
+    pub(super) not_after: u64,
+    /// The first byte of the key usage, if it is restricted at all.
+    pub(super) key_usage: Option<u8>,
+}
+
+impl Fields {
+    /// RFC 5280, section 4.2.1.3, the bits counted from the left.
+    pub(super) const DIGITAL_SIGNATURE: u8 = 0x80;
+    pub(super) const KEY_ENCIPHERMENT: u8 = 0x20;
+
+    /// Of a certificate in DER that was found well-formed before.
+    pub(super) fn read(certificate: &[u8]) -> der::Result<Self> {
+        let mut outer = SliceReader::new(certificate)?;
+        let mut certificate = enter(&mut outer, Tag::Sequence)?;
+        let mut tbs = enter(&mut certificate, Tag::Sequence)?;
+        if tbs.peek_byte() == Some(0xa0) {
+            skip(&mut tbs)?;
+        }
+        // Serial number, signature algorithm, issuer.
+        for _ in 0..3 {
+            skip(&mut tbs)?;
+        }
+        let mut validity = enter(&mut tbs, Tag::Sequence)?;
+        let (not_before, not_after) = (time(&mut validity)?, time(&mut validity)?);
+        // Subject and its key.
+        skip(&mut tbs)?;
+        skip(&mut tbs)?;
+        let mut key_usage = None;
+        while !tbs.is_finished() {
+            let header = Header::decode(&mut tbs)?;
+            let content = tbs.read_slice(header.length())?;
+            let number = TagNumber(3);
+            if header.tag() == (Tag::ContextSpecific { constructed: true, number }) {
+                key_usage = read_key_usage(content)?;
+            }
+        }
+        Ok(Self { not_before, not_after, key_usage })
+    }
+}
+
+fn read_key_usage(extensions: &[u8]) -> der::Result<Option<u8>> {
+    let mut outer = SliceReader::new(extensions)?;
+    let mut extensions = enter(&mut outer, Tag::Sequence)?;
+    while !extensions.is_finished() {
+        let mut extension = enter(&mut extensions, Tag::Sequence)?;
+        if ObjectIdentifier::decode(&mut extension)? != KEY_USAGE {
+            continue;
+        }
+        if extension.peek_byte() == Some(0x01) {
+            skip(&mut extension)?;
+        }
+        let value = <&OctetStringRef>::decode(&mut extension)?;
+        let bits = BitStringRef::from_der(value.as_bytes())?;
+        return Ok(Some(bits.raw_bytes().first().copied().unwrap_or(0)));
+    }
+    Ok(None)
+}
+
+fn enter<'d>(reader: &mut SliceReader<'d>, tag: Tag) -> der::Result<SliceReader<'d>> {
+    let header = Header::decode(reader)?;
+    header.tag().assert_eq(tag)?;
+    SliceReader::new(reader.read_slice(header.length())?)
+}
+
+fn skip(reader: &mut SliceReader<'_>) -> der::Result<()> {
+    let header = Header::decode(reader)?;
+    reader.read_slice(header.length()).map(drop)
+}
+
+fn time(reader: &mut SliceReader<'_>) -> der::Result<u64> {
+    let seconds = if Tag::peek(reader)? == Tag::UtcTime {
+        UtcTime::decode(reader)?.to_unix_duration()
+    } else {
+        GeneralizedTime::decode(reader)?.to_unix_duration()
+    };
+    Ok(seconds.as_secs())
+}

@@ -1,0 +1,190 @@
+//! Protecting records: one [`Protection`] for each direction, made from the key
+//! block. In place, without allocating.
+
+mod aead;
+mod cbc;
+mod mac;
+
+use aead::{Aead, EXPLICIT_NONCE_LEN};
+use cbc::{Cbc, IV_LEN};
+use mac::{Hash, MacKey};
+use rand_core::TryCryptoRng;
+
+use crate::error::Error;
+use crate::record::{ContentType, Header, LONGEST_CONNECTION_ID};
+
+/// How records are protected, apart from the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    Aes128Gcm,
+    Aes128Ccm8,
+    Aes128CbcSha1,
+    Aes256CbcSha1,
+    Aes128CbcSha256,
+    Aes256CbcSha256,
+}
+
+/// The lengths of one direction's three keys in the key block.
+pub(crate) struct KeyLengths {
+    pub(crate) mac: usize,
+    pub(crate) cipher: usize,
+    pub(crate) salt: usize,
+}
+
+/// All keys of both directions fit in this.
+pub(crate) const LONGEST_KEY_BLOCK: usize = 2 * (32 + 32 + 4);
+
+impl Algorithm {
+    pub(crate) fn is_cbc(self) -> bool {
+        !matches!(self, Self::Aes128Gcm | Self::Aes128Ccm8)
+    }
+
+    pub(crate) fn key_lengths(self) -> KeyLengths {
+        let (mac, cipher) = match self {
+            Self::Aes128Gcm | Self::Aes128Ccm8 => {
+                return KeyLengths { mac: 0, cipher: aead::KEY_LEN, salt: aead::SALT_LEN };
+            }
+            Self::Aes128CbcSha1 => (Hash::Sha1, 16),
+            Self::Aes256CbcSha1 => (Hash::Sha1, 32),
+            Self::Aes128CbcSha256 => (Hash::Sha256, 16),
+            Self::Aes256CbcSha256 => (Hash::Sha256, 32),
+        };
+        KeyLengths { mac: mac.len(), cipher, salt: 0 }
+    }
+
+    /// One direction's protection; `None` if a key has the wrong length.
+    pub(crate) fn protection(
+        self,
+        mac_key: &[u8],
+        key: &[u8],
+        salt: &[u8],
+        encrypt_then_mac: bool,
+    ) -> Option<Protection> {
+        let hash = match self {
+            Self::Aes128Gcm => {
+                return Some(Protection::Aead(Aead::gcm(
+                    key.try_into().ok()?,
+                    salt.try_into().ok()?,
+                )));
+            }
+            Self::Aes128Ccm8 => {
+                return Some(Protection::Aead(Aead::ccm_8(
+                    key.try_into().ok()?,
+                    salt.try_into().ok()?,
+                )));
+            }
+            Self::Aes128CbcSha1 | Self::Aes256CbcSha1 => Hash::Sha1,
+            Self::Aes128CbcSha256 | Self::Aes256CbcSha256 => Hash::Sha256,
+        };
+        Cbc::new(key, MacKey::new(hash, mac_key), encrypt_then_mac).map(Protection::Cbc)
+    }
+}
+
+/// One direction's keys at work; wiped when dropped.
+pub(crate) enum Protection {
+    Aead(Aead),
+    Cbc(Cbc),
+}
+
+impl Protection {
+    /// Where the content stands in a fragment.
+    pub(crate) fn content_start(&self) -> usize {
+        match self {
+            Self::Aead(_) => EXPLICIT_NONCE_LEN,
+            Self::Cbc(_) => IV_LEN,
+        }
+    }
+
+    /// The fragment's length for a content of `len` bytes.
+    pub(crate) fn sealed_len(&self, len: usize) -> usize {
+        match self {
+            Self::Aead(aead) => EXPLICIT_NONCE_LEN + len + aead.tag_len(),
+            Self::Cbc(cbc) => cbc.sealed_len(len),
+        }
+    }
+
+    /// Encrypts in place the `len` bytes that stand at
+    /// [`content_start`](Self::content_start) of `fragment`, which has
+    /// [`sealed_len`](Self::sealed_len) bytes.
+    pub(crate) fn seal<R: TryCryptoRng>(
+        &self,
+        header: &Header,
+        fragment: &mut [u8],
+        len: usize,
+        random: &mut R,
+    ) -> Result<(), Error> {
+        let mut buffer = AdditionalBuffer::default();
+        let additional = additional_data(header, len, &mut buffer);
+        let sealed = match self {
+            Self::Aead(aead) => {
+                let explicit = header.number();
+                fragment
+                    .split_first_chunk_mut()
+                    .and_then(|(nonce, rest)| Some((nonce, rest.split_at_mut_checked(len)?)))
+                    .and_then(|(nonce, (content, tag))| {
+                        *nonce = explicit;
+                        aead.seal(explicit, additional, content, tag)
+                    })
+            }
+            Self::Cbc(cbc) => {
+                let mut iv = [0; IV_LEN];
+                random.try_fill_bytes(&mut iv).map_err(|_| Error::Random)?;
+                cbc.seal(&iv, additional, fragment, len)
+            }
+        };
+        sealed.ok_or(Error::BadLength)
+    }
+
+    /// Decrypts a fragment in place; `None` if it is too short or not proved.
+    pub(crate) fn open<'d>(&self, header: &Header, fragment: &'d mut [u8]) -> Option<&'d mut [u8]> {
+        let mut buffer = AdditionalBuffer::default();
+        match self {
+            Self::Aead(aead) => {
+                let (nonce, rest) = fragment.split_first_chunk_mut()?;
+                let len = rest.len().checked_sub(aead.tag_len())?;
+                let (content, tag) = rest.split_at_mut_checked(len)?;
+                let additional = additional_data(header, len, &mut buffer);
+                aead.open(*nonce, additional, content, tag)?;
+                Some(content)
+            }
+            Self::Cbc(cbc) => cbc.open(additional_data(header, 0, &mut buffer), fragment),
+        }
+    }
+}
+
+/// Room for the longest additional data, that of a connection id.
+struct AdditionalBuffer([u8; 23 + LONGEST_CONNECTION_ID]);
+
+impl Default for AdditionalBuffer {
+    fn default() -> Self {
+        Self([0; 23 + LONGEST_CONNECTION_ID])
+    }
+}
+
+/// What is authenticated beside the content: RFC 5246, section 6.2.3.3, with
+/// RFC 6347's number; or with a connection id RFC 9146, section 5.
+fn additional_data<'b>(
+    header: &Header,
+    len: usize,
+    buffer: &'b mut AdditionalBuffer,
+) -> &'b mut [u8] {
+    let content_type = header.content_type.byte();
+    let [major, minor] = crate::record::VERSION;
+    let length = (len as u16).to_be_bytes();
+    let end = if header.content_type == ContentType::ConnectionId {
+        let id = header.connection.as_bytes();
+        let (placeholder, rest) = buffer.0.split_at_mut(8);
+        placeholder.fill(0xff);
+        rest[..5].copy_from_slice(&[content_type, id.len() as u8, content_type, major, minor]);
+        rest[5..13].copy_from_slice(&header.number());
+        rest[13..13 + id.len()].copy_from_slice(id);
+        rest[13 + id.len()..15 + id.len()].copy_from_slice(&length);
+        23 + id.len()
+    } else {
+        buffer.0[..8].copy_from_slice(&header.number());
+        buffer.0[8..11].copy_from_slice(&[content_type, major, minor]);
+        buffer.0[11..13].copy_from_slice(&length);
+        13
+    };
+    &mut buffer.0[..end]
+}

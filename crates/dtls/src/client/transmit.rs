@@ -1,0 +1,181 @@
+//! Datagrams out: flights, alerts and plaintext, each into a buffer of the
+//! caller's.
+
+use rand_core::TryCryptoRng;
+
+use super::{Client, State};
+use crate::error::Error;
+use crate::handshake::{HANDSHAKE_HEADER_LEN, Piece};
+use crate::record::{
+    Connection, ContentType, EPOCH_PLAIN, EPOCH_PROTECTED, Header, RECORD_HEADER_LEN, SEQUENCE_END,
+};
+
+/// The longest plaintext of a record (RFC 5246, section 6.2.1).
+pub(super) const LONGEST_PLAINTEXT: usize = 1 << 14;
+
+const CHANGE_CIPHER_SPEC: [u8; 1] = [1];
+
+/// The last number is for saying goodbye.
+const LAST_SEQUENCE: u64 = SEQUENCE_END - 1;
+
+impl<R: TryCryptoRng> Client<R> {
+    /// Writes the next datagram that is due into `out` and returns its length;
+    /// `None` when nothing is due. Call it until then, after each call that may
+    /// have made something due. `out` needs as many bytes as [`Config::mtu`]
+    /// says; with fewer, what does not fit stays due.
+    ///
+    /// [`Config::mtu`]: crate::Config::mtu
+    pub fn transmit(&mut self, out: &mut [u8]) -> Option<usize> {
+        let room = out.len().min(self.mtu);
+        let out = out.get_mut(..room)?;
+        let mut len = 0;
+        while let Some(epoch) = self.flight.next_epoch() {
+            let Some(rest) = out.get_mut(len..) else { break };
+            match self.write_piece(epoch, rest) {
+                Some(written) => len += written,
+                None => break,
+            }
+        }
+        if len > 0 {
+            return Some(len);
+        }
+        let alert = self.alert.take()?.encode();
+        let epoch = if self.keys.is_some() { EPOCH_PROTECTED } else { EPOCH_PLAIN };
+        if epoch == EPOCH_PLAIN {
+            return self.write_plain(ContentType::Alert, [&alert, &[]], out);
+        }
+        self.protect(ContentType::Alert, [&alert, &[]], out, SEQUENCE_END).ok()
+    }
+
+    /// Makes one record of `plaintext` in `out` and returns its length, which
+    /// is at most [`overhead`](Self::overhead) bytes more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConnected`], or why the session is over;
+    /// [`Error::BadLength`] for more than 16,384 bytes of plaintext or too
+    /// short an `out`; [`Error::ReservationExhausted`];
+    /// [`Error::SequenceExhausted`], which ends the session; [`Error::Random`].
+    pub fn send(&mut self, plaintext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+        match self.state {
+            State::Connected => {}
+            State::Handshaking => return Err(Error::NotConnected),
+            State::Ended(error) => return Err(error),
+        }
+        if self.sequence >= LAST_SEQUENCE {
+            return Err(self.end(Error::SequenceExhausted));
+        }
+        let limit = self.sequence_limit;
+        self.protect(ContentType::ApplicationData, [plaintext, &[]], out, limit)
+    }
+
+    /// How many bytes longer than its plaintext a record is at most; 0 before
+    /// there are keys.
+    pub fn overhead(&self) -> usize {
+        self.keys.as_ref().map_or(0, |keys| {
+            // Of block ciphers a length of 15 makes the longest padding.
+            let longest = (0..16).map(|len| keys.write.sealed_len(len + 1) - len).max();
+            RECORD_HEADER_LEN + keys.peer_id.len() + longest.unwrap_or(0)
+        })
+    }
+
+    fn write_piece(&mut self, epoch: u16, out: &mut [u8]) -> Option<usize> {
+        // Keeps the room that protection takes, whatever the length.
+        let overhead = if epoch == EPOCH_PLAIN { RECORD_HEADER_LEN } else { self.overhead() };
+        let room = out.len().checked_sub(overhead)?;
+        // A datagram is not ended by a fragment of a few bytes.
+        if room < HANDSHAKE_HEADER_LEN + 16 {
+            return None;
+        }
+        let mut flight = core::mem::take(&mut self.flight);
+        let written = match flight.next_piece(room) {
+            Some(Piece::ChangeCipherSpec) => {
+                self.write_plain(ContentType::ChangeCipherSpec, [&CHANGE_CIPHER_SPEC, &[]], out)
+            }
+            Some(Piece::Fragment { epoch: EPOCH_PLAIN, header, body }) => {
+                self.write_plain(ContentType::Handshake, [&header, body], out)
+            }
+            Some(Piece::Fragment { header, body, .. }) => {
+                self.protect(ContentType::Handshake, [&header, body], out, SEQUENCE_END).ok()
+            }
+            None => None,
+        };
+        self.flight = flight;
+        written
+    }
+
+    fn write_plain(
+        &mut self,
+        content_type: ContentType,
+        content: [&[u8]; 2],
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let header = Header {
+            content_type,
+            epoch: EPOCH_PLAIN,
+            sequence: self.plain_sequence,
+            connection: Connection::default(),
+        };
+        let len = content[0].len() + content[1].len();
+        header.encode(len, out)?;
+        let end = RECORD_HEADER_LEN + len;
+        put(content, out.get_mut(RECORD_HEADER_LEN..end)?)?;
+        self.plain_sequence += 1;
+        Some(end)
+    }
+
+    /// Makes a protected record, if its number is below `limit`.
+    fn protect(
+        &mut self,
+        content_type: ContentType,
+        content: [&[u8]; 2],
+        out: &mut [u8],
+        limit: u64,
+    ) -> Result<usize, Error> {
+        let keys = self.keys.as_ref().ok_or(Error::NotConnected)?;
+        if self.sequence >= limit {
+            return Err(Error::ReservationExhausted);
+        }
+        let content_len = content[0].len() + content[1].len();
+        if content_len > LONGEST_PLAINTEXT {
+            return Err(Error::BadLength);
+        }
+        // With a connection id the type goes inside (RFC 9146, section 4).
+        let has_id = !keys.peer_id.is_empty();
+        let inner_len = content_len + usize::from(has_id);
+        let header = Header {
+            content_type: if has_id { ContentType::ConnectionId } else { content_type },
+            epoch: EPOCH_PROTECTED,
+            sequence: self.sequence,
+            connection: keys.peer_id,
+        };
+        let fragment_len = keys.write.sealed_len(inner_len);
+        let end = header.len() + fragment_len;
+        header.encode(fragment_len, out).ok_or(Error::BadLength)?;
+        let fragment = out.get_mut(header.len()..end).ok_or(Error::BadLength)?;
+        let start = keys.write.content_start();
+        let (place, behind) = fragment
+            .get_mut(start..)
+            .and_then(|rest| rest.split_at_mut_checked(content_len))
+            .ok_or(Error::BadLength)?;
+        put(content, place).ok_or(Error::BadLength)?;
+        if has_id {
+            *behind.first_mut().ok_or(Error::BadLength)? = content_type.byte();
+        }
+        keys.write.seal(&header, fragment, inner_len, &mut self.random)?;
+        self.sequence += 1;
+        Ok(end)
+    }
+}
+
+/// Two parts, one behind the other; `None` if `out` is not as long as both.
+fn put(content: [&[u8]; 2], out: &mut [u8]) -> Option<()> {
+    let [first, second] = content;
+    let (start, rest) = out.split_at_mut_checked(first.len())?;
+    start.copy_from_slice(first);
+    if rest.len() != second.len() {
+        return None;
+    }
+    rest.copy_from_slice(second);
+    Some(())
+}

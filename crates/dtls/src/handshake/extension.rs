@@ -1,0 +1,21 @@
+//! The numbers of the extensions, groups and signature schemes that are spoken
+//! here.
+
+pub(crate) const SERVER_NAME: u16 = 0;
+pub(crate) const SUPPORTED_GROUPS: u16 = 10;
+pub(crate) const EC_POINT_FORMATS: u16 = 11;
+pub(crate) const SIGNATURE_ALGORITHMS: u16 = 13;
+pub(crate) const ENCRYPT_THEN_MAC: u16 = 22;
+pub(crate) const EXTENDED_MASTER_SECRET: u16 = 23;
+pub(crate) const SESSION_TICKET: u16 = 35;
+/// RFC 9146, section 9.2.
+pub(crate) const CONNECTION_ID: u16 = 54;
+pub(crate) const RENEGOTIATION_INFO: u16 = 0xff01;
+
+/// The groups that are offered, in the order of preference.
+#[cfg(feature = "certificates")]
+pub(crate) mod group {
+    pub(crate) const X25519: u16 = 29;
+    pub(crate) const SECP256R1: u16 = 23;
+    pub(crate) const OFFERED: [u16; 2] = [X25519, SECP256R1];
+}

@@ -1,0 +1,168 @@
+//! The key exchange: reading the server's part, writing ours, and the premaster
+//! secret that comes of it. RFC 5246, section 7.4.7; RFC 8422; RFC 4279.
+
+use alloc::vec::Vec;
+
+#[cfg(feature = "certificates")]
+use p256::elliptic_curve::Generate;
+use rand_core::TryCryptoRng;
+use zeroize::Zeroizing;
+
+#[cfg(feature = "certificates")]
+use super::extension::group;
+use crate::config::PreSharedKey;
+use crate::error::{Error, Violation};
+use crate::wire::{Reader, Writer};
+#[cfg(feature = "certificates")]
+use crate::{
+    certificate::{ServerKey, SignatureScheme},
+    key_schedule::Randoms,
+    record::VERSION,
+};
+
+pub(crate) type Premaster = Zeroizing<Vec<u8>>;
+
+#[cfg(feature = "certificates")]
+const NAMED_CURVE: u8 = 3;
+#[cfg(feature = "certificates")]
+const X25519_LEN: usize = 32;
+/// An uncompressed point of P-256.
+#[cfg(feature = "certificates")]
+const P256_POINT_LEN: usize = 65;
+/// What an RSA key exchange encrypts.
+#[cfg(feature = "certificates")]
+const RSA_PREMASTER_LEN: usize = 48;
+
+/// The server's ephemeral public key.
+#[cfg(feature = "certificates")]
+#[derive(Clone, Copy)]
+pub(crate) enum ServerShare {
+    X25519([u8; X25519_LEN]),
+    P256([u8; P256_POINT_LEN]),
+}
+
+#[cfg(feature = "certificates")]
+impl ServerShare {
+    /// Reads a signed ServerKeyExchange and checks the signature.
+    pub(crate) fn read(
+        body: &[u8],
+        randoms: &Randoms,
+        key: &ServerKey,
+        ecdsa: bool,
+    ) -> Result<Self, Error> {
+        let malformed = Error::from(Violation::Malformed("ServerKeyExchange"));
+        let mut reader = Reader::new(body);
+        if reader.u8().ok_or(malformed)? != NAMED_CURVE {
+            return Err(Violation::NotOffered("a curve without a name").into());
+        }
+        let group = reader.u16().ok_or(malformed)?;
+        let point = reader.vector8().ok_or(malformed)?;
+        let parameters = &body[..body.len() - reader.rest().len()];
+        let scheme = reader.u16().ok_or(malformed)?;
+        let signature = reader.vector16().filter(|_| reader.is_empty()).ok_or(malformed)?;
+
+        let share = match group {
+            group::X25519 => point.try_into().map(Self::X25519),
+            group::SECP256R1 => point.try_into().map(Self::P256),
+            _ => return Err(Violation::NotOffered("a group").into()),
+        };
+        let scheme = SignatureScheme::from_number(scheme)
+            .filter(|scheme| scheme.is_ecdsa() == ecdsa)
+            .ok_or(Violation::NotOffered("a signature scheme"))?;
+        let mut signed = Vec::new();
+        let mut writer = Writer::new(&mut signed);
+        writer.bytes(&randoms.client);
+        writer.bytes(&randoms.server);
+        writer.bytes(parameters);
+        writer.finish()?;
+        key.verify_signature(scheme, &signed, signature)?;
+        share.map_err(|_| malformed)
+    }
+
+    /// Writes our share into `out` and agrees upon the secret.
+    pub(crate) fn agree<R: TryCryptoRng>(
+        &self,
+        random: &mut R,
+        out: &mut Vec<u8>,
+    ) -> Result<Premaster, Error> {
+        let mut writer = Writer::new(out);
+        let secret = match self {
+            Self::X25519(theirs) => {
+                let mut ours = Zeroizing::new([0; X25519_LEN]);
+                random.try_fill_bytes(&mut *ours).map_err(|_| Error::Random)?;
+                let public = x25519_dalek::x25519(*ours, x25519_dalek::X25519_BASEPOINT_BYTES);
+                writer.vector8(|writer| writer.bytes(&public));
+                let shared = Zeroizing::new(x25519_dalek::x25519(*ours, *theirs));
+                // RFC 8422, section 5.11: a point of small order.
+                if shared.iter().fold(0, |sum, byte| sum | byte) == 0 {
+                    return Err(Violation::Malformed("ServerKeyExchange").into());
+                }
+                secret_copy(&*shared)?
+            }
+            Self::P256(theirs) => {
+                let theirs = p256::PublicKey::from_sec1_bytes(theirs)
+                    .map_err(|_| Violation::Malformed("ServerKeyExchange"))?;
+                let ours = p256::ecdh::EphemeralSecret::try_generate_from_rng(random)
+                    .map_err(|_| Error::Random)?;
+                let public = p256::Sec1Point::from(ours.public_key());
+                writer.vector8(|writer| writer.bytes(public.as_bytes()));
+                secret_copy(ours.diffie_hellman(&theirs).raw_secret_bytes())?
+            }
+        };
+        writer.finish()?;
+        Ok(secret)
+    }
+}
+
+/// Encrypts a secret of our making to the server's key.
+#[cfg(feature = "certificates")]
+pub(crate) fn static_rsa<R: TryCryptoRng>(
+    key: &ServerKey,
+    random: &mut R,
+    out: &mut Vec<u8>,
+) -> Result<Premaster, Error> {
+    let mut premaster = secret_copy(&[0; RSA_PREMASTER_LEN])?;
+    random.try_fill_bytes(&mut premaster).map_err(|_| Error::Random)?;
+    // The version that was offered, against rollback.
+    premaster[..2].copy_from_slice(&VERSION);
+    let encrypted =
+        key.rsa_key()?.pkcs1v15_encrypt_with_rng(random, &premaster).map_err(|_| Error::Random)?;
+    let mut writer = Writer::new(out);
+    writer.vector16(|writer| writer.bytes(&encrypted));
+    writer.finish()?;
+    Ok(premaster)
+}
+
+/// Names the key to the server (RFC 4279, section 2).
+pub(crate) fn pre_shared(key: &PreSharedKey, out: &mut Vec<u8>) -> Result<Premaster, Error> {
+    let mut writer = Writer::new(out);
+    writer.vector16(|writer| writer.bytes(&key.identity));
+    writer.finish()?;
+
+    let len = key.key.len();
+    let mut premaster = Premaster::default();
+    premaster.try_reserve_exact(2 * (2 + len)).map_err(|_| Error::OutOfMemory)?;
+    let mut writer = Writer::new(&mut premaster);
+    writer.u16(len as u16);
+    for _ in 0..len {
+        writer.u8(0);
+    }
+    writer.vector16(|writer| writer.bytes(&key.key));
+    writer.finish()?;
+    Ok(premaster)
+}
+
+/// A ServerKeyExchange of a pre-shared key carries a hint for choosing one;
+/// there is no choice.
+pub(crate) fn check_hint(body: &[u8]) -> Result<(), Error> {
+    let mut reader = Reader::new(body);
+    match reader.vector16() {
+        Some(_) if reader.is_empty() => Ok(()),
+        _ => Err(Violation::Malformed("ServerKeyExchange").into()),
+    }
+}
+
+#[cfg(feature = "certificates")]
+fn secret_copy(secret: &[u8]) -> Result<Premaster, Error> {
+    crate::config::copy(secret).map(Zeroizing::new)
+}

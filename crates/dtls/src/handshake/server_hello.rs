@@ -1,0 +1,121 @@
+//! Reading the ServerHello and the HelloVerifyRequest, and holding the server
+//! to what was offered.
+
+use super::extension;
+use crate::config::Config;
+use crate::error::{Error, Violation};
+use crate::key_schedule::RANDOM_LEN;
+use crate::record::{Connection, VERSION};
+use crate::suite::Suite;
+use crate::wire::Reader;
+
+const MALFORMED: Violation = Violation::Malformed("ServerHello");
+
+/// What the server chose.
+pub(crate) struct ServerHello<'m> {
+    pub(crate) random: [u8; RANDOM_LEN],
+    pub(crate) session_id: &'m [u8],
+    pub(crate) suite: &'static Suite,
+    pub(crate) extended_master_secret: bool,
+    pub(crate) encrypt_then_mac: bool,
+    /// A NewSessionTicket will come.
+    pub(crate) ticket: bool,
+    /// The id that the server wants in records to it; `None` where connection
+    /// ids are not used.
+    pub(crate) connection_id: Option<Connection>,
+}
+
+impl<'m> ServerHello<'m> {
+    pub(crate) fn read(body: &'m [u8], config: &Config) -> Result<Self, Error> {
+        let mut reader = Reader::new(body);
+        if reader.array().ok_or(MALFORMED)? != VERSION {
+            return Err(Violation::Version.into());
+        }
+        let random = reader.array().ok_or(MALFORMED)?;
+        let session_id = reader.vector8().filter(|id| id.len() <= 32).ok_or(MALFORMED)?;
+        let suite = reader.u16().ok_or(MALFORMED)?;
+        let suite = config.policy().suite(suite).ok_or(Violation::NotOffered("a cipher suite"))?;
+        if reader.u8().ok_or(MALFORMED)? != 0 {
+            return Err(Violation::NotOffered("a compression method").into());
+        }
+        let mut hello = Self {
+            random,
+            session_id,
+            suite,
+            extended_master_secret: false,
+            encrypt_then_mac: false,
+            ticket: false,
+            connection_id: None,
+        };
+        if !reader.is_empty() {
+            let extensions = reader.vector16().filter(|_| reader.is_empty()).ok_or(MALFORMED)?;
+            hello.read_extensions(Reader::new(extensions), config)?;
+        }
+        // Only block ciphers have it (RFC 7366, section 3).
+        if hello.encrypt_then_mac && !suite.algorithm.is_cbc() {
+            return Err(Violation::NotOffered("encrypt-then-MAC for an AEAD").into());
+        }
+        Ok(hello)
+    }
+
+    fn read_extensions(&mut self, mut reader: Reader<'m>, config: &Config) -> Result<(), Error> {
+        let mut seen = 0_u16;
+        while !reader.is_empty() {
+            let number = reader.u16().ok_or(MALFORMED)?;
+            let content = reader.vector16().ok_or(MALFORMED)?;
+            let bit = match number {
+                extension::RENEGOTIATION_INFO => {
+                    if content != [0] {
+                        return Err(Violation::Malformed("renegotiation_info").into());
+                    }
+                    0
+                }
+                extension::EXTENDED_MASTER_SECRET if content.is_empty() => {
+                    self.extended_master_secret = true;
+                    1
+                }
+                extension::ENCRYPT_THEN_MAC if content.is_empty() => {
+                    self.encrypt_then_mac = true;
+                    2
+                }
+                extension::SESSION_TICKET if content.is_empty() => {
+                    self.ticket = true;
+                    3
+                }
+                extension::CONNECTION_ID if config.connection_id.is_some() => {
+                    let mut content = Reader::new(content);
+                    let id = content.vector8().filter(|_| content.is_empty()).ok_or(MALFORMED)?;
+                    let id = Connection::new(id)
+                        .ok_or(Violation::NotOffered("too long a connection id"))?;
+                    self.connection_id = Some(id);
+                    4
+                }
+                // An acknowledgement without content, but some servers repeat
+                // the list of point formats; neither changes anything.
+                extension::SERVER_NAME => 5,
+                extension::EC_POINT_FORMATS => 6,
+                extension::EXTENDED_MASTER_SECRET
+                | extension::ENCRYPT_THEN_MAC
+                | extension::SESSION_TICKET => return Err(MALFORMED.into()),
+                _ => return Err(Violation::NotOffered("an extension").into()),
+            };
+            if seen & 1 << bit != 0 {
+                return Err(MALFORMED.into());
+            }
+            seen |= 1 << bit;
+        }
+        Ok(())
+    }
+}
+
+/// The cookie of a HelloVerifyRequest, to be sent back (RFC 6347, section 4.2.1).
+pub(crate) fn read_cookie(body: &[u8]) -> Result<&[u8], Error> {
+    let malformed = Violation::Malformed("HelloVerifyRequest");
+    let mut reader = Reader::new(body);
+    // Its version says nothing: servers of 1.2 are free to put 1.0.
+    let [0xfe, _] = reader.array().ok_or(malformed)? else {
+        return Err(Violation::Version.into());
+    };
+    let cookie = reader.vector8().filter(|_| reader.is_empty()).ok_or(malformed)?;
+    Ok(cookie)
+}

@@ -1,0 +1,291 @@
+//! The server's messages, one by one, and what each leads to.
+
+use alloc::vec::Vec;
+
+use rand_core::TryCryptoRng;
+
+use super::header::{FragmentHeader, MessageType};
+use super::key_exchange;
+#[cfg(feature = "certificates")]
+use super::key_exchange::ServerShare;
+use super::reassembly::Message;
+use super::server_hello::{ServerHello, read_cookie};
+use super::{Agreement, Expect, Flight, Handshake, Secrets, Step};
+#[cfg(feature = "certificates")]
+use crate::certificate::ServerKey;
+use crate::config::{Authentication, copy};
+use crate::error::{Error, Violation};
+use crate::key_schedule::{MasterSecret, Side};
+use crate::record::{Connection, EPOCH_PROTECTED};
+use crate::suite::KeyExchange;
+use crate::wire::Reader;
+
+/// A server that answers every hello with another cookie is not to be followed
+/// for ever.
+const MOST_COOKIES: u8 = 4;
+
+impl Handshake {
+    /// Takes the next message that is whole, if there is one.
+    pub(crate) fn next_step<R: TryCryptoRng>(
+        &mut self,
+        flight: &mut Flight,
+        random: &mut R,
+    ) -> Result<Option<Step>, Error> {
+        let Some(message) = self.reassembly.next_message() else {
+            return Ok(None);
+        };
+        let is_finished = message.kind == MessageType::FINISHED;
+        if is_finished != (message.epoch == EPOCH_PROTECTED) {
+            return Err(Violation::Unexpected(message.kind.name()).into());
+        }
+        // What Finished proves is everything before it.
+        if !is_finished {
+            self.add_to_transcript(&message);
+        }
+        self.step(&message, flight, random).map(Some)
+    }
+
+    fn add_to_transcript(&mut self, message: &Message) {
+        let len = message.body.len();
+        let header = FragmentHeader::of_whole(message.kind, message.message_seq, len);
+        self.transcript.add(&header.encode(len));
+        self.transcript.add(&message.body);
+    }
+
+    fn step<R: TryCryptoRng>(
+        &mut self,
+        message: &Message,
+        flight: &mut Flight,
+        random: &mut R,
+    ) -> Result<Step, Error> {
+        let body = &message.body[..];
+        match (self.expect, message.kind) {
+            (Expect::HelloVerifyRequestOrServerHello, MessageType::HELLO_VERIFY_REQUEST)
+                if self.cookies < MOST_COOKIES =>
+            {
+                self.cookies += 1;
+                self.write_client_hello(read_cookie(body)?, flight)?;
+                return Ok(Step { flight: true, ..Step::default() });
+            }
+            (Expect::HelloVerifyRequestOrServerHello, MessageType::SERVER_HELLO) => {
+                return self.server_hello(body);
+            }
+            #[cfg(feature = "certificates")]
+            (Expect::Certificate, MessageType::CERTIFICATE) => self.certificate(body)?,
+            #[cfg(feature = "certificates")]
+            (Expect::ServerKeyExchange, MessageType::SERVER_KEY_EXCHANGE) => {
+                self.server_key_exchange(body)?;
+            }
+            (Expect::ServerKeyExchangeOrDone, MessageType::SERVER_KEY_EXCHANGE) => {
+                key_exchange::check_hint(body)?;
+                self.expect = Expect::ServerHelloDone;
+            }
+            #[cfg(feature = "certificates")]
+            (Expect::CertificateRequestOrDone, MessageType::CERTIFICATE_REQUEST) => {
+                self.certificate_requested = true;
+                self.expect = Expect::ServerHelloDone;
+            }
+            #[cfg(feature = "certificates")]
+            (Expect::CertificateRequestOrDone, MessageType::SERVER_HELLO_DONE) => {
+                return self.server_hello_done(body, flight, random);
+            }
+            (
+                Expect::ServerKeyExchangeOrDone | Expect::ServerHelloDone,
+                MessageType::SERVER_HELLO_DONE,
+            ) => return self.server_hello_done(body, flight, random),
+            (Expect::NewSessionTicket, MessageType::NEW_SESSION_TICKET) => {
+                self.new_ticket = read_ticket(body)?;
+                self.expect = Expect::Finished;
+            }
+            (Expect::Finished, MessageType::FINISHED) => return self.finished(message, flight),
+            (_, kind) => return Err(Violation::Unexpected(kind.name()).into()),
+        }
+        Ok(Step::default())
+    }
+
+    fn server_hello(&mut self, body: &[u8]) -> Result<Step, Error> {
+        let hello = ServerHello::read(body, &self.config)?;
+        self.randoms.server = hello.random;
+        let resumed = !self.session_id.is_empty() && hello.session_id == self.session_id;
+        let own_id = self.config.connection_id.filter(|_| hello.connection_id.is_some());
+        let agreement = Agreement {
+            suite: hello.suite,
+            extended_master_secret: hello.extended_master_secret,
+            encrypt_then_mac: hello.encrypt_then_mac,
+            session_id: copy(hello.session_id)?,
+            peer_id: hello.connection_id.unwrap_or_default(),
+            own_id: own_id.unwrap_or_default(),
+            resumed,
+            ticket: hello.ticket,
+        };
+        let mut step = Step::default();
+        if resumed {
+            // Only sessions with an extended master secret are saved, so the
+            // server must know it, too (RFC 7627, section 5.3).
+            let session = self
+                .config
+                .resume
+                .as_ref()
+                .filter(|session| session.suite == hello.suite && hello.extended_master_secret);
+            let session = session.ok_or(Violation::Resumption)?;
+            self.master_secret = Some(session.master_secret.clone());
+            self.agreement = Some(agreement);
+            step.keys = Some(self.make_keys()?);
+            self.expect = if hello.ticket { Expect::NewSessionTicket } else { Expect::Finished };
+            return Ok(step);
+        }
+        self.agreement = Some(agreement);
+        self.expect = match hello.suite.key_exchange {
+            KeyExchange::Psk => Expect::ServerKeyExchangeOrDone,
+            #[cfg(feature = "certificates")]
+            _ => Expect::Certificate,
+        };
+        Ok(step)
+    }
+
+    #[cfg(feature = "certificates")]
+    fn certificate(&mut self, body: &[u8]) -> Result<(), Error> {
+        let key_exchange = self.agreement()?.suite.key_exchange;
+        let Authentication::Certificate { host, anchors, time } = &self.config.authentication
+        else {
+            return Err(Violation::Unexpected("Certificate").into());
+        };
+        let key = ServerKey::verify(body, anchors, host, *time, key_exchange)?;
+        self.server_key = Some(key);
+        self.expect = match key_exchange {
+            KeyExchange::Rsa => Expect::CertificateRequestOrDone,
+            _ => Expect::ServerKeyExchange,
+        };
+        Ok(())
+    }
+
+    #[cfg(feature = "certificates")]
+    fn server_key_exchange(&mut self, body: &[u8]) -> Result<(), Error> {
+        let ecdsa = self.agreement()?.suite.key_exchange == KeyExchange::EcdheEcdsa;
+        let key = self.server_key.as_ref().ok_or(Violation::Unexpected("ServerKeyExchange"))?;
+        self.server_share = Some(ServerShare::read(body, &self.randoms, key, ecdsa)?);
+        self.expect = Expect::CertificateRequestOrDone;
+        Ok(())
+    }
+
+    fn server_hello_done<R: TryCryptoRng>(
+        &mut self,
+        body: &[u8],
+        flight: &mut Flight,
+        random: &mut R,
+    ) -> Result<Step, Error> {
+        if !body.is_empty() {
+            return Err(Violation::Malformed("ServerHelloDone").into());
+        }
+        flight.clear();
+        if self.certificate_requested {
+            // None: an empty list (RFC 5246, section 7.4.6).
+            self.write_message(flight, MessageType::CERTIFICATE, |out| {
+                out.try_reserve(3).map_err(|_| Error::OutOfMemory)?;
+                out.extend_from_slice(&[0; 3]);
+                Ok(())
+            })?;
+        }
+        let mut premaster = key_exchange::Premaster::default();
+        let (header, written) =
+            flight.add(MessageType::CLIENT_KEY_EXCHANGE, self.next_message_seq, |out| {
+                premaster = self.exchange_keys(random, out)?;
+                Ok(())
+            })?;
+        self.add_own_to_transcript(&header, written);
+        let secret = if self.agreement()?.extended_master_secret {
+            MasterSecret::derive_extended(&premaster, &self.transcript.hash())
+        } else {
+            MasterSecret::derive(&premaster, &self.randoms)
+        };
+        self.master_secret = Some(secret);
+        let keys = self.make_keys()?;
+        self.write_finished(flight)?;
+        self.expect =
+            if self.agreement()?.ticket { Expect::NewSessionTicket } else { Expect::Finished };
+        Ok(Step { flight: true, keys: Some(keys), done: false })
+    }
+
+    fn exchange_keys<R: TryCryptoRng>(
+        &self,
+        random: &mut R,
+        out: &mut Vec<u8>,
+    ) -> Result<key_exchange::Premaster, Error> {
+        #[cfg(not(feature = "certificates"))]
+        let _ = random;
+        match (&self.config.authentication, self.agreement()?.suite.key_exchange) {
+            (Authentication::PreSharedKey(key), KeyExchange::Psk) => {
+                key_exchange::pre_shared(key, out)
+            }
+            #[cfg(feature = "certificates")]
+            (_, KeyExchange::Rsa) => {
+                let key = self.server_key.as_ref();
+                let key = key.ok_or(Violation::Unexpected("ServerHelloDone"))?;
+                key_exchange::static_rsa(key, random, out)
+            }
+            #[cfg(feature = "certificates")]
+            _ => {
+                let share = self.server_share.as_ref();
+                share.ok_or(Violation::Unexpected("ServerHelloDone"))?.agree(random, out)
+            }
+        }
+    }
+
+    /// The server's Finished: it proves that both sides saw the same messages.
+    fn finished(&mut self, message: &Message, flight: &mut Flight) -> Result<Step, Error> {
+        let secret = self.master_secret()?;
+        let expected = secret.verify_data(Side::Server, &self.transcript);
+        let is_good: bool = subtle::ConstantTimeEq::ct_eq(&expected[..], &message.body).into();
+        if !is_good {
+            return Err(Violation::Finished.into());
+        }
+        let mut step = Step { done: true, ..Step::default() };
+        if self.was_resumed() {
+            self.add_to_transcript(message);
+            flight.clear();
+            self.write_finished(flight)?;
+            step.flight = true;
+        }
+        Ok(step)
+    }
+
+    fn write_finished(&mut self, flight: &mut Flight) -> Result<(), Error> {
+        flight.change_cipher_spec()?;
+        let data = self.master_secret()?.verify_data(Side::Client, &self.transcript);
+        self.write_message(flight, MessageType::FINISHED, |out| {
+            out.try_reserve(data.len()).map_err(|_| Error::OutOfMemory)?;
+            out.extend_from_slice(&data);
+            Ok(())
+        })
+    }
+
+    fn make_keys(&self) -> Result<super::Keys, Error> {
+        let agreement = self.agreement()?;
+        let secrets = Secrets {
+            suite: agreement.suite,
+            master_secret: self.master_secret()?.clone(),
+            randoms: self.randoms,
+            encrypt_then_mac: agreement.encrypt_then_mac,
+        };
+        let (peer_id, own_id): (Connection, Connection) = (agreement.peer_id, agreement.own_id);
+        secrets.keys(peer_id, own_id).ok_or(Error::BadLength)
+    }
+
+    fn agreement(&self) -> Result<&Agreement, Error> {
+        self.agreement.as_ref().ok_or(Violation::Unexpected("a message before ServerHello").into())
+    }
+
+    fn master_secret(&self) -> Result<&MasterSecret, Error> {
+        self.master_secret.as_ref().ok_or(Violation::Unexpected("Finished").into())
+    }
+}
+
+/// The ticket of a NewSessionTicket (RFC 5077, section 3.3); empty where the
+/// server has changed its mind.
+fn read_ticket(body: &[u8]) -> Result<Vec<u8>, Error> {
+    let malformed = Violation::Malformed("NewSessionTicket");
+    let mut reader = Reader::new(body);
+    reader.bytes(4).ok_or(malformed)?;
+    let ticket = reader.vector16().filter(|_| reader.is_empty()).ok_or(malformed)?;
+    copy(ticket)
+}

@@ -1,0 +1,155 @@
+//! From a premaster secret to the keys of both directions: RFC 5246, sections
+//! 5, 6.3 and 8.1; RFC 7627 for the extended master secret.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::cipher::{Algorithm, LONGEST_KEY_BLOCK, Protection};
+
+pub(crate) const MASTER_SECRET_LEN: usize = 48;
+pub(crate) const RANDOM_LEN: usize = 32;
+pub(crate) const VERIFY_DATA_LEN: usize = 12;
+pub(crate) const HASH_LEN: usize = 32;
+
+/// The hash over the handshake's messages so far.
+#[derive(Clone, Default)]
+pub(crate) struct Transcript(Sha256);
+
+impl Transcript {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn hash(&self) -> [u8; HASH_LEN] {
+        self.0.clone().finalize().into()
+    }
+}
+
+/// Both sides' randoms.
+#[derive(Clone, Copy)]
+pub(crate) struct Randoms {
+    pub(crate) client: [u8; RANDOM_LEN],
+    pub(crate) server: [u8; RANDOM_LEN],
+}
+
+/// What every key of a session, and of those resumed from it, comes from.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct MasterSecret([u8; MASTER_SECRET_LEN]);
+
+/// Who says Finished.
+#[derive(Clone, Copy)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+impl MasterSecret {
+    pub(crate) fn from_bytes(bytes: [u8; MASTER_SECRET_LEN]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; MASTER_SECRET_LEN] {
+        &self.0
+    }
+
+    /// RFC 5246, section 8.1.
+    pub(crate) fn derive(premaster: &[u8], randoms: &Randoms) -> Self {
+        let mut secret = Self([0; MASTER_SECRET_LEN]);
+        let seed = [&randoms.client[..], &randoms.server];
+        prf(premaster, b"master secret", seed, &mut secret.0);
+        secret
+    }
+
+    /// RFC 7627, section 4: bound to all that was said so far.
+    pub(crate) fn derive_extended(premaster: &[u8], session_hash: &[u8; HASH_LEN]) -> Self {
+        let mut secret = Self([0; MASTER_SECRET_LEN]);
+        prf(premaster, b"extended master secret", [session_hash, &[]], &mut secret.0);
+        secret
+    }
+
+    /// What the Finished of `side` carries.
+    pub(crate) fn verify_data(&self, side: Side, transcript: &Transcript) -> [u8; VERIFY_DATA_LEN] {
+        let label: &[u8] = match side {
+            Side::Client => b"client finished",
+            Side::Server => b"server finished",
+        };
+        let mut data = [0; VERIFY_DATA_LEN];
+        prf(&self.0, label, [&transcript.hash(), &[]], &mut data);
+        data
+    }
+
+    /// The protections of what the client and what the server writes.
+    pub(crate) fn protections(
+        &self,
+        algorithm: Algorithm,
+        randoms: &Randoms,
+        encrypt_then_mac: bool,
+    ) -> Option<(Protection, Protection)> {
+        let mut block = Zeroizing::new([0; LONGEST_KEY_BLOCK]);
+        let seed = [&randoms.server[..], &randoms.client];
+        prf(&self.0, b"key expansion", seed, &mut *block);
+        let lengths = algorithm.key_lengths();
+        let mut rest = &block[..];
+        let mut take = |len| {
+            let (taken, left) = rest.split_at_checked(len)?;
+            rest = left;
+            Some(taken)
+        };
+        let (client_mac, server_mac) = (take(lengths.mac)?, take(lengths.mac)?);
+        let (client_key, server_key) = (take(lengths.cipher)?, take(lengths.cipher)?);
+        let (client_salt, server_salt) = (take(lengths.salt)?, take(lengths.salt)?);
+        Some((
+            algorithm.protection(client_mac, client_key, client_salt, encrypt_then_mac)?,
+            algorithm.protection(server_mac, server_key, server_salt, encrypt_then_mac)?,
+        ))
+    }
+}
+
+/// The pseudorandom function of RFC 5246, section 5, with SHA-256.
+fn prf(secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u8]) {
+    // HMAC takes keys of any length.
+    let Ok(keyed) = Hmac::<Sha256>::new_from_slice(secret) else { return };
+    let seeded = |mut mac: Hmac<Sha256>| {
+        mac.update(label);
+        for part in seed {
+            mac.update(part);
+        }
+        mac
+    };
+    let mut a = seeded(keyed.clone()).finalize().into_bytes();
+    for chunk in out.chunks_mut(HASH_LEN) {
+        let mut mac = keyed.clone();
+        mac.update(&a);
+        let mut block = seeded(mac).finalize().into_bytes();
+        chunk.copy_from_slice(&block[..chunk.len()]);
+        block.zeroize();
+        let mut mac = keyed.clone();
+        mac.update(&a);
+        a = mac.finalize().into_bytes();
+    }
+    a.zeroize();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prf;
+
+    /// The test vector for P_SHA256 that was published on the TLS working
+    /// group's list (M. Pettersson, 2008).
+    #[test]
+    fn published_vector() {
+        let secret = [
+            0x9b, 0xbe, 0x43, 0x6b, 0xa9, 0x40, 0xf0, 0x17, 0xb1, 0x76, 0x52, 0x84, 0x9a, 0x71,
+            0xdb, 0x35,
+        ];
+        let seed = [
+            0xa0, 0xba, 0x9f, 0x93, 0x6c, 0xda, 0x31, 0x18, 0x27, 0xa6, 0xf7, 0x96, 0xff, 0xd5,
+            0x19, 0x8c,
+        ];
+        let mut out = [0; 100];
+        prf(&secret, b"test label", [&seed[..7], &seed[7..]], &mut out);
+        assert_eq!(out[..8], [0xe3, 0xf2, 0x29, 0xba, 0x72, 0x7b, 0xe1, 0x7b]);
+        assert_eq!(out[93..], [0xff, 0xf7, 0x01, 0x87, 0x34, 0x7b, 0x66][..]);
+    }
+}

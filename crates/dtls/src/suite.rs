@@ -1,0 +1,88 @@
+//! The cipher suites that are offered, in the order of preference: forward
+//! secrecy and AEAD first, then what old servers need.
+
+use crate::cipher::Algorithm;
+
+/// How the premaster secret comes about, and what proves the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyExchange {
+    /// Ephemeral Diffie-Hellman signed by an ECDSA key.
+    #[cfg(feature = "certificates")]
+    EcdheEcdsa,
+    /// Ephemeral Diffie-Hellman signed by an RSA key.
+    #[cfg(feature = "certificates")]
+    EcdheRsa,
+    /// The secret encrypted to the server's RSA key: no forward secrecy.
+    #[cfg(feature = "certificates")]
+    Rsa,
+    /// A pre-shared key alone: no forward secrecy.
+    Psk,
+}
+
+/// A cipher suite; all of them use SHA-256 for the key schedule.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Suite {
+    pub(crate) id: u16,
+    pub(crate) key_exchange: KeyExchange,
+    pub(crate) algorithm: Algorithm,
+}
+
+const fn suite(id: u16, key_exchange: KeyExchange, algorithm: Algorithm) -> Suite {
+    Suite { id, key_exchange, algorithm }
+}
+
+#[cfg(feature = "certificates")]
+static CERTIFICATE_SUITES: [Suite; 7] = [
+    suite(0xc02b, KeyExchange::EcdheEcdsa, Algorithm::Aes128Gcm),
+    suite(0xc02f, KeyExchange::EcdheRsa, Algorithm::Aes128Gcm),
+    suite(0xc027, KeyExchange::EcdheRsa, Algorithm::Aes128CbcSha256),
+    suite(0x003c, KeyExchange::Rsa, Algorithm::Aes128CbcSha256),
+    suite(0x003d, KeyExchange::Rsa, Algorithm::Aes256CbcSha256),
+    suite(0x002f, KeyExchange::Rsa, Algorithm::Aes128CbcSha1),
+    suite(0x0035, KeyExchange::Rsa, Algorithm::Aes256CbcSha1),
+];
+
+static PSK_SUITES: [Suite; 3] = [
+    suite(0x00a8, KeyExchange::Psk, Algorithm::Aes128Gcm),
+    suite(0xc0a8, KeyExchange::Psk, Algorithm::Aes128Ccm8),
+    suite(0x008c, KeyExchange::Psk, Algorithm::Aes128CbcSha1),
+];
+
+/// Which suites may be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    pub(crate) psk: bool,
+    pub(crate) static_rsa: bool,
+    pub(crate) cbc: bool,
+}
+
+impl Policy {
+    pub(crate) fn suites(self) -> impl Iterator<Item = &'static Suite> {
+        #[cfg(feature = "certificates")]
+        let suites = if self.psk { &PSK_SUITES[..] } else { &CERTIFICATE_SUITES[..] };
+        #[cfg(not(feature = "certificates"))]
+        let suites = &PSK_SUITES[..];
+        suites.iter().filter(move |suite| self.allows(suite))
+    }
+
+    fn allows(self, suite: &Suite) -> bool {
+        #[cfg(feature = "certificates")]
+        if suite.key_exchange == KeyExchange::Rsa && !self.static_rsa {
+            return false;
+        }
+        self.cbc || !suite.algorithm.is_cbc()
+    }
+
+    pub(crate) fn suite(self, id: u16) -> Option<&'static Suite> {
+        self.suites().find(|suite| suite.id == id)
+    }
+}
+
+/// The suite of this number among all that are known.
+pub(crate) fn by_id(id: u16) -> Option<&'static Suite> {
+    #[cfg(feature = "certificates")]
+    if let Some(suite) = CERTIFICATE_SUITES.iter().find(|suite| suite.id == id) {
+        return Some(suite);
+    }
+    PSK_SUITES.iter().find(|suite| suite.id == id)
+}
