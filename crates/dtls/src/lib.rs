@@ -10,7 +10,8 @@
 //!   old servers AES-CBC and static RSA, both off until they are asked for.
 //! - Links that lose, cut, repeat and reorder; addresses that change under a
 //!   session (connection ids, RFC 9146); sessions that are resumed after a
-//!   restart ([`SavedSession`]).
+//!   restart ([`SavedSession`]) or kept through deep sleep without a handshake
+//!   ([`Client::checkpoint`]).
 //! - All cryptography is RustCrypto's and dalek's, the checking of certificates
 //!   rustls-webpki's.
 //!
@@ -35,13 +36,14 @@ mod handshake;
 mod key_schedule;
 mod record;
 mod saved_session;
+mod sealed;
 mod suite;
 mod wire;
 
 pub use alert::Alert;
 #[cfg(feature = "certificates")]
 pub use certificate::{CertificateError, TrustAnchors};
-pub use client::{Client, Dropped, State};
+pub use client::{Client, Dropped, RestoreError, State};
 pub use config::{
     Config, DEFAULT_LONGEST_MESSAGE, DEFAULT_MTU, LONGEST_PSK, PreSharedKey, SHORTEST_MTU,
 };
@@ -50,3 +52,4 @@ pub use error::{Error, Violation};
 pub use rand_core;
 pub use record::Datagram;
 pub use saved_session::SavedSession;
+pub use sealed::{SHORTEST_SEALING_SECRET, SealingKey};

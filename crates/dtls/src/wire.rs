@@ -50,6 +50,10 @@ impl<'m> Reader<'m> {
         self.array().map(|[a, b, c, d, e, f]| u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
     /// A vector behind a length of one byte.
     pub(crate) fn vector8(&mut self) -> Option<&'m [u8]> {
         let len = self.u8()?;

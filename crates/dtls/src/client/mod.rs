@@ -1,9 +1,11 @@
 //! The client: a handshake, records and a timer tied together behind calls that
 //! take time and datagrams and give datagrams and plaintext.
 
+mod checkpoint;
 mod receive;
 mod transmit;
 
+pub use checkpoint::RestoreError;
 use rand_core::TryCryptoRng;
 
 use crate::alert::Alert;
@@ -113,6 +115,8 @@ pub struct Client<R> {
     /// Sequence numbers from here on are not reserved; see
     /// [`checkpoint`](Self::checkpoint).
     sequence_limit: u64,
+    /// The limit once the last checkpoint is stored.
+    reserved: Option<u64>,
     replay: ReplayWindow,
     own_id: Connection,
     alert: Option<Alert>,
@@ -152,6 +156,7 @@ impl<R: TryCryptoRng> Client<R> {
             keys: None,
             sequence: 0,
             sequence_limit: SEQUENCE_END,
+            reserved: None,
             replay: ReplayWindow::default(),
             own_id,
             alert: None,

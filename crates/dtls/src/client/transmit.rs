@@ -44,7 +44,7 @@ impl<R: TryCryptoRng> Client<R> {
         if epoch == EPOCH_PLAIN {
             return self.write_plain(ContentType::Alert, [&alert, &[]], out);
         }
-        self.protect(ContentType::Alert, [&alert, &[]], out, SEQUENCE_END).ok()
+        self.protect(ContentType::Alert, [&alert, &[]], out).ok()
     }
 
     /// Makes one record of `plaintext` in `out` and returns its length, which
@@ -65,8 +65,7 @@ impl<R: TryCryptoRng> Client<R> {
         if self.sequence >= LAST_SEQUENCE {
             return Err(self.end(Error::SequenceExhausted));
         }
-        let limit = self.sequence_limit;
-        self.protect(ContentType::ApplicationData, [plaintext, &[]], out, limit)
+        self.protect(ContentType::ApplicationData, [plaintext, &[]], out)
     }
 
     /// How many bytes longer than its plaintext a record is at most; 0 before
@@ -96,7 +95,7 @@ impl<R: TryCryptoRng> Client<R> {
                 self.write_plain(ContentType::Handshake, [&header, body], out)
             }
             Some(Piece::Fragment { header, body, .. }) => {
-                self.protect(ContentType::Handshake, [&header, body], out, SEQUENCE_END).ok()
+                self.protect(ContentType::Handshake, [&header, body], out).ok()
             }
             None => None,
         };
@@ -124,16 +123,15 @@ impl<R: TryCryptoRng> Client<R> {
         Some(end)
     }
 
-    /// Makes a protected record, if its number is below `limit`.
+    /// Makes a protected record, if a number is left for it.
     fn protect(
         &mut self,
         content_type: ContentType,
         content: [&[u8]; 2],
         out: &mut [u8],
-        limit: u64,
     ) -> Result<usize, Error> {
         let keys = self.keys.as_ref().ok_or(Error::NotConnected)?;
-        if self.sequence >= limit {
+        if self.sequence >= self.sequence_limit {
             return Err(Error::ReservationExhausted);
         }
         let content_len = content[0].len() + content[1].len();

@@ -1,0 +1,191 @@
+//! Sessions that are kept through sleep and power loss: they go on without a
+//! handshake, and no record number is used twice whatever moment the power
+//! fails.
+
+mod common;
+
+use std::collections::HashMap;
+
+use common::SystemRandom;
+use common::link::Link;
+use common::peers::{Peer, Proof};
+use iot_coap_dtls::{Client, Config, Error, PreSharedKey, RestoreError, SealingKey, State};
+
+const IDENTITY: &str = "sensor-7";
+const PSK: &[u8] = b"0123456789abcdef";
+const CONTEXT: &[u8] = b"localhost/sensor-7";
+
+fn sealing_key() -> SealingKey {
+    SealingKey::new(b"a secret of this device").unwrap()
+}
+
+fn connect() -> (Peer, Link) {
+    let peer = Peer::openssl(&Proof::PreSharedKey { identity: IDENTITY, key: PSK }, &[]);
+    let key = PreSharedKey::new(IDENTITY.as_bytes(), PSK).unwrap();
+    let link = Link::connect(Config::with_pre_shared_key(key), peer.address()).unwrap();
+    (peer, link)
+}
+
+fn restore(blob: &[u8], oldest: u64) -> Result<Client<SystemRandom>, RestoreError> {
+    Client::restore(blob, &sealing_key(), CONTEXT, oldest, SystemRandom::default())
+}
+
+#[test]
+fn a_restored_session_goes_on_without_a_handshake() {
+    let (_peer, mut link) = connect();
+    assert_eq!(link.exchange(b"echo 1\n"), b"echo 1\n");
+    let blob = link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
+
+    link.client = restore(&blob, 1).unwrap();
+    assert_eq!(link.client.state(), State::Connected);
+    link.client.checkpoint(&sealing_key(), CONTEXT, 2, 10).unwrap();
+    link.client.checkpoint_is_stored();
+    let before = link.sent.0;
+    assert_eq!(link.exchange(b"echo 2\n"), b"echo 2\n");
+    assert_eq!(link.sent.0, before + 1);
+    link.close();
+}
+
+#[test]
+fn nothing_is_sent_before_the_next_blob_is_stored() {
+    let (_peer, mut link) = connect();
+    let blob = link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
+    let mut restored = restore(&blob, 1).unwrap();
+    let mut out = [0; 256];
+    assert_eq!(restored.send(b"x", &mut out), Err(Error::ReservationExhausted));
+    restored.checkpoint(&sealing_key(), CONTEXT, 2, 2).unwrap();
+    assert_eq!(restored.send(b"x", &mut out), Err(Error::ReservationExhausted));
+    restored.checkpoint_is_stored();
+    assert_eq!(restored.reservation_left(), 2);
+    restored.send(b"x", &mut out).unwrap();
+    restored.send(b"x", &mut out).unwrap();
+    assert_eq!(restored.send(b"x", &mut out), Err(Error::ReservationExhausted));
+    // Nor does a goodbye use a number that is not reserved.
+    restored.close();
+    assert_eq!(restored.transmit(&mut out), None);
+}
+
+#[test]
+fn the_session_that_slept_writes_no_more() {
+    let (_peer, mut link) = connect();
+    link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
+    let mut out = [0; 256];
+    assert_eq!(link.client.send(b"x", &mut out), Err(Error::ReservationExhausted));
+    link.client.close();
+    assert_eq!(link.client.transmit(&mut out), None);
+}
+
+#[test]
+fn a_blob_that_is_stale_foreign_or_changed_is_refused() {
+    let (_peer, mut link) = connect();
+    let blob = link.client.checkpoint(&sealing_key(), CONTEXT, 7, 0).unwrap();
+    assert!(restore(&blob, 7).is_ok());
+    // Restored once, it is followed by a blob of generation 8.
+    assert_eq!(restore(&blob, 8).err(), Some(RestoreError::Stale));
+    let foreign = |key: &[u8], context: &[u8]| {
+        let key = SealingKey::new(key).unwrap();
+        Client::restore(&blob, &key, context, 0, SystemRandom::default()).err()
+    };
+    assert_eq!(foreign(b"another device's secret", CONTEXT), Some(RestoreError::Foreign));
+    assert_eq!(foreign(b"a secret of this device", b"another server"), Some(RestoreError::Foreign));
+    for index in 0..blob.len() {
+        let mut changed = blob.clone();
+        changed[index] ^= 1;
+        assert_eq!(restore(&changed, 0).err(), Some(RestoreError::Foreign), "byte {index}");
+        assert_eq!(restore(&blob[..index], 0).err(), Some(RestoreError::Foreign), "{index} bytes");
+    }
+}
+
+#[test]
+fn blobs_of_one_session_have_nothing_in_common() {
+    let (_peer, mut link) = connect();
+    let first = link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
+    let second = link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
+    let equal = first.iter().zip(&second).filter(|(a, b)| a == b).count();
+    assert!(equal < first.len() / 16, "{equal} of {} bytes are equal", first.len());
+}
+
+/// What survives: the blob and the oldest generation that may be restored, each
+/// written at once or not at all.
+#[derive(Clone)]
+struct Flash {
+    blob: Vec<u8>,
+    oldest: u64,
+}
+
+/// Counts the steps of a life, and ends it at the last one.
+struct Power(usize);
+
+impl Power {
+    fn step(&mut self) -> Result<(), ()> {
+        self.0 = self.0.checked_sub(1).ok_or(())?;
+        Ok(())
+    }
+}
+
+/// One life of the device, from boot until the power fails; `sent` takes every
+/// datagram that got out.
+fn live(flash: &mut Flash, power: &mut Power, sent: &mut Vec<Vec<u8>>) -> Result<(), ()> {
+    let Ok(mut client) = restore(&flash.blob, flash.oldest) else {
+        return Ok(());
+    };
+    let mut generation = flash.oldest;
+    for _ in 0..3 {
+        generation += 1;
+        power.step()?;
+        let blob = client.checkpoint(&sealing_key(), CONTEXT, generation, 2).unwrap();
+        power.step()?;
+        flash.oldest = generation;
+        power.step()?;
+        flash.blob = blob;
+        power.step()?;
+        client.checkpoint_is_stored();
+        for number in 0..2 {
+            power.step()?;
+            // Another plaintext each time, so that a number that is used twice
+            // shows.
+            let text = format!("{} {number} {}", sent.len(), flash.oldest);
+            let mut out = [0; 256];
+            let len = client.send(text.as_bytes(), &mut out).unwrap();
+            sent.push(out[..len].to_vec());
+        }
+    }
+    // Falls asleep.
+    power.step()?;
+    let blob = client.checkpoint(&sealing_key(), CONTEXT, generation + 1, 0).unwrap();
+    power.step()?;
+    flash.oldest = generation + 1;
+    power.step()?;
+    flash.blob = blob;
+    Ok(())
+}
+
+#[test]
+fn no_number_is_used_twice_whatever_moment_the_power_fails() {
+    let (_peer, mut link) = connect();
+    let blob = link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
+    let first = Flash { blob, oldest: 1 };
+    let mut whole = Power(usize::MAX);
+    live(&mut first.clone(), &mut whole, &mut Vec::new()).unwrap();
+    let steps = usize::MAX - whole.0;
+    assert_eq!(steps, 3 * 6 + 3);
+
+    let mut records = 0;
+    for first_cut in 0..=steps {
+        for second_cut in 0..=steps {
+            let mut flash = first.clone();
+            let mut sent = Vec::new();
+            for cut in [first_cut, second_cut, usize::MAX] {
+                let _ = live(&mut flash, &mut Power(cut), &mut sent);
+            }
+            records += sent.len();
+            let mut by_number = HashMap::new();
+            for record in sent {
+                let number = record[3..11].to_vec();
+                let same = by_number.entry(number).or_insert_with(|| record.clone());
+                assert_eq!(*same, record, "cut at {first_cut}, then at {second_cut}");
+            }
+        }
+    }
+    assert!(records > 1000, "only {records} records were sent");
+}
