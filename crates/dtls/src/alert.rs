@@ -15,7 +15,8 @@ const FATAL: u8 = 2;
 impl Alert {
     pub(crate) const CLOSE_NOTIFY: Self = Self(0);
     pub(crate) const UNEXPECTED_MESSAGE: Self = Self(10);
-    pub(crate) const HANDSHAKE_FAILURE: Self = Self(40);
+    /// The server found nothing in what was offered.
+    pub const HANDSHAKE_FAILURE: Self = Self(40);
     pub(crate) const BAD_CERTIFICATE: Self = Self(42);
     pub(crate) const UNSUPPORTED_CERTIFICATE: Self = Self(43);
     pub(crate) const CERTIFICATE_EXPIRED: Self = Self(45);

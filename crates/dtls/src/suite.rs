@@ -23,30 +23,62 @@ pub(crate) enum KeyExchange {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Suite {
     pub(crate) id: u16,
+    /// The name in IANA's registry.
+    pub(crate) name: &'static str,
     pub(crate) key_exchange: KeyExchange,
     pub(crate) algorithm: Algorithm,
 }
 
-const fn suite(id: u16, key_exchange: KeyExchange, algorithm: Algorithm) -> Suite {
-    Suite { id, key_exchange, algorithm }
+const fn suite(
+    id: u16,
+    name: &'static str,
+    key_exchange: KeyExchange,
+    algorithm: Algorithm,
+) -> Suite {
+    Suite { id, name, key_exchange, algorithm }
 }
 
 #[cfg(feature = "certificates")]
 static CERTIFICATE_SUITES: [Suite; 7] = [
-    suite(0xc02b, KeyExchange::EcdheEcdsa, Algorithm::Aes128Gcm),
-    suite(0xc02f, KeyExchange::EcdheRsa, Algorithm::Aes128Gcm),
-    suite(0xc027, KeyExchange::EcdheRsa, Algorithm::Aes128CbcSha256),
-    suite(0x003c, KeyExchange::Rsa, Algorithm::Aes128CbcSha256),
-    suite(0x003d, KeyExchange::Rsa, Algorithm::Aes256CbcSha256),
-    suite(0x002f, KeyExchange::Rsa, Algorithm::Aes128CbcSha1),
-    suite(0x0035, KeyExchange::Rsa, Algorithm::Aes256CbcSha1),
+    suite(
+        0xc02b,
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        KeyExchange::EcdheEcdsa,
+        Algorithm::Aes128Gcm,
+    ),
+    suite(
+        0xc02f,
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        KeyExchange::EcdheRsa,
+        Algorithm::Aes128Gcm,
+    ),
+    suite(
+        0xc027,
+        "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+        KeyExchange::EcdheRsa,
+        Algorithm::Aes128CbcSha256,
+    ),
+    suite(0x003c, "TLS_RSA_WITH_AES_128_CBC_SHA256", KeyExchange::Rsa, Algorithm::Aes128CbcSha256),
+    suite(0x003d, "TLS_RSA_WITH_AES_256_CBC_SHA256", KeyExchange::Rsa, Algorithm::Aes256CbcSha256),
+    suite(0x002f, "TLS_RSA_WITH_AES_128_CBC_SHA", KeyExchange::Rsa, Algorithm::Aes128CbcSha1),
+    suite(0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA", KeyExchange::Rsa, Algorithm::Aes256CbcSha1),
 ];
 
 static PSK_SUITES: [Suite; 3] = [
-    suite(0x00a8, KeyExchange::Psk, Algorithm::Aes128Gcm),
-    suite(0xc0a8, KeyExchange::Psk, Algorithm::Aes128Ccm8),
-    suite(0x008c, KeyExchange::Psk, Algorithm::Aes128CbcSha1),
+    suite(0x00a8, "TLS_PSK_WITH_AES_128_GCM_SHA256", KeyExchange::Psk, Algorithm::Aes128Gcm),
+    suite(0xc0a8, "TLS_PSK_WITH_AES_128_CCM_8", KeyExchange::Psk, Algorithm::Aes128Ccm8),
+    suite(0x008c, "TLS_PSK_WITH_AES_128_CBC_SHA", KeyExchange::Psk, Algorithm::Aes128CbcSha1),
 ];
+
+impl Suite {
+    pub(crate) fn has_forward_secrecy(&self) -> bool {
+        #[cfg(feature = "certificates")]
+        if matches!(self.key_exchange, KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa) {
+            return true;
+        }
+        false
+    }
+}
 
 /// Which suites may be used.
 #[derive(Clone, Copy, Debug)]

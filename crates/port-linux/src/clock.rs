@@ -1,7 +1,7 @@
 //! The monotonic clock, sleeping, and time limits. Reading the clock costs no
 //! system call (vDSO), so limits are computed from it freely.
 
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 use core::time::Duration;
 
 /// Milliseconds on `CLOCK_MONOTONIC`: since the start of the machine.
@@ -14,6 +14,20 @@ pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
     seconds.saturating_mul(1000).saturating_add(nanoseconds / 1_000_000)
+}
+
+/// The same, for this crate.
+#[cfg(feature = "dtls")]
+pub(crate) fn uptime_ms() -> u64 {
+    iotx_linux_uptime_ms()
+}
+
+/// Seconds since 1970; 0 where the clock stands before that.
+#[cfg(feature = "dtls")]
+pub(crate) fn calendar_seconds() -> u64 {
+    // SAFETY: time takes NULL for a place that is not wanted.
+    let now = unsafe { libc::time(core::ptr::null_mut()) };
+    u64::try_from(now).unwrap_or(0)
 }
 
 /// Sleeps the whole time, also when signals arrive.
@@ -70,7 +84,7 @@ impl Deadline {
     }
 
     /// What is left, but no more than `limit`.
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     pub(crate) fn left_within(self, limit: Duration) -> Wait {
         let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
         match self.left() {

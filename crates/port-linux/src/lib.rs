@@ -10,9 +10,9 @@
 //! Without a DTLS engine the crate is `no_std` and allocates nothing through
 //! Rust: a later build mode puts the global allocator on top of `HAL_Malloc`.
 
-#![cfg_attr(not(any(test, feature = "openssl")), no_std)]
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
 
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 extern crate alloc;
 
 mod clock;

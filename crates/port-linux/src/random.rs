@@ -22,20 +22,28 @@ pub(crate) extern "C" fn iotx_linux_random(region: u32) -> u32 {
 
 fn word() -> u32 {
     let mut bytes = [0_u8; 4];
-    if !fill_by_call(&mut bytes) && !fill_from_device(&mut bytes) {
-        // As arc4random does: a predictable token or key that nobody notices is
-        // worse than a program that stops.
-        // SAFETY: abort takes nothing and does not return.
-        unsafe { libc::abort() };
-    }
+    fill(&mut bytes);
     u32::from_ne_bytes(bytes)
 }
 
-fn fill_by_call(bytes: &mut [u8; 4]) -> bool {
+/// Fills all of `bytes`.
+pub(crate) fn fill(bytes: &mut [u8]) {
+    // Of at most 256 bytes the kernel never gives less (getrandom(2)).
+    for chunk in bytes.chunks_mut(256) {
+        if !fill_by_call(chunk) && !fill_from_device(chunk) {
+            // As arc4random does: a predictable token or key that nobody notices
+            // is worse than a program that stops.
+            // SAFETY: abort takes nothing and does not return.
+            unsafe { libc::abort() };
+        }
+    }
+}
+
+fn fill_by_call(bytes: &mut [u8]) -> bool {
     loop {
         // SAFETY: the buffer is valid for the length given.
         let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-        if got == 4 {
+        if usize::try_from(got) == Ok(bytes.len()) {
             return true;
         }
         if got >= 0 || errno() != libc::EINTR {
@@ -45,7 +53,7 @@ fn fill_by_call(bytes: &mut [u8; 4]) -> bool {
 }
 
 /// For kernels before 3.17 and sandboxes that forbid the call.
-fn fill_from_device(bytes: &mut [u8; 4]) -> bool {
+fn fill_from_device(bytes: &mut [u8]) -> bool {
     // SAFETY: the path is a literal that ends in NUL.
     let raw = unsafe {
         libc::open(c"/dev/urandom".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY)
@@ -55,5 +63,5 @@ fn fill_from_device(bytes: &mut [u8; 4]) -> bool {
     };
     // SAFETY: the buffer is valid for the length given.
     let got = unsafe { libc::read(device.raw(), bytes.as_mut_ptr().cast(), bytes.len()) };
-    got == 4
+    usize::try_from(got) == Ok(bytes.len())
 }

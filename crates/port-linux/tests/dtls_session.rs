@@ -1,6 +1,6 @@
 //! Hazards of a session's life: goodbyes, reconnects, records that are lost in
 //! the port, threads that wait for each other.
-#![cfg(feature = "openssl")]
+#![cfg(feature = "_engine")]
 
 mod common;
 

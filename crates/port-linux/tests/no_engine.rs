@@ -1,6 +1,6 @@
 //! Hazard: a program that asks for DTLS of a port built without, and does not
 //! learn why it fails.
-#![cfg(not(feature = "openssl"))]
+#![cfg(not(feature = "_engine"))]
 
 mod common;
 

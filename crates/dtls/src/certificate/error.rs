@@ -15,7 +15,8 @@ pub enum CertificateError {
     /// It does not parse as X.509.
     Malformed,
     /// No trust anchor has signed it, directly or through the certificates that
-    /// the server sent: another root, or an intermediate is missing.
+    /// the server sent: another root, an intermediate is missing, or a signature
+    /// is wrong.
     UnknownIssuer,
     /// It is for other names or addresses than the host's.
     WrongName,
@@ -41,7 +42,7 @@ pub enum CertificateError {
     /// not such ones.
     WrongAuthority,
     /// It, or one between it and the anchor, is signed by an algorithm that is
-    /// not believed, SHA-1 among them, or the signature is wrong.
+    /// not believed, SHA-1 among them.
     Signature,
     /// Its key is of another kind than the cipher suite needs, or too short.
     Key,
@@ -59,7 +60,9 @@ impl CertificateError {
                 Self::NotYetValid { time: time.as_secs(), not_before: not_before.as_secs() }
             }
             PathError::CertNotValidForName(_) => Self::WrongName,
-            PathError::UnknownIssuer => Self::UnknownIssuer,
+            PathError::UnknownIssuer | PathError::InvalidSignatureForPublicKey => {
+                Self::UnknownIssuer
+            }
             PathError::RequiredEkuNotFoundContext(_) | PathError::EmptyEkuExtension => {
                 Self::WrongUsage
             }
@@ -67,8 +70,7 @@ impl CertificateError {
             | PathError::EndEntityUsedAsCa
             | PathError::PathLenConstraintViolated
             | PathError::NameConstraintViolation => Self::WrongAuthority,
-            PathError::InvalidSignatureForPublicKey
-            | PathError::UnsupportedSignatureAlgorithmContext(_)
+            PathError::UnsupportedSignatureAlgorithmContext(_)
             | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => Self::Signature,
             _ => Self::Malformed,
         }
@@ -95,21 +97,21 @@ impl fmt::Display for CertificateError {
         f.write_str(match self {
             Self::Missing => "is missing",
             Self::Malformed => "does not parse",
-            Self::UnknownIssuer => "is signed by nobody who is trusted",
+            Self::UnknownIssuer => "comes from an unknown root",
             Self::WrongName => "is for another host",
             Self::Expired { time, not_after } => {
                 return write!(f, "has expired {} s ago", time.saturating_sub(*not_after));
             }
             Self::NotYetValid { time, not_before } => {
                 let wait = not_before.saturating_sub(*time);
-                return write!(f, "will be valid in {wait} s only; is the clock right?");
+                return write!(f, "is not valid yet, but in {wait} s; is the clock right?");
             }
             Self::NeverValid => "and those above it were never valid at the same time",
             Self::WrongUsage => "may not be used for this",
             Self::WrongAuthority => "is signed by one that may not sign it",
-            Self::Signature => "has a signature that is wrong or of a kind not believed",
+            Self::Signature => "is signed by an algorithm that is not believed",
             Self::Key => "has a key that cannot be used",
-            Self::NoAnchors => "cannot be checked: no certificate to trust was given",
+            Self::NoAnchors => "cannot be checked: there is no certificate to trust",
         })
     }
 }

@@ -219,6 +219,17 @@ impl<R: TryCryptoRng> Client<R> {
         self.resumed
     }
 
+    /// The name of the cipher suite in IANA's registry, once there is one.
+    pub fn cipher_suite(&self) -> Option<&'static str> {
+        self.keys.as_ref().map(|keys| keys.secrets.suite.name)
+    }
+
+    /// Whether the keys stay secret when the server's key, or the pre-shared
+    /// one, gets out later.
+    pub fn has_forward_secrecy(&self) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.secrets.suite.has_forward_secrecy())
+    }
+
     /// Whether records to the server carry a connection id, so that it knows
     /// them from any address.
     pub fn uses_connection_id(&self) -> bool {

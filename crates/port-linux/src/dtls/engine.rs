@@ -26,25 +26,29 @@ pub(super) enum Progress {
 
 /// One client session.
 pub(super) trait Engine: Send {
-    /// Takes a datagram from the network.
-    fn receive(&mut self, datagram: &[u8]);
-
-    /// Hands over every datagram that is due.
-    fn transmit(&mut self, send: impl FnMut(&[u8]));
-
-    /// Goes on with the handshake; also drives its retransmission. Logs why it
-    /// failed.
-    fn handshake(&mut self) -> Result<Progress, Failure>;
+    /// Goes on with the handshake, by a datagram from the network or because
+    /// time has passed. Logs why it failed.
+    fn handshake(&mut self, datagram: Option<&mut [u8]>) -> Result<Progress, Failure>;
 
     /// Called when the handshake is given up.
     fn abandon(&mut self);
 
-    /// Makes one record of the plaintext.
+    /// Hands over every datagram that is due.
+    fn transmit(&mut self, send: impl FnMut(&[u8]));
+
+    /// Makes one record of the plaintext, which is due then.
     fn seal(&mut self, plaintext: &[u8]) -> Result<(), Failure>;
 
-    /// The next record's plaintext, whole, into `out`; `None` when there is no
-    /// more in the datagrams received.
-    fn open(&mut self, out: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, Failure>;
+    /// Takes a datagram from the network, and its first record's plaintext,
+    /// whole, into `out`; `None` where it carries none.
+    fn receive(
+        &mut self,
+        datagram: &mut [u8],
+        out: &mut [MaybeUninit<u8>],
+    ) -> Result<Option<usize>, Failure>;
+
+    /// The plaintext of the next record that came in an earlier datagram.
+    fn pending(&mut self, out: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, Failure>;
 
     /// Says goodbye, if the session still stands.
     fn close(&mut self);

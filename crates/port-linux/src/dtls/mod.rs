@@ -1,11 +1,15 @@
 //! `HAL_DTLSSession_*`: the C edge of the DTLS sessions. Which engine does the
 //! cryptography is decided by features; without one, `create` says so and fails.
 
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 mod engine;
+#[cfg(all(feature = "dtls", not(feature = "openssl")))]
+mod native;
 #[cfg(feature = "openssl")]
 mod openssl;
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
+mod resumption;
+#[cfg(feature = "_engine")]
 mod session;
 
 use core::ffi::{c_char, c_int, c_uint, c_void};
@@ -27,20 +31,20 @@ struct Options {
 enum Failure {
     BadParameter = 1,
     /// The handshake failed.
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     Handshake = 4,
     /// The peer sent a fatal alert.
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     FatalAlert = 5,
     /// The peer closed the session.
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     Closed = 6,
     /// The session cannot be made.
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     Create = 7,
     /// The socket or the engine failed; the interface has no other code for it,
     /// for writing either.
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     Transport = 8,
 }
 
@@ -74,9 +78,9 @@ pub unsafe fn dtls_descriptor(session: *mut c_void) -> Option<c_int> {
     if session.is_null() || !dtls_is_builtin() {
         return None;
     }
-    #[cfg(not(feature = "openssl"))]
+    #[cfg(not(feature = "_engine"))]
     return None;
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     // SAFETY: not null, ours, and live by the contract.
     Some(unsafe { with_engine::descriptor(session) })
 }
@@ -99,19 +103,19 @@ unsafe extern "C" fn iotx_linux_dtls_create(options: *const Options) -> *mut c_v
     if options.is_null() {
         return null_mut();
     }
-    #[cfg(not(feature = "openssl"))]
+    #[cfg(not(feature = "_engine"))]
     {
         use crate::log::{Level, log};
         log(
             Level::Error,
             format_args!(
-                "coaps:// needs a DTLS engine: build with feature dtls-openssl, \
+                "coaps:// needs a DTLS engine: build with the feature dtls or dtls-openssl, \
                  or define HAL_DTLSSession_*"
             ),
         );
         null_mut()
     }
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     // SAFETY: not null, and valid by the contract.
     unsafe {
         with_engine::create(&*options)
@@ -139,12 +143,12 @@ unsafe extern "C" fn iotx_linux_dtls_write(
     if session.is_null() || data.is_null() || asked == 0 {
         return Failure::BadParameter.code();
     }
-    #[cfg(not(feature = "openssl"))]
+    #[cfg(not(feature = "_engine"))]
     {
         let _ = asked;
         Failure::BadParameter.code()
     }
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     // SAFETY: neither is null, and both are valid by the contract.
     match unsafe { with_engine::write(session, data, asked) } {
         Ok(()) => {
@@ -179,12 +183,12 @@ unsafe extern "C" fn iotx_linux_dtls_read(
     if session.is_null() || data.is_null() || room == 0 {
         return Failure::BadParameter.code();
     }
-    #[cfg(not(feature = "openssl"))]
+    #[cfg(not(feature = "_engine"))]
     {
         let _ = (room, ms);
         Failure::BadParameter.code()
     }
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     // SAFETY: neither is null, and both are valid by the contract.
     match unsafe { with_engine::read(session, data, room, ms) } {
         Ok(read) => {
@@ -206,7 +210,7 @@ unsafe extern "C" fn iotx_linux_dtls_free(session: *mut c_void) -> c_uint {
         return Failure::BadParameter.code();
     }
     // SAFETY: not null, and live by the contract.
-    #[cfg(feature = "openssl")]
+    #[cfg(feature = "_engine")]
     unsafe {
         with_engine::free(session);
     }
@@ -215,7 +219,7 @@ unsafe extern "C" fn iotx_linux_dtls_free(session: *mut c_void) -> c_uint {
 
 /// From raw pointers to a [`session::Session`], and a guard against panics of
 /// third-party code, which must not reach C.
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 mod with_engine {
     use alloc::boxed::Box;
     use core::ffi::{c_int, c_uint, c_void};
@@ -223,21 +227,32 @@ mod with_engine {
     use core::ptr::null_mut;
     use core::slice;
     use core::sync::atomic::Ordering;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::engine::Peer;
+    #[cfg(not(feature = "openssl"))]
+    use super::native::Client;
+    #[cfg(feature = "openssl")]
+    use super::openssl::Client;
     use super::session::Session;
-    use super::{Failure, Options, STATIC_RSA, openssl};
+    use super::{Failure, Options, STATIC_RSA};
     use crate::clock::Wait;
     use crate::log::{Level, log};
     use crate::text::borrow;
     use crate::udp::{LONGEST_DATAGRAM, bare_host};
 
+    #[cfg(feature = "std")]
     fn guarded<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
             log(Level::Error, format_args!("the DTLS engine panicked"));
             Err(Failure::Transport)
         })
+    }
+
+    /// There is nothing to unwind with.
+    #[cfg(not(feature = "std"))]
+    fn guarded<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+        work()
     }
 
     /// # Safety
@@ -264,7 +279,7 @@ mod with_engine {
             authorities_pem: authorities.to_bytes(),
             may_use_static_rsa: STATIC_RSA.load(Ordering::Relaxed),
         };
-        guarded(|| Session::connect(&peer, openssl::Client::new(&peer)?))
+        guarded(|| Session::connect(&peer, Client::new(&peer)?))
             .map_or(null_mut(), |session| Box::into_raw(Box::new(session)).cast())
     }
 
@@ -272,7 +287,7 @@ mod with_engine {
     /// `session` is a live one.
     pub(super) unsafe fn descriptor(session: *mut c_void) -> c_int {
         // SAFETY: by the contract; the session is only shared.
-        unsafe { &*session.cast::<Session<openssl::Client>>() }.descriptor()
+        unsafe { &*session.cast::<Session<Client>>() }.descriptor()
     }
 
     /// # Safety
@@ -288,9 +303,8 @@ mod with_engine {
         }
         // SAFETY: both by the contract; the session is only shared, its parts
         // have locks.
-        let (session, plaintext) = unsafe {
-            (&*session.cast::<Session<openssl::Client>>(), slice::from_raw_parts(data, len))
-        };
+        let (session, plaintext) =
+            unsafe { (&*session.cast::<Session<Client>>(), slice::from_raw_parts(data, len)) };
         guarded(|| session.write(plaintext))
     }
 
@@ -308,7 +322,7 @@ mod with_engine {
         // have locks, and the bytes may be uninitialised.
         let (session, out) = unsafe {
             (
-                &*session.cast::<Session<openssl::Client>>(),
+                &*session.cast::<Session<Client>>(),
                 slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), room),
             )
         };
@@ -320,7 +334,7 @@ mod with_engine {
     /// `session` is a live one that nobody uses any more.
     pub(super) unsafe fn free(session: *mut c_void) {
         // SAFETY: `create` made it by Box::into_raw, and it is given up here.
-        let session = unsafe { Box::from_raw(session.cast::<Session<openssl::Client>>()) };
+        let session = unsafe { Box::from_raw(session.cast::<Session<Client>>()) };
         // A failure to say goodbye is the peer's to notice, by its own timeout.
         let _ = guarded(|| {
             session.close();

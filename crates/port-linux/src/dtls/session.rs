@@ -22,6 +22,13 @@ use crate::udp::{LONGEST_DATAGRAM, ReceiveError, Socket};
 /// port that refuses is given as long: the peer may be starting.
 pub(super) const HANDSHAKE_LIMIT_MS: u32 = 30_000;
 
+/// Servers send their handshakes in datagrams that an Ethernet frame carries.
+const LONGEST_OF_HANDSHAKE: usize = 2048;
+
+/// What a record is longer than its plaintext at most: header, connection id,
+/// nonce, MAC and padding, and a second record of some bytes behind it.
+const MOST_OVERHEAD: usize = 256;
+
 type Buffer = Box<[MaybeUninit<u8>]>;
 
 pub(super) struct Session<E> {
@@ -37,10 +44,10 @@ impl<E: Engine> Session<E> {
         let mut host = Text::<288>::new();
         host.push(peer.host.as_bytes()).ok_or(Failure::BadParameter)?;
         let socket = Socket::connect(host.as_c_str(), peer.port).ok_or(Failure::Create)?;
-        let mut buffer = new_buffer();
+        let mut buffer = new_buffer(LONGEST_OF_HANDSHAKE);
         let deadline = Deadline::after(Wait::For(HANDSHAKE_LIMIT_MS));
+        let mut progress = engine.handshake(None);
         loop {
-            let progress = engine.handshake();
             // Also after a failure: the peer is owed the alert.
             flush(&mut engine, &socket);
             let Progress::Waiting(timer) = progress? else {
@@ -51,13 +58,13 @@ impl<E: Engine> Session<E> {
                 engine.abandon();
                 return Err(Failure::Handshake);
             }
-            match socket.receive(&mut buffer, deadline.left_within(timer)) {
-                Ok(datagram) => engine.receive(datagram),
-                Err(ReceiveError::TimedOut | ReceiveError::Interrupted) => {}
+            progress = match socket.receive(&mut buffer, deadline.left_within(timer)) {
+                Ok(datagram) => engine.handshake(Some(datagram)),
+                Err(ReceiveError::TimedOut | ReceiveError::Interrupted) => engine.handshake(None),
                 Err(ReceiveError::ShutDown | ReceiveError::Failed) => {
                     return Err(Failure::Transport);
                 }
-            }
+            };
         }
         Ok(Self { socket, engine: Lock::new(engine), buffer: Lock::new(Some(buffer)) })
     }
@@ -91,10 +98,13 @@ impl<E: Engine> Session<E> {
     ) -> Result<Option<usize>, Failure> {
         let deadline = Deadline::after(wait);
         // What came in an earlier datagram together with another record.
-        if let Some(len) = self.open(None, out)? {
+        if let Some(len) = self.engine.lock().pending(out)? {
             return Ok(Some(len));
         }
-        let mut buffer = self.buffer.lock().take().unwrap_or_else(new_buffer);
+        // A record that does not fit is of no use to the caller anyway.
+        let needed = out.len() + MOST_OVERHEAD;
+        let kept = self.buffer.lock().take().filter(|buffer| buffer.len() >= needed);
+        let mut buffer = kept.unwrap_or_else(|| new_buffer(needed));
         let read = self.read_from_socket(&mut buffer, out, deadline);
         *self.buffer.lock() = Some(buffer);
         read
@@ -109,7 +119,7 @@ impl<E: Engine> Session<E> {
         loop {
             match self.socket.receive(buffer, deadline.left()) {
                 Ok(datagram) => {
-                    if let Some(len) = self.open(Some(datagram), out)? {
+                    if let Some(len) = self.open(datagram, out)? {
                         return Ok(Some(len));
                     }
                 }
@@ -127,14 +137,11 @@ impl<E: Engine> Session<E> {
 
     fn open(
         &self,
-        datagram: Option<&[u8]>,
+        datagram: &mut [u8],
         out: &mut [MaybeUninit<u8>],
     ) -> Result<Option<usize>, Failure> {
         let mut engine = self.engine.lock();
-        if let Some(datagram) = datagram {
-            engine.receive(datagram);
-        }
-        let opened = engine.open(out);
+        let opened = engine.receive(datagram, out);
         // The peer may have asked for the last flight of the handshake again.
         flush(&mut *engine, &self.socket);
         opened
@@ -159,8 +166,8 @@ fn flush<E: Engine>(engine: &mut E, socket: &Socket) -> Option<c_int> {
     failed
 }
 
-fn new_buffer() -> Buffer {
-    Box::new_uninit_slice(LONGEST_DATAGRAM)
+fn new_buffer(len: usize) -> Buffer {
+    Box::new_uninit_slice(len.min(LONGEST_DATAGRAM))
 }
 
 fn log_timeout(host: &CStr, port: u16) {

@@ -14,7 +14,7 @@ use crate::fd::Fd;
 use crate::text::borrow;
 
 pub(crate) use receive::{ReceiveError, receive};
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 pub(crate) use socket::{Socket, bare_host};
 
 /// No datagram is longer; a larger buffer gains nothing.

@@ -18,10 +18,10 @@ pub(crate) type Host = Text<288>;
 const LOWEST_DESCRIPTOR: c_int = 3;
 
 /// A socket of this port's that is closed when dropped.
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 pub(crate) struct Socket(Fd);
 
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 impl Socket {
     pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
         connect(host, port).map(Self)

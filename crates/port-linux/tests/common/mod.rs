@@ -4,12 +4,12 @@
 // Each test program uses its own part.
 #![allow(dead_code)]
 
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 pub(crate) mod certificates;
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 pub(crate) mod dtls;
 pub(crate) mod hal;
-#[cfg(feature = "openssl")]
+#[cfg(feature = "_engine")]
 pub(crate) mod proxy;
 
 use std::path::PathBuf;

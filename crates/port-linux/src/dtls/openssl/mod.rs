@@ -4,20 +4,20 @@
 mod context;
 mod datagrams;
 mod reason;
-mod resumption;
 
 use alloc::boxed::Box;
 use core::mem::MaybeUninit;
 use core::time::Duration;
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{Error, ErrorCode, SslRef, SslStream};
+use openssl::ssl::{Error, ErrorCode, SslRef, SslSession, SslStream};
 use openssl_sys::SSL_ctrl;
+use zeroize::Zeroizing;
 
 use self::datagrams::Datagrams;
-use self::resumption::Key;
 use super::Failure;
 use super::engine::{Engine, Peer, Progress};
+use super::resumption::{self, Key};
 use crate::log::{Level, log};
 
 /// The longest plaintext of a record, 2^14 (RFC 5246, section 6.2.1).
@@ -60,8 +60,9 @@ impl Client {
         if !cipher.starts_with("ECDHE-") {
             log(Level::Warning, format_args!("{name} has no forward secrecy to offer: {cipher}"));
         }
-        match ssl.session() {
-            Some(session) => resumption::remember(&self.key, session),
+        // Encoded, because a session object must not meet a second context.
+        match ssl.session().and_then(|session| session.to_der().ok()) {
+            Some(session) => resumption::remember(&self.key, Zeroizing::new(session)),
             None => resumption::forget(&self.key),
         }
     }
@@ -87,16 +88,15 @@ impl Client {
 }
 
 impl Engine for Client {
-    fn receive(&mut self, datagram: &[u8]) {
-        self.stream.get_mut().arrived.push(datagram);
-    }
-
     fn transmit(&mut self, mut send: impl FnMut(&[u8])) {
         let departing = &mut self.stream.get_mut().departing;
         while departing.pop_with(&mut send).is_some() {}
     }
 
-    fn handshake(&mut self) -> Result<Progress, Failure> {
+    fn handshake(&mut self, datagram: Option<&mut [u8]>) -> Result<Progress, Failure> {
+        if let Some(datagram) = datagram {
+            self.stream.get_mut().arrived.push(datagram);
+        }
         match self.stream.connect() {
             Ok(()) => {
                 self.handshake_done = true;
@@ -136,7 +136,16 @@ impl Engine for Client {
         }
     }
 
-    fn open(&mut self, out: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, Failure> {
+    fn receive(
+        &mut self,
+        datagram: &mut [u8],
+        out: &mut [MaybeUninit<u8>],
+    ) -> Result<Option<usize>, Failure> {
+        self.stream.get_mut().arrived.push(datagram);
+        self.pending(out)
+    }
+
+    fn pending(&mut self, out: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, Failure> {
         if let Some(failure) = self.ended {
             return Err(failure);
         }
@@ -170,12 +179,12 @@ impl Engine for Client {
 
 /// Offers the last session with this peer for resumption.
 fn offer_session(ssl: &mut SslRef, key: &Key) {
-    if let Some(session) = resumption::session_for(key) {
-        // SAFETY: the session was decoded for this client alone and belongs to
-        // no other context.
-        if unsafe { ssl.set_session(&session) }.is_err() {
-            resumption::forget(key);
-        }
+    let Some(session) = resumption::session_for(key) else { return };
+    let session = SslSession::from_der(&session);
+    // SAFETY: the session was decoded for this client alone and belongs to no
+    // other context.
+    if !session.is_ok_and(|session| unsafe { ssl.set_session(&session) }.is_ok()) {
+        resumption::forget(key);
     }
 }
 

@@ -5,11 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use openssl::sha::sha256;
-use openssl::ssl::{SslSession, SslSessionRef};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::super::engine::Peer;
+use super::engine::Peer;
 use crate::sync::Lock;
 
 /// A device talks to one or two endpoints.
@@ -30,7 +29,7 @@ impl Key {
         Self {
             host: peer.host.into(),
             port: peer.port,
-            authorities: sha256(peer.authorities_pem),
+            authorities: Sha256::digest(peer.authorities_pem).into(),
             may_use_static_rsa: peer.may_use_static_rsa,
         }
     }
@@ -44,26 +43,21 @@ impl fmt::Display for Key {
 
 struct Entry {
     key: Key,
-    /// Encoded, because a session object must not meet a second context.
+    /// As the engine encodes it.
     session: Zeroizing<Vec<u8>>,
 }
 
 /// The one used last stands last.
 static SESSIONS: Lock<Vec<Entry>> = Lock::new(Vec::new());
 
-/// The last session under this key, decoded afresh.
-pub(super) fn session_for(key: &Key) -> Option<SslSession> {
+/// The last session under this key.
+pub(super) fn session_for(key: &Key) -> Option<Zeroizing<Vec<u8>>> {
     let sessions = SESSIONS.lock();
-    let entry = sessions.iter().find(|entry| entry.key == *key)?;
-    SslSession::from_der(&entry.session).ok()
+    sessions.iter().find(|entry| entry.key == *key).map(|entry| entry.session.clone())
 }
 
-pub(super) fn remember(key: &Key, session: &SslSessionRef) {
-    let encoded = session.to_der().map(Zeroizing::new);
+pub(super) fn remember(key: &Key, session: Zeroizing<Vec<u8>>) {
     forget(key);
-    let Ok(session) = encoded else {
-        return;
-    };
     let mut sessions = SESSIONS.lock();
     if sessions.len() >= MOST_SESSIONS {
         sessions.remove(0);

@@ -1,0 +1,260 @@
+//! The DTLS engine of this project: `iot-coap-dtls` with this system's clock
+//! and randomness.
+
+mod random;
+
+use alloc::vec::Vec;
+use core::mem::MaybeUninit;
+use core::time::Duration;
+
+use iot_coap_dtls::{
+    Alert, CertificateError, Config, DEFAULT_MTU, Datagram, Error, SavedSession, State,
+    TrustAnchors,
+};
+
+use self::random::SystemRandom;
+use super::Failure;
+use super::engine::{Engine, Peer, Progress};
+use super::resumption::{self, Key};
+use crate::clock::{calendar_seconds, uptime_ms};
+use crate::log::{Level, log};
+
+/// How long to wait for a datagram when no timer runs.
+const NO_TIMER: Duration = Duration::from_secs(1);
+
+/// 2026-01-01: before it this library did not exist, so that a clock which says
+/// so was never set.
+const EARLIEST_DATE: u64 = 1_767_225_600;
+
+pub(super) struct Client {
+    client: iot_coap_dtls::Client<SystemRandom>,
+    key: Key,
+    /// Where records are made; as long as the longest so far.
+    out: Vec<u8>,
+    /// How much of it is a record that is due.
+    sealed: usize,
+    /// Records behind the first one of a datagram.
+    rest: Vec<u8>,
+    /// Set once the session has ended; every later call says so again.
+    ended: Option<Failure>,
+}
+
+impl Client {
+    pub(super) fn new(peer: &Peer<'_>) -> Result<Self, Failure> {
+        let key = Key::of(peer);
+        let anchors = anchors(peer)?;
+        let client = config(peer, anchors, &key)
+            .and_then(|config| iot_coap_dtls::Client::new(config, SystemRandom, uptime_ms()))
+            .map_err(|error| {
+                log(Level::Error, format_args!("no DTLS session with {key}: {error}"));
+                Failure::Create
+            })?;
+        let mut out = Vec::new();
+        out.try_reserve_exact(DEFAULT_MTU).map_err(|_| Failure::Create)?;
+        out.resize(DEFAULT_MTU, 0);
+        Ok(Self { client, key, out, sealed: 0, rest: Vec::new(), ended: None })
+    }
+
+    fn greet(&mut self) {
+        let (key, client) = (&self.key, &self.client);
+        let suite = client.cipher_suite().unwrap_or("no cipher suite");
+        let how = if client.was_resumed() { "resumed" } else { "opened" };
+        log(Level::Info, format_args!("DTLS session with {key} {how}, {suite}"));
+        if !client.has_forward_secrecy() {
+            log(Level::Warning, format_args!("{key} has no forward secrecy to offer: {suite}"));
+        }
+        if !client.certificate_dates_were_checked() {
+            log(
+                Level::Warning,
+                format_args!("{key}: the clock is not set, certificate dates were not checked"),
+            );
+        }
+        let saved = self.client.take_saved_session();
+        match saved.and_then(|session| session.to_bytes().ok()) {
+            Some(session) => resumption::remember(&self.key, session),
+            None => resumption::forget(&self.key),
+        }
+    }
+
+    /// What an error of a session that stood means.
+    fn end(&mut self, error: Error) -> Failure {
+        let failure = match error {
+            Error::Closed => Failure::Closed,
+            Error::PeerAlert(_) => Failure::FatalAlert,
+            _ => Failure::Transport,
+        };
+        if failure != Failure::Closed {
+            // RFC 5246, section 7.2.2: a session with a fatal alert is not
+            // resumed.
+            resumption::forget(&self.key);
+            log(Level::Warning, format_args!("DTLS session with {}: {error}", self.key));
+        }
+        self.ended = Some(failure);
+        failure
+    }
+
+    fn fail_handshake(&mut self, error: Error) -> Failure {
+        let hint = match error {
+            Error::PeerAlert(Alert::HANDSHAKE_FAILURE) => ", perhaps no cipher in common",
+            _ => "",
+        };
+        log(Level::Error, format_args!("DTLS handshake with {} failed: {error}{hint}", self.key));
+        resumption::forget(&self.key);
+        self.ended = Some(Failure::Handshake);
+        Failure::Handshake
+    }
+
+    /// The next record's plaintext in `datagram` into `out`, and what is behind
+    /// it into `rest`.
+    fn open(
+        &mut self,
+        datagram: &mut [u8],
+        out: &mut [MaybeUninit<u8>],
+    ) -> Result<Option<usize>, Failure> {
+        if let Some(failure) = self.ended {
+            return Err(failure);
+        }
+        let mut datagram = Datagram::new(datagram);
+        let read = loop {
+            match self.client.read(&mut datagram, uptime_ms()) {
+                Ok(None) => return Ok(None),
+                Ok(Some(plaintext)) => {
+                    if let Some(place) = out.get_mut(..plaintext.len()) {
+                        place.write_copy_of_slice(plaintext);
+                        break plaintext.len();
+                    }
+                    let (len, room) = (plaintext.len(), out.len());
+                    log(
+                        Level::Debug,
+                        format_args!("dropped a record of {len} bytes: the buffer has {room}"),
+                    );
+                }
+                Err(error) => return Err(self.end(error)),
+            }
+        };
+        keep(&mut self.rest, datagram.rest());
+        Ok(Some(read))
+    }
+}
+
+impl Engine for Client {
+    fn handshake(&mut self, datagram: Option<&mut [u8]>) -> Result<Progress, Failure> {
+        let now = uptime_ms();
+        if let Some(datagram) = datagram {
+            let mut datagram = Datagram::new(datagram);
+            // Nothing is said before the handshake is done.
+            if let Err(error) = self.client.read(&mut datagram, now) {
+                return Err(self.fail_handshake(error));
+            }
+            keep(&mut self.rest, datagram.rest());
+        }
+        if let Err(error) = self.client.tick(now) {
+            return Err(self.fail_handshake(error));
+        }
+        match self.client.state() {
+            State::Connected => {
+                self.greet();
+                Ok(Progress::Done)
+            }
+            State::Ended(error) => Err(self.fail_handshake(error)),
+            State::Handshaking => {
+                let wait = self.client.deadline().map(|deadline| deadline.saturating_sub(now));
+                Ok(Progress::Waiting(wait.map_or(NO_TIMER, Duration::from_millis)))
+            }
+        }
+    }
+
+    fn abandon(&mut self) {
+        resumption::forget(&self.key);
+        self.ended = Some(Failure::Handshake);
+    }
+
+    fn transmit(&mut self, mut send: impl FnMut(&[u8])) {
+        let sealed = core::mem::take(&mut self.sealed);
+        if let Some(record) = self.out.get(..sealed).filter(|record| !record.is_empty()) {
+            send(record);
+        }
+        while let Some(len) = self.client.transmit(&mut self.out) {
+            send(self.out.get(..len).unwrap_or_default());
+        }
+    }
+
+    fn seal(&mut self, plaintext: &[u8]) -> Result<(), Failure> {
+        if let Some(failure) = self.ended {
+            return Err(failure);
+        }
+        let needed = plaintext.len() + self.client.overhead();
+        if let Some(more) = needed.checked_sub(self.out.len()) {
+            self.out.try_reserve_exact(more).map_err(|_| Failure::Transport)?;
+            self.out.resize(needed, 0);
+        }
+        match self.client.send(plaintext, &mut self.out) {
+            Ok(len) => {
+                self.sealed = len;
+                Ok(())
+            }
+            Err(Error::BadLength) => Err(Failure::BadParameter),
+            Err(error) => Err(self.end(error)),
+        }
+    }
+
+    fn receive(
+        &mut self,
+        datagram: &mut [u8],
+        out: &mut [MaybeUninit<u8>],
+    ) -> Result<Option<usize>, Failure> {
+        self.open(datagram, out)
+    }
+
+    fn pending(&mut self, out: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, Failure> {
+        if self.rest.is_empty() {
+            return self.ended.map_or(Ok(None), Err);
+        }
+        let mut records = core::mem::take(&mut self.rest);
+        self.open(&mut records, out)
+    }
+
+    fn close(&mut self) {
+        // After the peer's own close_notify ours is due too (RFC 5246, section
+        // 7.2.1), and was sent; after anything else that ended the session it
+        // is not.
+        if self.ended.is_none() {
+            self.client.close();
+        }
+    }
+}
+
+/// Appends records to those that wait; a datagram that there is no memory for is
+/// lost, as on any network.
+fn keep(rest: &mut Vec<u8>, records: &[u8]) {
+    if rest.try_reserve(records.len()).is_ok() {
+        rest.extend_from_slice(records);
+    }
+}
+
+fn anchors(peer: &Peer<'_>) -> Result<TrustAnchors, Failure> {
+    TrustAnchors::from_pem(peer.authorities_pem).map_err(|error| {
+        let reason = match error {
+            CertificateError::NoAnchors => "there is none in the text",
+            _ => "one does not parse",
+        };
+        log(
+            Level::Error,
+            format_args!("the certificates to trust for {} cannot be used: {reason}", peer.host),
+        );
+        Failure::Create
+    })
+}
+
+fn config(peer: &Peer<'_>, anchors: TrustAnchors, key: &Key) -> Result<Config, Error> {
+    let time = Some(calendar_seconds()).filter(|time| *time >= EARLIEST_DATE);
+    let config = Config::with_certificates(peer.host, anchors, time)?
+        .cbc(true)
+        .static_rsa(peer.may_use_static_rsa)
+        .connection_id(&[])?;
+    let saved = resumption::session_for(key);
+    Ok(match saved.and_then(|bytes| SavedSession::from_bytes(&bytes)) {
+        Some(session) => config.resume(session),
+        None => config,
+    })
+}
