@@ -1,0 +1,140 @@
+//! Sends each argument behind `--` as a record and prints what comes back.
+//!
+//! ```text
+//! dtls_client ADDRESS (--psk IDENTITY KEY | --root FILE --host NAME)
+//!             [--old-servers] [--session FILE] [-- MESSAGE...]
+//! ```
+//!
+//! `--session` resumes the session in the file, if it is there, and keeps the
+//! new one in it.
+
+use std::error::Error;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use iot_coap_dtls::{Client, Config, Datagram, PreSharedKey, SavedSession, State, TrustAnchors};
+
+type Random = getrandom::SysRng;
+
+struct Connection {
+    client: Client<Random>,
+    socket: UdpSocket,
+    start: Instant,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    fn new(config: Config, address: &str) -> Result<Self, Box<dyn Error>> {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        socket.connect(address)?;
+        let client = Client::new(config, Random::default(), 0)?;
+        Ok(Self { client, socket, start: Instant::now(), buffer: vec![0; 2048] })
+    }
+
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
+    }
+
+    /// Sends what is due, then waits for a datagram or for the timer.
+    fn step(&mut self) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
+        while let Some(len) = self.client.transmit(&mut self.buffer) {
+            self.socket.send(&self.buffer[..len])?;
+        }
+        if self.client.state() == State::Connected && self.client.deadline().is_some() {
+            return Ok(None);
+        }
+        let wait = self.client.deadline().map_or(5_000, |at| at.saturating_sub(self.now()));
+        self.socket.set_read_timeout(Some(Duration::from_millis(wait.max(1))))?;
+        let received = self.socket.recv(&mut self.buffer);
+        let now = self.now();
+        if let Ok(len) = received {
+            let mut datagram = Datagram::new(&mut self.buffer[..len]);
+            return Ok(self.client.read(&mut datagram, now)?.map(<[u8]>::to_vec));
+        }
+        self.client.tick(now)?;
+        Ok(None)
+    }
+
+    fn handshake(&mut self) -> Result<(), Box<dyn Error>> {
+        while self.client.state() == State::Handshaking {
+            self.step()?;
+        }
+        while let Some(len) = self.client.transmit(&mut self.buffer) {
+            self.socket.send(&self.buffer[..len])?;
+        }
+        Ok(())
+    }
+
+    fn exchange(&mut self, message: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+        let len = self.client.send(message, &mut self.buffer)?;
+        self.socket.send(&self.buffer[..len])?;
+        loop {
+            if let Some(plaintext) = self.step()? {
+                return Ok(plaintext);
+            }
+        }
+    }
+
+    fn close(mut self) -> Result<(), Box<dyn Error>> {
+        self.client.close();
+        while let Some(len) = self.client.transmit(&mut self.buffer) {
+            self.socket.send(&self.buffer[..len])?;
+        }
+        Ok(())
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().ok_or("an address is needed, such as 127.0.0.1:5684")?;
+    let (mut psk, mut root, mut host, mut session) = (None, None, None, None);
+    let mut old_servers = false;
+    let mut messages = Vec::new();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--psk" => psk = Some((value()?, value()?)),
+            "--root" => root = Some(value()?),
+            "--host" => host = Some(value()?),
+            "--session" => session = Some(value()?),
+            "--old-servers" => old_servers = true,
+            "--" => messages.extend(arguments.by_ref()),
+            _ => return Err(format!("{argument} is unknown").into()),
+        }
+    }
+
+    let mut config = match (psk, root, host) {
+        (Some((identity, key)), ..) => {
+            Config::with_pre_shared_key(PreSharedKey::new(identity.as_bytes(), key.as_bytes())?)
+        }
+        (None, Some(root), Some(host)) => {
+            let anchors = TrustAnchors::from_pem(&std::fs::read(root)?)?;
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+            Config::with_certificates(&host, anchors, Some(now.as_secs()))?
+        }
+        _ => return Err("--psk, or --root and --host are needed".into()),
+    };
+    config = config.cbc(old_servers).static_rsa(old_servers).connection_id(&[])?;
+    let saved = session.as_ref().and_then(|file| std::fs::read(file).ok());
+    if let Some(saved) = saved.and_then(|bytes| SavedSession::from_bytes(&bytes)) {
+        config = config.resume(saved);
+    }
+
+    let mut connection = Connection::new(config, &address)?;
+    connection.handshake()?;
+    let client = &mut connection.client;
+    println!(
+        "connected: {}{}{}",
+        client.cipher_suite().unwrap_or_default(),
+        if client.was_resumed() { ", resumed" } else { "" },
+        if client.uses_connection_id() { ", with a connection id" } else { "" },
+    );
+    if let (Some(file), Some(saved)) = (session, client.take_saved_session()) {
+        std::fs::write(file, saved.to_bytes()?)?;
+    }
+    for message in messages {
+        let answer = connection.exchange(message.as_bytes())?;
+        println!("{}", String::from_utf8_lossy(&answer));
+    }
+    connection.close()
+}
