@@ -32,7 +32,7 @@ foreach(kind static shared)
   add_example_test(minimal.coap.${kind} RUN $<TARGET_FILE:minimal${suffix}> {coap})
   add_example_test(two_threads.coap.${kind} RUN $<TARGET_FILE:two_threads${suffix}> {coap} 20)
 
-  if(IOT_COAP_DTLS STREQUAL openssl)
+  if(NOT IOT_COAP_DTLS STREQUAL none)
     add_example_test(coap-example.coaps.${kind}
                      RUN ${coap_example} -u {coaps} -c {root} -n 3 -r)
     foreach(example minimal two_threads)
@@ -58,6 +58,6 @@ add_example_test(fails.wrong-secret
 add_example_test(fails.wrong-option RUN ${fails} $<TARGET_FILE:coap-example> -x)
 add_example_test(fails.no-such-endpoint
                  RUN ${fails} $<TARGET_FILE:coap-example> -e online -s nosec)
-if(IOT_COAP_DTLS STREQUAL openssl)
+if(NOT IOT_COAP_DTLS STREQUAL none)
   add_example_test(fails.unknown-root RUN ${fails} $<TARGET_FILE:coap-example> -u {coaps})
 endif()

@@ -13,7 +13,7 @@ pub(crate) mod client;
 pub(crate) mod trust;
 
 /// The system's libraries that the static library needs.
-const NATIVE_LIBRARIES: [&str; 6] = ["-lssl", "-lcrypto", "-lpthread", "-ldl", "-lm", "-lc"];
+const NATIVE_LIBRARIES: [&str; 4] = ["-lpthread", "-ldl", "-lm", "-lc"];
 
 /// How a C program is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
