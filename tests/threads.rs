@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use iot_coap_cloud::{Cloud, Config, Transport};
+use iot_coap_cloud::{Cloud, Config, Event, Faults, Transport};
 use support::client::Client;
 use support::{Language, Linkage, compile, succeed};
 
@@ -109,6 +109,65 @@ fn sending_does_not_wait_for_a_thread_that_yields() {
             assert!(yielded < Duration::from_secs(2), "returns with the answer: {yielded:?}");
         });
         assert_eq!(client.answers().len(), 1);
+    }
+}
+
+/// Loses what `send` makes the client send; returns when it was lost.
+fn lose(cloud: &Cloud, send: impl FnOnce()) -> Instant {
+    let seen = cloud.event_count();
+    cloud.set_faults(Faults { drop: 1.0, ..Faults::none() });
+    send();
+    let lost = cloud.wait_for_since(
+        seen,
+        Duration::from_secs(5),
+        |event| matches!(event, Event::Fault { fault, .. } if fault == "drop"),
+    );
+    lost.expect("the first datagram is lost");
+    cloud.set_faults(Faults::none());
+    Instant::now()
+}
+
+#[test]
+fn a_message_lost_during_another_threads_long_wait_is_sent_again_in_time() {
+    const WAIT: Duration = Duration::from_secs(30);
+    // ACK_TIMEOUT times ACK_RANDOM_FACTOR, and some for a busy machine.
+    const IN_TIME: Duration = Duration::from_millis(3000 + 2000);
+    let cloud = start();
+    for transport in TRANSPORTS {
+        let wait_ms = WAIT.as_millis().try_into().expect("a short time");
+        let client = Client::init(&cloud.url(transport), wait_ms).expect("connects");
+        assert_eq!(client.sign_in(), 0);
+        // Yields in a thread of its own, does `meanwhile` once that waits, and
+        // returns when it returned.
+        let yielding = |first: &(dyn Fn() + Sync), meanwhile: &dyn Fn() -> Instant| {
+            let (tell, told) = mpsc::channel();
+            thread::scope(|scope| {
+                let client = &client;
+                let yielding = scope.spawn(move || {
+                    first();
+                    let thread = fs::read_link("/proc/thread-self").expect("a thread knows itself");
+                    tell.send(thread).expect("the test listens");
+                    client.yield_once();
+                });
+                let thread = Path::new("/proc").join(told.recv().expect("the thread tells"));
+                while !sleeps(&thread) {
+                    thread::yield_now();
+                }
+                let lost = meanwhile();
+                yielding.join().expect("does not panic");
+                let took = lost.elapsed();
+                assert!(took < IN_TIME, "{transport:?}: answered {took:?} after the loss");
+            });
+        };
+        // The thread that waits is not the one that has sent so far.
+        yielding(&|| (), &|| lose(&cloud, || assert_eq!(client.confirm(1), 0)));
+        // It is, but another one has sent while it waited before.
+        let send_and_wait = || {
+            assert_eq!(client.confirm(2), 0);
+            client.await_answers(2, Duration::from_secs(5));
+        };
+        yielding(&send_and_wait, &|| lose(&cloud, || assert_eq!(client.confirm(3), 0)));
+        assert_eq!(client.answers().len(), 3);
     }
 }
 
