@@ -10,6 +10,8 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(crate) mod client;
+#[path = "../../crates/port-linux/tests/common/threads.rs"]
+pub(crate) mod threads;
 pub(crate) mod trust;
 
 /// The system's libraries that the static library needs.
