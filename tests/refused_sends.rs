@@ -12,7 +12,7 @@ use support::{Language, Linkage, compile, succeed};
 fn a_refused_message_is_kept_or_refused_in_turn() {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
     for transport in [Transport::Udp, Transport::Symmetric] {
-        let program = compile("refused_sends.c", Linkage::Static, Language::C99, &[]);
+        let program = compile("refused_sends.c", Linkage::Static, Language::Sanitized);
         let before = cloud.messages().len();
         succeed(Command::new(program).arg(cloud.url(transport)));
         let messages = cloud.messages().split_off(before);

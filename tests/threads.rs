@@ -186,8 +186,7 @@ fn a_thread_signs_in_while_another_yields() {
 #[test]
 fn eight_threads_of_a_c_program_call_everything_at_once() {
     let cloud = start();
-    let flags = ["-pthread", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    let program = compile("stress.c", Linkage::Static, Language::C99, &flags);
+    let program = compile("stress.c", Linkage::Static, Language::Sanitized);
     for transport in TRANSPORTS {
         succeed(Command::new(&program).arg(cloud.url(transport)).arg(cloud.root_path()));
     }
