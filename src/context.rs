@@ -16,6 +16,7 @@ use crate::extension::{Options, Subscriber};
 use crate::lock::Lock;
 use crate::log::log;
 use crate::port;
+use crate::thread::Thread;
 use crate::token_store::TokenStore;
 use crate::transport::{Address, Link};
 use crate::types::iotx_response_callback_t;
@@ -77,6 +78,9 @@ pub(crate) struct State {
     pub(crate) reading: bool,
     /// Another thread came by while one was reading.
     pub(crate) shared: bool,
+    /// The thread that last signed in or sent a message, as far as threads can
+    /// be told apart.
+    pub(crate) sender: Option<Thread>,
     /// Threads in a call that waits.
     pub(crate) waiting: u32,
     /// Deinit was called: whoever waits is to leave.
@@ -134,6 +138,7 @@ impl Context {
             failed_openings: 0,
             reading: false,
             shared: false,
+            sender: None,
             waiting: 0,
             closing: false,
             callbacks: 0,

@@ -6,7 +6,11 @@
 //! time waits in the port's read (`reading`); others that want to wait look in
 //! again every few milliseconds. Where the port's link cannot be written while
 //! it is read, a message sent meanwhile is left for the reading thread, which,
-//! once it has seen that there is another, waits in short slices.
+//! once it has seen that there is another, waits in short slices. Where it can
+//! be, the message goes out, but its timers are for the reading thread to see:
+//! where messages come from another thread, no read is longer than the time in
+//! which the first of those timers can end. A thread that is alone reads for as
+//! long as it is to wait.
 
 use iot_coap_client::{
     Client, ExchangeId, MAX_MESSAGE_LEN, Received, Request, Response, SIGN_IN_LIMIT_MS, SendError,
@@ -19,6 +23,7 @@ use crate::extension::{iotx_coap_notice_t, iotx_coap_statistics_t};
 use crate::lock::Guard;
 use crate::log::log;
 use crate::port;
+use crate::thread;
 use crate::transport::Link;
 
 /// How long a thread waits before it looks whether it can read.
@@ -66,6 +71,7 @@ impl Context {
         if core::mem::take(&mut state.restored) && state.client.is_signed_in() {
             return Some(Ok(()));
         }
+        state.sender = Some(thread::current());
         let now = state.now();
         let limit_ms = SIGN_IN_LIMIT_MS.max(u64::from(self.wait_ms));
         let attempt = state.client.sign_in(now, limit_ms);
@@ -93,6 +99,7 @@ impl Context {
         application: Application,
     ) -> Result<(), Unsent> {
         let mut state = self.state.lock();
+        state.sender = Some(thread::current());
         if !state.query_logged && request.path.contains(&b'?') {
             state.query_logged = true;
             log!(
@@ -163,9 +170,11 @@ impl Context {
     /// Sends all that is due. Says whether the port refused the datagram of
     /// `watched`, or any where that is `None`.
     fn transmit(&self, state: &mut State, now: u64, watched: Option<ExchangeId>) -> Transmitted {
-        if state.reading && !self.full_duplex {
+        if state.reading {
             state.shared = true;
-            return Transmitted::Left;
+            if !self.full_duplex {
+                return Transmitted::Left;
+            }
         }
         let Some(link) = state.link.filter(|_| state.reopen_at.is_none()) else {
             return Transmitted::Left;
@@ -256,10 +265,9 @@ impl Context {
             state.reading = false;
             return (state, false);
         };
-        let sliced = state.shared && !self.full_duplex;
-        let slice_ms = if sliced { wait_ms.min(SLICE_MS) } else { wait_ms };
+        let read_ms = wait_ms.min(self.longest_read_ms(&state));
         drop(state);
-        let read = link.read(&mut buffer[..MAX_MESSAGE_LEN], slice_ms as u32);
+        let read = link.read(&mut buffer[..MAX_MESSAGE_LEN], read_ms as u32);
         let mut state = self.state.lock();
         state.reading = false;
         match read {
@@ -277,6 +285,20 @@ impl Context {
                 }
                 (state, false)
             }
+        }
+    }
+
+    /// How long this thread may read at a time, for the sake of others: their
+    /// messages wait for it to transmit them, or for it to see their timers.
+    fn longest_read_ms(&self, state: &State) -> u64 {
+        if state.shared && !self.full_duplex {
+            SLICE_MS
+        } else if state.shared || state.sender.is_some_and(|sender| sender != thread::current()) {
+            // What is sent while the read lasts is due again no sooner than
+            // this after.
+            u64::from(state.client.ack_timeout_ms())
+        } else {
+            u64::MAX
         }
     }
 

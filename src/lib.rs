@@ -25,6 +25,7 @@ mod lock;
 mod log;
 mod message;
 mod port;
+mod thread;
 mod token_store;
 mod transport;
 mod types;

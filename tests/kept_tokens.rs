@@ -17,7 +17,7 @@ fn a_device_that_reboots_does_not_sign_in_again() {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
     let folder = support::scratch_dir().join("kv");
     let _ = std::fs::remove_dir_all(&folder);
-    let program = compile("kept_token.c", Linkage::Static, Language::C99, &[]);
+    let program = compile("kept_token.c", Linkage::Static, Language::Sanitized);
     let run = |transport| {
         let mut device = Command::new(&program);
         device.arg(cloud.url(transport)).env("IOT_COAP_KV_DIR", &folder);

@@ -32,7 +32,7 @@ const MISTAKES: [(&str, &str); 18] = [
 
 fn log(transport: Transport) -> String {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
-    let program = compile("log_lines.c", Linkage::Static, Language::C99, &[]);
+    let program = compile("log_lines.c", Linkage::Static, Language::Sanitized);
     succeed(Command::new(program).arg(cloud.url(transport)).arg(cloud.root_path()))
 }
 

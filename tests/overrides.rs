@@ -11,8 +11,8 @@ use support::{Language, Linkage, compile, succeed};
 fn works(source: &str) {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
     for linkage in [Linkage::Static, Linkage::Shared] {
-        for language in [Language::C99, Language::Cxx] {
-            let program = compile(source, linkage, language, &[]);
+        for language in [Language::Sanitized, Language::Cxx] {
+            let program = compile(source, linkage, language);
             succeed(Command::new(program).arg(cloud.url(Transport::Udp)));
         }
     }
@@ -34,7 +34,7 @@ fn dtls_functions_that_are_not_thread_safe_are_never_entered_twice() {
     // The program's DTLS is none: its datagrams go to the port of coap://.
     let url = cloud.url(Transport::Udp).replace("coap://", "coaps://");
     for linkage in [Linkage::Static, Linkage::Shared] {
-        let program = compile("foreign_dtls.c", linkage, Language::C99, &["-pthread"]);
+        let program = compile("foreign_dtls.c", linkage, Language::Sanitized);
         succeed(Command::new(program).arg(&url));
     }
 }

@@ -49,7 +49,7 @@ fn the_library_leaves_the_port_to_the_program() {
 fn a_program_signs_in_and_posts_through_its_own_port() {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
     for transport in [Transport::Udp, Transport::Symmetric] {
-        let program = compile_against("own_port.c", library(), Language::C99, &[]);
+        let program = compile_against("own_port.c", library(), Language::Sanitized);
         succeed(Command::new(program).arg(cloud.url(transport)));
     }
     let messages = cloud.messages();
@@ -60,7 +60,7 @@ fn a_program_signs_in_and_posts_through_its_own_port() {
 #[test]
 fn a_port_without_dtls_refuses_coaps() {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
-    let program = compile_against("own_port.c", library(), Language::C99, &[]);
+    let program = compile_against("own_port.c", library(), Language::Sanitized);
     let output = run(Command::new(program).arg(cloud.url(Transport::Dtls)));
     let log = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "IOT_CoAP_Init returns NULL\n{log}");

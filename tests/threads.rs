@@ -3,16 +3,15 @@
 
 mod support;
 
-use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use iot_coap_cloud::{Cloud, Config, Transport};
+use iot_coap_cloud::{Cloud, Config, Event, Faults, Transport};
 use support::client::Client;
+use support::threads::{is_waiting, this_thread};
 use support::{Language, Linkage, compile, succeed};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
@@ -74,13 +73,6 @@ fn eight_threads_send_and_yield_at_once() {
     }
 }
 
-/// Whether a thread, by its folder in /proc, waits in the kernel.
-fn sleeps(thread: &Path) -> bool {
-    let stat = fs::read_to_string(thread.join("stat")).expect("the thread lives");
-    // Its name, in parentheses, may hold anything; its state follows.
-    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
-}
-
 #[test]
 fn sending_does_not_wait_for_a_thread_that_yields() {
     let cloud = start();
@@ -91,14 +83,13 @@ fn sending_does_not_wait_for_a_thread_that_yields() {
         thread::scope(|scope| {
             let client = &client;
             let yielding = scope.spawn(move || {
-                let thread = fs::read_link("/proc/thread-self").expect("a thread knows itself");
-                tell.send(thread).expect("the test listens");
+                tell.send(this_thread()).expect("the test listens");
                 let start = Instant::now();
                 client.yield_once();
                 start.elapsed()
             });
-            let thread = Path::new("/proc").join(told.recv().expect("the thread tells"));
-            while !sleeps(&thread) {
+            let thread = told.recv().expect("the thread tells");
+            while !is_waiting(&thread) {
                 thread::yield_now();
             }
             let start = Instant::now();
@@ -109,6 +100,64 @@ fn sending_does_not_wait_for_a_thread_that_yields() {
             assert!(yielded < Duration::from_secs(2), "returns with the answer: {yielded:?}");
         });
         assert_eq!(client.answers().len(), 1);
+    }
+}
+
+/// Loses what `send` makes the client send; returns when it was lost.
+fn lose(cloud: &Cloud, send: impl FnOnce()) -> Instant {
+    let seen = cloud.event_count();
+    cloud.set_faults(Faults { drop: 1.0, ..Faults::none() });
+    send();
+    let lost = cloud.wait_for_since(
+        seen,
+        Duration::from_secs(5),
+        |event| matches!(event, Event::Fault { fault, .. } if fault == "drop"),
+    );
+    lost.expect("the first datagram is lost");
+    cloud.set_faults(Faults::none());
+    Instant::now()
+}
+
+#[test]
+fn a_message_lost_during_another_threads_long_wait_is_sent_again_in_time() {
+    const WAIT: Duration = Duration::from_secs(30);
+    // ACK_TIMEOUT times ACK_RANDOM_FACTOR is 3 s; the rest is for a busy machine.
+    const IN_TIME: Duration = Duration::from_secs(5);
+    let cloud = start();
+    for transport in TRANSPORTS {
+        let wait_ms = WAIT.as_millis().try_into().expect("a short time");
+        let client = Client::init(&cloud.url(transport), wait_ms).expect("connects");
+        assert_eq!(client.sign_in(), 0);
+        // Yields in a thread of its own, does `meanwhile` once that waits, and
+        // returns when it returned.
+        let yielding = |first: &(dyn Fn() + Sync), meanwhile: &dyn Fn() -> Instant| {
+            let (tell, told) = mpsc::channel();
+            thread::scope(|scope| {
+                let client = &client;
+                let yielding = scope.spawn(move || {
+                    first();
+                    tell.send(this_thread()).expect("the test listens");
+                    client.yield_once();
+                });
+                let thread = told.recv().expect("the thread tells");
+                while !is_waiting(&thread) {
+                    thread::yield_now();
+                }
+                let lost = meanwhile();
+                yielding.join().expect("does not panic");
+                let took = lost.elapsed();
+                assert!(took < IN_TIME, "{transport:?}: answered {took:?} after the loss");
+            });
+        };
+        // The thread that waits is not the one that has sent so far.
+        yielding(&|| (), &|| lose(&cloud, || assert_eq!(client.confirm(1), 0)));
+        // It is, but another one has sent while it waited before.
+        let send_and_wait = || {
+            assert_eq!(client.confirm(2), 0);
+            client.await_answers(2, Duration::from_secs(5));
+        };
+        yielding(&send_and_wait, &|| lose(&cloud, || assert_eq!(client.confirm(3), 0)));
+        assert_eq!(client.answers().len(), 3);
     }
 }
 
@@ -137,8 +186,7 @@ fn a_thread_signs_in_while_another_yields() {
 #[test]
 fn eight_threads_of_a_c_program_call_everything_at_once() {
     let cloud = start();
-    let flags = ["-pthread", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    let program = compile("stress.c", Linkage::Static, Language::C99, &flags);
+    let program = compile("stress.c", Linkage::Static, Language::Sanitized);
     for transport in TRANSPORTS {
         succeed(Command::new(&program).arg(cloud.url(transport)).arg(cloud.root_path()));
     }

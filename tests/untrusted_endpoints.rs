@@ -20,7 +20,7 @@ fn cloud(names: &[&str], expired: bool) -> Cloud {
 
 /// Runs `init_only` at a cloud; returns whether there was a client, and the log.
 fn init(cloud: &Cloud, root: &Path) -> (bool, String) {
-    let program = compile("init_only.c", Linkage::Static, Language::C99, &[]);
+    let program = compile("init_only.c", Linkage::Static, Language::Sanitized);
     let output = run(Command::new(program).arg(cloud.url(Transport::Dtls)).arg(root));
     let log = String::from_utf8_lossy(&output.stdout).into_owned();
     match output.status.code() {

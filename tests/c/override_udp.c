@@ -4,12 +4,7 @@
  * override_udp URL. Its sockets are plain descriptors without time-outs.
  */
 #include "check.h"
-
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/types.h>
-#include <unistd.h>
+#include "udp_socket.h"
 
 static int created = 0, written = 0, received = 0;
 
@@ -19,24 +14,8 @@ extern "C" {
 
 intptr_t HAL_UDP_create(char *host, unsigned short port)
 {
-    struct addrinfo hints, *found;
-    char service[6];
-    int fd;
-
-    memset(&hints, 0, sizeof(hints));
-    hints.ai_socktype = SOCK_DGRAM;
-    sprintf(service, "%u", (unsigned)port);
-    if (getaddrinfo(host, service, &hints, &found) != 0) {
-        return -1;
-    }
-    fd = socket(found->ai_family, found->ai_socktype, 0);
-    if (fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) != 0) {
-        close(fd);
-        fd = -1;
-    }
-    freeaddrinfo(found);
     created++;
-    return fd;
+    return udp_socket(host, port);
 }
 
 int HAL_UDP_write(intptr_t handle, const unsigned char *data, unsigned int len)
@@ -47,17 +26,13 @@ int HAL_UDP_write(intptr_t handle, const unsigned char *data, unsigned int len)
 
 int HAL_UDP_readTimeout(intptr_t handle, unsigned char *data, unsigned int len, unsigned int ms)
 {
-    struct pollfd waiting;
+    int result;
 
     /* A port in the field would now wait for ever. */
     CHECK(ms != 0);
-    waiting.fd = (int)handle;
-    waiting.events = POLLIN;
-    if (poll(&waiting, 1, (int)ms) <= 0) {
-        return -2;
-    }
-    received++;
-    return (int)recv((int)handle, data, len, 0);
+    result = udp_read((int)handle, data, len, (int)ms);
+    received += result > 0;
+    return result;
 }
 
 #ifdef __cplusplus

@@ -6,19 +6,16 @@
  *
  * Nothing of "check.h" that needs more than the port has.
  */
-#include <netdb.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "iot_import.h"
 #include "iot_export.h"
+#include "udp_socket.h"
 
 static int locks = 0;
 
@@ -110,23 +107,7 @@ void HAL_MutexUnlock(void *mutex)
 
 intptr_t HAL_UDP_create(char *host, unsigned short port)
 {
-    struct addrinfo hints, *found;
-    char service[6];
-    int fd;
-
-    memset(&hints, 0, sizeof(hints));
-    hints.ai_socktype = SOCK_DGRAM;
-    sprintf(service, "%u", (unsigned)port);
-    if (getaddrinfo(host, service, &hints, &found) != 0) {
-        return -1;
-    }
-    fd = socket(found->ai_family, found->ai_socktype, 0);
-    if (fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) != 0) {
-        close(fd);
-        fd = -1;
-    }
-    freeaddrinfo(found);
-    return fd;
+    return udp_socket(host, port);
 }
 
 void HAL_UDP_close(intptr_t handle)
@@ -141,14 +122,8 @@ int HAL_UDP_write(intptr_t handle, const unsigned char *data, unsigned int len)
 
 int HAL_UDP_readTimeout(intptr_t handle, unsigned char *data, unsigned int len, unsigned int ms)
 {
-    struct pollfd waiting;
-
-    waiting.fd = (int)handle;
-    waiting.events = POLLIN;
     /* As ports in the field do: 0 waits for ever. */
-    return poll(&waiting, 1, ms == 0 ? -1 : (int)ms) <= 0
-               ? -2
-               : (int)recv((int)handle, data, len, 0);
+    return udp_read((int)handle, data, len, ms == 0 ? -1 : (int)ms);
 }
 
 static int answer = 0;

@@ -10,10 +10,14 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(crate) mod client;
+#[path = "../../crates/port-linux/tests/common/threads.rs"]
+pub(crate) mod threads;
 pub(crate) mod trust;
 
 /// The system's libraries that the static library needs.
 const NATIVE_LIBRARIES: [&str; 4] = ["-lpthread", "-ldl", "-lm", "-lc"];
+
+const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 /// How a C program is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +30,10 @@ pub(crate) enum Linkage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     C89,
-    C99,
     Cxx,
+    /// As C99, under AddressSanitizer and UndefinedBehaviorSanitizer: whatever
+    /// they find ends the program with an error.
+    Sanitized,
 }
 
 /// The folder of this repository.
@@ -85,33 +91,19 @@ fn shared_library() -> &'static Path {
 static COMPILED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A C program of `tests/c`, compiled and linked against the library.
-pub(crate) fn compile(
-    source: &str,
-    linkage: Linkage,
-    language: Language,
-    flags: &[&str],
-) -> PathBuf {
+pub(crate) fn compile(source: &str, linkage: Linkage, language: Language) -> PathBuf {
     let library = match linkage {
         Linkage::Static => static_library(),
         Linkage::Shared => shared_library().to_path_buf(),
     };
-    compile_against(source, &library, language, flags)
+    compile_against(source, &library, language)
 }
 
 /// As [`compile`], against a library of the test's own.
-pub(crate) fn compile_against(
-    source: &str,
-    library: &Path,
-    language: Language,
-    flags: &[&str],
-) -> PathBuf {
+pub(crate) fn compile_against(source: &str, library: &Path, language: Language) -> PathBuf {
     let stem = Path::new(source).file_stem().expect("a source has a name");
     let kind = library.extension().expect("a library has an ending").to_string_lossy();
-    let out = scratch_dir().join(format!(
-        "{}-{kind}-{language:?}-{}",
-        stem.to_string_lossy(),
-        flags.concat().replace(|c: char| !c.is_ascii_alphanumeric(), "")
-    ));
+    let out = scratch_dir().join(format!("{}-{kind}-{language:?}", stem.to_string_lossy()));
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if compiled.contains(&out) {
         return out;
@@ -119,11 +111,11 @@ pub(crate) fn compile_against(
     let mut cc = Command::new(if language == Language::Cxx { "c++" } else { "cc" });
     match language {
         Language::C89 => cc.args(["-std=c89", "-D_GNU_SOURCE", "-pedantic"]),
-        Language::C99 => cc.args(["-std=c99", "-D_GNU_SOURCE", "-pedantic"]),
         Language::Cxx => cc.args(["-x", "c++", "-std=c++11"]),
+        Language::Sanitized => cc.args(["-std=c99", "-D_GNU_SOURCE", "-pedantic"]).args(SANITIZERS),
     };
-    cc.args(["-Wall", "-Wextra", "-Werror", "-g", "-I"]).arg(root().join("include"));
-    cc.args(flags).arg(root().join("tests/c").join(source)).args(["-x", "none"]);
+    cc.args(["-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-I"]).arg(root().join("include"));
+    cc.arg(root().join("tests/c").join(source)).args(["-x", "none"]);
     cc.arg("-o").arg(&out).arg(library).args(NATIVE_LIBRARIES);
     cc.arg(format!("-Wl,-rpath,{}", library.parent().expect("a folder").display()));
     succeed(&mut cc);

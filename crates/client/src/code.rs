@@ -29,6 +29,8 @@ impl Code {
     pub const TOO_MANY_REQUESTS: Self = Self(0x9D);
     /// 5.00 Internal Server Error.
     pub const INTERNAL_SERVER_ERROR: Self = Self(0xA0);
+    /// 5.05 Proxying Not Supported.
+    pub const PROXYING_NOT_SUPPORTED: Self = Self(0xA5);
 
     /// The class, 0 to 7: 0 a request or Empty, 2 success, 4 and 5 errors.
     pub const fn class(self) -> u8 {

@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::net::Ipv6Addr;
 
 /// Hosts are shorter than 128 characters.
 pub const HOST_MAX_LEN: usize = 127;
@@ -101,13 +102,12 @@ impl Endpoint {
 
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
     let is_host_character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    let is_ipv6_character = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
     if let Some(bracketed) = authority.strip_prefix('[') {
         let (host, rest) = bracketed.split_once(']').ok_or(UrlError::Host)?;
         // A link-local address names its interface after a percent sign.
         let (address, zone) = host.split_once('%').unwrap_or((host, "1"));
         let zone_is_sound = !zone.is_empty() && zone.chars().all(is_host_character);
-        if !address.contains(':') || !address.chars().all(is_ipv6_character) || !zone_is_sound {
+        if address.parse::<Ipv6Addr>().is_err() || !zone_is_sound {
             return Err(UrlError::Host);
         }
         return match rest {

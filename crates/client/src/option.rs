@@ -24,6 +24,10 @@ impl OptionNumber {
     pub const URI_QUERY: Self = Self(15);
     /// Accept.
     pub const ACCEPT: Self = Self(17);
+    /// Proxy-Uri.
+    pub const PROXY_URI: Self = Self(35);
+    /// Proxy-Scheme.
+    pub const PROXY_SCHEME: Self = Self(39);
     /// The cloud's access token, as the mission's document, V2.00 to V2.1 and
     /// v3.x number it.
     pub const ACCESS_TOKEN: Self = Self(61);

@@ -79,6 +79,7 @@ fn ipv6_addresses_in_brackets() {
         "::",
         "2001:db8::1",
         "FE80::1",
+        "1:2:3:4:5:6:7:8",
         "::ffff:127.0.0.1",
         "fe80::1%eth0",
         "fe80::1%wlan-0.1",
@@ -135,6 +136,16 @@ fn what_is_no_such_url() {
         "coap://[fe80::1%a/b]",
         "coap://[fe80::1%a%b]",
         "coap://[[::1]]",
+        "coap://[:]",
+        "coap://[:::]",
+        "coap://[1:2]",
+        "coap://[1:2:3:4:5:6:7]",
+        "coap://[1:2:3:4:5:6:7:8:9]",
+        "coap://[1::2::3]",
+        "coap://[12345::]",
+        "coap://[::1.2.3]",
+        "coap://[::256.0.0.1]",
+        "coap://[::127.0.0.1:1]",
     ] {
         let found = error(url);
         assert!(matches!(found, UrlError::Host | UrlError::Port), "{url:?}: {found:?}");

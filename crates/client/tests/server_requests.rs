@@ -7,8 +7,8 @@ mod support;
 use coap_lite::{CoapOption, MessageType};
 use iot_coap_client::{Dropped, OptionNumber, Received};
 use support::{
-    ACK, BAD_OPTION, Bench, CON, CONTENT, METHOD_NOT_ALLOWED, NON, NOT_FOUND, RST, empty, id_of,
-    message, packet, read,
+    ACK, BAD_OPTION, Bench, CON, CONTENT, METHOD_NOT_ALLOWED, NON, NOT_FOUND,
+    PROXYING_NOT_SUPPORTED, RST, empty, id_of, message, packet, read,
 };
 
 const REQUEST_ID: u16 = 0x4321;
@@ -95,6 +95,73 @@ fn the_critical_options_of_a_common_request_are_known() {
     ];
     bench.receive(&request(CON, 1, b"tk", &options));
     assert_eq!(bench.one(), message(ACK, NOT_FOUND, REQUEST_ID, b"tk", b""));
+}
+
+/// Sections 5.4.3 and 5.10: a critical option whose value has a length that it
+/// cannot have is as good as unknown.
+#[test]
+fn a_critical_option_of_an_odd_length_is_a_bad_option() {
+    for (number, shortest, longest) in [
+        (1_u16, 0, 8),
+        (3, 1, 255),
+        (5, 0, 0),
+        (7, 0, 2),
+        (11, 0, 255),
+        (15, 0, 255),
+        (17, 0, 2),
+        (35, 1, 1034),
+        (39, 1, 255),
+    ] {
+        let mut bench = Bench::signed_in();
+        let value = [b'v'; 1035];
+        let code = |bench: &mut Bench, len: usize| {
+            bench.receive(&request(CON, 1, b"tk", &[(number, &value[..len])]));
+            read(&bench.one()).header.get_code()
+        };
+        let taken = if number < 35 { "4.04" } else { "5.05" };
+        for len in [shortest, longest] {
+            assert_eq!(code(&mut bench, len), taken, "option {number} of {len} bytes");
+        }
+        for len in [shortest.wrapping_sub(1), longest + 1].into_iter().filter(|len| *len < 1035) {
+            assert_eq!(code(&mut bench, len), "4.02", "option {number} of {len} bytes");
+            let odd = request(NON, 1, b"tk", &[(number, &value[..len])]);
+            assert!(matches!(bench.receive(&odd), Received::Dropped(Dropped::CriticalOption(_))));
+            assert!(bench.is_silent());
+        }
+    }
+}
+
+/// Section 5.4.5: so is one that must not come again, from the second on.
+#[test]
+fn a_critical_option_that_comes_too_often_is_a_bad_option() {
+    for (number, value, code) in [
+        (1_u16, &b"etag"[..], NOT_FOUND),
+        (3, b"host", BAD_OPTION),
+        (5, b"", BAD_OPTION),
+        (7, b"\x16", BAD_OPTION),
+        (11, b"path", NOT_FOUND),
+        (15, b"query", NOT_FOUND),
+        (17, b"\x32", BAD_OPTION),
+        // Elective ones are passed over, however often they come.
+        (14, b"\x3C", NOT_FOUND),
+    ] {
+        let mut bench = Bench::signed_in();
+        bench.receive(&request(CON, 1, b"tk", &[(number, value), (number, value)]));
+        assert_eq!(bench.one(), message(ACK, code, REQUEST_ID, b"tk", b""), "{number}");
+    }
+}
+
+/// Sections 5.7.2 and 5.10.2.
+#[test]
+fn proxying_is_not_supported() {
+    for number in [35, 39] {
+        let mut bench = Bench::signed_in();
+        for method in [1, 31] {
+            bench.receive(&request(CON, method, b"tk", &[(number, b"coap")]));
+            let refusal = message(ACK, PROXYING_NOT_SUPPORTED, REQUEST_ID, b"tk", b"");
+            assert_eq!(bench.one(), refusal);
+        }
+    }
 }
 
 /// Section 5.2.3: answered with a Non-confirmable message, under an id of ours.

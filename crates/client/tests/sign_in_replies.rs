@@ -172,6 +172,10 @@ fn tokens_of_1_to_255_bytes() {
         assert_eq!(json(&format!(r#"{{"token":"{token}"}}"#)), expected, "JSON, {len}");
         assert_eq!(cbor(&Cbor::Map(vec![("token".into(), token.into())])), expected, "CBOR, {len}");
     }
+    for (pieces, expected) in [(255, Some("t".repeat(255))), (256, None)] {
+        let payload = [&b"\xA1\x65token\x7F"[..], &b"\x61t".repeat(pieces), b"\xFF"].concat();
+        assert_eq!(taken(Encoding::Cbor, &payload), expected, "{pieces} pieces");
+    }
     // Bytes are counted, not characters or what escapes take.
     let escaped = r"\u00e9".repeat(127);
     assert_eq!(json(&format!(r#"{{"token":"{escaped}"}}"#)), Some("é".repeat(127)));
@@ -203,6 +207,11 @@ fn cbor_in_any_dress() {
         b"\xBF\x61a\x9F\x01\x02\xFF\x61b\xBF\x61c\x9F\xFF\xFF\x65token\x61t\xFF",
         b"\xA2\x61a\x7F\x61x\x61y\xFF\x65token\x61t",
         b"\xA2\x61a\x5F\x41x\x41y\xFF\x65token\x61t",
+        // A name, a token and both in pieces.
+        b"\xA1\x7F\x63tok\x60\x62en\xFF\x61t",
+        b"\xA1\x65token\x7F\x60\x61t\x60\xFF",
+        b"\xBF\x7F\x65token\xFF\x7F\x61t\xFF\xFF",
+        b"\xA2\x7F\x61a\xFF\x7F\xFF\x7F\x61t\x64oken\xFF\x61t",
     ] {
         let value: Cbor = ciborium::from_reader(payload).expect("the test itself");
         assert!(value.is_map());
@@ -239,6 +248,12 @@ fn cbor_that_is_none() {
         b"\xA1\x65token\x7B\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFt",
         b"\xA2\x65token\x61t\x61a\x9B\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
         b"\xA2\x65token\x61t\x61a\x1C",
+        // In pieces: none at all, no end, bytes, pieces of pieces, cut characters.
+        b"\xA1\x65token\x7F\xFF",
+        b"\xA1\x65token\x7F\x61t",
+        b"\xA1\x65token\x7F\x41t\xFF",
+        b"\xA1\x65token\x7F\x7F\x61t\xFF\xFF",
+        b"\xA1\x65token\x7F\x61\xC3\x61\xA9\xFF",
         &deep,
         &deep_indefinite,
         &deep_maps,

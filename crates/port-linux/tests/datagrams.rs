@@ -5,12 +5,14 @@ mod common;
 
 use std::net::{Ipv6Addr, UdpSocket};
 use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::hal::{
     HAL_UDP_close, HAL_UDP_create, HAL_UDP_readTimeout, HAL_UDP_write, INVALID, Udp,
 };
+use common::threads::{is_waiting, this_thread};
 use common::timed;
 
 const TIMED_OUT: i32 = -2;
@@ -70,6 +72,7 @@ fn a_wait_ends_when_a_datagram_comes() {
     for (delay, ms) in [(50, 200), (50, 3000), (400, 3000)] {
         let (peer, udp) = pair();
         let sender = thread::spawn(move || {
+            // The time at which a datagram comes is what this is about.
             thread::sleep(Duration::from_millis(delay));
             peer.send(b"late").unwrap();
             peer
@@ -86,6 +89,7 @@ fn a_wait_ends_when_a_datagram_comes() {
 fn zero_waits_for_ever() {
     let (peer, udp) = pair();
     let sender = thread::spawn(move || {
+        // Longer than any limit of the port's own.
         thread::sleep(Duration::from_millis(900));
         peer.send(b"at last").unwrap();
         peer
@@ -148,6 +152,7 @@ fn a_stream_of_junk_does_not_lengthen_the_wait() {
     let sender = thread::spawn(move || {
         while Instant::now() < end {
             let _ = peer.send(b"");
+            // Sets the pace of the stream.
             thread::sleep(Duration::from_millis(1));
         }
     });
@@ -177,15 +182,23 @@ fn a_signal_interrupts_a_wait() {
     }
     for ms in [250, 5000] {
         let (_peer, udp) = pair();
+        let over = AtomicBool::new(false);
         // SAFETY: it only names this thread.
-        let waiting = unsafe { libc::pthread_self() };
-        let signaller = thread::spawn(move || {
-            thread::sleep(Duration::from_millis(100));
-            // SAFETY: the thread waits for this one below.
-            unsafe { libc::pthread_kill(waiting, libc::SIGUSR1) };
+        let reading = (unsafe { libc::pthread_self() }, this_thread());
+        thread::scope(|scope| {
+            // Again and again: the first may come just before the wait.
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    if is_waiting(&reading.1) {
+                        // SAFETY: the thread waits for this one at the end.
+                        unsafe { libc::pthread_kill(reading.0, libc::SIGUSR1) };
+                    }
+                    thread::yield_now();
+                }
+            });
+            assert_eq!(udp.read(&mut [0; 8], ms), -3);
+            over.store(true, Ordering::SeqCst);
         });
-        assert_eq!(udp.read(&mut [0; 8], ms), -3);
-        signaller.join().unwrap();
     }
 }
 

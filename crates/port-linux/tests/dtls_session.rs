@@ -5,6 +5,7 @@
 mod common;
 
 use std::ptr::{null, null_mut};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use common::hal::{
     Dtls, DtlsOptions, HAL_DTLSSession_create, HAL_DTLSSession_free, HAL_DTLSSession_read,
     HAL_DTLSSession_write, c,
 };
-use common::{collect_log, logged, timed, was_logged};
+use common::threads::{is_waiting, this_thread};
+use common::{becomes_so, collect_log, logged, timed, was_logged};
 use openssl::hash::MessageDigest;
 
 const BAD_PARAMETER: u32 = 1 << 24 | 1;
@@ -74,8 +76,14 @@ fn a_read_waits_as_long_as_asked() {
 fn a_write_does_not_wait_for_a_read() {
     let (_server, session) = session(&Manner::default());
     thread::scope(|scope| {
-        let reading = scope.spawn(|| session.read(10_000));
-        thread::sleep(Duration::from_millis(500));
+        let (tell, told) = mpsc::channel();
+        let session = &session;
+        let reading = scope.spawn(move || {
+            tell.send(this_thread()).unwrap();
+            session.read(10_000)
+        });
+        let thread = told.recv().unwrap();
+        assert!(becomes_so(|| is_waiting(&thread)));
         let (wrote, took) = timed(|| session.write(b"meanwhile"));
         assert_eq!(wrote, (0, 9));
         assert!(took < Duration::from_millis(200), "took {took:?}");

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::hal::{HAL_Kv_Del, HAL_Kv_Erase_All, HAL_Kv_Get, HAL_Kv_Set, c};
-use common::{Scratch, in_child};
+use common::{Scratch, becomes_so, in_child};
 
 /// The store of this process.
 fn open_store() -> &'static Path {
@@ -193,19 +193,12 @@ fn nothing_half_written_is_left_behind() {
     for round in 0..20_u8 {
         assert_eq!(set("tidy", &[round]), 0);
     }
-    // Other tests write meanwhile; theirs go away as well.
-    let unfinished = || {
-        fs::read_dir(path)
-            .unwrap()
-            .filter(|entry| {
-                entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".new-")
-            })
-            .count()
+    let has_unfinished = || {
+        let mut entries = fs::read_dir(path).unwrap();
+        entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with(".new-"))
     };
-    assert!((0..200).any(|_| {
-        thread::sleep(std::time::Duration::from_millis(5));
-        unfinished() == 0
-    }));
+    // Other tests write meanwhile; theirs go away as well.
+    assert!(becomes_so(|| !has_unfinished()));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
+use zeroize::Zeroizing;
 
 use super::{BadReplyError, Reply};
 use crate::encode::EncodeError;
@@ -47,18 +48,38 @@ fn read(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), BadReplyErro
 }
 
 fn read_pair(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), BadReplyError> {
-    let name = if matches!(decoder.datatype(), Ok(Type::String)) {
-        decoder.str().map_err(|_| BadReplyError)?
+    let (mut name_pieces, mut value_pieces) = (Zeroizing::default(), Zeroizing::default());
+    let name = if matches!(decoder.datatype(), Ok(Type::String | Type::StringIndef)) {
+        read_text(decoder, &mut name_pieces)?
     } else {
         decoder.skip().map_err(|_| BadReplyError)?;
         ""
     };
     match decoder.datatype().map_err(|_| BadReplyError)? {
-        Type::String => reply.set_text(name, decoder.str().map_err(|_| BadReplyError)?),
+        Type::String | Type::StringIndef => {
+            reply.set_text(name, read_text(decoder, &mut value_pieces)?)
+        }
         Type::U8 | Type::U16 | Type::U32 | Type::U64 => {
             reply.set_number(name, decoder.u64().map_err(|_| BadReplyError)?);
             Ok(())
         }
         _ => decoder.skip().map_err(|_| BadReplyError),
     }
+}
+
+/// Reads a text, whole or in pieces (RFC 8949 section 3.2.3), which are put
+/// together in `joined`.
+fn read_text<'t, 'p: 't>(
+    decoder: &mut Decoder<'p>,
+    joined: &'t mut Zeroizing<Vec<u8>>,
+) -> Result<&'t str, BadReplyError> {
+    if matches!(decoder.datatype(), Ok(Type::String)) {
+        return decoder.str().map_err(|_| BadReplyError);
+    }
+    // All of them fit, so that the vector does not move and leave a copy behind.
+    joined.try_reserve_exact(decoder.input().len()).map_err(|_| BadReplyError)?;
+    for piece in decoder.str_iter().map_err(|_| BadReplyError)? {
+        joined.extend_from_slice(piece.map_err(|_| BadReplyError)?.as_bytes());
+    }
+    core::str::from_utf8(joined).map_err(|_| BadReplyError)
 }

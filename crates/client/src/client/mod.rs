@@ -4,6 +4,7 @@
 
 mod receive;
 mod send;
+mod server_request;
 mod sign_in;
 mod timers;
 mod types;

@@ -1,4 +1,5 @@
-//! What a datagram does (RFC 7252 sections 4.2, 4.3, 5.2 to 5.4).
+//! What a datagram does (RFC 7252 sections 4.2, 4.3, 5.2 to 5.4). Requests of the
+//! server's are in `server_request.rs`.
 
 use core::ops::Range;
 
@@ -6,7 +7,6 @@ use super::{Client, Dropped, GiveUp, Received, Response};
 use crate::code::Code;
 use crate::exchange::{End, State};
 use crate::message::{Kind, Message};
-use crate::option::OptionNumber;
 
 impl<A> Client<A> {
     /// Takes a datagram. Where it holds an answer, that is returned, with its
@@ -91,49 +91,6 @@ impl<A> Client<A> {
             }
             (Kind::Confirmable, _) => Received::Dropped(Dropped::Duplicate),
             _ => Received::Dropped(Dropped::Unmatched),
-        }
-    }
-
-    /// A request of the server's: this client has no resources.
-    fn receive_request(&mut self, now: u64, message: &Message<'_>) -> Received<A> {
-        const KNOWN_CRITICAL: [OptionNumber; 7] = [
-            OptionNumber::IF_MATCH,
-            OptionNumber::URI_HOST,
-            OptionNumber::IF_NONE_MATCH,
-            OptionNumber::URI_PORT,
-            OptionNumber::URI_PATH,
-            OptionNumber::URI_QUERY,
-            OptionNumber::ACCEPT,
-        ];
-        let unknown = message
-            .options
-            .clone()
-            .map(|option| option.number)
-            .find(|number| number.is_critical() && !KNOWN_CRITICAL.contains(number));
-        let code = match (unknown, message.code.detail()) {
-            (Some(_), _) => Code::BAD_OPTION,
-            // GET, POST, PUT and DELETE.
-            (None, 1..=4) => Code::NOT_FOUND,
-            (None, _) => Code::METHOD_NOT_ALLOWED,
-        };
-        match (message.kind, unknown) {
-            (Kind::Confirmable, _) => {
-                self.control.set(Kind::Acknowledgement, code, message.id, message.token);
-                Received::Handled
-            }
-            // Section 5.4.1: rejected, which for a Non-confirmable request
-            // means ignored.
-            (Kind::NonConfirmable, Some(number)) => {
-                Received::Dropped(Dropped::CriticalOption(number))
-            }
-            (Kind::NonConfirmable, None) => {
-                let lifetime_ms = self.config.transmission.exchange_lifetime_ms();
-                if let Ok(id) = self.message_ids.allocate(now, lifetime_ms) {
-                    self.control.set(Kind::NonConfirmable, code, id, message.token);
-                }
-                Received::Handled
-            }
-            (Kind::Acknowledgement | Kind::Reset, _) => Received::Dropped(Dropped::Unmatched),
         }
     }
 

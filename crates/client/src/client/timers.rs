@@ -11,6 +11,12 @@ impl<A> Client<A> {
         (deadline != u64::MAX).then_some(deadline)
     }
 
+    /// How long after a message is first transmitted it is transmitted again,
+    /// at the least: `ACK_TIMEOUT` (RFC 7252 section 4.8), in milliseconds.
+    pub const fn ack_timeout_ms(&self) -> u32 {
+        self.config.transmission.ack_timeout_ms
+    }
+
     /// Does what is due at `now`.
     pub fn tick(&mut self, now: u64) {
         let max_retransmit = self.config.transmission.max_retransmit;

@@ -32,6 +32,7 @@ pub(crate) const BAD_OPTION: u8 = 4 * 32 + 2;
 pub(crate) const FORBIDDEN: u8 = 4 * 32 + 3;
 pub(crate) const NOT_FOUND: u8 = 4 * 32 + 4;
 pub(crate) const METHOD_NOT_ALLOWED: u8 = 4 * 32 + 5;
+pub(crate) const PROXYING_NOT_SUPPORTED: u8 = 5 * 32 + 5;
 pub(crate) const TOO_MANY_REQUESTS: u8 = 4 * 32 + 29;
 pub(crate) const INTERNAL_SERVER_ERROR: u8 = 5 * 32;
 

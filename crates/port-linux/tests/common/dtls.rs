@@ -17,6 +17,7 @@ use openssl::ssl::{
 };
 use openssl::x509::X509;
 
+use super::becomes_so;
 use super::certificates::Identity;
 
 /// The server closes the session.
@@ -87,10 +88,7 @@ impl Server {
 
     /// Whether the client has said goodbye so often, soon.
     pub(crate) fn sees_goodbyes(&self, count: u32) -> bool {
-        (0..200).any(|_| {
-            thread::sleep(Duration::from_millis(10));
-            self.counters.closed_by_client.load(Ordering::SeqCst) == count
-        })
+        becomes_so(|| self.counters.closed_by_client.load(Ordering::SeqCst) == count)
     }
 }
 

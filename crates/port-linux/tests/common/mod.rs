@@ -11,10 +11,12 @@ pub(crate) mod dtls;
 pub(crate) mod hal;
 #[cfg(feature = "_engine")]
 pub(crate) mod proxy;
+pub(crate) mod threads;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Mutex;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use iot_coap_port_linux::{Level, set_log};
@@ -73,4 +75,17 @@ pub(crate) fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {
     let start = Instant::now();
     let result = work();
     (result, start.elapsed())
+}
+
+/// Whether something becomes so within two seconds.
+pub(crate) fn becomes_so(is_so: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while !is_so() {
+        if start.elapsed() > Duration::from_secs(2) {
+            return false;
+        }
+        // A pause between two looks; nothing relies on its length.
+        thread::sleep(Duration::from_millis(1));
+    }
+    true
 }

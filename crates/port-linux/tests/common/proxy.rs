@@ -76,6 +76,7 @@ fn forward(front: &UdpSocket, back: &UdpSocket, stop: &AtomicBool, mut fate: imp
             idle = false;
         }
         if idle {
+            // Neither socket may hold up the other; nothing relies on its length.
             thread::sleep(Duration::from_millis(1));
         }
     }
