@@ -178,6 +178,13 @@ typedef struct {
    * milliseconds (`ACK_TIMEOUT` of RFC 7252): 1000 to 60,000; 0 for 2000.
    */
   unsigned int ack_timeout_ms;
+  /**
+   * Not 0: the DTLS session is kept, sealed with the device's secret, through
+   * `HAL_Kv_*` and the port's `HAL_DTLSSession_save`, so that it outlives a
+   * loss of power; see `IOT_CoAP_Resume`. Without effect over `coap://`, and
+   * on a port that lacks these functions.
+   */
+  unsigned int keep_session;
 } iotx_coap_options_t;
 
 /**
@@ -251,6 +258,42 @@ extern "C" {
  */
 iotx_coap_context_t *IOT_CoAP_InitWithOptions(iotx_coap_config_t *config,
                                               const iotx_coap_options_t *options);
+
+/**
+ * As `IOT_CoAP_InitWithOptions` with `keep_access_token` and `keep_session`: a
+ * context that goes on where the last one of this device and endpoint was when
+ * the power went, whether or not `IOT_CoAP_Pause` had been called. Call
+ * `IOT_CoAP_DeviceNameAuth` as ever; with a token that was kept it returns at
+ * once.
+ *
+ * Where the peer knows DTLS sessions by a connection id (RFC 9146), the next
+ * datagram is a message; where it resumes sessions, an abbreviated handshake
+ * comes before; else all is as after `IOT_CoAP_Init`. Of what is kept nothing
+ * is used twice: the port's `HAL_Kv_Set` must have stored it when it returns,
+ * each entry as a whole. It is called twice for each 256 records written.
+ *
+ * Returns NULL, with the reason logged, as `IOT_CoAP_InitWithOptions` does.
+ *
+ * As `IOT_CoAP_InitWithOptions`.
+ */
+iotx_coap_context_t *IOT_CoAP_Resume(iotx_coap_config_t *config,
+                                     const iotx_coap_options_t *options);
+
+/**
+ * Keeps the DTLS session and the access token for `IOT_CoAP_Resume`, frees the
+ * context and sets `*context` to NULL. The peer is told nothing, and no record
+ * is written any more. Messages that wait for an answer are forgotten: call
+ * `IOT_CoAP_Flush` before. Waits for other threads, as `IOT_CoAP_Deinit` does.
+ *
+ * Returns `IOTX_SUCCESS`, also where the port keeps nothing;
+ * `IOTX_ERR_INVALID_PARAM`, with the reason logged and the context as it was,
+ * if it is none, was made without `keep_session`, or a callback of it runs on
+ * this thread.
+ *
+ * `context` is NULL or points to NULL or to a context of `IOT_CoAP_Resume` or
+ * `IOT_CoAP_InitWithOptions`, of which no other call starts.
+ */
+int IOT_CoAP_Pause(iotx_coap_context_t **context);
 
 /**
  * Tells what a context has done. `size` is `sizeof(*statistics)`: fields that

@@ -108,6 +108,11 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t p_socket, unsigned char *p_data, unsigned
 #define DTLS_PEER_CLOSE_NOTIFY (DTLS_ERROR_BASE | 6)
 #define DTLS_SESSION_CREATE_FAILED (DTLS_ERROR_BASE | 7)
 #define DTLS_READ_DATA_FAILED (DTLS_ERROR_BASE | 8)
+/* Ours: every record that HAL_DTLSSession_save has reserved is written; save
+ * again. */
+#define DTLS_RESERVATION_SPENT (DTLS_ERROR_BASE | 9)
+/* Ours: the session cannot be kept. */
+#define DTLS_NOT_KEPT (DTLS_ERROR_BASE | 10)
 
 /* A session, known by its address alone. */
 typedef void DTLSContext;
@@ -148,6 +153,46 @@ unsigned int HAL_DTLSSession_read(DTLSContext *context, unsigned char *p_data,
 /* Tells the peer, closes and frees a session that no thread uses. Returns
  * DTLS_SUCCESS or an error, after either of which the session is gone. */
 unsigned int HAL_DTLSSession_free(DTLSContext *context);
+
+/* --- keeping DTLS sessions: ours, and optional --------------------------------
+ *
+ * For devices that go without power between messages; see IOT_CoAP_Pause. A port
+ * without these three functions is one that keeps no session. */
+
+/* How a session is kept, and for whom. */
+typedef struct {
+    /* A secret of the device that seals what is kept: at least 16 bytes. */
+    const unsigned char *p_secret;
+    unsigned int secret_len;
+    /* How many records the session may go on to write before it is saved again;
+     * what is restored goes on behind them, so that no record number comes
+     * twice. 0 before a sleep. */
+    unsigned int reserve;
+    /* Numbers what is saved: greater each time. To restore: the smallest that
+     * will do. */
+    uint64_t generation;
+    /* Whose session it is, and where: text that ends with NUL. What was saved
+     * for one is not restored for another. */
+    const char *p_context;
+} coap_dtls_keep_t;
+
+/* Writes what the session is restored from into `p_blob`, of `*p_len` bytes, 512
+ * of which do unless the peer's tickets are long, and sets `*p_len` to its
+ * length. Returns DTLS_SUCCESS or an error. */
+unsigned int HAL_DTLSSession_save(DTLSContext *context, const coap_dtls_keep_t *p_keep,
+                                  unsigned char *p_blob, unsigned int *p_len);
+
+/* What was saved last is stored where a restart finds it: from now on its
+ * reserve may be used. Returns DTLS_SUCCESS or an error. */
+unsigned int HAL_DTLSSession_saved(DTLSContext *context);
+
+/* As HAL_DTLSSession_create, but goes on with the session in the blob, without a
+ * handshake where the peer knows it by a connection id (RFC 9146), with an
+ * abbreviated one where it resumes sessions. It must be saved again, and that be
+ * stored, before it is written to. */
+DTLSContext *HAL_DTLSSession_restore(coap_dtls_options_t *p_options,
+                                     const coap_dtls_keep_t *p_keep, const unsigned char *p_blob,
+                                     unsigned int len);
 
 /* --- key/value store: in ports for v2.3.0 and later -------------------------- */
 

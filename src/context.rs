@@ -16,6 +16,7 @@ use crate::extension::{Options, Subscriber};
 use crate::lock::Lock;
 use crate::log::log;
 use crate::port;
+use crate::session_store::SessionStore;
 use crate::thread::Thread;
 use crate::token_store::TokenStore;
 use crate::transport::{Address, Link};
@@ -44,6 +45,15 @@ pub(crate) struct Application {
 // SAFETY: the pointer is handed back to the program that gave it, which knows
 // which of its threads call.
 unsafe impl Send for Application {}
+
+/// Why a context is taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// For good.
+    Deinit,
+    /// To go on later: its session is kept.
+    Sleep,
+}
 
 /// One client and all that belongs to it.
 #[repr(C)]
@@ -110,6 +120,8 @@ impl Context {
         let Configuration { device, endpoint, wait_ms } = configuration;
         let store =
             options.keep_access_token.then(|| TokenStore::new(&device, &endpoint)).flatten();
+        let sessions =
+            options.keep_session.then(|| SessionStore::new(&device, &endpoint)).flatten();
         let mut config = Config::new(device, &endpoint, port::seed());
         config.sign_in.method = options.sign_method;
         config.sign_in.encoding = options.encoding;
@@ -123,9 +135,9 @@ impl Context {
         if let Some(ms) = options.ack_timeout_ms {
             config.transmission.ack_timeout_ms = ms;
         }
-        let address = Address::new(endpoint, options.trust_root)?;
+        let address = Address::new(endpoint, options.trust_root, sessions)?;
         let full_duplex = address.is_full_duplex();
-        let link = address.connect()?;
+        let link = address.resume()?;
         let clock = Clock::new(port::uptime_ms());
         let mut client = Client::new(config);
         let restored = store.as_ref().is_some_and(|store| store.restore(clock.told(), &mut client));
@@ -181,19 +193,19 @@ impl Context {
         Some(unsafe { context.as_ref() })
     }
 
-    /// Closes the link and frees the context, once no thread waits in it.
-    /// Refuses, with a line in the log, while a callback of it runs on this
-    /// thread.
+    /// Closes the link and frees the context, once no thread waits in it; for
+    /// `Ending::Sleep`, keeps its session before. Refuses, with a line in the log
+    /// that begins with `name`, while a callback of it runs on this thread.
     ///
     /// # Safety
     ///
     /// `self` came from Init; no other call of it starts from now on.
-    pub(crate) unsafe fn close(&self) -> bool {
+    pub(crate) unsafe fn close(&self, name: &str, ending: Ending) -> bool {
         let mut state = self.state.lock();
         if self.is_in_callback(&state) {
             log!(
                 Error,
-                "IOT_CoAP_Deinit: refused, since a callback of this context is running; return \
+                "{name}: refused, since a callback of this context is running; return \
                  from it first"
             );
             return false;
@@ -207,6 +219,9 @@ impl Context {
         let link = state.link.take();
         drop(state);
         if let Some(link) = link {
+            if ending == Ending::Sleep {
+                self.address.keep_for_sleep(link);
+            }
             link.close();
         }
         OPEN.store(open_contexts().saturating_sub(1), Ordering::Relaxed);

@@ -184,7 +184,7 @@ impl Context {
             if transmit.exchange.is_some() && matches!(link, Link::Dtls(_)) {
                 state.silent_since.get_or_insert(now);
             }
-            if let Err(error) = link.write(transmit.datagram) {
+            if let Err(error) = self.address.write(link, transmit.datagram) {
                 log!(Warning, "sending failed ({}): {} bytes", error.0, transmit.datagram.len());
                 if watched.is_none() || transmit.exchange == watched {
                     transmitted = Transmitted::Refused;

@@ -7,7 +7,7 @@ use core::ptr::null_mut;
 use iot_coap_client::{ContentFormat, PATH_MAX_LEN, Request, SendError};
 
 use crate::configuration::{Configuration, bounded};
-use crate::context::{Application, Context};
+use crate::context::{Application, Context, Ending};
 use crate::drive::Unsent;
 use crate::extension::Options;
 use crate::guard::guard;
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_context_
         // SAFETY: the caller's promise.
         if let Some(context) = unsafe { Context::from_handle(*slot, "IOT_CoAP_Deinit") } {
             // SAFETY: the caller's promise that no other call starts.
-            if unsafe { context.close() } {
+            if unsafe { context.close("IOT_CoAP_Deinit", Ending::Deinit) } {
                 *slot = null_mut();
             }
         }

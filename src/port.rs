@@ -13,6 +13,16 @@ struct DtlsOptions {
     port: c_ushort,
 }
 
+/// `coap_dtls_keep_t`.
+#[repr(C)]
+struct DtlsKeep {
+    secret: *const c_uchar,
+    secret_len: c_uint,
+    reserve: c_uint,
+    generation: u64,
+    context: *const c_char,
+}
+
 unsafe extern "C" {
     fn HAL_UptimeMs() -> u64;
     fn HAL_SleepMs(ms: u32);
@@ -41,6 +51,19 @@ unsafe extern "C" {
         ms: c_uint,
     ) -> c_uint;
     fn iotx_port_dtls_free(session: *mut c_void) -> c_uint;
+    fn iotx_port_dtls_save(
+        session: *mut c_void,
+        keep: *const DtlsKeep,
+        blob: *mut c_uchar,
+        len: *mut c_uint,
+    ) -> c_uint;
+    fn iotx_port_dtls_saved(session: *mut c_void) -> c_uint;
+    fn iotx_port_dtls_restore(
+        options: *mut DtlsOptions,
+        keep: *const DtlsKeep,
+        blob: *const c_uchar,
+        len: c_uint,
+    ) -> *mut c_void;
     fn iotx_port_has_dtls() -> c_int;
     fn iotx_port_kv_set(key: *const c_char, value: *const c_void, len: c_int) -> c_int;
     fn iotx_port_kv_get(key: *const c_char, value: *mut c_void, len: *mut c_int) -> c_int;
@@ -117,6 +140,11 @@ impl Drop for Mutex {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IoError(pub(crate) i64);
 
+impl IoError {
+    /// `DTLS_RESERVATION_SPENT`.
+    pub(crate) const RESERVATION_SPENT: Self = Self(1 << 24 | 9);
+}
+
 /// A connected UDP socket of the port's.
 #[derive(Clone, Copy)]
 pub(crate) struct Udp(*mut c_void);
@@ -166,6 +194,26 @@ impl Udp {
     }
 }
 
+/// How a DTLS session is kept without power, and for whom.
+pub(crate) struct Keeping<'a> {
+    pub(crate) secret: &'a [u8],
+    pub(crate) context: &'a CStr,
+    pub(crate) generation: u64,
+    pub(crate) reserve: u32,
+}
+
+impl Keeping<'_> {
+    fn as_c(&self) -> DtlsKeep {
+        DtlsKeep {
+            secret: self.secret.as_ptr(),
+            secret_len: self.secret.len() as c_uint,
+            reserve: self.reserve,
+            generation: self.generation,
+            context: self.context.as_ptr(),
+        }
+    }
+}
+
 /// A DTLS session of the port's.
 #[derive(Clone, Copy)]
 pub(crate) struct Dtls(NonNull<c_void>);
@@ -202,18 +250,57 @@ impl Dtls {
     /// Connects, which blocks through the handshake. Without a trust root,
     /// `iotx_coap_get_ca`'s holds.
     pub(crate) fn connect(host: &CStr, port: u16, root: Option<&CStr>) -> Option<Self> {
+        let mut options = Self::options(host, port, root);
+        // SAFETY: called only where `is_available`; the options outlive the
+        // call, and ports keep no pointer to them.
+        NonNull::new(unsafe { iotx_port_dtls_create(&raw mut options) }).map(Self)
+    }
+
+    /// As [`connect`](Self::connect), going on with the session in `blob`; it is
+    /// to be saved again before it is written to.
+    pub(crate) fn restore(
+        host: &CStr,
+        port: u16,
+        root: Option<&CStr>,
+        keeping: &Keeping<'_>,
+        blob: &[u8],
+    ) -> Option<Self> {
+        let mut options = Self::options(host, port, root);
+        let keep = keeping.as_c();
+        let len = blob.len() as c_uint;
+        // SAFETY: as in `connect`; the blob's pointer and length are of one
+        // slice.
+        let session = unsafe {
+            iotx_port_dtls_restore(&raw mut options, &raw const keep, blob.as_ptr(), len)
+        };
+        NonNull::new(session).map(Self)
+    }
+
+    fn options(host: &CStr, port: u16, root: Option<&CStr>) -> DtlsOptions {
         // SAFETY: ours returns a static; a program that replaces it owes the
         // same: text that ends with NUL, or NULL.
         let root = root.map_or_else(|| unsafe { iotx_coap_get_ca() }, CStr::as_ptr);
         let root = if root.is_null() { iotx_default_ca.as_ptr() } else { root };
-        let mut options = DtlsOptions {
-            ca_cert_pem: root.cast_mut().cast(),
-            host: host.as_ptr().cast_mut(),
-            port,
+        let host = host.as_ptr().cast_mut();
+        DtlsOptions { ca_cert_pem: root.cast_mut().cast(), host, port }
+    }
+
+    /// Writes into `blob` what the session can be restored from; its length.
+    pub(crate) fn save(self, keeping: &Keeping<'_>, blob: &mut [u8]) -> Option<usize> {
+        let keep = keeping.as_c();
+        let mut len = blob.len() as c_uint;
+        // SAFETY: the pointer and the length are of one slice; the session
+        // lives as long as its owner.
+        let status = unsafe {
+            iotx_port_dtls_save(self.0.as_ptr(), &raw const keep, blob.as_mut_ptr(), &raw mut len)
         };
-        // SAFETY: called only where `is_available`; the options outlive the
-        // call, and ports keep no pointer to them.
-        NonNull::new(unsafe { iotx_port_dtls_create(&raw mut options) }).map(Self)
+        Some(len as usize).filter(|&len| status == 0 && len <= blob.len())
+    }
+
+    /// What was saved last is stored.
+    pub(crate) fn is_saved(self) {
+        // SAFETY: the session lives as long as its owner.
+        unsafe { iotx_port_dtls_saved(self.0.as_ptr()) };
     }
 
     pub(crate) fn close(self) {

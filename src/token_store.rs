@@ -20,14 +20,7 @@ impl TokenStore {
     /// The store of `device` at `endpoint`. `None` if their names hold a NUL,
     /// which cannot be.
     pub(crate) fn new(device: &Device, endpoint: &Endpoint) -> Option<Self> {
-        let identity = [device.product_key(), device.device_name(), &endpoint.host];
-        let digest = identity
-            .iter()
-            .flat_map(|part| part.bytes().chain([0]))
-            .chain(endpoint.port.to_be_bytes())
-            .fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
-        // Stores in the field take keys of 32 bytes and no more.
-        CString::new(format!("iot-coap.token.{digest:016x}")).ok().map(|key| Self { key })
+        entry("token", device, endpoint).map(|key| Self { key })
     }
 
     /// Lets `client` go on with the token that is kept; says whether one is.
@@ -54,6 +47,18 @@ impl TokenStore {
             None => store::delete(&self.key),
         }
     }
+}
+
+/// The name under which something of `device` at `endpoint` is kept.
+pub(crate) fn entry(what: &str, device: &Device, endpoint: &Endpoint) -> Option<CString> {
+    let identity = [device.product_key(), device.device_name(), &endpoint.host];
+    let digest = identity
+        .iter()
+        .flat_map(|part| part.bytes().chain([0]))
+        .chain(endpoint.port.to_be_bytes())
+        .fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
+    // Stores in the field take keys of 32 bytes and no more.
+    CString::new(format!("iot-coap.{what}.{digest:016x}")).ok()
 }
 
 /// FNV-1a (Fowler, Noll, Vo): names files, protects nothing.

@@ -7,6 +7,7 @@ use iot_coap_client::{Endpoint, Security};
 
 use crate::log::log;
 use crate::port::{Dtls, IoError, Udp};
+use crate::session_store::SessionStore;
 
 /// An open way to the endpoint.
 #[derive(Clone, Copy)]
@@ -16,7 +17,7 @@ pub(crate) enum Link {
 }
 
 impl Link {
-    pub(crate) fn write(self, datagram: &[u8]) -> Result<(), IoError> {
+    fn write(self, datagram: &[u8]) -> Result<(), IoError> {
         match self {
             Self::Udp(udp) => udp.write(datagram),
             Self::Dtls(dtls) => dtls.write(datagram),
@@ -53,20 +54,36 @@ pub(crate) struct Address {
     port: u16,
     /// The trust roots of the program's options; none for the library's.
     trust_root: Option<CString>,
+    /// Where DTLS sessions are kept, if they are.
+    sessions: Option<SessionStore>,
 }
 
 impl Address {
     /// `None` if the host holds a NUL, which no parsed URL's does.
-    pub(crate) fn new(endpoint: Endpoint, trust_root: Option<CString>) -> Option<Self> {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        trust_root: Option<CString>,
+        sessions: Option<SessionStore>,
+    ) -> Option<Self> {
         let host = CString::new(endpoint.host).ok()?;
-        Some(Self { security: endpoint.security, host, port: endpoint.port, trust_root })
+        Some(Self { security: endpoint.security, host, port: endpoint.port, trust_root, sessions })
+    }
+
+    /// The first link: goes on with the session that was kept, where one is.
+    pub(crate) fn resume(&self) -> Option<Link> {
+        let restored = self.sessions.as_ref().filter(|_| self.uses_dtls()).and_then(|sessions| {
+            sessions.restore(|keeping, blob| {
+                Dtls::restore(&self.host, self.port, self.trust_root.as_deref(), keeping, blob)
+            })
+        });
+        restored.map(Link::Dtls).or_else(|| self.connect())
     }
 
     /// Opens a link; over DTLS, blocks through the handshake. Says in the log
     /// why where it cannot.
     pub(crate) fn connect(&self) -> Option<Link> {
         let host = self.host.to_string_lossy();
-        let link = if self.security == Security::Dtls {
+        let link = if self.uses_dtls() {
             if !Dtls::is_available() {
                 log!(
                     Error,
@@ -80,14 +97,46 @@ impl Address {
             Udp::connect(&self.host, self.port).map(Link::Udp)
         };
         if link.is_none() {
-            let over = if self.security == Security::Dtls { "DTLS" } else { "UDP" };
+            let over = if self.uses_dtls() { "DTLS" } else { "UDP" };
             log!(Error, "no {over} connection to {host} port {}", self.port);
+        }
+        if let (Some(sessions), Some(Link::Dtls(dtls))) = (&self.sessions, link) {
+            sessions.keep_on(dtls);
         }
         link
     }
 
+    /// Writes a datagram; where the session is kept and has written all that was
+    /// reserved for it, it is kept anew before.
+    pub(crate) fn write(&self, link: Link, datagram: &[u8]) -> Result<(), IoError> {
+        match (link.write(datagram), link, &self.sessions) {
+            (Err(IoError::RESERVATION_SPENT), Link::Dtls(dtls), Some(sessions))
+                if sessions.keep_on(dtls) =>
+            {
+                link.write(datagram)
+            }
+            (written, ..) => written,
+        }
+    }
+
+    /// Keeps the session of the link for a restart; it may write no more.
+    pub(crate) fn keep_for_sleep(&self, link: Link) {
+        if let (Link::Dtls(dtls), Some(sessions)) = (link, &self.sessions) {
+            sessions.keep_for_sleep(dtls);
+        }
+    }
+
+    /// Whether sessions are kept.
+    pub(crate) fn keeps_sessions(&self) -> bool {
+        self.sessions.is_some()
+    }
+
+    fn uses_dtls(&self) -> bool {
+        self.security == Security::Dtls
+    }
+
     /// Whether one thread may write while another reads.
     pub(crate) fn is_full_duplex(&self) -> bool {
-        self.security != Security::Dtls || Dtls::is_thread_safe()
+        !self.uses_dtls() || Dtls::is_thread_safe()
     }
 }

@@ -36,6 +36,7 @@ fn options() -> iotx_coap_options_t {
         keep_access_token: 0,
         max_outstanding: 0,
         ack_timeout_ms: 0,
+        keep_session: 0,
     }
 }
 

@@ -71,7 +71,8 @@ fn header_is_in_step_with_the_sources() {
 
 #[test]
 fn extension_header_is_in_step_with_the_sources() {
-    let sources = ["options.rs", "notices.rs", "statistics.rs", "waiting.rs", "text.rs"];
+    let sources =
+        ["options.rs", "sleep.rs", "notices.rs", "statistics.rs", "waiting.rs", "text.rs"];
     let sources = sources.map(|source| format!("extension/{source}"));
     let sources: Vec<_> = sources.iter().map(String::as_str).collect();
     is_in_step("iot_coap_ext.h", &generated(extension_config(), &sources));

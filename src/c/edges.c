@@ -6,7 +6,7 @@
  *
  * Unresolved where the firmware's board port lacks them (compiled without
  * IOTX_PORT_LINUX, whose port has them all): HAL_DTLSSession_*, absent in
- * plain-only ports; HAL_Kv_*, absent before v2.3.0; HAL_Set* and HAL_Get*, of
+ * plain-only ports, and those that keep sessions in all but ours; HAL_Kv_*, absent before v2.3.0; HAL_Set* and HAL_Get*, of
  * which releases have more or fewer.
  */
 #include <stddef.h>
@@ -59,6 +59,44 @@ unsigned int iotx_port_dtls_read(void *session, unsigned char *data, unsigned in
 unsigned int iotx_port_dtls_free(void *session)
 {
     return HAL_DTLSSession_free(session);
+}
+
+OPTIONAL unsigned int HAL_DTLSSession_save(void *session, const void *keep, unsigned char *blob,
+                                           unsigned int *len);
+OPTIONAL unsigned int HAL_DTLSSession_saved(void *session);
+OPTIONAL void *HAL_DTLSSession_restore(void *options, const void *keep, const unsigned char *blob,
+                                       unsigned int len);
+
+unsigned int iotx_port_dtls_save(void *session, const void *keep, unsigned char *blob,
+                                 unsigned int *len);
+unsigned int iotx_port_dtls_saved(void *session);
+void *iotx_port_dtls_restore(void *options, const void *keep, const unsigned char *blob,
+                             unsigned int len);
+
+/* Each is an error, any of them, where the port lacks it. */
+unsigned int iotx_port_dtls_save(void *session, const void *keep, unsigned char *blob,
+                                 unsigned int *len)
+{
+    unsigned int (*const save)(void *, const void *, unsigned char *, unsigned int *) =
+        HAL_DTLSSession_save;
+
+    return save != NULL ? save(session, keep, blob, len) : 1;
+}
+
+unsigned int iotx_port_dtls_saved(void *session)
+{
+    unsigned int (*const saved)(void *) = HAL_DTLSSession_saved;
+
+    return saved != NULL ? saved(session) : 1;
+}
+
+void *iotx_port_dtls_restore(void *options, const void *keep, const unsigned char *blob,
+                             unsigned int len)
+{
+    void *(*const restore)(void *, const void *, const unsigned char *, unsigned int) =
+        HAL_DTLSSession_restore;
+
+    return restore != NULL ? restore(options, keep, blob, len) : NULL;
 }
 
 int iotx_port_has_dtls(void);

@@ -5,6 +5,7 @@
 
 mod notices;
 mod options;
+mod sleep;
 mod statistics;
 mod text;
 mod waiting;
@@ -13,6 +14,7 @@ pub(crate) use notices::Subscriber;
 pub use notices::*;
 pub(crate) use options::Options;
 pub use options::*;
+pub use sleep::*;
 pub use statistics::*;
 pub use text::*;
 pub use waiting::*;

@@ -67,6 +67,11 @@ pub struct iotx_coap_options_t {
     /// How long the first transmission waits for an acknowledgement, in
     /// milliseconds (`ACK_TIMEOUT` of RFC 7252): 1000 to 60,000; 0 for 2000.
     pub ack_timeout_ms: c_uint,
+    /// Not 0: the DTLS session is kept, sealed with the device's secret, through
+    /// `HAL_Kv_*` and the port's `HAL_DTLSSession_save`, so that it outlives a
+    /// loss of power; see `IOT_CoAP_Resume`. Without effect over `coap://`, and
+    /// on a port that lacks these functions.
+    pub keep_session: c_uint,
 }
 
 impl iotx_coap_options_t {
@@ -82,11 +87,12 @@ impl iotx_coap_options_t {
         keep_access_token: 0,
         max_outstanding: 0,
         ack_timeout_ms: 0,
+        keep_session: 0,
     };
 }
 
 /// Where each field ends: a structure of an older header ends at one of these.
-const FIELD_ENDS: [usize; 11] = {
+const FIELD_ENDS: [usize; 12] = {
     const WORD: usize = size_of::<c_uint>();
     const POINTER: usize = size_of::<*const c_char>();
     [
@@ -101,6 +107,7 @@ const FIELD_ENDS: [usize; 11] = {
         offset_of!(iotx_coap_options_t, keep_access_token) + WORD,
         offset_of!(iotx_coap_options_t, max_outstanding) + WORD,
         offset_of!(iotx_coap_options_t, ack_timeout_ms) + WORD,
+        offset_of!(iotx_coap_options_t, keep_session) + WORD,
     ]
 };
 
@@ -116,13 +123,14 @@ pub(crate) struct Options {
     pub(crate) keep_access_token: bool,
     pub(crate) max_outstanding: Option<usize>,
     pub(crate) ack_timeout_ms: Option<u32>,
+    pub(crate) keep_session: bool,
 }
 
 impl Options {
     /// # Safety
     ///
     /// `options` is NULL or points to as many bytes as its `size` says.
-    unsafe fn read(options: *const iotx_coap_options_t) -> Result<Self, ConfigError> {
+    pub(super) unsafe fn read(options: *const iotx_coap_options_t) -> Result<Self, ConfigError> {
         if options.is_null() {
             return Ok(Self::default());
         }
@@ -179,6 +187,7 @@ impl Options {
             keep_access_token: known.keep_access_token != 0,
             max_outstanding,
             ack_timeout_ms,
+            keep_session: known.keep_session != 0,
         })
     }
 }
@@ -214,19 +223,37 @@ pub unsafe extern "C" fn IOT_CoAP_InitWithOptions(
     config: *mut iotx_coap_config_t,
     options: *const iotx_coap_options_t,
 ) -> *mut iotx_coap_context_t {
-    guard("IOT_CoAP_InitWithOptions", null_mut(), || {
-        connect_port();
+    const NAME: &str = "IOT_CoAP_InitWithOptions";
+    // SAFETY: the caller's promise.
+    guard(NAME, null_mut(), || unsafe { open(NAME, config, options, |_| ()) })
+}
+
+/// A context of what the program says and `adapt` changes; NULL, with a line in
+/// the log that begins with `name`.
+///
+/// # Safety
+///
+/// As `IOT_CoAP_InitWithOptions`.
+pub(super) unsafe fn open(
+    name: &str,
+    config: *mut iotx_coap_config_t,
+    options: *const iotx_coap_options_t,
+    adapt: impl FnOnce(&mut Options),
+) -> *mut iotx_coap_context_t {
+    connect_port();
+    // SAFETY: the caller's promise.
+    let read = unsafe { Configuration::read(config) }
         // SAFETY: the caller's promise.
-        let read = unsafe { Configuration::read(config) }
-            // SAFETY: the caller's promise.
-            .and_then(|configuration| Ok((configuration, unsafe { Options::read(options) }?)));
-        match read {
-            Ok((configuration, options)) => Context::open(configuration, options)
-                .map_or(null_mut(), |context| context.as_ptr().cast()),
-            Err(error) => {
-                log!(Error, "IOT_CoAP_InitWithOptions: {error}");
-                null_mut()
-            }
+        .and_then(|configuration| Ok((configuration, unsafe { Options::read(options) }?)));
+    match read {
+        Ok((configuration, mut options)) => {
+            adapt(&mut options);
+            let context = Context::open(configuration, options);
+            context.map_or(null_mut(), |context| context.as_ptr().cast())
         }
-    })
+        Err(error) => {
+            log!(Error, "{name}: {error}");
+            null_mut()
+        }
+    }
 }

@@ -80,6 +80,11 @@ impl Device {
     pub fn device_name(&self) -> &str {
         &self.device_name
     }
+
+    /// The secret, for sealing what only this device is to read.
+    pub fn device_secret(&self) -> &str {
+        &self.device_secret
+    }
 }
 
 impl fmt::Debug for Device {

@@ -54,8 +54,15 @@ impl SealingKey {
         Some(cipher)
     }
 
-    /// Seals `content`, readable only with the same `context`.
-    pub(crate) fn seal<R: TryCryptoRng>(
+    /// Seals `content`, so that it can be opened by this key and with the same
+    /// `context` only: for what a caller keeps beside its sessions, such as
+    /// [`SavedSession::to_bytes`](crate::SavedSession::to_bytes). It gets 32
+    /// bytes longer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`], [`Error::OutOfMemory`].
+    pub fn seal<R: TryCryptoRng>(
         &self,
         context: &[u8],
         content: &[u8],
@@ -78,8 +85,9 @@ impl SealingKey {
         Ok(sealed)
     }
 
-    /// What was sealed; `None` if it was not by this key and for this context.
-    pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    /// What was sealed; `None` if it was not by this key and for this context,
+    /// or has been changed since.
+    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (salt, rest) = sealed.split_at_checked(SALT_LEN)?;
         let (content, tag) = rest.split_last_chunk::<TAG_LEN>()?;
         let mut content = Zeroizing::new(copy(content).ok()?);

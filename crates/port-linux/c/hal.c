@@ -45,6 +45,11 @@ unsigned int iotx_linux_dtls_write(void *session, const unsigned char *data, uns
 unsigned int iotx_linux_dtls_read(void *session, unsigned char *data, unsigned int *len,
                                   unsigned int ms);
 unsigned int iotx_linux_dtls_free(void *session);
+unsigned int iotx_linux_dtls_save(void *session, const void *keep, unsigned char *blob,
+                                  unsigned int *len);
+unsigned int iotx_linux_dtls_saved(void *session);
+void *iotx_linux_dtls_restore(const void *options, const void *keep, const unsigned char *blob,
+                              unsigned int len);
 /* src/kv/mod.rs */
 int iotx_linux_kv_set(const char *key, const void *value, int len, int sync);
 int iotx_linux_kv_get(const char *key, void *value, int *len);
@@ -76,6 +81,11 @@ unsigned int HAL_DTLSSession_write(void *session, const unsigned char *data, uns
 unsigned int HAL_DTLSSession_read(void *session, unsigned char *data, unsigned int *len,
                                   unsigned int ms);
 unsigned int HAL_DTLSSession_free(void *session);
+unsigned int HAL_DTLSSession_save(void *session, const void *keep, unsigned char *blob,
+                                  unsigned int *len);
+unsigned int HAL_DTLSSession_saved(void *session);
+void *HAL_DTLSSession_restore(void *options, const void *keep, const unsigned char *blob,
+                              unsigned int len);
 int HAL_Kv_Set(const char *key, const void *value, int len, int sync);
 int HAL_Kv_Get(const char *key, void *value, int *len);
 int HAL_Kv_Del(const char *key);
@@ -216,6 +226,9 @@ HAL_WEAK int HAL_UDP_readTimeout(void *handle, unsigned char *data, unsigned int
 
 /* --- DTLS ---------------------------------------------------------------- */
 
+/* As in include/iot_coap_hal.h. */
+#define DTLS_NOT_KEPT ((1u << 24) | 10u)
+
 static void *own_dtls_create(void *options)
 {
     return iotx_linux_dtls_create(options);
@@ -259,6 +272,27 @@ int iotx_linux_dtls_is_builtin(void)
 {
     return dtls_create_in_force == own_dtls_create && dtls_write_in_force == own_dtls_write &&
            dtls_read_in_force == own_dtls_read && dtls_free_in_force == own_dtls_free;
+}
+
+HAL_WEAK unsigned int HAL_DTLSSession_save(void *session, const void *keep, unsigned char *blob,
+                                           unsigned int *len)
+{
+    if (!iotx_linux_dtls_is_builtin()) {
+        /* The session is the program's own. */
+        return DTLS_NOT_KEPT;
+    }
+    return iotx_linux_dtls_save(session, keep, blob, len);
+}
+
+HAL_WEAK unsigned int HAL_DTLSSession_saved(void *session)
+{
+    return iotx_linux_dtls_is_builtin() ? iotx_linux_dtls_saved(session) : DTLS_NOT_KEPT;
+}
+
+HAL_WEAK void *HAL_DTLSSession_restore(void *options, const void *keep, const unsigned char *blob,
+                                       unsigned int len)
+{
+    return iotx_linux_dtls_is_builtin() ? iotx_linux_dtls_restore(options, keep, blob, len) : NULL;
 }
 
 /* --- key/value store ------------------------------------------------------ */

@@ -11,5 +11,9 @@ use common::{collect_log, was_logged};
 fn a_session_without_an_engine_fails_and_says_what_to_do() {
     collect_log();
     assert!(Dtls::create("localhost", 5684, "").is_none());
-    assert!(was_logged(&["Error", "build with the feature dtls or dtls-openssl", "HAL_DTLSSession_"]));
+    assert!(was_logged(&[
+        "Error",
+        "build with the feature dtls or dtls-openssl",
+        "HAL_DTLSSession_"
+    ]));
 }

@@ -13,7 +13,7 @@ use core::fmt;
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
-use super::{Client, Dropped, State};
+use super::{Client, Dropped, Origin, State};
 use crate::config::DEFAULT_MTU;
 use crate::error::Error;
 use crate::handshake::{Flight, Secrets};
@@ -41,13 +41,20 @@ pub enum RestoreError {
     Format,
 }
 
-impl fmt::Display for RestoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl RestoreError {
+    /// The same in words.
+    pub fn reason(self) -> &'static str {
+        match self {
             Self::Foreign => "the session was not saved by this device for this server",
             Self::Stale => "the saved session is not the latest, or was used before",
             Self::Format => "the session was saved by another version",
-        })
+        }
+    }
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
     }
 }
 
@@ -188,7 +195,7 @@ impl<R: TryCryptoRng> Client<R> {
             alert: None,
             renegotiation_refused: false,
             saved: None,
-            resumed: false,
+            origin: Origin::Restored,
             dates_checked: true,
             dropped: Dropped::default(),
         })

@@ -39,6 +39,15 @@ pub enum State {
     Ended(Error),
 }
 
+/// How a session came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// By a full handshake, unless one is under way.
+    Full,
+    Resumed,
+    Restored,
+}
+
 struct Timer {
     deadline: u64,
     timeout: u32,
@@ -122,7 +131,7 @@ pub struct Client<R> {
     alert: Option<Alert>,
     renegotiation_refused: bool,
     saved: Option<SavedSession>,
-    resumed: bool,
+    origin: Origin,
     dates_checked: bool,
     dropped: Dropped,
 }
@@ -162,7 +171,7 @@ impl<R: TryCryptoRng> Client<R> {
             alert: None,
             renegotiation_refused: false,
             saved: None,
-            resumed: false,
+            origin: Origin::Full,
             dates_checked,
             dropped: Dropped::default(),
         };
@@ -216,7 +225,12 @@ impl<R: TryCryptoRng> Client<R> {
 
     /// Whether the server went on with the session of [`Config::resume`].
     pub fn was_resumed(&self) -> bool {
-        self.resumed
+        self.origin == Origin::Resumed
+    }
+
+    /// Whether this came from a blob, by [`restore`](Self::restore).
+    pub fn was_restored(&self) -> bool {
+        self.origin == Origin::Restored
     }
 
     /// The name of the cipher suite in IANA's registry, once there is one.

@@ -4,7 +4,7 @@
 
 use rand_core::TryCryptoRng;
 
-use super::{Client, State};
+use super::{Client, Origin, State};
 use crate::alert::Alert;
 use crate::error::Error;
 use crate::handshake::{FragmentHeader, Keys, MessageType, Step, Taken};
@@ -165,7 +165,9 @@ impl<R: TryCryptoRng> Client<R> {
             }
             if done {
                 self.saved = handshake.saved_session();
-                self.resumed = handshake.was_resumed();
+                if handshake.was_resumed() {
+                    self.origin = Origin::Resumed;
+                }
                 self.handshake = None;
                 self.timer = None;
                 self.state = State::Connected;

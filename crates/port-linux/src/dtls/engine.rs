@@ -17,6 +17,20 @@ pub(super) struct Peer<'a> {
     pub(super) may_use_static_rsa: bool,
 }
 
+/// How a session is kept without power, and for whom.
+#[cfg_attr(feature = "openssl", allow(dead_code, reason = "OpenSSL keeps none"))]
+pub(super) struct Keeping<'a> {
+    /// Seals it.
+    pub(super) secret: &'a [u8],
+    /// What the seal is good for: whose session it is, and where.
+    pub(super) context: &'a [u8],
+    /// The number of what is kept; of what is restored, the smallest that will
+    /// do.
+    pub(super) generation: u64,
+    /// How many records this session may go on to write meanwhile.
+    pub(super) reserve: u32,
+}
+
 /// How far a handshake is.
 pub(super) enum Progress {
     Done,
@@ -49,6 +63,14 @@ pub(super) trait Engine: Send {
 
     /// The plaintext of the next record that came in an earlier datagram.
     fn pending(&mut self, out: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, Failure>;
+
+    /// Writes what the session is restored from into `out`; its length.
+    fn save(&mut self, _keeping: &Keeping<'_>, _out: &mut [u8]) -> Result<usize, Failure> {
+        Err(Failure::NotKept)
+    }
+
+    /// What was saved last is stored.
+    fn is_saved(&mut self) {}
 
     /// Says goodbye, if the session still stands.
     fn close(&mut self);

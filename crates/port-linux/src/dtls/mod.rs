@@ -46,6 +46,11 @@ enum Failure {
     /// for writing either.
     #[cfg(feature = "_engine")]
     Transport = 8,
+    /// What is kept of the session reserves no further record; save it again.
+    #[cfg(feature = "dtls")]
+    Reservation = 9,
+    /// The session cannot be kept.
+    NotKept = 10,
 }
 
 impl Failure {
@@ -199,6 +204,98 @@ unsafe extern "C" fn iotx_linux_dtls_read(
     }
 }
 
+/// How a session is kept, as C says it.
+#[repr(C)]
+struct KeepOptions {
+    secret: *const u8,
+    secret_len: c_uint,
+    reserve: c_uint,
+    generation: u64,
+    context: *const c_char,
+}
+
+/// Writes into `blob`, of `*len` bytes, what the session can be restored from,
+/// and its length into `*len`; 0, or a code with `*len` 0. Once that is stored,
+/// call [`iotx_linux_dtls_saved`].
+///
+/// # Safety
+/// `session` is NULL or a live one from [`iotx_linux_dtls_create`]; `keep` is
+/// NULL or points to valid options, whose secret is NULL or valid for its length
+/// and whose context is NULL or NUL-terminated; `len` is NULL or valid for reads
+/// and writes; `blob` is NULL or valid for writes of `*len` bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_dtls_save(
+    session: *mut c_void,
+    keep: *const KeepOptions,
+    blob: *mut u8,
+    len: *mut c_uint,
+) -> c_uint {
+    // SAFETY: `len` is NULL or valid by the contract.
+    let Some(len) = (unsafe { len.as_mut() }) else {
+        return Failure::BadParameter.code();
+    };
+    let room = core::mem::take(len);
+    if session.is_null() || keep.is_null() || blob.is_null() || room == 0 {
+        return Failure::BadParameter.code();
+    }
+    #[cfg(not(feature = "_engine"))]
+    {
+        let _ = room;
+        Failure::NotKept.code()
+    }
+    #[cfg(feature = "_engine")]
+    // SAFETY: none is null, and all are valid by the contract.
+    match unsafe { with_engine::save(session, &*keep, blob, room) } {
+        Ok(written) => {
+            *len = written;
+            SUCCESS
+        }
+        Err(failure) => failure.code(),
+    }
+}
+
+/// What [`iotx_linux_dtls_save`] wrote last is stored where a restart finds it.
+///
+/// # Safety
+/// `session` is NULL or a live one from [`iotx_linux_dtls_create`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_dtls_saved(session: *mut c_void) -> c_uint {
+    if session.is_null() {
+        return Failure::BadParameter.code();
+    }
+    #[cfg(feature = "_engine")]
+    // SAFETY: not null, and live by the contract.
+    unsafe {
+        with_engine::is_saved(session);
+    }
+    SUCCESS
+}
+
+/// As [`iotx_linux_dtls_create`], going on with the session in `blob`, where
+/// that can be done.
+///
+/// # Safety
+/// As for [`iotx_linux_dtls_create`] and [`iotx_linux_dtls_save`]; `blob` is
+/// NULL or valid for reads of `len` bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_linux_dtls_restore(
+    options: *const Options,
+    keep: *const KeepOptions,
+    blob: *const u8,
+    len: c_uint,
+) -> *mut c_void {
+    if options.is_null() || keep.is_null() || blob.is_null() || len == 0 {
+        return null_mut();
+    }
+    #[cfg(not(feature = "_engine"))]
+    return null_mut();
+    #[cfg(feature = "_engine")]
+    // SAFETY: none is null, and all are valid by the contract.
+    unsafe {
+        with_engine::restore(&*options, &*keep, blob, len)
+    }
+}
+
 /// Says goodbye to the peer and frees the session; NULL is a bad parameter.
 ///
 /// # Safety
@@ -228,13 +325,13 @@ mod with_engine {
     use core::slice;
     use core::sync::atomic::Ordering;
 
-    use super::engine::Peer;
+    use super::engine::{Keeping, Peer};
     #[cfg(not(feature = "openssl"))]
     use super::native::Client;
     #[cfg(feature = "openssl")]
     use super::openssl::Client;
     use super::session::Session;
-    use super::{Failure, Options, STATIC_RSA};
+    use super::{Failure, KeepOptions, Options, STATIC_RSA};
     use crate::clock::Wait;
     use crate::log::{Level, log};
     use crate::text::borrow;
@@ -258,6 +355,82 @@ mod with_engine {
     /// # Safety
     /// Each of the options' strings is NULL or NUL-terminated.
     pub(super) unsafe fn create(options: &Options) -> *mut c_void {
+        // SAFETY: by the contract.
+        unsafe { connect(options, Client::new) }
+    }
+
+    /// # Safety
+    /// As for [`create`]; `blob` is valid for reads of `len` bytes, and what
+    /// `keep` points to as its fields say.
+    pub(super) unsafe fn restore(
+        options: &Options,
+        keep: &KeepOptions,
+        blob: *const u8,
+        len: c_uint,
+    ) -> *mut c_void {
+        let Ok(len) = usize::try_from(len) else { return null_mut() };
+        // SAFETY: by the contract.
+        let (blob, keeping) = unsafe { (slice::from_raw_parts(blob, len), keeping(keep)) };
+        let Some(keeping) = keeping else { return null_mut() };
+        // SAFETY: by the contract.
+        unsafe { connect(options, |peer| Client::restore(peer, &keeping, blob)) }
+    }
+
+    /// # Safety
+    /// `session` is a live one; `blob` is valid for writes of `room` bytes, and
+    /// what `keep` points to as its fields say.
+    pub(super) unsafe fn save(
+        session: *mut c_void,
+        keep: &KeepOptions,
+        blob: *mut u8,
+        room: c_uint,
+    ) -> Result<c_uint, Failure> {
+        let room = usize::try_from(room).map_err(|_| Failure::BadParameter)?;
+        // SAFETY: by the contract; the session is only shared.
+        let (session, blob, keeping) = unsafe {
+            (
+                &*session.cast::<Session<Client>>(),
+                slice::from_raw_parts_mut(blob, room),
+                keeping(keep),
+            )
+        };
+        let keeping = keeping.ok_or(Failure::BadParameter)?;
+        let len = guarded(|| session.save(&keeping, blob))?;
+        c_uint::try_from(len).map_err(|_| Failure::NotKept)
+    }
+
+    /// # Safety
+    /// `session` is a live one.
+    pub(super) unsafe fn is_saved(session: *mut c_void) {
+        // SAFETY: by the contract; the session is only shared.
+        unsafe { &*session.cast::<Session<Client>>() }.is_saved();
+    }
+
+    /// # Safety
+    /// What `keep` points to is as its fields say, for as long as the result is
+    /// used.
+    unsafe fn keeping(keep: &KeepOptions) -> Option<Keeping<'_>> {
+        if keep.secret.is_null() {
+            return None;
+        }
+        let len = usize::try_from(keep.secret_len).ok()?;
+        // SAFETY: by the contract.
+        let (secret, context) =
+            unsafe { (slice::from_raw_parts(keep.secret, len), borrow(keep.context)?) };
+        Some(Keeping {
+            secret,
+            context: context.to_bytes(),
+            generation: keep.generation,
+            reserve: keep.reserve,
+        })
+    }
+
+    /// # Safety
+    /// Each of the options' strings is NULL or NUL-terminated.
+    unsafe fn connect(
+        options: &Options,
+        client: impl FnOnce(&Peer<'_>) -> Result<Client, Failure>,
+    ) -> *mut c_void {
         // SAFETY: by the contract; they are not kept beyond this call.
         let (host, authorities) =
             unsafe { (borrow(options.host), borrow(options.authorities_pem)) };
@@ -279,7 +452,7 @@ mod with_engine {
             authorities_pem: authorities.to_bytes(),
             may_use_static_rsa: STATIC_RSA.load(Ordering::Relaxed),
         };
-        guarded(|| Session::connect(&peer, Client::new(&peer)?))
+        guarded(|| Session::connect(&peer, client(&peer)?))
             .map_or(null_mut(), |session| Box::into_raw(Box::new(session)).cast())
     }
 

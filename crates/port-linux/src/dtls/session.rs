@@ -10,7 +10,7 @@ use core::ffi::{CStr, c_int};
 use core::mem::MaybeUninit;
 
 use super::Failure;
-use super::engine::{Engine, Peer, Progress};
+use super::engine::{Engine, Keeping, Peer, Progress};
 use crate::clock::{Deadline, Wait};
 use crate::log::{Level, log};
 use crate::sync::Lock;
@@ -145,6 +145,14 @@ impl<E: Engine> Session<E> {
         // The peer may have asked for the last flight of the handshake again.
         flush(&mut *engine, &self.socket);
         opened
+    }
+
+    pub(super) fn save(&self, keeping: &Keeping<'_>, out: &mut [u8]) -> Result<usize, Failure> {
+        self.engine.lock().save(keeping, out)
+    }
+
+    pub(super) fn is_saved(&self) {
+        self.engine.lock().is_saved();
     }
 
     pub(super) fn close(&self) {

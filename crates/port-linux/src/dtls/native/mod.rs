@@ -1,6 +1,7 @@
 //! The DTLS engine of this project: `iot-coap-dtls` with this system's clock
 //! and randomness.
 
+mod keeping;
 mod random;
 
 use alloc::vec::Vec;
@@ -14,7 +15,7 @@ use iot_coap_dtls::{
 
 use self::random::SystemRandom;
 use super::Failure;
-use super::engine::{Engine, Peer, Progress};
+use super::engine::{Engine, Keeping, Peer, Progress};
 use super::resumption::{self, Key};
 use crate::clock::{calendar_seconds, uptime_ms};
 use crate::log::{Level, log};
@@ -26,8 +27,10 @@ const NO_TIMER: Duration = Duration::from_secs(1);
 /// so was never set.
 const EARLIEST_DATE: u64 = 1_767_225_600;
 
+type Session = iot_coap_dtls::Client<SystemRandom>;
+
 pub(super) struct Client {
-    client: iot_coap_dtls::Client<SystemRandom>,
+    client: Session,
     key: Key,
     /// Where records are made; as long as the longest so far.
     out: Vec<u8>,
@@ -44,11 +47,15 @@ impl Client {
         let key = Key::of(peer);
         let anchors = anchors(peer)?;
         let client = config(peer, anchors, &key)
-            .and_then(|config| iot_coap_dtls::Client::new(config, SystemRandom, uptime_ms()))
+            .and_then(|config| Session::new(config, SystemRandom, uptime_ms()))
             .map_err(|error| {
                 log(Level::Error, format_args!("no DTLS session with {key}: {error}"));
                 Failure::Create
             })?;
+        Self::with(client, key)
+    }
+
+    fn with(client: Session, key: Key) -> Result<Self, Failure> {
         let mut out = Vec::new();
         out.try_reserve_exact(DEFAULT_MTU).map_err(|_| Failure::Create)?;
         out.resize(DEFAULT_MTU, 0);
@@ -58,7 +65,11 @@ impl Client {
     fn greet(&mut self) {
         let (key, client) = (&self.key, &self.client);
         let suite = client.cipher_suite().unwrap_or("no cipher suite");
-        let how = if client.was_resumed() { "resumed" } else { "opened" };
+        let how = match (client.was_restored(), client.was_resumed()) {
+            (true, _) => "restored",
+            (false, true) => "resumed",
+            (false, false) => "opened",
+        };
         log(Level::Info, format_args!("DTLS session with {key} {how}, {suite}"));
         if !client.has_forward_secrecy() {
             log(Level::Warning, format_args!("{key} has no forward secrecy to offer: {suite}"));
@@ -68,6 +79,9 @@ impl Client {
                 Level::Warning,
                 format_args!("{key}: the clock is not set, certificate dates were not checked"),
             );
+        }
+        if client.was_restored() {
+            return;
         }
         let saved = self.client.take_saved_session();
         match saved.and_then(|session| session.to_bytes().ok()) {
@@ -194,6 +208,7 @@ impl Engine for Client {
                 Ok(())
             }
             Err(Error::BadLength) => Err(Failure::BadParameter),
+            Err(Error::ReservationExhausted) => Err(Failure::Reservation),
             Err(error) => Err(self.end(error)),
         }
     }
@@ -212,6 +227,14 @@ impl Engine for Client {
         }
         let mut records = core::mem::take(&mut self.rest);
         self.open(&mut records, out)
+    }
+
+    fn save(&mut self, keeping: &Keeping<'_>, out: &mut [u8]) -> Result<usize, Failure> {
+        keeping::save(&mut self.client, &self.key, keeping, out)
+    }
+
+    fn is_saved(&mut self) {
+        self.client.checkpoint_is_stored();
     }
 
     fn close(&mut self) {

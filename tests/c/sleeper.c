@@ -1,0 +1,77 @@
+/*
+ * A device that sleeps between messages: sleeper URL pause|fail resumes what was
+ * kept, posts once, and goes to sleep, or loses its power without a word.
+ */
+#include "check.h"
+#include "iot_coap_ext.h"
+
+#include <unistd.h>
+
+static int answer = 0;
+
+static void keep_code(void *arg, void *response)
+{
+    iotx_coap_resp_code_t code;
+
+    (void)arg;
+    CHECK_INT(0, IOT_CoAP_GetMessageCode(response, &code));
+    answer = (int)code;
+}
+
+static void print_line(void *data, int level, const char *line)
+{
+    (void)data;
+    printf("%d %s\n", level, line);
+}
+
+static void pause_wrongly(iotx_coap_config_t *config, const iotx_coap_options_t *options)
+{
+    iotx_coap_context_t *context = NULL;
+
+    CHECK_INT(IOTX_ERR_INVALID_PARAM, IOT_CoAP_Pause(NULL));
+    CHECK_INT(IOTX_ERR_INVALID_PARAM, IOT_CoAP_Pause(&context));
+    context = IOT_CoAP_InitWithOptions(config, options);
+    CHECK(context != NULL);
+    CHECK_INT(IOTX_ERR_INVALID_PARAM, IOT_CoAP_Pause(&context));
+    CHECK(context != NULL);
+    IOT_CoAP_Deinit(&context);
+}
+
+int main(int argc, char **argv)
+{
+    iotx_coap_config_t config;
+    iotx_coap_options_t options;
+    iotx_deviceinfo_t info;
+    iotx_coap_context_t *context;
+    iotx_message_t message = message_of("{}", keep_code, NULL);
+    char path[] = TOPIC "update";
+
+    if (argc != 3) {
+        return 2;
+    }
+    set_device(&info);
+    memset(&config, 0, sizeof(config));
+    config.p_url = argv[1];
+    config.p_devinfo = &info;
+    memset(&options, 0, sizeof(options));
+    options.size = sizeof(options);
+    options.trust_root_pem = getenv("ROOT_PEM");
+    IOT_CoAP_SetLogHandler(print_line, NULL);
+    IOT_SetLogLevel(IOT_LOG_INFO);
+    context = IOT_CoAP_Resume(&config, &options);
+    CHECK(context != NULL);
+    CHECK_INT(0, IOT_CoAP_DeviceNameAuth(context));
+    CHECK_INT(0, IOT_CoAP_SendMessage(context, path, &message));
+    CHECK_INT(0, IOT_CoAP_Flush(context, 30000));
+    CHECK_INT(IOTX_COAP_RESP_CODE_CONTENT, answer);
+    if (strcmp(argv[2], "fail") == 0) {
+        fflush(stdout);
+        _exit(failures != 0);
+    }
+    CHECK_INT(0, IOT_CoAP_Pause(&context));
+    CHECK(context == NULL);
+    if (strcmp(argv[2], "wrongly") == 0) {
+        pause_wrongly(&config, &options);
+    }
+    return failures != 0;
+}
