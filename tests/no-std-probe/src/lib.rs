@@ -1,11 +1,14 @@
-//! Links the client without std, or fails to build. Does nothing: see
+//! Links the client and the DTLS engine without std, or fails to build. Does nothing: see
 //! `Cargo.toml` for what it is for.
 #![no_std]
 #![deny(missing_docs)]
 
 use core::alloc::{GlobalAlloc, Layout};
+use core::fmt;
 
-use iot_coap_client::{Client, Config, Device, Endpoint};
+use iot_coap_client::{self as coap, Client, Device, Endpoint};
+use iot_coap_dtls::rand_core::{TryCryptoRng, TryRng};
+use iot_coap_dtls::{self as dtls, Config, Datagram, TrustAnchors};
 
 /// A heap that is always exhausted.
 struct NoHeap;
@@ -29,12 +32,45 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
     }
 }
 
+/// No randomness at all, which is an error.
+struct NoRandom;
+
+impl TryRng for NoRandom {
+    type Error = fmt::Error;
+
+    fn try_next_u32(&mut self) -> Result<u32, fmt::Error> {
+        Err(fmt::Error)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, fmt::Error> {
+        Err(fmt::Error)
+    }
+
+    fn try_fill_bytes(&mut self, _bytes: &mut [u8]) -> Result<(), fmt::Error> {
+        Err(fmt::Error)
+    }
+}
+
+impl TryCryptoRng for NoRandom {}
+
+/// Uses the DTLS engine, so that all of it is compiled in.
+#[unsafe(no_mangle)]
+pub extern "C" fn iot_coap_no_std_probe_dtls() -> bool {
+    let mut datagram = [0; 64];
+    let anchors = TrustAnchors::from_der(&datagram);
+    let config = anchors.map(|anchors| Config::with_certificates("localhost", anchors, None));
+    let Ok(Ok(config)) = config else { return false };
+    let Ok(mut client) = dtls::Client::new(config, NoRandom, 0) else { return false };
+    client.transmit(&mut datagram);
+    client.read(&mut Datagram::new(&mut datagram), 0).is_ok()
+}
+
 /// Uses the client, so that all of it is compiled in.
 #[unsafe(no_mangle)]
 pub extern "C" fn iot_coap_no_std_probe() -> bool {
     let Ok(endpoint) = Endpoint::parse("coap://127.0.0.1") else { return false };
     let Ok(device) = Device::new("pk", "dn", "", "secret") else { return false };
-    let mut client: Client<()> = Client::new(Config::new(device, &endpoint, 0));
+    let mut client: Client<()> = Client::new(coap::Config::new(device, &endpoint, 0));
     client.sign_in(0, 1000);
     client.poll_transmit(0).is_some()
 }

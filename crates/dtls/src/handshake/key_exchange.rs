@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "certificates")]
 use p256::elliptic_curve::Generate;
+#[cfg(feature = "certificates")]
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
