@@ -72,11 +72,13 @@ static PSK_SUITES: [Suite; 3] = [
 
 impl Suite {
     pub(crate) fn has_forward_secrecy(&self) -> bool {
-        #[cfg(feature = "certificates")]
-        if matches!(self.key_exchange, KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa) {
-            return true;
+        match self.key_exchange {
+            #[cfg(feature = "certificates")]
+            KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa => true,
+            #[cfg(feature = "certificates")]
+            KeyExchange::Rsa => false,
+            KeyExchange::Psk => false,
         }
-        false
     }
 }
 
