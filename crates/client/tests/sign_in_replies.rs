@@ -212,6 +212,8 @@ fn cbor_in_any_dress() {
         b"\xA1\x65token\x7F\x60\x61t\x60\xFF",
         b"\xBF\x7F\x65token\xFF\x7F\x61t\xFF\xFF",
         b"\xA2\x7F\x61a\xFF\x7F\xFF\x7F\x61t\x64oken\xFF\x61t",
+        // Twice, the second in pieces: that one counts.
+        b"\xA2\x65token\x61x\x65token\x7F\x61t\xFF",
     ] {
         let value: Cbor = ciborium::from_reader(payload).expect("the test itself");
         assert!(value.is_map());
