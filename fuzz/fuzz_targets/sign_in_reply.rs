@@ -14,12 +14,11 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|payload: &[u8]| {
     for url in ["coap://127.0.0.1", "coap-psk://127.0.0.1"] {
-        if let Some(token) = sign_in(url, Encoding::Json, payload) {
-            if let Ok(theirs) = serde_json::from_slice::<serde_json::Value>(payload)
-                && let Some(theirs) = theirs["token"].as_str()
-            {
-                assert_eq!(token, theirs.as_bytes());
-            }
+        if let Some(token) = sign_in(url, Encoding::Json, payload)
+            && let Ok(theirs) = serde_json::from_slice::<serde_json::Value>(payload)
+            && let Some(theirs) = theirs["token"].as_str()
+        {
+            assert_eq!(token, theirs.as_bytes());
         }
         if let Some(token) = sign_in(url, Encoding::Cbor, payload)
             && let Some(theirs) = token_by_ciborium(payload)
@@ -80,6 +79,6 @@ fn sign_in(url: &str, encoding: Encoding, payload: &[u8]) -> Option<Vec<u8>> {
 /// that is passed over by us.
 fn token_by_ciborium(payload: &[u8]) -> Option<String> {
     let map = ciborium::from_reader::<Value, _>(payload).ok()?.into_map().ok()?;
-    let last = map.into_iter().filter(|(name, _)| name.as_text() == Some("token")).last()?;
+    let last = map.into_iter().rfind(|(name, _)| name.as_text() == Some("token"))?;
     last.1.into_text().ok()
 }

@@ -1,195 +1,18 @@
-//! The client as a whole: calls, datagrams from valid through mutated to
-//! random, and the passing of time. What must hold: every message taken ends
-//! once, and is told of as what was counted; no more are outstanding than
-//! allowed; whatever is sent parses; a message is sent again only in time and
-//! not too often; no timer is left behind, and everything ends when the cloud
-//! falls silent.
-
-#![no_main]
-
-#[path = "../short.rs"]
-mod short;
+//! The client under test, beside a record of what it must do: what was taken and
+//! has not ended, when each message was sent and how often.
 
 use std::collections::{HashMap, HashSet};
 
-use arbitrary::{Arbitrary, Unstructured};
 use iot_coap_client::{
     ACCESS_TOKEN_MAX_LEN, Client, Code, Config, ContentFormat, Device, Encoder, Encoding, Endpoint,
     Event, ExchangeId, Kind, MAX_MESSAGE_LEN, Message, OptionNumber, Received, Request, SendError,
-    SignMethod, SymmetricKey,
+    SignMethod,
 };
-use libfuzzer_sys::fuzz_target;
-use short::Short;
 
-const SECRET: &str = "fPloaszb6saUFJte4EhyuBHQpR9SuKHb";
-/// The text that keys are derived from, in the replies below.
-const RANDOM: &str = "915ede6cbc8a059f";
+use crate::inputs::{Answer, Case, Form, Input, Path, Payload, SECRET};
+
 /// When everything has ended at the latest, if the cloud falls silent.
 const DAY_MS: u64 = 24 * 3600 * 1000;
-
-#[derive(Arbitrary, Debug)]
-struct Case {
-    symmetric: bool,
-    cbor: bool,
-    sha1: bool,
-    /// Access token in option 2088 rather than 61.
-    link: bool,
-    timestamp: Option<u64>,
-    /// Seconds: of a token that is soon over, or of the cloud's.
-    lifetime: Option<u16>,
-    ack_timeout_ms: Option<u16>,
-    max_retransmit: Option<u8>,
-    max_outstanding: u8,
-    seed: u64,
-    start: u32,
-    signed_in: bool,
-}
-
-#[derive(Arbitrary, Debug)]
-enum Input<'a> {
-    SignIn {
-        limit_ms: u16,
-    },
-    CancelSignIn,
-    Send {
-        confirmable: bool,
-        path: Path<'a>,
-        format: u8,
-        payload: Payload<'a>,
-    },
-    Cancel {
-        which: u8,
-    },
-    CancelTransmitted {
-        which: u8,
-    },
-    SessionRenewed,
-    Restore {
-        token: Short<'a>,
-    },
-    Tick,
-    Pass {
-        ms: u16,
-    },
-    PassLong {
-        seconds: u32,
-    },
-    Due,
-    /// From now on, what is due stays due, or is sent after each input.
-    Hold {
-        hold: bool,
-    },
-    Answer(Answer<'a>),
-    Raw(Short<'a>),
-}
-
-#[derive(Arbitrary, Debug)]
-enum Path<'a> {
-    Usual,
-    Long,
-    Bytes(Short<'a>),
-}
-
-#[derive(Arbitrary, Debug)]
-enum Payload<'a> {
-    None,
-    Bytes(Short<'a>),
-    /// That many bytes, times 8.
-    Len(u8),
-    Token(Short<'a>),
-    /// What symmetric mode would send for it.
-    Encrypted(Short<'a>),
-}
-
-/// What comes for one of the datagrams sent last.
-#[derive(Arbitrary, Debug)]
-struct Answer<'a> {
-    which: u8,
-    form: Form,
-    code: AnyCode,
-    option: Option<(u16, Short<'a>)>,
-    payload: Payload<'a>,
-    /// A byte to change, and how.
-    flip: Option<(u16, u8)>,
-}
-
-#[derive(Arbitrary, Debug)]
-enum Form {
-    Ack,
-    Piggybacked,
-    Confirmable {
-        id: u8,
-    },
-    NonConfirmable {
-        id: u8,
-    },
-    Reset,
-    /// A request of the server's, with its token.
-    Request {
-        confirmable: bool,
-        method: u8,
-    },
-}
-
-#[derive(Arbitrary, Debug)]
-enum AnyCode {
-    Content,
-    Unauthorized,
-    BadOption,
-    ServerError,
-    TooMany,
-    Other(u8),
-}
-
-impl AnyCode {
-    fn code(&self) -> Code {
-        match self {
-            Self::Content => Code::CONTENT,
-            Self::Unauthorized => Code::UNAUTHORIZED,
-            Self::BadOption => Code::BAD_OPTION,
-            Self::ServerError => Code::INTERNAL_SERVER_ERROR,
-            Self::TooMany => Code::TOO_MANY_REQUESTS,
-            Self::Other(code) => Code(*code),
-        }
-    }
-}
-
-impl Payload<'_> {
-    fn bytes(&self, encoding: Encoding) -> Vec<u8> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Bytes(bytes) => bytes.to_vec(),
-            Self::Len(len) => vec![0xA5; usize::from(*len) * 8],
-            Self::Token(token) => grant(encoding, token.text()),
-            Self::Encrypted(plain) => {
-                let mut out = Vec::new();
-                SymmetricKey::derive(SECRET, RANDOM).encrypt(plain, &mut out).expect("memory");
-                out
-            }
-        }
-    }
-}
-
-/// A reply with an access token, good for symmetric mode too.
-fn grant(encoding: Encoding, token: &str) -> Vec<u8> {
-    match encoding {
-        Encoding::Json => serde_json::to_vec(&serde_json::json!({
-            "token": token, "random": RANDOM, "seqOffset": 7
-        }))
-        .expect("JSON"),
-        Encoding::Cbor => {
-            let text = |text: &str| ciborium::Value::from(text);
-            let map = ciborium::Value::Map(vec![
-                (text("token"), text(token)),
-                (text("random"), text(RANDOM)),
-                (text("seqOffset"), 7.into()),
-            ]);
-            let mut out = Vec::new();
-            ciborium::into_writer(&map, &mut out).expect("CBOR");
-            out
-        }
-    }
-}
 
 /// How often and when a Confirmable message was sent.
 struct Sent {
@@ -197,8 +20,8 @@ struct Sent {
     last: u64,
 }
 
-struct Model {
-    client: Client<u32>,
+pub(crate) struct Model {
+    pub(crate) client: Client<u32>,
     encoding: Encoding,
     now: u64,
     ack_timeout_ms: u64,
@@ -218,7 +41,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(case: &Case) -> Self {
+    pub(crate) fn new(case: &Case) -> Self {
         let url = if case.symmetric { "coap-psk://127.0.0.1" } else { "coap://127.0.0.1" };
         let device = Device::new("a1RP1qZfrEi", "example1", "", SECRET).expect("an identity");
         let mut config = Config::new(device, &Endpoint::parse(url).expect("a URL"), case.seed);
@@ -259,7 +82,7 @@ impl Model {
         }
     }
 
-    fn apply(&mut self, input: &Input<'_>) {
+    pub(crate) fn apply(&mut self, input: &Input<'_>) {
         match input {
             Input::SignIn { limit_ms } => {
                 let attempt = self.client.sign_in(self.now, (*limit_ms).into());
@@ -467,7 +290,7 @@ impl Model {
     }
 
     /// The cloud falls silent: everything ends in bounded time.
-    fn fall_silent(&mut self) {
+    pub(crate) fn fall_silent(&mut self) {
         let end = self.now + DAY_MS;
         self.transmit();
         self.check();
@@ -481,28 +304,3 @@ impl Model {
         }
     }
 }
-
-fuzz_target!(|data: &[u8]| {
-    let mut data = Unstructured::new(data);
-    let Ok(case) = Case::arbitrary(&mut data) else { return };
-    let mut model = Model::new(&case);
-    if case.signed_in {
-        model.apply(&Input::SignIn { limit_ms: 10_000 });
-        model.apply(&Input::Answer(Answer {
-            which: 0,
-            form: Form::Piggybacked,
-            code: AnyCode::Content,
-            option: None,
-            payload: Payload::Token(Short(b"the-first-access-token")),
-            flip: None,
-        }));
-        assert!(model.client.is_signed_in());
-    }
-    // Not a vector: `arbitrary` ends one after two inputs on average.
-    while !data.is_empty()
-        && let Ok(input) = Input::arbitrary(&mut data)
-    {
-        model.apply(&input);
-    }
-    model.fall_silent();
-});
