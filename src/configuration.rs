@@ -116,20 +116,11 @@ fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigE
 ///
 /// # Safety
 ///
-/// `start` points to bytes up to a NUL, or to more than `most`; they are not
-/// changed during `'a`.
+/// `start` points to a string, which is not changed during `'a`.
 pub(crate) unsafe fn bounded<'a>(start: *const c_char, most: usize) -> Option<&'a [u8]> {
-    let start = start.cast::<u8>();
-    let mut len = 0;
-    // SAFETY: no byte after the first NUL and at most `most + 1` are read.
-    while unsafe { start.add(len).read() } != 0 {
-        if len == most {
-            return None;
-        }
-        len += 1;
-    }
-    // SAFETY: these bytes were just read.
-    Some(unsafe { core::slice::from_raw_parts(start, len) })
+    // SAFETY: the caller's promise.
+    let text = unsafe { CStr::from_ptr(start) }.to_bytes();
+    (text.len() <= most).then_some(text)
 }
 
 #[cfg(test)]

@@ -100,7 +100,10 @@ impl Context {
     ) -> Result<(), Unsent> {
         let mut state = self.state.lock();
         state.sender = Some(thread::current());
-        if !state.query_logged && request.path.contains(&b'?') {
+        let now = state.now();
+        let sent = state.client.send(now, request, application);
+        let exchange = sent.map_err(|(error, _)| Unsent::Refused(error))?;
+        if !state.query_logged && state.client.path_was_new() && request.path.contains(&b'?') {
             state.query_logged = true;
             log!(
                 Warning,
@@ -108,9 +111,6 @@ impl Context {
                  character of the topic, which the cloud answers with 4.04"
             );
         }
-        let now = state.now();
-        let sent = state.client.send(now, request, application);
-        let exchange = sent.map_err(|(error, _)| Unsent::Refused(error))?;
         let transmitted = self.transmit(&mut state, now, Some(exchange));
         // A Confirmable message has further tries; a Non-confirmable one not.
         if transmitted == Transmitted::Refused && !request.confirmable {
@@ -169,7 +169,21 @@ impl Context {
 
     /// Sends all that is due. Says whether the port refused the datagram of
     /// `watched`, or any where that is `None`.
+    #[inline]
     fn transmit(&self, state: &mut State, now: u64, watched: Option<ExchangeId>) -> Transmitted {
+        if state.client.has_transmit() {
+            self.transmit_all(state, now, watched)
+        } else {
+            Transmitted::Sent
+        }
+    }
+
+    fn transmit_all(
+        &self,
+        state: &mut State,
+        now: u64,
+        watched: Option<ExchangeId>,
+    ) -> Transmitted {
         if state.reading {
             state.shared = true;
             if !self.full_duplex {
@@ -203,9 +217,9 @@ impl Context {
         let mut buffer = [0; MAX_MESSAGE_LEN + 1];
         let mut state = self.state.lock();
         state.waiting += 1;
-        let end = state.now().saturating_add(most_ms);
+        let mut now = state.now();
+        let end = now.saturating_add(most_ms);
         loop {
-            let now = state.now();
             if state.client.deadline().is_some_and(|deadline| now >= deadline) {
                 state.client.tick(now);
             }
@@ -220,10 +234,12 @@ impl Context {
             if core::mem::take(&mut state.session_renewed) {
                 let kind = IOTX_COAP_NOTICE_SESSION_RENEWED;
                 state = self.notify(state, &iotx_coap_notice_t::new(kind));
+                now = state.now();
                 continue;
             }
             if let Some(event) = state.client.poll_event() {
                 state = self.tell(state, event);
+                now = state.now();
                 continue;
             }
             let enough = match until {
@@ -240,6 +256,7 @@ impl Context {
                 drop(state);
                 port::sleep_ms(wait_ms.min(TURN_MS) as u32);
                 state = self.state.lock();
+                now = state.now();
                 continue;
             }
             let handled;
@@ -247,6 +264,7 @@ impl Context {
             if handled && matches!(until, Until::Datagram) {
                 break;
             }
+            now = state.now();
         }
         state.waiting -= 1;
     }

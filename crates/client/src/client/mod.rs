@@ -6,6 +6,7 @@ mod receive;
 mod send;
 mod server_request;
 mod sign_in;
+mod template;
 mod timers;
 mod types;
 
@@ -27,6 +28,7 @@ use crate::random::Random;
 use crate::statistics::Statistics;
 use crate::symmetric::Keys;
 use sign_in::SignIn;
+use template::Template;
 use types::Control;
 
 /// A CoAP client of one device at one endpoint.
@@ -57,6 +59,9 @@ pub struct Client<A> {
     last_sequence: u64,
     control: Control,
     statistics: Statistics,
+    /// What the next message may begin with.
+    template: Template,
+    path_was_new: bool,
     /// Where messages are encoded anew, when signing in.
     scratch: zeroize::Zeroizing<Vec<u8>>,
 }
@@ -78,6 +83,8 @@ impl<A> Client<A> {
             last_sequence: 0,
             control: Control::none(),
             statistics: Statistics::default(),
+            template: Template::default(),
+            path_was_new: true,
             scratch: zeroize::Zeroizing::new(Vec::new()),
             random,
             config,
@@ -95,6 +102,12 @@ impl<A> Client<A> {
         self.tokens.peek()
     }
 
+    /// Whether the last message had another path than the one before it, as far
+    /// as that is known.
+    pub const fn path_was_new(&self) -> bool {
+        self.path_was_new
+    }
+
     /// How many messages wait for their answers.
     pub fn outstanding(&self) -> usize {
         self.exchanges.outstanding()
@@ -103,6 +116,12 @@ impl<A> Client<A> {
     /// What the client has done so far.
     pub const fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// Whether [`Client::poll_transmit`] has a datagram.
+    pub fn has_transmit(&self) -> bool {
+        self.control.is_due()
+            || self.exchanges.list.iter().any(|exchange| exchange.state == State::Due)
     }
 
     /// The next datagram to transmit; it counts as transmitted, whatever

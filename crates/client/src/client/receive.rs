@@ -182,6 +182,7 @@ impl<A> Client<A> {
             return;
         }
         if token_in_force && self.access_token.take().is_some() {
+            self.template.forget();
             self.access_token_refused(now);
         }
         if self.access_token.is_some() {

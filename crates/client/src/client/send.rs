@@ -68,12 +68,30 @@ impl<A> Client<A> {
             &mut self.last_sequence,
         );
         let exchange = &mut self.exchanges.list[index];
-        let access_token_len = credentials.as_ref().map_or(0, |c| c.access_token.len());
-        let capacity = request.path.len() + access_token_len + request.payload.len();
         let out: &mut Vec<u8> = &mut exchange.datagram;
-        exchange.head_len = write_head(out, kind, id, token, request, capacity + OVERHEAD_LEN)?;
-        exchange.payload_start =
-            write_tail(out, OptionNumber::ACCEPT, credentials.as_ref(), request.payload)?;
+        // Where the head ends with the access token.
+        let is_plain = credentials.as_ref().is_some_and(|c| c.symmetric.is_none());
+        let generation = self.generation;
+        let begun = is_plain
+            .then(|| self.template.begin(out, request, generation, kind, id, token))
+            .flatten();
+        self.path_was_new = begun.is_none();
+        if let Some(head_len) = begun {
+            exchange.head_len = head_len;
+            exchange.payload_start = write_payload(out, request.payload)?;
+        } else {
+            let access_token_len = credentials.as_ref().map_or(0, |c| c.access_token.len());
+            let capacity = request.path.len() + access_token_len + request.payload.len();
+            let head_len = write_head(out, kind, id, token, request, capacity + OVERHEAD_LEN)?;
+            exchange.head_len = head_len;
+            exchange.payload_start =
+                write_tail(out, OptionNumber::ACCEPT, credentials.as_ref(), request.payload)?;
+            if is_plain {
+                let marker = usize::from(!request.payload.is_empty());
+                let head = out.get(..exchange.payload_start - marker).unwrap_or_default();
+                self.template.take(head, head_len, request, generation);
+            }
+        }
         exchange.kind = kind;
         exchange.id = id;
         exchange.token = token;
@@ -233,6 +251,13 @@ fn write_head(
     // Every release of the original accepts octet streams, whatever it sends.
     encoder.option(OptionNumber::ACCEPT, &[ContentFormat::OctetStream.number()])?;
     Ok(out.len())
+}
+
+/// Appends a payload to a message whose options are complete; returns where it
+/// starts.
+fn write_payload(out: &mut Vec<u8>, payload: &[u8]) -> Result<usize, EncodeError> {
+    Encoder::resume(out, OptionNumber(u16::MAX)).payload(payload)?;
+    Ok(out.len() - payload.len())
 }
 
 /// Appends access token, sequence number and payload to a message whose

@@ -303,6 +303,7 @@ impl<A> Client<A> {
         self.sign_in.renew_at = access_token.renew_at(lifetime_ms);
         self.access_token = Some(access_token);
         self.generation = self.generation.wrapping_add(1);
+        self.template.forget();
     }
 
     /// Waits before the next request, unless the attempt's time is then over.

@@ -274,6 +274,11 @@ impl Control {
         self.due = true;
     }
 
+    /// Whether it is to be sent.
+    pub(crate) const fn is_due(&self) -> bool {
+        self.due
+    }
+
     /// Whether it is to be sent; from now on it is not.
     pub(crate) const fn take_due(&mut self) -> bool {
         core::mem::replace(&mut self.due, false)
