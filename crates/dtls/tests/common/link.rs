@@ -17,6 +17,8 @@ pub(crate) struct Link {
     socket: UdpSocket,
     start: Instant,
     plaintexts: VecDeque<Vec<u8>>,
+    /// The latest datagram, as it came.
+    pub(crate) last_received: Vec<u8>,
     /// Datagrams and bytes, both ways.
     pub(crate) sent: (usize, usize),
     pub(crate) received: (usize, usize),
@@ -33,6 +35,7 @@ impl Link {
             socket,
             start: Instant::now(),
             plaintexts: VecDeque::new(),
+            last_received: Vec::new(),
             sent: (0, 0),
             received: (0, 0),
         };
@@ -68,6 +71,7 @@ impl Link {
         let result = match self.socket.recv(&mut buffer) {
             Ok(len) => {
                 self.received = (self.received.0 + 1, self.received.1 + len);
+                self.last_received = buffer[..len].to_vec();
                 self.read(&mut buffer[..len])
             }
             Err(error)
@@ -123,7 +127,9 @@ impl Link {
 
     /// Sends a message again and again until it comes back, as CoAP would.
     pub(crate) fn exchange_through_loss(&mut self, plaintext: &[u8]) {
-        const PATIENCE: Duration = Duration::from_millis(400);
+        // CoAP waits two seconds and more. Within one second GnuTLS takes each
+        // message for a reason not to repeat its own last flight yet.
+        const PATIENCE: Duration = Duration::from_millis(1200);
         let start = Instant::now();
         while start.elapsed() < LIMIT {
             self.send(plaintext);
@@ -148,6 +154,12 @@ impl Link {
     pub(crate) fn exchange(&mut self, plaintext: &[u8]) -> Vec<u8> {
         self.send(plaintext);
         self.receive().unwrap()
+    }
+
+    /// The answer, if there is one within a second.
+    pub(crate) fn exchange_or_none(&mut self, plaintext: &[u8]) -> Option<Vec<u8>> {
+        self.send(plaintext);
+        self.receive_within(Duration::from_secs(1)).unwrap()
     }
 
     pub(crate) fn close(mut self) {

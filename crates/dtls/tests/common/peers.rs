@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -38,9 +39,21 @@ pub(crate) enum Proof<'a> {
     PreSharedKey { identity: &'a str, key: &'a [u8] },
 }
 
-/// A UDP port that was free a moment ago.
+/// A UDP port that is free, and stays so until a server binds it: it is below
+/// those that the system hands out to sockets without one.
 fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const LOWEST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test programs that run at the same time begin at different ports.
+    let first = std::process::id().wrapping_mul(101);
+    let ports = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed))
+        .map(|number| LOWEST + first.wrapping_add(number) % COUNT)
+        .take(COUNT as usize);
+    ports
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|&port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+        .expect("a free port")
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

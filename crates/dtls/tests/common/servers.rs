@@ -17,38 +17,75 @@ impl Server {
     pub(crate) const ALL: [Self; 4] = [Self::OpenSsl, Self::GnuTls, Self::Mbed2, Self::Mbed3];
 }
 
-/// A cipher suite: its number and its names in OpenSSL and GnuTLS.
+/// A cipher suite: its number, its name in IANA's registry, and what OpenSSL and
+/// GnuTLS call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Suite {
     number: u16,
-    pub(crate) openssl: &'static str,
+    pub(crate) name: &'static str,
+    openssl: &'static str,
     gnutls: &'static str,
 }
 
-impl Suite {
-    pub(crate) const ECDHE_ECDSA_GCM: Self =
-        Self::new(0xc02b, "ECDHE-ECDSA-AES128-GCM-SHA256", "+ECDHE-ECDSA:+AES-128-GCM:+AEAD");
-    pub(crate) const ECDHE_RSA_GCM: Self =
-        Self::new(0xc02f, "ECDHE-RSA-AES128-GCM-SHA256", "+ECDHE-RSA:+AES-128-GCM:+AEAD");
-    pub(crate) const ECDHE_RSA_CBC: Self =
-        Self::new(0xc027, "ECDHE-RSA-AES128-SHA256", "+ECDHE-RSA:+AES-128-CBC:+SHA256");
-    pub(crate) const RSA_CBC: [Self; 4] = [
-        Self::new(0x003c, "AES128-SHA256", "+RSA:+AES-128-CBC:+SHA256"),
-        Self::new(0x003d, "AES256-SHA256", "+RSA:+AES-256-CBC:+SHA256"),
-        Self::new(0x002f, "AES128-SHA", "+RSA:+AES-128-CBC:+SHA1"),
-        Self::new(0x0035, "AES256-SHA", "+RSA:+AES-256-CBC:+SHA1"),
-    ];
-    pub(crate) const PSK_GCM: Self =
-        Self::new(0x00a8, "PSK-AES128-GCM-SHA256", "+PSK:+AES-128-GCM:+AEAD");
-    pub(crate) const PSK_CCM_8: Self =
-        Self::new(0xc0a8, "PSK-AES128-CCM8", "+PSK:+AES-128-CCM-8:+AEAD");
-    /// All that the C SDK's v3.2.0 offers.
-    pub(crate) const PSK_CBC: Self =
-        Self::new(0x008c, "PSK-AES128-CBC-SHA", "+PSK:+AES-128-CBC:+SHA1");
+const fn suite(
+    number: u16,
+    name: &'static str,
+    openssl: &'static str,
+    gnutls: &'static str,
+) -> Suite {
+    Suite { number, name, openssl, gnutls }
+}
 
-    const fn new(number: u16, openssl: &'static str, gnutls: &'static str) -> Self {
-        Self { number, openssl, gnutls }
-    }
+impl Suite {
+    pub(crate) const ECDHE_ECDSA_GCM: Self = suite(
+        0xc02b,
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "+ECDHE-ECDSA:+AES-128-GCM:+AEAD",
+    );
+    pub(crate) const ECDHE_RSA_GCM: Self = suite(
+        0xc02f,
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "+ECDHE-RSA:+AES-128-GCM:+AEAD",
+    );
+    pub(crate) const ECDHE_RSA_CBC: Self = suite(
+        0xc027,
+        "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+        "ECDHE-RSA-AES128-SHA256",
+        "+ECDHE-RSA:+AES-128-CBC:+SHA256",
+    );
+    pub(crate) const RSA_CBC: [Self; 4] = [
+        suite(
+            0x003c,
+            "TLS_RSA_WITH_AES_128_CBC_SHA256",
+            "AES128-SHA256",
+            "+RSA:+AES-128-CBC:+SHA256",
+        ),
+        suite(
+            0x003d,
+            "TLS_RSA_WITH_AES_256_CBC_SHA256",
+            "AES256-SHA256",
+            "+RSA:+AES-256-CBC:+SHA256",
+        ),
+        suite(0x002f, "TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA", "+RSA:+AES-128-CBC:+SHA1"),
+        suite(0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA", "AES256-SHA", "+RSA:+AES-256-CBC:+SHA1"),
+    ];
+    pub(crate) const PSK_GCM: Self = suite(
+        0x00a8,
+        "TLS_PSK_WITH_AES_128_GCM_SHA256",
+        "PSK-AES128-GCM-SHA256",
+        "+PSK:+AES-128-GCM:+AEAD",
+    );
+    pub(crate) const PSK_CCM_8: Self =
+        suite(0xc0a8, "TLS_PSK_WITH_AES_128_CCM_8", "PSK-AES128-CCM8", "+PSK:+AES-128-CCM-8:+AEAD");
+    /// All that the C SDK's v3.2.0 offers.
+    pub(crate) const PSK_CBC: Self = suite(
+        0x008c,
+        "TLS_PSK_WITH_AES_128_CBC_SHA",
+        "PSK-AES128-CBC-SHA",
+        "+PSK:+AES-128-CBC:+SHA1",
+    );
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +103,14 @@ pub(crate) enum Resumption {
 
 /// What a server is to be like.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for an option of a server")]
 pub(crate) struct Wish {
     /// The only suite; any if none.
     pub(crate) suite: Option<Suite>,
     pub(crate) group: Option<Group>,
     pub(crate) encrypt_then_mac: bool,
+    /// OpenSSL's server always has it.
+    pub(crate) extended_master_secret: bool,
     pub(crate) cookies: bool,
     pub(crate) resumption: Resumption,
     pub(crate) requests_certificate: bool,
@@ -79,6 +119,9 @@ pub(crate) struct Wish {
     /// Before the server sends a flight again, at first. Of OpenSSL's and
     /// GnuTLS's servers it is always a second.
     pub(crate) timeout_ms: u32,
+    /// What clients are to put into their records, in hexadecimal digits; of
+    /// Mbed TLS 3.6 only.
+    pub(crate) connection_id: Option<&'static str>,
 }
 
 impl Default for Wish {
@@ -87,11 +130,13 @@ impl Default for Wish {
             suite: None,
             group: None,
             encrypt_then_mac: true,
+            extended_master_secret: true,
             cookies: false,
             resumption: Resumption::None,
             requests_certificate: false,
             mtu: None,
             timeout_ms: 1000,
+            connection_id: None,
         }
     }
 }
@@ -111,6 +156,7 @@ impl Wish {
     }
 
     fn openssl(&self, proof: &Proof<'_>) -> Peer {
+        assert!(self.extended_master_secret && self.connection_id.is_none());
         let mut options: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| options.extend(words.iter().map(ToString::to_string));
         if let Some(suite) = self.suite {
@@ -142,6 +188,7 @@ impl Wish {
     }
 
     fn gnutls(&self, proof: &Proof<'_>) -> Peer {
+        assert!(self.connection_id.is_none());
         let mut priority = String::from(match self.suite {
             None => "NORMAL:-VERS-ALL:+VERS-DTLS1.2:+PSK",
             Some(_) => "NONE:+VERS-DTLS1.2:+COMP-NULL:+SIGN-ALL:+CTYPE-ALL:+GROUP-ALL",
@@ -157,6 +204,9 @@ impl Wish {
         }
         if !self.encrypt_then_mac {
             priority += ":%NO_ETM";
+        }
+        if !self.extended_master_secret {
+            priority += ":%NO_SESSION_HASH";
         }
         let mut options = Vec::new();
         if !self.cookies {
@@ -178,7 +228,10 @@ impl Wish {
     }
 
     fn mbed(&self) -> Vec<String> {
-        let mut options = vec![format!("etm={}", u8::from(self.encrypt_then_mac))];
+        let mut options = vec![
+            format!("etm={}", u8::from(self.encrypt_then_mac)),
+            format!("ems={}", u8::from(self.extended_master_secret)),
+        ];
         options.push(format!("timeout={}", self.timeout_ms));
         if let Some(suite) = self.suite {
             options.push(format!("suites={:#x}", suite.number));
@@ -201,6 +254,9 @@ impl Wish {
         }
         if let Some(mtu) = self.mtu {
             options.push(format!("mtu={mtu}"));
+        }
+        if let Some(id) = self.connection_id {
+            options.push(format!("cid={id}"));
         }
         options
     }
