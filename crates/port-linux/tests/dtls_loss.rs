@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::certificates::{GOOD, Identity, leaf, root, rsa_key};
 use common::dtls::{Manner, Server};
 use common::hal::Dtls;
-use common::proxy::{Direction, Proxy};
+use common::proxy::{Direction, Fate, Proxy};
 use common::{collect_log, logged, timed, was_logged};
 use openssl::hash::MessageDigest;
 
@@ -47,7 +47,7 @@ fn any_single_datagram_may_be_lost() {
                 scope.spawn(move || {
                     let server = Server::start(server, &Manner::default());
                     let proxy = Proxy::start(server.address(), move |to, number| {
-                        usize::from((to, number) != (direction, lost))
+                        Fate::times(usize::from((to, number) != (direction, lost)))
                     });
                     let what = format!("without datagram {lost} {direction:?}");
                     assert_exchange(proxy.port(), authorities, &what);
@@ -75,11 +75,11 @@ fn any_single_datagram_of_a_resumption_may_be_lost() {
                         let mut seen = [0_usize; 2];
                         move |to, _| {
                             if second.lock().unwrap().is_none() {
-                                return 1;
+                                return Fate::ARRIVES;
                             }
                             let seen = &mut seen[usize::from(to == Direction::ToServer)];
                             *seen += 1;
-                            usize::from(!(to == direction && *seen == lost + 1))
+                            Fate::times(usize::from(!(to == direction && *seen == lost + 1)))
                         }
                     });
                     let what = format!("resumed without datagram {lost} {direction:?}");
@@ -101,7 +101,7 @@ fn duplicates_change_nothing() {
     collect_log();
     let (server, authorities) = identity();
     let server = Server::start(&server, &Manner::default());
-    let proxy = Proxy::start(server.address(), |_, _| 2);
+    let proxy = Proxy::start(server.address(), |_, _| Fate::times(2));
     assert_exchange(proxy.port(), &authorities, "every datagram twice");
 }
 

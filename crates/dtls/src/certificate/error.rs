@@ -63,11 +63,10 @@ impl CertificateError {
             PathError::UnknownIssuer | PathError::InvalidSignatureForPublicKey => {
                 Self::UnknownIssuer
             }
-            PathError::RequiredEkuNotFoundContext(_) | PathError::EmptyEkuExtension => {
-                Self::WrongUsage
-            }
-            PathError::CaUsedAsEndEntity
-            | PathError::EndEntityUsedAsCa
+            PathError::RequiredEkuNotFoundContext(_)
+            | PathError::EmptyEkuExtension
+            | PathError::CaUsedAsEndEntity => Self::WrongUsage,
+            PathError::EndEntityUsedAsCa
             | PathError::PathLenConstraintViolated
             | PathError::NameConstraintViolation => Self::WrongAuthority,
             PathError::UnsupportedSignatureAlgorithmContext(_)

@@ -80,7 +80,14 @@ impl ServerKey {
         let is_good = scheme
             .algorithms()
             .any(|algorithm| certificate.verify_signature(algorithm, message, signature).is_ok());
-        if is_good { Ok(()) } else { Err(Violation::KeyExchangeSignature.into()) }
+        if is_good {
+            return Ok(());
+        }
+        // With a key that is not used at all, no signature is good.
+        if !scheme.is_ecdsa() {
+            self.rsa_key()?;
+        }
+        Err(Violation::KeyExchangeSignature.into())
     }
 
     /// The key for encrypting to the server.

@@ -131,7 +131,7 @@ pub(crate) struct Handshake {
 impl Handshake {
     /// Fills `flight` with the first ClientHello.
     pub(crate) fn start<R: TryCryptoRng>(
-        config: Config,
+        mut config: Config,
         flight: &mut Flight,
         random: &mut R,
     ) -> Result<Self, Error> {
@@ -140,6 +140,10 @@ impl Handshake {
         }
         let mut randoms = Randoms { client: [0; RANDOM_LEN], server: [0; RANDOM_LEN] };
         random.try_fill_bytes(&mut randoms.client).map_err(|_| Error::Random)?;
+        // A server does not get past a session whose suite is not offered with
+        // it (RFC 5246, section 7.4.1.2), as after a change of configuration.
+        let policy = config.policy();
+        config.resume.take_if(|session| policy.suite(session.suite.id).is_none());
         let mut session_id = Vec::new();
         if let Some(session) = &config.resume {
             session_id = crate::config::copy(&session.id)?;

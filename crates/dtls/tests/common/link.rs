@@ -1,5 +1,6 @@
 //! A client over a UDP socket, driven as an application would.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -15,6 +16,9 @@ pub(crate) struct Link {
     pub(crate) client: Client<SystemRandom>,
     socket: UdpSocket,
     start: Instant,
+    plaintexts: VecDeque<Vec<u8>>,
+    /// The latest datagram, as it came.
+    pub(crate) last_received: Vec<u8>,
     /// Datagrams and bytes, both ways.
     pub(crate) sent: (usize, usize),
     pub(crate) received: (usize, usize),
@@ -26,8 +30,15 @@ impl Link {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(server).unwrap();
         let client = Client::new(config, SystemRandom::default(), 0).unwrap();
-        let mut link =
-            Self { client, socket, start: Instant::now(), sent: (0, 0), received: (0, 0) };
+        let mut link = Self {
+            client,
+            socket,
+            start: Instant::now(),
+            plaintexts: VecDeque::new(),
+            last_received: Vec::new(),
+            sent: (0, 0),
+            received: (0, 0),
+        };
         link.flush();
         link
     }
@@ -40,28 +51,28 @@ impl Link {
     }
 
     pub(crate) fn handshake(&mut self) -> Result<(), Error> {
-        let mut buffer = [0; 4096];
         while self.start.elapsed() < LIMIT {
             match self.client.state() {
                 State::Connected => return Ok(()),
                 State::Ended(error) => return Err(error),
                 State::Handshaking => {}
             }
-            self.step(&mut buffer)?;
+            self.step(Duration::from_secs(1))?;
         }
         panic!("the handshake took over {LIMIT:?}");
     }
 
-    /// Waits for a datagram or for the timer; the plaintext of the first one.
-    fn step(&mut self, buffer: &mut [u8]) -> Result<Option<Vec<u8>>, Error> {
-        let wait = self.client.deadline().map_or(1000, |at| at.saturating_sub(self.now()));
-        self.socket.set_read_timeout(Some(Duration::from_millis(wait.max(1)))).unwrap();
-        let read = match self.socket.recv(buffer) {
+    /// Waits for a datagram, for the timer, or for so long.
+    fn step(&mut self, longest: Duration) -> Result<(), Error> {
+        let mut buffer = [0; 4096];
+        let timer = self.client.deadline().map(|at| at.saturating_sub(self.now()));
+        let wait = timer.map_or(longest, |timer| longest.min(Duration::from_millis(timer)));
+        self.socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)))).unwrap();
+        let result = match self.socket.recv(&mut buffer) {
             Ok(len) => {
                 self.received = (self.received.0 + 1, self.received.1 + len);
-                let now = self.now();
-                let mut datagram = Datagram::new(&mut buffer[..len]);
-                self.client.read(&mut datagram, now).map(|read| read.map(<[u8]>::to_vec))
+                self.last_received = buffer[..len].to_vec();
+                self.read(&mut buffer[..len])
             }
             Err(error)
                 if matches!(
@@ -70,12 +81,21 @@ impl Link {
                 ) =>
             {
                 let now = self.now();
-                self.client.tick(now).map(|()| None)
+                self.client.tick(now)
             }
             Err(error) => panic!("{error}"),
         };
         self.flush();
-        read
+        result
+    }
+
+    fn read(&mut self, datagram: &mut [u8]) -> Result<(), Error> {
+        let now = self.now();
+        let mut datagram = Datagram::new(datagram);
+        while let Some(plaintext) = self.client.read(&mut datagram, now)? {
+            self.plaintexts.push_back(plaintext.to_vec());
+        }
+        Ok(())
     }
 
     pub(crate) fn send(&mut self, plaintext: &[u8]) {
@@ -84,21 +104,62 @@ impl Link {
         self.transmit(&buffer[..len]);
     }
 
+    /// The next plaintext.
     pub(crate) fn receive(&mut self) -> Result<Vec<u8>, Error> {
-        let until = Instant::now() + LIMIT;
-        let mut buffer = [0; 4096];
-        while Instant::now() < until {
-            if let Some(plaintext) = self.step(&mut buffer)? {
-                return Ok(plaintext);
+        let plaintext = self.receive_within(LIMIT)?;
+        Ok(plaintext.unwrap_or_else(|| panic!("nothing came in {LIMIT:?}")))
+    }
+
+    /// The next plaintext, if it comes soon enough.
+    fn receive_within(&mut self, time: Duration) -> Result<Option<Vec<u8>>, Error> {
+        let until = Instant::now() + time;
+        loop {
+            if let Some(plaintext) = self.plaintexts.pop_front() {
+                return Ok(Some(plaintext));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            self.step(left)?;
+        }
+    }
+
+    /// Sends a message again and again until it comes back, as CoAP would.
+    pub(crate) fn exchange_through_loss(&mut self, plaintext: &[u8]) {
+        // CoAP waits two seconds and more. Within one second GnuTLS takes each
+        // message for a reason not to repeat its own last flight yet.
+        const PATIENCE: Duration = Duration::from_millis(1200);
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
+            self.send(plaintext);
+            while let Some(answer) = self.receive_within(PATIENCE).unwrap() {
+                if answer == plaintext {
+                    return;
+                }
             }
         }
-        panic!("nothing came in {LIMIT:?}");
+        panic!("no answer in {LIMIT:?}");
+    }
+
+    /// How the session ends, which it must do soon by itself.
+    pub(crate) fn end(&mut self) -> Error {
+        match self.receive() {
+            Ok(plaintext) => panic!("the session goes on: {plaintext:?}"),
+            Err(error) => error,
+        }
     }
 
     /// Sends a line and waits for the server's answer to it.
     pub(crate) fn exchange(&mut self, plaintext: &[u8]) -> Vec<u8> {
         self.send(plaintext);
         self.receive().unwrap()
+    }
+
+    /// The answer, if there is one within a second.
+    pub(crate) fn exchange_or_none(&mut self, plaintext: &[u8]) -> Option<Vec<u8>> {
+        self.send(plaintext);
+        self.receive_within(Duration::from_secs(1)).unwrap()
     }
 
     pub(crate) fn close(mut self) {

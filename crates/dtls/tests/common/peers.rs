@@ -2,9 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Scratch;
 use super::certificates::Identity;
@@ -12,10 +14,21 @@ use super::certificates::Identity;
 /// How a line begins that every server here sends back.
 pub(crate) const ECHO: &str = "echo";
 
+/// How long a server may take to say what it is asked for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 pub(crate) struct Peer {
     process: Child,
+    input: Arc<Mutex<ChildStdin>>,
+    printed: Mutex<Printed>,
     address: SocketAddr,
     _files: Scratch,
+}
+
+/// What a server has printed.
+struct Printed {
+    lines: mpsc::Receiver<String>,
+    before: Vec<String>,
 }
 
 /// What a server proves itself by.
@@ -26,9 +39,21 @@ pub(crate) enum Proof<'a> {
     PreSharedKey { identity: &'a str, key: &'a [u8] },
 }
 
-/// A UDP port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A UDP port that is free, and stays so until a server binds it: it is below
+/// those that the system hands out to sockets without one.
+fn free_port() -> u16 {
+    const LOWEST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test programs that run at the same time begin at different ports.
+    let first = std::process::id().wrapping_mul(101);
+    let ports = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed))
+        .map(|number| LOWEST + first.wrapping_add(number) % COUNT)
+        .take(COUNT as usize);
+    ports
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|&port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+        .expect("a free port")
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -48,13 +73,12 @@ impl Peer {
         let mut command = Command::new("openssl");
         command.args(["s_server", "-dtls1_2", "-4", "-accept", &format!("127.0.0.1:{port}")]);
         match proof {
-            Proof::Certificate(identity, chain) => {
-                let (certificate, key) =
-                    (certificate_file(&files, identity), key_file(&files, identity));
-                command.args(["-cert", &certificate, "-key", &key]);
-                if !chain.is_empty() {
-                    let pem: String = chain.iter().map(|identity| identity.pem()).collect();
-                    command.args(["-cert_chain", &files.file("chain.pem", pem.as_bytes())]);
+            Proof::Certificate(identity, between) => {
+                let certificate = files.file("certificate.pem", identity.pem().as_bytes());
+                command.args(["-cert", &certificate, "-key", &key_file(&files, identity)]);
+                if !between.is_empty() {
+                    let chain = files.file("chain.pem", pem(between).as_bytes());
+                    command.args(["-cert_chain", &chain]);
                 }
             }
             Proof::PreSharedKey { identity, key } => {
@@ -70,15 +94,10 @@ impl Peer {
         let files = Scratch::new();
         let port = free_port();
         let mut command = Command::new("gnutls-serv");
-        command.args(["--udp", "--echo", "--disable-client-cert", "--priority", priority]);
-        command.args(["-p", &port.to_string()]);
+        command.args(["--udp", "--echo", "--priority", priority, "-p", &port.to_string()]);
         match proof {
-            Proof::Certificate(identity, chain) => {
-                let pem: String = std::iter::once(*identity)
-                    .chain(chain.iter().copied())
-                    .map(Identity::pem)
-                    .collect();
-                command.args(["--x509certfile", &files.file("chain.pem", pem.as_bytes())]);
+            Proof::Certificate(identity, between) => {
+                command.args(["--x509certfile", &chain_file(&files, identity, between)]);
                 command.args(["--x509keyfile", &key_file(&files, identity)]);
             }
             Proof::PreSharedKey { identity, key } => {
@@ -90,8 +109,27 @@ impl Peer {
         Self::start(command, port, "IPv4", files)
     }
 
-    /// Waits until the server has printed `ready`.
-    pub(crate) fn start(mut command: Command, port: u16, ready: &str, files: Scratch) -> Self {
+    /// A `program` of `peers/mbedtls_server.c`, where its options and what it
+    /// prints are explained.
+    pub(crate) fn mbedtls(program: &Path, proof: &Proof<'_>, options: &[&str]) -> Self {
+        let files = Scratch::new();
+        let mut command = Command::new(program);
+        match proof {
+            Proof::Certificate(identity, between) => {
+                command.arg(format!("cert={}", chain_file(&files, identity, between)));
+                command.arg(format!("key={}", key_file(&files, identity)));
+            }
+            Proof::PreSharedKey { identity, key } => {
+                command.args([format!("psk={}", hex(key)), format!("identity={identity}")]);
+            }
+        }
+        command.args(options);
+        Self::start(command, 0, "ready", files)
+    }
+
+    /// Waits until the server has printed `ready`, behind which its port may
+    /// stand.
+    fn start(mut command: Command, port: u16, ready: &str, files: Scratch) -> Self {
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -107,7 +145,7 @@ impl Peer {
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
                     if line.starts_with(ECHO) {
-                        let _ = writeln!(input.lock().unwrap(), "{line}");
+                        let _ = type_line(&mut input.lock().unwrap(), &line);
                     }
                     // Reads on when nobody listens, so that the server never
                     // waits for a full pipe.
@@ -116,20 +154,37 @@ impl Peer {
             });
         }
         drop(told);
-        let mut printed = Vec::new();
-        loop {
-            match lines.recv_timeout(Duration::from_secs(20)) {
-                Ok(line) if line.contains(ready) => break,
-                Ok(line) => printed.push(line),
-                Err(error) => panic!("{command:?} is not ready ({error}): {printed:#?}"),
-            }
-        }
+        let printed = Mutex::new(Printed { lines, before: Vec::new() });
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { process, address, _files: files }
+        let mut peer = Self { process, input, printed, address, _files: files };
+        let line = peer.wait_for(ready);
+        if let Some(port) = line.strip_prefix("ready ") {
+            peer.address.set_port(port.parse().unwrap());
+        }
+        peer
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The next line with `text` in it, which the server must print soon.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        let mut printed = self.printed.lock().unwrap();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match printed.lines.recv_timeout(left) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => printed.before.push(line),
+                Err(error) => panic!("no {text:?} ({error}): {:#?}", printed.before),
+            }
+        }
+    }
+
+    /// Types a line into the server.
+    pub(crate) fn tell(&self, line: &str) {
+        type_line(&mut self.input.lock().unwrap(), line).unwrap();
     }
 }
 
@@ -140,8 +195,17 @@ impl Drop for Peer {
     }
 }
 
-fn certificate_file(files: &Scratch, identity: &Identity) -> String {
-    files.file("certificate.pem", identity.pem().as_bytes())
+/// In one piece, or the server makes two records of it.
+fn type_line(input: &mut ChildStdin, line: &str) -> std::io::Result<()> {
+    input.write_all(format!("{line}\n").as_bytes())
+}
+
+fn pem(identities: &[&Identity]) -> String {
+    identities.iter().map(|identity| identity.pem()).collect()
+}
+
+fn chain_file(files: &Scratch, identity: &Identity, between: &[&Identity]) -> String {
+    files.file("chain.pem", (identity.pem() + &pem(between)).as_bytes())
 }
 
 fn key_file(files: &Scratch, identity: &Identity) -> String {

@@ -9,7 +9,9 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::extension::{
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+};
 use openssl::x509::{X509, X509Builder, X509Name, X509NameRef};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -26,25 +28,51 @@ impl Identity {
 }
 
 pub(crate) fn rsa_key() -> PKey<Private> {
-    PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap()
+    rsa_key_of(2048)
+}
+
+pub(crate) fn rsa_key_of(bits: u32) -> PKey<Private> {
+    PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap()
 }
 
 pub(crate) fn ec_key() -> PKey<Private> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    ec_key_on(Nid::X9_62_PRIME256V1)
+}
+
+pub(crate) fn ec_key_on(curve: Nid) -> PKey<Private> {
+    let group = EcGroup::from_curve_name(curve).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }
 
+/// What a certificate's key may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usage {
+    DigitalSignature,
+    KeyEncipherment,
+    ServerAuthentication,
+    ClientAuthentication,
+}
+
 /// What a certificate says.
+#[derive(Clone, Copy)]
 pub(crate) struct Leaf<'a> {
     /// `DNS:…` or `IP:…`.
     pub(crate) names: &'a [&'a str],
     /// Days from now.
     pub(crate) valid: (i64, i64),
+    /// Each kind of usage that occurs is restricted to those given.
+    pub(crate) usages: &'a [Usage],
+    /// Its issuer signs with.
+    pub(crate) digest: fn() -> MessageDigest,
 }
 
 /// For `localhost` and 127.0.0.1, today.
-pub(crate) const GOOD: Leaf<'static> =
-    Leaf { names: &["DNS:localhost", "IP:127.0.0.1"], valid: (-1, 30) };
+pub(crate) const GOOD: Leaf<'static> = Leaf {
+    names: &["DNS:localhost", "IP:127.0.0.1"],
+    valid: (-1, 30),
+    usages: &[],
+    digest: MessageDigest::sha256,
+};
 
 fn name(common: &str) -> X509Name {
     let mut builder = X509Name::builder().unwrap();
@@ -79,10 +107,15 @@ fn rand_serial() -> [u8; 8] {
     serial
 }
 
+/// A name that no other certificate has.
+fn fresh_name(kind: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("test {kind} {}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A root that signs itself, under a name of its own.
 pub(crate) fn root(key: PKey<Private>, digest: MessageDigest) -> Identity {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    named_root(&format!("test root {}", COUNT.fetch_add(1, Ordering::Relaxed)), key, digest)
+    named_root(&fresh_name("root"), key, digest)
 }
 
 pub(crate) fn named_root(common: &str, key: PKey<Private>, digest: MessageDigest) -> Identity {
@@ -95,8 +128,17 @@ pub(crate) fn named_root(common: &str, key: PKey<Private>, digest: MessageDigest
 
 /// An authority under another one.
 pub(crate) fn intermediate(issuer: &Identity, key: PKey<Private>) -> Identity {
+    intermediate_valid(issuer, key, (-1, 30))
+}
+
+/// An authority under another one, from and until so many days from now.
+pub(crate) fn intermediate_valid(
+    issuer: &Identity,
+    key: PKey<Private>,
+    valid: (i64, i64),
+) -> Identity {
     let issuer_name = issuer.certificate.subject_name();
-    let mut builder = start(&name("test intermediate"), issuer_name, &key, (-1, 30));
+    let mut builder = start(&name(&fresh_name("intermediate")), issuer_name, &key, valid);
     builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
     builder.sign(&issuer.key, MessageDigest::sha256()).unwrap();
     Identity { certificate: builder.build(), key }
@@ -105,8 +147,18 @@ pub(crate) fn intermediate(issuer: &Identity, key: PKey<Private>) -> Identity {
 pub(crate) fn leaf(issuer: &Identity, key: PKey<Private>, says: &Leaf<'_>) -> Identity {
     let issuer_name = issuer.certificate.subject_name();
     let mut builder = start(&name("test server"), issuer_name, &key, says.valid);
+    add_names(&mut builder, issuer, says.names);
+    add_usages(&mut builder, says.usages);
+    builder.sign(&issuer.key, (says.digest)()).unwrap();
+    Identity { certificate: builder.build(), key }
+}
+
+fn add_names(builder: &mut X509Builder, issuer: &Identity, all: &[&str]) {
+    if all.is_empty() {
+        return;
+    }
     let mut names = SubjectAlternativeName::new();
-    for name in says.names {
+    for name in all {
         match name.split_once(':').unwrap() {
             ("DNS", dns) => names.dns(dns),
             ("IP", ip) => names.ip(ip),
@@ -115,6 +167,30 @@ pub(crate) fn leaf(issuer: &Identity, key: PKey<Private>, says: &Leaf<'_>) -> Id
     }
     let names = names.build(&builder.x509v3_context(Some(&issuer.certificate), None)).unwrap();
     builder.append_extension(names).unwrap();
-    builder.sign(&issuer.key, MessageDigest::sha256()).unwrap();
-    Identity { certificate: builder.build(), key }
+}
+
+fn add_usages(builder: &mut X509Builder, usages: &[Usage]) {
+    let (mut key, mut extended) = (KeyUsage::new(), ExtendedKeyUsage::new());
+    let (mut is_key, mut is_extended) = (false, false);
+    for usage in usages {
+        match usage {
+            Usage::DigitalSignature => key.digital_signature(),
+            Usage::KeyEncipherment => key.key_encipherment(),
+            Usage::ServerAuthentication | Usage::ClientAuthentication => &mut key,
+        };
+        match usage {
+            Usage::ServerAuthentication => extended.server_auth(),
+            Usage::ClientAuthentication => extended.client_auth(),
+            Usage::DigitalSignature | Usage::KeyEncipherment => &mut extended,
+        };
+        let for_key = matches!(usage, Usage::DigitalSignature | Usage::KeyEncipherment);
+        is_key |= for_key;
+        is_extended |= !for_key;
+    }
+    if is_key {
+        builder.append_extension(key.critical().build().unwrap()).unwrap();
+    }
+    if is_extended {
+        builder.append_extension(extended.build().unwrap()).unwrap();
+    }
 }

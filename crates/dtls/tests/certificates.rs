@@ -1,0 +1,348 @@
+//! Whom the client believes: for each fault of a certificate the error that
+//! names it, and the alert that the server is told.
+
+mod common;
+
+use common::certificates::{
+    GOOD, Identity, Leaf, Usage, ec_key, ec_key_on, intermediate, intermediate_valid, leaf, root,
+    rsa_key, rsa_key_of,
+};
+use common::in_memory::{self, Ended};
+use common::now;
+use iot_coap_dtls::{CertificateError, Config, Error, TrustAnchors, Violation};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+
+const ECDHE: &str = "ECDHE+AESGCM";
+const STATIC_RSA: &str = "AES128-SHA256";
+const DAY: u64 = 24 * 60 * 60;
+
+const BAD_CERTIFICATE: u8 = 42;
+const UNSUPPORTED_CERTIFICATE: u8 = 43;
+const CERTIFICATE_EXPIRED: u8 = 45;
+const CERTIFICATE_UNKNOWN: u8 = 46;
+const UNKNOWN_CA: u8 = 48;
+const DECODE_ERROR: u8 = 50;
+
+/// A server, what it sends along, and what the client is told of it.
+struct Case<'a> {
+    server: &'a Identity,
+    between: &'a [&'a Identity],
+    suites: &'a str,
+    host: &'a str,
+    anchor: &'a Identity,
+    time: Option<u64>,
+}
+
+impl<'a> Case<'a> {
+    fn new(server: &'a Identity, anchor: &'a Identity) -> Self {
+        let (suites, host) = (ECDHE, "localhost");
+        Self { server, between: &[], suites, host, anchor, time: Some(now()) }
+    }
+
+    fn handshake(&self) -> Ended {
+        let anchors = TrustAnchors::from_pem(self.anchor.pem().as_bytes()).unwrap();
+        let config = Config::with_certificates(self.host, anchors, self.time).unwrap();
+        let server = in_memory::server(self.server, self.between, self.suites);
+        in_memory::handshake(&server, config.cbc(true).static_rsa(true))
+    }
+
+    #[track_caller]
+    fn is_believed(&self) {
+        let ended = self.handshake();
+        assert_eq!((ended.result, ended.alert), (Ok(()), None));
+        assert_eq!(ended.client.certificate_dates_were_checked(), self.time.is_some());
+    }
+
+    #[track_caller]
+    fn is_refused(&self, error: CertificateError, alert: u8) {
+        let ended = self.handshake();
+        assert_eq!(ended.result, Err(Error::Certificate(error)));
+        assert_eq!(ended.alert, Some(alert), "the alert for {error}");
+    }
+}
+
+fn rsa_root() -> Identity {
+    root(rsa_key(), MessageDigest::sha256())
+}
+
+fn ec_root() -> Identity {
+    root(ec_key(), MessageDigest::sha256())
+}
+
+#[test]
+fn another_host() {
+    let root = ec_root();
+    let server = leaf(&root, ec_key(), &GOOD);
+    Case::new(&server, &root).is_believed();
+    for host in ["elsewhere.example", "localhost.example", "ocalhost"] {
+        Case { host, ..Case::new(&server, &root) }
+            .is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
+    }
+}
+
+/// The subject's common name counts for nothing (RFC 6125, section 6.4.4).
+#[test]
+fn no_alternative_name() {
+    let root = ec_root();
+    let server = leaf(&root, ec_key(), &Leaf { names: &[], ..GOOD });
+    let case = Case { host: "test.server", ..Case::new(&server, &root) };
+    case.is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
+}
+
+#[test]
+fn an_address_as_the_host() {
+    let root = ec_root();
+    let server =
+        leaf(&root, ec_key(), &Leaf { names: &["IP:192.0.2.7", "IP:2001:db8::7"], ..GOOD });
+    for host in ["192.0.2.7", "2001:db8::7"] {
+        Case { host, ..Case::new(&server, &root) }.is_believed();
+    }
+    for host in ["192.0.2.8", "2001:db8::8", "localhost"] {
+        Case { host, ..Case::new(&server, &root) }
+            .is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
+    }
+    // A name that looks like the address is none.
+    let server = leaf(&root, ec_key(), &Leaf { names: &["DNS:192.0.2.7"], ..GOOD });
+    Case { host: "192.0.2.7", ..Case::new(&server, &root) }
+        .is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
+}
+
+#[test]
+fn a_wildcard_stands_for_one_label() {
+    let root = ec_root();
+    let server = leaf(&root, ec_key(), &Leaf { names: &["DNS:*.coap.example"], ..GOOD });
+    for host in ["a.coap.example", "A.COAP.example"] {
+        Case { host, ..Case::new(&server, &root) }.is_believed();
+    }
+    for host in ["coap.example", "a.b.coap.example", "a.coap.example.com"] {
+        Case { host, ..Case::new(&server, &root) }
+            .is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
+    }
+}
+
+fn seconds(certificate_time: &openssl::asn1::Asn1TimeRef) -> u64 {
+    let epoch = openssl::asn1::Asn1Time::from_unix(0).unwrap();
+    let since = epoch.diff(certificate_time).unwrap();
+    u64::try_from(since.days).unwrap() * DAY + u64::try_from(since.secs).unwrap()
+}
+
+#[test]
+fn expired_or_not_yet_valid() {
+    let root = ec_root();
+    let time = now();
+    let server = leaf(&root, ec_key(), &Leaf { valid: (-30, -1), ..GOOD });
+    let not_after = seconds(server.certificate.not_after());
+    Case { time: Some(time), ..Case::new(&server, &root) }
+        .is_refused(CertificateError::Expired { time, not_after }, CERTIFICATE_EXPIRED);
+    Case { time: Some(time - 2 * DAY), ..Case::new(&server, &root) }.is_believed();
+    let server = leaf(&root, ec_key(), &Leaf { valid: (1, 30), ..GOOD });
+    let not_before = seconds(server.certificate.not_before());
+    Case { time: Some(time), ..Case::new(&server, &root) }
+        .is_refused(CertificateError::NotYetValid { time, not_before }, CERTIFICATE_EXPIRED);
+    Case { time: Some(time + 2 * DAY), ..Case::new(&server, &root) }.is_believed();
+}
+
+#[test]
+fn an_expired_intermediate() {
+    let (root, time) = (ec_root(), now());
+    let between = intermediate_valid(&root, ec_key(), (-30, -1));
+    let server = leaf(&between, ec_key(), &GOOD);
+    let not_after = seconds(between.certificate.not_after());
+    Case { between: &[&between], time: Some(time), ..Case::new(&server, &root) }
+        .is_refused(CertificateError::Expired { time, not_after }, CERTIFICATE_EXPIRED);
+}
+
+#[test]
+fn without_a_clock_dates_do_not_count() {
+    let root = ec_root();
+    for valid in [(-30, -1), (-1, 30), (1, 30)] {
+        let server = leaf(&root, ec_key(), &Leaf { valid, ..GOOD });
+        Case { time: None, ..Case::new(&server, &root) }.is_believed();
+    }
+    // But all else does.
+    let server = leaf(&root, ec_key(), &GOOD);
+    Case { time: None, host: "elsewhere.example", ..Case::new(&server, &root) }
+        .is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
+}
+
+#[test]
+fn without_a_clock_a_chain_that_was_never_valid_is_refused() {
+    let root = ec_root();
+    let between = intermediate_valid(&root, ec_key(), (-100, -50));
+    let server = leaf(&between, ec_key(), &GOOD);
+    Case { between: &[&between], time: None, ..Case::new(&server, &root) }
+        .is_refused(CertificateError::NeverValid, CERTIFICATE_EXPIRED);
+    let server = leaf(&between, ec_key(), &Leaf { valid: (-60, 30), ..GOOD });
+    Case { between: &[&between], time: None, ..Case::new(&server, &root) }.is_believed();
+}
+
+#[test]
+fn an_unknown_root() {
+    let (root, other) = (rsa_root(), rsa_root());
+    let server = leaf(&other, rsa_key(), &GOOD);
+    Case::new(&server, &root).is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
+    // Sending it along does not make it trusted.
+    Case { between: &[&other], ..Case::new(&server, &root) }
+        .is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
+}
+
+/// Another key under the name of the trusted root.
+#[test]
+fn a_root_of_the_same_name() {
+    use common::certificates::named_root;
+    for key in [rsa_key as fn() -> _, ec_key] {
+        let root = named_root("the root", key(), MessageDigest::sha256());
+        let impostor = named_root("the root", key(), MessageDigest::sha256());
+        let server = leaf(&impostor, key(), &GOOD);
+        Case::new(&server, &root).is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
+    }
+}
+
+#[test]
+fn a_missing_intermediate() {
+    let root = rsa_root();
+    let between = intermediate(&root, rsa_key());
+    let server = leaf(&between, rsa_key(), &GOOD);
+    Case { between: &[&between], ..Case::new(&server, &root) }.is_believed();
+    Case::new(&server, &root).is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
+}
+
+#[test]
+fn intermediates_in_any_order_with_others_and_the_root() {
+    let root = rsa_root();
+    let first = intermediate(&root, rsa_key());
+    let second = intermediate(&first, ec_key());
+    let server = leaf(&second, rsa_key(), &GOOD);
+    let stranger = intermediate(&rsa_root(), ec_key());
+    Case { between: &[&first, &stranger, &root, &second], ..Case::new(&server, &root) }
+        .is_believed();
+}
+
+/// A leaf that signs another one.
+#[test]
+fn an_issuer_that_is_no_authority() {
+    let root = ec_root();
+    let server = leaf(&root, ec_key(), &GOOD);
+    let signed = leaf(&server, ec_key(), &GOOD);
+    Case { between: &[&server], ..Case::new(&signed, &root) }
+        .is_refused(CertificateError::WrongAuthority, BAD_CERTIFICATE);
+}
+
+#[test]
+fn a_certificate_for_clients() {
+    let root = rsa_root();
+    let clients = Leaf { usages: &[Usage::ClientAuthentication], ..GOOD };
+    let server = leaf(&root, rsa_key(), &clients);
+    for suites in [ECDHE, STATIC_RSA] {
+        Case { suites, ..Case::new(&server, &root) }
+            .is_refused(CertificateError::WrongUsage, UNSUPPORTED_CERTIFICATE);
+    }
+    let both = [Usage::ClientAuthentication, Usage::ServerAuthentication];
+    let server = leaf(&root, rsa_key(), &Leaf { usages: &both, ..GOOD });
+    Case::new(&server, &root).is_believed();
+}
+
+/// ECDHE needs a key that may sign, static RSA one that may decrypt.
+#[test]
+fn a_key_for_another_use() {
+    let root = rsa_root();
+    let signing = Leaf { usages: &[Usage::DigitalSignature], ..GOOD };
+    let decrypting = Leaf { usages: &[Usage::KeyEncipherment], ..GOOD };
+    for (says, good, bad) in [(signing, ECDHE, STATIC_RSA), (decrypting, STATIC_RSA, ECDHE)] {
+        let server = leaf(&root, rsa_key(), &says);
+        Case { suites: good, ..Case::new(&server, &root) }.is_believed();
+        Case { suites: bad, ..Case::new(&server, &root) }
+            .is_refused(CertificateError::WrongUsage, UNSUPPORTED_CERTIFICATE);
+    }
+}
+
+/// In the field: an anchor is trusted by its key, whoever signed it.
+#[test]
+fn an_anchor_signed_by_sha_1() {
+    let root = root(rsa_key(), MessageDigest::sha1());
+    let between = intermediate(&root, rsa_key());
+    let direct = leaf(&root, rsa_key(), &GOOD);
+    let through = leaf(&between, rsa_key(), &GOOD);
+    for suites in [ECDHE, STATIC_RSA] {
+        Case { suites, ..Case::new(&direct, &root) }.is_believed();
+        Case { suites, between: &[&between], ..Case::new(&through, &root) }.is_believed();
+    }
+}
+
+#[test]
+fn a_certificate_signed_by_sha_1() {
+    for root in [rsa_root(), ec_root()] {
+        let server = leaf(&root, rsa_key(), &Leaf { digest: MessageDigest::sha1, ..GOOD });
+        Case::new(&server, &root).is_refused(CertificateError::Signature, BAD_CERTIFICATE);
+    }
+}
+
+#[test]
+fn a_certificate_signed_by_each_longer_digest() {
+    for digest in [MessageDigest::sha384 as fn() -> _, MessageDigest::sha512] {
+        let root = rsa_root();
+        let server = leaf(&root, rsa_key(), &Leaf { digest, ..GOOD });
+        Case::new(&server, &root).is_believed();
+    }
+}
+
+/// 1024 bits are within reach of an attacker.
+#[test]
+fn a_short_rsa_key() {
+    let root = rsa_root();
+    let server = leaf(&root, rsa_key_of(1024), &GOOD);
+    for suites in [ECDHE, STATIC_RSA] {
+        Case { suites, ..Case::new(&server, &root) }
+            .is_refused(CertificateError::Key, UNSUPPORTED_CERTIFICATE);
+    }
+    // What such a key has signed is as good as not signed.
+    let between = intermediate(&root, rsa_key_of(1024));
+    let server = leaf(&between, rsa_key(), &GOOD);
+    Case { between: &[&between], ..Case::new(&server, &root) }
+        .is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
+}
+
+#[test]
+fn rsa_keys_of_4096_bits() {
+    let root = root(rsa_key_of(4096), MessageDigest::sha256());
+    let server = leaf(&root, rsa_key_of(4096), &GOOD);
+    for suites in [ECDHE, STATIC_RSA] {
+        Case { suites, ..Case::new(&server, &root) }.is_believed();
+    }
+}
+
+#[test]
+fn an_authority_on_p_384() {
+    let root = root(ec_key_on(Nid::SECP384R1), MessageDigest::sha384());
+    for digest in [MessageDigest::sha256 as fn() -> _, MessageDigest::sha384] {
+        let server = leaf(&root, ec_key(), &Leaf { digest, ..GOOD });
+        Case::new(&server, &root).is_believed();
+    }
+}
+
+/// What a server may make a client hold is bounded, and the bound can be set.
+#[test]
+fn a_chain_longer_than_is_taken() {
+    let root = ec_root();
+    let names: Vec<String> =
+        (0..400).map(|number| format!("DNS:server-{number}.devices.example")).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.push("DNS:localhost");
+    let server = leaf(&root, ec_key(), &Leaf { names: &names, ..GOOD });
+    let context = in_memory::server(&server, &[], ECDHE);
+    let anchors = TrustAnchors::from_pem(root.pem().as_bytes()).unwrap();
+    let config = Config::with_certificates("localhost", anchors, Some(now())).unwrap();
+    let ended = in_memory::handshake(&context, config.clone());
+    assert_eq!(ended.result, Err(Error::Protocol(Violation::TooLong)));
+    assert_eq!(ended.alert, Some(DECODE_ERROR));
+    let ended = in_memory::handshake(&context, config.longest_message(16_384));
+    assert_eq!((ended.result, ended.alert), (Ok(()), None));
+}
+
+/// An authority's certificate is not for a server, though it be trusted.
+#[test]
+fn an_authority_as_the_server() {
+    let root = ec_root();
+    Case::new(&root, &root).is_refused(CertificateError::WrongUsage, UNSUPPORTED_CERTIFICATE);
+}
