@@ -184,6 +184,7 @@ impl<R: TryCryptoRng> Client<R> {
             first_timeout: 0,
             longest_timeout: 0,
             flight_due: 0,
+            flight_repeats: 0,
             suspected: None,
             plain_sequence: 0,
             keys: Some(keys),

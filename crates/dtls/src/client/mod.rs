@@ -115,6 +115,9 @@ pub struct Client<R> {
     longest_timeout: u32,
     /// When the flight was last sent or due.
     flight_due: u64,
+    /// How often the last flight went out beside plaintext, for want of a sign
+    /// that the server has it.
+    flight_repeats: u8,
     /// What an unprotected alert said: anybody may have sent it, so that it
     /// counts only if nothing better comes in time.
     suspected: Option<Alert>,
@@ -160,6 +163,7 @@ impl<R: TryCryptoRng> Client<R> {
             first_timeout,
             longest_timeout,
             flight_due: now,
+            flight_repeats: 0,
             suspected: None,
             plain_sequence: 0,
             keys: None,
