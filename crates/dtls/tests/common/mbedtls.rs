@@ -38,7 +38,8 @@ fn directory() -> PathBuf {
 }
 
 fn peers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
+    // Also where another crate takes this module.
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dtls/tests/peers")
 }
 
 fn compile_server(version: &str, with: impl FnOnce(&mut Command)) -> PathBuf {

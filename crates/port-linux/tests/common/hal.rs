@@ -111,7 +111,7 @@ impl Drop for Udp {
 }
 
 /// A DTLS session, freed at the end.
-pub(crate) struct Dtls(*mut c_void);
+pub(crate) struct Dtls(pub(crate) *mut c_void);
 
 // SAFETY: the port's own sessions may be used by several threads.
 unsafe impl Send for Dtls {}
