@@ -47,7 +47,8 @@ fn with_keep<R>(generation: u64, reserve: c_uint, call: impl FnOnce(*const Keep)
     let context = c("localhost/device");
     let (secret, context) = (SECRET.as_ptr(), context.as_ptr());
     let secret_len = c_uint::try_from(SECRET.len()).unwrap();
-    call(&raw const *&Keep { secret, secret_len, reserve, generation, context })
+    let keep = Keep { secret, secret_len, reserve, generation, context };
+    call(&raw const keep)
 }
 
 fn save(session: &Dtls, generation: u64, reserve: c_uint) -> Vec<u8> {
