@@ -417,6 +417,7 @@ void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
  * Returns `IOTX_SUCCESS` with an access token in hand, valid for 48 hours and
  * renewed by itself while `IOT_CoAP_Yield` is called;
  * `IOTX_ERR_AUTH_FAILED` if the cloud refused or did not answer;
+ * `IOTX_ERR_NO_MEM` if the heap is exhausted;
  * `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
  * `IOTX_ERR_INVALID_PARAM` for a context that is none.
  *

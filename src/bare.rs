@@ -6,7 +6,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::c_void;
 use core::panic::PanicInfo;
 
-use crate::log::{self, Level};
+use crate::port;
 
 unsafe extern "C" {
     fn HAL_Malloc(size: u32) -> *mut c_void;
@@ -41,11 +41,12 @@ unsafe impl GlobalAlloc for PortHeap {
 #[global_allocator]
 static HEAP: PortHeap = PortHeap;
 
+/// Tells the port where, and stops. By C's formatting: a build without the log
+/// has no other.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let line = info.location().map_or(0, core::panic::Location::line);
-    let file = info.location().map_or("?", core::panic::Location::file);
-    log::write(Level::Error, format_args!("internal error at {file}:{line}; stopped"));
+    let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));
+    port::print_internal_error(file, line);
     loop {
         core::hint::spin_loop();
     }

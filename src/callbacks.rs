@@ -24,7 +24,7 @@ impl Context {
         match event {
             Event::SignedIn => {
                 log!(Info, "signed in");
-                if let Some(store) = &self.store {
+                if let Some(store) = self.store() {
                     store.update(&state.client);
                 }
                 self.notify(state, &iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SIGNED_IN))
@@ -59,7 +59,7 @@ impl Context {
         mut state: Guard<'s, State>,
         notice: &iotx_coap_notice_t,
     ) -> Guard<'s, State> {
-        let Some(Subscriber { handler, data }) = self.subscriber else { return state };
+        let Some(Subscriber { handler, data }) = self.subscriber() else { return state };
         state.callbacks += 1;
         drop(state);
         let context = core::ptr::from_ref(self).cast_mut().cast::<c_void>();

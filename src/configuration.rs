@@ -1,11 +1,15 @@
 //! Reading what C hands over: strings that may lack their end, structures that
 //! may hold anything. Copies; nothing of the caller's is kept.
 
+use alloc::ffi::CString;
 use core::ffi::{CStr, c_char};
 use core::fmt;
 
-use iot_coap_client::{Device, DeviceError, Endpoint, UrlError};
+use iot_coap_client::{
+    Device, DeviceError, Encoding, Endpoint, OptionNumber, SignMethod, UrlError,
+};
 
+use crate::extension::Subscriber;
 use crate::types::{iotx_coap_config_t, iotx_deviceinfo_t};
 
 /// The longest URL, in bytes: a host has 127 at most, and a path is ignored.
@@ -23,7 +27,9 @@ pub(crate) enum ConfigError {
     Url(UrlError),
     Device(DeviceError),
     /// A field of the options is out of its range.
+    #[cfg(feature = "extension")]
     Option(&'static str),
+    #[cfg(feature = "extension")]
     OutOfMemory,
 }
 
@@ -40,9 +46,11 @@ impl fmt::Display for ConfigError {
             Self::NotUtf8(name) => write!(f, "{name} is not UTF-8"),
             Self::Url(error) => write!(f, "p_url: {error}"),
             Self::Device(error) => write!(f, "p_devinfo: {error}"),
+            #[cfg(feature = "extension")]
             Self::Option(name) => {
                 write!(f, "options: {name} is out of its range, see iot_coap_ext.h")
             }
+            #[cfg(feature = "extension")]
             Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
@@ -97,6 +105,21 @@ impl Configuration {
     }
 }
 
+/// What the extension's options ask for, checked.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) sign_method: SignMethod,
+    pub(crate) encoding: Encoding,
+    pub(crate) access_token_option: Option<OptionNumber>,
+    pub(crate) timestamp_ms: Option<u64>,
+    pub(crate) trust_root: Option<CString>,
+    pub(crate) subscriber: Option<Subscriber>,
+    pub(crate) keep_access_token: bool,
+    pub(crate) max_outstanding: Option<usize>,
+    pub(crate) ack_timeout_ms: Option<u32>,
+    pub(crate) keep_session: bool,
+}
+
 /// Firmwares exist that never set `wait_time_ms`.
 fn wait_ms(wait_time_ms: i32) -> u32 {
     match u32::try_from(wait_time_ms) {
@@ -108,8 +131,8 @@ fn wait_ms(wait_time_ms: i32) -> u32 {
 fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigError> {
     // SAFETY: characters are bytes, whichever sign they have.
     let bytes = unsafe { core::slice::from_raw_parts(array.as_ptr().cast::<u8>(), array.len()) };
-    let text = CStr::from_bytes_until_nul(bytes).map_err(|_| ConfigError::Unterminated(name))?;
-    text.to_str().map_err(|_| ConfigError::NotUtf8(name))
+    let end = bytes.iter().position(|&byte| byte == 0).ok_or(ConfigError::Unterminated(name))?;
+    core::str::from_utf8(&bytes[..end]).map_err(|_| ConfigError::NotUtf8(name))
 }
 
 /// The string at `start` without its NUL, if it has at most `most` bytes.

@@ -11,15 +11,14 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use iot_coap_client::{Client, Config};
 
 use crate::clock::Clock;
-use crate::configuration::Configuration;
-use crate::extension::{Options, Subscriber};
+use crate::configuration::{Configuration, Options};
+use crate::extension::Subscriber;
 use crate::lock::Lock;
 use crate::log::log;
 use crate::port;
-use crate::session_store::SessionStore;
 use crate::thread::Thread;
 use crate::token_store::TokenStore;
-use crate::transport::{Address, Link};
+use crate::transport::{Address, Link, SessionStore};
 use crate::types::iotx_response_callback_t;
 
 /// Tells a context from other memory, as far as that can be told.
@@ -63,10 +62,8 @@ pub(crate) struct Context {
     pub(crate) address: Address,
     /// Whether one thread may write while another reads.
     pub(crate) full_duplex: bool,
-    /// Who is told what happens.
-    pub(crate) subscriber: Option<Subscriber>,
-    /// Where the access token is kept.
-    pub(crate) store: Option<TokenStore>,
+    subscriber: Option<Subscriber>,
+    store: Option<TokenStore>,
     pub(crate) state: Lock<State>,
 }
 
@@ -107,6 +104,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// When another link is to be opened: UDP's never is.
+    pub(crate) fn reopening(&self) -> Option<u64> {
+        self.reopen_at.filter(|_| cfg!(feature = "coaps"))
+    }
+
     /// The time. Read with the lock held, so that it never goes back.
     pub(crate) fn now(&mut self) -> u64 {
         self.clock.at(port::uptime_ms())
@@ -118,10 +120,11 @@ impl Context {
     /// logged, if either fails.
     pub(crate) fn open(configuration: Configuration, options: Options) -> Option<NonNull<Self>> {
         let Configuration { device, endpoint, wait_ms } = configuration;
-        let store =
-            options.keep_access_token.then(|| TokenStore::new(&device, &endpoint)).flatten();
-        let sessions =
-            options.keep_session.then(|| SessionStore::new(&device, &endpoint)).flatten();
+        let store = (cfg!(feature = "extension") && options.keep_access_token)
+            .then(|| TokenStore::new(&device, &endpoint));
+        let sessions = (cfg!(feature = "extension") && options.keep_session)
+            .then(|| SessionStore::new(&device, &endpoint))
+            .flatten();
         let mut config = Config::new(device, &endpoint, port::seed());
         config.sign_in.method = options.sign_method;
         config.sign_in.encoding = options.encoding;
@@ -140,7 +143,8 @@ impl Context {
         let link = address.resume()?;
         let clock = Clock::new(port::uptime_ms());
         let mut client = Client::new(config);
-        let restored = store.as_ref().is_some_and(|store| store.restore(clock.told(), &mut client));
+        let restored = cfg!(feature = "extension")
+            && store.as_ref().is_some_and(|store| store.restore(clock.told(), &mut client));
         let state = State {
             client,
             clock,
@@ -171,6 +175,17 @@ impl Context {
             OPEN.store(open_contexts().wrapping_add(1), Ordering::Relaxed);
         }
         context
+    }
+
+    /// Who is told what happens. (Said so that a build without the extension
+    /// has nothing of it.)
+    pub(crate) fn subscriber(&self) -> Option<Subscriber> {
+        self.subscriber.filter(|_| cfg!(feature = "extension"))
+    }
+
+    /// Where the access token is kept.
+    pub(crate) fn store(&self) -> Option<&TokenStore> {
+        self.store.as_ref().filter(|_| cfg!(feature = "extension"))
     }
 
     /// The context behind `handle`, or `None`, with a line in the log, if it is
@@ -219,7 +234,7 @@ impl Context {
         let link = state.link.take();
         drop(state);
         if let Some(link) = link {
-            if ending == Ending::Sleep {
+            if cfg!(feature = "extension") && ending == Ending::Sleep {
                 self.address.keep_for_sleep(link);
             }
             link.close();

@@ -19,7 +19,7 @@ use iot_coap_client::{
 
 use crate::context::{Application, Context, State};
 use crate::extension::iotx_coap_notice_kind_t::IOTX_COAP_NOTICE_SESSION_RENEWED;
-use crate::extension::{iotx_coap_notice_t, iotx_coap_statistics_t};
+use crate::extension::iotx_coap_notice_t;
 use crate::lock::Guard;
 use crate::log::log;
 use crate::port;
@@ -44,7 +44,7 @@ const FIRST_PAUSE_MS: u64 = 1000;
 const LONGEST_PAUSE_MS: u64 = 60_000;
 
 /// What a thread waits for.
-enum Until<'a> {
+pub(crate) enum Until<'a> {
     /// A datagram that was handled, or the time.
     Datagram,
     /// This to be so, or the time.
@@ -77,7 +77,7 @@ impl Context {
         let attempt = state.client.sign_in(now, limit_ms);
         let refused = self.transmit(&mut state, now, None) == Transmitted::Refused;
         // A DTLS session that ended is opened again, and the request sent.
-        if refused && state.reopen_at.is_none() {
+        if refused && state.reopening().is_none() {
             state.client.cancel_sign_in(now);
             return None;
         }
@@ -120,48 +120,6 @@ impl Context {
         Ok(())
     }
 
-    /// Handles what arrives until nothing is outstanding, or the time is over;
-    /// returns how many messages still are.
-    pub(crate) fn flush(&self, most_ms: u64) -> usize {
-        self.wait(most_ms, &Until::True(&|client| client.outstanding() == 0));
-        self.state.lock().client.outstanding()
-    }
-
-    /// What the client has done.
-    pub(crate) fn statistics(&self) -> iotx_coap_statistics_t {
-        let state = self.state.lock();
-        let all = state.client.statistics();
-        iotx_coap_statistics_t {
-            sent: all.sent,
-            resent: all.resent,
-            answered: all.answered,
-            given_up: all.given_up,
-            bytes_sent: all.bytes_sent,
-            bytes_received: all.bytes_received,
-            round_trips: all.round_trips,
-            round_trip_min_ms: all.round_trip_min_ms,
-            round_trip_avg_ms: u32::try_from(all.round_trip_mean_ms()).unwrap_or(u32::MAX),
-            round_trip_max_ms: all.round_trip_max_ms,
-            outstanding: u32::try_from(state.client.outstanding()).unwrap_or(u32::MAX),
-        }
-    }
-
-    /// What `poll` waits on.
-    pub(crate) fn descriptor(&self) -> Option<i32> {
-        self.state.lock().link.and_then(Link::descriptor)
-    }
-
-    /// How long until time asks for something, in milliseconds.
-    pub(crate) fn timeout_ms(&self) -> Option<u64> {
-        let mut state = self.state.lock();
-        let now = state.now();
-        let deadline = match (state.client.deadline(), state.reopen_at) {
-            (deadline, None) => deadline,
-            (deadline, Some(at)) => Some(deadline.map_or(at, |deadline| deadline.min(at))),
-        };
-        deadline.map(|deadline| deadline.saturating_sub(now))
-    }
-
     /// The token that the next message will carry.
     pub(crate) fn next_token(&self) -> u32 {
         self.state.lock().client.next_token()
@@ -190,12 +148,12 @@ impl Context {
                 return Transmitted::Left;
             }
         }
-        let Some(link) = state.link.filter(|_| state.reopen_at.is_none()) else {
+        let Some(link) = state.link.filter(|_| state.reopening().is_none()) else {
             return Transmitted::Left;
         };
         let mut transmitted = Transmitted::Sent;
         while let Some(transmit) = state.client.poll_transmit(now) {
-            if transmit.exchange.is_some() && matches!(link, Link::Dtls(_)) {
+            if transmit.exchange.is_some() && link.is_session() {
                 state.silent_since.get_or_insert(now);
             }
             if let Err(error) = self.address.write(link, transmit.datagram) {
@@ -203,7 +161,7 @@ impl Context {
                 if watched.is_none() || transmit.exchange == watched {
                     transmitted = Transmitted::Refused;
                 }
-                if matches!(link, Link::Dtls(_)) {
+                if link.is_session() {
                     state.reopen_at = Some(now);
                 }
             }
@@ -212,7 +170,7 @@ impl Context {
     }
 
     /// Waits, at most `most_ms`; meanwhile does all that a client needs.
-    fn wait(&self, most_ms: u64, until: &Until<'_>) {
+    pub(crate) fn wait(&self, most_ms: u64, until: &Until<'_>) {
         // One more byte than a message may have, for the NUL after a payload.
         let mut buffer = [0; MAX_MESSAGE_LEN + 1];
         let mut state = self.state.lock();
@@ -224,7 +182,7 @@ impl Context {
                 state.client.tick(now);
             }
             self.transmit(&mut state, now, None);
-            if state.reopen_at.is_none()
+            if state.reopening().is_none()
                 && state.silent_since.is_some_and(|since| now.saturating_sub(since) >= SILENCE_MS)
                 && state.client.awaits_acknowledgement()
             {
@@ -293,7 +251,7 @@ impl Context {
             Ok(len) => self.receive(state, buffer, len),
             Err(error) => {
                 let now = state.now();
-                if matches!(link, Link::Dtls(_)) {
+                if link.is_session() {
                     log!(Info, "the DTLS session ended ({:#x}); opening another", error.0);
                     state.reopen_at = Some(now);
                 } else {
@@ -333,7 +291,7 @@ impl Context {
         let received = state.client.receive(now, &mut buffer[..len]);
         if had_token
             && !state.client.is_signed_in()
-            && let Some(store) = &self.store
+            && let Some(store) = self.store()
         {
             store.update(&state.client);
         }
@@ -362,7 +320,7 @@ impl Context {
         mut state: Guard<'s, State>,
         wait_ms: u64,
     ) -> (Guard<'s, State>, Option<Link>) {
-        let Some(reopen_at) = state.reopen_at else {
+        let Some(reopen_at) = state.reopening() else {
             let link = state.link;
             return (state, link);
         };

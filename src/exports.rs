@@ -4,12 +4,11 @@
 use core::ffi::{c_char, c_int, c_uchar, c_uint, c_void};
 use core::ptr::null_mut;
 
-use iot_coap_client::{ContentFormat, PATH_MAX_LEN, Request, SendError};
+use iot_coap_client::{ContentFormat, PATH_MAX_LEN, Request, SendError, SignInError};
 
-use crate::configuration::{Configuration, bounded};
+use crate::configuration::{Configuration, Options, bounded};
 use crate::context::{Application, Context, Ending};
 use crate::drive::Unsent;
-use crate::extension::Options;
 use crate::guard::guard;
 use crate::log::{connect_port, log};
 use crate::message::ResponseHandle;
@@ -92,6 +91,7 @@ pub unsafe extern "C" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_context_
 /// Returns `IOTX_SUCCESS` with an access token in hand, valid for 48 hours and
 /// renewed by itself while `IOT_CoAP_Yield` is called;
 /// `IOTX_ERR_AUTH_FAILED` if the cloud refused or did not answer;
+/// `IOTX_ERR_NO_MEM` if the heap is exhausted;
 /// `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
 /// `IOTX_ERR_INVALID_PARAM` for a context that is none.
 ///
@@ -110,7 +110,12 @@ pub unsafe extern "C" fn IOT_CoAP_DeviceNameAuth(p_context: *mut iotx_coap_conte
             Some(Ok(())) => IOTX_SUCCESS as c_int,
             Some(Err(error)) => {
                 log!(Error, "{NAME}: {error}");
-                IOTX_ERR_AUTH_FAILED as c_int
+                match error {
+                    SignInError::OutOfMemory | SignInError::NotSent(SendError::OutOfMemory) => {
+                        IOTX_ERR_NO_MEM as c_int
+                    }
+                    _ => IOTX_ERR_AUTH_FAILED as c_int,
+                }
             }
             None => {
                 log!(Error, "{NAME}: the network refused to send");

@@ -25,6 +25,7 @@ mod lock;
 mod log;
 mod message;
 mod port;
+#[cfg(feature = "coaps")]
 mod session_store;
 mod thread;
 mod token_store;

@@ -82,6 +82,7 @@ type Handler = unsafe extern "C" fn(*mut c_void, c_int, *const c_char);
 static HANDLER: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 static HANDLER_DATA: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
+#[cfg(feature = "extension")]
 /// Sends lines to `handler`; none sends them to the port again.
 pub(crate) fn set_handler(handler: Option<Handler>, data: *mut c_void) {
     HANDLER_DATA.store(data, Ordering::Release);
@@ -96,10 +97,11 @@ fn handler() -> Option<Handler> {
     unsafe { core::mem::transmute::<*mut c_void, Option<Handler>>(handler) }
 }
 
-/// Logs a line, formatted as by `format!`, at a [`Level`].
+/// Logs a line, formatted as by `format!`, at a [`Level`]. Without the feature
+/// `log` there are no lines, nor what formats them.
 macro_rules! log {
     ($level:ident, $($line:tt)+) => {
-        if $crate::log::enabled($crate::log::Level::$level) {
+        if cfg!(feature = "log") && $crate::log::enabled($crate::log::Level::$level) {
             $crate::log::write($crate::log::Level::$level, core::format_args!($($line)+));
         }
     };
@@ -107,7 +109,7 @@ macro_rules! log {
 pub(crate) use log;
 
 /// Lets the Linux port speak through this log.
-#[cfg(feature = "port-linux")]
+#[cfg(all(feature = "log", feature = "port-linux"))]
 pub(crate) fn connect_port() {
     use iot_coap_port_linux::Level as PortLevel;
     iot_coap_port_linux::set_log(|level, line| {
@@ -123,5 +125,5 @@ pub(crate) fn connect_port() {
     });
 }
 
-#[cfg(not(feature = "port-linux"))]
+#[cfg(not(all(feature = "log", feature = "port-linux")))]
 pub(crate) const fn connect_port() {}

@@ -6,16 +6,16 @@
 //! what is found is either the latest or refused; see `crates/dtls`, whose
 //! `checkpoint` reserves the record numbers.
 
-use alloc::ffi::CString;
-use alloc::format;
 use alloc::string::String;
+use core::ffi::CStr;
+use core::fmt::Write;
 
 use iot_coap_client::{Device, Endpoint};
 use zeroize::Zeroizing;
 
 use crate::log::log;
 use crate::port::{Dtls, Keeping, store};
-use crate::token_store::entry;
+use crate::token_store::Entry;
 
 /// Records between two writes to the store: each message is one, and a store in
 /// flash is good for 10,000 writes and more.
@@ -27,23 +27,30 @@ const LONGEST_SESSION: usize = 1024;
 
 /// Where one device's session with one endpoint is kept.
 pub(crate) struct SessionStore {
-    session: CString,
-    oldest: CString,
-    context: CString,
+    session: Entry,
+    oldest: Entry,
+    /// Ends with NUL.
+    context: String,
     secret: Zeroizing<String>,
 }
 
 impl SessionStore {
-    /// The store of `device` at `endpoint`; `None` if their names hold a NUL,
-    /// which cannot be.
+    /// The store of `device` at `endpoint`; `None` where the heap is exhausted.
     pub(crate) fn new(device: &Device, endpoint: &Endpoint) -> Option<Self> {
         let (product, name) = (device.product_key(), device.device_name());
         let Endpoint { host, port, .. } = endpoint;
+        let mut context = String::new();
+        // Within what is reserved nothing is allocated: a port has five digits.
+        context.try_reserve_exact(host.len() + product.len() + name.len() + 9).ok()?;
+        write!(context, "{host}:{port}/{product}/{name}\0").ok()?;
+        let mut secret = Zeroizing::new(String::new());
+        secret.try_reserve_exact(device.device_secret().len()).ok()?;
+        secret.push_str(device.device_secret());
         Some(Self {
-            session: entry("dtls", device, endpoint)?,
-            oldest: entry("dgen", device, endpoint)?,
-            context: CString::new(format!("{host}:{port}/{product}/{name}")).ok()?,
-            secret: Zeroizing::new(device.device_secret().into()),
+            session: Entry::new(*b"dtls\0", device, endpoint),
+            oldest: Entry::new(*b"dgen\0", device, endpoint),
+            context,
+            secret,
         })
     }
 
@@ -53,7 +60,7 @@ impl SessionStore {
         restore: impl FnOnce(&Keeping<'_>, &[u8]) -> Option<Dtls>,
     ) -> Option<Dtls> {
         let mut kept = [0; LONGEST_SESSION];
-        let len = store::get(&self.session, &mut kept).filter(|&len| len > 0)?;
+        let len = store::get(self.session.key(), &mut kept).filter(|&len| len > 0)?;
         let dtls = restore(&self.keeping(self.oldest(), 0), kept.get(..len)?)?;
         if self.keep(dtls, RESERVE) {
             return Some(dtls);
@@ -78,12 +85,12 @@ impl SessionStore {
         let generation = self.oldest().saturating_add(1);
         let mut blob = [0; LONGEST_SESSION];
         let Some(len) = dtls.save(&self.keeping(generation, reserve), &mut blob) else {
-            store::delete(&self.session);
+            store::delete(self.session.key());
             return false;
         };
         let blob = blob.get(..len).unwrap_or_default();
-        let is_kept =
-            store::set(&self.oldest, &generation.to_be_bytes()) && store::set(&self.session, blob);
+        let is_kept = store::set(self.oldest.key(), &generation.to_be_bytes())
+            && store::set(self.session.key(), blob);
         if is_kept {
             dtls.is_saved();
         } else {
@@ -94,13 +101,14 @@ impl SessionStore {
 
     fn oldest(&self) -> u64 {
         let mut value = [0; 8];
-        match store::get(&self.oldest, &mut value) {
+        match store::get(self.oldest.key(), &mut value) {
             Some(8) => u64::from_be_bytes(value),
             _ => 0,
         }
     }
 
     fn keeping(&self, generation: u64, reserve: u32) -> Keeping<'_> {
-        Keeping { secret: self.secret.as_bytes(), context: &self.context, generation, reserve }
+        let context = CStr::from_bytes_until_nul(self.context.as_bytes()).unwrap_or_default();
+        Keeping { secret: self.secret.as_bytes(), context, generation, reserve }
     }
 }

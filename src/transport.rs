@@ -3,16 +3,22 @@
 
 use alloc::ffi::CString;
 
+#[cfg(not(feature = "coaps"))]
+use iot_coap_client::Device;
 use iot_coap_client::{Endpoint, Security};
 
 use crate::log::log;
-use crate::port::{Dtls, IoError, Udp};
-use crate::session_store::SessionStore;
+#[cfg(feature = "coaps")]
+use crate::port::Dtls;
+use crate::port::{IoError, Udp};
+#[cfg(feature = "coaps")]
+pub(crate) use crate::session_store::SessionStore;
 
 /// An open way to the endpoint.
 #[derive(Clone, Copy)]
 pub(crate) enum Link {
     Udp(Udp),
+    #[cfg(feature = "coaps")]
     Dtls(Dtls),
 }
 
@@ -20,6 +26,7 @@ impl Link {
     fn write(self, datagram: &[u8]) -> Result<(), IoError> {
         match self {
             Self::Udp(udp) => udp.write(datagram),
+            #[cfg(feature = "coaps")]
             Self::Dtls(dtls) => dtls.write(datagram),
         }
     }
@@ -27,21 +34,34 @@ impl Link {
     pub(crate) fn read(self, buffer: &mut [u8], ms: u32) -> Result<usize, IoError> {
         match self {
             Self::Udp(udp) => udp.read(buffer, ms),
+            #[cfg(feature = "coaps")]
             Self::Dtls(dtls) => dtls.read(buffer, ms),
         }
     }
 
     /// What `poll` waits on, where the port says.
+    #[cfg(feature = "extension")]
     pub(crate) fn descriptor(self) -> Option<i32> {
         match self {
             Self::Udp(udp) => udp.descriptor(),
+            #[cfg(feature = "coaps")]
             Self::Dtls(dtls) => dtls.descriptor(),
+        }
+    }
+
+    /// Whether it may end, and another be opened in its place.
+    pub(crate) const fn is_session(self) -> bool {
+        match self {
+            Self::Udp(_) => false,
+            #[cfg(feature = "coaps")]
+            Self::Dtls(_) => true,
         }
     }
 
     pub(crate) fn close(self) {
         match self {
             Self::Udp(udp) => udp.close(),
+            #[cfg(feature = "coaps")]
             Self::Dtls(dtls) => dtls.close(),
         }
     }
@@ -59,16 +79,49 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// `None` if the host holds a NUL, which no parsed URL's does.
+    /// `None` where the heap is exhausted (or the host holds a NUL, which no
+    /// parsed URL's does).
     pub(crate) fn new(
         endpoint: Endpoint,
         trust_root: Option<CString>,
         sessions: Option<SessionStore>,
     ) -> Option<Self> {
-        let host = CString::new(endpoint.host).ok()?;
+        let mut host = endpoint.host.into_bytes();
+        host.try_reserve_exact(1).ok()?;
+        host.push(0);
+        let host = CString::from_vec_with_nul(host).ok()?;
         Some(Self { security: endpoint.security, host, port: endpoint.port, trust_root, sessions })
     }
 
+    /// Opens a link; over DTLS, blocks through the handshake. Says in the log
+    /// why where it cannot.
+    pub(crate) fn connect(&self) -> Option<Link> {
+        let link = if self.uses_dtls() {
+            self.open_session()
+        } else {
+            Udp::connect(&self.host, self.port).map(Link::Udp)
+        };
+        if link.is_none() {
+            let over = if self.uses_dtls() { "DTLS" } else { "UDP" };
+            let host = self.host.to_str().unwrap_or_default();
+            log!(Error, "no {over} connection to {host} port {}", self.port);
+        }
+        link
+    }
+
+    /// Whether sessions are kept.
+    #[cfg(feature = "extension")]
+    pub(crate) fn keeps_sessions(&self) -> bool {
+        self.sessions.is_some()
+    }
+
+    fn uses_dtls(&self) -> bool {
+        self.security == Security::Dtls
+    }
+}
+
+#[cfg(feature = "coaps")]
+impl Address {
     /// The first link: goes on with the session that was kept, where one is.
     pub(crate) fn resume(&self) -> Option<Link> {
         let restored = self.sessions.as_ref().filter(|_| self.uses_dtls()).and_then(|sessions| {
@@ -79,31 +132,20 @@ impl Address {
         restored.map(Link::Dtls).or_else(|| self.connect())
     }
 
-    /// Opens a link; over DTLS, blocks through the handshake. Says in the log
-    /// why where it cannot.
-    pub(crate) fn connect(&self) -> Option<Link> {
-        let host = self.host.to_string_lossy();
-        let link = if self.uses_dtls() {
-            if !Dtls::is_available() {
-                log!(
-                    Error,
-                    "coaps:// needs a DTLS port: link with HAL_DTLSSession_create, _write, _read \
-                     and _free, or build with the feature port-linux"
-                );
-                return None;
-            }
-            Dtls::connect(&self.host, self.port, self.trust_root.as_deref()).map(Link::Dtls)
-        } else {
-            Udp::connect(&self.host, self.port).map(Link::Udp)
-        };
-        if link.is_none() {
-            let over = if self.uses_dtls() { "DTLS" } else { "UDP" };
-            log!(Error, "no {over} connection to {host} port {}", self.port);
+    fn open_session(&self) -> Option<Link> {
+        if !Dtls::is_available() {
+            log!(
+                Error,
+                "coaps:// needs a DTLS port: link with HAL_DTLSSession_create, _write, _read \
+                 and _free, or build with the feature port-linux"
+            );
+            return None;
         }
-        if let (Some(sessions), Some(Link::Dtls(dtls))) = (&self.sessions, link) {
+        let dtls = Dtls::connect(&self.host, self.port, self.trust_root.as_deref())?;
+        if let Some(sessions) = &self.sessions {
             sessions.keep_on(dtls);
         }
-        link
+        Some(Link::Dtls(dtls))
     }
 
     /// Writes a datagram; where the session is kept and has written all that was
@@ -126,17 +168,44 @@ impl Address {
         }
     }
 
-    /// Whether sessions are kept.
-    pub(crate) fn keeps_sessions(&self) -> bool {
-        self.sessions.is_some()
-    }
-
-    fn uses_dtls(&self) -> bool {
-        self.security == Security::Dtls
-    }
-
     /// Whether one thread may write while another reads.
     pub(crate) fn is_full_duplex(&self) -> bool {
         !self.uses_dtls() || Dtls::is_thread_safe()
+    }
+}
+
+/// Without the feature `coaps`: the same, and no more than UDP.
+#[cfg(not(feature = "coaps"))]
+#[allow(clippy::unused_self, reason = "as with the feature")]
+impl Address {
+    pub(crate) fn resume(&self) -> Option<Link> {
+        self.connect()
+    }
+
+    fn open_session(&self) -> Option<Link> {
+        let _ = (&self.trust_root, &self.sessions);
+        log!(Error, "coaps:// needs a build with the feature coaps");
+        None
+    }
+
+    pub(crate) fn write(&self, link: Link, datagram: &[u8]) -> Result<(), IoError> {
+        link.write(datagram)
+    }
+
+    pub(crate) const fn keep_for_sleep(&self, _link: Link) {}
+
+    pub(crate) const fn is_full_duplex(&self) -> bool {
+        true
+    }
+}
+
+/// Without DTLS there is no session to keep.
+#[cfg(not(feature = "coaps"))]
+pub(crate) enum SessionStore {}
+
+#[cfg(not(feature = "coaps"))]
+impl SessionStore {
+    pub(crate) const fn new(_device: &Device, _endpoint: &Endpoint) -> Option<Self> {
+        None
     }
 }

@@ -6,8 +6,9 @@
  *
  * Unresolved where the firmware's board port lacks them (compiled without
  * IOTX_PORT_LINUX, whose port has them all): HAL_DTLSSession_*, absent in
- * plain-only ports, and those that keep sessions in all but ours; HAL_Kv_*, absent before v2.3.0; HAL_Set* and HAL_Get*, of
- * which releases have more or fewer.
+ * plain-only ports, and those that keep sessions in all but ours; HAL_Kv_*,
+ * absent before v2.3.0; HAL_Set* and HAL_Get*, of which releases have more or
+ * fewer; HAL_Mutex*, which a port for one thread may do without.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -133,6 +134,42 @@ int iotx_port_identity(int which, char *text)
 
     return function != NULL ? function(text) : -1;
 }
+
+#ifndef IOTX_PORT_LINUX
+OPTIONAL void *HAL_MutexCreate(void);
+OPTIONAL void HAL_MutexDestroy(void *mutex);
+OPTIONAL void HAL_MutexLock(void *mutex);
+OPTIONAL void HAL_MutexUnlock(void *mutex);
+
+void *iotx_port_mutex_create(void);
+void iotx_port_mutex_destroy(void *mutex);
+void iotx_port_mutex_lock(void *mutex);
+void iotx_port_mutex_unlock(void *mutex);
+
+/* NULL where the port lacks any of them; the others are then not called. */
+void *iotx_port_mutex_create(void)
+{
+    return HAL_MutexCreate != NULL && HAL_MutexDestroy != NULL && HAL_MutexLock != NULL &&
+                   HAL_MutexUnlock != NULL
+               ? HAL_MutexCreate()
+               : NULL;
+}
+
+void iotx_port_mutex_destroy(void *mutex)
+{
+    HAL_MutexDestroy(mutex);
+}
+
+void iotx_port_mutex_lock(void *mutex)
+{
+    HAL_MutexLock(mutex);
+}
+
+void iotx_port_mutex_unlock(void *mutex)
+{
+    HAL_MutexUnlock(mutex);
+}
+#endif
 
 OPTIONAL int HAL_Kv_Set(const char *key, const void *value, int len, int sync);
 OPTIONAL int HAL_Kv_Get(const char *key, void *value, int *len);

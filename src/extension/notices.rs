@@ -96,6 +96,7 @@ pub type iotx_coap_notice_handler_t = Option<
 >;
 
 /// Who is told.
+#[cfg_attr(not(feature = "extension"), allow(dead_code, reason = "then no one is"))]
 #[derive(Clone, Copy)]
 pub(crate) struct Subscriber {
     pub(crate) handler:

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use iot_coap_client::{Encoding, OptionNumber, SignMethod};
 
 use super::notices::{Subscriber, iotx_coap_notice_handler_t};
-use crate::configuration::{ConfigError, Configuration};
+use crate::configuration::{ConfigError, Configuration, Options};
 use crate::context::Context;
 use crate::guard::guard;
 use crate::log::{connect_port, log};
@@ -111,21 +111,6 @@ const FIELD_ENDS: [usize; 12] = {
     ]
 };
 
-/// Options, checked.
-#[derive(Default)]
-pub(crate) struct Options {
-    pub(crate) sign_method: SignMethod,
-    pub(crate) encoding: Encoding,
-    pub(crate) access_token_option: Option<OptionNumber>,
-    pub(crate) timestamp_ms: Option<u64>,
-    pub(crate) trust_root: Option<CString>,
-    pub(crate) subscriber: Option<Subscriber>,
-    pub(crate) keep_access_token: bool,
-    pub(crate) max_outstanding: Option<usize>,
-    pub(crate) ack_timeout_ms: Option<u32>,
-    pub(crate) keep_session: bool,
-}
-
 impl Options {
     /// # Safety
     ///
@@ -150,11 +135,13 @@ impl Options {
         }
         let sign_method = match known.sign_method {
             IOTX_COAP_SIGN_HMACMD5 => SignMethod::HmacMd5,
+            #[cfg(feature = "hmac-sha1")]
             IOTX_COAP_SIGN_HMACSHA1 => SignMethod::HmacSha1,
             _ => return Err(ConfigError::Option("sign_method")),
         };
         let encoding = match known.sign_in_encoding {
             IOTX_COAP_SIGN_IN_JSON => Encoding::Json,
+            #[cfg(feature = "cbor")]
             IOTX_COAP_SIGN_IN_CBOR => Encoding::Cbor,
             _ => return Err(ConfigError::Option("sign_in_encoding")),
         };

@@ -36,6 +36,27 @@ pub struct iotx_coap_statistics_t {
     pub outstanding: u32,
 }
 
+impl Context {
+    /// What the client has done.
+    fn statistics(&self) -> iotx_coap_statistics_t {
+        let state = self.state.lock();
+        let all = state.client.statistics();
+        iotx_coap_statistics_t {
+            sent: all.sent,
+            resent: all.resent,
+            answered: all.answered,
+            given_up: all.given_up,
+            bytes_sent: all.bytes_sent,
+            bytes_received: all.bytes_received,
+            round_trips: all.round_trips,
+            round_trip_min_ms: all.round_trip_min_ms,
+            round_trip_avg_ms: u32::try_from(all.round_trip_mean_ms()).unwrap_or(u32::MAX),
+            round_trip_max_ms: all.round_trip_max_ms,
+            outstanding: u32::try_from(state.client.outstanding()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
 /// Tells what a context has done. `size` is `sizeof(*statistics)`: fields that
 /// a shorter structure lacks are left out, those that a longer one has besides
 /// set to 0. Any thread may call.

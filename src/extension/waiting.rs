@@ -4,8 +4,35 @@
 use core::ffi::{c_int, c_uint};
 
 use crate::context::Context;
+use crate::drive::Until;
 use crate::guard::guard;
+use crate::transport::Link;
 use crate::types::{iotx_coap_context_t, iotx_ret_code_t};
+
+impl Context {
+    /// Handles what arrives until nothing is outstanding, or the time is over;
+    /// returns how many messages still are.
+    fn flush(&self, most_ms: u64) -> usize {
+        self.wait(most_ms, &Until::True(&|client| client.outstanding() == 0));
+        self.state.lock().client.outstanding()
+    }
+
+    /// What `poll` waits on.
+    fn descriptor(&self) -> Option<i32> {
+        self.state.lock().link.and_then(Link::descriptor)
+    }
+
+    /// How long until time asks for something, in milliseconds.
+    fn timeout_ms(&self) -> Option<u64> {
+        let mut state = self.state.lock();
+        let now = state.now();
+        let deadline = match (state.client.deadline(), state.reopening()) {
+            (deadline, None) => deadline,
+            (deadline, Some(at)) => Some(deadline.map_or(at, |deadline| deadline.min(at))),
+        };
+        deadline.map(|deadline| deadline.saturating_sub(now))
+    }
+}
 
 /// Tells the file descriptor that becomes readable when something arrives, for
 /// `poll`; call `IOT_CoAP_Yield` then. It changes when a DTLS session is opened

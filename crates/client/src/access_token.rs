@@ -28,10 +28,10 @@ impl AccessToken {
     }
 
     /// When to get a new one, while this is still good: an hour before its
-    /// end, or a tenth of its lifetime if that is less.
+    /// end, or an eighth of its lifetime if that is less.
     pub(crate) const fn renew_at(&self, lifetime_ms: u64) -> u64 {
         const HOUR_MS: u64 = 3600 * 1000;
-        let margin = if lifetime_ms / 10 < HOUR_MS { lifetime_ms / 10 } else { HOUR_MS };
+        let margin = if lifetime_ms / 8 < HOUR_MS { lifetime_ms / 8 } else { HOUR_MS };
         self.expires_at.saturating_sub(margin)
     }
 

@@ -15,7 +15,8 @@ pub enum Security {
     None,
     /// `coaps://`: DTLS.
     Dtls,
-    /// `coap-psk://`: payloads and sequence numbers are encrypted.
+    /// `coap-psk://`: payloads and sequence numbers are encrypted. Needs the
+    /// feature `symmetric`.
     Symmetric,
 }
 
@@ -35,6 +36,8 @@ pub struct Endpoint {
 pub enum UrlError {
     /// Not `coap://`, `coaps://` or `coap-psk://`.
     Scheme,
+    /// `coap-psk://`, in a build without the feature `symmetric`.
+    NoSymmetric,
     /// No host, or one with characters that no host has.
     Host,
     /// A host of 128 characters or more.
@@ -49,6 +52,7 @@ impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Scheme => "the URL must start with coap://, coaps:// or coap-psk://",
+            Self::NoSymmetric => "coap-psk:// needs a build with the feature symmetric",
             Self::Host => "the URL needs a host name or an IP address (IPv6 in brackets)",
             Self::HostTooLong => "the host must be shorter than 128 characters",
             Self::Port => "the port must be a number from 1 to 65535",
@@ -67,17 +71,21 @@ impl Endpoint {
     ///
     /// [`UrlError`] says which part is wrong.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
-        let (scheme, rest) = url.split_once("://").ok_or(UrlError::Scheme)?;
+        let (scheme, rest) = split_at(url, b":").ok_or(UrlError::Scheme)?;
+        let rest = rest.strip_prefix("//").ok_or(UrlError::Scheme)?;
         let (security, default_port) = if scheme.eq_ignore_ascii_case("coap") {
             (Security::None, 5683)
         } else if scheme.eq_ignore_ascii_case("coaps") {
             (Security::Dtls, 5684)
         } else if scheme.eq_ignore_ascii_case("coap-psk") {
+            if cfg!(not(feature = "symmetric")) {
+                return Err(UrlError::NoSymmetric);
+            }
             (Security::Symmetric, 5683)
         } else {
             return Err(UrlError::Scheme);
         };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let authority = split_at(rest, b"/?#").map_or(rest, |(authority, _)| authority);
         let (host, port) = split_port(authority)?;
         if host.len() > HOST_MAX_LEN {
             return Err(UrlError::HostTooLong);
@@ -101,28 +109,38 @@ impl Endpoint {
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
-    let is_host_character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    if let Some(bracketed) = authority.strip_prefix('[') {
-        let (host, rest) = bracketed.split_once(']').ok_or(UrlError::Host)?;
+    let is_host_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if cfg!(feature = "ipv6")
+        && let Some(bracketed) = authority.strip_prefix("[")
+    {
+        let (host, rest) = split_at(bracketed, b"]").ok_or(UrlError::Host)?;
         // A link-local address names its interface after a percent sign.
-        let (address, zone) = host.split_once('%').unwrap_or((host, "1"));
-        let zone_is_sound = !zone.is_empty() && zone.chars().all(is_host_character);
+        let (address, zone) = split_at(host, b"%").unwrap_or((host, "1"));
+        let zone_is_sound = !zone.is_empty() && zone.bytes().all(is_host_byte);
         if address.parse::<Ipv6Addr>().is_err() || !zone_is_sound {
             return Err(UrlError::Host);
         }
         return match rest {
             "" => Ok((host, None)),
-            _ => Ok((host, Some(rest.strip_prefix(':').ok_or(UrlError::Host)?))),
+            _ => Ok((host, Some(rest.strip_prefix(":").ok_or(UrlError::Host)?))),
         };
     }
-    let (host, port) = match authority.split_once(':') {
+    let (host, port) = match split_at(authority, b":") {
         Some((host, port)) => (host, Some(port)),
         None => (authority, None),
     };
-    if host.is_empty() || !host.chars().all(is_host_character) {
+    if host.is_empty() || !host.bytes().all(is_host_byte) {
         return Err(UrlError::Host);
     }
     Ok((host, port))
+}
+
+/// What is before and after the first of `separators`, which are ASCII.
+/// (`str::split_once` brings a searcher for all of Unicode.)
+fn split_at<'t>(text: &'t str, separators: &[u8]) -> Option<(&'t str, &'t str)> {
+    let at = text.bytes().position(|byte| separators.contains(&byte))?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 fn parse_port(digits: &str) -> Result<u16, UrlError> {

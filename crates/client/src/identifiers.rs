@@ -9,12 +9,16 @@ use crate::random::Random;
 const BLOCK_BITS: u32 = 12;
 const BLOCKS: usize = 1 << (16 - BLOCK_BITS);
 
+/// In what their last use is told: about a second, and a power of two, since
+/// 32-bit machines divide 64 bits in software.
+const TICK_MS: u64 = 1024;
+
 /// Gives out message ids, each at most once within an exchange lifetime.
 #[derive(Debug)]
 pub(crate) struct MessageIds {
     next: u16,
-    /// For each block, one more than the second in which an id of it was last
-    /// used; 0 for never.
+    /// For each block, one more than the [`TICK_MS`] in which an id of it was
+    /// last used; 0 for never.
     last_used: [u32; BLOCKS],
 }
 
@@ -31,17 +35,17 @@ impl MessageIds {
     pub(crate) fn allocate(&mut self, now: u64, lifetime_ms: u64) -> Result<u16, ExhaustedError> {
         let id = self.next;
         let last_used = &mut self.last_used[usize::from(id >> BLOCK_BITS)];
-        // Seconds wrap after 136 years of uptime.
-        let second = (now / 1000) as u32;
+        // Wraps after 139 years of uptime.
+        let tick = (now / TICK_MS) as u32;
         let entering = id.trailing_zeros() >= BLOCK_BITS;
         if entering && *last_used != 0 {
-            let age_ms = u64::from(second.wrapping_sub(*last_used - 1)) * 1000;
-            // A whole second more, since the times are rounded down.
-            if age_ms <= lifetime_ms + 1000 {
+            let age_ms = u64::from(tick.wrapping_sub(*last_used - 1)) * TICK_MS;
+            // A whole tick more, since the times are rounded down.
+            if age_ms <= lifetime_ms + TICK_MS {
                 return Err(ExhaustedError);
             }
         }
-        *last_used = second.wrapping_add(1).max(1);
+        *last_used = tick.wrapping_add(1).max(1);
         self.next = id.wrapping_add(1);
         Ok(id)
     }

@@ -19,6 +19,7 @@ mod option;
 mod random;
 mod sign;
 mod statistics;
+#[cfg_attr(not(feature = "symmetric"), path = "symmetric_absent.rs")]
 mod symmetric;
 mod timing;
 
@@ -41,6 +42,7 @@ pub use option::{
 };
 pub use sign::SignMethod;
 pub use statistics::Statistics;
+#[cfg(feature = "symmetric")]
 pub use symmetric::{SymmetricKey, UndecryptableError};
 pub use timing::TransmissionParameters;
 

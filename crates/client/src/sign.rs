@@ -3,7 +3,6 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
-use sha1::Sha1;
 
 /// The hash under a sign-in's HMAC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +11,7 @@ pub enum SignMethod {
     #[default]
     HmacMd5,
     /// `hmacsha1`.
+    #[cfg(feature = "hmac-sha1")]
     HmacSha1,
 }
 
@@ -20,6 +20,7 @@ impl SignMethod {
     pub const fn name(self) -> &'static str {
         match self {
             Self::HmacMd5 => "hmacmd5",
+            #[cfg(feature = "hmac-sha1")]
             Self::HmacSha1 => "hmacsha1",
         }
     }
@@ -37,7 +38,8 @@ impl Signature {
     pub(crate) fn new(method: SignMethod, secret: &str, fields: &[(&str, &str)]) -> Self {
         match method {
             SignMethod::HmacMd5 => Self::by::<Hmac<Md5>>(secret, fields),
-            SignMethod::HmacSha1 => Self::by::<Hmac<Sha1>>(secret, fields),
+            #[cfg(feature = "hmac-sha1")]
+            SignMethod::HmacSha1 => Self::by::<Hmac<sha1::Sha1>>(secret, fields),
         }
     }
 
@@ -92,6 +94,7 @@ mod tests {
         assert_eq!(signature.as_str(), "1630981f4520039f6948dd8d2ff44068");
     }
 
+    #[cfg(feature = "hmac-sha1")]
     #[test]
     fn signs_with_sha1() {
         // RFC 2202 section 3, test case 2.

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use aes::Aes128;
-use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7};
+use cbc::cipher::block_padding::{Padding, Pkcs7};
+use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -61,16 +62,23 @@ impl SymmetricKey {
             .map_or(Err(EncodeError::TooLong), |_| Ok(()))
     }
 
-    /// Encrypts the first `plain_len` bytes of `buffer` in place; `None` if
-    /// their padding does not fit.
+    /// Encrypts `buffer`, of which the first `plain_len` bytes are plain text and
+    /// the rest is for their padding; `None` if that does not fit.
     pub(crate) fn encrypt_in_place<'b>(
         &self,
         buffer: &'b mut [u8],
         plain_len: usize,
     ) -> Option<&'b [u8]> {
-        cbc::Encryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into())
-            .encrypt_padded::<Pkcs7>(buffer, plain_len)
-            .ok()
+        let mut encryptor =
+            cbc::Encryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into());
+        let padding = buffer.get_mut(plain_len..encrypted_len(plain_len))?;
+        // PKCS #7: as many bytes as there are, each saying how many.
+        padding.fill(padding.len() as u8);
+        let (blocks, _) = Block::<Aes128>::slice_as_chunks_mut(buffer);
+        for block in blocks {
+            encryptor.encrypt_block(block);
+        }
+        Some(buffer)
     }
 
     /// Decrypts in place and returns the length of the plain text, which
@@ -80,10 +88,18 @@ impl SymmetricKey {
     ///
     /// [`UndecryptableError`]; what `cipher` then holds is undefined.
     pub fn decrypt(&self, cipher: &mut [u8]) -> Result<usize, UndecryptableError> {
-        cbc::Decryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into())
-            .decrypt_padded::<Pkcs7>(cipher)
-            .map(<[u8]>::len)
-            .map_err(|_| UndecryptableError)
+        let mut decryptor =
+            cbc::Decryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into());
+        let (blocks, rest) = Block::<Aes128>::slice_as_chunks_mut(cipher);
+        if !rest.is_empty() {
+            return Err(UndecryptableError);
+        }
+        // One at a time: what decrypts several takes as much code again, and an
+        // answer has few.
+        for block in &mut *blocks {
+            decryptor.decrypt_block(block);
+        }
+        Pkcs7::unpad_blocks(blocks).map(<[u8]>::len).map_err(|_| UndecryptableError)
     }
 }
 
@@ -103,10 +119,10 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Takes the key of the sign-in that made `generation`.
-    pub(crate) fn renew(&mut self, key: SymmetricKey, generation: u32) {
+    /// Derives the key of the sign-in that made `generation`.
+    pub(crate) fn renew(&mut self, device_secret: &str, random: &str, generation: u32) {
         self.generation = generation;
-        self.previous = self.current.replace(key);
+        self.previous = self.current.replace(SymmetricKey::derive(device_secret, random));
     }
 
     pub(crate) const fn current(&self) -> Option<&SymmetricKey> {

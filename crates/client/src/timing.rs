@@ -26,8 +26,8 @@ impl TransmissionParameters {
     /// The first timeout of a Confirmable message: between `ACK_TIMEOUT` and
     /// `ACK_TIMEOUT * ACK_RANDOM_FACTOR`, by `random` (section 4.2).
     pub(crate) fn first_timeout_ms(self, random: u32) -> u64 {
-        let spread = u64::from(self.ack_timeout_ms / 2);
-        u64::from(self.ack_timeout_ms) + u64::from(random) % (spread + 1)
+        let spread = self.ack_timeout_ms / 2;
+        u64::from(self.ack_timeout_ms) + u64::from(random % (spread + 1))
     }
 
     /// `MAX_TRANSMIT_SPAN`: from the first transmission to the last; 45 s.

@@ -7,7 +7,7 @@ use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 use zeroize::Zeroizing;
 
-use super::{BadReplyError, Reply};
+use super::{Reply, ReplyError};
 use crate::encode::EncodeError;
 
 /// Appends a map of `fields` to `out`.
@@ -25,20 +25,20 @@ pub(super) fn write_map(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<()
 }
 
 /// Reads the fields of the map that `payload` is into `reply`.
-pub(super) fn read_map(payload: &[u8], reply: &mut Reply) -> Result<(), BadReplyError> {
+pub(super) fn read_map(payload: &[u8], reply: &mut Reply) -> Result<(), ReplyError> {
     let mut decoder = Decoder::new(payload);
     read(&mut decoder, reply)?;
-    if decoder.position() == payload.len() { Ok(()) } else { Err(BadReplyError) }
+    if decoder.position() == payload.len() { Ok(()) } else { Err(ReplyError::Bad) }
 }
 
-fn read(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), BadReplyError> {
-    let pairs = decoder.map().map_err(|_| BadReplyError)?;
+fn read(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), ReplyError> {
+    let pairs = decoder.map().map_err(|_| ReplyError::Bad)?;
     let mut done = 0;
     loop {
         match pairs {
             Some(pairs) if done == pairs => return Ok(()),
-            None if decoder.datatype().map_err(|_| BadReplyError)? == Type::Break => {
-                return decoder.skip().map_err(|_| BadReplyError);
+            None if decoder.datatype().map_err(|_| ReplyError::Bad)? == Type::Break => {
+                return decoder.skip().map_err(|_| ReplyError::Bad);
             }
             _ => {}
         }
@@ -47,23 +47,23 @@ fn read(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), BadReplyErro
     }
 }
 
-fn read_pair(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), BadReplyError> {
+fn read_pair(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), ReplyError> {
     let (mut name_pieces, mut value_pieces) = (Zeroizing::default(), Zeroizing::default());
     let name = if matches!(decoder.datatype(), Ok(Type::String | Type::StringIndef)) {
         read_text(decoder, &mut name_pieces)?
     } else {
-        decoder.skip().map_err(|_| BadReplyError)?;
+        decoder.skip().map_err(|_| ReplyError::Bad)?;
         ""
     };
-    match decoder.datatype().map_err(|_| BadReplyError)? {
+    match decoder.datatype().map_err(|_| ReplyError::Bad)? {
         Type::String | Type::StringIndef => {
-            reply.set_text(name, read_text(decoder, &mut value_pieces)?)
+            reply.set_text(name, Some(read_text(decoder, &mut value_pieces)?))
         }
         Type::U8 | Type::U16 | Type::U32 | Type::U64 => {
-            reply.set_number(name, decoder.u64().map_err(|_| BadReplyError)?);
+            reply.set_number(name, decoder.u64().map_err(|_| ReplyError::Bad)?);
             Ok(())
         }
-        _ => decoder.skip().map_err(|_| BadReplyError),
+        _ => decoder.skip().map_err(|_| ReplyError::Bad),
     }
 }
 
@@ -72,14 +72,14 @@ fn read_pair(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), BadRepl
 fn read_text<'t, 'p: 't>(
     decoder: &mut Decoder<'p>,
     joined: &'t mut Zeroizing<Vec<u8>>,
-) -> Result<&'t str, BadReplyError> {
+) -> Result<&'t str, ReplyError> {
     if matches!(decoder.datatype(), Ok(Type::String)) {
-        return decoder.str().map_err(|_| BadReplyError);
+        return decoder.str().map_err(|_| ReplyError::Bad);
     }
     // All of them fit, so that the vector does not move and leave a copy behind.
-    joined.try_reserve_exact(decoder.input().len()).map_err(|_| BadReplyError)?;
-    for piece in decoder.str_iter().map_err(|_| BadReplyError)? {
-        joined.extend_from_slice(piece.map_err(|_| BadReplyError)?.as_bytes());
+    joined.try_reserve_exact(decoder.input().len()).map_err(|_| ReplyError::OutOfMemory)?;
+    for piece in decoder.str_iter().map_err(|_| ReplyError::Bad)? {
+        joined.extend_from_slice(piece.map_err(|_| ReplyError::Bad)?.as_bytes());
     }
-    core::str::from_utf8(joined).map_err(|_| BadReplyError)
+    core::str::from_utf8(joined).map_err(|_| ReplyError::Bad)
 }

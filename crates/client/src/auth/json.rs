@@ -1,18 +1,20 @@
 //! JSON (RFC 8259) as far as sign-in needs it: a flat object of strings out,
-//! an object of anything in.
+//! an object of anything in. (The crates that
+//! read JSON without an allocator take four times the flash.)
 
 use alloc::vec::Vec;
 
-use picojson::{Event, PullParser, SliceParser};
+use zeroize::Zeroizing;
 
-use super::{BadReplyError, Reply};
+use super::{Reply, ReplyError};
+use crate::access_token::ACCESS_TOKEN_MAX_LEN;
 use crate::encode::EncodeError;
-
-/// The longest name of a field that can be one of ours, in bytes.
-const NAME_MAX_LEN: usize = 16;
 
 /// Appends an object of `fields` to `out`.
 pub(super) fn write_object(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<(), EncodeError> {
+    // Enough for what needs no escapes, at once.
+    let len = fields.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>() + 1;
+    out.try_reserve_exact(len).map_err(|_| EncodeError::OutOfMemory)?;
     let mut separator = b'{';
     for (name, value) in fields {
         push(out, &[separator])?;
@@ -48,53 +50,262 @@ fn push(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), EncodeError> {
 }
 
 /// Reads the fields of the object that `payload` is into `reply`.
-pub(super) fn read_object(payload: &[u8], reply: &mut Reply) -> Result<(), BadReplyError> {
-    // Where escapes are resolved; no text is longer without than with them.
-    let mut unescaped = zeroize::Zeroizing::new(Vec::new());
-    unescaped.try_reserve_exact(payload.len()).map_err(|_| BadReplyError)?;
-    unescaped.resize(payload.len(), 0);
-    let mut parser = SliceParser::with_buffer_from_slice(payload, &mut unescaped);
-
-    if !matches!(parser.next_event(), Ok(Event::StartObject)) {
-        return Err(BadReplyError);
+pub(super) fn read_object(payload: &[u8], reply: &mut Reply) -> Result<(), ReplyError> {
+    core::str::from_utf8(payload).map_err(|_| ReplyError::Bad)?;
+    let mut reader = Reader { rest: payload };
+    let mut levels = Levels::NONE;
+    let mut name = Text::new();
+    let mut text = Text::new();
+    let mut byte = reader.token()?;
+    if byte != b'{' {
+        return Err(ReplyError::Bad);
     }
-    let mut depth = 1_u32;
-    // One bit for each level, 1 for an array: after a number, the parser takes
-    // either bracket for the one that closes it. Beyond 32 levels it takes
-    // objects for arrays.
-    let mut arrays = 0_u32;
-    let mut name_buffer = [0; NAME_MAX_LEN];
-    let mut name = "";
     loop {
-        match parser.next_event().map_err(|_| BadReplyError)? {
-            Event::Key(key) => {
-                // A name too long to be ours is as good as none.
-                let len = if key.len() <= NAME_MAX_LEN { key.len() } else { 0 };
-                name_buffer[..len].copy_from_slice(&key.as_bytes()[..len]);
-                name = core::str::from_utf8(&name_buffer[..len]).unwrap_or_default();
-            }
-            Event::String(text) if depth == 1 => reply.set_text(name, &text)?,
-            Event::Number(number) if depth == 1 => {
-                if let Ok(number) = number.as_str().parse() {
-                    reply.set_number(name, number);
+        // With `byte` a value begins.
+        match byte {
+            b'"' => {
+                reader.string(&mut text)?;
+                if levels == Levels::OBJECT {
+                    reply.set_text(name.as_str().unwrap_or_default(), text.as_str())?;
                 }
             }
-            event @ (Event::StartObject | Event::StartArray) => {
-                if depth == u32::BITS {
-                    return Err(BadReplyError);
+            b'-' | b'0'..=b'9' => {
+                let number = reader.number(byte)?;
+                if levels == Levels::OBJECT
+                    && let Some(number) = number
+                {
+                    reply.set_number(name.as_str().unwrap_or_default(), number);
                 }
-                depth += 1;
-                arrays = arrays << 1 | u32::from(event == Event::StartArray);
             }
-            event @ (Event::EndObject | Event::EndArray) => {
-                if (event == Event::EndArray) != (arrays & 1 == 1) {
-                    return Err(BadReplyError);
+            b'{' | b'[' => {
+                levels = levels.enter(byte == b'[')?;
+                byte = reader.token()?;
+                if byte != levels.closing() {
+                    byte = reader.name_before(byte, levels, &mut name)?;
+                    continue;
                 }
-                depth = depth.saturating_sub(1);
-                arrays >>= 1;
+                levels = levels.leave();
             }
-            Event::EndDocument => return Ok(()),
-            _ => {}
+            b't' => reader.literal(b"rue")?,
+            b'f' => reader.literal(b"alse")?,
+            b'n' => reader.literal(b"ull")?,
+            _ => return Err(ReplyError::Bad),
         }
+        // It has ended, and perhaps what it stands in.
+        loop {
+            let next = reader.token();
+            match next {
+                _ if levels == Levels::NONE => {
+                    return next.map_or(Ok(()), |_| Err(ReplyError::Bad));
+                }
+                Ok(b',') => break,
+                Ok(byte) if byte == levels.closing() => levels = levels.leave(),
+                _ => return Err(ReplyError::Bad),
+            }
+        }
+        byte = reader.token()?;
+        byte = reader.name_before(byte, levels, &mut name)?;
+    }
+}
+
+/// The objects and arrays around a value: one bit each, 1 for an array, below
+/// a 1 that marks where they begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Levels(u64);
+
+impl Levels {
+    const NONE: Self = Self(0b1);
+    /// The reply's own object and no more.
+    const OBJECT: Self = Self(0b10);
+
+    fn enter(self, array: bool) -> Result<Self, ReplyError> {
+        if self.0.leading_zeros() == 0 {
+            return Err(ReplyError::Bad);
+        }
+        Ok(Self(self.0 << 1 | u64::from(array)))
+    }
+
+    const fn leave(self) -> Self {
+        Self(self.0 >> 1)
+    }
+
+    const fn is_array(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    const fn closing(self) -> u8 {
+        if self.is_array() { b']' } else { b'}' }
+    }
+}
+
+/// A text with its escapes resolved; of one that is longer than any of ours,
+/// the beginning.
+struct Text {
+    /// May be the access token.
+    bytes: Zeroizing<[u8; ACCESS_TOKEN_MAX_LEN]>,
+    len: usize,
+}
+
+impl Text {
+    fn new() -> Self {
+        Self { bytes: Zeroizing::new([0; ACCESS_TOKEN_MAX_LEN]), len: 0 }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+        }
+        self.len += 1;
+    }
+
+    /// `None` if it is longer than any of ours.
+    fn as_str(&self) -> Option<&str> {
+        core::str::from_utf8(self.bytes.get(..self.len)?).ok()
+    }
+}
+
+/// What is left of a payload that is UTF-8.
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn next(&mut self) -> Result<u8, ReplyError> {
+        let (&byte, rest) = self.rest.split_first().ok_or(ReplyError::Bad)?;
+        self.rest = rest;
+        Ok(byte)
+    }
+
+    /// The next byte, if it is one of `wanted`.
+    fn next_if(&mut self, wanted: &[u8]) -> Option<u8> {
+        let (&byte, rest) = self.rest.split_first()?;
+        wanted.contains(&byte).then(|| {
+            self.rest = rest;
+            byte
+        })
+    }
+
+    /// The next byte that is not white space.
+    fn token(&mut self) -> Result<u8, ReplyError> {
+        while self.next_if(b" \t\r\n").is_some() {}
+        self.next()
+    }
+
+    /// With `byte` an element of `levels` begins: reads its name, in an object;
+    /// returns the first byte of its value.
+    fn name_before(&mut self, byte: u8, levels: Levels, name: &mut Text) -> Result<u8, ReplyError> {
+        if levels.is_array() {
+            return Ok(byte);
+        }
+        if byte != b'"' {
+            return Err(ReplyError::Bad);
+        }
+        self.string(name)?;
+        if self.token()? == b':' { self.token() } else { Err(ReplyError::Bad) }
+    }
+
+    /// Reads a string, after its opening quote.
+    fn string(&mut self, text: &mut Text) -> Result<(), ReplyError> {
+        text.len = 0;
+        loop {
+            match self.next()? {
+                b'"' => return Ok(()),
+                b'\\' => self.escape(text)?,
+                0..=0x1F => return Err(ReplyError::Bad),
+                byte => text.push(byte),
+            }
+        }
+    }
+
+    /// Reads an escape, after its backslash.
+    fn escape(&mut self, text: &mut Text) -> Result<(), ReplyError> {
+        text.push(match self.next()? {
+            byte @ (b'"' | b'\\' | b'/') => byte,
+            b'b' => 0x08,
+            b'f' => 0x0C,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                let character = self.character()?;
+                for &byte in character.encode_utf8(&mut [0; 4]).as_bytes() {
+                    text.push(byte);
+                }
+                return Ok(());
+            }
+            _ => return Err(ReplyError::Bad),
+        });
+        Ok(())
+    }
+
+    /// Reads what follows `\u`, which goes on in another escape where it is the
+    /// first half of a surrogate pair.
+    fn character(&mut self) -> Result<char, ReplyError> {
+        let mut code = self.hex()?;
+        if let 0xD800..0xDC00 = code {
+            self.literal(b"\\u")?;
+            let low = self.hex()?.wrapping_sub(0xDC00);
+            if low >= 0x400 {
+                return Err(ReplyError::Bad);
+            }
+            code = 0x1_0000 + ((code - 0xD800) << 10) + low;
+        }
+        char::from_u32(code).ok_or(ReplyError::Bad)
+    }
+
+    /// Four hexadecimal digits.
+    fn hex(&mut self) -> Result<u32, ReplyError> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = char::from(self.next()?).to_digit(16).ok_or(ReplyError::Bad)?;
+            code = code << 4 | digit;
+        }
+        Ok(code)
+    }
+
+    /// Reads a number that starts with `first`; returns it if it is one of
+    /// ours: whole, and neither negative nor too great.
+    fn number(&mut self, first: u8) -> Result<Option<u64>, ReplyError> {
+        let negative = first == b'-';
+        let first = if negative { self.next()? } else { first };
+        let mut number = match first {
+            b'0'..=b'9' => Some(u64::from(first - b'0')),
+            _ => return Err(ReplyError::Bad),
+        };
+        if first != b'0' {
+            while let Some(byte) = self.digit() {
+                let digit = u64::from(byte - b'0');
+                number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit));
+            }
+        }
+        if negative {
+            number = None;
+        }
+        if self.next_if(b".").is_some() {
+            number = None;
+            self.digits()?;
+        }
+        if self.next_if(b"eE").is_some() {
+            number = None;
+            let _sign = self.next_if(b"+-");
+            self.digits()?;
+        }
+        Ok(number)
+    }
+
+    fn digit(&mut self) -> Option<u8> {
+        self.next_if(b"0123456789")
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Result<(), ReplyError> {
+        self.digit().ok_or(ReplyError::Bad)?;
+        while self.digit().is_some() {}
+        Ok(())
+    }
+
+    fn literal(&mut self, expected: &[u8]) -> Result<(), ReplyError> {
+        self.rest = self.rest.strip_prefix(expected).ok_or(ReplyError::Bad)?;
+        Ok(())
     }
 }

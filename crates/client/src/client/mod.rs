@@ -203,6 +203,6 @@ impl<A> Client<A> {
     }
 
     const fn is_symmetric(&self) -> bool {
-        matches!(self.config.security, Security::Symmetric)
+        cfg!(feature = "symmetric") && matches!(self.config.security, Security::Symmetric)
     }
 }

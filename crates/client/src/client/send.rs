@@ -70,7 +70,8 @@ impl<A> Client<A> {
         let exchange = &mut self.exchanges.list[index];
         let out: &mut Vec<u8> = &mut exchange.datagram;
         // Where the head ends with the access token.
-        let is_plain = credentials.as_ref().is_some_and(|c| c.symmetric.is_none());
+        let is_plain = cfg!(feature = "template")
+            && credentials.as_ref().is_some_and(|c| c.symmetric.is_none());
         let generation = self.generation;
         let begun = is_plain
             .then(|| self.template.begin(out, request, generation, kind, id, token))
@@ -80,8 +81,8 @@ impl<A> Client<A> {
             exchange.head_len = head_len;
             exchange.payload_start = write_payload(out, request.payload)?;
         } else {
-            let access_token_len = credentials.as_ref().map_or(0, |c| c.access_token.len());
-            let capacity = request.path.len() + access_token_len + request.payload.len();
+            let credentials_len = credentials.as_ref().map_or(0, Credentials::max_len);
+            let capacity = request.path.len() + credentials_len + request.payload.len();
             let head_len = write_head(out, kind, id, token, request, capacity + OVERHEAD_LEN)?;
             exchange.head_len = head_len;
             exchange.payload_start =
@@ -128,8 +129,8 @@ impl<A> Client<A> {
     }
 
     /// Turns a message that was refused into one that waits for an access
-    /// token: with its payload in clear, and without the options that a
-    /// sign-in makes anew.
+    /// token: with its payload in clear. The options that a sign-in makes anew
+    /// stay where they are, between `head_len` and the payload.
     pub(super) fn park(&mut self, index: usize) -> Result<(), UndecryptableError> {
         let symmetric = self.is_symmetric();
         let exchange = &mut self.exchanges.list[index];
@@ -141,16 +142,7 @@ impl<A> Client<A> {
         } else {
             payload.len()
         };
-        let head_len = exchange.head_len;
         exchange.datagram.truncate(payload_start + payload_len);
-        if payload_len == 0 {
-            exchange.datagram.truncate(head_len);
-        } else {
-            // Keeps the payload marker before the payload.
-            exchange.datagram.copy_within(payload_start - 1.., head_len);
-            exchange.datagram.truncate(head_len + 1 + payload_len);
-        }
-        exchange.payload_start = head_len + usize::from(payload_len != 0);
         exchange.state = State::Parked;
         exchange.deadline = u64::MAX;
         Ok(())
@@ -184,11 +176,13 @@ impl<A> Client<A> {
             &mut self.last_sequence,
         );
         let exchange = &mut self.exchanges.list[index];
-        let access_token_len = credentials.as_ref().map_or(0, |c| c.access_token.len());
+        let credentials_len = credentials.as_ref().map_or(0, Credentials::max_len);
         let out: &mut Vec<u8> = &mut self.scratch;
         out.clear();
-        out.try_reserve(exchange.datagram.len() + access_token_len + OVERHEAD_LEN)
-            .map_err(|_| SendError::OutOfMemory)?;
+        out.try_reserve(
+            exchange.head_len + exchange.payload().len() + credentials_len + OVERHEAD_LEN,
+        )
+        .map_err(|_| SendError::OutOfMemory)?;
         let head = exchange.datagram.get(..exchange.head_len).unwrap_or_default();
         out.extend_from_slice(head);
         // A head begins with a header and a token of 4 bytes.
@@ -229,6 +223,16 @@ impl<'a> Credentials<'a> {
             (key, *last_sequence)
         });
         Some(Self { access_token_option: config.access_token_option, access_token, symmetric })
+    }
+
+    /// The most bytes that they add to a message.
+    fn max_len(&self) -> usize {
+        let symmetric_len = match self.symmetric {
+            // Sequence number and padding.
+            Some(_) => encrypted_len(DECIMAL_MAX_LEN) + encrypted_len(0),
+            None => 0,
+        };
+        self.access_token.len() + symmetric_len
     }
 }
 

@@ -12,13 +12,12 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{Client, GiveUp, SendError};
 use crate::access_token::{ACCESS_TOKEN_MAX_LEN, AccessToken};
-use crate::auth::{Reply, write_request};
+use crate::auth::{Reply, ReplyError, write_request};
 use crate::code::Code;
 use crate::encode::Encoder;
 use crate::exchange::{End, State};
 use crate::message::Kind;
 use crate::option::OptionNumber;
-use crate::symmetric::SymmetricKey;
 
 /// How long a sign-in that the application asks for may take: what the
 /// original SDK blocks for, in milliseconds.
@@ -48,6 +47,8 @@ pub enum SignInError {
     NotAnswered,
     /// The answer holds no access token that can be used.
     BadReply,
+    /// The heap is exhausted, and the access token could not be kept.
+    OutOfMemory,
     /// It was called off.
     Cancelled,
     /// The request could not be made.
@@ -60,6 +61,7 @@ impl fmt::Display for SignInError {
             Self::Refused(code) => write!(f, "refused with {code}"),
             Self::NotAnswered => f.write_str("not answered in time"),
             Self::BadReply => f.write_str("answered without a usable access token"),
+            Self::OutOfMemory => f.write_str("out of memory"),
             Self::Cancelled => f.write_str("called off"),
             Self::NotSent(error) => write!(f, "not sent: {error}"),
         }
@@ -264,7 +266,8 @@ impl<A> Client<A> {
             payload.zeroize();
             let outcome = match reply {
                 Ok(reply) => self.take_reply(now, reply),
-                Err(_) => Err(SignInError::BadReply),
+                Err(ReplyError::Bad) => Err(SignInError::BadReply),
+                Err(ReplyError::OutOfMemory) => Err(SignInError::OutOfMemory),
             };
             match outcome {
                 Ok(()) => self.finish_sign_in(now, Ok(())),
@@ -289,8 +292,8 @@ impl<A> Client<A> {
             else {
                 return Err(SignInError::BadReply);
             };
-            let key = SymmetricKey::derive(&self.config.device.device_secret, random);
-            self.keys.renew(key, self.generation.wrapping_add(1));
+            let generation = self.generation.wrapping_add(1);
+            self.keys.renew(&self.config.device.device_secret, random, generation);
             self.last_sequence = self.last_sequence.max(offset);
         }
         self.take_access_token(now, reply.access_token);

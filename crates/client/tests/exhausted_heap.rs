@@ -1,0 +1,179 @@
+//! Hazard: the heap runs out in the middle, and the client aborts, which on a
+//! board means a reset, or forgets what it promised. Every allocation of a
+//! client's life fails once, one run after the other.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use iot_coap_client::{Client, Event, Received, SendError, SignInError};
+use support::{CONTENT, SECOND, UNAUTHORIZED, con, config_for, is_sign_in, piggybacked};
+
+struct Failing;
+
+thread_local! {
+    // Of this thread only: the tests of a binary run side by side.
+    static CLIENT_RUNS: Cell<bool> = const { Cell::new(false) };
+    /// How many allocations of the client still succeed before one does not.
+    static LEFT: Cell<u32> = const { Cell::new(u32::MAX) };
+    static FAILED: Cell<bool> = const { Cell::new(false) };
+}
+
+fn fails() -> bool {
+    if !CLIENT_RUNS.get() || FAILED.get() {
+        return false;
+    }
+    let left = LEFT.get();
+    LEFT.set(left.wrapping_sub(1));
+    FAILED.set(left == 0);
+    left == 0
+}
+
+// SAFETY: hands everything on to the system's allocator, which keeps the
+// contract, or says that there is no memory.
+unsafe impl GlobalAlloc for Failing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if fails() {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Failing = Failing;
+
+/// Runs a part of the client, whose allocations may fail.
+fn client_runs<T>(run: impl FnOnce() -> T) -> T {
+    CLIENT_RUNS.set(true);
+    let result = run();
+    CLIENT_RUNS.set(false);
+    result
+}
+
+const NOW: u64 = 1_000_000;
+
+/// A client, and a cloud that grants `reply`.
+struct Life {
+    client: Client<u32>,
+    reply: &'static [u8],
+}
+
+impl Life {
+    fn due(&mut self) -> Option<Vec<u8>> {
+        self.client.poll_transmit(NOW).map(|transmit| transmit.datagram.to_vec())
+    }
+
+    fn receive(&mut self, mut datagram: Vec<u8>) -> Received<u32> {
+        client_runs(|| self.client.receive(NOW, &mut datagram))
+    }
+
+    /// Has the cloud answer a sign-in that is due; says how it ended.
+    fn grant(&mut self) -> Event<u32> {
+        if let Some(request) = self.due() {
+            assert!(is_sign_in(&request));
+            self.receive(piggybacked(&request, CONTENT, self.reply));
+        }
+        self.client.poll_event().expect("a sign-in ends")
+    }
+
+    fn sign_in(&mut self) {
+        client_runs(|| self.client.sign_in(NOW, 10 * SECOND));
+        let event = self.grant();
+        if event == Event::SignedIn {
+            return;
+        }
+        let not_sent = SignInError::NotSent(SendError::OutOfMemory);
+        assert!(
+            [SignInError::OutOfMemory, not_sent].map(Event::SignInFailed).contains(&event),
+            "{event:?}"
+        );
+        client_runs(|| self.client.sign_in(NOW, 10 * SECOND));
+        assert_eq!(self.grant(), Event::SignedIn, "the heap is well again");
+    }
+
+    fn post(&mut self, number: u32) -> Vec<u8> {
+        let sent = client_runs(|| self.client.send(NOW, &con(b"{\"a\":1}"), number));
+        if sent.is_err() {
+            assert_eq!(sent, Err((SendError::OutOfMemory, number)));
+            client_runs(|| self.client.send(NOW, &con(b"{\"a\":1}"), number)).expect("well again");
+        }
+        self.due().expect("a message is due")
+    }
+
+    fn posts(&mut self, number: u32) {
+        let request = self.post(number);
+        match self.receive(piggybacked(&request, CONTENT, b"")) {
+            Received::Response(response) => assert_eq!(response.application, number),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Has a message refused; it is delivered after another sign-in, or its
+    /// refusal is.
+    fn has_one_refused(&mut self, number: u32) {
+        let request = self.post(number);
+        assert!(matches!(
+            self.receive(piggybacked(&request, UNAUTHORIZED, b"")),
+            Received::Handled
+        ));
+        let event = self.grant();
+        if let Some(again) = self.due() {
+            assert_eq!(event, Event::SignedIn);
+            let received = self.receive(piggybacked(&again, CONTENT, b""));
+            assert!(matches!(received, Received::Response(_)), "{received:?}");
+            return;
+        }
+        assert!(FAILED.get(), "nothing else keeps it from being sent again");
+        match self.client.poll_event() {
+            Some(Event::Refused(refusal)) => {
+                assert_eq!((refusal.application, refusal.code.0), (number, UNAUTHORIZED));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// One life with the allocation after the first `left` failing; whether there
+/// were so many.
+fn live(url: &str, reply: &'static [u8], left: u32) -> bool {
+    let config = config_for(url);
+    LEFT.set(left);
+    FAILED.set(false);
+    let mut life = Life { client: client_runs(|| Client::new(config)), reply };
+    life.sign_in();
+    life.posts(1);
+    life.has_one_refused(2);
+    let failed = FAILED.replace(true);
+    if !life.client.is_signed_in() {
+        life.sign_in();
+    }
+    life.posts(3);
+    assert!(life.client.poll_event().is_none());
+    assert_eq!(life.client.outstanding(), 0);
+    failed
+}
+
+fn every_allocation_fails_once(url: &str, reply: &'static [u8]) {
+    let runs = (0..1000).take_while(|&left| live(url, reply, left)).count();
+    // A token, a message, the scratch buffer and the sign-in's at the least.
+    assert!((4..100).contains(&runs), "{runs} allocations");
+}
+
+#[test]
+fn every_allocation_fails_once_over_udp() {
+    every_allocation_fails_once("coap://127.0.0.1", br#"{"token":"an access token"}"#);
+}
+
+#[test]
+fn every_allocation_fails_once_in_symmetric_mode() {
+    let reply = br#"{"random":"915ede6cbc8a059f","seqOffset":1,"token":"an access token"}"#;
+    every_allocation_fails_once("coap-psk://127.0.0.1", reply);
+}
