@@ -1,7 +1,6 @@
 //! Making a connected socket, and sending on it.
 
 use core::ffi::{CStr, c_int};
-use core::fmt::Write;
 use core::mem::zeroed;
 use core::ptr::null_mut;
 
@@ -132,8 +131,7 @@ struct Addresses(*mut libc::addrinfo);
 
 impl Addresses {
     fn resolve(host: &CStr, port: u16) -> Option<Self> {
-        let mut service = Service(Text::new());
-        write!(service, "{port}").ok()?;
+        let service = service(port);
         // SAFETY: all zeros is "no hint" in every field.
         let mut hints: libc::addrinfo = unsafe { zeroed() };
         hints.ai_family = libc::AF_UNSPEC;
@@ -144,7 +142,7 @@ impl Addresses {
         let code = unsafe {
             libc::getaddrinfo(
                 host.as_ptr(),
-                service.0.as_c_str().as_ptr(),
+                service.as_c_str().as_ptr(),
                 &raw const hints,
                 &raw mut list,
             )
@@ -180,11 +178,28 @@ impl Drop for Addresses {
     }
 }
 
-/// A port number as text.
-struct Service(Text<6>);
+/// A port number as text. (By hand: what formats numbers takes 2 KB, and a
+/// small program has no other use for it.)
+fn service(port: u16) -> Text<6> {
+    let mut text = Text::new();
+    for divisor in [10_000, 1000, 100, 10, 1] {
+        let digit = b'0' + (port / divisor % 10) as u8;
+        if port >= divisor || divisor == 1 {
+            // Five digits have room.
+            let _ = text.push(&[digit]);
+        }
+    }
+    text
+}
 
-impl Write for Service {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        self.0.push(text.as_bytes()).ok_or(core::fmt::Error)
+#[cfg(test)]
+mod tests {
+    use super::service;
+
+    #[test]
+    fn every_port_is_told_in_decimal() {
+        for port in 0..=u16::MAX {
+            assert_eq!(service(port).as_bytes(), port.to_string().as_bytes());
+        }
     }
 }
