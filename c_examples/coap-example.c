@@ -238,13 +238,20 @@ static void on_response(void *arg, void *message)
 
 typedef enum { POST_TAKEN, POST_REFUSED, POST_LOST } outcome_t;
 
+/* Milliseconds since `start`. In 32 bits, as wide as the clock of many boards is:
+ * so the difference is right also after it has wrapped. */
+static uint32_t elapsed_ms(uint32_t start)
+{
+    return (uint32_t)HAL_UptimeMs() - start;
+}
+
 /* Posts once and waits for the answer. */
 static outcome_t post_once(iotx_coap_context_t *client, const iotx_deviceinfo_t *device,
                            post_t *post)
 {
     char path[IOTX_URI_MAX_LEN + 1];
     iotx_message_t message;
-    uint64_t start = HAL_UptimeMs();
+    uint32_t start = (uint32_t)HAL_UptimeMs();
     int status;
 
     snprintf(path, sizeof(path), "/topic/%s/%s/update", device->product_key, device->device_name);
@@ -262,7 +269,7 @@ static outcome_t post_once(iotx_coap_context_t *client, const iotx_deviceinfo_t 
         HAL_Printf("[APPL]: post %d: not sent (%d)\n", post->number, status);
         return POST_LOST;
     }
-    while (!post->answered && !interrupted && HAL_UptimeMs() - start < ANSWER_LIMIT_MS) {
+    while (!post->answered && !interrupted && elapsed_ms(start) < ANSWER_LIMIT_MS) {
         IOT_CoAP_Yield(client);
     }
     if (!post->answered) {
@@ -275,9 +282,9 @@ static outcome_t post_once(iotx_coap_context_t *client, const iotx_deviceinfo_t 
 /* Keeps the client alive until the next post is due. */
 static void rest(iotx_coap_context_t *client)
 {
-    uint64_t start = HAL_UptimeMs();
+    uint32_t start = (uint32_t)HAL_UptimeMs();
 
-    while (!interrupted && HAL_UptimeMs() - start < LOOP_PERIOD_MS) {
+    while (!interrupted && elapsed_ms(start) < LOOP_PERIOD_MS) {
         IOT_CoAP_Yield(client);
     }
 }

@@ -1,4 +1,4 @@
-# Shell helpers that scripts/demo and scripts/test share; to be sourced by bash.
+# Shell helpers that the scripts share; to be sourced by bash.
 # Sets ROOT (this repository) and CARGO_TARGET_DIR (where cargo builds).
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -32,14 +32,15 @@ has_header() {
 }
 
 # need THING:PACKAGE...: has the packages of Debian installed whose things are
-# missing; a thing is a command, or a C header if it ends with .h. Without the
-# right to install, says what to install.
+# missing; a thing is a command, a C header if it ends with .h, or a file's path.
+# Without the right to install, says what to install.
 need() {
     local each thing package missing=()
     for each in "$@"; do
         thing=${each%%:*}
         package=${each#*:}
         case $thing in
+        /*) [ -e "$thing" ] || missing+=("$package") ;;
         *.h) has_header "$thing" || missing+=("$package") ;;
         *) command -v "$thing" >/dev/null || missing+=("$package") ;;
         esac
@@ -71,4 +72,23 @@ need_build_tools() {
     need_cargo
     need cc:gcc stdio.h:libc6-dev make:make cmake:cmake pkg-config:pkg-config \
         openssl/ssl.h:libssl-dev
+}
+
+# Debian's Rust with the sources of its own library: builds core and alloc for
+# machines for which there is nothing to download. Compiler and sources must be
+# of one version.
+BUILD_STD_CARGO=/usr/bin/cargo
+need_build_std() {
+    need /usr/lib/rustlib/src/rust/library/core:rust-web-src "$BUILD_STD_CARGO:cargo-web" \
+        /usr/bin/rustc:rustc-web
+    /usr/bin/rustc --version | grep -q 'rustc 1\.\(9[6-9]\|[1-9][0-9][0-9]\)' ||
+        fail "/usr/bin/rustc is too old: please install rustc-web, cargo-web and rust-web-src"
+}
+
+# build_std CRATES ARGUMENT...: cargo, building CRATES (core,alloc or std) too.
+build_std() {
+    local crates=$1
+    shift
+    RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1 \
+        "$BUILD_STD_CARGO" "$@" -Z build-std="$crates"
 }

@@ -1,0 +1,110 @@
+/*
+ * The rest of the board port: output, randomness and the identity. Like ports
+ * written for early releases of the original it has no HAL_Kv_*, being for one
+ * thread no HAL_Mutex*, and no HAL_DTLSSession_*: the library does without.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "board.h"
+#include "iot_import.h"
+
+void HAL_Printf(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+}
+
+int HAL_Snprintf(char *out, const int len, const char *format, ...)
+{
+    va_list arguments;
+    int written;
+
+    va_start(arguments, format);
+    written = vsnprintf(out, (size_t)len, format, arguments);
+    va_end(arguments);
+    return written;
+}
+
+void HAL_Srandom(uint32_t seed)
+{
+    (void)seed;
+}
+
+/* The emulated board has no source of randomness, so the host's is read. */
+uint32_t HAL_Random(uint32_t region)
+{
+    uint32_t number = 0;
+    FILE *source = fopen("/dev/urandom", "rb");
+
+    if (source != NULL) {
+        setvbuf(source, NULL, _IONBF, 0);
+        if (fread(&number, sizeof(number), 1, source) != 1) {
+            number = 0;
+        }
+        fclose(source);
+    }
+    return region == 0 ? 0 : number % region;
+}
+
+/* --- identity: in RAM; a product would keep it in flash ----------------------- */
+
+static char product_key[IOTX_PRODUCT_KEY_LEN + 1];
+static char device_name[IOTX_DEVICE_NAME_LEN + 1];
+static char device_secret[IOTX_DEVICE_SECRET_LEN + 1];
+
+static int set(char *field, size_t most, const char *value)
+{
+    size_t len = value == NULL ? most + 1 : strlen(value);
+
+    if (len > most) {
+        return -1;
+    }
+    memcpy(field, value, len + 1);
+    return (int)len;
+}
+
+static int get(const char *field, char *out)
+{
+    strcpy(out, field);
+    return (int)strlen(out);
+}
+
+int HAL_SetProductKey(char *value)
+{
+    return set(product_key, IOTX_PRODUCT_KEY_LEN, value);
+}
+
+int HAL_SetDeviceName(char *value)
+{
+    return set(device_name, IOTX_DEVICE_NAME_LEN, value);
+}
+
+int HAL_SetDeviceSecret(char *value)
+{
+    return set(device_secret, IOTX_DEVICE_SECRET_LEN, value);
+}
+
+int HAL_GetProductKey(char *out)
+{
+    return get(product_key, out);
+}
+
+int HAL_GetDeviceName(char *out)
+{
+    return get(device_name, out);
+}
+
+int HAL_GetDeviceSecret(char *out)
+{
+    return get(device_secret, out);
+}
+
+int HAL_GetDeviceID(char *out)
+{
+    return snprintf(out, IOTX_DEVICE_ID_LEN + 1, "%s.%s", product_key, device_name);
+}
