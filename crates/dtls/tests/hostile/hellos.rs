@@ -3,8 +3,8 @@
 use iot_coap_dtls::{Error, State, Violation};
 
 use crate::scripted::messages::{
-    CONNECTION_ID, EXTENDED_MASTER_SECRET, HELLO_VERIFY_REQUEST, RENEGOTIATION_INFO, SERVER_HELLO,
-    SESSION_TICKET,
+    CONNECTION_ID, EC_POINT_FORMATS, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET,
+    HELLO_VERIFY_REQUEST, RENEGOTIATION_INFO, SERVER_HELLO, SERVER_NAME, SESSION_TICKET,
 };
 use crate::scripted::{Hello, Pair, Suite, feed, psk_config, sent};
 
@@ -68,12 +68,41 @@ fn another_version() {
 }
 
 #[test]
+fn an_extension_that_was_not_offered() {
+    // RFC 5246, section 7.4.1.4: unsupported_extension. A name and the point
+    // formats are offered with certificates only.
+    for number in [SERVER_NAME, EC_POINT_FORMATS, CONNECTION_ID, 16, 10, 0xabcd] {
+        let error = Error::Protocol(Violation::Extension);
+        refused(&Hello::new(SUITE).with(number, &[]), error, 110);
+    }
+    // Offered for the block ciphers, chosen for an AEAD (RFC 7366, section 3).
+    let mut pair = Pair::start(psk_config().cbc(true), SUITE);
+    let record = pair.server.say_hello(&Hello::new(SUITE).with(ENCRYPT_THEN_MAC, &[]));
+    let error = not_offered("encrypt-then-MAC for an AEAD");
+    assert_eq!(feed(&mut pair.client, &record), Err(error));
+}
+
+#[test]
 fn an_extension_that_comes_twice() {
     for (number, content) in
         [(EXTENDED_MASTER_SECRET, &[][..]), (RENEGOTIATION_INFO, &[0]), (SESSION_TICKET, &[])]
     {
         let hello = Hello::new(SUITE).without(number);
         refused(&hello.with(number, content).with(number, content), MALFORMED, 50);
+    }
+}
+
+#[test]
+fn an_extension_with_content_that_it_does_not_have() {
+    for number in [EXTENDED_MASTER_SECRET, SESSION_TICKET] {
+        refused(&Hello::new(SUITE).without(number).with(number, &[0]), MALFORMED, 50);
+    }
+    // Part of a renegotiation, so that somebody has put a handshake of his own
+    // before this one (RFC 5746, section 3.4).
+    for content in [&[][..], &[1, 7], &[0, 0], &[12; 13]] {
+        let hello = Hello::new(SUITE).without(RENEGOTIATION_INFO);
+        let error = Error::Protocol(Violation::Renegotiation);
+        refused(&hello.with(RENEGOTIATION_INFO, content), error, 40);
     }
 }
 
