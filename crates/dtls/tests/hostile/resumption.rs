@@ -3,7 +3,8 @@
 use iot_coap_dtls::{Error, SavedSession, State, Violation};
 
 use crate::scripted::messages::{
-    ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, NEW_SESSION_TICKET, SESSION_TICKET,
+    ALERT, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
+    SESSION_TICKET, message,
 };
 use crate::scripted::{Hello, Pair, Suite, feed, psk_config, sent};
 
@@ -115,6 +116,22 @@ fn with_another_secret() {
     feed(&mut pair.client, &finished).unwrap();
     assert_eq!(pair.client.state(), State::Handshaking);
     assert_eq!(pair.client.dropped().forged, 1);
+}
+
+/// The client has not said ChangeCipherSpec yet, so its alert is in plaintext,
+/// or the server could not read it.
+#[test]
+fn with_a_wrong_finished() {
+    let mut pair = offered();
+    let hello = resuming(&pair);
+    said(&mut pair, &hello).unwrap();
+    let content = message(FINISHED, pair.server.message_seq, &[0; 12]);
+    let record = pair.server.protected(HANDSHAKE, &content);
+    let error = Error::Protocol(Violation::Finished);
+    assert_eq!(feed(&mut pair.client, &record), Err(error));
+    let [alert] = &sent(&mut pair.client)[..] else { panic!("no alert") };
+    assert_eq!(alert[..5], [ALERT, 0xfe, 0xfd, 0, 0]);
+    assert_eq!(alert[13..], [2, 51]);
 }
 
 #[test]
