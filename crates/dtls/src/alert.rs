@@ -29,6 +29,7 @@ impl Alert {
     pub(crate) const INTERNAL_ERROR: Self = Self(80);
     pub(crate) const USER_CANCELED: Self = Self(90);
     pub(crate) const NO_RENEGOTIATION: Self = Self(100);
+    pub(crate) const UNSUPPORTED_EXTENSION: Self = Self(110);
 
     /// As it is sent: everything is fatal but the three that RFC 5246 calls
     /// warnings.

@@ -50,6 +50,11 @@ pub enum Violation {
     Unexpected(&'static str),
     /// The server chose what was not offered.
     NotOffered(&'static str),
+    /// The server answered an extension that was not offered.
+    Extension,
+    /// The server takes this handshake for one that follows another, which
+    /// somebody between must have made (RFC 5746, section 3.4).
+    Renegotiation,
     /// The server does not speak DTLS 1.2.
     Version,
     /// The server's signature over its key exchange is wrong.
@@ -101,6 +106,10 @@ impl fmt::Display for Violation {
             Self::Malformed(what) => write!(f, "the peer sent a malformed {what}"),
             Self::Unexpected(what) => write!(f, "the peer sent {what} out of turn"),
             Self::NotOffered(what) => write!(f, "the peer chose {what} that was not offered"),
+            Self::Extension => f.write_str("the peer chose an extension that was not offered"),
+            Self::Renegotiation => {
+                f.write_str("the peer takes this first handshake for a renegotiation")
+            }
             Self::Version => f.write_str("the peer does not speak DTLS 1.2"),
             Self::KeyExchangeSignature => {
                 f.write_str("the server's signature over its key exchange is wrong")
@@ -128,9 +137,10 @@ impl Error {
                 Violation::Malformed(_) | Violation::TooLong => Alert::DECODE_ERROR,
                 Violation::Unexpected(_) => Alert::UNEXPECTED_MESSAGE,
                 Violation::NotOffered(_) => Alert::ILLEGAL_PARAMETER,
+                Violation::Extension => Alert::UNSUPPORTED_EXTENSION,
                 Violation::Version => Alert::PROTOCOL_VERSION,
                 Violation::KeyExchangeSignature | Violation::Finished => Alert::DECRYPT_ERROR,
-                Violation::Resumption => Alert::HANDSHAKE_FAILURE,
+                Violation::Resumption | Violation::Renegotiation => Alert::HANDSHAKE_FAILURE,
             },
             #[cfg(feature = "certificates")]
             Self::Certificate(error) => error.alert(),

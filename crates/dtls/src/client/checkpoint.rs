@@ -188,6 +188,7 @@ impl<R: TryCryptoRng> Client<R> {
             suspected: None,
             plain_sequence: 0,
             keys: Some(keys),
+            writes_protected: true,
             sequence,
             sequence_limit: sequence,
             reserved: None,

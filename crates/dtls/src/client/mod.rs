@@ -123,6 +123,8 @@ pub struct Client<R> {
     suspected: Option<Alert>,
     plain_sequence: u64,
     keys: Option<Keys>,
+    /// Our ChangeCipherSpec has gone out.
+    writes_protected: bool,
     sequence: u64,
     /// Sequence numbers from here on are not reserved; see
     /// [`checkpoint`](Self::checkpoint).
@@ -167,6 +169,7 @@ impl<R: TryCryptoRng> Client<R> {
             suspected: None,
             plain_sequence: 0,
             keys: None,
+            writes_protected: false,
             sequence: 0,
             sequence_limit: SEQUENCE_END,
             reserved: None,

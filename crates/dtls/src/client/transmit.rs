@@ -43,11 +43,10 @@ impl<R: TryCryptoRng> Client<R> {
             return Some(len);
         }
         let alert = self.alert.take()?.encode();
-        let epoch = if self.keys.is_some() { EPOCH_PROTECTED } else { EPOCH_PLAIN };
-        if epoch == EPOCH_PLAIN {
-            return self.write_plain(ContentType::Alert, [&alert, &[]], out);
+        if self.writes_protected {
+            return self.protect(ContentType::Alert, [&alert, &[]], out).ok();
         }
-        self.protect(ContentType::Alert, [&alert, &[]], out).ok()
+        self.write_plain(ContentType::Alert, [&alert, &[]], out)
     }
 
     /// Makes one record of `plaintext` in `out` and returns its length, which
@@ -108,6 +107,7 @@ impl<R: TryCryptoRng> Client<R> {
         let mut flight = core::mem::take(&mut self.flight);
         let written = match flight.next_piece(room) {
             Some(Piece::ChangeCipherSpec) => {
+                self.writes_protected = true;
                 self.write_plain(ContentType::ChangeCipherSpec, [&CHANGE_CIPHER_SPEC, &[]], out)
             }
             Some(Piece::Fragment { epoch: EPOCH_PLAIN, header, body }) => {

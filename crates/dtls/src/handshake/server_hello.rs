@@ -66,7 +66,7 @@ impl<'m> ServerHello<'m> {
             let bit = match number {
                 extension::RENEGOTIATION_INFO => {
                     if content != [0] {
-                        return Err(Violation::Malformed("renegotiation_info").into());
+                        return Err(Violation::Renegotiation.into());
                     }
                     0
                 }
@@ -92,12 +92,13 @@ impl<'m> ServerHello<'m> {
                 }
                 // An acknowledgement without content, but some servers repeat
                 // the list of point formats; neither changes anything.
-                extension::SERVER_NAME => 5,
-                extension::EC_POINT_FORMATS => 6,
+                #[cfg(feature = "certificates")]
+                extension::SERVER_NAME if config.host_name().is_some() => 5,
+                extension::EC_POINT_FORMATS if !config.policy().psk => 6,
                 extension::EXTENDED_MASTER_SECRET
                 | extension::ENCRYPT_THEN_MAC
                 | extension::SESSION_TICKET => return Err(MALFORMED.into()),
-                _ => return Err(Violation::NotOffered("an extension").into()),
+                _ => return Err(Violation::Extension.into()),
             };
             if seen & 1 << bit != 0 {
                 return Err(MALFORMED.into());

@@ -4,6 +4,7 @@ use crate::wire::Reader;
 
 /// DTLS 1.2 on the wire.
 pub(crate) const VERSION: [u8; 2] = [0xfe, 0xfd];
+const VERSION_1_0: [u8; 2] = [0xfe, 0xff];
 
 /// The header without a connection id.
 pub(crate) const RECORD_HEADER_LEN: usize = 13;
@@ -148,11 +149,12 @@ impl<'d> Datagram<'d> {
         let bytes = core::mem::take(&mut self.0);
         let mut reader = Reader::new(bytes);
         let content_type = ContentType::from_byte(reader.u8()?)?;
-        // Servers say DTLS 1.0 until the version is agreed upon.
-        let [0xfe, 0xfd | 0xff] = reader.array()? else {
-            return None;
-        };
+        let version = reader.array()?;
         let epoch = reader.u16()?;
+        // Servers say DTLS 1.0 until the version is agreed upon.
+        if version != VERSION && !(version == VERSION_1_0 && epoch == EPOCH_PLAIN) {
+            return None;
+        }
         let sequence = reader.u48()?;
         let mut connection = Connection::default();
         if content_type == ContentType::ConnectionId {

@@ -1,0 +1,169 @@
+//! ServerHello and HelloVerifyRequest.
+
+use iot_coap_dtls::{Error, State, Violation};
+
+use crate::scripted::messages::{
+    CONNECTION_ID, EC_POINT_FORMATS, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET,
+    HELLO_VERIFY_REQUEST, RENEGOTIATION_INFO, SERVER_HELLO, SERVER_NAME, SESSION_TICKET,
+};
+use crate::scripted::{Hello, Pair, Suite, feed, psk_config, sent};
+
+const SUITE: Suite = Suite::PskGcm;
+const MALFORMED: Error = Error::Protocol(Violation::Malformed("ServerHello"));
+
+fn answered(hello: &Hello) -> (Result<Vec<Vec<u8>>, Error>, Pair) {
+    let mut pair = Pair::start(psk_config(), SUITE);
+    let record = pair.server.say_hello(hello);
+    let read = feed(&mut pair.client, &record);
+    (read, pair)
+}
+
+/// That the hello ends the handshake by this error and this alert.
+#[track_caller]
+fn refused(hello: &Hello, error: Error, alert: u8) {
+    let (read, mut pair) = answered(hello);
+    assert_eq!(read, Err(error));
+    assert_eq!(pair.client.state(), State::Ended(error));
+    let datagrams = sent(&mut pair.client);
+    let [datagram] = &datagrams[..] else { panic!("{datagrams:?}") };
+    assert_eq!(datagram[13..], [2, alert]);
+}
+
+fn not_offered(what: &'static str) -> Error {
+    Error::Protocol(Violation::NotOffered(what))
+}
+
+#[test]
+fn the_good_one_is_taken() {
+    let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
+    assert_eq!(answered(&hello).0, Ok(vec![]));
+    let bare = Hello { extensions: Vec::new(), ..Hello::new(SUITE) };
+    assert_eq!(answered(&bare).0, Ok(vec![]));
+}
+
+#[test]
+fn a_suite_that_was_not_offered() {
+    // Of another authentication, without encryption, unknown, CBC that is off,
+    // and the two that are no suites at all.
+    for suite in [0xc02b, 0x002c, 0x0000, 0xabcd, 0x008c, 0x00ff, 0x5600] {
+        let hello = Hello { suite, ..Hello::new(SUITE) };
+        refused(&hello, not_offered("a cipher suite"), 47);
+    }
+}
+
+#[test]
+fn a_compression_method() {
+    for compression in [1, 64, 255] {
+        let hello = Hello { compression, ..Hello::new(SUITE) };
+        refused(&hello, not_offered("a compression method"), 47);
+    }
+}
+
+#[test]
+fn another_version() {
+    for version in [[0xfe, 0xff], [0xfe, 0xfc], [3, 3], [0, 0], [0xff, 0xfd]] {
+        let hello = Hello { version, ..Hello::new(SUITE) };
+        refused(&hello, Error::Protocol(Violation::Version), 70);
+    }
+}
+
+#[test]
+fn an_extension_that_was_not_offered() {
+    // RFC 5246, section 7.4.1.4: unsupported_extension. A name and the point
+    // formats are offered with certificates only.
+    for number in [SERVER_NAME, EC_POINT_FORMATS, CONNECTION_ID, 16, 10, 0xabcd] {
+        let error = Error::Protocol(Violation::Extension);
+        refused(&Hello::new(SUITE).with(number, &[]), error, 110);
+    }
+    // Offered for the block ciphers, chosen for an AEAD (RFC 7366, section 3).
+    let mut pair = Pair::start(psk_config().cbc(true), SUITE);
+    let record = pair.server.say_hello(&Hello::new(SUITE).with(ENCRYPT_THEN_MAC, &[]));
+    let error = not_offered("encrypt-then-MAC for an AEAD");
+    assert_eq!(feed(&mut pair.client, &record), Err(error));
+}
+
+#[test]
+fn an_extension_that_comes_twice() {
+    for (number, content) in
+        [(EXTENDED_MASTER_SECRET, &[][..]), (RENEGOTIATION_INFO, &[0]), (SESSION_TICKET, &[])]
+    {
+        let hello = Hello::new(SUITE).without(number);
+        refused(&hello.with(number, content).with(number, content), MALFORMED, 50);
+    }
+}
+
+#[test]
+fn an_extension_with_content_that_it_does_not_have() {
+    for number in [EXTENDED_MASTER_SECRET, SESSION_TICKET] {
+        refused(&Hello::new(SUITE).without(number).with(number, &[0]), MALFORMED, 50);
+    }
+    // Part of a renegotiation, so that somebody has put a handshake of his own
+    // before this one (RFC 5746, section 3.4).
+    for content in [&[][..], &[1, 7], &[0, 0], &[12; 13]] {
+        let hello = Hello::new(SUITE).without(RENEGOTIATION_INFO);
+        let error = Error::Protocol(Violation::Renegotiation);
+        refused(&hello.with(RENEGOTIATION_INFO, content), error, 40);
+    }
+}
+
+#[test]
+fn a_connection_id_that_cannot_be_used() {
+    for (content, error) in [
+        (&[][..], MALFORMED),
+        (&[3, 1, 2], MALFORMED),
+        (&[1, 2, 3], MALFORMED),
+        (&[33; 34], not_offered("too long a connection id")),
+    ] {
+        let config = psk_config().connection_id(b"me").unwrap();
+        let mut pair = Pair::start(config, SUITE);
+        let record = pair.server.say_hello(&Hello::new(SUITE).with(CONNECTION_ID, content));
+        assert_eq!(feed(&mut pair.client, &record), Err(error));
+    }
+}
+
+#[test]
+fn a_hello_that_is_cut_or_has_more_behind_it() {
+    let whole = Hello::new(SUITE).with(SESSION_TICKET, &[]).body(&[7; 32]);
+    // Without extensions it is one, too.
+    let bare = 2 + 32 + 1 + 2 + 1;
+    for len in (0..whole.len()).filter(|&len| len != bare) {
+        let mut pair = Pair::start(psk_config(), SUITE);
+        let record = pair.server.say(SERVER_HELLO, &whole[..len]);
+        assert_eq!(feed(&mut pair.client, &record), Err(MALFORMED), "{len}");
+    }
+    refused(&Hello { tail: vec![0], ..Hello::new(SUITE) }, MALFORMED, 50);
+    refused(&Hello { session_id: vec![1; 33], ..Hello::new(SUITE) }, MALFORMED, 50);
+}
+
+#[test]
+fn cookies_without_end() {
+    let mut pair = Pair::start(psk_config(), SUITE);
+    let request = |cookie: u8| [0xfe, 0xff, 2, 7, cookie];
+    for cookie in 1..=4 {
+        let record = pair.server.say(HELLO_VERIFY_REQUEST, &request(cookie));
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+        let hello = sent(&mut pair.client).concat();
+        assert!(hello.windows(3).any(|bytes| bytes == [2, 7, cookie]));
+    }
+    let record = pair.server.say(HELLO_VERIFY_REQUEST, &request(5));
+    let error = Error::Protocol(Violation::Unexpected("HelloVerifyRequest"));
+    assert_eq!(feed(&mut pair.client, &record), Err(error));
+}
+
+#[test]
+fn a_request_that_is_none() {
+    for body in [&[][..], &[0xfe], &[0xfe, 0xff], &[0xfe, 0xff, 1], &[0xfe, 0xff, 0, 1]] {
+        let mut pair = Pair::start(psk_config(), SUITE);
+        let record = pair.server.say(HELLO_VERIFY_REQUEST, body);
+        let error = Error::Protocol(Violation::Malformed("HelloVerifyRequest"));
+        assert_eq!(feed(&mut pair.client, &record), Err(error));
+    }
+}
+
+#[test]
+fn a_request_after_the_hello() {
+    let (_, mut pair) = answered(&Hello::new(SUITE));
+    let record = pair.server.say(HELLO_VERIFY_REQUEST, &[0xfe, 0xff, 1, 1]);
+    let error = Error::Protocol(Violation::Unexpected("HelloVerifyRequest"));
+    assert_eq!(feed(&mut pair.client, &record), Err(error));
+}

@@ -1,0 +1,278 @@
+//! Messages and records out of turn, and Finished.
+
+use iot_coap_dtls::{Error, State, Violation};
+
+use crate::scripted::messages::{
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_KEY_EXCHANGE, FINISHED, HANDSHAKE,
+    HELLO_REQUEST, NEW_SESSION_TICKET, SERVER_HELLO_DONE, SESSION_TICKET, message, record,
+};
+use crate::scripted::{Hello, Pair, Suite, feed, psk_config, sent};
+
+const SUITE: Suite = Suite::PskGcm;
+
+fn before_finished() -> Pair {
+    Pair::before_finished(psk_config(), SUITE, &Hello::new(SUITE))
+}
+
+fn unexpected(what: &'static str) -> Error {
+    Error::Protocol(Violation::Unexpected(what))
+}
+
+/// Anybody can send these; a handshake that goes on regardless was not
+/// impressed.
+#[test]
+fn forged_alerts_do_not_end_a_handshake() {
+    let mut pair = Pair::start(psk_config(), SUITE);
+    for alert in [[2, 40], [2, 0], [1, 0], [2, 80], [1, 100], [7, 7]] {
+        let record = pair.server.plain(ALERT, &alert);
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+    }
+    for malformed in [&[][..], &[2], &[2, 40, 0]] {
+        let record = pair.server.plain(ALERT, malformed);
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+    }
+    let flight = [pair.server.say_hello(&Hello::new(SUITE)), pair.server.say_done()].concat();
+    feed(&mut pair.client, &flight).unwrap();
+    let record = pair.server.plain(ALERT, &[2, 40]);
+    assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+    pair.server.read_flight(&sent(&mut pair.client));
+    pair.finish();
+    pair.client.tick(1_000_000).unwrap();
+    pair.assert_alive();
+}
+
+#[test]
+fn an_alert_with_nothing_better_behind_it_ends_the_handshake_in_time() {
+    let mut pair = Pair::start(psk_config(), SUITE);
+    let record = pair.server.plain(ALERT, &[2, 40]);
+    feed(&mut pair.client, &record).unwrap();
+    assert_eq!(pair.client.tick(999), Ok(()));
+    let refused = pair.client.tick(1000);
+    assert!(matches!(refused, Err(Error::PeerAlert(alert)) if alert.0 == 40), "{refused:?}");
+}
+
+#[test]
+fn a_plaintext_finished_proves_nothing() {
+    let mut pair = before_finished();
+    let mut copy = pair.server.clone();
+    let content = copy.finished();
+    let forged = copy.plain(HANDSHAKE, &content);
+    assert_eq!(feed(&mut pair.client, &forged), Ok(vec![]));
+    assert_eq!(pair.client.state(), State::Handshaking);
+    assert_eq!(pair.client.dropped().malformed, 1);
+    // And takes no place that the true one needs.
+    pair.finish();
+    pair.assert_alive();
+}
+
+#[test]
+fn a_finished_before_the_keys() {
+    let mut pair = Pair::start(psk_config(), SUITE);
+    let hello = pair.server.say_hello(&Hello::new(SUITE));
+    feed(&mut pair.client, &hello).unwrap();
+    let content = message(FINISHED, 1, &[0; 12]);
+    for record in [record(HANDSHAKE, 1, 0, &content), record(HANDSHAKE, 0, 9, &content)] {
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+    }
+    assert_eq!(pair.client.state(), State::Handshaking);
+    assert_eq!(pair.client.dropped().malformed, 2);
+    assert!(sent(&mut pair.client).is_empty());
+}
+
+/// The records changed places on the way; the Finished is proved all the same.
+#[test]
+fn a_finished_before_its_change_cipher_spec() {
+    let mut pair = before_finished();
+    let content = pair.server.finished();
+    let record = pair.server.protected(HANDSHAKE, &content);
+    feed(&mut pair.client, &record).unwrap();
+    assert_eq!(pair.client.state(), State::Connected);
+    let late = pair.server.plain(CHANGE_CIPHER_SPEC, &[1]);
+    feed(&mut pair.client, &late).unwrap();
+    pair.assert_alive();
+}
+
+#[test]
+fn change_cipher_spec_alone_changes_nothing() {
+    for content in [&[1][..], &[], &[2], &[1, 1]] {
+        let mut pair = Pair::start(psk_config(), SUITE);
+        let record = pair.server.plain(CHANGE_CIPHER_SPEC, content);
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+        let data = pair.server.plain(APPLICATION_DATA, b"open the door");
+        assert_eq!(feed(&mut pair.client, &data), Ok(vec![]));
+        assert_eq!(pair.client.state(), State::Handshaking);
+        assert_eq!(pair.client.send(b"x", &mut [0; 99]), Err(Error::NotConnected));
+    }
+}
+
+#[test]
+fn a_finished_that_is_wrong() {
+    let wrong = Error::Protocol(Violation::Finished);
+    let good = {
+        let mut pair = before_finished();
+        pair.server.finished()[12..].to_vec()
+    };
+    let mut bodies: Vec<Vec<u8>> = (0..12)
+        .map(|index| {
+            let mut body = good.clone();
+            body[index] ^= 0x10;
+            body
+        })
+        .collect();
+    bodies.push(Vec::new());
+    bodies.push(good[..11].to_vec());
+    bodies.push([&good[..], &[0]].concat());
+    bodies.push(vec![0; 12]);
+    for body in bodies {
+        let mut pair = before_finished();
+        let content = message(FINISHED, pair.server.message_seq, &body);
+        let record = pair.server.protected(HANDSHAKE, &content);
+        assert_eq!(feed(&mut pair.client, &record), Err(wrong), "{body:?}");
+        let [alert] = &sent(&mut pair.client)[..] else { panic!("no alert") };
+        assert_eq!(pair.server.open(alert), Some((ALERT, vec![2, 51])));
+        assert_eq!(pair.client.send(b"x", &mut [0; 99]), Err(wrong));
+    }
+}
+
+/// What the client itself said, sent back to it.
+#[test]
+fn a_finished_that_is_the_clients_own() {
+    let mut pair = Pair::start(psk_config(), SUITE);
+    let flight = [pair.server.say_hello(&Hello::new(SUITE)), pair.server.say_done()].concat();
+    feed(&mut pair.client, &flight).unwrap();
+    for datagram in sent(&mut pair.client) {
+        let _ = feed(&mut pair.client, &datagram);
+        assert_ne!(pair.client.state(), State::Connected);
+    }
+}
+
+#[test]
+fn plaintext_before_the_handshake_is_done() {
+    let mut pair = before_finished();
+    let early = pair.server.protected(APPLICATION_DATA, b"open the door");
+    assert_eq!(feed(&mut pair.client, &early), Ok(vec![]));
+    let unprotected = pair.server.plain(APPLICATION_DATA, b"open the door");
+    assert_eq!(feed(&mut pair.client, &unprotected), Ok(vec![]));
+    assert_eq!(pair.client.dropped().malformed, 2);
+    pair.finish();
+    // Neither kept nor taken the second time.
+    assert_eq!(feed(&mut pair.client, &early), Ok(vec![]));
+    pair.assert_alive();
+}
+
+#[test]
+fn a_message_in_the_epoch_that_it_is_not_for() {
+    // Of the plaintext flight, under the keys.
+    let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
+    let mut pair = Pair::before_finished(psk_config(), SUITE, &hello);
+    let ticket = pair.server.message(NEW_SESSION_TICKET, &[0, 0, 0, 0, 0, 1, 7]);
+    let record = pair.server.protected(HANDSHAKE, &ticket);
+    assert_eq!(feed(&mut pair.client, &record), Err(unexpected("NewSessionTicket")));
+
+    // A Finished of which the first half is protected and the second is not.
+    let mut pair = before_finished();
+    let content = pair.server.finished();
+    let number = pair.server.message_seq - 1;
+    let half = |offset: usize| {
+        let bytes = &content[12 + offset..18 + offset];
+        crate::scripted::messages::fragment(FINISHED, number, 12, offset, bytes)
+    };
+    let flight =
+        [pair.server.protected(HANDSHAKE, &half(0)), pair.server.plain(HANDSHAKE, &half(6))];
+    feed(&mut pair.client, &flight.concat()).unwrap();
+    assert_eq!(pair.client.state(), State::Handshaking);
+    let rest = pair.server.protected(HANDSHAKE, &half(6));
+    feed(&mut pair.client, &rest).unwrap();
+    assert_eq!(pair.client.state(), State::Connected);
+}
+
+/// A forged piece under the number that the Finished will have.
+#[test]
+fn a_forged_piece_does_not_keep_the_finished_out() {
+    let mut pair = before_finished();
+    let number = pair.server.message_seq;
+    let forged = crate::scripted::messages::fragment(SERVER_HELLO_DONE, number, 500, 0, &[1; 9]);
+    let record = pair.server.plain(HANDSHAKE, &forged);
+    feed(&mut pair.client, &record).unwrap();
+    pair.finish();
+    pair.assert_alive();
+}
+
+#[test]
+fn messages_out_of_turn() {
+    for kind in [1, CLIENT_KEY_EXCHANGE, 15, 16, 21, 24, 99, 255] {
+        for first in [true, false] {
+            let mut pair = if first { Pair::start(psk_config(), SUITE) } else { before_finished() };
+            let record = pair.server.say(kind, &[0; 40]);
+            let error = feed(&mut pair.client, &record).unwrap_err();
+            assert_eq!(error, unexpected("a handshake message of another kind"));
+            assert_eq!(pair.client.state(), State::Ended(error));
+        }
+    }
+    let mut pair = Pair::start(psk_config(), SUITE);
+    let record = pair.server.say_done();
+    assert_eq!(feed(&mut pair.client, &record), Err(unexpected("ServerHelloDone")));
+    // A second hello after the first.
+    let mut pair = Pair::start(psk_config(), SUITE);
+    let mut hellos = pair.server.say_hello(&Hello::new(SUITE));
+    hellos.extend(pair.server.say_hello(&Hello::new(SUITE)));
+    assert_eq!(feed(&mut pair.client, &hellos), Err(unexpected("ServerHello")));
+    // Something in the message that has nothing.
+    let mut pair = Pair::start(psk_config(), SUITE);
+    let mut flight = pair.server.say_hello(&Hello::new(SUITE));
+    flight.extend(pair.server.say(SERVER_HELLO_DONE, &[0]));
+    let error = Error::Protocol(Violation::Malformed("ServerHelloDone"));
+    assert_eq!(feed(&mut pair.client, &flight), Err(error));
+}
+
+#[test]
+fn tickets_that_are_malformed_or_were_not_announced() {
+    let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
+    for body in [&[][..], &[0; 4], &[0; 5], &[0, 0, 0, 0, 0, 2, 1], &[0, 0, 0, 0, 0, 0, 1]] {
+        let mut pair = Pair::before_finished(psk_config(), SUITE, &hello);
+        let record = pair.server.say(NEW_SESSION_TICKET, body);
+        let error = Error::Protocol(Violation::Malformed("NewSessionTicket"));
+        assert_eq!(feed(&mut pair.client, &record), Err(error), "{body:?}");
+    }
+    let mut pair = before_finished();
+    let record = pair.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 0, 0, 1, 7]);
+    assert_eq!(feed(&mut pair.client, &record), Err(unexpected("NewSessionTicket")));
+}
+
+#[test]
+fn a_ticket_of_no_length_is_none() {
+    let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
+    let mut pair = Pair::before_finished(psk_config(), SUITE, &hello);
+    let record = pair.server.say(NEW_SESSION_TICKET, &[0; 6]);
+    feed(&mut pair.client, &record).unwrap();
+    pair.finish();
+    assert!(pair.client.take_saved_session().is_none());
+    pair.assert_alive();
+}
+
+#[test]
+fn a_request_to_negotiate_again_is_refused_once() {
+    let request = message(HELLO_REQUEST, 0, &[]);
+    let mut pair = before_finished();
+    // By nobody, and in the middle of a handshake: no part of it.
+    for record in
+        [pair.server.plain(HANDSHAKE, &request), pair.server.protected(HANDSHAKE, &request)]
+    {
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+        assert!(sent(&mut pair.client).is_empty());
+    }
+    pair.finish();
+    let forged = pair.server.plain(HANDSHAKE, &request);
+    assert_eq!(feed(&mut pair.client, &forged), Ok(vec![]));
+    assert!(sent(&mut pair.client).is_empty());
+    for expected in [1, 0, 0] {
+        let record = pair.server.protected(HANDSHAKE, &request);
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+        let datagrams = sent(&mut pair.client);
+        assert_eq!(datagrams.len(), expected);
+        for alert in datagrams {
+            assert_eq!(pair.server.open(&alert), Some((ALERT, vec![1, 100])));
+        }
+    }
+    pair.assert_alive();
+}

@@ -1,0 +1,151 @@
+//! A server that resumes what it should not, or otherwise than it was.
+
+use iot_coap_dtls::{Error, SavedSession, State, Violation};
+
+use crate::scripted::messages::{
+    ALERT, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
+    SESSION_TICKET, message,
+};
+use crate::scripted::{Hello, Pair, Suite, feed, psk_config, sent};
+
+const SUITE: Suite = Suite::PskGcm;
+const RESUMPTION: Error = Error::Protocol(Violation::Resumption);
+
+/// A session with a ticket, and its secret.
+fn saved() -> (SavedSession, Vec<u8>) {
+    let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
+    let mut pair = Pair::before_finished(psk_config(), SUITE, &hello);
+    let record = pair.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 9, 0, 3, 1, 2, 3]);
+    feed(&mut pair.client, &record).unwrap();
+    pair.finish();
+    (pair.client.take_saved_session().unwrap(), pair.server.master_secret)
+}
+
+/// The server has read the hello with the ticket.
+fn offered() -> Pair {
+    let (session, secret) = saved();
+    let mut pair = Pair::start(psk_config().cbc(true).resume(session), SUITE);
+    assert_eq!(pair.server.session_id.len(), 32);
+    pair.server.master_secret = secret;
+    pair
+}
+
+fn resuming(pair: &Pair) -> Hello {
+    Hello { session_id: pair.server.session_id.clone(), ..Hello::new(SUITE) }
+}
+
+fn said(pair: &mut Pair, hello: &Hello) -> Result<(), Error> {
+    let record = pair.server.say_hello(hello);
+    pair.server.make_keys();
+    feed(&mut pair.client, &record).map(drop)
+}
+
+#[test]
+fn the_good_one_is_resumed() {
+    let mut pair = offered();
+    let hello = resuming(&pair);
+    said(&mut pair, &hello).unwrap();
+    pair.finish();
+    assert!(pair.client.was_resumed());
+    pair.server.read_flight(&sent(&mut pair.client));
+    pair.assert_alive();
+}
+
+#[test]
+fn with_another_suite() {
+    let mut pair = offered();
+    let hello = Hello { suite: Suite::PskCcm8.number(), ..resuming(&pair) };
+    assert_eq!(said(&mut pair, &hello), Err(RESUMPTION));
+}
+
+#[test]
+fn without_the_extended_master_secret() {
+    let mut pair = offered();
+    let hello = resuming(&pair).without(EXTENDED_MASTER_SECRET);
+    assert_eq!(said(&mut pair, &hello), Err(RESUMPTION));
+}
+
+#[test]
+fn with_encrypt_then_mac_for_an_aead() {
+    let mut pair = offered();
+    let hello = resuming(&pair).with(ENCRYPT_THEN_MAC, &[]);
+    let error = Error::Protocol(Violation::NotOffered("encrypt-then-MAC for an AEAD"));
+    assert_eq!(said(&mut pair, &hello), Err(error));
+}
+
+/// An id that nobody asked to resume is a new session's.
+#[test]
+fn under_another_id() {
+    for session_id in [vec![7; 32], vec![0; 31], Vec::new()] {
+        let mut pair = offered();
+        let hello = Hello { session_id, ..resuming(&pair) };
+        let record = pair.server.say_hello(&hello);
+        feed(&mut pair.client, &record).unwrap();
+        // So a Finished under the old secret is none of this handshake.
+        pair.server.make_keys();
+        let finished = pair.server.say_finished();
+        feed(&mut pair.client, &finished).unwrap();
+        assert_eq!(pair.client.state(), State::Handshaking);
+        assert!(!pair.client.was_resumed());
+    }
+}
+
+/// An empty id in both hellos is no resumption.
+#[test]
+fn without_a_session_to_resume() {
+    let mut pair = Pair::start(psk_config(), SUITE);
+    assert!(pair.server.session_id.is_empty());
+    let hello = resuming(&pair);
+    let record = pair.server.say_hello(&hello);
+    feed(&mut pair.client, &record).unwrap();
+    pair.server.master_secret = vec![0; 48];
+    pair.server.make_keys();
+    let finished = pair.server.say_finished();
+    feed(&mut pair.client, &finished).unwrap();
+    assert_eq!(pair.client.state(), State::Handshaking);
+}
+
+/// By one who has the ticket and not its secret.
+#[test]
+fn with_another_secret() {
+    let mut pair = offered();
+    pair.server.master_secret[0] ^= 1;
+    let hello = resuming(&pair);
+    said(&mut pair, &hello).unwrap();
+    let finished = pair.server.say_finished();
+    feed(&mut pair.client, &finished).unwrap();
+    assert_eq!(pair.client.state(), State::Handshaking);
+    assert_eq!(pair.client.dropped().forged, 1);
+}
+
+/// The client has not said ChangeCipherSpec yet, so its alert is in plaintext,
+/// or the server could not read it.
+#[test]
+fn with_a_wrong_finished() {
+    let mut pair = offered();
+    let hello = resuming(&pair);
+    said(&mut pair, &hello).unwrap();
+    let content = message(FINISHED, pair.server.message_seq, &[0; 12]);
+    let record = pair.server.protected(HANDSHAKE, &content);
+    let error = Error::Protocol(Violation::Finished);
+    assert_eq!(feed(&mut pair.client, &record), Err(error));
+    let [alert] = &sent(&mut pair.client)[..] else { panic!("no alert") };
+    assert_eq!(alert[..5], [ALERT, 0xfe, 0xfd, 0, 0]);
+    assert_eq!(alert[13..], [2, 51]);
+}
+
+#[test]
+fn a_saved_session_that_is_cut_or_of_another_form_is_none() {
+    let (session, _) = saved();
+    let bytes = session.to_bytes().unwrap();
+    assert!(SavedSession::from_bytes(&bytes).is_some());
+    for len in 0..bytes.len() {
+        assert!(SavedSession::from_bytes(&bytes[..len]).is_none(), "{len}");
+    }
+    assert!(SavedSession::from_bytes(&[&bytes[..], &[0]].concat()).is_none());
+    for (index, value) in [(0, 2), (1, 0xab), (51, 33)] {
+        let mut other = bytes.to_vec();
+        other[index] = value;
+        assert!(SavedSession::from_bytes(&other).is_none(), "{index}");
+    }
+}

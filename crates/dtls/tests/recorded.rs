@@ -1,0 +1,106 @@
+//! Handshakes with OpenSSL, recorded once and played back with something wrong:
+//! a client is connected only when the server's Finished has come as it was.
+//! The fuzz target `dtls_engine` goes on where this stops.
+
+#[path = "scripted/numbers.rs"]
+mod numbers;
+#[path = "scripted/recording.rs"]
+#[allow(dead_code)]
+mod recording;
+#[path = "scripted/recordings.rs"]
+mod recordings;
+
+use iot_coap_dtls::{Client, Datagram, Error, State};
+use numbers::Numbers;
+use recording::{GREETING, Recording};
+
+fn feed(client: &mut Client<Numbers>, record: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    let mut record = record.to_vec();
+    let mut datagram = Datagram::new(&mut record);
+    let read = client.read(&mut datagram, 0).map(|read| read.map(<[u8]>::to_vec));
+    let mut buffer = [0; 2048];
+    while client.transmit(&mut buffer).is_some() {}
+    read
+}
+
+/// Plays `records` back, and whether the client is connected then.
+fn connects<'r>(recording: &Recording, records: impl IntoIterator<Item = &'r [u8]>) -> bool {
+    let mut client = recording.client().unwrap();
+    while client.transmit(&mut [0; 2048]).is_some() {}
+    for record in records {
+        if feed(&mut client, record).is_err() {
+            break;
+        }
+    }
+    client.state() == State::Connected
+}
+
+#[test]
+fn each_still_fits() {
+    for recording in recordings::all() {
+        let name = String::from_utf8_lossy(&recording.suite);
+        let mut client = recording.client().unwrap();
+        while client.transmit(&mut [0; 2048]).is_some() {}
+        let (greeting, handshake) = recording.records.split_last().unwrap();
+        for (index, record) in handshake.iter().enumerate() {
+            assert_eq!(feed(&mut client, record), Ok(None), "{name} {index}: record them anew");
+            let connected = client.state() == State::Connected;
+            assert_eq!(connected, index >= recording.finished(), "{name} {index}");
+        }
+        assert_eq!(feed(&mut client, greeting), Ok(Some(GREETING.to_vec())), "{name}");
+        assert_eq!(client.was_resumed(), !recording.session.is_empty());
+    }
+}
+
+/// What the server says is all in the transcript, or proved by its own keys.
+#[test]
+fn no_record_of_the_handshake_can_be_changed() {
+    for recording in recordings::all() {
+        let name = String::from_utf8_lossy(&recording.suite);
+        let handshake = &recording.records[..=recording.finished()];
+        for (changed, record) in handshake.iter().enumerate() {
+            // Requests for a cookie are in no transcript, nor is what says that
+            // the keys change.
+            let says_nothing = record[0] == 20 || record[13] == 3;
+            if says_nothing {
+                continue;
+            }
+            for index in (13..record.len()).step_by(1 + record.len() / 40) {
+                let mut other = record.clone();
+                other[index] ^= 1;
+                let records = handshake
+                    .iter()
+                    .enumerate()
+                    .map(|(at, record)| if at == changed { &other[..] } else { &record[..] });
+                assert!(!connects(&recording, records), "{name} {changed} {index}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_record_of_the_handshake_can_be_left_out() {
+    for recording in recordings::all() {
+        let handshake = &recording.records[..=recording.finished()];
+        for left_out in 0..handshake.len() {
+            let records = handshake.iter().enumerate();
+            let records = records.filter(|(at, _)| *at != left_out).map(|(_, record)| &record[..]);
+            let change = handshake[left_out][0] == 20;
+            assert_eq!(connects(&recording, records), change, "{left_out}");
+        }
+    }
+}
+
+/// A Finished that was good for another handshake.
+#[test]
+fn no_finished_is_good_twice() {
+    let recordings = recordings::all();
+    for recording in &recordings {
+        for other in &recordings {
+            let mut records: Vec<&[u8]> = recording.records.iter().map(Vec::as_slice).collect();
+            records.truncate(recording.finished());
+            records.push(&other.records[other.finished()]);
+            assert_eq!(connects(recording, records), std::ptr::eq(recording, other));
+        }
+    }
+}
