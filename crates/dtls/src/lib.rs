@@ -1,23 +1,4 @@
-//! A DTLS 1.2 client (RFC 6347) for constrained devices.
-//!
-//! - Sans-IO: it knows no socket, no clock and no thread. Datagrams and times go
-//!   in, datagrams and plaintext come out; see [`Client`].
-//! - `no_std`, in kilobytes: nothing is allocated once the handshake is done,
-//!   records are sealed and opened in place, and what a server can make it hold
-//!   is bounded.
-//! - Servers prove themselves by RSA or ECDSA certificates ([`TrustAnchors`]) or
-//!   know a [`PreSharedKey`]. ECDHE with X25519 or P-256 and AES-GCM first; for
-//!   old servers AES-CBC and static RSA, both off until they are asked for.
-//! - Links that lose, cut, repeat and reorder; addresses that change under a
-//!   session (connection ids, RFC 9146); sessions that are resumed after a
-//!   restart ([`SavedSession`]) or kept through deep sleep without a handshake
-//!   ([`Client::checkpoint`]).
-//! - All cryptography is RustCrypto's and dalek's, the checking of certificates
-//!   rustls-webpki's.
-//!
-//! There is no server, no renegotiation, no compression and no certificate of
-//! the client's own.
-
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 // Pre-shared keys need less: the rest of a table or an enumeration stays whole.

@@ -1,0 +1,184 @@
+//! Opens sessions with a server, one after another, each from its configuration
+//! to its end, and posts messages over each: the subject of `scripts/bench`,
+//! which takes the difference of two counts, so that the start of the process
+//! drops out.
+//!
+//! ```text
+//! session ADDRESS SESSIONS MESSAGES (--psk IDENTITY KEY | --root FILE --host NAME)
+//!         [--old-servers] [--resume] [--keep]
+//! ```
+//!
+//! - `MESSAGES`, of 300 bytes, are sent over each session; the server echoes them.
+//! - `--resume`: after one full handshake, which does not count as a session, each
+//!   session resumes the one before.
+//! - `--keep`: leaves without closing or dropping the sessions, so that what they
+//!   hold is still on the heap at the end.
+//!
+//! Prints the suite of the last session, and how many datagrams and bytes its
+//! handshake took in both directions.
+
+use std::error::Error;
+use std::mem::ManuallyDrop;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use iot_coap_dtls::{Client, Config, Datagram, PreSharedKey, SavedSession, State, TrustAnchors};
+
+const MESSAGE: [u8; 300] = {
+    let mut message = [b'x'; 300];
+    // Servers that echo do so line by line.
+    message[299] = b'\n';
+    message
+};
+
+#[derive(Default)]
+struct Options {
+    psk: Option<(String, String)>,
+    root: Vec<u8>,
+    host: String,
+    old_servers: bool,
+    resume: bool,
+    keep: bool,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let mut options = Self::default();
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--psk" => options.psk = Some((value()?, value()?)),
+                "--root" => options.root = std::fs::read(value()?)?,
+                "--host" => options.host = value()?,
+                "--old-servers" => options.old_servers = true,
+                "--resume" => options.resume = true,
+                "--keep" => options.keep = true,
+                _ => return Err(format!("{argument} is unknown").into()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn config(&self) -> Result<Config, Box<dyn Error>> {
+        let config = if let Some((identity, key)) = &self.psk {
+            Config::with_pre_shared_key(PreSharedKey::new(identity.as_bytes(), key.as_bytes())?)
+        } else {
+            let anchors = TrustAnchors::from_pem(&self.root)?;
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+            Config::with_certificates(&self.host, anchors, Some(now.as_secs()))?
+        };
+        Ok(config.cbc(self.old_servers).static_rsa(self.old_servers))
+    }
+}
+
+struct Session {
+    // On the heap, to be counted there.
+    client: Box<Client<getrandom::SysRng>>,
+    socket: UdpSocket,
+    start: Instant,
+    buffer: [u8; 2048],
+    datagrams: usize,
+    bytes: usize,
+}
+
+impl Session {
+    fn open(config: Config, address: &str) -> Result<Self, Box<dyn Error>> {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        socket.connect(address)?;
+        socket.set_read_timeout(Some(Duration::from_secs(1)))?;
+        let client = Box::new(Client::new(config, getrandom::SysRng, 0)?);
+        let start = Instant::now();
+        let mut session = Self { client, socket, start, buffer: [0; 2048], datagrams: 0, bytes: 0 };
+        loop {
+            session.flush()?;
+            if session.client.state() != State::Handshaking {
+                return Ok(session);
+            }
+            session.receive()?;
+        }
+    }
+
+    fn count(&mut self, len: usize) {
+        self.datagrams += 1;
+        self.bytes += len;
+    }
+
+    fn flush(&mut self) -> Result<(), Box<dyn Error>> {
+        while let Some(len) = self.client.transmit(&mut self.buffer) {
+            self.socket.send(&self.buffer[..len])?;
+            self.count(len);
+        }
+        Ok(())
+    }
+
+    /// How long the plaintext was that a datagram brought, if it did.
+    fn receive(&mut self) -> Result<Option<usize>, Box<dyn Error>> {
+        let received = self.socket.recv(&mut self.buffer);
+        let now = self.start.elapsed().as_millis() as u64;
+        if let Ok(len) = received {
+            self.count(len);
+            let mut datagram = Datagram::new(&mut self.buffer[..len]);
+            return Ok(self.client.read(&mut datagram, now)?.map(<[u8]>::len));
+        }
+        self.client.tick(now)?;
+        Ok(None)
+    }
+
+    fn exchange(&mut self, message: &[u8]) -> Result<(), Box<dyn Error>> {
+        let len = self.client.send(message, &mut self.buffer)?;
+        self.socket.send(&self.buffer[..len])?;
+        loop {
+            match self.receive()? {
+                Some(len) if len == message.len() => return Ok(()),
+                Some(len) => return Err(format!("an echo of {len} bytes").into()),
+                None => {}
+            }
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = || arguments.next().ok_or("ADDRESS, SESSIONS and MESSAGES are needed");
+    let address = next()?;
+    let (sessions, messages): (usize, usize) = (next()?.parse()?, next()?.parse()?);
+    let options = Options::parse(arguments)?;
+
+    // So that the peak of the heap is that of the sessions, not of the start.
+    let ballast = std::hint::black_box(vec![0_u8; 65_536]);
+    let mut saved: Option<SavedSession> = None;
+    let mut told = String::from("nothing");
+    for number in 0..sessions + usize::from(options.resume) {
+        let mut config = options.config()?;
+        if let Some(session) = saved.take() {
+            config = config.resume(session);
+        }
+        let mut session = Session::open(config, &address)?;
+        let resumed = session.client.was_resumed();
+        if resumed != (options.resume && number > 0) {
+            return Err("the server resumed where it should not, or did not".into());
+        }
+        told = format!(
+            "{}{}: {} datagrams, {} bytes",
+            session.client.cipher_suite().unwrap_or("no suite"),
+            if resumed { ", resumed" } else { "" },
+            session.datagrams,
+            session.bytes
+        );
+        for _ in 0..messages {
+            session.exchange(&MESSAGE)?;
+        }
+        if options.keep {
+            let _ = ManuallyDrop::new(session);
+            continue;
+        }
+        if options.resume {
+            saved = session.client.take_saved_session();
+        }
+        session.client.close();
+        session.flush()?;
+    }
+    drop(ballast);
+    println!("{told}");
+    Ok(())
+}
