@@ -2,7 +2,7 @@
 //! may hold anything. Copies; nothing of the caller's is kept.
 
 use alloc::ffi::CString;
-use core::ffi::{CStr, c_char};
+use core::ffi::c_char;
 use core::fmt;
 
 use iot_coap_client::{
@@ -139,11 +139,41 @@ fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigE
 ///
 /// # Safety
 ///
-/// `start` points to a string, which is not changed during `'a`.
+/// `start` points to bytes up to a NUL, or to more than `most`; they are not
+/// changed during `'a`.
 pub(crate) unsafe fn bounded<'a>(start: *const c_char, most: usize) -> Option<&'a [u8]> {
+    // SAFETY: the caller's promise; of a longer string one byte more is read.
+    let len = unsafe { length(start, most + 1) };
+    // SAFETY: these bytes were just read.
+    (len <= most).then(|| unsafe { core::slice::from_raw_parts(start.cast(), len) })
+}
+
+/// The length of a string, or `most` if it is no shorter; what is behind that, or
+/// behind the NUL, is not read.
+///
+/// # Safety
+///
+/// `start` points to bytes up to a NUL, or to at least `most`.
+#[cfg(feature = "std")]
+unsafe fn length(start: *const c_char, most: usize) -> usize {
+    unsafe extern "C" {
+        fn strnlen(start: *const c_char, most: usize) -> usize;
+    }
     // SAFETY: the caller's promise.
-    let text = unsafe { CStr::from_ptr(start) }.to_bytes();
-    (text.len() <= most).then_some(text)
+    unsafe { strnlen(start, most) }
+}
+
+/// # Safety
+///
+/// As with `std`.
+#[cfg(not(feature = "std"))]
+unsafe fn length(start: *const c_char, most: usize) -> usize {
+    let mut len = 0;
+    // SAFETY: the caller's promise; nothing behind the first NUL is read.
+    while len < most && unsafe { start.add(len).read() } != 0 {
+        len += 1;
+    }
+    len
 }
 
 #[cfg(test)]

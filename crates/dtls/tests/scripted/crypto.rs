@@ -212,6 +212,14 @@ impl Key {
         Ok(out)
     }
 
+    pub(crate) fn is_aead(&self) -> bool {
+        self.algorithm.mac_len() == 0
+    }
+
+    pub(crate) fn encrypt_then_mac(&self) -> bool {
+        self.encrypt_then_mac
+    }
+
     fn inner_mac_len(&self) -> usize {
         if self.encrypt_then_mac { 0 } else { self.algorithm.mac_len() }
     }

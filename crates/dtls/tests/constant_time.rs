@@ -1,0 +1,143 @@
+//! Hazard: the time that a refused record of a block cipher takes tells whether
+//! its padding or its MAC was wrong, and so, bit by bit, what it said (Lucky
+//! Thirteen). valgrind counts the instructions of each refusal; all must take as
+//! many, whatever is wrong and however long the padding says it is. Worth most
+//! with `--release`, which is what devices run.
+
+#[path = "scripted/mod.rs"]
+mod scripted;
+
+use std::path::Path;
+use std::process::Command;
+
+use iot_coap_dtls::{Client, Datagram, SealingKey};
+use scripted::crypto::{Algorithm, Header, Key, keys};
+use scripted::messages::APPLICATION_DATA;
+use scripted::{Numbers, TestClient};
+
+const BLOCKS: usize = 20;
+/// Around the ends of the blocks of the cipher and of the hash, and the ends.
+const PADDINGS: [usize; 16] = [0, 1, 14, 15, 16, 17, 42, 43, 63, 64, 65, 128, 200, 240, 254, 255];
+const MASTER_SECRET: [u8; 48] = [7; 48];
+
+/// The number of a suite whose MAC is inside the encryption.
+const SUITES: [(u16, Algorithm); 4] = [
+    (0x002f, Algorithm::Cbc { key_len: 16, sha256: false }),
+    (0x0035, Algorithm::Cbc { key_len: 32, sha256: false }),
+    (0x003c, Algorithm::Cbc { key_len: 16, sha256: true }),
+    (0x003d, Algorithm::Cbc { key_len: 32, sha256: true }),
+];
+
+/// A session with keys that are known, by way of a blob that says so.
+fn connected(suite: u16) -> TestClient {
+    let mut content = vec![1];
+    for number in [1_u64, 0, 0] {
+        content.extend_from_slice(&number.to_be_bytes());
+    }
+    content.extend_from_slice(&suite.to_be_bytes());
+    content.push(0);
+    content.extend_from_slice(&MASTER_SECRET);
+    content.extend_from_slice(&[0; 64 + 2]);
+    let key = SealingKey::new(b"a secret of this device").unwrap();
+    let blob = key.seal(b"", &content, &mut Numbers::new(1)).unwrap();
+    Client::restore(&blob, &key, b"", 1, Numbers::new(1)).unwrap()
+}
+
+/// The function below in valgrind's words; with an asterisk nothing is dumped.
+const MEASURED: &str = "constant_time::measured_read";
+
+/// What is counted.
+#[inline(never)]
+fn measured_read(client: &mut TestClient, record: &mut [u8]) -> usize {
+    let read = client.read(&mut Datagram::new(record), 0);
+    std::hint::black_box(read.unwrap().map_or(0, <[u8]>::len))
+}
+
+fn header() -> Header {
+    Header { content_type: APPLICATION_DATA, epoch: 1, sequence: 3, connection_id: Vec::new() }
+}
+
+/// Records of one length, each with something wrong inside.
+fn refused_records(key: &Key, mac_len: usize) -> Vec<Vec<u8>> {
+    let len = BLOCKS * 16;
+    let header = header();
+    let good = |padding: usize| {
+        let content = vec![0x41; len - mac_len - padding - 1];
+        (content.len(), key.blocks(&header, &content, padding))
+    };
+    let mut records = Vec::new();
+    for padding in PADDINGS {
+        let (mac, blocks) = good(padding);
+        let mut add = |change: &dyn Fn(&mut [u8])| {
+            let mut blocks = blocks.clone();
+            change(&mut blocks);
+            records.push(header.record(&key.seal_blocks(&header, &blocks)));
+        };
+        add(&|blocks| blocks[mac] ^= 1);
+        add(&|blocks| blocks[mac + mac_len - 1] ^= 0x80);
+        if padding > 0 {
+            add(&|blocks| blocks[mac + mac_len] ^= 1);
+            add(&|blocks| blocks[len - 2] ^= 1);
+        }
+        add(&|blocks| blocks.fill(padding as u8));
+    }
+    records
+}
+
+/// Runs under valgrind, by the test below; by itself it shows that all of them
+/// are refused.
+#[test]
+fn refused() {
+    for (suite, algorithm) in SUITES {
+        let mut client = connected(suite);
+        let randoms = [&[0; 32], &[0; 32]];
+        let (_, key) = keys(algorithm, false, &MASTER_SECRET, randoms);
+        let mut buffer = vec![0; 13 + 16 + BLOCKS * 16];
+        let records = refused_records(&key, algorithm.mac_len());
+        for record in &records {
+            buffer.copy_from_slice(record);
+            assert_eq!(measured_read(&mut client, &mut buffer), 0);
+        }
+        assert_eq!(client.dropped().forged as usize, records.len());
+        // So that it is known what is measured: a block more takes another
+        // time, less where more of it is hashed without hiding anything.
+        let header = header();
+        let longer = header.record(&key.seal_blocks(&header, &[9; (BLOCKS + 1) * 16]));
+        assert_eq!(measured_read(&mut client, &mut longer.clone()), 0);
+        // And what was refused was not for its header.
+        let good = key.seal(&header, &vec![0x41; BLOCKS * 16 - 64]);
+        let mut good = header.record(&good);
+        assert_eq!(measured_read(&mut client, &mut good), BLOCKS * 16 - 64);
+    }
+}
+
+#[test]
+fn bad_padding_and_bad_macs_take_the_same_instructions() {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("constant-time.callgrind");
+    let program = std::env::current_exe().unwrap();
+    let ran = Command::new("valgrind")
+        .args(["--tool=callgrind", "--combine-dumps=yes", "--collect-atstart=no"])
+        .args([format!("--toggle-collect={MEASURED}"), format!("--dump-after={MEASURED}")])
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(program)
+        .args(["--exact", "refused", "--test-threads=1"])
+        .output()
+        .unwrap_or_else(|error| panic!("valgrind: {error}; please install it"));
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let profile = std::fs::read_to_string(&out).unwrap();
+    std::fs::remove_file(&out).unwrap();
+    let counts: Vec<u64> = profile
+        .lines()
+        .filter_map(|line| line.strip_prefix("totals: "))
+        .map(|count| count.trim().parse().unwrap())
+        .collect();
+    let each = counts.len() / SUITES.len();
+    assert!(each > 70, "{} calls were counted", counts.len());
+    for (counts, (suite, _)) in counts.chunks_exact(each).zip(SUITES) {
+        let (refused, others) = counts.split_at(each - 2);
+        let (least, most) = (refused.iter().min().unwrap(), refused.iter().max().unwrap());
+        eprintln!("{suite:#06x}: {least} to {most} instructions; a block more: {}", others[0]);
+        assert!(least > &1000 && others[0] != *most, "{suite:#06x}: {least} {others:?}");
+        assert_eq!(least, most, "{suite:#06x}: the time tells what was wrong");
+    }
+}

@@ -1,0 +1,256 @@
+//! The DTLS engine as a state machine: recorded handshakes whose records come in
+//! any order, again and again, changed, cut and mixed with each other, with
+//! calls and time between them. What must hold: it is connected only once the
+//! Finished has come as it was; what it says is plaintext was the server's;
+//! while it shakes hands a timer runs; what it sends are records, and not
+//! without end; nothing panics.
+
+#![no_main]
+
+#[path = "../../crates/dtls/tests/scripted/numbers.rs"]
+mod numbers;
+#[path = "../../crates/dtls/tests/scripted/recording.rs"]
+#[allow(dead_code)]
+mod recording;
+#[path = "../../crates/dtls/tests/scripted/recordings.rs"]
+mod recordings;
+#[path = "../short.rs"]
+#[allow(dead_code)]
+mod short;
+
+use std::sync::LazyLock;
+
+use arbitrary::{Arbitrary, Unstructured};
+use iot_coap_dtls::{Client, Datagram, Error, State};
+use libfuzzer_sys::fuzz_target;
+
+use crate::numbers::Numbers;
+use crate::recording::{GREETING, Recording};
+use crate::short::Short;
+
+static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
+
+#[derive(Arbitrary, Debug)]
+enum Input<'a> {
+    /// The next record that has not been played yet.
+    Next,
+    /// Any record, as it was.
+    Again(u8),
+    /// A record with something done to it.
+    Changed(u8, Change<'a>),
+    /// A record of another recording.
+    Foreign {
+        recording: u8,
+        record: u8,
+    },
+    /// Two records in one datagram.
+    Joined(u8, u8),
+    Raw(Short<'a>),
+    Tick(u16),
+    Transmit {
+        room: u16,
+    },
+    Send {
+        len: u8,
+        room: u16,
+    },
+    Close,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Change<'a> {
+    Xor {
+        at: u16,
+        by: u8,
+    },
+    Cut {
+        len: u16,
+    },
+    Insert {
+        at: u16,
+        bytes: Short<'a>,
+    },
+    ContentType(u8),
+    Epoch(u16),
+    Sequence(u8),
+    /// Of the first message in it.
+    MessageType(u8),
+    MessageSeq(u8),
+    /// The fragment of a message, as one of a longer one.
+    Fragment {
+        offset: u8,
+        more: u8,
+    },
+}
+
+impl Change<'_> {
+    fn apply(&self, record: &mut Vec<u8>) {
+        let set = |record: &mut Vec<u8>, at: usize, bytes: &[u8]| {
+            if let Some(place) = record.get_mut(at..at + bytes.len()) {
+                place.copy_from_slice(bytes);
+            }
+        };
+        match *self {
+            Self::Xor { at, by } => {
+                let at = usize::from(at) % record.len();
+                record[at] ^= by;
+            }
+            Self::Cut { len } => record.truncate(usize::from(len) % record.len()),
+            Self::Insert { at, bytes } => {
+                let at = 13 + usize::from(at) % (record.len() - 12);
+                record.splice(at..at, bytes.iter().copied());
+                let len = (record.len() - 13) as u16;
+                set(record, 11, &len.to_be_bytes());
+            }
+            Self::ContentType(value) => record[0] = value,
+            Self::Epoch(value) => set(record, 3, &value.to_be_bytes()),
+            Self::Sequence(value) => record[10] = value,
+            Self::MessageType(value) => set(record, 13, &[value]),
+            Self::MessageSeq(value) => set(record, 18, &[value]),
+            Self::Fragment { offset, more } => {
+                set(record, 21, &[offset]);
+                if let Some(len) = record.get_mut(16) {
+                    *len = len.saturating_add(more);
+                }
+            }
+        }
+    }
+}
+
+struct Run<'r> {
+    recording: &'r Recording,
+    client: Client<Numbers>,
+    next: usize,
+    now: u64,
+    /// The Finished has come as it was.
+    proved: bool,
+    sent: usize,
+}
+
+impl Run<'_> {
+    fn record(&self, which: u8) -> Vec<u8> {
+        let records = &self.recording.records;
+        records[usize::from(which) % records.len()].clone()
+    }
+
+    fn apply(&mut self, input: &Input<'_>) {
+        match input {
+            Input::Next => {
+                if let Some(record) = self.recording.records.get(self.next) {
+                    self.next += 1;
+                    self.feed(record.clone());
+                }
+            }
+            Input::Again(which) => self.feed(self.record(*which)),
+            Input::Changed(which, change) => {
+                let mut record = self.record(*which);
+                change.apply(&mut record);
+                self.feed(record);
+            }
+            Input::Foreign { recording, record } => {
+                let records = &RECORDINGS[usize::from(*recording) % RECORDINGS.len()].records;
+                self.feed(records[usize::from(*record) % records.len()].clone());
+            }
+            Input::Joined(first, second) => {
+                self.feed([self.record(*first), self.record(*second)].concat());
+            }
+            Input::Raw(bytes) => self.feed(bytes.to_vec()),
+            Input::Tick(by) => self.tick(u64::from(*by)),
+            Input::Transmit { room } => self.transmit(usize::from(*room % 1500)),
+            Input::Send { len, room } => self.send(usize::from(*len), usize::from(*room % 600)),
+            Input::Close => self.client.close(),
+        }
+        self.check();
+    }
+
+    fn feed(&mut self, mut datagram: Vec<u8>) {
+        let finished = &self.recording.records[self.recording.finished()];
+        let before = self.client.state();
+        self.proved |= datagram.windows(finished.len()).any(|bytes| bytes == finished);
+        let mut datagram = Datagram::new(&mut datagram);
+        loop {
+            match self.client.read(&mut datagram, self.now) {
+                Ok(Some(plaintext)) => {
+                    assert!(self.proved);
+                    assert_eq!(plaintext, GREETING);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    assert_eq!(self.client.state(), State::Ended(error));
+                    break;
+                }
+            }
+        }
+        assert!(datagram.rest().is_empty() || matches!(self.client.state(), State::Ended(_)));
+        if let State::Ended(error) = before {
+            assert_eq!(self.client.state(), State::Ended(error));
+        }
+    }
+
+    fn tick(&mut self, by: u64) {
+        self.now += by;
+        let ended = self.client.tick(self.now).is_err();
+        assert_eq!(ended, ended && matches!(self.client.state(), State::Ended(_)));
+        if let Some(deadline) = self.client.deadline() {
+            assert!(deadline > self.now);
+        }
+    }
+
+    /// Until nothing is due.
+    fn transmit(&mut self, room: usize) {
+        let mut out = vec![0; room];
+        for _ in 0..100 {
+            let Some(len) = self.client.transmit(&mut out) else { return };
+            self.sent += 1;
+            let mut rest = &out[..len];
+            while !rest.is_empty() {
+                assert!((20..=25).contains(&rest[0]) && rest[1..3] == [0xfe, 0xfd]);
+                let len = usize::from(u16::from_be_bytes([rest[11], rest[12]]));
+                rest = &rest[13 + len..];
+            }
+        }
+        panic!("a flight without end");
+    }
+
+    fn send(&mut self, len: usize, room: usize) {
+        let overhead = self.client.overhead();
+        let state = self.client.state();
+        let mut out = vec![0; room];
+        match self.client.send(&vec![7; len], &mut out) {
+            Ok(sent) => assert!(sent <= len + overhead && state == State::Connected),
+            Err(Error::BadLength) => assert!(room < len + overhead),
+            Err(Error::NotConnected) => assert_eq!(state, State::Handshaking),
+            Err(error) => assert_eq!(state, State::Ended(error)),
+        }
+    }
+
+    fn check(&mut self) {
+        match self.client.state() {
+            State::Handshaking => assert!(self.client.deadline().is_some()),
+            State::Connected => assert!(self.proved, "connected without a Finished"),
+            State::Ended(_) => assert!(self.client.deadline().is_none()),
+        }
+        if self.client.state() != State::Connected {
+            let saved = self.client.take_saved_session();
+            assert!(saved.is_none() || self.proved);
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut data = Unstructured::new(data);
+    let Ok(which) = u8::arbitrary(&mut data) else { return };
+    let recording = &RECORDINGS[usize::from(which) % RECORDINGS.len()];
+    let client = recording.client().unwrap();
+    let mut run = Run { recording, client, next: 0, now: 0, proved: false, sent: 0 };
+    let mut inputs = 0;
+    while !data.is_empty()
+        && let Ok(input) = Input::arbitrary(&mut data)
+    {
+        run.apply(&input);
+        inputs += 1;
+    }
+    run.transmit(1500);
+    // A flight is sent again at most once an input, in at most a few datagrams.
+    assert!(run.sent <= 8 * (inputs + 1) + 8, "{} datagrams", run.sent);
+});

@@ -1,0 +1,209 @@
+//! The record layer: datagrams for a client that knows no keys yet, one that is
+//! connected and one with a connection id; records that are random, or protected
+//! by the right keys with anything inside. What must hold: no panic; a connected
+//! client is ended by nothing but a protected alert; plaintext is what was
+//! protected, once each; every record is read or counted.
+
+#![no_main]
+
+#[path = "../../crates/dtls/tests/scripted/mod.rs"]
+mod scripted;
+#[path = "../short.rs"]
+#[allow(dead_code)]
+mod short;
+
+use std::collections::HashSet;
+
+use arbitrary::{Arbitrary, Unstructured};
+use iot_coap_dtls::{Datagram, State};
+use libfuzzer_sys::fuzz_target;
+
+use crate::scripted::crypto::Header;
+use crate::scripted::messages::{self, CONNECTION_ID, ENCRYPT_THEN_MAC};
+use crate::scripted::{Hello, Pair, Suite, psk_config};
+use crate::short::Short;
+
+#[derive(Arbitrary, Debug)]
+struct Case {
+    suite: u8,
+    encrypt_then_mac: bool,
+    connection_id: bool,
+    handshake: bool,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Input<'a> {
+    Raw(Short<'a>),
+    /// A record with any header.
+    Record {
+        content_type: u8,
+        version: u8,
+        epoch: u8,
+        sequence: u8,
+        content: Short<'a>,
+    },
+    /// A protected record: under a number that is the next one or any, with the
+    /// type inside where there is a connection id.
+    Protected {
+        content_type: u8,
+        sequence: Option<u8>,
+        content: Short<'a>,
+        zeros: u8,
+    },
+    /// A protected record of blocks that are as they come.
+    Blocks {
+        content: Short<'a>,
+        count: u8,
+    },
+    /// One bit of a protected record is changed.
+    Changed {
+        content: Short<'a>,
+        at: u16,
+        bit: u8,
+    },
+}
+
+struct Run {
+    pair: Pair,
+    /// What came as plaintext, by number.
+    taken: HashSet<u64>,
+    ended: bool,
+}
+
+impl Run {
+    fn header(&mut self, content_type: u8, sequence: Option<u8>) -> Header {
+        let mut header = self.pair.server.next_header(content_type);
+        if let Some(sequence) = sequence {
+            header.sequence = header.sequence.wrapping_add_signed(i64::from(sequence as i8) * 4)
+                & ((1 << 48) - 1);
+        }
+        header
+    }
+
+    fn feed(&mut self, mut bytes: Vec<u8>, sealed: Option<(u64, &[u8])>, may_end: bool) {
+        let before = self.pair.client.state();
+        let counted = self.pair.client.dropped();
+        let is_empty = bytes.is_empty();
+        let mut datagram = Datagram::new(&mut bytes);
+        let mut read = 0;
+        loop {
+            match self.pair.client.read(&mut datagram, 0) {
+                Ok(Some(plaintext)) => {
+                    let (number, content) = sealed.expect("plaintext of a forged record");
+                    assert_eq!(plaintext, content);
+                    assert!(self.taken.insert(number), "a record was taken twice");
+                    read += 1;
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    assert!(may_end || self.ended || before == State::Handshaking);
+                    self.ended = true;
+                    break;
+                }
+            }
+        }
+        // A handshake takes some plain records without a word.
+        if !self.ended && before == State::Connected && !may_end && sealed.is_none() && !is_empty {
+            assert_ne!(self.pair.client.dropped(), counted);
+        }
+        assert!(read <= 1);
+        while self.pair.client.transmit(&mut [0; 1500]).is_some() {}
+    }
+
+    fn apply(&mut self, input: &Input<'_>) {
+        match *input {
+            Input::Raw(bytes) => self.feed(bytes.to_vec(), None, false),
+            Input::Record { content_type, version, epoch, sequence, content } => {
+                let (epoch, sequence) = (u16::from(epoch % 4), u64::from(sequence));
+                let mut record = messages::record(content_type, epoch, sequence, &content);
+                if version < 16 {
+                    record[2] = version.wrapping_sub(8);
+                }
+                self.feed(record, None, false);
+            }
+            Input::Protected { content_type, sequence, content, zeros } => {
+                let header = self.header(content_type, sequence);
+                let with_id = !header.connection_id.is_empty();
+                let mut inner = content.to_vec();
+                if with_id {
+                    inner.push(content_type);
+                    inner.resize(inner.len() + usize::from(zeros % 8), 0);
+                }
+                let fragment = self.pair.server.key().seal(&header, &inner);
+                let sealed = Some((header.sequence, &content[..]));
+                // Types from 20 on are alerts, handshakes and what is none.
+                let is_data = content_type == messages::APPLICATION_DATA;
+                let sealed = if is_data { sealed } else { None };
+                // A type of zero in a record with an id makes the content's
+                // last byte the type.
+                let may_end = content_type != messages::APPLICATION_DATA;
+                if with_id && content_type == 0 {
+                    return;
+                }
+                self.feed(header.record(&fragment), sealed, may_end);
+            }
+            Input::Blocks { content, count } => {
+                if self.pair.server.key().is_aead() || !self.pair.server.client_id.is_empty() {
+                    return;
+                }
+                let header = self.header(messages::APPLICATION_DATA, None);
+                let mut blocks = content.to_vec();
+                let fill = blocks.last().copied().unwrap_or(0);
+                blocks.resize(16 * usize::from(1 + count % 20), fill);
+                let fragment = self.pair.server.key().seal_blocks(&header, &blocks);
+                let outside = self.pair.server.key().encrypt_then_mac();
+                let before = self.pair.client.dropped();
+                let is_connected = self.pair.client.state() == State::Connected;
+                let mut record = header.record(&fragment);
+                let read = self.pair.client.read(&mut Datagram::new(&mut record), 0);
+                let after = self.pair.client.dropped();
+                // A number before the window's is not even looked at.
+                let counted = after.forged - before.forged + (after.replayed - before.replayed);
+                // Outside of the encryption the MAC is good, so that the padding
+                // alone decides.
+                match read {
+                    Ok(None) => assert!(counted == 1 || (outside && !is_connected)),
+                    Ok(Some(_)) => assert!(outside && is_connected),
+                    Err(_) => assert!(self.ended),
+                }
+            }
+            Input::Changed { content, at, bit } => {
+                let mut record = self.pair.server.protected(messages::APPLICATION_DATA, &content);
+                let at = usize::from(at) % record.len();
+                record[at] ^= 1 << (bit % 8);
+                self.feed(record, None, false);
+            }
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut data = Unstructured::new(data);
+    let Ok(case) = Case::arbitrary(&mut data) else { return };
+    let suite = [Suite::PskGcm, Suite::PskCcm8, Suite::PskCbcSha][usize::from(case.suite % 3)];
+    let mut hello = Hello::new(suite);
+    let mut config = psk_config().cbc(true);
+    if case.encrypt_then_mac && suite == Suite::PskCbcSha {
+        hello = hello.with(ENCRYPT_THEN_MAC, &[]);
+    }
+    if case.connection_id {
+        config = config.connection_id(b"me").unwrap();
+        hello = hello.with(CONNECTION_ID, &[0]);
+    }
+    let mut pair = Pair::before_finished(config, suite, &hello);
+    if case.connection_id {
+        pair.server.client_id = b"me".to_vec();
+    }
+    if !case.handshake {
+        pair.finish();
+    }
+    let mut run = Run { pair, taken: HashSet::new(), ended: false };
+    while !data.is_empty()
+        && let Ok(input) = Input::arbitrary(&mut data)
+    {
+        run.apply(&input);
+    }
+    if !run.ended && !case.handshake {
+        assert_eq!(run.pair.client.state(), State::Connected);
+    }
+});
