@@ -196,3 +196,42 @@ fn put(content: [&[u8]; 2], out: &mut [u8]) -> Option<()> {
     rest.copy_from_slice(second);
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::{LAST_SEQUENCE, SEQUENCE_END};
+    use crate::{Client, Datagram, Error, SealingKey, State};
+
+    /// A session from a blob, whose secrets are all zeros.
+    fn connected() -> Client<getrandom::SysRng> {
+        let mut content = vec![1; 1];
+        content.extend_from_slice(&[0; 24]);
+        content.extend_from_slice(&[0x00, 0xa8]);
+        content.extend_from_slice(&[0; 1 + 48 + 64 + 2]);
+        let mut random = getrandom::SysRng;
+        let key = SealingKey::new(&[7; 16]).unwrap();
+        let blob = key.seal(b"", &content, &mut random).unwrap();
+        Client::restore(&blob, &key, b"", 0, random).unwrap()
+    }
+
+    /// With AES-GCM a number that is used twice gives the key away.
+    #[test]
+    fn the_last_number_is_for_the_goodbye_and_no_other_follows() {
+        let mut client = connected();
+        client.sequence = LAST_SEQUENCE - 1;
+        client.sequence_limit = SEQUENCE_END;
+        let mut out = [0; 100];
+        client.send(b"x", &mut out).unwrap();
+        assert_eq!(client.send(b"x", &mut out), Err(Error::SequenceExhausted));
+        assert_eq!(client.state(), State::Ended(Error::SequenceExhausted));
+        assert!(client.transmit(&mut out).is_some());
+        assert_eq!(out[..11], [21, 0xfe, 0xfd, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(client.transmit(&mut out), None);
+        client.close();
+        assert_eq!(client.transmit(&mut out), None);
+        let read = client.read(&mut Datagram::new(&mut out), 0);
+        assert_eq!(read, Err(Error::SequenceExhausted));
+    }
+}
