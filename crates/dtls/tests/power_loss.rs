@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use common::SystemRandom;
 use common::link::Link;
 use common::peers::{Peer, Proof};
-use iot_coap_dtls::{Client, Config, Error, PreSharedKey, RestoreError, SealingKey, State};
+use iot_coap_dtls::{
+    Client, Config, Error, PreSharedKey, RestoreError, SealingKey, State, TrustAnchors,
+};
 
 const IDENTITY: &str = "sensor-7";
 const PSK: &[u8] = b"0123456789abcdef";
@@ -103,6 +105,20 @@ fn blobs_of_one_session_have_nothing_in_common() {
     let second = link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
     let equal = first.iter().zip(&second).filter(|(a, b)| a == b).count();
     assert!(equal < first.len() / 16, "{equal} of {} bytes are equal", first.len());
+}
+
+#[test]
+fn a_restored_session_remembers_whether_dates_were_checked() {
+    let (root, leaf) = common::rsa();
+    for date in [Some(common::now()), None] {
+        let peer = Peer::openssl(&Proof::Certificate(&leaf, &[]), &[]);
+        let anchors = TrustAnchors::from_pem(root.pem().as_bytes()).unwrap();
+        let config = Config::with_certificates("localhost", anchors, date).unwrap();
+        let mut link = Link::connect(config, peer.address()).unwrap();
+        let blob = link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
+        let restored = restore(&blob, 1).unwrap();
+        assert_eq!(restored.certificate_dates_were_checked(), date.is_some());
+    }
 }
 
 /// What survives: the blob and the oldest generation that may be restored, each

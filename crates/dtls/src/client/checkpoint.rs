@@ -26,6 +26,9 @@ use crate::wire::{Reader, Writer};
 /// The form of a blob's content.
 const FORMAT: u8 = 1;
 
+const ENCRYPT_THEN_MAC: u8 = 1;
+const DATES_CHECKED: u8 = 2;
+
 /// Format, generation, numbers, suite and flags, secrets, two connection ids.
 const LONGEST_CONTENT: usize = 1 + 8 + 8 + 8 + 3 + 48 + 64 + 2 * (1 + 32);
 
@@ -104,7 +107,11 @@ impl<R: TryCryptoRng> Client<R> {
         writer.u64(resume_at);
         writer.u64(self.replay.end());
         writer.u16(keys.secrets.suite.id);
-        writer.u8(keys.secrets.encrypt_then_mac.into());
+        let flags = [
+            (keys.secrets.encrypt_then_mac, ENCRYPT_THEN_MAC),
+            (self.dates_checked, DATES_CHECKED),
+        ];
+        writer.u8(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
         writer.bytes(keys.secrets.master_secret.as_bytes());
         writer.bytes(&keys.secrets.randoms.client);
         writer.bytes(&keys.secrets.randoms.server);
@@ -167,7 +174,8 @@ impl<R: TryCryptoRng> Client<R> {
         let sequence = reader.u64().filter(|sequence| *sequence < SEQUENCE_END)?;
         let replay = ReplayWindow::starting_at(reader.u64()?);
         let suite = suite::by_id(reader.u16()?)?;
-        let encrypt_then_mac = reader.u8()? != 0;
+        let flags = reader.u8()?;
+        let encrypt_then_mac = flags & ENCRYPT_THEN_MAC != 0;
         let master_secret = MasterSecret::from_bytes(reader.array()?);
         let randoms = Randoms { client: reader.array()?, server: reader.array()? };
         let peer_id = Connection::new(reader.vector8()?)?;
@@ -198,7 +206,7 @@ impl<R: TryCryptoRng> Client<R> {
             renegotiation_refused: false,
             saved: None,
             origin: Origin::Restored,
-            dates_checked: true,
+            dates_checked: flags & DATES_CHECKED != 0,
             dropped: Dropped::default(),
         })
     }
