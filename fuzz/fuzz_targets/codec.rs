@@ -35,10 +35,10 @@ fn number(kind: Kind) -> u8 {
 }
 
 fn write_again(message: &Message<'_>, datagram: &[u8]) {
-    let mut out = Vec::new();
-    let mut write = || -> Result<(), EncodeError> {
+    let mut out = [0; MAX_MESSAGE_LEN];
+    let mut write = || -> Result<usize, EncodeError> {
         let Message { kind, code, id, token, .. } = *message;
-        let mut encoder = Encoder::new(&mut out, 0, kind, code, id, token)?;
+        let mut encoder = Encoder::new(&mut out, kind, code, id, token)?;
         let mut last = 0;
         for option in message.options.clone() {
             assert!(option.number.0 >= last);
@@ -48,9 +48,9 @@ fn write_again(message: &Message<'_>, datagram: &[u8]) {
         encoder.payload(message.payload)
     };
     match write() {
-        Ok(()) => {
-            assert_eq!(out, datagram);
-            assert_eq!(Message::parse(&out).as_ref(), Ok(message));
+        Ok(len) => {
+            assert_eq!(out[..len], *datagram);
+            assert_eq!(Message::parse(&out[..len]).as_ref(), Ok(message));
         }
         Err(error) => {
             assert_eq!(error, EncodeError::TooLong);

@@ -39,11 +39,11 @@ fn sign_in(url: &str, encoding: Encoding, payload: &[u8]) -> Option<Vec<u8>> {
     let request = client.poll_transmit(0).expect("a request").datagram.to_vec();
     let request = Message::parse(&request).expect("what is sent parses");
 
-    let mut reply = Vec::new();
+    let mut reply = vec![0; MAX_MESSAGE_LEN];
     let kind = Kind::Acknowledgement;
-    let encoder =
-        Encoder::new(&mut reply, MAX_MESSAGE_LEN, kind, Code::CONTENT, request.id, request.token);
-    encoder.expect("a head").payload(payload).ok()?;
+    let encoder = Encoder::new(&mut reply, kind, Code::CONTENT, request.id, request.token);
+    let len = encoder.expect("a head").payload(payload).ok()?;
+    reply.truncate(len);
     let payload_at = reply.len() - payload.len();
     assert!(matches!(client.receive(1, &mut reply), Received::Handled));
     // It held a secret.

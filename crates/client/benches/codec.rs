@@ -13,23 +13,22 @@
 use std::error::Error;
 use std::hint::black_box;
 
-use iot_coap_client::{Code, Encoder, Kind, Message, OptionNumber};
+use iot_coap_client::{Code, EncodeError, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber};
 
 const PATH: [&str; 4] = ["topic", "a1RP1qZfrEi", "example1", "update"];
 const ACCESS_TOKEN: [u8; 150] = [b't'; 150];
 const PAYLOAD: [u8; 64] = [b'p'; 64];
 
-fn encode(out: &mut Vec<u8>, id: u16) -> Result<(), Box<dyn Error>> {
+fn encode(buffer: &mut [u8], id: u16) -> Result<usize, EncodeError> {
     let token = u32::from(id).to_be_bytes();
-    let mut encoder = Encoder::new(out, 272, Kind::Confirmable, Code::POST, id, &token)?;
+    let mut encoder = Encoder::new(buffer, Kind::Confirmable, Code::POST, id, &token)?;
     for segment in black_box(&PATH) {
         encoder.option(OptionNumber::URI_PATH, segment.as_bytes())?;
     }
     encoder.option(OptionNumber::CONTENT_FORMAT, &[50])?;
     encoder.option(OptionNumber::ACCEPT, &[50])?;
     encoder.option(OptionNumber::ACCESS_TOKEN_LINK, black_box(&ACCESS_TOKEN))?;
-    encoder.payload(black_box(&PAYLOAD))?;
-    Ok(())
+    encoder.payload(black_box(&PAYLOAD))
 }
 
 fn decode(datagram: &[u8]) -> usize {
@@ -45,26 +44,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let count: usize =
         arguments.next().ok_or("encode or decode, and a count, are needed")?.parse()?;
 
-    let mut request = Vec::new();
-    encode(&mut request, 7)?;
-    let mut answer = Vec::new();
+    let mut request = [0; MAX_MESSAGE_LEN];
+    let request_len = encode(&mut request, 7)?;
+    let mut answer = [0; 64];
     let mut encoder =
-        Encoder::new(&mut answer, 64, Kind::Acknowledgement, Code::CONTENT, 7, &[0, 0, 0, 7])?;
+        Encoder::new(&mut answer, Kind::Acknowledgement, Code::CONTENT, 7, &[0, 0, 0, 7])?;
     encoder.option(OptionNumber::CONTENT_FORMAT, &[50])?;
-    encoder.payload(b"{\"code\":200}")?;
+    let answer_len = encoder.payload(b"{\"code\":200}")?;
 
     let mut sum = 0;
     for number in 0..count {
         match what.as_str() {
-            "encode" => {
-                encode(&mut request, number as u16)?;
-                sum += request.len();
-            }
-            "decode" => sum += decode(&request),
-            "decode-answer" => sum += decode(&answer),
+            "encode" => sum += encode(&mut request, number as u16)?,
+            "decode" => sum += decode(&request[..request_len]),
+            "decode-answer" => sum += decode(&answer[..answer_len]),
             _ => return Err(format!("{what}: encode, decode or decode-answer are needed").into()),
         }
     }
-    println!("{} bytes, {} bytes, {sum}", request.len(), answer.len());
+    println!("{request_len} bytes, {answer_len} bytes, {sum}");
     Ok(())
 }

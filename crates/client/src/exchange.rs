@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use crate::client::{ExchangeId, GiveUp};
+use crate::client::{ExchangeId, GiveUp, HeadName};
 use crate::code::Code;
 use crate::message::Kind;
 
@@ -38,9 +38,9 @@ pub(crate) enum End {
 
 /// A request on its way, or a place for one.
 pub(crate) struct Exchange<A> {
-    pub(crate) state: State,
+    state: State,
     /// What the application tied to it; none for a sign-in.
-    pub(crate) application: Option<A>,
+    application: Option<A>,
     pub(crate) kind: Kind,
     pub(crate) id: u16,
     pub(crate) token: u32,
@@ -57,8 +57,12 @@ pub(crate) struct Exchange<A> {
     pub(crate) made_at: u64,
     /// The encoded message; holds an access token, so it is wiped.
     pub(crate) datagram: Zeroizing<Vec<u8>>,
+    /// What `datagram` begins with, up to and with the access token.
+    pub(crate) head: HeadName,
     /// Where the options up to Accept end, and the access token's begins.
     pub(crate) head_len: usize,
+    /// Where the options end.
+    pub(crate) options_len: usize,
     /// Where the payload, or what is encrypted of it, begins.
     pub(crate) payload_start: usize,
     /// Which access token it carries.
@@ -82,11 +86,22 @@ impl<A> Exchange<A> {
             first_sent: 0,
             made_at: 0,
             datagram: Zeroizing::new(Vec::new()),
+            head: HeadName::default(),
             head_len: 0,
+            options_len: 0,
             payload_start: 0,
             generation: 0,
             refused: None,
         }
+    }
+
+    pub(crate) const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether the application sent it; the client itself signs in.
+    pub(crate) const fn is_of_application(&self) -> bool {
+        self.application.is_some()
     }
 
     /// Whether the peer may still acknowledge, answer or reset it.
@@ -98,26 +113,16 @@ impl<A> Exchange<A> {
     pub(crate) fn payload(&self) -> &[u8] {
         self.datagram.get(self.payload_start..).unwrap_or_default()
     }
-
-    /// Empties the place; its buffer stays for the next request.
-    pub(crate) fn release(&mut self) -> Option<A> {
-        self.state = State::Free;
-        self.deadline = u64::MAX;
-        self.refused = None;
-        self.transmitted = false;
-        self.application.take()
-    }
-
-    /// Ends it without an answer.
-    pub(crate) const fn end(&mut self, end: End) {
-        self.state = State::Ended(end);
-        self.deadline = u64::MAX;
-    }
 }
 
 /// All requests of a client.
 pub(crate) struct Table<A> {
     pub(crate) list: Vec<Exchange<A>>,
+    /// How many are `Due`, and how many `Ended`, so that asking takes no walk.
+    due: usize,
+    ended: usize,
+    /// How many are the application's.
+    outstanding: usize,
 }
 
 /// The heap is exhausted.
@@ -125,12 +130,72 @@ pub(crate) struct OutOfMemory;
 
 impl<A> Table<A> {
     pub(crate) const fn new() -> Self {
-        Self { list: Vec::new() }
+        Self { list: Vec::new(), due: 0, ended: 0, outstanding: 0 }
     }
 
     /// How many places hold a request of the application.
-    pub(crate) fn outstanding(&self) -> usize {
-        self.list.iter().filter(|exchange| exchange.application.is_some()).count()
+    pub(crate) const fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// Whether one is in [`State::Due`].
+    pub(crate) const fn any_due(&self) -> bool {
+        self.due != 0
+    }
+
+    /// Moves the request at `index` to another state. What is due, waits for an
+    /// access token or is over has no deadline.
+    #[inline]
+    pub(crate) fn set_state(&mut self, index: usize, state: State) {
+        let exchange = &mut self.list[index];
+        let old = core::mem::replace(&mut exchange.state, state);
+        self.due += usize::from(state == State::Due);
+        self.due -= usize::from(old == State::Due);
+        self.ended += usize::from(matches!(state, State::Ended(_)));
+        self.ended -= usize::from(matches!(old, State::Ended(_)));
+        if !matches!(state, State::AwaitingAck | State::AwaitingResponse) {
+            exchange.deadline = u64::MAX;
+        }
+    }
+
+    /// Ties what the application gave to the request at `index`.
+    pub(crate) fn tie(&mut self, index: usize, application: A) {
+        self.list[index].application = Some(application);
+        self.outstanding += 1;
+    }
+
+    /// Empties the place; its buffer stays for the next request.
+    pub(crate) fn release(&mut self, index: usize) -> Option<A> {
+        self.set_state(index, State::Free);
+        let exchange = &mut self.list[index];
+        exchange.refused = None;
+        exchange.transmitted = false;
+        let application = exchange.application.take();
+        self.outstanding -= usize::from(application.is_some());
+        application
+    }
+
+    /// Ends the request at `index` without an answer.
+    pub(crate) fn end(&mut self, index: usize, end: End) {
+        self.set_state(index, State::Ended(end));
+    }
+
+    /// Ends the request at `index`, which waited for an access token: where it
+    /// was refused before, that is its answer.
+    pub(crate) fn end_unsent(&mut self, index: usize, reason: GiveUp) {
+        let refused = self.list[index].refused;
+        self.end(index, refused.map_or(End::GaveUp(reason), End::Refused));
+    }
+
+    /// A request that ended, and how.
+    pub(crate) fn ended(&self) -> Option<(usize, End)> {
+        if self.ended == 0 {
+            return None;
+        }
+        self.list.iter().enumerate().find_map(|(index, exchange)| match exchange.state {
+            State::Ended(end) => Some((index, end)),
+            _ => None,
+        })
     }
 
     /// A free place, made where there is none.
@@ -157,9 +222,9 @@ impl<A> Table<A> {
         self.position(|exchange| exchange.token == token && exchange.is_outstanding())
     }
 
-    /// The exchange with this name, unless it is over.
-    pub(crate) fn named(&mut self, name: ExchangeId) -> Option<&mut Exchange<A>> {
-        let exchange = self.list.get_mut(name.index)?;
-        (exchange.token == name.token && exchange.state != State::Free).then_some(exchange)
+    /// Where the exchange with this name is, unless it is over.
+    pub(crate) fn named(&self, name: ExchangeId) -> Option<usize> {
+        let exchange = self.list.get(name.index)?;
+        (exchange.token == name.token && exchange.state != State::Free).then_some(name.index)
     }
 }

@@ -10,7 +10,7 @@ use crate::option::Options;
 const VERSION: u8 = 1;
 const HEADER_LEN: usize = 4;
 const TOKEN_MAX_LEN: usize = 8;
-const PAYLOAD_MARKER: u8 = 0xFF;
+pub(crate) const PAYLOAD_MARKER: u8 = 0xFF;
 
 /// The type of a message (RFC 7252 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,14 +144,13 @@ impl<'a> Message<'a> {
         let Some((token, rest)) = rest.split_at_checked(token_len) else {
             return Err(malformed(FormatError::TooShort));
         };
-        let options_len = Options::check(rest).map_err(malformed)?;
-        let (options, rest) = rest.split_at(options_len);
+        let (options, rest) = Options::check(rest).map_err(malformed)?;
         let payload = match rest {
             [] => rest,
             [_marker] => return Err(malformed(FormatError::EmptyPayload)),
             [_marker, payload @ ..] => payload,
         };
-        Ok(Self { kind, code, id, token, options: Options::checked(options), payload })
+        Ok(Self { kind, code, id, token, options, payload })
     }
 }
 

@@ -95,26 +95,33 @@ pub struct MessageOption<'a> {
 pub struct Options<'a> {
     rest: &'a [u8],
     number: u16,
+    first_critical: Option<OptionNumber>,
 }
 
 impl<'a> Options<'a> {
-    /// Checks the options at the start of `bytes` and says where they end: at
-    /// a payload marker or at the end.
-    pub(crate) fn check(bytes: &'a [u8]) -> Result<usize, FormatError> {
-        let mut options = Self { rest: bytes, number: 0 };
+    /// Checks the options at the start of `bytes`, which end at a payload marker
+    /// or at the end. Returns them and what follows.
+    pub(crate) fn check(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), FormatError> {
+        let mut walk = Self { rest: bytes, number: 0, first_critical: None };
         loop {
-            match options.rest.first() {
+            match walk.rest.first() {
                 Some(&byte) if !is_payload_marker(byte) => {
-                    options.step()?;
+                    let number = walk.step()?.number;
+                    if number.is_critical() && walk.first_critical.is_none() {
+                        walk.first_critical = Some(number);
+                    }
                 }
-                _ => return Ok(bytes.len() - options.rest.len()),
+                _ => break,
             }
         }
+        let (options, rest) = bytes.split_at(bytes.len() - walk.rest.len());
+        Ok((Self { rest: options, number: 0, first_critical: walk.first_critical }, rest))
     }
 
-    /// Options that [`Options::check`] found in order.
-    pub(crate) const fn checked(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, number: 0 }
+    /// The first critical option of the message, walked over or not: most
+    /// responses have none.
+    pub(crate) const fn first_critical(&self) -> Option<OptionNumber> {
+        self.first_critical
     }
 
     fn step(&mut self) -> Result<MessageOption<'a>, FormatError> {

@@ -9,7 +9,7 @@
 mod support;
 
 use coap_lite::{CoapOption, MessageType, Packet};
-use iot_coap_client::{Code, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber};
+use iot_coap_client::{Code, EncodeError, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use support::{packet, read};
@@ -50,14 +50,15 @@ impl Plain {
     }
 
     fn by_us(&self) -> Vec<u8> {
-        let mut out = vec![0xEE; 3];
+        // To the byte as long as it must be.
+        let mut out = vec![0xEE; self.encoded_len()];
         let kind = KINDS[usize::from(self.kind)].0;
         let mut encoder =
-            Encoder::new(&mut out, 0, kind, Code(self.code), self.id, &self.token).unwrap();
+            Encoder::new(&mut out, kind, Code(self.code), self.id, &self.token).unwrap();
         for (number, value) in &self.options {
             encoder.option(OptionNumber(*number), value).unwrap();
         }
-        encoder.payload(&self.payload).unwrap();
+        assert_eq!(encoder.payload(&self.payload), Ok(self.encoded_len()));
         out
     }
 
@@ -167,6 +168,35 @@ fn an_option_may_fill_a_whole_message() {
         assert_eq!(Plain::of_coap_lite(&read(&plain.by_us())), plain);
         let datagram = plain.by_us();
         assert_eq!(Plain::of_ours(&Message::parse(&datagram).unwrap()), plain);
+    }
+}
+
+/// A message that does not fit is refused, at whatever byte that shows.
+#[test]
+fn a_buffer_may_be_too_short_anywhere() {
+    let plain = Plain {
+        kind: 0,
+        code: 2,
+        id: 7,
+        token: vec![1; 8],
+        options: vec![(11, b"ab".to_vec()), (11, vec![b'c'; 20]), (2088, vec![b'd'; 300])],
+        payload: b"21.5".to_vec(),
+    };
+    let write = |buffer: &mut [u8]| -> Result<usize, EncodeError> {
+        let mut encoder = Encoder::new(buffer, Kind::Confirmable, Code(2), 7, &plain.token)?;
+        for (number, value) in &plain.options {
+            encoder.option(OptionNumber(*number), value)?;
+        }
+        encoder.payload(&plain.payload)
+    };
+    let mut buffer = vec![0; plain.encoded_len() + 9];
+    for len in 0..buffer.len() {
+        let expected = if len < plain.encoded_len() {
+            Err(EncodeError::TooLong)
+        } else {
+            Ok(plain.encoded_len())
+        };
+        assert_eq!(write(&mut buffer[..len]), expected);
     }
 }
 

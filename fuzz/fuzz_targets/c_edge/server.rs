@@ -5,7 +5,9 @@ use std::net::UdpSocket;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arbitrary::Arbitrary;
-use iot_coap_client::{Code, Encoder, Kind, Message, OptionNumber, SymmetricKey};
+use iot_coap_client::{
+    Code, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber, SymmetricKey,
+};
 
 use crate::calls::Begin;
 use crate::short::Short;
@@ -123,11 +125,12 @@ fn answers(datagram: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn write(kind: Kind, code: u8, id: u16, token: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = vec![0; MAX_MESSAGE_LEN];
     let payload = &payload[..payload.len().min(1200)];
-    Encoder::new(&mut out, 0, kind, Code(code), id, token)
+    let len = Encoder::new(&mut out, kind, Code(code), id, token)
         .and_then(|encoder| encoder.payload(payload))
         .expect("it fits");
+    out.truncate(len);
     out
 }
 

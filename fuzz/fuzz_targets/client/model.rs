@@ -195,15 +195,19 @@ impl Model {
                 (Kind::NonConfirmable, Code(*method & 0x1F), request.id)
             }
         };
-        let mut out = Vec::new();
+        let payload = answer.payload.bytes(self.encoding);
+        let mut out = vec![0; payload.len() + MAX_MESSAGE_LEN];
         let token = if code == Code::EMPTY { &[] } else { request.token };
-        let mut encoder = Encoder::new(&mut out, 0, kind, code, id, token).expect("a head");
-        if code != Code::EMPTY {
+        let mut encoder = Encoder::new(&mut out, kind, code, id, token).expect("a head");
+        let len = if code == Code::EMPTY {
+            encoder.finish()
+        } else {
             if let Some((number, value)) = answer.option {
                 let _ = encoder.option(OptionNumber(number), &value);
             }
-            let _ = encoder.payload(&answer.payload.bytes(self.encoding));
-        }
+            encoder.payload(&payload).expect("there is room")
+        };
+        out.truncate(len);
         if let Some((at, bits)) = answer.flip {
             let at = usize::from(at) % out.len();
             out[at] ^= bits;

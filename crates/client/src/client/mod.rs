@@ -16,8 +16,6 @@ pub use types::{
     Response, SendError, Transmit,
 };
 
-use alloc::vec::Vec;
-
 use crate::access_token::AccessToken;
 use crate::deduplication::Handled;
 use crate::endpoint::Security;
@@ -28,6 +26,7 @@ use crate::random::Random;
 use crate::statistics::Statistics;
 use crate::symmetric::Keys;
 use sign_in::SignIn;
+pub(crate) use template::HeadName;
 use template::Template;
 use types::Control;
 
@@ -62,8 +61,6 @@ pub struct Client<A> {
     /// What the next message may begin with.
     template: Template,
     path_was_new: bool,
-    /// Where messages are encoded anew, when signing in.
-    scratch: zeroize::Zeroizing<Vec<u8>>,
 }
 
 impl<A> Client<A> {
@@ -85,7 +82,6 @@ impl<A> Client<A> {
             statistics: Statistics::default(),
             template: Template::default(),
             path_was_new: true,
-            scratch: zeroize::Zeroizing::new(Vec::new()),
             random,
             config,
         }
@@ -109,7 +105,7 @@ impl<A> Client<A> {
     }
 
     /// How many messages wait for their answers.
-    pub fn outstanding(&self) -> usize {
+    pub const fn outstanding(&self) -> usize {
         self.exchanges.outstanding()
     }
 
@@ -120,8 +116,7 @@ impl<A> Client<A> {
 
     /// Whether [`Client::poll_transmit`] has a datagram.
     pub fn has_transmit(&self) -> bool {
-        self.control.is_due()
-            || self.exchanges.list.iter().any(|exchange| exchange.state == State::Due)
+        self.control.is_due() || self.exchanges.any_due()
     }
 
     /// The next datagram to transmit; it counts as transmitted, whatever
@@ -131,6 +126,9 @@ impl<A> Client<A> {
         if self.control.take_due() {
             self.statistics.bytes_sent += self.control.bytes().len() as u64;
             return Some(Transmit { datagram: self.control.bytes(), exchange: None });
+        }
+        if !self.exchanges.any_due() {
+            return None;
         }
         let index = self.oldest(State::Due)?;
         let lifetime_ms = match self.exchanges.list[index].kind {
@@ -142,7 +140,7 @@ impl<A> Client<A> {
             exchange.first_sent = now;
         }
         self.statistics.bytes_sent += exchange.datagram.len() as u64;
-        if exchange.application.is_some() {
+        if exchange.is_of_application() {
             let count = if exchange.transmitted {
                 &mut self.statistics.resent
             } else {
@@ -152,11 +150,11 @@ impl<A> Client<A> {
         }
         exchange.transmitted = true;
         if exchange.kind == Kind::NonConfirmable {
-            exchange.state = State::AwaitingResponse;
             exchange.deadline = now.saturating_add(lifetime_ms);
+            self.exchanges.set_state(index, State::AwaitingResponse);
         } else {
-            exchange.state = State::AwaitingAck;
             exchange.deadline = now.saturating_add(exchange.timeout_ms);
+            self.exchanges.set_state(index, State::AwaitingAck);
         }
         let exchange = &self.exchanges.list[index];
         Some(Transmit {
@@ -173,12 +171,9 @@ impl<A> Client<A> {
                 Err(error) => Event::SignInFailed(error),
             });
         }
-        let index =
-            self.exchanges.position(|exchange| matches!(exchange.state, State::Ended(_)))?;
-        let exchange = &mut self.exchanges.list[index];
-        let State::Ended(end) = exchange.state else { return None };
-        let token = exchange.token;
-        let application = exchange.release()?;
+        let (index, end) = self.exchanges.ended()?;
+        let token = self.exchanges.list[index].token;
+        let application = self.exchanges.release(index)?;
         self.statistics.given_up += 1;
         Some(match end {
             End::Refused(code) => Event::Refused(Refusal { application, code, token }),
@@ -189,7 +184,8 @@ impl<A> Client<A> {
     /// Takes back a message that could not be transmitted; returns what the
     /// application tied to it.
     pub fn cancel(&mut self, exchange: ExchangeId) -> Option<A> {
-        self.exchanges.named(exchange)?.release()
+        let index = self.exchanges.named(exchange)?;
+        self.exchanges.release(index)
     }
 
     /// The oldest exchange in `state`.
@@ -197,7 +193,7 @@ impl<A> Client<A> {
         let tokens = &self.tokens;
         let candidates = self.exchanges.list.iter().enumerate();
         candidates
-            .filter(|(_, exchange)| exchange.state == state)
+            .filter(|(_, exchange)| exchange.state() == state)
             .max_by_key(|(_, exchange)| tokens.age(exchange.token))
             .map(|(index, _)| index)
     }

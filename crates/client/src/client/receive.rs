@@ -7,6 +7,7 @@ use super::{Client, Dropped, GiveUp, Received, Response};
 use crate::code::Code;
 use crate::exchange::{End, State};
 use crate::message::{Kind, Message};
+use crate::option::OptionNumber;
 
 impl<A> Client<A> {
     /// Takes a datagram. Where it holds an answer, that is returned, with its
@@ -29,11 +30,10 @@ impl<A> Client<A> {
         if message.code.is_request() {
             return self.receive_request(now, &message);
         }
-        // A server that does not know the access token's option may send it back
-        // in its 4.02; that option is known here.
-        let echoed = (message.code == Code::BAD_OPTION).then_some(self.config.access_token_option);
-        let mut options = message.options.clone().map(|option| option.number);
-        let critical = options.find(|&number| number.is_critical() && Some(number) != echoed);
+        let critical = match message.options.first_critical() {
+            Some(_) => self.unknown_critical_option(&message),
+            None => None,
+        };
         let index = match self.match_response(now, &message) {
             Ok(index) if message.code.is_response() && critical.is_none() => index,
             unmatched => {
@@ -66,6 +66,15 @@ impl<A> Client<A> {
         self.answered(now, index, code, payload, datagram)
     }
 
+    /// A critical option of a response that is not known here.
+    fn unknown_critical_option(&self, message: &Message<'_>) -> Option<OptionNumber> {
+        // A server that does not know the access token's option may send it back
+        // in its 4.02; that option is known here.
+        let echoed = (message.code == Code::BAD_OPTION).then_some(self.config.access_token_option);
+        let mut numbers = message.options.clone().map(|option| option.number);
+        numbers.find(|&number| number.is_critical() && Some(number) != echoed)
+    }
+
     /// An Empty message: a ping, an acknowledgement or a Reset.
     fn receive_empty(&mut self, now: u64, kind: Kind, id: u16) -> Received<A> {
         let index = match kind {
@@ -83,10 +92,10 @@ impl<A> Client<A> {
         }
         let lifetime_ms = self.config.transmission.exchange_lifetime_ms();
         let exchange = &mut self.exchanges.list[index];
-        match (exchange.kind, exchange.state) {
+        match (exchange.kind, exchange.state()) {
             (Kind::Confirmable, State::Due | State::AwaitingAck) => {
-                exchange.state = State::AwaitingResponse;
                 exchange.deadline = exchange.first_sent.saturating_add(lifetime_ms);
+                self.exchanges.set_state(index, State::AwaitingResponse);
                 Received::Handled
             }
             (Kind::Confirmable, _) => Received::Dropped(Dropped::Duplicate),
@@ -130,8 +139,8 @@ impl<A> Client<A> {
         payload: Range<usize>,
         datagram: &mut [u8],
     ) -> Received<A> {
-        if self.exchanges.list[index].application.is_none() {
-            self.exchanges.list[index].release();
+        if !self.exchanges.list[index].is_of_application() {
+            self.exchanges.release(index);
             let payload = datagram.get_mut(payload).unwrap_or_default();
             self.sign_in_answered(now, code, payload);
             return Received::Handled;
@@ -152,7 +161,7 @@ impl<A> Client<A> {
                 // An error's text need not be encrypted; its code counts.
                 None if code.class() != 2 => payload.start..payload.start,
                 None => {
-                    self.exchanges.list[index].end(End::GaveUp(GiveUp::Undecryptable));
+                    self.exchanges.end(index, End::GaveUp(GiveUp::Undecryptable));
                     return Received::Handled;
                 }
             }
@@ -165,7 +174,7 @@ impl<A> Client<A> {
         }
         self.statistics.answered += 1;
         let token = exchange.token;
-        match exchange.release() {
+        match self.exchanges.release(index) {
             Some(application) => Received::Response(Response { application, code, payload, token }),
             None => Received::Handled,
         }
@@ -178,11 +187,10 @@ impl<A> Client<A> {
         exchange.refused = Some(code);
         let token_in_force = exchange.generation == self.generation;
         if self.park(index).is_err() {
-            self.exchanges.list[index].end(End::Refused(code));
+            self.exchanges.end(index, End::Refused(code));
             return;
         }
         if token_in_force && self.access_token.take().is_some() {
-            self.template.forget();
             self.access_token_refused(now);
         }
         if self.access_token.is_some() {

@@ -3,20 +3,23 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
-use super::{Client, ExchangeId, GiveUp, Request, SendError};
+use super::{Client, ExchangeId, GiveUp, HeadName, Request, SendError};
 use crate::auth::{DECIMAL_MAX_LEN, decimal};
 use crate::code::Code;
-use crate::encode::{EncodeError, Encoder};
+use crate::encode::{EncodeError, Encoder, append_payload, begin_payload, make_room};
 use crate::exchange::{End, State};
 use crate::message::{Kind, header};
 use crate::option::{ContentFormat, OptionNumber};
 use crate::symmetric::{SymmetricKey, UndecryptableError, encrypted_len};
 use crate::{PATH_MAX_LEN, client::types::Config};
 
-/// Room for header, token, formats and the heads of token and payload.
-const OVERHEAD_LEN: usize = 32;
+/// Header, token, Content-Format and Accept.
+const OVERHEAD_LEN: usize = 4 + 4 + 2 + 2;
+
+/// The longest head of an option.
+const HEAD_MAX_LEN: usize = 5;
 
 impl<A> Client<A> {
     /// Takes a message to post and returns its exchange's name. It is
@@ -35,9 +38,8 @@ impl<A> Client<A> {
     ) -> Result<ExchangeId, (SendError, A)> {
         match self.try_send(now, request) {
             Ok(index) => {
-                let exchange = &mut self.exchanges.list[index];
-                exchange.application = Some(application);
-                Ok(ExchangeId { index, token: exchange.token })
+                self.exchanges.tie(index, application);
+                Ok(ExchangeId { index, token: self.exchanges.list[index].token })
             }
             Err(error) => Err((error, application)),
         }
@@ -61,37 +63,42 @@ impl<A> Client<A> {
             .map_err(|_| SendError::MessageIdsExhausted)?;
         let token = self.tokens.allocate();
         let kind = if request.confirmable { Kind::Confirmable } else { Kind::NonConfirmable };
-        let credentials = Credentials::of(
-            &self.config,
-            self.access_token.as_ref(),
-            self.keys.current(),
-            &mut self.last_sequence,
-        );
         let exchange = &mut self.exchanges.list[index];
         let out: &mut Vec<u8> = &mut exchange.datagram;
-        // Where the head ends with the access token.
-        let is_plain = cfg!(feature = "template")
-            && credentials.as_ref().is_some_and(|c| c.symmetric.is_none());
-        let generation = self.generation;
-        let begun = is_plain
-            .then(|| self.template.begin(out, request, generation, kind, id, token))
-            .flatten();
-        self.path_was_new = begun.is_none();
-        if let Some(head_len) = begun {
-            exchange.head_len = head_len;
-            exchange.payload_start = write_payload(out, request.payload)?;
+        let has_credentials = self.access_token.is_some();
+        // Symmetric mode encodes the whole message anew.
+        let is_plain =
+            cfg!(feature = "template") && has_credentials && self.keys.current().is_none();
+        let head = if is_plain { self.template.find(request) } else { HeadName::default() };
+        // A buffer that is left half written has no head.
+        let kept = mem::take(&mut exchange.head);
+        let is_kept = head.is_some() && kept == head && exchange.generation == self.generation;
+        self.path_was_new = !head.is_some();
+        if is_kept {
+            out.truncate(exchange.options_len);
+            overwrite_header(out, kind, id, token);
+            append_payload(out, request.payload)?;
+            exchange.payload_start = out.len() - request.payload.len();
+            exchange.head = head;
         } else {
-            let credentials_len = credentials.as_ref().map_or(0, Credentials::max_len);
-            let capacity = request.path.len() + credentials_len + request.payload.len();
-            let head_len = write_head(out, kind, id, token, request, capacity + OVERHEAD_LEN)?;
-            exchange.head_len = head_len;
-            exchange.payload_start =
-                write_tail(out, OptionNumber::ACCEPT, credentials.as_ref(), request.payload)?;
-            if is_plain {
-                let marker = usize::from(!request.payload.is_empty());
-                let head = out.get(..exchange.payload_start - marker).unwrap_or_default();
-                self.template.take(head, head_len, request, generation);
-            }
+            let credentials = Credentials::of(
+                &self.config,
+                self.access_token.as_ref(),
+                self.keys.current(),
+                &mut self.last_sequence,
+            );
+            let options_len = path_options_max_len(request.path)
+                + credentials.as_ref().map_or(0, Credentials::max_len)
+                + OVERHEAD_LEN;
+            make_room(out, options_len + 1 + request.payload.len())?;
+            let mut encoder = write_head(out, kind, id, token, request)?;
+            exchange.head_len = encoder.len();
+            write_credentials(&mut encoder, credentials.as_ref())?;
+            exchange.options_len = encoder.finish();
+            out.truncate(exchange.options_len);
+            exchange.payload_start = write_payload(out, credentials.as_ref(), request.payload)?;
+            exchange.head =
+                if is_plain && !head.is_some() { self.template.take(request) } else { head };
         }
         exchange.kind = kind;
         exchange.id = id;
@@ -100,14 +107,14 @@ impl<A> Client<A> {
         exchange.retransmissions = 0;
         exchange.made_at = now;
         exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
-        if credentials.is_some() {
-            exchange.state = State::Due;
+        if has_credentials {
+            self.exchanges.set_state(index, State::Due);
         } else {
-            exchange.state = State::Parked;
+            self.exchanges.set_state(index, State::Parked);
             self.ensure_signing_in(now);
         }
         if let Some(displaced) = displaced {
-            self.exchanges.list[displaced].end(End::GaveUp(GiveUp::Displaced));
+            self.exchanges.end(displaced, End::GaveUp(GiveUp::Displaced));
         }
         Ok(index)
     }
@@ -121,7 +128,7 @@ impl<A> Client<A> {
         let candidates = self.exchanges.list.iter().enumerate();
         candidates
             .filter(|(_, exchange)| {
-                exchange.kind == Kind::NonConfirmable && exchange.state == State::AwaitingResponse
+                exchange.kind == Kind::NonConfirmable && exchange.state() == State::AwaitingResponse
             })
             .min_by_key(|(_, exchange)| exchange.first_sent)
             .map(|(index, _)| Some(index))
@@ -143,8 +150,7 @@ impl<A> Client<A> {
             payload.len()
         };
         exchange.datagram.truncate(payload_start + payload_len);
-        exchange.state = State::Parked;
-        exchange.deadline = u64::MAX;
+        self.exchanges.set_state(index, State::Parked);
         Ok(())
     }
 
@@ -152,11 +158,7 @@ impl<A> Client<A> {
     pub(super) fn unpark_all(&mut self, now: u64) {
         while let Some(index) = self.oldest(State::Parked) {
             if let Err(error) = self.unpark(now, index) {
-                let exchange = &mut self.exchanges.list[index];
-                exchange.end(match exchange.refused {
-                    Some(code) => End::Refused(code),
-                    None => End::GaveUp(GiveUp::Unsendable(error)),
-                });
+                self.exchanges.end_unsent(index, GiveUp::Unsendable(error));
             }
         }
     }
@@ -176,27 +178,29 @@ impl<A> Client<A> {
             &mut self.last_sequence,
         );
         let exchange = &mut self.exchanges.list[index];
-        let credentials_len = credentials.as_ref().map_or(0, Credentials::max_len);
-        let out: &mut Vec<u8> = &mut self.scratch;
-        out.clear();
-        out.try_reserve(
-            exchange.head_len + exchange.payload().len() + credentials_len + OVERHEAD_LEN,
-        )
-        .map_err(|_| SendError::OutOfMemory)?;
+        let mut message = Zeroizing::new(Vec::new());
+        let out: &mut Vec<u8> = &mut message;
+        let payload = exchange.payload();
         let head = exchange.datagram.get(..exchange.head_len).unwrap_or_default();
-        out.extend_from_slice(head);
-        // A head begins with a header and a token of 4 bytes.
-        out[..4].copy_from_slice(&header(exchange.kind, 4, Code::POST, id));
-        exchange.payload_start =
-            write_tail(out, OptionNumber::ACCEPT, credentials.as_ref(), exchange.payload())?;
-        mem::swap(&mut exchange.datagram, &mut self.scratch);
-        self.scratch.zeroize();
+        let credentials_len = credentials.as_ref().map_or(0, Credentials::max_len);
+        make_room(out, head.len() + credentials_len + 1 + payload.len())?;
+        out.get_mut(..head.len()).ok_or(EncodeError::TooLong)?.copy_from_slice(head);
+        overwrite_header(out, exchange.kind, id, exchange.token);
+        let mut encoder = Encoder::resume(out, head.len(), OptionNumber::ACCEPT)?;
+        write_credentials(&mut encoder, credentials.as_ref())?;
+        let options_len = encoder.finish();
+        out.truncate(options_len);
+        let payload_start = write_payload(out, credentials.as_ref(), payload)?;
+        exchange.options_len = options_len;
+        exchange.payload_start = payload_start;
+        exchange.datagram = message;
+        exchange.head = HeadName::default();
         exchange.id = id;
         exchange.generation = self.generation;
         exchange.retransmissions = 0;
         exchange.made_at = now;
         exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
-        exchange.state = State::Due;
+        self.exchanges.set_state(index, State::Due);
         Ok(())
     }
 }
@@ -225,27 +229,32 @@ impl<'a> Credentials<'a> {
         Some(Self { access_token_option: config.access_token_option, access_token, symmetric })
     }
 
-    /// The most bytes that they add to a message.
+    /// The most bytes that they add to a message, heads of options included.
     fn max_len(&self) -> usize {
         let symmetric_len = match self.symmetric {
-            // Sequence number and padding.
-            Some(_) => encrypted_len(DECIMAL_MAX_LEN) + encrypted_len(0),
+            // Sequence number, and the padding of the payload.
+            Some(_) => HEAD_MAX_LEN + encrypted_len(DECIMAL_MAX_LEN) + encrypted_len(0),
             None => 0,
         };
-        self.access_token.len() + symmetric_len
+        HEAD_MAX_LEN + self.access_token.len() + symmetric_len
     }
 }
 
-/// Encodes a message up to and with its Accept option; returns its length.
-fn write_head(
-    out: &mut Vec<u8>,
+/// The most bytes that the options of `path` take: a head in the place of each
+/// slash, and an extension of it for each segment of 13 bytes and more.
+const fn path_options_max_len(path: &[u8]) -> usize {
+    path.len() + 1 + path.len() / 13
+}
+
+/// Encodes a message up to and with its Accept option.
+fn write_head<'b>(
+    buffer: &'b mut [u8],
     kind: Kind,
     id: u16,
     token: u32,
     request: &Request<'_>,
-    capacity: usize,
-) -> Result<usize, EncodeError> {
-    let mut encoder = Encoder::new(out, capacity, kind, Code::POST, id, &token.to_le_bytes())?;
+) -> Result<Encoder<'b>, EncodeError> {
+    let mut encoder = Encoder::new(buffer, kind, Code::POST, id, &token.to_le_bytes())?;
     for segment in request.path.split(|&byte| byte == b'/') {
         if !segment.is_empty() {
             encoder.option(OptionNumber::URI_PATH, segment)?;
@@ -254,52 +263,55 @@ fn write_head(
     encoder.option(OptionNumber::CONTENT_FORMAT, &[request.content_format.number()])?;
     // Every release of the original accepts octet streams, whatever it sends.
     encoder.option(OptionNumber::ACCEPT, &[ContentFormat::OctetStream.number()])?;
-    Ok(out.len())
+    Ok(encoder)
 }
 
-/// Appends a payload to a message whose options are complete; returns where it
-/// starts.
-fn write_payload(out: &mut Vec<u8>, payload: &[u8]) -> Result<usize, EncodeError> {
-    Encoder::resume(out, OptionNumber(u16::MAX)).payload(payload)?;
-    Ok(out.len() - payload.len())
+/// Gives a message that is complete up to its options another header and token.
+fn overwrite_header(message: &mut [u8], kind: Kind, id: u16, token: u32) {
+    if let Some((start, rest)) = message.split_first_chunk_mut() {
+        *start = header(kind, 4, Code::POST, id);
+        if let Some(start) = rest.first_chunk_mut() {
+            *start = token.to_le_bytes();
+        }
+    }
 }
 
-/// Appends access token, sequence number and payload to a message whose
-/// options end with `last_option`; returns where the payload starts.
-fn write_tail(
-    out: &mut Vec<u8>,
-    last_option: OptionNumber,
+/// Adds the access token, and in symmetric mode the sequence number.
+fn write_credentials(
+    encoder: &mut Encoder<'_>,
+    credentials: Option<&Credentials<'_>>,
+) -> Result<(), EncodeError> {
+    let Some(credentials) = credentials else { return Ok(()) };
+    encoder.option(credentials.access_token_option, credentials.access_token)?;
+    let Some((key, sequence)) = credentials.symmetric else { return Ok(()) };
+    let mut digits = [0; DECIMAL_MAX_LEN];
+    let digits = decimal(sequence, &mut digits).as_bytes();
+    let mut encrypted = [0; encrypted_len(DECIMAL_MAX_LEN)];
+    encrypted[..digits.len()].copy_from_slice(digits);
+    let padded_len = encrypted_len(digits.len());
+    let encrypted = key
+        .encrypt_in_place(&mut encrypted[..padded_len], digits.len())
+        .ok_or(EncodeError::TooLong)?;
+    encoder.option(OptionNumber::SEQUENCE, encrypted)
+}
+
+/// Ends a message whose options are complete with its payload, encrypted in
+/// symmetric mode; returns where that starts.
+fn write_payload(
+    message: &mut Vec<u8>,
     credentials: Option<&Credentials<'_>>,
     payload: &[u8],
 ) -> Result<usize, EncodeError> {
-    let mut encoder = Encoder::resume(out, last_option);
-    let symmetric = match credentials {
-        None => None,
-        Some(credentials) => {
-            encoder.option(credentials.access_token_option, credentials.access_token)?;
-            credentials.symmetric
+    match credentials.and_then(|credentials| credentials.symmetric) {
+        Some((key, _)) if !payload.is_empty() => {
+            begin_payload(message, encrypted_len(payload.len()))?;
+            let start = message.len();
+            key.encrypt(payload, message)?;
+            Ok(start)
         }
-    };
-    let payload_len = if let Some((key, sequence)) = symmetric {
-        let mut digits = [0; DECIMAL_MAX_LEN];
-        let digits = decimal(sequence, &mut digits).as_bytes();
-        let mut encrypted = [0; encrypted_len(DECIMAL_MAX_LEN)];
-        encrypted[..digits.len()].copy_from_slice(digits);
-        let padded_len = encrypted_len(digits.len());
-        let encrypted = key
-            .encrypt_in_place(&mut encrypted[..padded_len], digits.len())
-            .ok_or(EncodeError::TooLong)?;
-        encoder.option(OptionNumber::SEQUENCE, encrypted)?;
-        if payload.is_empty() {
-            0
-        } else {
-            let len = encrypted_len(payload.len());
-            key.encrypt(payload, encoder.begin_payload(len)?)?;
-            len
+        _ => {
+            append_payload(message, payload)?;
+            Ok(message.len() - payload.len())
         }
-    } else {
-        encoder.payload(payload)?;
-        payload.len()
-    };
-    Ok(out.len() - payload_len)
+    }
 }

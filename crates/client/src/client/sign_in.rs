@@ -10,12 +10,12 @@ use core::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Client, GiveUp, SendError};
+use super::{Client, GiveUp, HeadName, SendError};
 use crate::access_token::{ACCESS_TOKEN_MAX_LEN, AccessToken};
 use crate::auth::{Reply, ReplyError, write_request};
 use crate::code::Code;
-use crate::encode::Encoder;
-use crate::exchange::{End, State};
+use crate::encode::{Encoder, make_room};
+use crate::exchange::State;
 use crate::message::Kind;
 use crate::option::OptionNumber;
 
@@ -26,6 +26,10 @@ pub const SIGN_IN_LIMIT_MS: u64 = 10_000;
 /// How long the client tries on its own behalf, in milliseconds, before it
 /// tells the messages that wait for it.
 const BACKGROUND_LIMIT_MS: u64 = 247_000;
+
+/// What a request to `/auth` has besides its payload: header, token, three
+/// options and the payload marker.
+const OVERHEAD_LEN: usize = 4 + 4 + 5 + 2 + 2 + 1;
 
 /// The longest pause between two requests to `/auth`, in milliseconds.
 const LONGEST_PAUSE_MS: u64 = 300_000;
@@ -235,27 +239,29 @@ impl<A> Client<A> {
             .allocate(now, lifetime_ms)
             .map_err(|_| SendError::MessageIdsExhausted)?;
         let sequence = self.is_symmetric().then(|| u64::from(self.random.next() >> 8));
-        self.scratch.clear();
-        write_request(&mut self.scratch, &self.config.device, &self.config.sign_in, sequence)?;
+        let mut payload = Zeroizing::new(Vec::new());
+        write_request(&mut payload, &self.config.device, &self.config.sign_in, sequence)?;
 
         let token = self.tokens.allocate();
         let format = [self.config.sign_in.encoding.content_format().number()];
         let exchange = &mut self.exchanges.list[index];
+        exchange.head = HeadName::default();
         let out: &mut Vec<u8> = &mut exchange.datagram;
-        let capacity = self.scratch.len() + 32;
+        make_room(out, payload.len() + OVERHEAD_LEN)?;
         let mut encoder =
-            Encoder::new(out, capacity, Kind::Confirmable, Code::POST, id, &token.to_le_bytes())?;
+            Encoder::new(out, Kind::Confirmable, Code::POST, id, &token.to_le_bytes())?;
         encoder.option(OptionNumber::URI_PATH, b"auth")?;
         encoder.option(OptionNumber::CONTENT_FORMAT, &format)?;
         encoder.option(OptionNumber::ACCEPT, &format)?;
-        encoder.payload(&self.scratch)?;
+        let len = encoder.payload(&payload)?;
+        out.truncate(len);
         exchange.kind = Kind::Confirmable;
         exchange.id = id;
         exchange.token = token;
         exchange.retransmissions = 0;
         exchange.made_at = now;
         exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
-        exchange.state = State::Due;
+        self.exchanges.set_state(index, State::Due);
         Ok(())
     }
 
@@ -306,7 +312,6 @@ impl<A> Client<A> {
         self.sign_in.renew_at = access_token.renew_at(lifetime_ms);
         self.access_token = Some(access_token);
         self.generation = self.generation.wrapping_add(1);
-        self.template.forget();
     }
 
     /// Waits before the next request, unless the attempt's time is then over.
@@ -344,9 +349,9 @@ impl<A> Client<A> {
     fn release_request(&mut self) {
         let request = self
             .exchanges
-            .position(|exchange| exchange.application.is_none() && exchange.is_outstanding());
+            .position(|exchange| !exchange.is_of_application() && exchange.is_outstanding());
         if let Some(index) = request {
-            self.exchanges.list[index].release();
+            self.exchanges.release(index);
         }
     }
 
@@ -372,11 +377,7 @@ impl<A> Client<A> {
             return;
         }
         while let Some(index) = self.oldest(State::Parked) {
-            let exchange = &mut self.exchanges.list[index];
-            exchange.end(match exchange.refused {
-                Some(code) => End::Refused(code),
-                None => End::GaveUp(GiveUp::NotSignedIn),
-            });
+            self.exchanges.end_unsent(index, GiveUp::NotSignedIn);
         }
     }
 

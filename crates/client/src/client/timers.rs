@@ -25,12 +25,11 @@ impl<A> Client<A> {
             if now < exchange.deadline {
                 continue;
             }
-            let reason = match exchange.state {
+            let reason = match exchange.state() {
                 State::AwaitingAck if exchange.retransmissions < max_retransmit => {
                     exchange.retransmissions += 1;
                     exchange.timeout_ms *= 2;
-                    exchange.deadline = u64::MAX;
-                    exchange.state = State::Due;
+                    self.exchanges.set_state(index, State::Due);
                     continue;
                 }
                 State::AwaitingAck => GiveUp::NotAcknowledged,
@@ -44,11 +43,10 @@ impl<A> Client<A> {
 
     /// Stops waiting for an exchange, the application's or a sign-in.
     pub(super) fn give_up(&mut self, now: u64, index: usize, reason: GiveUp) {
-        let exchange = &mut self.exchanges.list[index];
-        if exchange.application.is_some() {
-            exchange.end(End::GaveUp(reason));
+        if self.exchanges.list[index].is_of_application() {
+            self.exchanges.end(index, End::GaveUp(reason));
         } else {
-            exchange.release();
+            self.exchanges.release(index);
             self.sign_in_unanswered(now);
         }
     }
@@ -58,15 +56,15 @@ impl<A> Client<A> {
     /// one. What is older than an exchange lifetime keeps the tries it has left.
     pub fn session_renewed(&mut self, now: u64) {
         let lifetime_ms = self.config.transmission.exchange_lifetime_ms();
-        for exchange in &mut self.exchanges.list {
+        for index in 0..self.exchanges.list.len() {
+            let exchange = &mut self.exchanges.list[index];
             let awaits_answer =
-                matches!(exchange.state, State::AwaitingAck | State::AwaitingResponse);
+                matches!(exchange.state(), State::AwaitingAck | State::AwaitingResponse);
             let is_young = now.saturating_sub(exchange.made_at) < lifetime_ms;
             if awaits_answer && is_young && exchange.kind == crate::Kind::Confirmable {
-                exchange.state = State::Due;
-                exchange.deadline = u64::MAX;
                 exchange.retransmissions = 0;
                 exchange.timeout_ms = self.config.transmission.first_timeout_ms(self.random.next());
+                self.exchanges.set_state(index, State::Due);
             }
         }
     }
@@ -74,6 +72,6 @@ impl<A> Client<A> {
     /// Whether a Confirmable message was transmitted and neither acknowledged
     /// nor answered yet.
     pub fn awaits_acknowledgement(&self) -> bool {
-        self.exchanges.list.iter().any(|exchange| exchange.state == State::AwaitingAck)
+        self.exchanges.list.iter().any(|exchange| exchange.state() == State::AwaitingAck)
     }
 }
