@@ -198,11 +198,16 @@ static void *(*const volatile udp_create_in_force)(char *, unsigned short) = HAL
 
 /* Whether HAL_UDP_create in force is that of this file, so that a handle is a
  * descriptor. */
+static inline int udp_is_builtin(void)
+{
+    return udp_create_in_force == own_udp_create;
+}
+
 int iotx_linux_udp_is_builtin(void);
 
 int iotx_linux_udp_is_builtin(void)
 {
-    return udp_create_in_force == own_udp_create;
+    return udp_is_builtin();
 }
 
 HAL_WEAK void HAL_UDP_close(void *handle)
@@ -220,8 +225,7 @@ HAL_WEAK int HAL_UDP_readTimeout(void *handle, unsigned char *data, unsigned int
 {
     /* Only a socket of our own is known to carry the receive timeout that
      * saves the poll. */
-    return iotx_linux_udp_read_timeout(handle, data, len, ms,
-                                       iotx_linux_udp_is_builtin());
+    return iotx_linux_udp_read_timeout(handle, data, len, ms, udp_is_builtin());
 }
 
 /* --- DTLS ---------------------------------------------------------------- */

@@ -62,6 +62,16 @@ pub(crate) enum Wait {
     For(u32),
 }
 
+impl Wait {
+    /// What is left of it after so many milliseconds.
+    pub(crate) const fn less(self, ms: u32) -> Self {
+        match self {
+            Self::Forever => Self::Forever,
+            Self::For(all) => Self::For(all.saturating_sub(ms)),
+        }
+    }
+}
+
 /// The point in time at which a [`Wait`] is over.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline(Option<u64>);

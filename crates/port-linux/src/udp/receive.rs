@@ -40,7 +40,8 @@ pub(crate) enum ReceiveError {
     Failed,
 }
 
-/// Receives one datagram into `buffer`.
+/// Receives one datagram into `buffer`. Where something came that is not handed
+/// over, the wait may be up to [`RECEIVE_TIMEOUT_MS`] longer.
 ///
 /// `has_receive_timeout`: the socket was made by this port; another one might
 /// block for ever in `recv` and is polled before.
@@ -50,36 +51,39 @@ pub(crate) fn receive(
     wait: Wait,
     has_receive_timeout: bool,
 ) -> Result<&mut [u8], ReceiveError> {
-    let deadline = Deadline::after(wait);
+    let mut may_block = has_receive_timeout && is_long(wait);
     let mut left = wait;
-    let mut may_block = has_receive_timeout;
+    let mut deadline = None;
     let mut ignored = 0;
     loop {
-        let flags = if may_block && is_long(left) {
+        let flags = if may_block {
             0
         } else {
             await_readable(fd, left)?;
             libc::MSG_DONTWAIT
         };
-        match receive_now(fd, buffer, flags)? {
+        let is_ignored = match receive_now(fd, buffer, flags)? {
             Received::Datagram(len) => {
                 // SAFETY: the kernel has just written the first `len` bytes of
                 // the buffer, and `len` is at most its length.
                 return Ok(unsafe { slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), len) });
             }
             // The receive timeout is over, or another thread was faster.
-            Received::Nothing => may_block = false,
-            // What else is there is looked at even when the wait is over, but a
-            // flood must not hold the caller.
-            Received::Ignored if ignored < MOST_IGNORED => {
-                ignored += 1;
-                left = deadline.left();
-                continue;
-            }
-            Received::Ignored => {}
+            Received::Nothing => false,
+            Received::Ignored => true,
+        };
+        // The clock is read only where no datagram came at once. Until then a
+        // wait took the receive timeout, or was cut short and counts for nothing.
+        if may_block && !is_ignored {
+            left = left.less(RECEIVE_TIMEOUT_MS.into());
         }
+        may_block = false;
+        let deadline = *deadline.get_or_insert_with(|| Deadline::after(left));
         left = deadline.left();
-        if deadline.is_over() {
+        // What else is there is looked at even when the wait is over, but a
+        // flood must not hold the caller.
+        ignored += u32::from(is_ignored);
+        if deadline.is_over() && !(is_ignored && ignored <= MOST_IGNORED) {
             return Err(ReceiveError::TimedOut);
         }
     }
