@@ -3,7 +3,6 @@
 //! [`crate::drive`].
 
 use alloc::boxed::Box;
-use core::alloc::Layout;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +12,7 @@ use iot_coap_client::{Client, Config};
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
 use crate::extension::Subscriber;
+use crate::fallible::boxed;
 use crate::lock::Lock;
 use crate::log::log;
 use crate::port;
@@ -123,7 +123,7 @@ impl Context {
         let store = (cfg!(feature = "extension") && options.keep_access_token)
             .then(|| TokenStore::new(&device, &endpoint));
         let sessions = (cfg!(feature = "extension") && options.keep_session)
-            .then(|| SessionStore::new(&device, &endpoint))
+            .then(|| SessionStore::new(&device, &endpoint).and_then(boxed))
             .flatten();
         let mut config = Config::new(device, &endpoint, port::seed());
         config.sign_in.method = options.sign_method;
@@ -166,7 +166,7 @@ impl Context {
             let subscriber = options.subscriber;
             let context =
                 Self { magic: MAGIC, wait_ms, address, full_duplex, subscriber, store, state };
-            allocate(context)
+            boxed(context).map(|context| NonNull::from(Box::leak(context)))
         });
         if context.is_none() {
             link.close();
@@ -250,14 +250,4 @@ impl Context {
         }
         true
     }
-}
-
-/// A box, or `None` where the heap is exhausted.
-fn allocate(context: Context) -> Option<NonNull<Context>> {
-    let layout = Layout::new::<Context>();
-    // SAFETY: a context is not of size zero.
-    let memory = NonNull::new(unsafe { alloc::alloc::alloc(layout) })?.cast::<Context>();
-    // SAFETY: just allocated with a context's layout.
-    unsafe { memory.write(context) };
-    Some(memory)
 }

@@ -178,10 +178,13 @@ impl Context {
         let mut now = state.now();
         let end = now.saturating_add(most_ms);
         loop {
-            if state.client.deadline().is_some_and(|deadline| now >= deadline) {
-                state.client.tick(now);
-            }
             self.transmit(&mut state, now, None);
+            let mut deadline = state.client.deadline().unwrap_or(u64::MAX);
+            if now >= deadline {
+                state.client.tick(now);
+                self.transmit(&mut state, now, None);
+                deadline = state.client.deadline().unwrap_or(u64::MAX);
+            }
             if state.reopening().is_none()
                 && state.silent_since.is_some_and(|since| now.saturating_sub(since) >= SILENCE_MS)
                 && state.client.awaits_acknowledgement()
@@ -207,7 +210,6 @@ impl Context {
             if enough || now >= end || state.closing {
                 break;
             }
-            let deadline = state.client.deadline().unwrap_or(u64::MAX);
             let wait_ms = end.min(deadline).saturating_sub(now).max(1);
             if state.reading {
                 state.shared = true;

@@ -19,6 +19,7 @@ mod context;
 mod drive;
 mod exports;
 mod extension;
+mod fallible;
 mod guard;
 mod helpers;
 mod lock;

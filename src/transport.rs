@@ -1,6 +1,7 @@
 //! Datagrams to and from the endpoint, over UDP or DTLS of the port's. Opens
 //! and reopens; who may read or write when is decided in [`crate::drive`].
 
+use alloc::boxed::Box;
 use alloc::ffi::CString;
 
 #[cfg(not(feature = "coaps"))]
@@ -75,7 +76,7 @@ pub(crate) struct Address {
     /// The trust roots of the program's options; none for the library's.
     trust_root: Option<CString>,
     /// Where DTLS sessions are kept, if they are.
-    sessions: Option<SessionStore>,
+    sessions: Option<Box<SessionStore>>,
 }
 
 impl Address {
@@ -84,7 +85,7 @@ impl Address {
     pub(crate) fn new(
         endpoint: Endpoint,
         trust_root: Option<CString>,
-        sessions: Option<SessionStore>,
+        sessions: Option<Box<SessionStore>>,
     ) -> Option<Self> {
         let mut host = endpoint.host.into_bytes();
         host.try_reserve_exact(1).ok()?;
