@@ -8,11 +8,9 @@
 #include "iot_import.h"
 #include "iot_export.h"
 
-#ifndef PRODUCT_KEY
 #define PRODUCT_KEY "a1RP1qZfrEi"
 #define DEVICE_NAME "example1"
 #define DEVICE_SECRET "fPloaszb6saUFJte4EhyuBHQpR9SuKHb"
-#endif
 
 #define MESSAGES 3
 

@@ -31,8 +31,8 @@ fn the_migration_guide_works() {
 
 #[test]
 fn the_readme_works() {
-    let mut reader = reader("README.md", PROGRAMS[0], "readme");
-    succeed(reader.env("DEVICE", "pk,dn,secret"));
+    let printed = succeed(&mut reader("README.md", PROGRAMS[0], "readme"));
+    assert!(printed.contains("answered with 2.05"), "{printed}");
 }
 
 #[test]
