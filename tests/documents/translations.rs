@@ -19,41 +19,34 @@ struct Pair {
 impl Pair {
     /// What differs, a line each.
     fn differences(&self) -> Vec<String> {
-        let (english, chinese) = (&self.english.sections, &self.chinese.sections);
-        for (at, section) in english.iter().enumerate() {
-            match chinese.get(at) {
-                Some(other) if other.level == section.level => {}
-                // All that follows would be compared with the wrong one.
-                other => return vec![self.unmatched(at, section, other)],
-            }
-            if english.len() != chinese.len() && !self.alike(section, &chinese[at]) {
-                return vec![self.unmatched(at, section, chinese.get(at))];
-            }
+        let (english, chinese) = (&self.english, &self.chinese);
+        let levels = |document: &Document| -> Vec<u8> {
+            document.sections.iter().map(|section| section.level).collect()
+        };
+        let pairs = english.sections.iter().zip(&chinese.sections);
+        if levels(english) == levels(chinese) {
+            return pairs.flat_map(|(english, chinese)| self.compare(english, chinese)).collect();
         }
-        if let Some(more) = chinese.get(english.len()) {
-            return vec![format!("only the Chinese has “{}” (line {})", more.heading, more.line)];
-        }
-        let pairs = english.iter().zip(chinese);
-        pairs.flat_map(|(english, chinese)| self.compare(english, chinese)).collect()
-    }
-
-    fn unmatched(&self, at: usize, section: &Section, other: Option<&Section>) -> String {
-        let instead = other.map_or_else(
-            || "nothing".to_owned(),
-            |other| format!("“{}” (line {}, level {})", other.heading, other.line, other.level),
-        );
-        format!(
-            "{} has no section for “{}” ({} line {}, level {}); section {at} of it is {instead}",
-            self.chinese.path.display(),
-            section.heading,
-            self.english.path.display(),
-            section.line,
-            section.level,
-        )
-    }
-
-    fn alike(&self, english: &Section, chinese: &Section) -> bool {
-        self.compare(english, chinese).is_empty()
+        // One is missing, or moved: those are named that no other one is like.
+        let alike = |english: &Section, chinese: &Section| {
+            english.level == chinese.level && self.compare(english, chinese).is_empty()
+        };
+        let alone = |here: &Document,
+                     there: &Document,
+                     alike: &dyn Fn(&Section, &Section) -> bool| {
+            let sections = here.sections.iter();
+            let sections =
+                sections.filter(|one| !there.sections.iter().any(|other| alike(one, other)));
+            let (here, there) = (here.path.display(), there.path.display());
+            let told = sections.map(|Section { heading, line, level, .. }| {
+                format!("{there} has no section like “{heading}” ({here}:{line}, level {level})")
+            });
+            told.collect::<Vec<_>>()
+        };
+        let mut told = alone(english, chinese, &alike);
+        told.extend(alone(chinese, english, &|chinese, english| alike(english, chinese)));
+        told.push(format!("levels of headings {:?} and {:?}", levels(english), levels(chinese)));
+        told
     }
 
     fn compare(&self, english: &Section, chinese: &Section) -> Vec<String> {
@@ -195,14 +188,14 @@ fn what_differs_is_named() {
     let chinese = "# 一\n文\n## 二\n```sh\nrun\n```\n## 三\n| 5 毫秒 | 6 |\n| - | - |\n";
     assert!(differences(english, chinese).is_empty());
     for (from, to, says) in [
-        ("## 二\n```sh\nrun\n```\n", "", "no section for “Two”"),
-        ("## 三\n", "### 三\n", "no section for “Three”"),
+        ("## 二\n```sh\nrun\n```\n", "", "a.zh-CN.md has no section like “Two”"),
+        ("## 三\n", "### 三\n", "a.zh-CN.md has no section like “Three”"),
         ("run", "walk", "blocks of code"),
         ("| 6 |", "| 7 |", "numbers of the rows"),
         ("文", "文 3", "numbers in the text"),
         ("文", "`文`", "code in the text"),
         ("文", "[文](b.md)", "links to"),
-        ("# 一\n文\n", "# 一\n文\n## 加\n", "no section for “Two”"),
+        ("# 一\n文\n", "# 一\n文\n## 加\n`x`\n", "a.md has no section like “加”"),
     ] {
         let found = differences(english, &chinese.replace(from, to));
         assert!(found.iter().any(|each| each.contains(says)), "{says}: {found:?}");
