@@ -33,6 +33,8 @@ pub(crate) struct Section {
     pub(crate) code: BTreeSet<String>,
     /// The numbers in the text.
     pub(crate) numbers: BTreeSet<String>,
+    /// All of the text, cells of tables and headings included.
+    pub(crate) text: String,
 }
 
 /// A fenced block.
@@ -184,6 +186,7 @@ impl Reader {
             block.text.push_str(text);
             return;
         }
+        self.section().text.push_str(text);
         if self.in_heading {
             self.section().heading.push_str(text);
         }

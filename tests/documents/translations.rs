@@ -178,6 +178,16 @@ fn the_chinese_documents_say_what_the_english_ones_say() {
     }
 }
 
+/// Markdown sees no emphasis in `**“so”**and`, and less where no spaces part words.
+#[test]
+fn no_emphasis_is_left_as_asterisks() {
+    for document in PAIRS.into_iter().flat_map(<[_; 2]>::from).map(Document::read) {
+        for Section { heading, text, .. } in &document.sections {
+            assert!(!text.contains("**"), "{}, “{heading}”: {text}", document.path.display());
+        }
+    }
+}
+
 #[test]
 fn what_differs_is_named() {
     let differences = |english: &str, chinese: &str| {
