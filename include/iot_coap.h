@@ -501,7 +501,8 @@ uint32_t IOT_CoAP_GetCurToken(iotx_coap_context_t *p_context);
  * retransmissions, giving up, signing in again.
  *
  * Returns as soon as it has handled what arrived, after `wait_time_ms` at the
- * latest. Call it in a loop, best in a thread of its own. Any thread may
+ * latest; only where a DTLS session ended does it stay for the handshake of
+ * another. Call it in a loop, best in a thread of its own. Any thread may
  * call; while one waits here others may send.
  *
  * Returns `IOTX_SUCCESS`, also if nothing arrived; `IOTX_ERR_INVALID_PARAM`

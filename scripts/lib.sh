@@ -1,7 +1,7 @@
 # Shell helpers that the scripts share; to be sourced by bash.
 # Sets ROOT (this repository) and CARGO_TARGET_DIR (where cargo builds).
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+ROOT=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # One folder for all of cargo's work, also when CMake calls it.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target}"
 
@@ -91,4 +91,51 @@ build_std() {
     shift
     RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1 \
         "$BUILD_STD_CARGO" "$@" -Z build-std="$crates"
+}
+
+# put_between BEGIN END FILE: what comes in, into FILE, between the lines that hold
+# BEGIN and END.
+put_between() {
+    local begin=$1 end=$2 file=$3 text whole
+    text=$(cat)
+    grep -qF "$begin" "$file" || fail "$file has no place for it: $begin"
+    whole=$(TEXT=$text awk -v begin="$begin" -v end="$end" '
+        index($0, end) { inside = 0 }
+        !inside { print }
+        index($0, begin) { inside = 1; print ENVIRON["TEXT"] }' "$file")
+    printf '%s\n' "$whole" >"$file"
+}
+
+# Lines and tables of Markdown, as the scripts make them, in Chinese: cell by cell, by
+# scripts/zh-CN.tsv.
+in_chinese() {
+    awk -F '\t' '
+        # What is looked up: numbers are taken out, and put back into what is found.
+        function chinese(text,   key, found, number) {
+            key = text
+            gsub(/[0-9][0-9,.]*[0-9]|[0-9]/, "#", key)
+            if (key !~ /[A-Za-z]/) return text
+            if (!(key in known)) {
+                printf "no Chinese in scripts/zh-CN.tsv for: %s\n", key >"/dev/stderr"
+                failed = 1
+                return text
+            }
+            found = known[key]
+            while (match(text, /[0-9][0-9,.]*[0-9]|[0-9]/)) {
+                number = substr(text, RSTART, RLENGTH)
+                text = substr(text, RSTART + RLENGTH)
+                sub(/#/, number, found)
+            }
+            return found
+        }
+        NR == FNR { if (NF == 2) known[$1] = $2; next }
+        /^\|/ {
+            count = split($0, cells, / *\| */)
+            line = "|"
+            for (at = 2; at < count; at++) line = line (cells[at] == "" ? "" : " " chinese(cells[at])) " |"
+            print line
+            next
+        }
+        { print chinese($0) }
+        END { exit failed }' "$ROOT/scripts/zh-CN.tsv" - || fail "a table has no Chinese"
 }

@@ -354,7 +354,8 @@ pub unsafe extern "C" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_context_
 /// retransmissions, giving up, signing in again.
 ///
 /// Returns as soon as it has handled what arrived, after `wait_time_ms` at the
-/// latest. Call it in a loop, best in a thread of its own. Any thread may
+/// latest; only where a DTLS session ended does it stay for the handshake of
+/// another. Call it in a loop, best in a thread of its own. Any thread may
 /// call; while one waits here others may send.
 ///
 /// Returns `IOTX_SUCCESS`, also if nothing arrived; `IOTX_ERR_INVALID_PARAM`

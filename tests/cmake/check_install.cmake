@@ -55,6 +55,11 @@ if(PKG_CONFIG)
   list(TRANSFORM static_flags REPLACE "^-liot_coap$" "-l:libiot_coap.a")
   run(${compiler} -std=c99 ${examples}/minimal.c ${static_flags} -o ${scratch}/pc-static)
   try(${scratch}/pc-static)
+
+  # What the README says of it.
+  run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${prefix}/${libdir}/pkgconfig
+      ${CMAKE_CURRENT_LIST_DIR}/../documents/run README.md "sh installed"
+      tests/documents/app.c ${scratch}/reader)
 else()
   message(STATUS "left out: no pkg-config")
 endif()

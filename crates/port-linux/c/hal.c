@@ -2,8 +2,8 @@
  * Every HAL_* symbol of the Linux port, each weak: a program that defines one
  * of them itself gets its own and keeps the rest. The work is done in Rust by
  * the iotx_linux_* functions; here live only the symbols, the variadic ones,
- * and the allocator, which must go straight to libc because a later build mode
- * puts Rust's own allocator on top of HAL_Malloc.
+ * and the allocator, which must go straight to libc because a `bare` build puts
+ * Rust's own allocator on top of HAL_Malloc.
  *
  * Where another function has to know whether a symbol in force is ours, the
  * symbol is a weak alias of a static function and the two addresses are

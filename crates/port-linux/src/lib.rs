@@ -8,7 +8,7 @@
 //! prints by itself.
 //!
 //! Without a DTLS engine the crate is `no_std` and allocates nothing through
-//! Rust: a later build mode puts the global allocator on top of `HAL_Malloc`.
+//! Rust: a `bare` build puts the global allocator on top of `HAL_Malloc`.
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
