@@ -193,7 +193,7 @@ impl<R: TryCryptoRng> Client<R> {
             longest_timeout: 0,
             flight_due: 0,
             flight_repeats: 0,
-            suspected: None,
+            suspicion: None,
             plain_sequence: 0,
             keys: Some(keys),
             writes_protected: true,

@@ -28,7 +28,7 @@ pub(crate) use reassembly::Taken;
 use crate::certificate::ServerKey;
 use crate::cipher::Protection;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Violation};
 use crate::key_schedule::{MasterSecret, RANDOM_LEN, Randoms, Transcript};
 use crate::record::Connection;
 use crate::saved_session::SavedSession;
@@ -38,6 +38,7 @@ use crate::suite::Suite;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expect {
     HelloVerifyRequestOrServerHello,
+    ServerHello,
     #[cfg(feature = "certificates")]
     Certificate,
     #[cfg(feature = "certificates")]
@@ -51,9 +52,38 @@ enum Expect {
     Finished,
 }
 
+impl Expect {
+    /// Whether a message of this kind may come now.
+    fn admits(self, kind: MessageType) -> bool {
+        match self {
+            Self::HelloVerifyRequestOrServerHello => {
+                matches!(kind, MessageType::HELLO_VERIFY_REQUEST | MessageType::SERVER_HELLO)
+            }
+            Self::ServerHello => kind == MessageType::SERVER_HELLO,
+            #[cfg(feature = "certificates")]
+            Self::Certificate => kind == MessageType::CERTIFICATE,
+            #[cfg(feature = "certificates")]
+            Self::ServerKeyExchange => kind == MessageType::SERVER_KEY_EXCHANGE,
+            Self::ServerKeyExchangeOrDone => {
+                matches!(kind, MessageType::SERVER_KEY_EXCHANGE | MessageType::SERVER_HELLO_DONE)
+            }
+            #[cfg(feature = "certificates")]
+            Self::CertificateRequestOrDone => {
+                matches!(kind, MessageType::CERTIFICATE_REQUEST | MessageType::SERVER_HELLO_DONE)
+            }
+            Self::ServerHelloDone => kind == MessageType::SERVER_HELLO_DONE,
+            Self::NewSessionTicket => kind == MessageType::NEW_SESSION_TICKET,
+            Self::Finished => kind == MessageType::FINISHED,
+        }
+    }
+}
+
 /// What a message led to.
 #[derive(Default)]
 pub(crate) struct Step {
+    /// The message was dropped: it was not expected, and anybody may have sent
+    /// it.
+    pub(crate) doubt: Option<Violation>,
     /// The flight was filled anew and is due.
     pub(crate) flight: bool,
     /// From now on records are protected with these.

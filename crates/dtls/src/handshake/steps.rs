@@ -8,7 +8,7 @@ use super::header::{FragmentHeader, MessageType};
 use super::key_exchange;
 #[cfg(feature = "certificates")]
 use super::key_exchange::ServerShare;
-use super::reassembly::Message;
+use super::reassembly::{Message, Next};
 use super::server_hello::{ServerHello, read_cookie};
 use super::{Agreement, Expect, Flight, Handshake, Secrets, Step};
 #[cfg(feature = "certificates")]
@@ -26,20 +26,33 @@ const MOST_COOKIES: u8 = 4;
 
 impl Handshake {
     /// Takes the next message that is whole, if there is one.
+    ///
+    /// What is not expected and not protected is dropped, so that the true
+    /// message can still come (RFC 6347, section 4.1.2.7). That skips nothing:
+    /// the transcript, the next number and what is expected stay as they are.
     pub(crate) fn next_step<R: TryCryptoRng>(
         &mut self,
         flight: &mut Flight,
         random: &mut R,
     ) -> Result<Option<Step>, Error> {
-        let Some(message) = self.reassembly.next_message() else {
-            return Ok(None);
+        let expect = self.expect;
+        // Finished is the only message under the keys.
+        let is_expected = |kind, epoch| {
+            expect.admits(kind) && (kind == MessageType::FINISHED) == (epoch == EPOCH_PROTECTED)
         };
-        let is_finished = message.kind == MessageType::FINISHED;
-        if is_finished != (message.epoch == EPOCH_PROTECTED) {
-            return Err(Violation::Unexpected(message.kind.name()).into());
-        }
+        let message = match self.reassembly.next_message(is_expected) {
+            Next::Partial => return Ok(None),
+            Next::Whole(message) => message,
+            Next::Unexpected(kind, epoch) => {
+                let violation = Violation::Unexpected(kind.name());
+                if epoch == EPOCH_PROTECTED {
+                    return Err(violation.into());
+                }
+                return Ok(Some(Step { doubt: Some(violation), ..Step::default() }));
+            }
+        };
         // What Finished proves is everything before it.
-        if !is_finished {
+        if message.kind != MessageType::FINISHED {
             self.add_to_transcript(&message);
         }
         self.step(&message, flight, random).map(Some)
@@ -59,46 +72,38 @@ impl Handshake {
         random: &mut R,
     ) -> Result<Step, Error> {
         let body = &message.body[..];
-        match (self.expect, message.kind) {
-            (Expect::HelloVerifyRequestOrServerHello, MessageType::HELLO_VERIFY_REQUEST)
-                if self.cookies < MOST_COOKIES =>
-            {
+        match message.kind {
+            MessageType::HELLO_VERIFY_REQUEST => {
                 self.cookies += 1;
+                if self.cookies == MOST_COOKIES {
+                    self.expect = Expect::ServerHello;
+                }
                 self.write_client_hello(read_cookie(body)?, flight)?;
                 return Ok(Step { flight: true, ..Step::default() });
             }
-            (Expect::HelloVerifyRequestOrServerHello, MessageType::SERVER_HELLO) => {
-                return self.server_hello(body);
-            }
+            MessageType::SERVER_HELLO => return self.server_hello(body),
             #[cfg(feature = "certificates")]
-            (Expect::Certificate, MessageType::CERTIFICATE) => self.certificate(body)?,
+            MessageType::CERTIFICATE => self.certificate(body)?,
             #[cfg(feature = "certificates")]
-            (Expect::ServerKeyExchange, MessageType::SERVER_KEY_EXCHANGE) => {
+            MessageType::SERVER_KEY_EXCHANGE if self.expect == Expect::ServerKeyExchange => {
                 self.server_key_exchange(body)?;
             }
-            (Expect::ServerKeyExchangeOrDone, MessageType::SERVER_KEY_EXCHANGE) => {
+            MessageType::SERVER_KEY_EXCHANGE => {
                 key_exchange::check_hint(body)?;
                 self.expect = Expect::ServerHelloDone;
             }
             #[cfg(feature = "certificates")]
-            (Expect::CertificateRequestOrDone, MessageType::CERTIFICATE_REQUEST) => {
+            MessageType::CERTIFICATE_REQUEST => {
                 self.certificate_requested = true;
                 self.expect = Expect::ServerHelloDone;
             }
-            #[cfg(feature = "certificates")]
-            (Expect::CertificateRequestOrDone, MessageType::SERVER_HELLO_DONE) => {
-                return self.server_hello_done(body, flight, random);
-            }
-            (
-                Expect::ServerKeyExchangeOrDone | Expect::ServerHelloDone,
-                MessageType::SERVER_HELLO_DONE,
-            ) => return self.server_hello_done(body, flight, random),
-            (Expect::NewSessionTicket, MessageType::NEW_SESSION_TICKET) => {
+            MessageType::SERVER_HELLO_DONE => return self.server_hello_done(body, flight, random),
+            MessageType::NEW_SESSION_TICKET => {
                 self.new_ticket = read_ticket(body)?;
                 self.expect = Expect::Finished;
             }
-            (Expect::Finished, MessageType::FINISHED) => return self.finished(message, flight),
-            (_, kind) => return Err(Violation::Unexpected(kind.name()).into()),
+            MessageType::FINISHED => return self.finished(message, flight),
+            kind => return Err(Violation::Unexpected(kind.name()).into()),
         }
         Ok(Step::default())
     }
@@ -203,7 +208,7 @@ impl Handshake {
         self.write_finished(flight)?;
         self.expect =
             if self.agreement()?.ticket { Expect::NewSessionTicket } else { Expect::Finished };
-        Ok(Step { flight: true, keys: Some(keys), done: false })
+        Ok(Step { flight: true, keys: Some(keys), ..Step::default() })
     }
 
     fn exchange_keys<R: TryCryptoRng>(

@@ -3,7 +3,7 @@
 use iot_coap_dtls::{Error, State, Violation};
 
 use crate::scripted::messages::{HANDSHAKE, SERVER_HELLO, fragment};
-use crate::scripted::{Hello, Numbers, Pair, Suite, feed, psk_config, sent};
+use crate::scripted::{Hello, Numbers, Pair, Suite, ends_in_time, feed, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 
@@ -28,8 +28,18 @@ fn a_message_longer_than_may_be_held() {
     for len in [0xff_ffff, 8193] {
         let mut pair = Pair::start(psk_config(), SUITE);
         let record = pair.server.fragment(SERVER_HELLO, len, 0, &[0; 20]);
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+        assert_eq!(pair.client.dropped().malformed, 1);
         let error = Error::Protocol(Violation::TooLong);
-        assert_eq!(feed(&mut pair.client, &record), Err(error));
+        assert_eq!(ends_in_time(&mut pair.client), Err(error));
+        // Anybody may have sent it.
+        let mut pair = Pair::start(psk_config(), SUITE);
+        let record = pair.server.fragment(SERVER_HELLO, len, 0, &[0; 20]);
+        feed(&mut pair.client, &record).unwrap();
+        let flight = [pair.server.say_hello(&Hello::new(SUITE)), pair.server.say_done()].concat();
+        feed(&mut pair.client, &flight).unwrap();
+        pair.server.read_flight(&sent(&mut pair.client));
+        pair.finish();
     }
     // Later ones are not believed yet, so they end nothing.
     let mut pair = Pair::start(psk_config(), SUITE);
@@ -114,23 +124,26 @@ fn pieces_that_contradict_each_other() {
     assert!(read.is_err(), "the server believed the client's Finished");
 }
 
-/// Of another length or kind than the first piece said.
+/// Of another length or kind than the true one says: in front of it, behind the
+/// first half of it, and once more when the server repeats itself.
 #[test]
-fn pieces_of_another_message_are_dropped() {
+fn pieces_of_another_message_do_not_keep_the_true_one_out() {
     let mut pair = Pair::start(psk_config(), SUITE);
     let body = Hello::new(SUITE).body(&pair.server.random);
-    let first = pieces(&mut pair, SERVER_HELLO, 0, &body, &[(0, 20)]);
-    feed(&mut pair.client, &first.concat()).unwrap();
     let longer = [&body[..], &[0]].concat();
-    for forged in [
+    let forged = [
         pieces(&mut pair, SERVER_HELLO, 0, &longer, &[(20, longer.len())]),
         pieces(&mut pair, 14, 0, &body, &[(20, body.len())]),
-    ] {
-        assert_eq!(feed(&mut pair.client, &forged.concat()), Ok(vec![]));
+    ];
+    for forged in forged {
+        let half = pieces(&mut pair, SERVER_HELLO, 0, &body, &[(0, 20)]);
+        for pieces in [&forged, &half, &forged] {
+            assert_eq!(feed(&mut pair.client, &pieces.concat()), Ok(vec![]));
+        }
     }
-    let rest = pieces(&mut pair, SERVER_HELLO, 0, &body, &[(20, body.len())]);
+    let whole = pieces(&mut pair, SERVER_HELLO, 0, &body, &[(0, 20), (20, body.len())]);
     pair.server.say_hello(&Hello::new(SUITE));
-    let flight = [rest.concat(), pair.server.say_done()].concat();
+    let flight = [whole.concat(), pair.server.say_done()].concat();
     feed(&mut pair.client, &flight).unwrap();
     pair.server.read_flight(&sent(&mut pair.client));
     pair.finish();
