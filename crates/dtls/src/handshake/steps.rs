@@ -17,6 +17,7 @@ use crate::config::{Authentication, copy};
 use crate::error::{Error, Violation};
 use crate::key_schedule::{MasterSecret, Side};
 use crate::record::{Connection, EPOCH_PROTECTED};
+use crate::saved_session::LONGEST_TICKET;
 use crate::suite::KeyExchange;
 use crate::wire::Reader;
 
@@ -286,11 +287,11 @@ impl Handshake {
 }
 
 /// The ticket of a NewSessionTicket (RFC 5077, section 3.3); empty where the
-/// server has changed its mind.
+/// server has changed its mind, or where it is too long to be given back.
 fn read_ticket(body: &[u8]) -> Result<Vec<u8>, Error> {
     let malformed = Violation::Malformed("NewSessionTicket");
     let mut reader = Reader::new(body);
     reader.bytes(4).ok_or(malformed)?;
     let ticket = reader.vector16().filter(|_| reader.is_empty()).ok_or(malformed)?;
-    copy(ticket)
+    if ticket.len() > LONGEST_TICKET { Ok(Vec::new()) } else { copy(ticket) }
 }

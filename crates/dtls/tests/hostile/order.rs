@@ -65,7 +65,7 @@ fn an_alert_with_nothing_better_behind_it_ends_the_handshake_in_time() {
 #[test]
 fn forged_alerts_do_not_end_a_handshake_with_a_slow_server() {
     let mut pair = Pair::start(psk_config(), SUITE);
-    let mut alert = |pair: &mut Pair, now| {
+    let alert = |pair: &mut Pair, now| {
         let record = pair.server.plain(ALERT, &[2, 40]);
         feed_at(&mut pair.client, &record, now).unwrap();
     };

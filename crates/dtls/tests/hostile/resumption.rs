@@ -1,12 +1,14 @@
 //! A server that resumes what it should not, or otherwise than it was.
 
-use iot_coap_dtls::{Error, SavedSession, State, Violation};
+use iot_coap_dtls::{Client, Config, Error, SavedSession, State, TrustAnchors, Violation};
+use openssl::hash::MessageDigest;
 
+use crate::certificates::{ec_key, root};
 use crate::scripted::messages::{
     ALERT, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
-    SESSION_TICKET, message,
+    SESSION_TICKET, message, vector16,
 };
-use crate::scripted::{Hello, Pair, Suite, feed, psk_config, sent};
+use crate::scripted::{Hello, Numbers, Pair, Suite, feed, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 const RESUMPTION: Error = Error::Protocol(Violation::Resumption);
@@ -147,5 +149,44 @@ fn a_saved_session_that_is_cut_or_of_another_form_is_none() {
         let mut other = bytes.to_vec();
         other[index] = value;
         assert!(SavedSession::from_bytes(&other).is_none(), "{index}");
+    }
+}
+
+/// A ticket for which a ClientHello has no room is none.
+#[test]
+fn a_ticket_that_is_too_long() {
+    const LONGEST: usize = 1 << 15;
+    let (session, _) = saved();
+    let bytes = session.to_bytes().unwrap();
+    let (front, _) = bytes.split_at(bytes.len() - 5);
+    let with = |len: usize| [front, &vector16(&vec![7; len])].concat();
+    assert!(SavedSession::from_bytes(&with(LONGEST + 1)).is_none());
+    // Beside all that a hello may have, under a suite of certificates.
+    let mut longest = with(LONGEST);
+    longest[1..3].copy_from_slice(&Suite::EcdheEcdsaGcm.number().to_be_bytes());
+    let longest = SavedSession::from_bytes(&longest).unwrap();
+    let root = root(ec_key(), MessageDigest::sha256()).certificate.to_der().unwrap();
+    let host = ["devices"; 31].join(".");
+    let config = Config::with_certificates(&host, TrustAnchors::from_der(&root).unwrap(), None);
+    let config = config.unwrap().cbc(true).static_rsa(true);
+    let config = config.connection_id(&[7; 32]).unwrap().resume(longest);
+    let mut client = Client::new(config, Numbers::new(1), 0).unwrap();
+    assert!(sent(&mut client).concat().len() > LONGEST);
+
+    // Of a server that may send such messages.
+    let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
+    for (len, kept) in [(LONGEST, true), (LONGEST + 1, false)] {
+        let config = psk_config().longest_message(1 << 16);
+        let mut pair = Pair::before_finished(config, SUITE, &hello);
+        let body = [&[0, 0, 0, 9][..], &vector16(&vec![7; len])].concat();
+        for (number, piece) in body.chunks(15_000).enumerate() {
+            let offset = 15_000 * number;
+            let record = pair.server.fragment(NEW_SESSION_TICKET, body.len(), offset, piece);
+            feed(&mut pair.client, &record).unwrap();
+        }
+        pair.server.message(NEW_SESSION_TICKET, &body);
+        pair.finish();
+        assert_eq!(pair.client.take_saved_session().is_some(), kept, "{len}");
+        pair.assert_alive();
     }
 }
