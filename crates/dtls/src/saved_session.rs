@@ -58,7 +58,8 @@ impl SavedSession {
         writer.vector16(|writer| writer.bytes(&self.ticket));
     }
 
-    /// From what [`to_bytes`](Self::to_bytes) made; `None` for anything else.
+    /// From what [`to_bytes`](Self::to_bytes) made; `None` for anything else, or
+    /// if there is no memory for it.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let session = Self::read(&mut reader)?;

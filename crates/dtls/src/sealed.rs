@@ -19,6 +19,8 @@ use crate::error::Error;
 const SALT_LEN: usize = 16;
 type Salt = [u8; SALT_LEN];
 const TAG_LEN: usize = 16;
+/// By how much a content gets longer.
+pub(crate) const SEAL_LEN: usize = SALT_LEN + TAG_LEN;
 const KEY_LEN: usize = 16;
 /// Each content has a key of its own, so that one nonce does for all.
 const NONCE: [u8; 12] = [0; 12];
@@ -83,9 +85,7 @@ impl SealingKey {
         random: &mut R,
     ) -> Result<Vec<u8>, Error> {
         let mut sealed = Vec::new();
-        sealed
-            .try_reserve_exact(SALT_LEN + content.len() + TAG_LEN)
-            .map_err(|_| Error::OutOfMemory)?;
+        sealed.try_reserve_exact(content.len() + SEAL_LEN).map_err(|_| Error::OutOfMemory)?;
         let mut salt = [0; SALT_LEN];
         random.try_fill_bytes(&mut salt).map_err(|_| Error::Random)?;
         let salt = self.salt(salt, context, content).ok_or(Error::BadLength)?;
@@ -101,19 +101,28 @@ impl SealingKey {
     }
 
     /// What was sealed; `None` if it was not by this key and for this context,
-    /// or has been changed since.
+    /// or has been changed since, or if there is no memory for it.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (salt, rest) = sealed.split_at_checked(SALT_LEN)?;
-        let (content, tag) = rest.split_last_chunk::<TAG_LEN>()?;
-        let mut content = Zeroizing::new(copy(content).ok()?);
-        self.cipher(salt)?
-            .decrypt_inout_detached(
-                &Nonce::from(NONCE),
-                context,
-                InOutBuf::from(content.as_mut_slice()),
-                tag.into(),
-            )
-            .ok()?;
+        let content_len = sealed.len().checked_sub(SEAL_LEN)?;
+        let mut opened = Zeroizing::new(copy(sealed).ok()?);
+        self.open_in_place(context, &mut opened)?;
+        opened.drain(..SALT_LEN);
+        opened.truncate(content_len);
+        Some(opened)
+    }
+
+    /// The same in the memory of the blob.
+    pub(crate) fn open_in_place<'s>(
+        &self,
+        context: &[u8],
+        sealed: &'s mut [u8],
+    ) -> Option<&'s [u8]> {
+        let (salt, rest) = sealed.split_at_mut_checked(SALT_LEN)?;
+        let (content, tag) = rest.split_last_chunk_mut::<TAG_LEN>()?;
+        let cipher = self.cipher(salt)?;
+        let place = InOutBuf::from(&mut *content);
+        let nonce = Nonce::from(NONCE);
+        cipher.decrypt_inout_detached(&nonce, context, place, (&*tag).into()).ok()?;
         Some(content)
     }
 }

@@ -47,7 +47,6 @@ fn fragments_without_end() {
                 read(&mut pair.client, datagram);
             }
         });
-        let peak = peak as usize;
         eprintln!("{peak} bytes with messages of up to {limit}");
         assert!(peak > limit / 3, "nothing was held");
         assert!(peak <= limit + BESIDE, "{peak} bytes with messages of up to {limit}");

@@ -54,6 +54,8 @@ pub enum CertificateError {
     Key,
     /// The trust anchors contain no certificate.
     NoAnchors,
+    /// Memory ran out while the trust anchors were read.
+    OutOfMemory,
 }
 
 impl CertificateError {
@@ -92,6 +94,7 @@ impl CertificateError {
             }
             Self::WrongName => Alert::CERTIFICATE_UNKNOWN,
             Self::WrongUsage | Self::Key => Alert::UNSUPPORTED_CERTIFICATE,
+            Self::OutOfMemory => Alert::INTERNAL_ERROR,
             Self::Missing
             | Self::Malformed
             | Self::WrongAuthority
@@ -122,6 +125,7 @@ impl fmt::Display for CertificateError {
             Self::Signature => "is signed by an algorithm that is not believed",
             Self::TooManySignatures => "comes with more signatures than are checked",
             Self::Key => "has a key that cannot be used",
+            Self::OutOfMemory => "cannot be checked: out of memory",
             Self::NoAnchors => "cannot be checked: there is no certificate to trust",
         })
     }

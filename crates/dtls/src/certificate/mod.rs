@@ -177,6 +177,17 @@ impl<'c> Chain<'c> {
     }
 }
 
+/// Whether there is memory for so many pieces of this length: for crates that
+/// allocate without asking, and abort where there is none. On a heap that others
+/// use at the same time it may be gone again.
+fn is_there<const PIECES: usize>(len: usize) -> bool {
+    let mut pieces: [Vec<u8>; PIECES] = core::array::from_fn(|_| Vec::new());
+    let is_there = pieces.iter_mut().all(|piece| piece.try_reserve_exact(len).is_ok());
+    // Or the compiler leaves out what is not used.
+    drop(core::hint::black_box(pieces));
+    is_there
+}
+
 fn verify_key_usage(
     fields: &Fields<'_>,
     key_exchange: KeyExchange,

@@ -1,7 +1,6 @@
 //! The signatures that are believed, in certificates and over a key exchange,
 //! by RustCrypto: RSA PKCS #1 v1.5 with keys of 2048 to 4096 bits, and ECDSA.
 
-use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
@@ -12,7 +11,7 @@ use rustls_pki_types::{
 };
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::CertificateError;
+use super::{CertificateError, is_there};
 use crate::error::Error;
 
 const SHORTEST_RSA_MODULUS: usize = 256;
@@ -184,12 +183,9 @@ pub(super) fn rsa_key(der: &[u8]) -> Result<Option<RsaKey>, Error> {
     if der.len() > LONGEST_RSA_KEY {
         return Ok(None);
     }
-    let mut room: [Vec<u8>; RSA_HEAP] = core::array::from_fn(|_| Vec::new());
-    if !room.iter_mut().all(|room| room.try_reserve_exact(der.len()).is_ok()) {
+    if !is_there::<RSA_HEAP>(der.len()) {
         return Err(Error::OutOfMemory);
     }
-    // Or the compiler leaves out what is not used.
-    drop(core::hint::black_box(room));
     Ok(RsaKey::from_pkcs1_der(der)
         .ok()
         .filter(|key| (SHORTEST_RSA_MODULUS..=LONGEST_RSA_MODULUS).contains(&key.size())))

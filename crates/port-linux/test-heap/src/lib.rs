@@ -60,11 +60,11 @@ pub fn live() -> isize {
 }
 
 /// How many bytes more than before this thread holds at most while `run` runs.
-pub fn peak_of<T>(run: impl FnOnce() -> T) -> (isize, T) {
+pub fn peak_of<T>(run: impl FnOnce() -> T) -> (usize, T) {
     let before = LIVE.get();
     PEAK.set(before);
     let result = run();
-    (PEAK.get() - before, result)
+    ((PEAK.get() - before).unsigned_abs(), result)
 }
 
 /// Whether there is room; takes it.
