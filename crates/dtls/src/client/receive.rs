@@ -10,7 +10,9 @@ use super::{Client, Origin, State};
 use crate::alert::Alert;
 use crate::error::{Error, Violation};
 use crate::handshake::{FragmentHeader, Keys, MessageType, Step, Taken};
-use crate::record::{ContentType, Datagram, EPOCH_PLAIN, EPOCH_PROTECTED, Header, Record};
+use crate::record::{
+    ContentType, Datagram, EPOCH_PLAIN, EPOCH_PROTECTED, Header, Record, ReplayWindow,
+};
 use crate::wire::Reader;
 
 impl<R: TryCryptoRng> Client<R> {
@@ -170,6 +172,7 @@ impl<R: TryCryptoRng> Client<R> {
             self.suspicion = None;
             if let Some(keys) = keys {
                 self.own_id = keys.own_id;
+                self.replay = ReplayWindow::default();
                 self.keys = Some(keys);
             }
             if done {

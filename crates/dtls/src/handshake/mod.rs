@@ -143,9 +143,13 @@ pub(crate) struct Handshake {
     transcript: Transcript,
     pub(crate) reassembly: Reassembly,
     expect: Expect,
+    /// What comes next instead if the server has taken the ticket. With an empty
+    /// id in the ClientHello only that message tells (RFC 5077, section 3.4); an
+    /// id of our own making would cost 96 bytes.
+    if_resumed: Option<Expect>,
     next_message_seq: u16,
-    /// The id under which a session is to be resumed; of our own making where
-    /// there is a ticket (RFC 5077, section 3.4).
+    /// The id under which a session is to be resumed; empty where there is a
+    /// ticket.
     session_id: Vec<u8>,
     cookies: u8,
     agreement: Option<Agreement>,
@@ -175,12 +179,8 @@ impl Handshake {
         let policy = config.policy();
         config.resume.take_if(|session| policy.suite(session.suite.id).is_none());
         let mut session_id = Vec::new();
-        if let Some(session) = &config.resume {
+        if let Some(session) = config.resume.as_ref().filter(|session| session.ticket.is_empty()) {
             session_id = crate::config::copy(&session.id)?;
-            if !session.ticket.is_empty() {
-                session_id = crate::config::copy(&[0; 32])?;
-                random.try_fill_bytes(&mut session_id).map_err(|_| Error::Random)?;
-            }
         }
         let mut handshake = Self {
             reassembly: Reassembly::new(config.longest_message),
@@ -188,6 +188,7 @@ impl Handshake {
             randoms,
             transcript: Transcript::default(),
             expect: Expect::HelloVerifyRequestOrServerHello,
+            if_resumed: None,
             next_message_seq: 0,
             session_id,
             cookies: 0,

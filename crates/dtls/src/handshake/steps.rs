@@ -36,10 +36,11 @@ impl Handshake {
         flight: &mut Flight,
         random: &mut R,
     ) -> Result<Option<Step>, Error> {
-        let expect = self.expect;
+        let (expect, if_resumed) = (self.expect, self.if_resumed);
         // Finished is the only message under the keys.
         let is_expected = |kind, epoch| {
-            expect.admits(kind) && (kind == MessageType::FINISHED) == (epoch == EPOCH_PROTECTED)
+            (expect.admits(kind) || if_resumed.is_some_and(|expect| expect.admits(kind)))
+                && (kind == MessageType::FINISHED) == (epoch == EPOCH_PROTECTED)
         };
         let message = match self.reassembly.next_message(is_expected) {
             Next::Partial => return Ok(None),
@@ -52,11 +53,27 @@ impl Handshake {
                 return Ok(Some(Step { doubt: Some(violation), ..Step::default() }));
             }
         };
+        self.learn_whether_resumed(message.kind);
         // What Finished proves is everything before it.
         if message.kind != MessageType::FINISHED {
             self.add_to_transcript(&message);
         }
         self.step(&message, flight, random).map(Some)
+    }
+
+    /// The first message after a ServerHello that answers a ticket.
+    fn learn_whether_resumed(&mut self, kind: MessageType) {
+        match self.if_resumed.take() {
+            Some(expect) if expect.admits(kind) => {
+                self.expect = expect;
+                if let Some(agreement) = &mut self.agreement {
+                    agreement.resumed = true;
+                }
+            }
+            // The saved secret is none of this handshake.
+            Some(_) => self.master_secret = None,
+            None => {}
+        }
     }
 
     fn add_to_transcript(&mut self, message: &Message) {
@@ -114,7 +131,7 @@ impl Handshake {
         self.randoms.server = hello.random;
         let resumed = !self.session_id.is_empty() && hello.session_id == self.session_id;
         let own_id = self.config.connection_id.filter(|_| hello.connection_id.is_some());
-        let agreement = Agreement {
+        self.agreement = Some(Agreement {
             suite: hello.suite,
             extended_master_secret: hello.extended_master_secret,
             encrypt_then_mac: hello.encrypt_then_mac,
@@ -123,30 +140,30 @@ impl Handshake {
             own_id: own_id.unwrap_or_default(),
             resumed,
             ticket: hello.ticket,
-        };
-        let mut step = Step::default();
-        if resumed {
-            // Only sessions with an extended master secret are saved, so the
-            // server must know it, too (RFC 7627, section 5.3).
-            let session = self
-                .config
-                .resume
-                .as_ref()
-                .filter(|session| session.suite == hello.suite && hello.extended_master_secret);
-            let session = session.ok_or(Violation::Resumption)?;
-            self.master_secret = Some(session.master_secret.clone());
-            self.agreement = Some(agreement);
-            step.keys = Some(self.make_keys()?);
-            self.expect = if hello.ticket { Expect::NewSessionTicket } else { Expect::Finished };
-            return Ok(step);
-        }
-        self.agreement = Some(agreement);
+        });
+        let if_resumed = if hello.ticket { Expect::NewSessionTicket } else { Expect::Finished };
         self.expect = match hello.suite.key_exchange {
             KeyExchange::Psk => Expect::ServerKeyExchangeOrDone,
             #[cfg(feature = "certificates")]
             _ => Expect::Certificate,
         };
-        Ok(step)
+        // Only sessions with an extended master secret are saved, so a server
+        // that resumes one must know it, too (RFC 7627, section 5.3).
+        let session = self
+            .config
+            .resume
+            .as_ref()
+            .filter(|session| session.suite == hello.suite && hello.extended_master_secret);
+        let Some(session) = session.filter(|session| resumed || !session.ticket.is_empty()) else {
+            return if resumed { Err(Violation::Resumption.into()) } else { Ok(Step::default()) };
+        };
+        self.master_secret = Some(session.master_secret.clone());
+        if resumed {
+            self.expect = if_resumed;
+        } else {
+            self.if_resumed = Some(if_resumed);
+        }
+        Ok(Step { keys: Some(self.make_keys()?), ..Step::default() })
     }
 
     #[cfg(feature = "certificates")]
