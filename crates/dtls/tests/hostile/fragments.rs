@@ -192,7 +192,7 @@ fn repeating_does_not_multiply() {
         assert_eq!(answers(first_timeout, 0, 5), 5);
     }
     // A clock may start anywhere.
-    assert_eq!(answers(1000, u64::MAX - 1000, 1000), 4);
+    assert_eq!(answers(1000, u64::MAX - 900, 900), 4);
 }
 
 /// Where a clock ends there is no later time; nothing overflows on the way.

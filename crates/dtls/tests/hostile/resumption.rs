@@ -124,6 +124,24 @@ fn a_full_handshake_in_answer_to_a_ticket() {
     }
 }
 
+/// The numbers of records begin anew with the keys.
+#[test]
+fn a_full_handshake_after_a_record_under_the_old_secret() {
+    let mut pair = offered(By::Ticket);
+    let hello = resuming(&pair);
+    said(&mut pair, &hello).unwrap();
+    let warning = pair.server.protected(ALERT, &[1, 90]);
+    feed(&mut pair.client, &warning).unwrap();
+    assert_eq!(pair.client.dropped().forged, 0);
+    let done = pair.server.say_done();
+    feed(&mut pair.client, &done).unwrap();
+    pair.server.sequence[1] = 0;
+    pair.server.read_flight(&sent(&mut pair.client));
+    pair.finish();
+    assert!(!pair.client.was_resumed());
+    pair.assert_alive();
+}
+
 /// Who has the old secret proves nothing of a handshake that has gone on
 /// without it: no message of the full one is skipped.
 #[test]
