@@ -4,59 +4,9 @@
 
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use iot_coap_client::{Client, Event, Received, SendError, SignInError};
+use iot_coap_test_heap::{Limit, limit, limited, set_limit};
 use support::{CONTENT, SECOND, UNAUTHORIZED, con, config_for, is_sign_in, piggybacked};
-
-struct Failing;
-
-thread_local! {
-    // Of this thread only: the tests of a binary run side by side.
-    static CLIENT_RUNS: Cell<bool> = const { Cell::new(false) };
-    /// How many allocations of the client still succeed before one does not.
-    static LEFT: Cell<u32> = const { Cell::new(u32::MAX) };
-    static FAILED: Cell<bool> = const { Cell::new(false) };
-}
-
-fn fails() -> bool {
-    if !CLIENT_RUNS.get() || FAILED.get() {
-        return false;
-    }
-    let left = LEFT.get();
-    LEFT.set(left.wrapping_sub(1));
-    FAILED.set(left == 0);
-    left == 0
-}
-
-// SAFETY: hands everything on to the system's allocator, which keeps the
-// contract, or says that there is no memory.
-unsafe impl GlobalAlloc for Failing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if fails() {
-            return std::ptr::null_mut();
-        }
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Failing = Failing;
-
-/// Runs a part of the client, whose allocations may fail.
-fn client_runs<T>(run: impl FnOnce() -> T) -> T {
-    CLIENT_RUNS.set(true);
-    let result = run();
-    CLIENT_RUNS.set(false);
-    result
-}
 
 const NOW: u64 = 1_000_000;
 
@@ -72,7 +22,7 @@ impl Life {
     }
 
     fn receive(&mut self, mut datagram: Vec<u8>) -> Received<u32> {
-        client_runs(|| self.client.receive(NOW, &mut datagram))
+        limited(|| self.client.receive(NOW, &mut datagram))
     }
 
     /// Has the cloud answer a sign-in that is due; says how it ended.
@@ -85,7 +35,7 @@ impl Life {
     }
 
     fn sign_in(&mut self) {
-        client_runs(|| self.client.sign_in(NOW, 10 * SECOND));
+        limited(|| self.client.sign_in(NOW, 10 * SECOND));
         let event = self.grant();
         if event == Event::SignedIn {
             return;
@@ -95,15 +45,15 @@ impl Life {
             [SignInError::OutOfMemory, not_sent].map(Event::SignInFailed).contains(&event),
             "{event:?}"
         );
-        client_runs(|| self.client.sign_in(NOW, 10 * SECOND));
+        limited(|| self.client.sign_in(NOW, 10 * SECOND));
         assert_eq!(self.grant(), Event::SignedIn, "the heap is well again");
     }
 
     fn post(&mut self, number: u32) -> Vec<u8> {
-        let sent = client_runs(|| self.client.send(NOW, &con(b"{\"a\":1}"), number));
+        let sent = limited(|| self.client.send(NOW, &con(b"{\"a\":1}"), number));
         if sent.is_err() {
             assert_eq!(sent, Err((SendError::OutOfMemory, number)));
-            client_runs(|| self.client.send(NOW, &con(b"{\"a\":1}"), number)).expect("well again");
+            limited(|| self.client.send(NOW, &con(b"{\"a\":1}"), number)).expect("well again");
         }
         self.due().expect("a message is due")
     }
@@ -131,7 +81,7 @@ impl Life {
             assert!(matches!(received, Received::Response(_)), "{received:?}");
             return;
         }
-        assert!(FAILED.get(), "nothing else keeps it from being sent again");
+        assert_eq!(limit(), Limit::None, "nothing else keeps it from being sent again");
         match self.client.poll_event() {
             Some(Event::Refused(refusal)) => {
                 assert_eq!((refusal.application, refusal.code.0), (number, UNAUTHORIZED));
@@ -145,13 +95,12 @@ impl Life {
 /// were so many.
 fn live(url: &str, reply: &'static [u8], left: u32) -> bool {
     let config = config_for(url);
-    LEFT.set(left);
-    FAILED.set(false);
-    let mut life = Life { client: client_runs(|| Client::new(config)), reply };
+    set_limit(Limit::OneAfter(left));
+    let mut life = Life { client: limited(|| Client::new(config)), reply };
     life.sign_in();
     life.posts(1);
     life.has_one_refused(2);
-    let failed = FAILED.replace(true);
+    let failed = set_limit(Limit::None) == Limit::None;
     if !life.client.is_signed_in() {
         life.sign_in();
     }

@@ -3,48 +3,14 @@
 
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use iot_coap_client::{Client, Received};
+use iot_coap_test_heap as heap;
 use support::{Bench, SECOND, con, config_for, non};
 
-struct Counting;
-
-thread_local! {
-    // Of this thread only: the tests of a binary run side by side.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-    static LIVE_BYTES: Cell<i64> = const { Cell::new(0) };
-}
-
-fn count(bytes: i64) {
-    ALLOCATIONS.set(ALLOCATIONS.get() + u64::from(bytes > 0));
-    LIVE_BYTES.set(LIVE_BYTES.get() + bytes);
-}
-
-// SAFETY: hands everything on to the system's allocator, which keeps the
-// contract; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as i64));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 fn allocations_of(run: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.get();
+    let before = heap::allocations();
     run();
-    ALLOCATIONS.get() - before
+    heap::allocations() - before
 }
 
 /// What is on its way at a time.
@@ -107,14 +73,14 @@ fn a_hundred_thousand_messages_take_no_memory() {
     for number in 0..30 {
         round(&mut client, &mut now, number, &payload);
     }
-    let live = LIVE_BYTES.get();
+    let live = heap::live();
     let allocations = allocations_of(|| {
         for number in 30..12_530 {
             round(&mut client, &mut now, number, &payload);
         }
     });
     assert_eq!(allocations, 0, "of 112,500 messages");
-    assert_eq!(LIVE_BYTES.get(), live);
+    assert_eq!(heap::live(), live);
 }
 
 #[test]
@@ -153,8 +119,8 @@ fn signing_in_again_and_again_keeps_nothing() {
         bench.events();
         drop((message, request, again));
         if round == 20 {
-            live = LIVE_BYTES.get();
+            live = heap::live();
         }
     }
-    assert_eq!(LIVE_BYTES.get(), live);
+    assert_eq!(heap::live(), live);
 }

@@ -187,12 +187,12 @@ impl Config {
     }
 
     /// How long to wait before a flight is sent again, in milliseconds: at
-    /// first, doubled each time, and at most. 1000 and 60,000 unless this is
-    /// called (RFC 6347, section 4.2.4.1).
+    /// first, at least 1, doubled each time, and at most. 1000 and 60,000 unless
+    /// this is called (RFC 6347, section 4.2.4.1).
     #[must_use]
     pub fn timeouts(mut self, first_ms: u32, longest_ms: u32) -> Self {
         self.first_timeout_ms = first_ms.max(1);
-        self.longest_timeout_ms = longest_ms.max(first_ms);
+        self.longest_timeout_ms = longest_ms.max(self.first_timeout_ms);
         self
     }
 

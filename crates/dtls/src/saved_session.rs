@@ -16,6 +16,10 @@ use crate::wire::{Reader, Writer};
 /// The form of [`SavedSession::to_bytes`].
 const FORMAT: u8 = 1;
 
+/// The longest ticket that is kept, so that there is room for it in a
+/// ClientHello beside everything else.
+pub(crate) const LONGEST_TICKET: usize = 1 << 15;
+
 /// The secret and the ticket or id under which the server knows it. Only
 /// sessions with an extended master secret are saved (RFC 7627, section 5.3).
 #[derive(Clone)]
@@ -54,7 +58,8 @@ impl SavedSession {
         writer.vector16(|writer| writer.bytes(&self.ticket));
     }
 
-    /// From what [`to_bytes`](Self::to_bytes) made; `None` for anything else.
+    /// From what [`to_bytes`](Self::to_bytes) made; `None` for anything else, or
+    /// if there is no memory for it.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let session = Self::read(&mut reader)?;
@@ -68,7 +73,8 @@ impl SavedSession {
         let suite = suite::by_id(reader.u16()?)?;
         let master_secret = MasterSecret::from_bytes(reader.array()?);
         let id = copy(reader.vector8().filter(|id| id.len() <= 32)?).ok()?;
-        let ticket = copy(reader.vector16()?).ok()?;
+        let ticket = reader.vector16().filter(|ticket| ticket.len() <= LONGEST_TICKET)?;
+        let ticket = copy(ticket).ok()?;
         Some(Self { suite, master_secret, id, ticket })
     }
 }

@@ -17,9 +17,12 @@ use crate::config::copy;
 use crate::error::Error;
 
 const SALT_LEN: usize = 16;
+type Salt = [u8; SALT_LEN];
 const TAG_LEN: usize = 16;
+/// By how much a content gets longer.
+pub(crate) const SEAL_LEN: usize = SALT_LEN + TAG_LEN;
 const KEY_LEN: usize = 16;
-/// Each blob has a key of its own, so that one nonce does for all.
+/// Each content has a key of its own, so that one nonce does for all.
 const NONCE: [u8; 12] = [0; 12];
 
 /// The shortest secret of a [`SealingKey`].
@@ -40,6 +43,19 @@ impl SealingKey {
             return Err(Error::Configuration("a sealing secret has at least 16 bytes"));
         }
         copy(secret).map(|secret| Self(Zeroizing::new(secret)))
+    }
+
+    /// What makes a blob's key its own. It is random, and depends on everything
+    /// that is sealed besides: a source of randomness that repeats itself, as
+    /// after a reset, gives the same key to nothing but the same blob.
+    fn salt(&self, random: Salt, context: &[u8], content: &[u8]) -> Option<Salt> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
+        mac.update(b"iot-coap-dtls salt");
+        mac.update(&random);
+        mac.update(&(context.len() as u64).to_be_bytes());
+        mac.update(context);
+        mac.update(content);
+        mac.finalize().into_bytes().first_chunk().copied()
     }
 
     /// The key of one blob.
@@ -69,11 +85,10 @@ impl SealingKey {
         random: &mut R,
     ) -> Result<Vec<u8>, Error> {
         let mut sealed = Vec::new();
-        sealed
-            .try_reserve_exact(SALT_LEN + content.len() + TAG_LEN)
-            .map_err(|_| Error::OutOfMemory)?;
+        sealed.try_reserve_exact(content.len() + SEAL_LEN).map_err(|_| Error::OutOfMemory)?;
         let mut salt = [0; SALT_LEN];
         random.try_fill_bytes(&mut salt).map_err(|_| Error::Random)?;
+        let salt = self.salt(salt, context, content).ok_or(Error::BadLength)?;
         sealed.extend_from_slice(&salt);
         sealed.extend_from_slice(content);
         let cipher = self.cipher(&salt).ok_or(Error::BadLength)?;
@@ -86,19 +101,28 @@ impl SealingKey {
     }
 
     /// What was sealed; `None` if it was not by this key and for this context,
-    /// or has been changed since.
+    /// or has been changed since, or if there is no memory for it.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (salt, rest) = sealed.split_at_checked(SALT_LEN)?;
-        let (content, tag) = rest.split_last_chunk::<TAG_LEN>()?;
-        let mut content = Zeroizing::new(copy(content).ok()?);
-        self.cipher(salt)?
-            .decrypt_inout_detached(
-                &Nonce::from(NONCE),
-                context,
-                InOutBuf::from(content.as_mut_slice()),
-                tag.into(),
-            )
-            .ok()?;
+        let content_len = sealed.len().checked_sub(SEAL_LEN)?;
+        let mut opened = Zeroizing::new(copy(sealed).ok()?);
+        self.open_in_place(context, &mut opened)?;
+        opened.drain(..SALT_LEN);
+        opened.truncate(content_len);
+        Some(opened)
+    }
+
+    /// The same in the memory of the blob.
+    pub(crate) fn open_in_place<'s>(
+        &self,
+        context: &[u8],
+        sealed: &'s mut [u8],
+    ) -> Option<&'s [u8]> {
+        let (salt, rest) = sealed.split_at_mut_checked(SALT_LEN)?;
+        let (content, tag) = rest.split_last_chunk_mut::<TAG_LEN>()?;
+        let cipher = self.cipher(salt)?;
+        let place = InOutBuf::from(&mut *content);
+        let nonce = Nonce::from(NONCE);
+        cipher.decrypt_inout_detached(&nonce, context, place, (&*tag).into()).ok()?;
         Some(content)
     }
 }
@@ -106,5 +130,59 @@ impl SealingKey {
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SealingKey").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::convert::Infallible;
+
+    use rand_core::{TryCryptoRng, TryRng};
+
+    use super::{SALT_LEN, SealingKey};
+
+    /// As of a device whose source of randomness starts anew with each reset.
+    struct Same;
+
+    impl TryRng for Same {
+        type Error = Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            Ok(7)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            Ok(7)
+        }
+
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+            out.fill(7);
+            Ok(())
+        }
+    }
+
+    impl TryCryptoRng for Same {}
+
+    /// Two contents under one key and nonce would give both away.
+    #[test]
+    fn randomness_that_repeats_itself_gives_no_key_twice() {
+        let key = SealingKey::new(b"a secret of the device").unwrap();
+        let other = SealingKey::new(b"a secret of another one").unwrap();
+        let seal = |key: &SealingKey, context: &[u8], content: &[u8]| {
+            let sealed = key.seal(context, content, &mut Same).unwrap();
+            assert_eq!(key.open(context, &sealed).unwrap()[..], *content);
+            sealed
+        };
+        let first = seal(&key, b"here", b"number 1");
+        let others = [
+            seal(&key, b"here", b"number 2"),
+            seal(&key, b"her", b"enumber 1"),
+            seal(&key, b"", b"herenumber 1"),
+            seal(&other, b"here", b"number 1"),
+        ];
+        for sealed in others {
+            assert_ne!(sealed[..SALT_LEN], first[..SALT_LEN]);
+        }
+        assert_eq!(seal(&key, b"here", b"number 1"), first);
     }
 }

@@ -4,45 +4,10 @@
 #[path = "scripted/mod.rs"]
 mod scripted;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use iot_coap_dtls::{DEFAULT_LONGEST_MESSAGE, Datagram};
+use iot_coap_test_heap::{allocations, peak_of};
 use scripted::messages::{APPLICATION_DATA, HANDSHAKE, fragment, record};
 use scripted::{Numbers, Pair, Suite, TestClient, psk_config};
-
-struct Counting;
-
-thread_local! {
-    // Of this thread only: the tests of a binary run side by side.
-    static LIVE: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands everything on to the system's allocator, which keeps the
-// contract; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.set(LIVE.get().wrapping_add(layout.size()));
-        // What was allocated by another thread and freed here makes it wrap.
-        if LIVE.get() < usize::MAX / 2 {
-            PEAK.set(PEAK.get().max(LIVE.get()));
-        }
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.set(LIVE.get().wrapping_sub(layout.size()));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Beside the messages themselves: what is known of eight of them and of the
 /// gaps in each.
@@ -51,14 +16,6 @@ const BESIDE: usize = 4096;
 fn read(client: &mut TestClient, datagram: &mut [u8]) {
     let mut datagram = Datagram::new(datagram);
     assert_eq!(client.read(&mut datagram, 0), Ok(None));
-}
-
-/// How much more than before is held at most while `run` runs.
-fn peak_of(run: impl FnOnce()) -> usize {
-    let before = LIVE.get();
-    PEAK.set(before);
-    run();
-    PEAK.get() - before
 }
 
 #[test]
@@ -85,7 +42,7 @@ fn fragments_without_end() {
             })
             .collect();
         // They stay where they are: what is freed would make room.
-        let peak = peak_of(|| {
+        let (peak, ()) = peak_of(|| {
             for datagram in &mut datagrams {
                 read(&mut pair.client, datagram);
             }
@@ -111,7 +68,7 @@ fn a_connected_client_allocates_nothing() {
             datagrams.push(record(HANDSHAKE, 0, 9, &vec![1; len]));
         }
         let mut buffer = [0; 1500];
-        let before = ALLOCATIONS.get();
+        let before = allocations();
         let mut read = 0;
         for bytes in &mut datagrams {
             let mut datagram = Datagram::new(bytes);
@@ -122,6 +79,6 @@ fn a_connected_client_allocates_nothing() {
             pair.client.send(&[7; 300], &mut buffer).unwrap();
         }
         assert_eq!(read, 50);
-        assert_eq!(ALLOCATIONS.get() - before, 0, "{suite:?}");
+        assert_eq!(allocations() - before, 0, "{suite:?}");
     }
 }

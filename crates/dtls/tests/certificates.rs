@@ -4,8 +4,8 @@
 mod common;
 
 use common::certificates::{
-    GOOD, Identity, Leaf, Usage, ec_key, ec_key_on, intermediate, intermediate_valid, leaf, root,
-    rsa_key, rsa_key_of,
+    GOOD, Identity, Leaf, Usage, ec_key, ec_key_on, intermediate, intermediate_valid, leaf,
+    named_intermediate, root, rsa_key, rsa_key_of,
 };
 use common::in_memory::{self, Ended};
 use common::now;
@@ -25,6 +25,7 @@ const UNKNOWN_CA: u8 = 48;
 const DECODE_ERROR: u8 = 50;
 
 /// A server, what it sends along, and what the client is told of it.
+#[derive(Clone, Copy)]
 struct Case<'a> {
     server: &'a Identity,
     between: &'a [&'a Identity],
@@ -177,6 +178,31 @@ fn without_a_clock_a_chain_that_was_never_valid_is_refused() {
     Case { between: &[&between], time: None, ..Case::new(&server, &root) }.is_believed();
 }
 
+/// What a server sends beside its path says nothing of the path: an old
+/// authority, or the same one twice, as after it was issued anew.
+#[test]
+fn without_a_clock_only_the_path_counts() {
+    let root = ec_root();
+    let old = intermediate_valid(&root, ec_key(), (-100, -50));
+    let between = named_intermediate("the authority", &root, ec_key(), (-20, 30));
+    let server = leaf(&between, ec_key(), &Leaf { valid: (-10, 10), ..GOOD });
+    let case = Case { time: None, ..Case::new(&server, &root) };
+    Case { between: &[&old, &between], ..case }.is_believed();
+    // Younger than what it signed, with another one of its name and key.
+    let sooner = |valid| named_intermediate("the authority", &root, between.key.clone(), valid);
+    let (before, after, never) = (sooner((-100, -50)), sooner((-1, 30)), sooner((11, 30)));
+    Case { between: &[&before, &after, &never], ..case }.is_believed();
+    Case { between: &[&before, &never, &old], ..case }
+        .is_refused(CertificateError::NeverValid, CERTIFICATE_EXPIRED);
+    // With a clock the same.
+    let case = Case::new(&server, &root);
+    Case { between: &[&before, &after, &never], ..case }.is_believed();
+    // What else is wrong is told, whatever the dates.
+    let stranger = ec_root();
+    let case = Case { time: None, ..Case::new(&server, &stranger) };
+    Case { between: &[&after], ..case }.is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
+}
+
 #[test]
 fn an_unknown_root() {
     let (root, other) = (rsa_root(), rsa_root());
@@ -318,6 +344,58 @@ fn an_authority_on_p_384() {
     for digest in [MessageDigest::sha256 as fn() -> _, MessageDigest::sha384] {
         let server = leaf(&root, ec_key(), &Leaf { digest, ..GOOD });
         Case::new(&server, &root).is_believed();
+    }
+}
+
+/// Authorities of one name, each of which may have issued each other one, make
+/// more paths than a device can try: 28,960 of eight, five hundred million
+/// instructions.
+#[test]
+fn certificates_that_make_many_paths() {
+    let root = ec_root();
+    // Who made them has the root's name and not its key.
+    let forger = Identity { certificate: root.certificate.clone(), key: ec_key() };
+    let named = |issuer: &Identity| named_intermediate("a", issuer, ec_key(), (-1, 30));
+    let anchored: Vec<_> = (0..6).map(|_| named(&forger)).collect();
+    let looping: Vec<_> = (0..6).map(|_| named(&anchored[0])).collect();
+    let (anchored, looping): (Vec<_>, Vec<_>) =
+        (anchored.iter().collect(), looping.iter().collect());
+    let server = leaf(anchored[0], ec_key(), &GOOD);
+    let case = Case::new(&server, &root);
+    let unknown = (CertificateError::UnknownIssuer, UNKNOWN_CA);
+    let too_many = (CertificateError::TooManySignatures, BAD_CERTIFICATE);
+    for (between, (error, alert)) in [
+        (anchored.clone(), unknown),
+        (looping.clone(), unknown),
+        ([&looping[..3], &anchored[..2]].concat(), too_many),
+        ([&looping[..2], &anchored[..3], &looping[2..]].concat(), too_many),
+    ] {
+        for time in [Some(now()), None] {
+            Case { between: &between, time, ..case }.is_refused(error, alert);
+        }
+    }
+    // The true one is found among them, if it is one of the first five.
+    let true_one = named(&root);
+    let server = leaf(&true_one, ec_key(), &GOOD);
+    let case = Case { server: &server, ..case };
+    let fifth = [&anchored[..4], &[&true_one]].concat();
+    Case { between: &fifth, ..case }.is_believed();
+    let sixth = [&anchored[..5], &[&true_one]].concat();
+    Case { between: &sixth, ..case }.is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
+}
+
+/// The longest path there is.
+#[test]
+fn five_authorities() {
+    let root = ec_root();
+    let mut path = vec![intermediate(&root, ec_key())];
+    for _ in 0..4 {
+        path.push(intermediate(path.last().unwrap(), ec_key()));
+    }
+    let server = leaf(path.last().unwrap(), ec_key(), &GOOD);
+    let between: Vec<_> = path.iter().collect();
+    for time in [Some(now()), None] {
+        Case { between: &between, time, ..Case::new(&server, &root) }.is_believed();
     }
 }
 

@@ -13,7 +13,7 @@ use iot_coap_cloud::{Cloud, Config, Device, Transport};
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
-use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslSession, SslStream, SslVerifyMode};
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode};
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
@@ -290,8 +290,6 @@ pub(crate) struct DtlsClient {
     pub(crate) socket: UdpSocket,
     pub(crate) root_pem: String,
     pub(crate) host: Option<String>,
-    /// A session to resume, with the context that it was made by.
-    pub(crate) session: Option<(SslContext, SslSession)>,
     pub(crate) ciphers: Option<&'static str>,
 }
 
@@ -301,7 +299,6 @@ impl DtlsClient {
             socket: socket_to(cloud.address(Transport::Dtls)),
             root_pem: cloud.root_pem().to_owned(),
             host: Some("localhost".into()),
-            session: None,
             ciphers: None,
         }
     }
@@ -310,7 +307,7 @@ impl DtlsClient {
         self.try_connect().expect("the handshake succeeds")
     }
 
-    pub(crate) fn context(&self) -> SslContext {
+    fn context(&self) -> SslContext {
         let mut context = SslContext::builder(SslMethod::dtls_client()).expect("DTLS");
         context.set_options(SslOptions::NO_QUERY_MTU);
         context.set_verify(SslVerifyMode::PEER);
@@ -325,19 +322,11 @@ impl DtlsClient {
     }
 
     pub(crate) fn try_connect(self) -> Result<SslStream<Wire>, String> {
-        let context = match &self.session {
-            Some((context, _)) => context.clone(),
-            None => self.context(),
-        };
-        let mut ssl = Ssl::new(&context).expect("a session");
+        let mut ssl = Ssl::new(&self.context()).expect("a session");
         ssl.set_mtu(1200).expect("a size");
         if let Some(host) = &self.host {
             ssl.param_mut().set_host(host).expect("a name");
             ssl.set_hostname(host).expect("a name");
-        }
-        if let Some((_, session)) = &self.session {
-            // SAFETY: the session comes from the context that `ssl` was made of.
-            unsafe { ssl.set_session(session) }.expect("a session");
         }
         let short = Some(Duration::from_millis(100));
         self.socket.set_read_timeout(short).expect("not zero");

@@ -8,7 +8,7 @@ use core::fmt;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
-use super::CertificateError;
+use super::{CertificateError, is_there};
 
 /// The roots that a server's certificate may lead to.
 #[derive(Clone)]
@@ -20,38 +20,46 @@ impl TrustAnchors {
     /// # Errors
     ///
     /// [`CertificateError::NoAnchors`] if there is none,
-    /// [`CertificateError::Malformed`] if one does not parse.
+    /// [`CertificateError::Malformed`] if one does not parse,
+    /// [`CertificateError::OutOfMemory`].
     pub fn from_pem(pem: &[u8]) -> Result<Self, CertificateError> {
-        let mut anchors = Vec::new();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|_| CertificateError::Malformed)?;
-            anchors.push(anchor(&certificate)?);
+        // A certificate as it grows, and copies of the parts of all.
+        if !is_there::<4>(pem.len()) {
+            return Err(CertificateError::OutOfMemory);
         }
-        Self::new(anchors)
+        let mut anchors = Self(Vec::new());
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            anchors.add(&certificate.map_err(|_| CertificateError::Malformed)?)?;
+        }
+        if anchors.0.is_empty() { Err(CertificateError::NoAnchors) } else { Ok(anchors) }
     }
 
     /// From one certificate in DER.
     ///
     /// # Errors
     ///
-    /// [`CertificateError::Malformed`] if it does not parse.
+    /// [`CertificateError::Malformed`] if it does not parse,
+    /// [`CertificateError::OutOfMemory`].
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        Self::new(alloc::vec![anchor(&CertificateDer::from(der))?])
+        let mut anchors = Self(Vec::new());
+        anchors.add(&CertificateDer::from(der))?;
+        Ok(anchors)
     }
 
-    fn new(anchors: Vec<TrustAnchor<'static>>) -> Result<Self, CertificateError> {
-        if anchors.is_empty() { Err(CertificateError::NoAnchors) } else { Ok(Self(anchors)) }
+    fn add(&mut self, certificate: &CertificateDer<'_>) -> Result<(), CertificateError> {
+        let anchor = webpki::anchor_from_trusted_cert(certificate)
+            .map_err(|_| CertificateError::Malformed)?;
+        self.0.try_reserve(1).map_err(|_| CertificateError::OutOfMemory)?;
+        if !is_there::<1>(certificate.len()) {
+            return Err(CertificateError::OutOfMemory);
+        }
+        self.0.push(anchor.to_owned());
+        Ok(())
     }
 
     pub(super) fn as_slice(&self) -> &[TrustAnchor<'static>] {
         &self.0
     }
-}
-
-fn anchor(certificate: &CertificateDer<'_>) -> Result<TrustAnchor<'static>, CertificateError> {
-    webpki::anchor_from_trusted_cert(certificate)
-        .map(|anchor| anchor.to_owned())
-        .map_err(|_| CertificateError::Malformed)
 }
 
 impl fmt::Debug for TrustAnchors {

@@ -16,7 +16,8 @@ pub enum CertificateError {
     Malformed,
     /// No trust anchor has signed it, directly or through the certificates that
     /// the server sent: another root, an intermediate is missing, or a signature
-    /// is wrong.
+    /// is wrong or made by an RSA key of less than 2048 or more than 4096 bits.
+    /// The first five that the server sent along are considered.
     UnknownIssuer,
     /// It is for other names or addresses than the host's.
     WrongName,
@@ -34,20 +35,27 @@ pub enum CertificateError {
         /// The beginning of its validity.
         not_before: u64,
     },
-    /// Without a date to check: at no time was the whole chain valid.
+    /// Without a date to check: at no time was everything between it and the
+    /// anchor valid.
     NeverValid,
     /// It may not be used by a server, or not for this key exchange.
     WrongUsage,
     /// A certificate between it and the anchor may not sign certificates, or
     /// not such ones.
     WrongAuthority,
-    /// It, or one between it and the anchor, is signed by an algorithm that is
-    /// not believed, SHA-1 among them.
+    /// It, or one between it and the anchor, is signed otherwise than by RSA
+    /// PKCS #1 v1.5 or by ECDSA on P-256 or P-384 (that with the feature `p384`),
+    /// with SHA-256 or longer. SHA-1 and RSA-PSS are not believed.
     Signature,
+    /// The certificates that the server sent make so many paths that more than
+    /// eight signatures would have to be checked.
+    TooManySignatures,
     /// Its key is of another kind than the cipher suite needs, or too short.
     Key,
     /// The trust anchors contain no certificate.
     NoAnchors,
+    /// Memory ran out while the trust anchors were read.
+    OutOfMemory,
 }
 
 impl CertificateError {
@@ -69,6 +77,9 @@ impl CertificateError {
             PathError::EndEntityUsedAsCa
             | PathError::PathLenConstraintViolated
             | PathError::NameConstraintViolation => Self::WrongAuthority,
+            PathError::MaximumSignatureChecksExceeded
+            | PathError::MaximumPathBuildCallsExceeded
+            | PathError::MaximumNameConstraintComparisonsExceeded => Self::TooManySignatures,
             PathError::UnsupportedSignatureAlgorithmContext(_)
             | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => Self::Signature,
             _ => Self::Malformed,
@@ -83,9 +94,12 @@ impl CertificateError {
             }
             Self::WrongName => Alert::CERTIFICATE_UNKNOWN,
             Self::WrongUsage | Self::Key => Alert::UNSUPPORTED_CERTIFICATE,
-            Self::Missing | Self::Malformed | Self::WrongAuthority | Self::Signature => {
-                Alert::BAD_CERTIFICATE
-            }
+            Self::OutOfMemory => Alert::INTERNAL_ERROR,
+            Self::Missing
+            | Self::Malformed
+            | Self::WrongAuthority
+            | Self::Signature
+            | Self::TooManySignatures => Alert::BAD_CERTIFICATE,
         }
     }
 }
@@ -109,7 +123,9 @@ impl fmt::Display for CertificateError {
             Self::WrongUsage => "may not be used for this",
             Self::WrongAuthority => "is signed by one that may not sign it",
             Self::Signature => "is signed by an algorithm that is not believed",
+            Self::TooManySignatures => "comes with more signatures than are checked",
             Self::Key => "has a key that cannot be used",
+            Self::OutOfMemory => "cannot be checked: out of memory",
             Self::NoAnchors => "cannot be checked: there is no certificate to trust",
         })
     }

@@ -1,5 +1,5 @@
-//! Two fields of a certificate that rustls-webpki keeps to itself: the dates,
-//! for the case that there is no clock to check them by, and the key usage.
+//! Fields of a certificate that rustls-webpki keeps to itself: the dates, for the
+//! case that there is no clock to check them by, the key usage, and the key.
 
 use der::asn1::{BitStringRef, GeneralizedTime, ObjectIdentifier, OctetStringRef, UtcTime};
 use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
@@ -7,22 +7,24 @@ use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
 /// RFC 5280, section 4.2.1.3.
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 
-/// The fields, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fields {
+pub(super) struct Fields<'d> {
+    /// In seconds since 1970.
     pub(super) not_before: u64,
     pub(super) not_after: u64,
+    /// The SubjectPublicKeyInfo in DER.
+    pub(super) public_key: &'d [u8],
     /// The first byte of the key usage, if it is restricted at all.
     pub(super) key_usage: Option<u8>,
 }
 
-impl Fields {
+impl<'d> Fields<'d> {
     /// RFC 5280, section 4.2.1.3, the bits counted from the left.
     pub(super) const DIGITAL_SIGNATURE: u8 = 0x80;
     pub(super) const KEY_ENCIPHERMENT: u8 = 0x20;
 
     /// Of a certificate in DER that was found well-formed before.
-    pub(super) fn read(certificate: &[u8]) -> der::Result<Self> {
+    pub(super) fn read(certificate: &'d [u8]) -> der::Result<Self> {
         let mut outer = SliceReader::new(certificate)?;
         let mut certificate = enter(&mut outer, Tag::Sequence)?;
         let mut tbs = enter(&mut certificate, Tag::Sequence)?;
@@ -35,9 +37,9 @@ impl Fields {
         }
         let mut validity = enter(&mut tbs, Tag::Sequence)?;
         let (not_before, not_after) = (time(&mut validity)?, time(&mut validity)?);
-        // Subject and its key.
+        // Subject.
         skip(&mut tbs)?;
-        skip(&mut tbs)?;
+        let public_key = tbs.tlv_bytes()?;
         let mut key_usage = None;
         while !tbs.is_finished() {
             let header = Header::decode(&mut tbs)?;
@@ -47,7 +49,7 @@ impl Fields {
                 key_usage = read_key_usage(content)?;
             }
         }
-        Ok(Self { not_before, not_after, key_usage })
+        Ok(Self { not_before, not_after, public_key, key_usage })
     }
 }
 

@@ -11,7 +11,9 @@ use alloc::vec::Vec;
 
 use der::Decode;
 use fields::Fields;
+use rsa::pkcs8::SubjectPublicKeyInfoRef;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use signature::Effort;
 use webpki::{EndEntityCert, KeyUsage};
 
 pub use anchors::TrustAnchors;
@@ -23,9 +25,10 @@ use crate::error::{Error, Violation};
 use crate::suite::KeyExchange;
 use crate::wire::Reader;
 
-/// More than anybody needs; what a hostile server may make a device compute is
-/// bounded by rustls-webpki as well.
-const MOST_INTERMEDIATES: usize = 8;
+/// More than anybody needs. Those that a hostile server sends may all have one
+/// name, so that each may have issued each other one, and so many make 325 paths
+/// to try; eight would make 28,960.
+const MOST_INTERMEDIATES: usize = 5;
 
 /// The key of a server whose certificate has been verified.
 pub(crate) struct ServerKey {
@@ -58,12 +61,14 @@ impl ServerKey {
                 intermediates.push(CertificateDer::from(certificate));
             }
         }
-        let time = match time {
-            Some(time) => time,
-            None => time_of_common_validity(&end_entity, &intermediates)?,
-        };
-        verify_path(&end_entity, &intermediates, anchors, host, time)?;
-        verify_key_usage(&end_entity, key_exchange)?;
+        let fields = Fields::read(&end_entity).map_err(|_| CertificateError::Malformed)?;
+        let chain = Chain::new(&end_entity, &intermediates, anchors)?;
+        match time {
+            Some(time) => chain.verify_at(time)?,
+            None => chain.verify_at_some_time(&fields)?,
+        }
+        chain.verify_host(host)?;
+        verify_key_usage(&fields, key_exchange)?;
         Ok(Self { certificate: copy(&end_entity)? })
     }
 
@@ -77,12 +82,15 @@ impl ServerKey {
         let certificate = CertificateDer::from(self.certificate.as_slice());
         let certificate = EndEntityCert::try_from(&certificate)
             .map_err(|error| CertificateError::from_path(&error))?;
-        let is_good = scheme
-            .algorithms()
-            .any(|algorithm| certificate.verify_signature(algorithm, message, signature).is_ok());
+        let effort = Effort::default();
+        let is_good = scheme.algorithms().any(|algorithm| {
+            let algorithm = effort.meter(algorithm);
+            certificate.verify_signature(&algorithm, message, signature).is_ok()
+        });
         if is_good {
             return Ok(());
         }
+        effort.was_enough()?;
         // With a key that is not used at all, no signature is good.
         if !scheme.is_ecdsa() {
             self.rsa_key()?;
@@ -92,53 +100,98 @@ impl ServerKey {
 
     /// The key for encrypting to the server.
     pub(crate) fn rsa_key(&self) -> Result<rsa::PublicKey, Error> {
-        let certificate = CertificateDer::from(self.certificate.as_slice());
-        // It takes any certificate apart, an anchor or not.
-        let parts = webpki::anchor_from_trusted_cert(&certificate)
-            .map_err(|error| CertificateError::from_path(&error))?;
-        let info = webpki::spki_for_anchor(&parts);
-        let info = rsa::pkcs8::SubjectPublicKeyInfoRef::from_der(&info)
+        let fields = Fields::read(&self.certificate).map_err(|_| CertificateError::Malformed)?;
+        let info = SubjectPublicKeyInfoRef::from_der(fields.public_key)
             .map_err(|_| CertificateError::Malformed)?;
         let is_rsa = info.algorithm.oid == rsa::pkcs1::ALGORITHM_OID;
-        info.subject_public_key
-            .as_bytes()
-            .filter(|_| is_rsa)
-            .and_then(signature::rsa_key)
-            .ok_or(Error::Certificate(CertificateError::Key))
+        let key = info.subject_public_key.as_bytes().filter(|_| is_rsa);
+        key.map_or(Ok(None), signature::rsa_key)?.ok_or(CertificateError::Key.into())
     }
 }
 
-fn verify_path(
-    end_entity: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
-    anchors: &TrustAnchors,
-    host: &str,
-    time: u64,
-) -> Result<(), CertificateError> {
-    let told = |error: webpki::Error| CertificateError::from_path(&error);
-    let certificate = EndEntityCert::try_from(end_entity).map_err(told)?;
-    let name = ServerName::try_from(host).map_err(|_| CertificateError::WrongName)?;
-    certificate
-        .verify_for_usage(
-            signature::ALL,
-            anchors.as_slice(),
-            intermediates,
-            UnixTime::since_unix_epoch(core::time::Duration::from_secs(time)),
-            KeyUsage::server_auth(),
-            None,
-            None,
-        )
-        .map_err(told)?;
-    certificate.verify_is_valid_for_subject_name(&name).map_err(told)
+/// A server's certificate, those that it sent along, and those that are trusted.
+struct Chain<'c> {
+    end_entity: EndEntityCert<'c>,
+    intermediates: &'c [CertificateDer<'c>],
+    anchors: &'c TrustAnchors,
+    effort: Effort,
 }
 
-/// RFC 5246, section 7.4.2: a key that is restricted must be allowed to sign,
-/// or for static RSA to decrypt.
+impl<'c> Chain<'c> {
+    fn new(
+        end_entity: &'c CertificateDer<'c>,
+        intermediates: &'c [CertificateDer<'c>],
+        anchors: &'c TrustAnchors,
+    ) -> Result<Self, CertificateError> {
+        let end_entity = EndEntityCert::try_from(end_entity)
+            .map_err(|error| CertificateError::from_path(&error))?;
+        Ok(Self { end_entity, intermediates, anchors, effort: Effort::default() })
+    }
+
+    fn verify_at(&self, time: u64) -> Result<(), Error> {
+        let result = self.effort.with_all(|algorithms| {
+            let path = self.end_entity.verify_for_usage(
+                algorithms,
+                self.anchors.as_slice(),
+                self.intermediates,
+                UnixTime::since_unix_epoch(core::time::Duration::from_secs(time)),
+                KeyUsage::server_auth(),
+                None,
+                None,
+            );
+            path.map(drop)
+        });
+        result.map_err(|error| match self.effort.was_enough() {
+            Ok(()) => CertificateError::from_path(&error).into(),
+            Err(error) => error,
+        })
+    }
+
+    /// Without a clock: at a time at which the whole path was valid. Wherever
+    /// there is one, the latest beginning on the path is one, too; which
+    /// certificates are on it is not known before.
+    fn verify_at_some_time(&self, end_entity: &Fields<'_>) -> Result<(), Error> {
+        let Fields { not_before, not_after, .. } = *end_entity;
+        let others = self.intermediates.iter().filter_map(|certificate| {
+            let fields = Fields::read(certificate).ok()?;
+            Some(fields.not_before).filter(|time| (not_before + 1..=not_after).contains(time))
+        });
+        let mut refusal = Error::Certificate(CertificateError::NeverValid);
+        for time in core::iter::once(not_before).chain(others) {
+            match self.verify_at(time) {
+                Ok(()) => return Ok(()),
+                Err(Error::Certificate(
+                    CertificateError::Expired { .. } | CertificateError::NotYetValid { .. },
+                )) => {}
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
+    fn verify_host(&self, host: &str) -> Result<(), CertificateError> {
+        let name = ServerName::try_from(host).map_err(|_| CertificateError::WrongName)?;
+        self.end_entity
+            .verify_is_valid_for_subject_name(&name)
+            .map_err(|error| CertificateError::from_path(&error))
+    }
+}
+
+/// Whether there is memory for so many pieces of this length: for crates that
+/// allocate without asking, and abort where there is none. On a heap that others
+/// use at the same time it may be gone again.
+fn is_there<const PIECES: usize>(len: usize) -> bool {
+    let mut pieces: [Vec<u8>; PIECES] = core::array::from_fn(|_| Vec::new());
+    let is_there = pieces.iter_mut().all(|piece| piece.try_reserve_exact(len).is_ok());
+    // Or the compiler leaves out what is not used.
+    drop(core::hint::black_box(pieces));
+    is_there
+}
+
 fn verify_key_usage(
-    end_entity: &CertificateDer<'_>,
+    fields: &Fields<'_>,
     key_exchange: KeyExchange,
 ) -> Result<(), CertificateError> {
-    let fields = Fields::read(end_entity).map_err(|_| CertificateError::Malformed)?;
     let needed = match key_exchange {
         KeyExchange::Rsa => Fields::KEY_ENCIPHERMENT,
         _ => Fields::DIGITAL_SIGNATURE,
@@ -147,20 +200,6 @@ fn verify_key_usage(
         Some(usage) if usage & needed == 0 => Err(CertificateError::WrongUsage),
         _ => Ok(()),
     }
-}
-
-/// A time at which all these certificates were valid.
-fn time_of_common_validity(
-    end_entity: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
-) -> Result<u64, CertificateError> {
-    let (mut latest_start, mut earliest_end) = (0, u64::MAX);
-    for certificate in core::iter::once(end_entity).chain(intermediates) {
-        let fields = Fields::read(certificate).map_err(|_| CertificateError::Malformed)?;
-        latest_start = latest_start.max(fields.not_before);
-        earliest_end = earliest_end.min(fields.not_after);
-    }
-    if latest_start <= earliest_end { Ok(latest_start) } else { Err(CertificateError::NeverValid) }
 }
 
 impl From<CertificateError> for Error {

@@ -1,5 +1,7 @@
 //! The signatures that are believed, in certificates and over a key exchange,
-//! by RustCrypto: RSA PKCS #1 v1.5 with keys of 2048 bits and more, and ECDSA.
+//! by RustCrypto: RSA PKCS #1 v1.5 with keys of 2048 to 4096 bits, and ECDSA.
+
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::PublicKey as RsaKey;
@@ -9,37 +11,109 @@ use rustls_pki_types::{
 };
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use super::{CertificateError, is_there};
+use crate::error::Error;
+
 const SHORTEST_RSA_MODULUS: usize = 256;
 /// What a hostile server may make a device compute is bounded.
 const LONGEST_RSA_MODULUS: usize = 512;
+/// A key with such a modulus, in DER.
+const LONGEST_RSA_KEY: usize = LONGEST_RSA_MODULUS + 32;
+/// What the `rsa` crate allocates to read a key and use it once, in lengths of
+/// the key.
+const RSA_HEAP: usize = 28;
 
-/// Checks the key as it stands in a certificate, the message and the signature.
-type Verify = fn(&[u8], &[u8], &[u8]) -> Option<()>;
+/// How many signatures of a chain are checked: the six of the longest path, and
+/// two on paths that go wrong. A server may send certificates that make many
+/// paths, each of which costs at least one.
+const MOST_SIGNATURES: u8 = 8;
+
+/// Checks the key as it stands in a certificate, the message and the signature:
+/// whether it is good, or that there is no memory to tell.
+type Verify = fn(&[u8], &[u8], &[u8]) -> Result<bool, Error>;
 
 /// A key's kind and a signature's together, and how to check it.
 #[derive(Debug)]
-struct Algorithm {
+pub(super) struct Algorithm {
     key: AlgorithmIdentifier,
     signature: AlgorithmIdentifier,
     verify: Verify,
 }
 
-impl SignatureVerificationAlgorithm for Algorithm {
+/// What checking a chain, or one signature, has taken. It is atomic because
+/// rustls-webpki wants it so; loads and stores are what every processor has.
+#[derive(Debug, Default)]
+pub(super) struct Effort {
+    signatures: AtomicU8,
+    out_of_memory: AtomicBool,
+}
+
+impl Effort {
+    /// Runs what checks signatures by all algorithms there are.
+    pub(super) fn with_all<T>(
+        &self,
+        run: impl FnOnce(&[&dyn SignatureVerificationAlgorithm]) -> T,
+    ) -> T {
+        let metered = ALL.map(|algorithm| self.meter(algorithm));
+        run(&metered.each_ref().map(|metered| metered as &dyn SignatureVerificationAlgorithm))
+    }
+
+    pub(super) fn meter(&self, algorithm: &'static Algorithm) -> Metered<'_> {
+        Metered { algorithm, effort: self }
+    }
+
+    /// Whether what was found wrong may be good all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], [`CertificateError::TooManySignatures`].
+    pub(super) fn was_enough(&self) -> Result<(), Error> {
+        if self.out_of_memory.load(Ordering::Relaxed) {
+            return Err(Error::OutOfMemory);
+        }
+        if self.signatures.load(Ordering::Relaxed) > MOST_SIGNATURES {
+            return Err(CertificateError::TooManySignatures.into());
+        }
+        Ok(())
+    }
+}
+
+/// An algorithm whose use is counted.
+#[derive(Debug)]
+pub(super) struct Metered<'e> {
+    algorithm: &'static Algorithm,
+    effort: &'e Effort,
+}
+
+impl SignatureVerificationAlgorithm for Metered<'_> {
     fn verify_signature(
         &self,
         public_key: &[u8],
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
-        (self.verify)(public_key, message, signature).ok_or(InvalidSignature)
+        let Effort { signatures, out_of_memory } = self.effort;
+        let checked = signatures.load(Ordering::Relaxed);
+        signatures.store(checked.saturating_add(1), Ordering::Relaxed);
+        if checked >= MOST_SIGNATURES {
+            return Err(InvalidSignature);
+        }
+        match (self.algorithm.verify)(public_key, message, signature) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(InvalidSignature),
+            Err(_) => {
+                out_of_memory.store(true, Ordering::Relaxed);
+                Err(InvalidSignature)
+            }
+        }
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        self.key
+        self.algorithm.key
     }
 
     fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        self.signature
+        self.algorithm.signature
     }
 }
 
@@ -47,52 +121,74 @@ static RSA_SHA256: Algorithm = Algorithm {
     key: alg_id::RSA_ENCRYPTION,
     signature: alg_id::RSA_PKCS1_SHA256,
     verify: |key, message, signature| {
-        rsa_key(key)?.pkcs1v15_verify::<Sha256>(message, signature).ok()
+        let key = rsa_key(key)?;
+        Ok(key.is_some_and(|key| key.pkcs1v15_verify::<Sha256>(message, signature).is_ok()))
     },
 };
 static RSA_SHA384: Algorithm = Algorithm {
     key: alg_id::RSA_ENCRYPTION,
     signature: alg_id::RSA_PKCS1_SHA384,
     verify: |key, message, signature| {
-        rsa_key(key)?.pkcs1v15_verify::<Sha384>(message, signature).ok()
+        let key = rsa_key(key)?;
+        Ok(key.is_some_and(|key| key.pkcs1v15_verify::<Sha384>(message, signature).is_ok()))
     },
 };
 static RSA_SHA512: Algorithm = Algorithm {
     key: alg_id::RSA_ENCRYPTION,
     signature: alg_id::RSA_PKCS1_SHA512,
     verify: |key, message, signature| {
-        rsa_key(key)?.pkcs1v15_verify::<Sha512>(message, signature).ok()
+        let key = rsa_key(key)?;
+        Ok(key.is_some_and(|key| key.pkcs1v15_verify::<Sha512>(message, signature).is_ok()))
     },
 };
 static P256_SHA256: Algorithm = Algorithm {
     key: alg_id::ECDSA_P256,
     signature: alg_id::ECDSA_SHA256,
-    verify: |key, message, signature| p256_verify(key, &Sha256::digest(message), signature),
+    verify: |key, message, signature| {
+        Ok(p256_verify(key, &Sha256::digest(message), signature).is_some())
+    },
 };
 static P256_SHA384: Algorithm = Algorithm {
     key: alg_id::ECDSA_P256,
     signature: alg_id::ECDSA_SHA384,
-    verify: |key, message, signature| p256_verify(key, &Sha384::digest(message), signature),
+    verify: |key, message, signature| {
+        Ok(p256_verify(key, &Sha384::digest(message), signature).is_some())
+    },
 };
 #[cfg(feature = "p384")]
 static P384_SHA256: Algorithm = Algorithm {
     key: alg_id::ECDSA_P384,
     signature: alg_id::ECDSA_SHA256,
-    verify: |key, message, signature| p384_verify(key, &Sha256::digest(message), signature),
+    verify: |key, message, signature| {
+        Ok(p384_verify(key, &Sha256::digest(message), signature).is_some())
+    },
 };
 #[cfg(feature = "p384")]
 static P384_SHA384: Algorithm = Algorithm {
     key: alg_id::ECDSA_P384,
     signature: alg_id::ECDSA_SHA384,
-    verify: |key, message, signature| p384_verify(key, &Sha384::digest(message), signature),
+    verify: |key, message, signature| {
+        Ok(p384_verify(key, &Sha384::digest(message), signature).is_some())
+    },
 };
 
-/// A key of an acceptable size.
-pub(super) fn rsa_key(der: &[u8]) -> Option<RsaKey> {
+/// The key, if it is one and of an acceptable size.
+///
+/// # Errors
+///
+/// [`Error::OutOfMemory`] if there is not enough for reading and using it. The
+/// `rsa` crate does not ask, and would abort.
+pub(super) fn rsa_key(der: &[u8]) -> Result<Option<RsaKey>, Error> {
     use rsa::traits::PublicKeyParts;
-    RsaKey::from_pkcs1_der(der)
+    if der.len() > LONGEST_RSA_KEY {
+        return Ok(None);
+    }
+    if !is_there::<RSA_HEAP>(der.len()) {
+        return Err(Error::OutOfMemory);
+    }
+    Ok(RsaKey::from_pkcs1_der(der)
         .ok()
-        .filter(|key| (SHORTEST_RSA_MODULUS..=LONGEST_RSA_MODULUS).contains(&key.size()))
+        .filter(|key| (SHORTEST_RSA_MODULUS..=LONGEST_RSA_MODULUS).contains(&key.size())))
 }
 
 fn p256_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
@@ -109,7 +205,7 @@ fn p384_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
 }
 
 /// All that a certificate may be signed with.
-pub(super) static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
+static ALL: [&Algorithm; if cfg!(feature = "p384") { 7 } else { 5 }] = [
     &RSA_SHA256,
     &RSA_SHA384,
     &RSA_SHA512,
@@ -156,9 +252,7 @@ impl SignatureScheme {
     }
 
     /// One for each kind of key: in DTLS 1.2 a scheme does not name the curve.
-    pub(super) fn algorithms(
-        self,
-    ) -> impl Iterator<Item = &'static dyn SignatureVerificationAlgorithm> {
+    pub(super) fn algorithms(self) -> impl Iterator<Item = &'static Algorithm> {
         let wanted = match self {
             Self::EcdsaSha256 => alg_id::ECDSA_SHA256,
             Self::EcdsaSha384 => alg_id::ECDSA_SHA384,
@@ -166,6 +260,6 @@ impl SignatureScheme {
             Self::RsaSha384 => alg_id::RSA_PKCS1_SHA384,
             Self::RsaSha512 => alg_id::RSA_PKCS1_SHA512,
         };
-        ALL.iter().copied().filter(move |algorithm| algorithm.signature_alg_id() == wanted)
+        ALL.into_iter().filter(move |algorithm| algorithm.signature == wanted)
     }
 }

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::handshake::{Flight, Secrets};
 use crate::key_schedule::{MasterSecret, Randoms};
 use crate::record::{Connection, ReplayWindow, SEQUENCE_END};
-use crate::sealed::SealingKey;
+use crate::sealed::{SEAL_LEN, SealingKey};
 use crate::suite;
 use crate::wire::{Reader, Writer};
 
@@ -144,6 +144,8 @@ impl<R: TryCryptoRng> Client<R> {
     /// before this blob. The next datagram can be plaintext, once a
     /// [`checkpoint`](Self::checkpoint) of a greater generation is stored.
     ///
+    /// It allocates nothing.
+    ///
     /// Whether the server still knows the session shows when it answers. From
     /// another address than before it does so only where
     /// [`uses_connection_id`](Self::uses_connection_id) is true.
@@ -158,8 +160,12 @@ impl<R: TryCryptoRng> Client<R> {
         oldest: u64,
         random: R,
     ) -> Result<Self, RestoreError> {
-        let content = key.open(context, blob).ok_or(RestoreError::Foreign)?;
-        let mut reader = Reader::new(&content);
+        // Not on the heap: what wakes a device up must not fail for memory.
+        let mut opened = Zeroizing::new([0; LONGEST_CONTENT + SEAL_LEN]);
+        let opened = opened.get_mut(..blob.len()).ok_or(RestoreError::Format)?;
+        opened.copy_from_slice(blob);
+        let content = key.open_in_place(context, opened).ok_or(RestoreError::Foreign)?;
+        let mut reader = Reader::new(content);
         if reader.u8() != Some(FORMAT) {
             return Err(RestoreError::Format);
         }
@@ -193,7 +199,7 @@ impl<R: TryCryptoRng> Client<R> {
             longest_timeout: 0,
             flight_due: 0,
             flight_repeats: 0,
-            suspected: None,
+            suspicion: None,
             plain_sequence: 0,
             keys: Some(keys),
             writes_protected: true,

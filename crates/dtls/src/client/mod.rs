@@ -20,7 +20,8 @@ use crate::saved_session::SavedSession;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// Records that are none, or of no epoch or type that is expected.
+    /// Records, and messages of the handshake, that are none, or of no epoch or
+    /// type that is expected.
     pub malformed: u32,
     /// Records that do not decrypt.
     pub forged: u32,
@@ -46,6 +47,18 @@ enum Origin {
     Full,
     Resumed,
     Restored,
+}
+
+/// What would end the handshake if it were proved: an alert, or a message that
+/// does not fit. Anybody may have sent it, so the handshake goes on: the flight
+/// goes out once more, and only if that is not answered in time either does it
+/// count. So a server that refuses is reported within three times the timeout,
+/// and nobody else ends a handshake with a server that answers.
+#[derive(Clone, Copy)]
+struct Suspicion {
+    error: Error,
+    /// The flight has gone out again since.
+    sent_again: bool,
 }
 
 struct Timer {
@@ -118,9 +131,7 @@ pub struct Client<R> {
     /// How often the last flight went out beside plaintext, for want of a sign
     /// that the server has it.
     flight_repeats: u8,
-    /// What an unprotected alert said: anybody may have sent it, so that it
-    /// counts only if nothing better comes in time.
-    suspected: Option<Alert>,
+    suspicion: Option<Suspicion>,
     plain_sequence: u64,
     keys: Option<Keys>,
     /// Our ChangeCipherSpec has gone out.
@@ -166,7 +177,7 @@ impl<R: TryCryptoRng> Client<R> {
             longest_timeout,
             flight_due: now,
             flight_repeats: 0,
-            suspected: None,
+            suspicion: None,
             plain_sequence: 0,
             keys: None,
             writes_protected: false,
@@ -198,20 +209,33 @@ impl<R: TryCryptoRng> Client<R> {
 
     /// Lets time pass: a flight that was not answered is due again.
     ///
+    /// Before there are keys anybody may have sent an alert or a message that
+    /// does not fit. So neither ends the handshake at once: it does when the
+    /// flight has gone out once more since and is not answered in time either,
+    /// by default 3 s after the first flight.
+    ///
     /// # Errors
     ///
-    /// [`Error::PeerAlert`] if the handshake failed by an alert of the server
-    /// and nothing better came since.
+    /// Such an end: [`Error::PeerAlert`], [`Violation::Unexpected`],
+    /// [`Violation::TooLong`].
+    ///
+    /// [`Violation::Unexpected`]: crate::Violation::Unexpected
+    /// [`Violation::TooLong`]: crate::Violation::TooLong
     pub fn tick(&mut self, now: u64) -> Result<(), Error> {
         let Some(timer) = &mut self.timer else { return Ok(()) };
         if now < timer.deadline {
             return Ok(());
         }
-        if let Some(alert) = self.suspected.take() {
-            return Err(self.end(alert.into()));
+        match &mut self.suspicion {
+            Some(Suspicion { error, sent_again: true }) => {
+                let error = *error;
+                return Err(self.end(error));
+            }
+            Some(suspicion) => suspicion.sent_again = true,
+            None => {}
         }
         timer.timeout = timer.timeout.saturating_mul(2).min(self.longest_timeout);
-        timer.deadline = now + u64::from(timer.timeout);
+        timer.deadline = now.saturating_add(timer.timeout.into());
         self.flight_due = now;
         self.flight.rewind();
         Ok(())
@@ -281,12 +305,15 @@ impl<R: TryCryptoRng> Client<R> {
         error
     }
 
+    /// Takes note of what ends the handshake if nothing better comes in time.
+    fn suspect(&mut self, error: Error) {
+        self.suspicion.get_or_insert(Suspicion { error, sent_again: false });
+    }
+
     /// A flight is due for the first time.
     fn arm(&mut self, now: u64) {
+        let timeout = self.first_timeout;
         self.flight_due = now;
-        self.timer = Some(Timer {
-            deadline: now + u64::from(self.first_timeout),
-            timeout: self.first_timeout,
-        });
+        self.timer = Some(Timer { deadline: now.saturating_add(timeout.into()), timeout });
     }
 }

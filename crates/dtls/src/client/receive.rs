@@ -1,14 +1,18 @@
 //! Datagrams in: records are told apart, proved, and handed to whom they are
 //! for. Whatever is not as it must be is dropped and counted; only what a
-//! server says in its handshake can end a session by an error.
+//! server says in its handshake can end a session by an error. What anybody may
+//! have said there without fitting in is dropped, too, and ends the handshake
+//! only if nothing better comes in time.
 
 use rand_core::TryCryptoRng;
 
 use super::{Client, Origin, State};
 use crate::alert::Alert;
-use crate::error::Error;
+use crate::error::{Error, Violation};
 use crate::handshake::{FragmentHeader, Keys, MessageType, Step, Taken};
-use crate::record::{ContentType, Datagram, EPOCH_PLAIN, EPOCH_PROTECTED, Header, Record};
+use crate::record::{
+    ContentType, Datagram, EPOCH_PLAIN, EPOCH_PROTECTED, Header, Record, ReplayWindow,
+};
 use crate::wire::Reader;
 
 impl<R: TryCryptoRng> Client<R> {
@@ -63,8 +67,9 @@ impl<R: TryCryptoRng> Client<R> {
             ContentType::Handshake => self.read_handshake(EPOCH_PLAIN, record.fragment, now),
             ContentType::Alert => {
                 match Alert::decode(record.fragment) {
-                    Some((alert, true)) => self.suspected = Some(alert),
-                    Some((Alert::CLOSE_NOTIFY, _)) => self.suspected = Some(Alert::CLOSE_NOTIFY),
+                    Some((alert, is_fatal)) if is_fatal || alert == Alert::CLOSE_NOTIFY => {
+                        self.suspect(alert.into());
+                    }
                     _ => {}
                 }
                 Ok(())
@@ -145,6 +150,8 @@ impl<R: TryCryptoRng> Client<R> {
             match handshake.reassembly.take(header, epoch, fragment)? {
                 Taken::Kept => self.step(now)?,
                 Taken::Repeated => self.repeat_flight(now),
+                Taken::TooLong if epoch == EPOCH_PLAIN => self.doubt(Violation::TooLong),
+                Taken::TooLong => return Err(Violation::TooLong.into()),
             }
         }
         Ok(())
@@ -156,11 +163,16 @@ impl<R: TryCryptoRng> Client<R> {
             let Some(step) = handshake.next_step(&mut self.flight, &mut self.random)? else {
                 break;
             };
+            let Step { doubt, flight, keys, done } = step;
+            if let Some(violation) = doubt {
+                self.doubt(violation);
+                continue;
+            }
             // The server is there, whatever an alert said.
-            self.suspected = None;
-            let Step { flight, keys, done } = step;
+            self.suspicion = None;
             if let Some(keys) = keys {
                 self.own_id = keys.own_id;
+                self.replay = ReplayWindow::default();
                 self.keys = Some(keys);
             }
             if done {
@@ -184,12 +196,18 @@ impl<R: TryCryptoRng> Client<R> {
         Ok(())
     }
 
+    /// A message without protection does not fit: it is dropped.
+    fn doubt(&mut self, violation: Violation) {
+        count(&mut self.dropped.malformed);
+        self.suspect(violation.into());
+    }
+
     /// The server repeats what it said before, so it has not heard the answer
     /// (RFC 6347, section 4.2.4). At most four answers for each timeout, or two
     /// sides that repeat at each other would fill a line.
     fn repeat_flight(&mut self, now: u64) {
-        let pause = u64::from(self.first_timeout / 4);
-        if self.flight.is_sent() && now >= self.flight_due + pause {
+        let pause = u64::from(self.first_timeout / 4).max(1);
+        if self.flight.is_sent() && now >= self.flight_due.saturating_add(pause) {
             self.flight_due = now;
             self.flight.rewind();
         }

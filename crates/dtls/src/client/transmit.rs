@@ -25,7 +25,8 @@ impl<R: TryCryptoRng> Client<R> {
     /// Writes the next datagram that is due into `out` and returns its length;
     /// `None` when nothing is due. Call it until then, after each call that may
     /// have made something due. `out` needs as many bytes as [`Config::mtu`]
-    /// says; with fewer, what does not fit stays due.
+    /// says; with fewer, what does not fit stays due, as does what the source of
+    /// randomness fails for.
     ///
     /// [`Config::mtu`]: crate::Config::mtu
     pub fn transmit(&mut self, out: &mut [u8]) -> Option<usize> {
@@ -42,11 +43,14 @@ impl<R: TryCryptoRng> Client<R> {
         if len > 0 {
             return Some(len);
         }
-        let alert = self.alert.take()?.encode();
-        if self.writes_protected {
-            return self.protect(ContentType::Alert, [&alert, &[]], out).ok();
-        }
-        self.write_plain(ContentType::Alert, [&alert, &[]], out)
+        let alert = self.alert?.encode();
+        let written = if self.writes_protected {
+            self.protect(ContentType::Alert, [&alert, &[]], out).ok()
+        } else {
+            self.write_plain(ContentType::Alert, [&alert, &[]], out)
+        };
+        self.alert.take_if(|_| written.is_some());
+        written
     }
 
     /// Makes one record of `plaintext` in `out` and returns its length, which
@@ -104,22 +108,29 @@ impl<R: TryCryptoRng> Client<R> {
         if room < HANDSHAKE_HEADER_LEN + 16 {
             return None;
         }
-        let mut flight = core::mem::take(&mut self.flight);
-        let written = match flight.next_piece(room) {
-            Some(Piece::ChangeCipherSpec) => {
-                self.writes_protected = true;
-                self.write_plain(ContentType::ChangeCipherSpec, [&CHANGE_CIPHER_SPEC, &[]], out)
-            }
-            Some(Piece::Fragment { epoch: EPOCH_PLAIN, header, body }) => {
-                self.write_plain(ContentType::Handshake, [&header, body], out)
-            }
-            Some(Piece::Fragment { header, body, .. }) => {
-                self.protect(ContentType::Handshake, [&header, body], out).ok()
-            }
-            None => None,
-        };
+        let flight = core::mem::take(&mut self.flight);
+        let piece = flight.next_piece(room);
+        let written = piece.and_then(|(piece, behind)| {
+            let written = match piece {
+                Piece::ChangeCipherSpec => {
+                    let content = [&CHANGE_CIPHER_SPEC[..], &[]];
+                    let written = self.write_plain(ContentType::ChangeCipherSpec, content, out);
+                    self.writes_protected |= written.is_some();
+                    written
+                }
+                Piece::Fragment { epoch: EPOCH_PLAIN, header, body } => {
+                    self.write_plain(ContentType::Handshake, [&header, body], out)
+                }
+                Piece::Fragment { header, body, .. } => {
+                    self.protect(ContentType::Handshake, [&header, body], out).ok()
+                }
+            };
+            written.map(|len| (len, behind))
+        });
         self.flight = flight;
-        written
+        let (len, behind) = written?;
+        self.flight.advance(behind);
+        Some(len)
     }
 
     fn write_plain(
@@ -201,27 +212,92 @@ fn put(content: [&[u8]; 2], out: &mut [u8]) -> Option<()> {
 mod tests {
     use alloc::vec;
 
+    use rand_core::{TryCryptoRng, TryRng};
+
     use super::{LAST_SEQUENCE, SEQUENCE_END};
+    use crate::handshake::MessageType;
     use crate::{Client, Datagram, Error, SealingKey, State};
 
+    const PSK_GCM: u16 = 0x00a8;
+    const PSK_CBC: u16 = 0x008c;
+
     /// A session from a blob, whose secrets are all zeros.
-    fn connected() -> Client<getrandom::SysRng> {
+    fn connected<R: TryCryptoRng>(suite: u16, random: R) -> Client<R> {
         let mut content = vec![1; 1];
         content.extend_from_slice(&[0; 24]);
-        content.extend_from_slice(&[0x00, 0xa8]);
+        content.extend_from_slice(&suite.to_be_bytes());
         content.extend_from_slice(&[0; 1 + 48 + 64 + 2]);
-        let mut random = getrandom::SysRng;
         let key = SealingKey::new(&[7; 16]).unwrap();
-        let blob = key.seal(b"", &content, &mut random).unwrap();
-        Client::restore(&blob, &key, b"", 0, random).unwrap()
+        let blob = key.seal(b"", &content, &mut getrandom::SysRng).unwrap();
+        let mut client = Client::restore(&blob, &key, b"", 0, random).unwrap();
+        client.sequence_limit = SEQUENCE_END;
+        client
+    }
+
+    /// Fails so many times.
+    struct Failing(u32);
+
+    impl TryRng for Failing {
+        type Error = core::fmt::Error;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Err(core::fmt::Error)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Err(core::fmt::Error)
+        }
+
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+            out.fill(9);
+            match self.0.checked_sub(1) {
+                None => Ok(()),
+                Some(left) => {
+                    self.0 = left;
+                    Err(core::fmt::Error)
+                }
+            }
+        }
+    }
+
+    impl TryCryptoRng for Failing {}
+
+    /// Else a Finished would be lost until the flight is due again.
+    #[test]
+    fn what_cannot_be_written_stays_due() {
+        let mut client = connected(PSK_CBC, Failing(2));
+        client.flight.change_cipher_spec().unwrap();
+        client
+            .flight
+            .add(MessageType::FINISHED, 3, |out| {
+                out.extend_from_slice(&[5; 12]);
+                Ok(())
+            })
+            .unwrap();
+        let mut out = [0; 200];
+        let change_cipher_spec = client.transmit(&mut out).unwrap();
+        assert_eq!((change_cipher_spec, out[0]), (14, 20));
+        assert_eq!(client.transmit(&mut out), None);
+        // Nor in a buffer that is too short.
+        assert_eq!(client.transmit(&mut out[..30]), None);
+        assert!(client.transmit(&mut out).is_some());
+        assert_eq!((out[0], client.sequence), (22, 1));
+        assert_eq!(client.transmit(&mut out), None);
+
+        client.close();
+        assert_eq!(client.transmit(&mut out[..30]), None);
+        client.random.0 = 1;
+        assert_eq!(client.transmit(&mut out), None);
+        assert!(client.transmit(&mut out).is_some());
+        assert_eq!((out[0], client.sequence), (21, 2));
+        assert_eq!(client.transmit(&mut out), None);
     }
 
     /// With AES-GCM a number that is used twice gives the key away.
     #[test]
     fn the_last_number_is_for_the_goodbye_and_no_other_follows() {
-        let mut client = connected();
+        let mut client = connected(PSK_GCM, getrandom::SysRng);
         client.sequence = LAST_SEQUENCE - 1;
-        client.sequence_limit = SEQUENCE_END;
         let mut out = [0; 100];
         client.send(b"x", &mut out).unwrap();
         assert_eq!(client.send(b"x", &mut out), Err(Error::SequenceExhausted));

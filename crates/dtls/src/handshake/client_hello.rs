@@ -9,6 +9,9 @@ use crate::key_schedule::RANDOM_LEN;
 use crate::record::VERSION;
 use crate::wire::Writer;
 
+/// The signaling value for a handshake that is no renegotiation: three bytes
+/// shorter than the extension (RFC 5746, section 3.4).
+const NO_RENEGOTIATION: u16 = 0x00ff;
 /// The null method, the only one there is.
 const NO_COMPRESSION: u8 = 0;
 #[cfg(feature = "certificates")]
@@ -19,7 +22,7 @@ const UNCOMPRESSED_POINTS: u8 = 0;
 /// What a ClientHello says beside the configuration.
 pub(crate) struct ClientHello<'h> {
     pub(crate) random: &'h [u8; RANDOM_LEN],
-    /// Empty, or that of the session to resume.
+    /// Empty, or that of the session to resume if there is no ticket.
     pub(crate) session_id: &'h [u8],
     /// Empty until the server has asked for it.
     pub(crate) cookie: &'h [u8],
@@ -38,6 +41,7 @@ impl ClientHello<'_> {
             for suite in config.policy().suites() {
                 writer.u16(suite.id);
             }
+            writer.u16(NO_RENEGOTIATION);
         });
         writer.vector8(|writer| writer.u8(NO_COMPRESSION));
         writer.vector16(|writer| self.write_extensions(config, writer));
@@ -54,8 +58,6 @@ impl ClientHello<'_> {
                 });
             });
         }
-        // An empty one: this is no renegotiation (RFC 5746, section 3.4).
-        write(writer, extension::RENEGOTIATION_INFO, |writer| writer.u8(0));
         #[cfg(feature = "certificates")]
         if !config.policy().psk {
             write(writer, extension::SUPPORTED_GROUPS, |writer| {

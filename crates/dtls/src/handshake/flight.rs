@@ -14,9 +14,12 @@ pub(crate) struct Flight {
     /// Bodies, one after another.
     bodies: Vec<u8>,
     items: Vec<Item>,
-    /// The item that is due, and how many of its bytes have been sent.
-    position: (usize, usize),
+    position: Position,
 }
+
+/// The item that is due, and how many of its bytes have been sent.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Position(usize, usize);
 
 #[derive(Clone, Copy)]
 enum Item {
@@ -36,7 +39,7 @@ impl Flight {
         use zeroize::Zeroize;
         self.bodies.zeroize();
         self.items.clear();
-        self.position = (0, 0);
+        self.position = Position::default();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -71,7 +74,7 @@ impl Flight {
 
     /// Everything is due again.
     pub(crate) fn rewind(&mut self) {
-        self.position = (0, 0);
+        self.position = Position::default();
     }
 
     pub(crate) fn is_sent(&self) -> bool {
@@ -86,18 +89,14 @@ impl Flight {
         })
     }
 
-    /// Takes the next piece, of at most `room` bytes in a record; `None` when
-    /// nothing is due or nothing of it fits.
-    pub(crate) fn next_piece(&mut self, room: usize) -> Option<Piece<'_>> {
-        let (index, sent) = self.position;
+    /// The next piece, of at most `room` bytes in a record, and where to
+    /// [`advance`](Self::advance) to once it is written; `None` when nothing is
+    /// due or nothing of it fits.
+    pub(crate) fn next_piece(&self, room: usize) -> Option<(Piece<'_>, Position)> {
+        let Position(index, sent) = self.position;
         match *self.items.get(index)? {
-            Item::ChangeCipherSpec => {
-                if room == 0 {
-                    return None;
-                }
-                self.position = (index + 1, 0);
-                Some(Piece::ChangeCipherSpec)
-            }
+            Item::ChangeCipherSpec if room == 0 => None,
+            Item::ChangeCipherSpec => Some((Piece::ChangeCipherSpec, Position(index + 1, 0))),
             Item::Message { header, start, epoch } => {
                 let left = header.message_len - sent;
                 let room = room.checked_sub(HANDSHAKE_HEADER_LEN)?;
@@ -105,11 +104,17 @@ impl Flight {
                 if len == 0 && left > 0 {
                     return None;
                 }
-                self.position = if len == left { (index + 1, 0) } else { (index, sent + len) };
                 let body = self.bodies.get(start + sent..start + sent + len)?;
                 let header = FragmentHeader { offset: sent, ..header }.encode(len);
-                Some(Piece::Fragment { epoch, header, body })
+                let behind =
+                    if len == left { Position(index + 1, 0) } else { Position(index, sent + len) };
+                Some((Piece::Fragment { epoch, header, body }, behind))
             }
         }
+    }
+
+    /// The pieces up to here have been written.
+    pub(crate) fn advance(&mut self, position: Position) {
+        self.position = position;
     }
 }

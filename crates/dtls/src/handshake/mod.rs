@@ -28,7 +28,7 @@ pub(crate) use reassembly::Taken;
 use crate::certificate::ServerKey;
 use crate::cipher::Protection;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Violation};
 use crate::key_schedule::{MasterSecret, RANDOM_LEN, Randoms, Transcript};
 use crate::record::Connection;
 use crate::saved_session::SavedSession;
@@ -38,6 +38,7 @@ use crate::suite::Suite;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expect {
     HelloVerifyRequestOrServerHello,
+    ServerHello,
     #[cfg(feature = "certificates")]
     Certificate,
     #[cfg(feature = "certificates")]
@@ -51,9 +52,38 @@ enum Expect {
     Finished,
 }
 
+impl Expect {
+    /// Whether a message of this kind may come now.
+    fn admits(self, kind: MessageType) -> bool {
+        match self {
+            Self::HelloVerifyRequestOrServerHello => {
+                matches!(kind, MessageType::HELLO_VERIFY_REQUEST | MessageType::SERVER_HELLO)
+            }
+            Self::ServerHello => kind == MessageType::SERVER_HELLO,
+            #[cfg(feature = "certificates")]
+            Self::Certificate => kind == MessageType::CERTIFICATE,
+            #[cfg(feature = "certificates")]
+            Self::ServerKeyExchange => kind == MessageType::SERVER_KEY_EXCHANGE,
+            Self::ServerKeyExchangeOrDone => {
+                matches!(kind, MessageType::SERVER_KEY_EXCHANGE | MessageType::SERVER_HELLO_DONE)
+            }
+            #[cfg(feature = "certificates")]
+            Self::CertificateRequestOrDone => {
+                matches!(kind, MessageType::CERTIFICATE_REQUEST | MessageType::SERVER_HELLO_DONE)
+            }
+            Self::ServerHelloDone => kind == MessageType::SERVER_HELLO_DONE,
+            Self::NewSessionTicket => kind == MessageType::NEW_SESSION_TICKET,
+            Self::Finished => kind == MessageType::FINISHED,
+        }
+    }
+}
+
 /// What a message led to.
 #[derive(Default)]
 pub(crate) struct Step {
+    /// The message was dropped: it was not expected, and anybody may have sent
+    /// it.
+    pub(crate) doubt: Option<Violation>,
     /// The flight was filled anew and is due.
     pub(crate) flight: bool,
     /// From now on records are protected with these.
@@ -113,9 +143,13 @@ pub(crate) struct Handshake {
     transcript: Transcript,
     pub(crate) reassembly: Reassembly,
     expect: Expect,
+    /// What comes next instead if the server has taken the ticket. With an empty
+    /// id in the ClientHello only that message tells (RFC 5077, section 3.4); an
+    /// id of our own making would cost 96 bytes.
+    if_resumed: Option<Expect>,
     next_message_seq: u16,
-    /// The id under which a session is to be resumed; of our own making where
-    /// there is a ticket (RFC 5077, section 3.4).
+    /// The id under which a session is to be resumed; empty where there is a
+    /// ticket.
     session_id: Vec<u8>,
     cookies: u8,
     agreement: Option<Agreement>,
@@ -145,12 +179,8 @@ impl Handshake {
         let policy = config.policy();
         config.resume.take_if(|session| policy.suite(session.suite.id).is_none());
         let mut session_id = Vec::new();
-        if let Some(session) = &config.resume {
+        if let Some(session) = config.resume.as_ref().filter(|session| session.ticket.is_empty()) {
             session_id = crate::config::copy(&session.id)?;
-            if !session.ticket.is_empty() {
-                session_id = crate::config::copy(&[0; 32])?;
-                random.try_fill_bytes(&mut session_id).map_err(|_| Error::Random)?;
-            }
         }
         let mut handshake = Self {
             reassembly: Reassembly::new(config.longest_message),
@@ -158,6 +188,7 @@ impl Handshake {
             randoms,
             transcript: Transcript::default(),
             expect: Expect::HelloVerifyRequestOrServerHello,
+            if_resumed: None,
             next_message_seq: 0,
             session_id,
             cookies: 0,

@@ -1,11 +1,15 @@
 //! Putting the peer's handshake messages together from fragments that come cut,
 //! twice, overlapping and in any order (RFC 6347, section 4.2.3), in bounded
 //! memory. It hands messages out in the order of their numbers.
+//!
+//! Before there are keys anybody may send a fragment. Where two contradict each
+//! other the later one counts: who forges one has to do it again each time that
+//! the peer repeats its flight, or the true message comes through.
 
 use alloc::vec::Vec;
 
 use super::header::{FragmentHeader, MessageType};
-use crate::error::{Error, Violation};
+use crate::error::Error;
 
 /// Messages after the next one that are held: the rest of the longest flight,
 /// which has five.
@@ -29,7 +33,6 @@ struct Partial {
 pub(crate) struct Message {
     pub(crate) kind: MessageType,
     pub(crate) message_seq: u16,
-    pub(crate) epoch: u16,
     pub(crate) body: Vec<u8>,
 }
 
@@ -40,6 +43,18 @@ pub(crate) enum Taken {
     Kept,
     /// Part of a message that was handed out before: the peer repeats itself.
     Repeated,
+    /// Part of the next message, which alone is longer than may be held.
+    TooLong,
+}
+
+/// What there is of the next message.
+pub(crate) enum Next {
+    /// Not all of it.
+    Partial,
+    Whole(Message),
+    /// It is of a kind that, in this epoch, is not expected, and has been
+    /// dropped. Its number stays free for another.
+    Unexpected(MessageType, u16),
 }
 
 pub(crate) struct Reassembly {
@@ -59,8 +74,7 @@ impl Reassembly {
     ///
     /// # Errors
     ///
-    /// [`Violation::TooLong`] if the next message alone is longer than may be
-    /// held; [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`].
     pub(crate) fn take(
         &mut self,
         header: FragmentHeader,
@@ -74,7 +88,7 @@ impl Reassembly {
             return Ok(Taken::Kept);
         }
         if header.message_len > self.most_held && header.message_seq == self.next {
-            return Err(Violation::TooLong.into());
+            return Ok(Taken::TooLong);
         }
         let Some(partial) = self.slot(header, epoch)? else {
             return Ok(Taken::Kept);
@@ -89,29 +103,31 @@ impl Reassembly {
     }
 
     /// Where fragments of this message go; `None` if there is no room, or if
-    /// they contradict those that came before.
+    /// what came before is better proved.
     fn slot(&mut self, header: FragmentHeader, epoch: u16) -> Result<Option<&mut Partial>, Error> {
         let same = |partial: &Partial| partial.message_seq == header.message_seq;
-        if let Some(index) = self.partial.iter().position(same) {
+        let held = self.partial.iter().position(same);
+        let mut replaced = 0;
+        if let Some(index) = held {
             let partial = &self.partial[index];
-            if partial.epoch == epoch {
-                let agrees =
-                    partial.kind == header.kind && partial.body.len() == header.message_len;
-                return Ok(self.partial.get_mut(index).filter(|_| agrees));
-            }
             if partial.epoch > epoch {
                 return Ok(None);
             }
-            // What is proved displaces what anybody may have sent.
-            self.held -= partial.body.len();
-            self.partial.swap_remove(index);
+            let agrees = partial.kind == header.kind && partial.body.len() == header.message_len;
+            if partial.epoch == epoch && agrees {
+                return Ok(self.partial.get_mut(index));
+            }
+            replaced = partial.body.len();
         }
-        if header.message_seq == self.next {
-            self.make_room(header.message_len);
-        }
-        if self.held + header.message_len > self.most_held {
+        let is_next = header.message_seq == self.next;
+        if !is_next && self.held - replaced + header.message_len > self.most_held {
             return Ok(None);
         }
+        if let Some(index) = held {
+            self.held -= replaced;
+            self.partial.swap_remove(index);
+        }
+        self.make_room(header.message_len);
         let mut body = Vec::new();
         body.try_reserve_exact(header.message_len).map_err(|_| Error::OutOfMemory)?;
         body.resize(header.message_len, 0);
@@ -136,19 +152,32 @@ impl Reassembly {
         }
     }
 
-    /// The next message, once all of it is there.
-    pub(crate) fn next_message(&mut self) -> Option<Message> {
-        let index = self.partial.iter().position(|partial| {
-            partial.message_seq == self.next
-                && match partial.received[..] {
-                    [(0, end)] => end == partial.body.len(),
-                    _ => false,
-                }
-        })?;
+    /// Hands out the next message once all of it is there, and drops it as soon
+    /// as it is of a kind that, in its epoch, is not expected.
+    pub(crate) fn next_message(
+        &mut self,
+        is_expected: impl FnOnce(MessageType, u16) -> bool,
+    ) -> Next {
+        let is_next = |partial: &Partial| partial.message_seq == self.next;
+        let Some(index) = self.partial.iter().position(is_next) else {
+            return Next::Partial;
+        };
+        let partial = &self.partial[index];
+        let is_expected = is_expected(partial.kind, partial.epoch);
+        let is_whole = match partial.received[..] {
+            [(0, end)] => end == partial.body.len(),
+            _ => false,
+        };
+        if is_expected && !is_whole {
+            return Next::Partial;
+        }
         let Partial { kind, message_seq, epoch, body, .. } = self.partial.swap_remove(index);
         self.held -= body.len();
-        self.next = self.next.checked_add(1)?;
-        Some(Message { kind, message_seq, epoch, body })
+        if !is_expected {
+            return Next::Unexpected(kind, epoch);
+        }
+        self.next = self.next.saturating_add(1);
+        Next::Whole(Message { kind, message_seq, body })
     }
 }
 
@@ -176,10 +205,18 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use super::{Error, FragmentHeader, MessageType, Reassembly, Taken, Violation, mark};
+    use super::{FragmentHeader, MessageType, Next, Reassembly, Taken, mark};
 
     fn header(message_seq: u16, message_len: usize, offset: usize) -> FragmentHeader {
         FragmentHeader { kind: MessageType::CERTIFICATE, message_len, message_seq, offset }
+    }
+
+    /// The body of the next message, if all of it is there.
+    fn next(reassembly: &mut Reassembly) -> Option<Vec<u8>> {
+        match reassembly.next_message(|_, _| true) {
+            Next::Whole(message) => Some(message.body),
+            _ => None,
+        }
     }
 
     #[test]
@@ -187,11 +224,11 @@ mod tests {
         let whole: Vec<u8> = (0..100).collect();
         let mut reassembly = Reassembly::new(1000);
         for (start, end) in [(50, 70), (90, 100), (0, 20), (60, 95), (10, 55)] {
-            assert!(reassembly.next_message().is_none());
+            assert_eq!(next(&mut reassembly), None);
             let taken = reassembly.take(header(0, 100, start), 0, &whole[start..end]).unwrap();
             assert_eq!(taken, Taken::Kept);
         }
-        assert_eq!(reassembly.next_message().unwrap().body, whole);
+        assert_eq!(next(&mut reassembly), Some(whole.clone()));
         let repeated = reassembly.take(header(0, 100, 0), 0, &whole).unwrap();
         assert_eq!(repeated, Taken::Repeated);
     }
@@ -200,17 +237,17 @@ mod tests {
     fn an_empty_message_is_whole_at_once() {
         let mut reassembly = Reassembly::new(1000);
         reassembly.take(header(0, 0, 0), 0, &[]).unwrap();
-        assert!(reassembly.next_message().unwrap().body.is_empty());
+        assert_eq!(next(&mut reassembly), Some(vec![]));
     }
 
     #[test]
     fn messages_come_out_in_order() {
         let mut reassembly = Reassembly::new(1000);
         reassembly.take(header(1, 1, 0), 0, &[1]).unwrap();
-        assert!(reassembly.next_message().is_none());
+        assert_eq!(next(&mut reassembly), None);
         reassembly.take(header(0, 1, 0), 0, &[0]).unwrap();
-        assert_eq!(reassembly.next_message().unwrap().body, [0]);
-        assert_eq!(reassembly.next_message().unwrap().body, [1]);
+        assert_eq!(next(&mut reassembly), Some(vec![0]));
+        assert_eq!(next(&mut reassembly), Some(vec![1]));
     }
 
     #[test]
@@ -222,19 +259,72 @@ mod tests {
         assert!(reassembly.held <= 100);
         reassembly.take(header(0, 80, 0), 0, &[7; 80]).unwrap();
         assert!(reassembly.held <= 100);
-        assert_eq!(reassembly.next_message().unwrap().body, [7; 80]);
-        let too_long = reassembly.take(header(1, 101, 0), 0, &[0]);
-        assert_eq!(too_long, Err(Error::Protocol(Violation::TooLong)));
+        assert_eq!(next(&mut reassembly), Some(vec![7; 80]));
+        assert_eq!(reassembly.take(header(1, 101, 0), 0, &[0]), Ok(Taken::TooLong));
+    }
+
+    fn of_kind(kind: MessageType, header: FragmentHeader) -> FragmentHeader {
+        FragmentHeader { kind, ..header }
+    }
+
+    /// The first one may be forged as well as the second. If the later one
+    /// counts, the true message comes through when the peer repeats it.
+    #[test]
+    fn of_fragments_that_contradict_each_other_the_later_one_counts() {
+        let forged = [
+            header(0, 5, 1),
+            header(0, 3, 0),
+            header(0, 0, 0),
+            of_kind(MessageType::FINISHED, header(0, 4, 0)),
+        ];
+        for forged in forged {
+            let mut reassembly = Reassembly::new(100);
+            reassembly.take(forged, 0, &[9; 2][..forged.message_len.min(2)]).unwrap();
+            reassembly.take(header(0, 4, 0), 0, &[1, 2]).unwrap();
+            // In the middle, too, and then nothing of what came before counts.
+            reassembly.take(forged, 0, &[]).unwrap();
+            reassembly.take(header(0, 4, 2), 0, &[3, 4]).unwrap();
+            assert_eq!(next(&mut reassembly), None);
+            reassembly.take(header(0, 4, 0), 0, &[1, 2]).unwrap();
+            assert_eq!(next(&mut reassembly), Some(vec![1, 2, 3, 4]), "{forged:?}");
+            assert_eq!(reassembly.held, 0);
+        }
     }
 
     #[test]
-    fn a_fragment_that_contradicts_the_first_one_is_dropped() {
+    fn contradictions_hold_no_more_than_one_message() {
         let mut reassembly = Reassembly::new(100);
-        reassembly.take(header(0, 4, 0), 0, &[1, 2]).unwrap();
-        reassembly.take(header(0, 5, 2), 0, &[9, 9, 9]).unwrap();
-        assert!(reassembly.next_message().is_none());
-        reassembly.take(header(0, 4, 2), 0, &[3, 4]).unwrap();
-        assert_eq!(reassembly.next_message().unwrap().body, [1, 2, 3, 4]);
+        for round in 0..1000 {
+            let len = 1 + round * 7 % 90;
+            reassembly.take(header((round % 3) as u16, len, 0), 0, &[0]).unwrap();
+            let held = reassembly.partial.iter().map(|partial| partial.body.len()).sum();
+            assert_eq!(reassembly.held, held);
+            assert!(held <= 100 && reassembly.partial.len() <= 3);
+        }
+        // A later message gives no room to what would not fit beside the others.
+        let mut reassembly = Reassembly::new(100);
+        reassembly.take(header(0, 60, 0), 0, &[7; 60]).unwrap();
+        reassembly.take(header(1, 40, 0), 0, &[8; 40]).unwrap();
+        reassembly.take(header(1, 41, 0), 0, &[9; 41]).unwrap();
+        assert_eq!(next(&mut reassembly), Some(vec![7; 60]));
+        assert_eq!(next(&mut reassembly), Some(vec![8; 40]));
+    }
+
+    /// As soon as it is the next one, whole or not.
+    #[test]
+    fn a_message_that_is_not_expected_is_dropped_and_keeps_no_other_out() {
+        let expected = |kind, _| kind == MessageType::CERTIFICATE;
+        let mut reassembly = Reassembly::new(100);
+        reassembly.take(of_kind(MessageType::FINISHED, header(1, 90, 0)), 0, &[0]).unwrap();
+        reassembly.take(header(0, 1, 0), 0, &[1]).unwrap();
+        assert!(matches!(reassembly.next_message(expected), Next::Whole(_)));
+        let dropped = reassembly.next_message(expected);
+        assert!(matches!(dropped, Next::Unexpected(MessageType::FINISHED, 0)));
+        assert_eq!(reassembly.held, 0);
+        assert!(matches!(reassembly.next_message(expected), Next::Partial));
+        reassembly.take(header(1, 1, 0), 0, &[2]).unwrap();
+        let Next::Whole(message) = reassembly.next_message(expected) else { panic!("none") };
+        assert_eq!((message.message_seq, message.body), (1, vec![2]));
     }
 
     #[test]
@@ -242,8 +332,14 @@ mod tests {
         let mut reassembly = Reassembly::new(100);
         reassembly.take(header(0, 2, 0), 0, &[9]).unwrap();
         reassembly.take(header(0, 2, 0), 1, &[1, 2]).unwrap();
-        let message = reassembly.next_message().unwrap();
-        assert_eq!((message.epoch, message.body), (1, vec![1, 2]));
+        reassembly.take(header(0, 2, 0), 0, &[9]).unwrap();
+        let mut epoch = None;
+        let message = reassembly.next_message(|_, of| {
+            epoch = Some(of);
+            true
+        });
+        assert!(matches!(message, Next::Whole(message) if message.body == [1, 2]));
+        assert_eq!(epoch, Some(1));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::header::{FragmentHeader, MessageType};
 use super::key_exchange;
 #[cfg(feature = "certificates")]
 use super::key_exchange::ServerShare;
-use super::reassembly::Message;
+use super::reassembly::{Message, Next};
 use super::server_hello::{ServerHello, read_cookie};
 use super::{Agreement, Expect, Flight, Handshake, Secrets, Step};
 #[cfg(feature = "certificates")]
@@ -17,6 +17,7 @@ use crate::config::{Authentication, copy};
 use crate::error::{Error, Violation};
 use crate::key_schedule::{MasterSecret, Side};
 use crate::record::{Connection, EPOCH_PROTECTED};
+use crate::saved_session::LONGEST_TICKET;
 use crate::suite::KeyExchange;
 use crate::wire::Reader;
 
@@ -26,23 +27,53 @@ const MOST_COOKIES: u8 = 4;
 
 impl Handshake {
     /// Takes the next message that is whole, if there is one.
+    ///
+    /// What is not expected and not protected is dropped, so that the true
+    /// message can still come (RFC 6347, section 4.1.2.7). That skips nothing:
+    /// the transcript, the next number and what is expected stay as they are.
     pub(crate) fn next_step<R: TryCryptoRng>(
         &mut self,
         flight: &mut Flight,
         random: &mut R,
     ) -> Result<Option<Step>, Error> {
-        let Some(message) = self.reassembly.next_message() else {
-            return Ok(None);
+        let (expect, if_resumed) = (self.expect, self.if_resumed);
+        // Finished is the only message under the keys.
+        let is_expected = |kind, epoch| {
+            (expect.admits(kind) || if_resumed.is_some_and(|expect| expect.admits(kind)))
+                && (kind == MessageType::FINISHED) == (epoch == EPOCH_PROTECTED)
         };
-        let is_finished = message.kind == MessageType::FINISHED;
-        if is_finished != (message.epoch == EPOCH_PROTECTED) {
-            return Err(Violation::Unexpected(message.kind.name()).into());
-        }
+        let message = match self.reassembly.next_message(is_expected) {
+            Next::Partial => return Ok(None),
+            Next::Whole(message) => message,
+            Next::Unexpected(kind, epoch) => {
+                let violation = Violation::Unexpected(kind.name());
+                if epoch == EPOCH_PROTECTED {
+                    return Err(violation.into());
+                }
+                return Ok(Some(Step { doubt: Some(violation), ..Step::default() }));
+            }
+        };
+        self.learn_whether_resumed(message.kind);
         // What Finished proves is everything before it.
-        if !is_finished {
+        if message.kind != MessageType::FINISHED {
             self.add_to_transcript(&message);
         }
         self.step(&message, flight, random).map(Some)
+    }
+
+    /// The first message after a ServerHello that answers a ticket.
+    fn learn_whether_resumed(&mut self, kind: MessageType) {
+        match self.if_resumed.take() {
+            Some(expect) if expect.admits(kind) => {
+                self.expect = expect;
+                if let Some(agreement) = &mut self.agreement {
+                    agreement.resumed = true;
+                }
+            }
+            // The saved secret is none of this handshake.
+            Some(_) => self.master_secret = None,
+            None => {}
+        }
     }
 
     fn add_to_transcript(&mut self, message: &Message) {
@@ -59,46 +90,38 @@ impl Handshake {
         random: &mut R,
     ) -> Result<Step, Error> {
         let body = &message.body[..];
-        match (self.expect, message.kind) {
-            (Expect::HelloVerifyRequestOrServerHello, MessageType::HELLO_VERIFY_REQUEST)
-                if self.cookies < MOST_COOKIES =>
-            {
+        match message.kind {
+            MessageType::HELLO_VERIFY_REQUEST => {
                 self.cookies += 1;
+                if self.cookies == MOST_COOKIES {
+                    self.expect = Expect::ServerHello;
+                }
                 self.write_client_hello(read_cookie(body)?, flight)?;
                 return Ok(Step { flight: true, ..Step::default() });
             }
-            (Expect::HelloVerifyRequestOrServerHello, MessageType::SERVER_HELLO) => {
-                return self.server_hello(body);
-            }
+            MessageType::SERVER_HELLO => return self.server_hello(body),
             #[cfg(feature = "certificates")]
-            (Expect::Certificate, MessageType::CERTIFICATE) => self.certificate(body)?,
+            MessageType::CERTIFICATE => self.certificate(body)?,
             #[cfg(feature = "certificates")]
-            (Expect::ServerKeyExchange, MessageType::SERVER_KEY_EXCHANGE) => {
+            MessageType::SERVER_KEY_EXCHANGE if self.expect == Expect::ServerKeyExchange => {
                 self.server_key_exchange(body)?;
             }
-            (Expect::ServerKeyExchangeOrDone, MessageType::SERVER_KEY_EXCHANGE) => {
+            MessageType::SERVER_KEY_EXCHANGE => {
                 key_exchange::check_hint(body)?;
                 self.expect = Expect::ServerHelloDone;
             }
             #[cfg(feature = "certificates")]
-            (Expect::CertificateRequestOrDone, MessageType::CERTIFICATE_REQUEST) => {
+            MessageType::CERTIFICATE_REQUEST => {
                 self.certificate_requested = true;
                 self.expect = Expect::ServerHelloDone;
             }
-            #[cfg(feature = "certificates")]
-            (Expect::CertificateRequestOrDone, MessageType::SERVER_HELLO_DONE) => {
-                return self.server_hello_done(body, flight, random);
-            }
-            (
-                Expect::ServerKeyExchangeOrDone | Expect::ServerHelloDone,
-                MessageType::SERVER_HELLO_DONE,
-            ) => return self.server_hello_done(body, flight, random),
-            (Expect::NewSessionTicket, MessageType::NEW_SESSION_TICKET) => {
+            MessageType::SERVER_HELLO_DONE => return self.server_hello_done(body, flight, random),
+            MessageType::NEW_SESSION_TICKET => {
                 self.new_ticket = read_ticket(body)?;
                 self.expect = Expect::Finished;
             }
-            (Expect::Finished, MessageType::FINISHED) => return self.finished(message, flight),
-            (_, kind) => return Err(Violation::Unexpected(kind.name()).into()),
+            MessageType::FINISHED => return self.finished(message, flight),
+            kind => return Err(Violation::Unexpected(kind.name()).into()),
         }
         Ok(Step::default())
     }
@@ -108,7 +131,7 @@ impl Handshake {
         self.randoms.server = hello.random;
         let resumed = !self.session_id.is_empty() && hello.session_id == self.session_id;
         let own_id = self.config.connection_id.filter(|_| hello.connection_id.is_some());
-        let agreement = Agreement {
+        self.agreement = Some(Agreement {
             suite: hello.suite,
             extended_master_secret: hello.extended_master_secret,
             encrypt_then_mac: hello.encrypt_then_mac,
@@ -117,30 +140,30 @@ impl Handshake {
             own_id: own_id.unwrap_or_default(),
             resumed,
             ticket: hello.ticket,
-        };
-        let mut step = Step::default();
-        if resumed {
-            // Only sessions with an extended master secret are saved, so the
-            // server must know it, too (RFC 7627, section 5.3).
-            let session = self
-                .config
-                .resume
-                .as_ref()
-                .filter(|session| session.suite == hello.suite && hello.extended_master_secret);
-            let session = session.ok_or(Violation::Resumption)?;
-            self.master_secret = Some(session.master_secret.clone());
-            self.agreement = Some(agreement);
-            step.keys = Some(self.make_keys()?);
-            self.expect = if hello.ticket { Expect::NewSessionTicket } else { Expect::Finished };
-            return Ok(step);
-        }
-        self.agreement = Some(agreement);
+        });
+        let if_resumed = if hello.ticket { Expect::NewSessionTicket } else { Expect::Finished };
         self.expect = match hello.suite.key_exchange {
             KeyExchange::Psk => Expect::ServerKeyExchangeOrDone,
             #[cfg(feature = "certificates")]
             _ => Expect::Certificate,
         };
-        Ok(step)
+        // Only sessions with an extended master secret are saved, so a server
+        // that resumes one must know it, too (RFC 7627, section 5.3).
+        let session = self
+            .config
+            .resume
+            .as_ref()
+            .filter(|session| session.suite == hello.suite && hello.extended_master_secret);
+        let Some(session) = session.filter(|session| resumed || !session.ticket.is_empty()) else {
+            return if resumed { Err(Violation::Resumption.into()) } else { Ok(Step::default()) };
+        };
+        self.master_secret = Some(session.master_secret.clone());
+        if resumed {
+            self.expect = if_resumed;
+        } else {
+            self.if_resumed = Some(if_resumed);
+        }
+        Ok(Step { keys: Some(self.make_keys()?), ..Step::default() })
     }
 
     #[cfg(feature = "certificates")]
@@ -203,7 +226,7 @@ impl Handshake {
         self.write_finished(flight)?;
         self.expect =
             if self.agreement()?.ticket { Expect::NewSessionTicket } else { Expect::Finished };
-        Ok(Step { flight: true, keys: Some(keys), done: false })
+        Ok(Step { flight: true, keys: Some(keys), ..Step::default() })
     }
 
     fn exchange_keys<R: TryCryptoRng>(
@@ -281,11 +304,11 @@ impl Handshake {
 }
 
 /// The ticket of a NewSessionTicket (RFC 5077, section 3.3); empty where the
-/// server has changed its mind.
+/// server has changed its mind, or where it is too long to be given back.
 fn read_ticket(body: &[u8]) -> Result<Vec<u8>, Error> {
     let malformed = Violation::Malformed("NewSessionTicket");
     let mut reader = Reader::new(body);
     reader.bytes(4).ok_or(malformed)?;
     let ticket = reader.vector16().filter(|_| reader.is_empty()).ok_or(malformed)?;
-    copy(ticket)
+    if ticket.len() > LONGEST_TICKET { Ok(Vec::new()) } else { copy(ticket) }
 }

@@ -74,6 +74,7 @@ pub(crate) fn session(server: &SslContext, config: Config) -> (Ended, SslStream<
     let mut client = Client::new(config, SystemRandom::default(), 0).unwrap();
     let mut result = Ok(());
     let mut alert = None;
+    let mut timeouts = 0..3;
     loop {
         let sent = send(&mut client, stream.get_mut());
         match stream.accept() {
@@ -82,15 +83,18 @@ pub(crate) fn session(server: &SslContext, config: Config) -> (Ended, SslStream<
             Err(error) => alert = alert.or_else(|| alert_in(&error)),
         }
         let received = receive(&mut client, stream.get_mut(), &mut result);
-        if !sent && !received {
-            // An alert in plaintext counts once nothing better has come in time.
-            if let Some(deadline) = client.deadline() {
-                result = client.tick(deadline);
-            }
-            let is_done = client.state() != State::Handshaking;
-            assert!(is_done, "both sides wait; the server: {:?}", stream.ssl().state_string_long());
+        if sent || received {
+            continue;
+        }
+        if client.state() != State::Handshaking {
             return (Ended { client, result, alert }, stream);
         }
+        // What is not protected ends a handshake only if nothing better comes
+        // in time.
+        let deadline = client.deadline().unwrap();
+        let state = stream.ssl().state_string_long();
+        assert!(timeouts.next().is_some(), "both sides wait; the server: {state:?}");
+        result = client.tick(deadline);
     }
 }
 

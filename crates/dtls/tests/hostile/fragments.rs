@@ -1,9 +1,9 @@
 //! Fragments that are huge, overlap, contradict each other or never end.
 
-use iot_coap_dtls::{Error, State, Violation};
+use iot_coap_dtls::{Client, Error, State, Violation};
 
 use crate::scripted::messages::{HANDSHAKE, SERVER_HELLO, fragment};
-use crate::scripted::{Hello, Numbers, Pair, Suite, feed, psk_config, sent};
+use crate::scripted::{Hello, Numbers, Pair, Suite, ends_in_time, feed, feed_at, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 
@@ -28,8 +28,18 @@ fn a_message_longer_than_may_be_held() {
     for len in [0xff_ffff, 8193] {
         let mut pair = Pair::start(psk_config(), SUITE);
         let record = pair.server.fragment(SERVER_HELLO, len, 0, &[0; 20]);
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+        assert_eq!(pair.client.dropped().malformed, 1);
         let error = Error::Protocol(Violation::TooLong);
-        assert_eq!(feed(&mut pair.client, &record), Err(error));
+        assert_eq!(ends_in_time(&mut pair.client), Err(error));
+        // Anybody may have sent it.
+        let mut pair = Pair::start(psk_config(), SUITE);
+        let record = pair.server.fragment(SERVER_HELLO, len, 0, &[0; 20]);
+        feed(&mut pair.client, &record).unwrap();
+        let flight = [pair.server.say_hello(&Hello::new(SUITE)), pair.server.say_done()].concat();
+        feed(&mut pair.client, &flight).unwrap();
+        pair.server.read_flight(&sent(&mut pair.client));
+        pair.finish();
     }
     // Later ones are not believed yet, so they end nothing.
     let mut pair = Pair::start(psk_config(), SUITE);
@@ -114,23 +124,26 @@ fn pieces_that_contradict_each_other() {
     assert!(read.is_err(), "the server believed the client's Finished");
 }
 
-/// Of another length or kind than the first piece said.
+/// Of another length or kind than the true one says: in front of it, behind the
+/// first half of it, and once more when the server repeats itself.
 #[test]
-fn pieces_of_another_message_are_dropped() {
+fn pieces_of_another_message_do_not_keep_the_true_one_out() {
     let mut pair = Pair::start(psk_config(), SUITE);
     let body = Hello::new(SUITE).body(&pair.server.random);
-    let first = pieces(&mut pair, SERVER_HELLO, 0, &body, &[(0, 20)]);
-    feed(&mut pair.client, &first.concat()).unwrap();
     let longer = [&body[..], &[0]].concat();
-    for forged in [
+    let forged = [
         pieces(&mut pair, SERVER_HELLO, 0, &longer, &[(20, longer.len())]),
         pieces(&mut pair, 14, 0, &body, &[(20, body.len())]),
-    ] {
-        assert_eq!(feed(&mut pair.client, &forged.concat()), Ok(vec![]));
+    ];
+    for forged in forged {
+        let half = pieces(&mut pair, SERVER_HELLO, 0, &body, &[(0, 20)]);
+        for pieces in [&forged, &half, &forged] {
+            assert_eq!(feed(&mut pair.client, &pieces.concat()), Ok(vec![]));
+        }
     }
-    let rest = pieces(&mut pair, SERVER_HELLO, 0, &body, &[(20, body.len())]);
+    let whole = pieces(&mut pair, SERVER_HELLO, 0, &body, &[(0, 20), (20, body.len())]);
     pair.server.say_hello(&Hello::new(SUITE));
-    let flight = [rest.concat(), pair.server.say_done()].concat();
+    let flight = [whole.concat(), pair.server.say_done()].concat();
     feed(&mut pair.client, &flight).unwrap();
     pair.server.read_flight(&sent(&mut pair.client));
     pair.finish();
@@ -152,18 +165,45 @@ fn empty_pieces_do_not_keep_a_message_out() {
     pair.finish();
 }
 
+/// How often a server is answered that repeats itself a thousand times in this
+/// time, from `start` on.
+fn answers(first_timeout: u32, start: u64, time: u64) -> usize {
+    let config = psk_config().timeouts(first_timeout, 60_000);
+    let mut pair = Pair::start(config, SUITE);
+    let flight = [pair.server.say_hello(&Hello::new(SUITE)), pair.server.say_done()].concat();
+    let mut answers = 0;
+    for repeat in 0..1000 {
+        let now = start + repeat * time / 1000;
+        feed_at(&mut pair.client, &flight, now).unwrap();
+        answers += sent(&mut pair.client).len();
+    }
+    answers
+}
+
 /// A server that repeats itself a thousand times at once is answered once, and
 /// four times for each timeout later on.
 #[test]
 fn repeating_does_not_multiply() {
-    let mut pair = Pair::start(psk_config(), SUITE);
-    let flight = [pair.server.say_hello(&Hello::new(SUITE)), pair.server.say_done()].concat();
-    let mut answers = 0;
-    for repeat in 0..1000 {
-        let now = repeat / 2;
-        crate::scripted::feed_at(&mut pair.client, &flight, now).unwrap();
-        answers += sent(&mut pair.client).len();
-    }
     // Half a second: the answer itself, and one after each quarter.
-    assert!((1..=3).contains(&answers), "{answers}");
+    assert_eq!(answers(1000, 0, 500), 2);
+    // However short the timeout.
+    for first_timeout in 0..4 {
+        assert_eq!(answers(first_timeout, 0, 1), 1);
+        assert_eq!(answers(first_timeout, 0, 5), 5);
+    }
+    // A clock may start anywhere.
+    assert_eq!(answers(1000, u64::MAX - 900, 900), 4);
+}
+
+/// Where a clock ends there is no later time; nothing overflows on the way.
+#[test]
+fn a_clock_near_its_end() {
+    let mut pair = Pair::start(psk_config(), SUITE);
+    for now in [u64::MAX - 900, u64::MAX - 100, u64::MAX] {
+        pair.client.tick(now).unwrap();
+        assert!(pair.client.deadline().unwrap() >= now);
+    }
+    let mut client = Client::new(psk_config(), Numbers::new(1), u64::MAX - 1).unwrap();
+    assert_eq!(client.deadline(), Some(u64::MAX));
+    client.tick(u64::MAX).unwrap();
 }

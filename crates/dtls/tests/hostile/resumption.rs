@@ -1,31 +1,46 @@
 //! A server that resumes what it should not, or otherwise than it was.
 
-use iot_coap_dtls::{Error, SavedSession, State, Violation};
+use iot_coap_dtls::{Client, Config, Error, SavedSession, State, TrustAnchors, Violation};
+use openssl::hash::MessageDigest;
 
+use crate::certificates::{ec_key, root};
 use crate::scripted::messages::{
     ALERT, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
-    SESSION_TICKET, message,
+    SERVER_KEY_EXCHANGE, SESSION_TICKET, message, vector16,
 };
-use crate::scripted::{Hello, Pair, Suite, feed, psk_config, sent};
+use crate::scripted::{Hello, Numbers, Pair, Suite, ends_in_time, feed, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 const RESUMPTION: Error = Error::Protocol(Violation::Resumption);
 
-/// A session with a ticket, and its secret.
-fn saved() -> (SavedSession, Vec<u8>) {
-    let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Id,
+    Ticket,
+}
+
+const BOTH: [By; 2] = [By::Id, By::Ticket];
+
+/// A session, and its secret.
+fn saved(by: By) -> (SavedSession, Vec<u8>) {
+    let mut hello = Hello { session_id: vec![7; 32], ..Hello::new(SUITE) };
+    if by == By::Ticket {
+        hello = hello.with(SESSION_TICKET, &[]);
+    }
     let mut pair = Pair::before_finished(psk_config(), SUITE, &hello);
-    let record = pair.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 9, 0, 3, 1, 2, 3]);
-    feed(&mut pair.client, &record).unwrap();
+    if by == By::Ticket {
+        let record = pair.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 9, 0, 3, 1, 2, 3]);
+        feed(&mut pair.client, &record).unwrap();
+    }
     pair.finish();
     (pair.client.take_saved_session().unwrap(), pair.server.master_secret)
 }
 
-/// The server has read the hello with the ticket.
-fn offered() -> Pair {
-    let (session, secret) = saved();
+/// The server has read the hello that offers the session.
+fn offered(by: By) -> Pair {
+    let (session, secret) = saved(by);
     let mut pair = Pair::start(psk_config().cbc(true).resume(session), SUITE);
-    assert_eq!(pair.server.session_id.len(), 32);
+    assert_eq!(pair.server.session_id.len(), if by == By::Id { 32 } else { 0 });
     pair.server.master_secret = secret;
     pair
 }
@@ -40,44 +55,156 @@ fn said(pair: &mut Pair, hello: &Hello) -> Result<(), Error> {
     feed(&mut pair.client, &record).map(drop)
 }
 
-#[test]
-fn the_good_one_is_resumed() {
-    let mut pair = offered();
-    let hello = resuming(&pair);
-    said(&mut pair, &hello).unwrap();
+#[track_caller]
+fn is_resumed(mut pair: Pair) {
     pair.finish();
     assert!(pair.client.was_resumed());
     pair.server.read_flight(&sent(&mut pair.client));
     pair.assert_alive();
+    assert!(pair.client.take_saved_session().is_some());
 }
 
 #[test]
-fn with_another_suite() {
-    let mut pair = offered();
-    let hello = Hello { suite: Suite::PskCcm8.number(), ..resuming(&pair) };
-    assert_eq!(said(&mut pair, &hello), Err(RESUMPTION));
+fn the_good_one_is_resumed() {
+    for by in BOTH {
+        let mut pair = offered(by);
+        let hello = resuming(&pair);
+        said(&mut pair, &hello).unwrap();
+        is_resumed(pair);
+    }
 }
 
+/// Which says so by what it sends next (RFC 5077, section 3.4).
 #[test]
-fn without_the_extended_master_secret() {
-    let mut pair = offered();
-    let hello = resuming(&pair).without(EXTENDED_MASTER_SECRET);
-    assert_eq!(said(&mut pair, &hello), Err(RESUMPTION));
+fn by_a_ticket_under_any_id_with_a_new_ticket_or_none() {
+    for session_id in [vec![], vec![7; 32], vec![8; 1]] {
+        for new in [true, false] {
+            let mut pair = offered(By::Ticket);
+            let mut hello = Hello { session_id: session_id.clone(), ..Hello::new(SUITE) };
+            if new {
+                hello = hello.with(SESSION_TICKET, &[]);
+            }
+            said(&mut pair, &hello).unwrap();
+            assert!(!pair.client.was_resumed());
+            if new {
+                let record = pair.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 9, 0, 2, 5, 5]);
+                feed(&mut pair.client, &record).unwrap();
+            }
+            is_resumed(pair);
+        }
+    }
+}
+
+/// A server that does not know the ticket, or no longer wants to.
+#[test]
+fn a_full_handshake_in_answer_to_a_ticket() {
+    for announced in [true, false] {
+        for hint in [true, false] {
+            let mut pair = offered(By::Ticket);
+            let mut hello = resuming(&pair);
+            if announced {
+                hello = hello.with(SESSION_TICKET, &[]);
+            }
+            pair.server.master_secret.clear();
+            let mut flight = pair.server.say_hello(&hello);
+            if hint {
+                flight.extend(pair.server.say(SERVER_KEY_EXCHANGE, &[0, 1, b'h']));
+            }
+            flight.extend(pair.server.say_done());
+            feed(&mut pair.client, &flight).unwrap();
+            pair.server.read_flight(&sent(&mut pair.client));
+            if announced {
+                let record = pair.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 9, 0, 2, 5, 5]);
+                feed(&mut pair.client, &record).unwrap();
+            }
+            pair.finish();
+            assert!(!pair.client.was_resumed());
+            pair.assert_alive();
+        }
+    }
+}
+
+/// The numbers of records begin anew with the keys.
+#[test]
+fn a_full_handshake_after_a_record_under_the_old_secret() {
+    let mut pair = offered(By::Ticket);
+    let hello = resuming(&pair);
+    said(&mut pair, &hello).unwrap();
+    let warning = pair.server.protected(ALERT, &[1, 90]);
+    feed(&mut pair.client, &warning).unwrap();
+    assert_eq!(pair.client.dropped().forged, 0);
+    let done = pair.server.say_done();
+    feed(&mut pair.client, &done).unwrap();
+    pair.server.sequence[1] = 0;
+    pair.server.read_flight(&sent(&mut pair.client));
+    pair.finish();
+    assert!(!pair.client.was_resumed());
+    pair.assert_alive();
+}
+
+/// Who has the old secret proves nothing of a handshake that has gone on
+/// without it: no message of the full one is skipped.
+#[test]
+fn a_full_handshake_that_ends_as_a_resumed_one() {
+    let mut pair = offered(By::Ticket);
+    let hello = resuming(&pair);
+    said(&mut pair, &hello).unwrap();
+    let hint = pair.server.say(SERVER_KEY_EXCHANGE, &[0, 1, b'h']);
+    feed(&mut pair.client, &hint).unwrap();
+    let finished = pair.server.say_finished();
+    let error = Error::Protocol(Violation::Unexpected("Finished"));
+    assert_eq!(feed(&mut pair.client, &finished), Err(error));
+    assert!(!pair.client.was_resumed());
+
+    // Nor is a handshake that has begun as a resumed one a full one later.
+    let mut pair = offered(By::Ticket);
+    let hello = resuming(&pair).with(SESSION_TICKET, &[]);
+    said(&mut pair, &hello).unwrap();
+    let record = pair.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 9, 0, 2, 5, 5]);
+    feed(&mut pair.client, &record).unwrap();
+    let done = pair.server.say_done();
+    assert_eq!(feed(&mut pair.client, &done), Ok(vec![]));
+    assert!(sent(&mut pair.client).is_empty());
+    let error = Error::Protocol(Violation::Unexpected("ServerHelloDone"));
+    assert_eq!(ends_in_time(&mut pair.client), Err(error));
+}
+
+/// By a ticket it is a full handshake's hello, which a Finished does not follow.
+#[test]
+fn with_another_suite_or_without_the_extended_master_secret() {
+    for by in BOTH {
+        let hello = resuming(&offered(by));
+        let other = Hello { suite: Suite::PskCcm8.number(), ..hello.clone() };
+        for hello in [other, hello.without(EXTENDED_MASTER_SECRET)] {
+            let mut pair = offered(by);
+            if by == By::Id {
+                assert_eq!(said(&mut pair, &hello), Err(RESUMPTION));
+                continue;
+            }
+            said(&mut pair, &hello).unwrap();
+            let finished = pair.server.say_finished();
+            feed(&mut pair.client, &finished).unwrap();
+            assert_eq!(pair.client.state(), State::Handshaking);
+            assert!(!pair.client.was_resumed());
+        }
+    }
 }
 
 #[test]
 fn with_encrypt_then_mac_for_an_aead() {
-    let mut pair = offered();
-    let hello = resuming(&pair).with(ENCRYPT_THEN_MAC, &[]);
-    let error = Error::Protocol(Violation::NotOffered("encrypt-then-MAC for an AEAD"));
-    assert_eq!(said(&mut pair, &hello), Err(error));
+    for by in BOTH {
+        let mut pair = offered(by);
+        let hello = resuming(&pair).with(ENCRYPT_THEN_MAC, &[]);
+        let error = Error::Protocol(Violation::NotOffered("encrypt-then-MAC for an AEAD"));
+        assert_eq!(said(&mut pair, &hello), Err(error));
+    }
 }
 
 /// An id that nobody asked to resume is a new session's.
 #[test]
 fn under_another_id() {
-    for session_id in [vec![7; 32], vec![0; 31], Vec::new()] {
-        let mut pair = offered();
+    for session_id in [vec![8; 32], vec![7; 31], Vec::new()] {
+        let mut pair = offered(By::Id);
         let hello = Hello { session_id, ..resuming(&pair) };
         let record = pair.server.say_hello(&hello);
         feed(&mut pair.client, &record).unwrap();
@@ -105,38 +232,42 @@ fn without_a_session_to_resume() {
     assert_eq!(pair.client.state(), State::Handshaking);
 }
 
-/// By one who has the ticket and not its secret.
+/// By one who has the id or the ticket and not its secret.
 #[test]
 fn with_another_secret() {
-    let mut pair = offered();
-    pair.server.master_secret[0] ^= 1;
-    let hello = resuming(&pair);
-    said(&mut pair, &hello).unwrap();
-    let finished = pair.server.say_finished();
-    feed(&mut pair.client, &finished).unwrap();
-    assert_eq!(pair.client.state(), State::Handshaking);
-    assert_eq!(pair.client.dropped().forged, 1);
+    for by in BOTH {
+        let mut pair = offered(by);
+        pair.server.master_secret[0] ^= 1;
+        let hello = resuming(&pair);
+        said(&mut pair, &hello).unwrap();
+        let finished = pair.server.say_finished();
+        feed(&mut pair.client, &finished).unwrap();
+        assert_eq!(pair.client.state(), State::Handshaking);
+        assert_eq!(pair.client.dropped().forged, 1);
+    }
 }
 
 /// The client has not said ChangeCipherSpec yet, so its alert is in plaintext,
 /// or the server could not read it.
 #[test]
 fn with_a_wrong_finished() {
-    let mut pair = offered();
-    let hello = resuming(&pair);
-    said(&mut pair, &hello).unwrap();
-    let content = message(FINISHED, pair.server.message_seq, &[0; 12]);
-    let record = pair.server.protected(HANDSHAKE, &content);
-    let error = Error::Protocol(Violation::Finished);
-    assert_eq!(feed(&mut pair.client, &record), Err(error));
-    let [alert] = &sent(&mut pair.client)[..] else { panic!("no alert") };
-    assert_eq!(alert[..5], [ALERT, 0xfe, 0xfd, 0, 0]);
-    assert_eq!(alert[13..], [2, 51]);
+    for by in BOTH {
+        let mut pair = offered(by);
+        let hello = resuming(&pair);
+        said(&mut pair, &hello).unwrap();
+        let content = message(FINISHED, pair.server.message_seq, &[0; 12]);
+        let record = pair.server.protected(HANDSHAKE, &content);
+        let error = Error::Protocol(Violation::Finished);
+        assert_eq!(feed(&mut pair.client, &record), Err(error));
+        let [alert] = &sent(&mut pair.client)[..] else { panic!("no alert") };
+        assert_eq!(alert[..5], [ALERT, 0xfe, 0xfd, 0, 0]);
+        assert_eq!(alert[13..], [2, 51]);
+    }
 }
 
 #[test]
 fn a_saved_session_that_is_cut_or_of_another_form_is_none() {
-    let (session, _) = saved();
+    let (session, _) = saved(By::Ticket);
     let bytes = session.to_bytes().unwrap();
     assert!(SavedSession::from_bytes(&bytes).is_some());
     for len in 0..bytes.len() {
@@ -147,5 +278,44 @@ fn a_saved_session_that_is_cut_or_of_another_form_is_none() {
         let mut other = bytes.to_vec();
         other[index] = value;
         assert!(SavedSession::from_bytes(&other).is_none(), "{index}");
+    }
+}
+
+/// A ticket for which a ClientHello has no room is none.
+#[test]
+fn a_ticket_that_is_too_long() {
+    const LONGEST: usize = 1 << 15;
+    let (session, _) = saved(By::Ticket);
+    let bytes = session.to_bytes().unwrap();
+    let (front, _) = bytes.split_at(bytes.len() - 5);
+    let with = |len: usize| [front, &vector16(&vec![7; len])].concat();
+    assert!(SavedSession::from_bytes(&with(LONGEST + 1)).is_none());
+    // Beside all that a hello may have, under a suite of certificates.
+    let mut longest = with(LONGEST);
+    longest[1..3].copy_from_slice(&Suite::EcdheEcdsaGcm.number().to_be_bytes());
+    let longest = SavedSession::from_bytes(&longest).unwrap();
+    let root = root(ec_key(), MessageDigest::sha256()).certificate.to_der().unwrap();
+    let host = ["devices"; 31].join(".");
+    let config = Config::with_certificates(&host, TrustAnchors::from_der(&root).unwrap(), None);
+    let config = config.unwrap().cbc(true).static_rsa(true);
+    let config = config.connection_id(&[7; 32]).unwrap().resume(longest);
+    let mut client = Client::new(config, Numbers::new(1), 0).unwrap();
+    assert!(sent(&mut client).concat().len() > LONGEST);
+
+    // Of a server that may send such messages.
+    let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
+    for (len, kept) in [(LONGEST, true), (LONGEST + 1, false)] {
+        let config = psk_config().longest_message(1 << 16);
+        let mut pair = Pair::before_finished(config, SUITE, &hello);
+        let body = [&[0, 0, 0, 9][..], &vector16(&vec![7; len])].concat();
+        for (number, piece) in body.chunks(15_000).enumerate() {
+            let offset = 15_000 * number;
+            let record = pair.server.fragment(NEW_SESSION_TICKET, body.len(), offset, piece);
+            feed(&mut pair.client, &record).unwrap();
+        }
+        pair.server.message(NEW_SESSION_TICKET, &body);
+        pair.finish();
+        assert_eq!(pair.client.take_saved_session().is_some(), kept, "{len}");
+        pair.assert_alive();
     }
 }

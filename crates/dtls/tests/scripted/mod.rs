@@ -48,6 +48,19 @@ pub(crate) fn feed_at(
     Ok(read)
 }
 
+/// What ends the handshake if the server says nothing more: nothing until the
+/// flight has gone out once more, and in vain.
+pub(crate) fn ends_in_time(client: &mut TestClient) -> Result<(), Error> {
+    assert_eq!(client.state(), State::Handshaking);
+    while !sent(client).is_empty() {}
+    let deadline = client.deadline().unwrap();
+    assert_eq!(client.tick(deadline), Ok(()));
+    assert!(!sent(client).is_empty(), "the flight goes out once more");
+    let deadline = client.deadline().unwrap();
+    assert_eq!(client.tick(deadline - 1), Ok(()));
+    client.tick(deadline)
+}
+
 /// Everything that is due.
 pub(crate) fn sent(client: &mut TestClient) -> Vec<Vec<u8>> {
     let mut buffer = [0; 4096];

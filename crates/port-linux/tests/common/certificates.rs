@@ -137,8 +137,16 @@ pub(crate) fn intermediate_valid(
     key: PKey<Private>,
     valid: (i64, i64),
 ) -> Identity {
-    let issuer_name = issuer.certificate.subject_name();
-    let mut builder = start(&name(&fresh_name("intermediate")), issuer_name, &key, valid);
+    named_intermediate(&fresh_name("intermediate"), issuer, key, valid)
+}
+
+pub(crate) fn named_intermediate(
+    common: &str,
+    issuer: &Identity,
+    key: PKey<Private>,
+    valid: (i64, i64),
+) -> Identity {
+    let mut builder = start(&name(common), issuer.certificate.subject_name(), &key, valid);
     builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
     builder.sign(&issuer.key, MessageDigest::sha256()).unwrap();
     Identity { certificate: builder.build(), key }
