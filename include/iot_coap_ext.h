@@ -324,7 +324,8 @@ int IOT_CoAP_GetFd(iotx_coap_context_t *context);
 
 /**
  * Tells how long `poll` may wait, in milliseconds, before `IOT_CoAP_Yield`
- * must be called for what time asks for, whether or not something arrives.
+ * must be called for what time asks for, or to hand over a notice, whether or not
+ * something arrives.
  * Give the context a `wait_time_ms` of 1, so that this call does not wait.
  *
  * Returns 0 if that is now; -1 if nothing is waited for, or for a context that
@@ -333,6 +334,22 @@ int IOT_CoAP_GetFd(iotx_coap_context_t *context);
  * `context` is NULL or a context of `IOT_CoAP_Init`.
  */
 int IOT_CoAP_GetTimeoutMs(iotx_coap_context_t *context);
+
+/**
+ * Starts to sign the device in and returns at once, where
+ * `IOT_CoAP_DeviceNameAuth` would wait: `IOT_CoAP_Yield` goes on with it, for
+ * `most_ms` milliseconds at most, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
+ * `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. If one is under way it is
+ * joined, and the cloud asked again. Any thread may call, also from a callback.
+ *
+ * Returns `IOTX_SUCCESS` if it is under way; 1 if there is nothing to wait for,
+ * since an access token was kept over a restart (then there is no notice);
+ * `IOTX_ERR_NO_MEM`; `IOTX_ERR_INVALID_PARAM` for a context that is none or a
+ * `most_ms` of 0.
+ *
+ * `context` is NULL or a context of `IOT_CoAP_Init`.
+ */
+int IOT_CoAP_StartSignIn(iotx_coap_context_t *context, unsigned int most_ms);
 
 /**
  * Yields until every message has ended, in its callback or a notice, or

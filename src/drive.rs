@@ -13,8 +13,8 @@
 //! long as it is to wait.
 
 use iot_coap_client::{
-    Client, ExchangeId, MAX_MESSAGE_LEN, Received, Request, Response, SIGN_IN_LIMIT_MS, SendError,
-    SignInError,
+    Attempt, Client, ExchangeId, MAX_MESSAGE_LEN, Received, Request, Response, SIGN_IN_LIMIT_MS,
+    SendError, SignInError,
 };
 
 use crate::context::{Application, Context, State};
@@ -66,18 +66,13 @@ impl Context {
     /// Signs in, and waits for that to end. `None`: the network refused.
     pub(crate) fn sign_in(&self) -> Option<Result<(), SignInError>> {
         let mut state = self.state.lock();
-        // A token that was kept over a restart is as good as a new one, until
-        // the cloud says otherwise: the first message tells.
-        if core::mem::take(&mut state.restored) && state.client.is_signed_in() {
-            return Some(Ok(()));
-        }
-        state.sender = Some(thread::current());
-        let now = state.now();
         let limit_ms = SIGN_IN_LIMIT_MS.max(u64::from(self.wait_ms));
-        let attempt = state.client.sign_in(now, limit_ms);
-        let refused = self.transmit(&mut state, now, None) == Transmitted::Refused;
+        let now = state.now();
+        let Some((attempt, transmitted)) = self.begin_sign_in(&mut state, now, limit_ms) else {
+            return Some(Ok(()));
+        };
         // A DTLS session that ended is opened again, and the request sent.
-        if refused && state.reopening().is_none() {
+        if transmitted == Transmitted::Refused && state.reopening().is_none() {
             state.client.cancel_sign_in(now);
             return None;
         }
@@ -90,6 +85,36 @@ impl Context {
         );
         let state = self.state.lock();
         Some(state.client.sign_in_outcome(attempt).unwrap_or(Err(SignInError::NotAnswered)))
+    }
+
+    /// Starts to sign in, for `limit_ms` at most. Says whether that is under way,
+    /// or not needed.
+    #[cfg(feature = "extension")]
+    pub(crate) fn start_sign_in(&self, limit_ms: u64) -> Result<bool, SignInError> {
+        let mut state = self.state.lock();
+        let now = state.now();
+        let Some((attempt, _)) = self.begin_sign_in(&mut state, now, limit_ms) else {
+            return Ok(false);
+        };
+        // Where the network refused the request there are further tries.
+        state.client.sign_in_outcome(attempt).transpose().map(|_| true)
+    }
+
+    /// Starts to sign in and sends the request, unless an access token was kept
+    /// over a restart: that is as good as a new one until the cloud says otherwise,
+    /// which the first message tells.
+    fn begin_sign_in(
+        &self,
+        state: &mut State,
+        now: u64,
+        limit_ms: u64,
+    ) -> Option<(Attempt, Transmitted)> {
+        if core::mem::take(&mut state.restored) && state.client.is_signed_in() {
+            return None;
+        }
+        state.sender = Some(thread::current());
+        let attempt = state.client.sign_in(now, limit_ms);
+        Some((attempt, self.transmit(state, now, None)))
     }
 
     /// Sends a message.
@@ -176,7 +201,7 @@ impl Context {
         let mut state = self.state.lock();
         state.waiting += 1;
         let mut now = state.now();
-        let end = now.saturating_add(most_ms);
+        let mut end = now.saturating_add(most_ms);
         loop {
             self.transmit(&mut state, now, None);
             let mut deadline = state.client.deadline().unwrap_or(u64::MAX);
@@ -222,7 +247,12 @@ impl Context {
             let handled;
             (state, handled) = self.read(state, wait_ms, &mut buffer);
             if handled && matches!(until, Until::Datagram) {
-                break;
+                if !state.client.has_event() {
+                    break;
+                }
+                // A program with a poll loop may not come back for hours: it is told
+                // at once, in another round, which is the last.
+                end = 0;
             }
             now = state.now();
         }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use iot_coap::{
     IOT_CoAP_ErrorString, IOT_CoAP_Flush, IOT_CoAP_GetFd, IOT_CoAP_GetStatistics,
-    IOT_CoAP_GetTimeoutMs, IOT_CoAP_InitWithOptions, IOT_CoAP_Version, IOTX_COAP_SIGN_HMACSHA1,
-    IOTX_COAP_SIGN_IN_CBOR, iotx_coap_give_up_t, iotx_coap_notice_kind_t, iotx_coap_notice_t,
-    iotx_coap_options_t, iotx_coap_statistics_t, iotx_msg_type_t,
+    IOT_CoAP_GetTimeoutMs, IOT_CoAP_InitWithOptions, IOT_CoAP_StartSignIn, IOT_CoAP_Version,
+    IOTX_COAP_SIGN_HMACSHA1, IOTX_COAP_SIGN_IN_CBOR, iotx_coap_give_up_t, iotx_coap_notice_kind_t,
+    iotx_coap_notice_t, iotx_coap_options_t, iotx_coap_statistics_t, iotx_msg_type_t,
 };
 use iot_coap_cloud::{Cloud, Config, Device, Event, Faults, Transport};
 use support::client::Client;
@@ -231,6 +231,8 @@ fn a_message_given_up_is_told_with_its_user_data() {
     for message in 0..2 {
         assert_eq!(client.post("non", message, iotx_msg_type_t::IOTX_MESSAGE_NON), 0);
     }
+    // SAFETY: the context lives.
+    assert_eq!(unsafe { IOT_CoAP_GetTimeoutMs(client.context()) }, 0, "there is a notice");
     assert_eq!(flush(&client, 50), 1, "the second still waits");
     let all = notices.all();
     let (kind, _, reason, user_data) = *all.last().expect("a notice");
@@ -311,6 +313,47 @@ fn a_poll_loop_serves_many_contexts() {
 }
 
 #[test]
+fn a_sign_in_that_was_started_ends_in_a_notice() {
+    use iotx_coap_notice_kind_t::{IOTX_COAP_NOTICE_SIGN_IN_FAILED, IOTX_COAP_NOTICE_SIGNED_IN};
+
+    let stranger = Device::new("a1RP1qZfrEi", "example1", "another secret");
+    let silent = Faults { drop: 1.0, ..Faults::none() };
+    for (config, kind, code) in [
+        (Config::default(), IOTX_COAP_NOTICE_SIGNED_IN, 0),
+        (
+            Config { devices: vec![stranger], ..Config::default() },
+            IOTX_COAP_NOTICE_SIGN_IN_FAILED,
+            0x81,
+        ),
+        (Config { faults: silent, ..Config::default() }, IOTX_COAP_NOTICE_SIGN_IN_FAILED, 0),
+    ] {
+        let is_silent = config.faults.drop > 0.0;
+        let cloud = start(config);
+        let mut options = options();
+        let notices = Notices::default();
+        notices.subscribe(&mut options);
+        let client = init(&cloud.url(Transport::Udp), &options).expect("a client");
+        assert_eq!(client.confirm(1), -5);
+
+        let begun = Instant::now();
+        // The second joins the first, and there is one notice for both.
+        for (most_ms, code) in [(0, -1), (1000, 0), (1000, 0)] {
+            // SAFETY: the context lives.
+            assert_eq!(unsafe { IOT_CoAP_StartSignIn(client.context(), most_ms) }, code);
+        }
+        assert!(begun.elapsed() < Duration::from_millis(900), "it waited");
+        // The call that takes the answer tells of it; silence takes several.
+        assert_eq!(client.yield_once(), 0);
+        while is_silent && notices.all().is_empty() && begun.elapsed() < SECONDS_5 {
+            assert_eq!(client.yield_once(), 0);
+        }
+        let told: Vec<_> = notices.all().iter().map(|notice| (notice.0, notice.1)).collect();
+        assert_eq!(told, [(kind, code)]);
+        assert_eq!(client.confirm(1), if kind == IOTX_COAP_NOTICE_SIGNED_IN { 0 } else { -5 });
+    }
+}
+
+#[test]
 fn codes_and_version_have_text() {
     let text = |pointer| {
         // SAFETY: a string that lives for ever.
@@ -333,6 +376,7 @@ fn nulls_are_refused() {
         assert_eq!(IOT_CoAP_GetFd(null_mut()), -1);
         assert_eq!(IOT_CoAP_GetTimeoutMs(null_mut()), -1);
         assert_eq!(IOT_CoAP_Flush(null_mut(), 1), -1);
+        assert_eq!(IOT_CoAP_StartSignIn(null_mut(), 1000), -1);
         assert_eq!(IOT_CoAP_GetStatistics(null_mut(), &raw mut statistics, 8), -1);
     }
 }

@@ -18,11 +18,12 @@ fn a_device_that_reboots_does_not_sign_in_again() {
     let folder = support::scratch_dir().join("kv");
     let _ = std::fs::remove_dir_all(&folder);
     let program = compile("kept_token.c", Linkage::Static, Language::Sanitized);
-    let run = |transport| {
+    let run_with = |arguments: &[&str]| {
         let mut device = Command::new(&program);
-        device.arg(cloud.url(transport)).env("IOT_COAP_KV_DIR", &folder);
+        device.args(arguments).env("IOT_COAP_KV_DIR", &folder);
         succeed(&mut device)
     };
+    let run = |transport| run_with(&[&cloud.url(transport)]);
     let log = run(Transport::Udp);
     assert!(log.lines().any(|line| line == "4 signed in"), "{log}");
     assert_eq!(sign_ins(&cloud), 1);
@@ -30,14 +31,16 @@ fn a_device_that_reboots_does_not_sign_in_again() {
     let log = run(Transport::Udp);
     assert!(log.contains("goes on with the access token that was kept"), "{log}");
     assert_eq!(sign_ins(&cloud), 1, "the kept token did");
-    assert_eq!(cloud.messages().len(), 2);
+    run_with(&[&cloud.url(Transport::Udp), "kept"]);
+    assert_eq!(sign_ins(&cloud), 1, "also for a program that does not wait");
+    assert_eq!(cloud.messages().len(), 3);
 
     cloud.expire_tokens();
     run(Transport::Udp);
     assert_eq!(sign_ins(&cloud), 2, "the kept token was refused, and replaced");
     run(Transport::Udp);
     assert_eq!(sign_ins(&cloud), 2, "by one that was kept in turn");
-    assert_eq!(cloud.messages().len(), 4);
+    assert_eq!(cloud.messages().len(), 5);
 
     // The key of symmetric mode is not kept, so its token is of no use.
     run(Transport::Symmetric);

@@ -58,6 +58,7 @@ static void *meddle(void *unused)
     iotx_coap_statistics_t statistics;
 
     while (!__atomic_load_n(&over, __ATOMIC_SEQ_CST)) {
+        CHECK_INT(0, IOT_CoAP_StartSignIn(context, 10000));
         CHECK_INT(0, IOT_CoAP_DeviceNameAuth(context));
         CHECK_INT(0, IOT_CoAP_GetStatistics(context, &statistics, sizeof(statistics)));
         CHECK(statistics.answered <= SENDERS * EACH);

@@ -187,6 +187,11 @@ impl<A> Table<A> {
         self.end(index, refused.map_or(End::GaveUp(reason), End::Refused));
     }
 
+    /// Whether a request ended.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.ended != 0
+    }
+
     /// A request that ended, and how.
     pub(crate) fn ended(&self) -> Option<(usize, End)> {
         if self.ended == 0 {

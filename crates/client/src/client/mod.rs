@@ -163,6 +163,12 @@ impl<A> Client<A> {
         })
     }
 
+    /// Whether [`Client::poll_event`] has an event.
+    #[inline]
+    pub const fn has_event(&self) -> bool {
+        self.sign_in.has_announcement() || self.exchanges.has_ended()
+    }
+
     /// The next event to tell the application.
     pub fn poll_event(&mut self) -> Option<Event<A>> {
         if let Some(outcome) = self.sign_in.take_announcement() {

@@ -121,6 +121,10 @@ impl SignIn {
         self.has_ever_succeeded
     }
 
+    pub(super) const fn has_announcement(&self) -> bool {
+        self.announcement.is_some()
+    }
+
     pub(super) const fn take_announcement(&mut self) -> Option<Result<(), SignInError>> {
         self.announcement.take()
     }
