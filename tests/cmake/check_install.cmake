@@ -66,11 +66,20 @@ endif()
 
 # --- find_package ---------------------------------------------------------------
 run(${CMAKE_COMMAND} -S ${examples} -B ${scratch}/examples -DCMAKE_PREFIX_PATH=${prefix}
-    -DCMAKE_C_COMPILER=${compiler})
+    -DCMAKE_C_COMPILER=${compiler} -DCMAKE_C_FLAGS=-Werror -DCMAKE_CXX_FLAGS=-Werror)
 run(${CMAKE_COMMAND} --build ${scratch}/examples)
-foreach(example minimal minimal-shared two_threads two_threads-shared)
-  try(${scratch}/examples/${example})
+foreach(example minimal two_threads sensor raii)
+  foreach(program ${scratch}/examples/${example} ${scratch}/examples/${example}-shared)
+    if(EXISTS ${program})
+      try(${program} ${CMAKE_COMMAND} -E env IOT_COAP_KV_DIR=${scratch}/store)
+    elseif(NOT example STREQUAL raii)
+      message(FATAL_ERROR "not built: ${program}")
+    endif()
+  endforeach()
 endforeach()
+run(sh ${CMAKE_CURRENT_LIST_DIR}/gateway.sh ${scratch}/examples/gateway-shared 1000 2 {coap}
+    ${scratch}/gateway ${cloud})
+message(STATUS "works: ${scratch}/examples/gateway-shared")
 
 # A version that this one does not keep the promises of is not found.
 file(WRITE ${scratch}/version/CMakeLists.txt
