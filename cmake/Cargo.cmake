@@ -1,4 +1,4 @@
-# What cargo builds: the static library, and for the tests the local cloud.
+# What cargo builds: the static library and the local cloud.
 #
 # Sets IOT_COAP_ARCHIVE, IOT_COAP_NATIVE_LIBRARIES (what a program needs besides
 # the archive) and IOT_COAP_PRINTED_LIBRARIES (a file in which rustc says the
@@ -57,14 +57,16 @@ add_custom_target(iot_coap_archive ALL
   COMMENT "Building libiot_coap.a with cargo (${profile}: ${features})"
   VERBATIM USES_TERMINAL)
 
-if(BUILD_TESTING)
+if(IOT_COAP_CLOUD OR BUILD_TESTING)
   # After the archive: two cargos in one target folder wait for each other.
+  set(program ${cargo_output}/iot-coap-cloud)
   add_custom_target(iot_coap_cloud ALL
     COMMAND ${cargo} build --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
             --package iot-coap-cloud --profile ${profile}
-    BYPRODUCTS ${cargo_output}/iot-coap-cloud
+    COMMAND ${program} --manual-page > ${program}.1
+    BYPRODUCTS ${program} ${program}.1
     COMMENT "Building iot-coap-cloud with cargo (${profile})"
     VERBATIM USES_TERMINAL)
   add_dependencies(iot_coap_cloud iot_coap_archive)
-  set_target_properties(iot_coap_cloud PROPERTIES PROGRAM ${cargo_output}/iot-coap-cloud)
+  set_target_properties(iot_coap_cloud PROPERTIES PROGRAM ${program})
 endif()

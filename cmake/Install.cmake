@@ -1,5 +1,5 @@
-# What `cmake --install` puts where: headers, both libraries, the CMake package
-# and the pkg-config file.
+# What `cmake --install` puts where: headers, both libraries, the CMake package,
+# the pkg-config file and the local cloud.
 include(CMakePackageConfigHelpers)
 
 # `folder` under `prefix`, unless it is absolute.
@@ -12,16 +12,26 @@ endfunction()
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/IotCoap)
 
-install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-install(FILES ${IOT_COAP_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# Each belongs to a component, which cmake/Packages.cmake makes a package of.
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
+        FILES_MATCHING PATTERN "*.h")
+install(FILES ${IOT_COAP_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(TARGETS iot_coap_static iot_coap_shared EXPORT IotCoap
-        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(EXPORT IotCoap NAMESPACE IotCoap:: FILE IotCoapConfig.cmake DESTINATION ${package_folder})
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        COMPONENT runtime NAMELINK_COMPONENT development)
+install(EXPORT IotCoap NAMESPACE IotCoap:: FILE IotCoapConfig.cmake DESTINATION ${package_folder}
+        COMPONENT development)
+if(IOT_COAP_CLOUD)
+  get_target_property(program iot_coap_cloud PROGRAM)
+  install(PROGRAMS ${program} DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cloud)
+  install(FILES ${program}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT cloud)
+endif()
 
 # Before 1.0 a minor version may break what the one before it promised.
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfigVersion.cmake DESTINATION ${package_folder})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfigVersion.cmake DESTINATION ${package_folder}
+        COMPONENT development)
 
 list(TRANSFORM IOT_COAP_NATIVE_LIBRARIES PREPEND -l OUTPUT_VARIABLE private_libraries)
 list(JOIN private_libraries " " private_libraries)
@@ -39,4 +49,4 @@ join_folder(pc_libdir "\${prefix}" ${CMAKE_INSTALL_LIBDIR})
 join_folder(pc_includedir "\${prefix}" ${CMAKE_INSTALL_INCLUDEDIR})
 configure_file(cmake/iot-coap.pc.in iot-coap.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/iot-coap.pc
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)

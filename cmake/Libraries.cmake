@@ -36,8 +36,8 @@ target_link_libraries(iot_coap_shared PRIVATE
 set_target_properties(iot_coap_shared PROPERTIES
   OUTPUT_NAME iot_coap
   EXPORT_NAME shared
-  VERSION ${PROJECT_VERSION}
-  SOVERSION ${PROJECT_VERSION_MAJOR}
+  VERSION ${IOT_COAP_ABI}.${PROJECT_VERSION}
+  SOVERSION ${IOT_COAP_ABI}
   LINK_DEPENDS "${IOT_COAP_ARCHIVE};${version_script}")
 
 add_library(iot_coap_static INTERFACE)

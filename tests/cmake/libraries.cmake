@@ -12,7 +12,7 @@ add_test(NAME library.exported-symbols
 add_test(NAME library.soname
          COMMAND ${CMAKE_READELF} -d $<TARGET_FILE:iot_coap_shared>)
 set_property(TEST library.soname PROPERTY
-             PASS_REGULAR_EXPRESSION "soname: .libiot_coap\\.so\\.${PROJECT_VERSION_MAJOR}\\]")
+             PASS_REGULAR_EXPRESSION "soname: .libiot_coap\\.so\\.${IOT_COAP_ABI}\\]")
 
 list(JOIN IOT_COAP_NATIVE_LIBRARIES "," native_libraries)
 add_test(NAME library.native-libraries

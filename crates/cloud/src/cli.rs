@@ -10,7 +10,7 @@ use iot_coap_cloud::{
     load_devices, load_or_create_token_key,
 };
 
-const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
 
   Serve the sample device on the documented ports, one JSON line per event:
@@ -199,6 +199,10 @@ pub(crate) struct Arguments {
     /// standard error
     #[arg(short, long)]
     verbose: bool,
+
+    /// Print the manual page, in roff, and end; for packages
+    #[arg(long, hide = true, exclusive = true)]
+    pub(crate) manual_page: bool,
 
     /// A command to run against the server, which ends with it
     #[arg(last = true, value_name = "COMMAND")]

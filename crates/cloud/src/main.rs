@@ -5,6 +5,7 @@
 
 mod cli;
 mod exec;
+mod manual_page;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    if arguments.manual_page {
+        manual_page::write(&mut std::io::stdout())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let command = arguments.command.clone();
     let config = arguments.into_config()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
