@@ -67,6 +67,15 @@ impl Endpoint {
     /// Reads `scheme://host[:port][/ignored]`. Without a port, `coaps` means
     /// 5684 and the others 5683.
     ///
+    /// ```
+    /// use iot_coap_client::{Endpoint, Security, UrlError};
+    ///
+    /// let endpoint = Endpoint::parse("coaps://a1RP1qZfrEi.iot-as-coap.cn-shanghai.aliyuncs.com")?;
+    /// assert_eq!((endpoint.security, endpoint.port), (Security::Dtls, 5684));
+    /// assert_eq!(Endpoint::parse("http://127.0.0.1"), Err(UrlError::Scheme));
+    /// # Ok::<(), UrlError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`UrlError`] says which part is wrong.

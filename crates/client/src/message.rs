@@ -46,6 +46,19 @@ impl Kind {
 }
 
 /// A message, borrowed from its datagram.
+///
+/// ```
+/// use iot_coap_client::{Code, FormatError, Message, OptionNumber};
+///
+/// let message = Message::parse(b"\x41\x02\x00\x07\xab\xb5topic\xff21.5").expect("sound");
+/// assert_eq!((message.code, message.id, message.token), (Code::POST, 7, &[0xAB][..]));
+/// assert_eq!(message.payload, b"21.5");
+/// let path = message.options.clone().next().expect("one option");
+/// assert_eq!((path.number, path.value), (OptionNumber::URI_PATH, &b"topic"[..]));
+///
+/// let truncated = Message::parse(b"\x41\x02\x00\x07\xab\xb5top").expect_err("cut off");
+/// assert_eq!(truncated.error, FormatError::OptionTruncated);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
     /// CON, NON, ACK or RST.
