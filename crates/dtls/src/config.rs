@@ -91,8 +91,9 @@ impl Config {
     /// For a server that proves to be `host`, a DNS name or an IP address, by a
     /// certificate that one of `anchors` has signed, directly or through
     /// others. `time` is the date in seconds since 1970; without it, dates are
-    /// not checked beyond that there was a time at which the whole chain was
-    /// valid, and [`Client::certificate_dates_were_checked`] says so.
+    /// not checked beyond that there was a time at which everything between the
+    /// server's certificate and the anchor was valid, and
+    /// [`Client::certificate_dates_were_checked`] says so.
     ///
     /// [`Client::certificate_dates_were_checked`]: crate::Client::certificate_dates_were_checked
     ///

@@ -21,7 +21,8 @@ const FORMAT: u8 = 1;
 pub(crate) const LONGEST_TICKET: usize = 1 << 15;
 
 /// The secret and the ticket or id under which the server knows it. Only
-/// sessions with an extended master secret are saved (RFC 7627, section 5.3).
+/// sessions with an extended master secret are saved (RFC 7627, section 5.3), and
+/// no ticket of more than 32,768 bytes.
 #[derive(Clone)]
 pub struct SavedSession {
     pub(crate) suite: &'static Suite,
