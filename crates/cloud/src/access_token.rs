@@ -90,13 +90,17 @@ impl AccessTokens {
         let device = self.device_mac(&id, product_key, device_name);
         id[12..].copy_from_slice(&device);
 
-        // Whole seconds, rounded up: no token lives shorter than it was promised.
-        let expiry = now + self.lifetime + Duration::from_millis(999);
-        let claims = Claims { token: hex(&id), exp: microseconds(expiry) / 1_000_000 };
+        let claims = Claims { token: hex(&id), exp: self.expiry(now) };
         let claims = serde_json::to_vec(&claims).expect("two plain fields serialize");
         let claims = URL_SAFE_NO_PAD.encode(claims);
         let mac = hmac(MessageDigest::sha256(), &self.key, claims.as_bytes());
         (id, format!("{claims}.{}", URL_SAFE_NO_PAD.encode(mac)))
+    }
+
+    /// When a token issued now expires, in seconds since 1970.
+    pub(crate) fn expiry(&self, now: SystemTime) -> u64 {
+        // Whole seconds, rounded up: no token lives shorter than it was promised.
+        microseconds(now + self.lifetime + Duration::from_millis(999)) / 1_000_000
     }
 
     /// Says which token this is, if it is a valid one.
@@ -158,8 +162,11 @@ impl AccessTokens {
     }
 }
 
-/// What of a token may be written down.
+/// What of a token may be written down; nothing of what is too short to be one.
 pub(crate) fn abbreviated(token: &str) -> String {
+    if token.len() < *PLAUSIBLE_LENGTHS.start() {
+        return "…".into();
+    }
     let start: String = token.chars().take(6).collect();
     let end: String = token.chars().skip(token.len().saturating_sub(4)).collect();
     format!("{start}…{end}")
@@ -239,5 +246,6 @@ mod tests {
     fn a_token_is_never_written_whole() {
         let (_, token) = tokens().issue(now(), "pk", "dn");
         assert!(abbreviated(&token).len() < 20);
+        assert_eq!(abbreviated("secret"), "…");
     }
 }

@@ -1,5 +1,7 @@
 //! The command line: what it takes, and the configuration that it asks for.
 
+pub(crate) mod console;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use iot_coap_cloud::{
     Certificates, Config, Device, DtlsConfig, Faults, Log, Reply, TokenOption, Transport,
     load_devices, load_or_create_token_key,
 };
+
+use console::Console;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -29,6 +33,9 @@ Examples:
 
   See it sign in again: access tokens that serve three messages, or ten seconds:
       iot-coap-cloud --token-uses 3 --token-lifetime 10s -- ./program {coap}
+
+  Watch devices in a browser, and switch faults while they run:
+      iot-coap-cloud --console 127.0.0.1:8080
 
   See that it refuses a server that is not who it says:
       iot-coap-cloud --cert-names example.org -- ./program {coaps} {root}
@@ -185,6 +192,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 10_000, help_heading = "DTLS")]
     max_sessions: usize,
 
+    #[command(flatten)]
+    console: Console,
+
     /// Where the root certificate and its key are kept
     ///
     /// [default: iot-coap-cloud in $XDG_STATE_HOME or ~/.local/state]
@@ -291,6 +301,7 @@ impl Arguments {
             state_dir: self.state.or_else(default_state_dir),
             log,
             verbose: self.verbose,
+            console: self.console.into_console()?,
             ..defaults
         })
     }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::console::ConsoleConfig;
 use crate::devices::Device;
 use crate::faults::Faults;
 
@@ -165,6 +166,8 @@ pub struct Config {
     pub log: Log,
     /// Faults and other small events are written to the log too.
     pub verbose: bool,
+    /// Where the console is served; nowhere when `None`.
+    pub console: Option<ConsoleConfig>,
 }
 
 impl Default for Config {
@@ -188,6 +191,7 @@ impl Default for Config {
             state_dir: None,
             log: Log::default(),
             verbose: false,
+            console: None,
         }
     }
 }

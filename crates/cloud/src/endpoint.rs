@@ -66,7 +66,7 @@ impl Endpoint {
                 self.reset(peer, packet.header.message_id);
             }
             (_, 0) if code != EMPTY => self.request(now, peer, &packet),
-            (kind, 2 | 4 | 5) => self.response(peer, kind, &packet),
+            (kind, 2 | 4 | 5) => self.response(now, peer, kind, &packet),
             (MessageType::Confirmable, _) => self.reset(peer, packet.header.message_id),
             (MessageType::NonConfirmable, _) => {}
         }
@@ -86,7 +86,16 @@ impl Endpoint {
     pub(crate) fn tick(&mut self, now: Instant) {
         for due in self.outstanding.due(now) {
             match due {
-                Due::Send(peer, datagram) => self.transmit.push_back((peer, datagram)),
+                Due::Send(message) => {
+                    if message.sent() > 1 {
+                        self.events.record(Event::SentAgain {
+                            transport: message.peer.transport,
+                            peer: message.peer.route.address,
+                            what: message.purpose.name().to_owned(),
+                        });
+                    }
+                    self.transmit.push_back((message.peer, message.datagram));
+                }
                 Due::GaveUp(message) => self.events.record(Event::Unanswered {
                     transport: message.peer.transport,
                     peer: message.peer.route.address,
@@ -145,7 +154,7 @@ impl Endpoint {
     fn request(&mut self, now: Instant, peer: Peer, packet: &Packet) {
         let mut request = Request::new(peer, packet);
         let (message_id, confirmable) = (request.message_id, request.confirmable);
-        if let Some(reply) = self.replies.to(now, peer, message_id) {
+        if let Some((since, reply)) = self.replies.to(now, peer, message_id) {
             // A duplicate of a non-confirmable request is ignored (section 4.3).
             if confirmable {
                 self.transmit.push_back((peer, reply.to_vec()));
@@ -155,6 +164,7 @@ impl Endpoint {
                 peer: peer.route.address,
                 message_id,
                 confirmable,
+                after_ms: milliseconds(now.saturating_duration_since(since)),
             });
             return;
         }
@@ -216,11 +226,11 @@ impl Endpoint {
             }
             _ => code_text(code),
         };
-        self.record_answer(&message, by);
+        self.record_answer(now, &message, by);
     }
 
     /// A response to a request of the server's own, not piggybacked.
-    fn response(&mut self, peer: Peer, kind: MessageType, packet: &Packet) {
+    fn response(&mut self, now: Instant, peer: Peer, kind: MessageType, packet: &Packet) {
         let message_id = packet.header.message_id;
         match self.outstanding.responded(peer, packet.get_token()) {
             Some(message) => {
@@ -228,19 +238,21 @@ impl Endpoint {
                     let acknowledgement = message::empty(MessageType::Acknowledgement, message_id);
                     self.transmit.push_back((peer, acknowledgement));
                 }
-                self.record_answer(&message, code_text(packet.header.code.into()));
+                self.record_answer(now, &message, code_text(packet.header.code.into()));
             }
             None if kind == MessageType::Confirmable => self.reset(peer, message_id),
             None => {}
         }
     }
 
-    fn record_answer(&self, message: &Outgoing, by: String) {
+    fn record_answer(&self, now: Instant, message: &Outgoing, by: String) {
         self.events.record(Event::Answered {
             transport: message.peer.transport,
             peer: message.peer.route.address,
             what: message.purpose.name().to_owned(),
             by,
+            after_ms: milliseconds(message.age(now)),
+            sent: message.sent(),
         });
     }
 
@@ -268,6 +280,10 @@ impl Endpoint {
         self.next_message_id = self.next_message_id.wrapping_add(1);
         self.next_message_id
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn response(kind: MessageType, message_id: u16, request: &Packet, answer: &Answer) -> Vec<u8> {

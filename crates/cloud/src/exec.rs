@@ -44,6 +44,7 @@ pub(crate) async fn run(
     let program = words.next().unwrap_or_default();
     let mut child = Command::new(&program)
         .args(words)
+        .env_remove(crate::cli::console::PASSWORD)
         .envs(places.iter().map(|(_, variable, value)| (variable, value)))
         .spawn()
         .map_err(|error| io::Error::new(error.kind(), format!("cannot run {program}: {error}")))?;

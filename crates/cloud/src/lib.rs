@@ -38,6 +38,7 @@ mod bounded;
 mod certificates;
 mod cloud;
 mod config;
+mod console;
 mod devices;
 mod dtls;
 mod endpoint;
@@ -60,8 +61,9 @@ mod weather;
 
 pub use cloud::Cloud;
 pub use config::{Certificates, Config, DtlsConfig, Log, Reply, TokenOption};
+pub use console::{ConsoleConfig, Password};
 pub use devices::{Device, load_devices};
-pub use events::{Event, Message};
+pub use events::{Event, Message, RequestOption};
 pub use faults::Faults;
 pub use state::load_or_create_token_key;
 pub use transport::Transport;

@@ -83,10 +83,18 @@ impl Server {
 
     /// Says goodbye to DTLS clients and ends the loop.
     pub(crate) fn stop(&mut self) {
-        if let Some(dtls) = &mut self.dtls {
-            dtls.close_all();
-        }
+        self.close_dtls_sessions();
         self.stopping = true;
+    }
+
+    /// How many DTLS sessions are open.
+    pub(crate) fn dtls_sessions(&self) -> usize {
+        self.dtls.as_ref().map_or(0, DtlsServer::count)
+    }
+
+    /// Closes every DTLS session with `close_notify`; says how many.
+    pub(crate) fn close_dtls_sessions(&mut self) -> usize {
+        self.dtls.as_mut().map_or(0, DtlsServer::close_all)
     }
 
     /// Pings peers that are still there; says how many.

@@ -21,7 +21,7 @@ use crate::faults::Faults;
 use crate::message::code_text;
 use crate::random::{self, Sequence};
 use crate::replies::EXCHANGE_LIFETIME;
-use crate::request::{BadOption, Request};
+use crate::request::{self, BadOption, Request};
 use crate::sign::hex;
 use crate::symmetric::SymmetricSessions;
 use crate::topic::{self, RateLimit, Topic};
@@ -45,6 +45,8 @@ pub(crate) struct Service {
     pub(crate) token_option: TokenOption,
     pub(crate) reply: Reply,
     message_id_option: bool,
+    /// Somebody looks at the options of messages.
+    options_told: bool,
     sessions: SymmetricSessions,
     rate_limit: RateLimit,
     taken: u64,
@@ -64,6 +66,7 @@ impl Service {
             token_option: config.token_option,
             reply: config.reply,
             message_id_option: config.message_id_option,
+            options_told: config.console.is_some(),
             sessions: SymmetricSessions::new(),
             rate_limit: RateLimit::new(config.rate_limit),
             taken: 0,
@@ -77,6 +80,17 @@ impl Service {
     pub(crate) fn set_faults(&mut self, faults: &Faults) {
         self.faults = faults.clone();
         self.decisions = Sequence::new(faults.seed);
+        self.events.record(Event::FaultsChanged { faults: faults.to_string() });
+    }
+
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Refuses every access token issued so far.
+    pub(crate) fn expire_tokens(&mut self) {
+        self.tokens.expire_all(SystemTime::now());
+        self.events.record(Event::TokensExpired);
     }
 
     /// Serves a request.
@@ -89,7 +103,7 @@ impl Service {
         let mut answer = match request.check_options(packet, self.token_option) {
             Ok(()) => match request.path.first().map(String::as_str) {
                 Some("auth") if request.path.len() == 1 => self.sign_in(request),
-                Some("topic") => self.publish(now, request),
+                Some("topic") => self.publish(now, request, packet),
                 _ => self.refuse(request, &Refused::new(NOT_FOUND, "404 Not found")),
             },
             Err(BadOption::Proxy) => {
@@ -149,7 +163,7 @@ impl Service {
         }
     }
 
-    fn publish(&mut self, now: Instant, request: &Request<'_>) -> Answer {
+    fn publish(&mut self, now: Instant, request: &Request<'_>, packet: &Packet) -> Answer {
         let topic = Topic::of(request);
         let token =
             topic::authorize(request, &topic, SystemTime::now(), &self.devices, &self.tokens);
@@ -183,6 +197,7 @@ impl Service {
             message_id: request.message_id,
             token: hex(request.coap_token),
             duplicate: false,
+            options: if self.options_told { request::options(packet) } else { Vec::new() },
         };
         let mut answer = match taken {
             Ok((payload, sequence)) => {

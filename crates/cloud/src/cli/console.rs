@@ -1,0 +1,59 @@
+//! The part of the command line that is about the console. Its password comes from a
+//! file or the environment: never from the command line, which every user of the
+//! machine can read.
+
+use std::env;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use iot_coap_cloud::{ConsoleConfig, Password};
+
+/// The variable that holds the password where no file is named. The command of exec
+/// mode does not inherit it.
+pub(crate) const PASSWORD: &str = "IOT_COAP_CLOUD_CONSOLE_PASSWORD";
+
+// The comments below are the help text, where backticks would be noise.
+#[allow(clippy::doc_markdown)]
+#[derive(Args)]
+pub(super) struct Console {
+    /// Serve a page that shows devices and messages, and switches faults
+    ///
+    /// Without ADDRESS at 127.0.0.1:8080. An address that other machines reach
+    /// takes a password.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, help_heading = "Console",
+          default_missing_value = "127.0.0.1:8080")]
+    console: Option<SocketAddr>,
+
+    /// The console's password, of 12 bytes or more [default: IOT_COAP_CLOUD_CONSOLE_PASSWORD]
+    ///
+    /// A browser sends it in the clear: across a network, reach the console through
+    /// ssh -L or behind a proxy with TLS.
+    #[arg(long, value_name = "FILE", requires = "console", help_heading = "Console")]
+    console_password_file: Option<PathBuf>,
+}
+
+impl Console {
+    /// The console that is asked for, with its password.
+    pub(super) fn into_console(self) -> io::Result<Option<ConsoleConfig>> {
+        let Some(address) = self.console else { return Ok(None) };
+        let password = password(self.console_password_file.as_deref())?;
+        ConsoleConfig::new(address, password).map(Some)
+    }
+}
+
+fn password(file: Option<&Path>) -> io::Result<Option<Password>> {
+    let (text, source) = match file {
+        Some(path) => (Some(std::fs::read_to_string(path)), path.display().to_string()),
+        None => match env::var(PASSWORD) {
+            Ok(text) if text.is_empty() => (None, String::new()),
+            Err(env::VarError::NotPresent) => (None, String::new()),
+            text => (Some(text.map_err(io::Error::other)), PASSWORD.to_owned()),
+        },
+    };
+    let Some(text) = text else { return Ok(None) };
+    let text = text
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot read {source}: {error}")))?;
+    text.parse().map(Some).map_err(|error| io::Error::other(format!("{source}: {error}")))
+}
