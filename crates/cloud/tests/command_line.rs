@@ -73,6 +73,8 @@ fn mistakes_are_named() {
     let folder = Folder::new();
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("bound").port().to_string();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let tcp = taken.local_addr().expect("bound").to_string();
     for (arguments, says) in [
         (&["--device", "pk,dn"][..], "DEVICE_SECRET"),
         (&["--faults", "dorp=1"], "dorp"),
@@ -81,6 +83,11 @@ fn mistakes_are_named() {
         (&["--udp-port", &port, "--", "true"], "port 0 takes a free one"),
         (&["--ciphers", "NOPE", "--", "true"], "NOPE"),
         (&["--chain", "x.pem"], "--key"),
+        (&["--console", "0.0.0.0:0", "--", "true"], "--console-password-file"),
+        (&["--console", "localhost", "--", "true"], "--console"),
+        (&["--console", "--console-password-file", "/no/such", "--", "true"], "/no/such"),
+        (&["--console-password-file", "x", "--", "true"], "--console"),
+        (&["--console", &tcp, "--", "true"], "port 0 takes a free one"),
     ] {
         let output = output(&folder, arguments);
         assert!(!output.status.success(), "{arguments:?}");
@@ -190,4 +197,32 @@ fn servers_share_a_token_key_by_its_file() {
     for server in [first, second] {
         assert_eq!(server.end("TERM"), Some(0));
     }
+}
+
+#[test]
+fn a_console_is_where_the_server_says_and_asks_for_the_password_of_the_file() {
+    let folder = Folder::new();
+    let file = folder.file("password");
+    std::fs::write(&file, "correct horse battery\n").expect("written");
+    let file = file.to_str().expect("text");
+    let status = |server: &Serving, path: &str| {
+        let url = server.ready["console"].as_str().expect("a URL");
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let agent: ureq::Agent = agent.into();
+        agent.get(format!("{url}{path}")).call().expect("an answer").status().as_u16()
+    };
+    let open = serve(&folder, &["--console", "127.0.0.1:0"]);
+    assert_eq!(status(&open, ""), 200);
+    assert_eq!(open.end("TERM"), Some(0));
+    let closed = serve(&folder, &["--console", "0.0.0.0:0", "--console-password-file", file]);
+    assert_eq!(status(&closed, ""), 401);
+    assert_eq!(closed.end("TERM"), Some(0));
+    // The environment's, which the command is not told.
+    let told = program(&["--console", "0.0.0.0:0", "--", "sh", "-c"])
+        .arg("test -z \"$IOT_COAP_CLOUD_CONSOLE_PASSWORD\"")
+        .env("XDG_STATE_HOME", folder.file("state"))
+        .env("IOT_COAP_CLOUD_CONSOLE_PASSWORD", "correct horse battery")
+        .status()
+        .expect("it runs");
+    assert!(told.success());
 }
