@@ -1,6 +1,8 @@
 //! The command line: what it takes, and the configuration that it asks for.
 
 pub(crate) mod console;
+pub(crate) mod forwarding;
+mod secret;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -8,11 +10,12 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use iot_coap_cloud::{
-    Certificates, Config, Device, DtlsConfig, Faults, Log, Reply, TokenOption, Transport,
-    load_devices, load_or_create_token_key,
+    Certificates, Config, Device, DtlsConfig, Faults, Log, Reply, TokenKeys, TokenOption,
+    Transport, load_devices,
 };
 
 use console::Console;
+use forwarding::Forwarding;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -30,6 +33,10 @@ Examples:
 
   See how a program bears a bad network, the same way each time:
       iot-coap-cloud --faults drop=0.2,delay=50..3000,reorder=0.1,seed=7 -- ./program {coap}
+
+  Keep messages elsewhere: publish them to an MQTT 5 broker, and let any number of
+  servers accept each other's access tokens:
+      iot-coap-cloud --forward mqtt://broker:1883 --token-key-file token.keys
 
   See it sign in again: access tokens that serve three messages, or ten seconds:
       iot-coap-cloud --token-uses 3 --token-lifetime 10s -- ./program {coap}
@@ -133,10 +140,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "OPTION", default_value = "both", help_heading = "Access tokens")]
     token_option: TokenOptionArgument,
 
-    /// The key that signs access tokens, made if the file is not there: servers
-    /// with the same key accept each other's tokens
+    /// The keys of access tokens, made if the file is not there: servers with the
+    /// same keys accept each other's tokens
+    ///
+    /// A key a line, as openssl rand -hex 32 writes it: the first signs, all verify.
+    /// Only the file's owner may read it. SIGHUP has it read again.
     #[arg(long, value_name = "FILE", help_heading = "Access tokens")]
-    token_key: Option<PathBuf>,
+    pub(crate) token_key_file: Option<PathBuf>,
 
     /// What a topic message is answered with
     #[arg(long, default_value = "json", help_heading = "Answers")]
@@ -149,6 +159,9 @@ pub(crate) struct Arguments {
     /// Answer 4.29 above so many topic messages a second and device
     #[arg(long, value_name = "N", help_heading = "Answers")]
     rate_limit: Option<u32>,
+
+    #[command(flatten)]
+    forwarding: Forwarding,
 
     /// What goes wrong, e.g. drop=0.2,delay=50..3000,seed=7 (see below)
     #[arg(long, value_name = "LIST", default_value = "", help_heading = "Answers")]
@@ -256,7 +269,8 @@ impl Arguments {
         if devices.is_empty() {
             devices.push(Device::sample());
         }
-        let token_key = self.token_key.as_deref().map(load_or_create_token_key).transpose()?;
+        let token_keys =
+            self.token_key_file.as_deref().map(TokenKeys::load_or_create).transpose()?;
         let log = match self.log {
             Some(file) => Log::File(file),
             None if !with_command => Log::Stdout,
@@ -281,7 +295,7 @@ impl Arguments {
                 TokenOptionArgument::Later => TokenOption::Later,
                 TokenOptionArgument::Both => TokenOption::Both,
             },
-            token_key,
+            token_keys,
             reply: match self.reply {
                 ReplyArgument::Json => Reply::Json,
                 ReplyArgument::Empty => Reply::Empty,
@@ -289,6 +303,7 @@ impl Arguments {
             },
             message_id_option: self.message_id,
             rate_limit: self.rate_limit,
+            forward: self.forwarding.into_forward()?,
             faults: self.faults,
             dtls: DtlsConfig {
                 certificates,

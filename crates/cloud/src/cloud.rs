@@ -18,8 +18,10 @@ use crate::dtls::DtlsServer;
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog, Message};
 use crate::faults::Faults;
+use crate::forward;
 use crate::server::{self, Control, Listener, Server};
 use crate::state::StateDir;
+use crate::token_keys::TokenKeys;
 use crate::transport::Transport;
 use crate::weather::Weather;
 
@@ -84,14 +86,18 @@ impl Cloud {
                 Console::start(bound, reach, &config.devices, urls, root.as_deref())
             })
             .transpose()?;
-        let endpoint = Endpoint::new(config, Arc::clone(&events));
+        let (forwarder, broker) = match config.forward.as_ref().map(forward::open).transpose()? {
+            Some((forwarder, link, reports)) => (Some(forwarder), Some((link, reports))),
+            None => (None, None),
+        };
+        let endpoint = Endpoint::new(config, forwarder, Arc::clone(&events));
         let server = Server::new(endpoint, dtls, weather, transports);
 
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let thread = std::thread::Builder::new()
             .name("iot-coap-cloud".into())
-            .spawn(move || runtime.block_on(server::run(server, listeners, received)))?;
+            .spawn(move || runtime.block_on(server::run(server, listeners, broker, received)))?;
         let cloud = Self {
             controls,
             thread: Some(thread),
@@ -219,6 +225,20 @@ impl Cloud {
     /// Refuses every access token issued so far (4.01).
     pub fn expire_tokens(&self) {
         self.control(|server| server.endpoint.service.expire_tokens());
+    }
+
+    /// Reads the keys of access tokens from a file again; an
+    /// [`Event::TokenKeysRead`] tells whether that went well. If it did not, the
+    /// keys in use are kept.
+    pub fn reload_token_keys(&self, path: &Path) {
+        let error = match TokenKeys::load(path) {
+            Ok(keys) => {
+                self.control(|server| server.endpoint.service.tokens.set_keys(keys));
+                String::new()
+            }
+            Err(error) => error.to_string(),
+        };
+        self.events.record(Event::TokenKeysRead { error });
     }
 
     /// Changes after how many topic messages a token is refused, and counts anew.

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::dtls::DtlsServer;
 use crate::endpoint::Endpoint;
 use crate::faults::Faults;
+use crate::forward::{Link, Report, Reports};
 use crate::transport::{Peer, Route, Transport};
 use crate::weather::{Datagram, Direction, Weather};
 
@@ -109,6 +110,11 @@ impl Server {
         self.endpoint.send_to_peers(Instant::now(), path, payload, |peer| is_there(dtls, peer))
     }
 
+    fn reported(&mut self, now: Instant, report: Report) {
+        self.endpoint.reported(now, report);
+        self.collect(now);
+    }
+
     fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
         let datagram = Datagram { direction: Direction::In, route, bytes };
         for datagram in self.weather.pass(now, datagram) {
@@ -191,6 +197,7 @@ fn is_there(dtls: Option<&DtlsServer>, peer: Peer) -> bool {
 pub(crate) async fn run(
     mut server: Server,
     listeners: Vec<Listener>,
+    broker: Option<(Link, Reports)>,
     mut controls: mpsc::UnboundedReceiver<Control>,
 ) -> io::Result<()> {
     let (inbox, mut datagrams) = mpsc::channel(INBOX);
@@ -201,6 +208,10 @@ pub(crate) async fn run(
         tokio::spawn(read(index, socket, inbox.clone()));
     }
     drop(inbox);
+    let mut reports = broker.map(|(link, reports)| {
+        tokio::spawn(link.run());
+        reports
+    });
     while !server.stopping {
         let deadline = server.deadline();
         let sleep = async {
@@ -218,6 +229,7 @@ pub(crate) async fn run(
                 Some((route, bytes)) => server.arrived(Instant::now(), route, bytes),
                 None => server.stop(),
             },
+            report = next_report(&mut reports) => server.reported(Instant::now(), report),
             () = sleep => {}
         }
         server.tick(Instant::now());
@@ -228,6 +240,17 @@ pub(crate) async fn run(
         }
     }
     Ok(())
+}
+
+/// What the connection to the broker says next; nothing ever without one.
+async fn next_report(reports: &mut Option<Reports>) -> Report {
+    match reports {
+        Some(reports) => match reports.recv().await {
+            Some(report) => report,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
 }
 
 async fn read(index: usize, socket: Arc<UdpSocket>, inbox: mpsc::Sender<(Route, Vec<u8>)>) {

@@ -88,6 +88,9 @@ fn mistakes_are_named() {
         (&["--console", "--console-password-file", "/no/such", "--", "true"], "/no/such"),
         (&["--console-password-file", "x", "--", "true"], "--console"),
         (&["--console", &tcp, "--", "true"], "port 0 takes a free one"),
+        (&["--forward", "mqtt://me:hush@host"], "--forward-password-file"),
+        (&["--forward-root", "x.pem"], "--forward"),
+        (&["--token-key-file", "/dev/null"], "chmod 600"),
     ] {
         let output = output(&folder, arguments);
         assert!(!output.status.success(), "{arguments:?}");
@@ -134,13 +137,17 @@ impl Serving {
             .expect("it is served")
     }
 
-    fn end(mut self, signal: &str) -> Option<i32> {
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("sh")
             .args(["-c", "kill -\"$0\" \"$1\"", signal, &pid])
             .status()
             .expect("kill runs");
         assert!(sent.success());
+    }
+
+    fn end(mut self, signal: &str) -> Option<i32> {
+        self.signal(signal);
         self.child.wait().expect("it ends").code()
     }
 }
@@ -185,10 +192,10 @@ fn devices_come_from_a_file_and_the_root_stays() {
 }
 
 #[test]
-fn servers_share_a_token_key_by_its_file() {
+fn servers_share_token_keys_by_their_file() {
     let folder = Folder::new();
-    let key = folder.file("token.key");
-    let arguments = ["--token-key", key.to_str().expect("text")];
+    let key = folder.file("token.keys");
+    let arguments = ["--token-key-file", key.to_str().expect("text")];
     let (first, second) = (serve(&folder, &arguments), serve(&folder, &arguments));
     let mut device = TestDevice::new(Link::Udp(socket_to(first.address("coap"))));
     device.sign_in();
@@ -225,4 +232,23 @@ fn a_console_is_where_the_server_says_and_asks_for_the_password_of_the_file() {
         .status()
         .expect("it runs");
     assert!(told.success());
+}
+
+#[test]
+fn a_hangup_has_the_token_keys_read_again() {
+    let folder = Folder::new();
+    let file = folder.file("token.keys");
+    let arguments = ["--token-key-file", file.to_str().expect("text")];
+    let mut server = serve(&folder, &arguments);
+    server.signal("HUP");
+    let line = server.lines.next().expect("a line").expect("text");
+    assert!(line.contains("\"event\":\"token_keys_read\"") && !line.contains("error"), "{line}");
+    std::fs::remove_file(&file).expect("it was made");
+    server.signal("HUP");
+    let line = server.lines.next().expect("a line").expect("text");
+    assert!(line.contains("token_keys_read") && line.contains("token.keys"), "{line}");
+    assert_eq!(server.end("TERM"), Some(0));
+
+    // Without such a file it is what it always was.
+    assert_eq!(serve(&folder, &[]).end("HUP"), None);
 }

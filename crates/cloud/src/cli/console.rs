@@ -1,14 +1,13 @@
-//! The part of the command line that is about the console. Its password comes from a
-//! file or the environment: never from the command line, which every user of the
-//! machine can read.
+//! The part of the command line that is about the console.
 
-use std::env;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use iot_coap_cloud::{ConsoleConfig, Password};
+
+use super::secret;
 
 /// The variable that holds the password where no file is named. The command of exec
 /// mode does not inherit it.
@@ -44,16 +43,7 @@ impl Console {
 }
 
 fn password(file: Option<&Path>) -> io::Result<Option<Password>> {
-    let (text, source) = match file {
-        Some(path) => (Some(std::fs::read_to_string(path)), path.display().to_string()),
-        None => match env::var(PASSWORD) {
-            Ok(text) if text.is_empty() => (None, String::new()),
-            Err(env::VarError::NotPresent) => (None, String::new()),
-            text => (Some(text.map_err(io::Error::other)), PASSWORD.to_owned()),
-        },
-    };
-    let Some(text) = text else { return Ok(None) };
-    let text = text
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot read {source}: {error}")))?;
-    text.parse().map(Some).map_err(|error| io::Error::other(format!("{source}: {error}")))
+    let Some(secret) = secret::read(file, PASSWORD)? else { return Ok(None) };
+    let password = secret.text.parse();
+    password.map(Some).map_err(|error| io::Error::other(format!("{}: {error}", secret.source)))
 }

@@ -154,6 +154,19 @@ impl Row {
                 self.kind = "faults_changed";
                 self.subject.clone_from(faults);
             }
+            Event::BrokerConnected { broker } => {
+                self.kind = "broker_connected";
+                self.subject.clone_from(broker);
+            }
+            Event::BrokerLost { broker, reason } => {
+                self.kind = "broker_lost";
+                self.subject.clone_from(broker);
+                self.reason.clone_from(reason);
+            }
+            Event::TokenKeysRead { error } => {
+                self.kind = "token_keys_read";
+                self.reason.clone_from(error);
+            }
             Event::Fault { fault, direction, peer } => {
                 self.kind = "fault";
                 self.peer = Some(*peer);

@@ -234,6 +234,25 @@ pub enum Event {
         /// Which, as `--faults` takes them.
         faults: String,
     },
+    /// The broker that messages are forwarded to was connected to.
+    BrokerConnected {
+        /// Its address.
+        broker: String,
+    },
+    /// The connection to the broker was lost, or could not be made; until the next
+    /// [`Event::BrokerConnected`] messages are answered 5.03.
+    BrokerLost {
+        /// Its address.
+        broker: String,
+        /// Why.
+        reason: String,
+    },
+    /// The keys of access tokens were read again, or could not be.
+    TokenKeysRead {
+        /// Why the keys in use were kept; empty if those of the file are used now.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        error: String,
+    },
     /// A fault was applied.
     Fault {
         /// Which.
