@@ -3,17 +3,11 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use iot_coap_cloud::Device;
+use support::program::{Serving, program, serve};
 use support::*;
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_iot-coap-cloud"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
 
 fn output(folder: &Folder, arguments: &[&str]) -> Output {
     program(arguments).env("XDG_STATE_HOME", folder.file("state")).output().expect("it runs")
@@ -107,51 +101,6 @@ fn help_teaches() {
     }
 }
 
-struct Serving {
-    child: Child,
-    ready: serde_json::Value,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-/// A server without a command, once it says that it is ready.
-fn serve(folder: &Folder, arguments: &[&str]) -> Serving {
-    let ports = ["--udp-port", "0", "--dtls-port", "0", "--symmetric-port", "0"];
-    let mut child = program(&ports)
-        .args(arguments)
-        .env("XDG_STATE_HOME", folder.file("state"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let first = lines.next().expect("a line").expect("text");
-    let ready = serde_json::from_str(&first).expect("JSON");
-    Serving { child, ready, lines }
-}
-
-impl Serving {
-    fn address(&self, scheme: &str) -> std::net::SocketAddr {
-        let urls = self.ready["urls"].as_array().expect("a list");
-        urls.iter()
-            .filter_map(|url| url.as_str()?.strip_prefix(scheme))
-            .find_map(|address| address.strip_prefix("://")?.parse().ok())
-            .expect("it is served")
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("sh")
-            .args(["-c", "kill -\"$0\" \"$1\"", signal, &pid])
-            .status()
-            .expect("kill runs");
-        assert!(sent.success());
-    }
-
-    fn end(mut self, signal: &str) -> Option<i32> {
-        self.signal(signal);
-        self.child.wait().expect("it ends").code()
-    }
-}
-
 #[test]
 fn a_server_is_ready_when_it_says_so_and_ends_cleanly() {
     let folder = Folder::new();
@@ -160,7 +109,7 @@ fn a_server_is_ready_when_it_says_so_and_ends_cleanly() {
         let mut device = TestDevice::new(Link::Udp(socket_to(server.address("coap"))));
         device.identity = Device::new("pk", "dn", "hush");
         device.sign_in();
-        let line = server.lines.next().expect("a line").expect("text");
+        let line = server.line();
         assert!(line.contains("\"event\":\"signed_in\""), "{line}");
         assert!(!line.contains("hush"));
         assert_eq!(server.end(signal), Some(0), "SIG{signal}");
@@ -241,11 +190,11 @@ fn a_hangup_has_the_token_keys_read_again() {
     let arguments = ["--token-key-file", file.to_str().expect("text")];
     let mut server = serve(&folder, &arguments);
     server.signal("HUP");
-    let line = server.lines.next().expect("a line").expect("text");
+    let line = server.line();
     assert!(line.contains("\"event\":\"token_keys_read\"") && !line.contains("error"), "{line}");
     std::fs::remove_file(&file).expect("it was made");
     server.signal("HUP");
-    let line = server.lines.next().expect("a line").expect("text");
+    let line = server.line();
     assert!(line.contains("token_keys_read") && line.contains("token.keys"), "{line}");
     assert_eq!(server.end("TERM"), Some(0));
 

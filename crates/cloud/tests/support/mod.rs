@@ -3,7 +3,11 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod balancer;
 pub(crate) mod broker;
+pub(crate) mod mosquitto;
+pub(crate) mod poster;
+pub(crate) mod program;
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
