@@ -27,6 +27,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! With [`Config::forward`] a message goes on to an MQTT 5 broker before it is
+//! answered, and with [`Config::token_keys`] servers accept each other's access
+//! tokens; `docs/scale.md` of the repository says how.
+//!
 //! It shares no code with the client, so that each proves the other.
 
 #![forbid(unsafe_code)]

@@ -9,8 +9,9 @@ use crate::transport::Peer;
 /// RFC 7252 section 4.8.2: how long a message id means the same exchange.
 pub(crate) const EXCHANGE_LIFETIME: Duration = Duration::from_secs(247);
 
-/// The most replies kept, whatever their age.
-const KEPT: usize = 65_536;
+/// The most replies kept, whatever their age: as many as a busy server gives in
+/// `MAX_TRANSMIT_SPAN` (45 s), after which no client sends a request again.
+const KEPT: usize = 1 << 20;
 
 struct Kept {
     since: Instant,

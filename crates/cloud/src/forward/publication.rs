@@ -74,7 +74,8 @@ impl Publication {
 
 /// What a consumer knows a message by that it may see more than once: the same
 /// for a retransmission, whichever server it reached and however often it was
-/// published; another for every other message of a sign-in.
+/// published; another for every other message of the device for as long as its
+/// message ids are not used again (RFC 7252 section 4.8.2).
 fn id(token: &TokenId, message: &Message) -> String {
     let mut digest = Sha256::new();
     digest.update(token);

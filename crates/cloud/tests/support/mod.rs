@@ -5,6 +5,7 @@
 
 pub(crate) mod balancer;
 pub(crate) mod broker;
+pub(crate) mod engine;
 pub(crate) mod mosquitto;
 pub(crate) mod poster;
 pub(crate) mod program;

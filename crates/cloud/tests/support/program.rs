@@ -62,6 +62,16 @@ impl Serving {
         lines.map_while(Result::ok).map(|line| serde_json::from_str(&line).expect("JSON"))
     }
 
+    /// Reads its events and forgets them.
+    pub(crate) fn drain_events(&mut self) {
+        let lines = self.lines.take().expect("they are taken once");
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("sh")
