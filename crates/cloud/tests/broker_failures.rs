@@ -25,8 +25,16 @@ fn forwarding(forward: Forward) -> Cloud {
 }
 
 fn connected(cloud: &Cloud) {
-    let event = cloud.wait_for(PATIENCE, |event| matches!(event, Event::BrokerConnected { .. }));
-    assert!(event.is_some(), "{:?}", cloud.events());
+    assert!(cloud.wait_for(PATIENCE, is_connection).is_some(), "{:?}", cloud.events());
+}
+
+fn is_connection(event: &Event) -> bool {
+    matches!(event, Event::BrokerConnected { .. })
+}
+
+/// How many such events there were.
+fn count(cloud: &Cloud, such: impl Fn(&Event) -> bool) -> usize {
+    cloud.events().iter().filter(|event| such(event)).count()
 }
 
 /// A cloud with a broker, and a device that has signed in.
@@ -124,11 +132,8 @@ fn a_retransmission_is_not_published_again() {
     for _ in 0..3 {
         device.send(&request);
     }
-    let duplicates = |count| {
-        let all = cloud.events();
-        all.iter().filter(|event| matches!(event, Event::Duplicate { .. })).count() == count
-    };
-    assert!(cloud.wait_for(PATIENCE, |_| duplicates(3)).is_some());
+    let is_duplicate = |event: &Event| matches!(event, Event::Duplicate { .. });
+    assert!(cloud.wait_for(PATIENCE, |_| count(&cloud, is_duplicate) == 3).is_some());
     assert!(broker.is_silent());
     broker.acknowledge(&published);
     assert_eq!(code(&device.receive()), "2.05");
@@ -225,6 +230,34 @@ fn what_a_lost_connection_left_open_is_published_again_under_its_id() {
         assert_eq!(code(&device.receive()), "2.05");
     }
     assert_eq!(cloud.messages().len(), 2);
+}
+
+#[test]
+fn a_broker_that_fell_silent_is_connected_to_anew() {
+    let (broker, cloud, mut device) =
+        scene(Limits::default(), |forward| forward.deadline = Duration::from_millis(100));
+    let (_, first) = sent(&mut device, &broker, b"1");
+    assert_unavailable(&device.receive());
+    let lost = cloud.wait_for(
+        PATIENCE,
+        |event| matches!(event, Event::BrokerLost { reason, .. } if reason.contains("nothing")),
+    );
+    assert!(lost.is_some());
+    assert!(cloud.wait_for(PATIENCE, |_| count(&cloud, is_connection) == 2).is_some());
+    let (_, second) = sent(&mut device, &broker, b"2");
+    broker.acknowledge(&second);
+    assert_eq!(code(&device.receive()), "2.05");
+    assert_eq!((first.connection, second.connection, second.text().as_str()), (1, 2, "2"));
+}
+
+#[test]
+fn a_broker_may_have_an_ipv6_address() {
+    let broker = Broker::at("[::1]:0");
+    let cloud = forwarding(forward(&broker));
+    let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
+    let (_, published) = sent(&mut device, &broker, b"1");
+    broker.acknowledge(&published);
+    assert_eq!(code(&device.receive()), "2.05");
 }
 
 #[test]

@@ -29,9 +29,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_SECONDS: u16 = 15;
 
-/// A broker that has acknowledged nothing for so long, with messages in flight,
-/// is connected to anew.
-const STALLED: Duration = Duration::from_secs(10);
+/// A broker that has acknowledged nothing for so many deadlines, with messages in
+/// flight, is connected to anew.
+const STALLED: u32 = 8;
 
 /// What the loop is told.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ pub(crate) enum Report {
 pub(crate) struct Link {
     options: MqttOptions,
     window: usize,
+    stalled: Duration,
     submitted: mpsc::Receiver<Publication>,
     reports: mpsc::UnboundedSender<Report>,
     /// To be published, in order.
@@ -67,7 +68,8 @@ impl Link {
     ) -> io::Result<Self> {
         let options = options(forward)?;
         let window = forward.window.max(1);
-        Ok(Self { options, window, submitted, reports, queue: VecDeque::new() })
+        let stalled = forward.deadline * STALLED;
+        Ok(Self { options, window, stalled, submitted, reports, queue: VecDeque::new() })
     }
 
     /// Connects, and again whenever the connection is lost, until the server stops.
@@ -139,7 +141,7 @@ impl Link {
                     }
                 }
                 end = driver.end() => break end,
-                () = tokio::time::sleep_until((progress + STALLED).into()),
+                () = tokio::time::sleep_until((progress + self.stalled).into()),
                     if !in_flight.is_empty() =>
                 {
                     break End::Lost("it acknowledges nothing".into());
@@ -312,7 +314,16 @@ fn fate(reason: PubAckReason) -> Result<(), Unforwarded> {
 fn options(forward: &Forward) -> io::Result<MqttOptions> {
     let address = &forward.broker;
     let own_id = format!("iot-coap-cloud-{}", hex(&random::unpredictable::<8>()));
-    let mut options = MqttOptions::new(own_id, Broker::tcp(address.host.clone(), address.port));
+    let mut host = address.host.clone();
+    if host.contains(':') {
+        if address.secure {
+            // The crate would look for the brackets in the certificate.
+            let text = format!("{address}: TLS takes a broker's name, or its IPv4 address");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        host = format!("[{host}]");
+    }
+    let mut options = MqttOptions::new(own_id, Broker::tcp(host, address.port));
     // No session: what it would repeat, this file repeats while it is of use.
     options.set_clean_start(true);
     options.set_keep_alive(KEEP_ALIVE_SECONDS);

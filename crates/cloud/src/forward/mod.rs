@@ -44,8 +44,8 @@ pub struct Forward {
     pub broker: BrokerAddress,
     /// The password of the address's user name.
     pub password: Option<Zeroizing<String>>,
-    /// PEM file of the roots that the broker's certificate is checked by; those
-    /// of the system when `None`. Of use with `mqtts://` only.
+    /// PEM file of a root that the broker's certificate may come from, besides
+    /// those of the system. Of use with `mqtts://` only.
     pub root: Option<PathBuf>,
     /// The most messages that await the broker's acknowledgement; further ones
     /// are answered 5.03.

@@ -54,8 +54,12 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn start(limits: Limits) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self::on(listener, limits)
+        Self::on(TcpListener::bind("127.0.0.1:0").expect("a free port"), limits)
+    }
+
+    pub(crate) fn at(address: &str) -> Self {
+        let listener = TcpListener::bind(address).expect("a free port");
+        Self::on(listener, Limits::default())
     }
 
     pub(crate) fn on(listener: TcpListener, limits: Limits) -> Self {
