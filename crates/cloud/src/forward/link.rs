@@ -76,7 +76,7 @@ impl Link {
     pub(crate) async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let mut connected = false;
+            let mut connected = None;
             let reason = match self.connection(&mut connected).await {
                 End::Stopped => return,
                 End::Lost(reason) => reason,
@@ -84,7 +84,8 @@ impl Link {
             if self.reports.send(Report::Disconnected(reason)).is_err() {
                 return;
             }
-            if connected {
+            // A broker that takes a connection and ends it at once is not back.
+            if connected.is_some_and(|since: Instant| since.elapsed() > LONGEST_PAUSE) {
                 pause = FIRST_PAUSE;
             }
             // Many servers do not come back to a broker at the same moment.
@@ -94,8 +95,8 @@ impl Link {
         }
     }
 
-    /// One connection, from its first attempt to its end.
-    async fn connection(&mut self, connected: &mut bool) -> End {
+    /// One connection, from its first attempt to its end; and since when it stood.
+    async fn connection(&mut self, connected: &mut Option<Instant>) -> End {
         let builder = AsyncClient::builder(self.options.clone()).capacity(self.window);
         let (client, events) = match builder.try_build() {
             Ok(pair) => pair,
@@ -106,7 +107,7 @@ impl Link {
             Ok(limits) => limits,
             Err(reason) => return End::Lost(reason),
         };
-        *connected = true;
+        *connected = Some(Instant::now());
         self.report(Report::Connected);
 
         let mut in_flight = FuturesUnordered::new();
