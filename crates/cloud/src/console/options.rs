@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::mask::Mask;
 use crate::events::RequestOption;
+use crate::payload::media_type;
 use crate::sign::hex;
 
 /// How a value is written.
@@ -54,19 +55,11 @@ fn known(number: u16) -> (&'static str, Form) {
     }
 }
 
-/// The media type of a Content-Format; empty if it is not known.
-pub(super) fn media_type(format: u64) -> &'static str {
-    match format {
-        0 => "text/plain",
-        40 => "application/link-format",
-        41 => "application/xml",
-        42 => "application/octet-stream",
-        47 => "application/exi",
-        50 => "application/json",
-        60 => "application/cbor",
-        110 => "application/senml+json",
-        112 => "application/senml+cbor",
-        _ => "",
+/// A Content-Format with the media type that it stands for.
+pub(super) fn content_format(format: u64) -> String {
+    match u16::try_from(format).ok().and_then(media_type) {
+        Some(name) => format!("{format} ({name})"),
+        None => format.to_string(),
     }
 }
 
@@ -78,10 +71,7 @@ pub(super) fn shown(option: &RequestOption, mask: &Mask) -> Shown {
     let text = match form {
         Form::Text => String::from_utf8(value.clone()).ok(),
         Form::Integer => integer(&value).map(|number| number.to_string()),
-        Form::ContentFormat => integer(&value).map(|number| match media_type(number) {
-            "" => number.to_string(),
-            name => format!("{number} ({name})"),
-        }),
+        Form::ContentFormat => integer(&value).map(content_format),
         Form::Opaque => None,
     };
     Shown { number: option.number, name, value: text.unwrap_or_else(|| opaque(&value)) }
@@ -109,7 +99,7 @@ mod tests {
     fn values_are_decoded_by_their_format() {
         assert_eq!(value(11, "温度".as_bytes()), "温度");
         assert_eq!(value(11, b"\xFF"), "0xff");
-        assert_eq!(value(12, &[]), "0 (text/plain)");
+        assert_eq!(value(12, &[]), "0 (text/plain; charset=utf-8)");
         assert_eq!(value(17, &[60]), "60 (application/cbor)");
         assert_eq!(value(17, &[0x12, 0x34]), "4660");
         assert_eq!(value(60, &[1, 0]), "256");

@@ -222,8 +222,7 @@ impl Row {
         self.field("message_id", message_id);
         self.field("client_id", client_id);
         self.field("sign_method", sign_method);
-        let media_type = options::media_type(u64::from(*content_format));
-        self.field("content_format", &format!("{content_format} ({media_type})"));
+        self.field("content_format", &options::content_format(u64::from(*content_format)));
         for extra in extras {
             self.field("extra", extra);
         }

@@ -8,6 +8,7 @@ use rumqttc::mqttbytes::v5::PublishProperties;
 
 use crate::access_token::TokenId;
 use crate::events::Message;
+use crate::payload::media_type;
 use crate::sign::hex;
 
 /// A message on its way to the broker.
@@ -48,7 +49,7 @@ impl Publication {
             topic: message.topic.clone(),
             payload: message.payload.clone(),
             properties: PublishProperties {
-                content_type: message.content_format.and_then(content_type).map(str::to_owned),
+                content_type: message.content_format.and_then(media_type).map(str::to_owned),
                 user_properties,
                 ..PublishProperties::default()
             },
@@ -88,22 +89,6 @@ fn id(token: &TokenId, message: &Message) -> String {
         digest.update(part);
     }
     hex(&digest.finish()[..16])
-}
-
-/// The media type of a Content-Format (RFC 7252 section 12.3, RFC 8949).
-fn content_type(format: u16) -> Option<&'static str> {
-    Some(match format {
-        0 => "text/plain; charset=utf-8",
-        40 => "application/link-format",
-        41 => "application/xml",
-        42 => "application/octet-stream",
-        47 => "application/exi",
-        50 => "application/json",
-        60 => "application/cbor",
-        110 => "application/senml+json",
-        112 => "application/senml+cbor",
-        _ => return None,
-    })
 }
 
 /// Whether a topic can be published to. Wildcards and U+0000 are forbidden (MQTT
