@@ -1,4 +1,4 @@
-//! Access tokens: signed and stateless, so that servers with the same key
+//! Access tokens: signed and stateless, so that servers with the same keys
 //! accept each other's. Nothing else may look inside one.
 //!
 //! The shape is the cloud's: base64url of `{"token":"<id>","exp":<seconds>}`, a
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::BoundedMap;
 use crate::random;
 use crate::sign::{equal, hex, hmac, unhex};
+use crate::token_keys::TokenKeys;
 
 /// Lengths that can be an access token at all; others are 4.02.
 pub(crate) const PLAUSIBLE_LENGTHS: std::ops::RangeInclusive<usize> = 64..=255;
@@ -54,7 +55,7 @@ struct Claims {
 
 /// Issues access tokens and checks them.
 pub(crate) struct AccessTokens {
-    key: Vec<u8>,
+    keys: TokenKeys,
     lifetime: Duration,
     uses: Option<u32>,
     used: BoundedMap<TokenId, u32>,
@@ -63,9 +64,9 @@ pub(crate) struct AccessTokens {
 }
 
 impl AccessTokens {
-    pub(crate) fn new(key: Vec<u8>, lifetime: Duration, uses: Option<u32>) -> Self {
+    pub(crate) fn new(keys: TokenKeys, lifetime: Duration, uses: Option<u32>) -> Self {
         Self {
-            key,
+            keys,
             lifetime,
             uses,
             used: BoundedMap::new(COUNTED_TOKENS),
@@ -87,16 +88,20 @@ impl AccessTokens {
         let mut id: TokenId = [0; 24];
         id[..8].copy_from_slice(&issued.to_be_bytes());
         id[8..12].copy_from_slice(&random::unpredictable::<4>());
-        let device = self.device_mac(&id, product_key, device_name);
+        let device = device_mac(self.keys.first(), &id, product_key, device_name);
         id[12..].copy_from_slice(&device);
 
-        // Whole seconds, rounded up: no token lives shorter than it was promised.
-        let expiry = now + self.lifetime + Duration::from_millis(999);
-        let claims = Claims { token: hex(&id), exp: microseconds(expiry) / 1_000_000 };
+        let claims = Claims { token: hex(&id), exp: self.expiry(now) };
         let claims = serde_json::to_vec(&claims).expect("two plain fields serialize");
         let claims = URL_SAFE_NO_PAD.encode(claims);
-        let mac = hmac(MessageDigest::sha256(), &self.key, claims.as_bytes());
+        let mac = hmac(MessageDigest::sha256(), self.keys.first(), claims.as_bytes());
         (id, format!("{claims}.{}", URL_SAFE_NO_PAD.encode(mac)))
+    }
+
+    /// When a token issued now expires, in seconds since 1970.
+    pub(crate) fn expiry(&self, now: SystemTime) -> u64 {
+        // Whole seconds, rounded up: no token lives shorter than it was promised.
+        microseconds(now + self.lifetime + Duration::from_millis(999)) / 1_000_000
     }
 
     /// Says which token this is, if it is a valid one.
@@ -104,7 +109,8 @@ impl AccessTokens {
         let dot = token.iter().position(|byte| *byte == b'.').ok_or(Refusal::Forged)?;
         let (claims, mac) = (&token[..dot], &token[dot + 1..]);
         let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| Refusal::Forged)?;
-        if !equal(&mac, &hmac(MessageDigest::sha256(), &self.key, claims)) {
+        let signed_by = |key| equal(&mac, &hmac(MessageDigest::sha256(), key, claims));
+        if !self.keys.all().any(signed_by) {
             return Err(Refusal::Forged);
         }
         let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| Refusal::Forged)?;
@@ -123,7 +129,12 @@ impl AccessTokens {
 
     /// Whether this device signed in for it.
     pub(crate) fn belongs_to(&self, id: &TokenId, product_key: &str, device_name: &str) -> bool {
-        equal(&id[12..], &self.device_mac(id, product_key, device_name))
+        self.keys.all().any(|key| equal(&id[12..], &device_mac(key, id, product_key, device_name)))
+    }
+
+    /// Changes the keys; tokens of keys that are gone are refused.
+    pub(crate) fn set_keys(&mut self, keys: TokenKeys) {
+        self.keys = keys;
     }
 
     /// Takes one of the token's uses.
@@ -146,20 +157,23 @@ impl AccessTokens {
         self.uses = uses;
         self.used.clear();
     }
-
-    fn device_mac(&self, id: &TokenId, product_key: &str, device_name: &str) -> Vec<u8> {
-        let mut content = id[..12].to_vec();
-        content.extend_from_slice(product_key.as_bytes());
-        content.push(b'/');
-        content.extend_from_slice(device_name.as_bytes());
-        let mut mac = hmac(MessageDigest::sha256(), &self.key, &content);
-        mac.truncate(DEVICE_MAC);
-        mac
-    }
 }
 
-/// What of a token may be written down.
+fn device_mac(key: &[u8], id: &TokenId, product_key: &str, device_name: &str) -> Vec<u8> {
+    let mut content = id[..12].to_vec();
+    content.extend_from_slice(product_key.as_bytes());
+    content.push(b'/');
+    content.extend_from_slice(device_name.as_bytes());
+    let mut mac = hmac(MessageDigest::sha256(), key, &content);
+    mac.truncate(DEVICE_MAC);
+    mac
+}
+
+/// What of a token may be written down; nothing of what is too short to be one.
 pub(crate) fn abbreviated(token: &str) -> String {
+    if token.len() < *PLAUSIBLE_LENGTHS.start() {
+        return "…".into();
+    }
     let start: String = token.chars().take(6).collect();
     let end: String = token.chars().skip(token.len().saturating_sub(4)).collect();
     format!("{start}…{end}")
@@ -175,7 +189,7 @@ mod tests {
     use super::*;
 
     fn tokens() -> AccessTokens {
-        AccessTokens::new(b"key".to_vec(), Duration::from_hours(48), None)
+        AccessTokens::new(TokenKeys::random(), Duration::from_hours(48), None)
     }
 
     fn now() -> SystemTime {
@@ -228,7 +242,7 @@ mod tests {
 
     #[test]
     fn uses_run_out() {
-        let mut tokens = AccessTokens::new(b"key".to_vec(), Duration::from_hours(1), Some(2));
+        let mut tokens = AccessTokens::new(TokenKeys::random(), Duration::from_hours(1), Some(2));
         let (id, _) = tokens.issue(now(), "pk", "dn");
         assert_eq!(tokens.spend(&id), Ok(()));
         assert_eq!(tokens.spend(&id), Ok(()));
@@ -239,5 +253,6 @@ mod tests {
     fn a_token_is_never_written_whole() {
         let (_, token) = tokens().issue(now(), "pk", "dn");
         assert!(abbreviated(&token).len() < 20);
+        assert_eq!(abbreviated("secret"), "…");
     }
 }

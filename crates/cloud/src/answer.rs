@@ -10,11 +10,13 @@ pub(crate) const FORBIDDEN: u8 = 0x83;
 pub(crate) const NOT_FOUND: u8 = 0x84;
 pub(crate) const METHOD_NOT_ALLOWED: u8 = 0x85;
 pub(crate) const NOT_ACCEPTABLE: u8 = 0x86;
+pub(crate) const REQUEST_ENTITY_TOO_LARGE: u8 = 0x8D;
 /// 4.14 is not in RFC 7252's registry; the cloud answers it to long topics.
 pub(crate) const TOPIC_TOO_LONG: u8 = 0x8E;
 pub(crate) const UNSUPPORTED_CONTENT_FORMAT: u8 = 0x8F;
 pub(crate) const TOO_MANY_REQUESTS: u8 = 0x9D;
 pub(crate) const INTERNAL_SERVER_ERROR: u8 = 0xA0;
+pub(crate) const SERVICE_UNAVAILABLE: u8 = 0xA3;
 pub(crate) const PROXYING_NOT_SUPPORTED: u8 = 0xA5;
 
 /// How a response travels.
@@ -35,6 +37,9 @@ pub(crate) struct Answer {
     pub(crate) payload: Vec<u8>,
     /// The cloud message id.
     pub(crate) cloud_message_id: Option<String>,
+    /// Seconds after which a refused request may come again (Max-Age with 5.03,
+    /// RFC 7252 section 5.9.3.4).
+    pub(crate) retry_after: Option<u16>,
     /// What the request itself asked for; a fault may change it.
     pub(crate) delivery: Delivery,
 }
@@ -46,6 +51,7 @@ impl Answer {
             content_format,
             payload,
             cloud_message_id: None,
+            retry_after: None,
             delivery: Delivery::Piggybacked,
         }
     }

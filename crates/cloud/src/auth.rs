@@ -154,6 +154,7 @@ pub(crate) fn sign_in(
         extras: sign_in.extras(),
         message_id: request.message_id,
         access_token,
+        expires: tokens.expiry(now),
         product_key: sign_in.product_key,
         device_name: sign_in.device_name,
         client_id: sign_in.client_id,

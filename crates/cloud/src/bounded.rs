@@ -48,6 +48,10 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
         self.entries.values()
     }
 
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.values_mut()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.order.clear();

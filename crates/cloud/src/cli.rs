@@ -1,14 +1,21 @@
 //! The command line: what it takes, and the configuration that it asks for.
 
+pub(crate) mod console;
+pub(crate) mod forwarding;
+mod secret;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use iot_coap_cloud::{
-    Certificates, Config, Device, DtlsConfig, Faults, Log, Reply, TokenOption, Transport,
-    load_devices, load_or_create_token_key,
+    Certificates, Config, Device, DtlsConfig, Faults, Log, Reply, TokenKeys, TokenOption,
+    Transport, load_devices,
 };
+
+use console::Console;
+use forwarding::Forwarding;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -27,8 +34,15 @@ Examples:
   See how a program bears a bad network, the same way each time:
       iot-coap-cloud --faults drop=0.2,delay=50..3000,reorder=0.1,seed=7 -- ./program {coap}
 
+  Keep messages elsewhere: publish them to an MQTT 5 broker, and let any number of
+  servers accept each other's access tokens:
+      iot-coap-cloud --forward mqtt://broker:1883 --token-key-file token.keys
+
   See it sign in again: access tokens that serve three messages, or ten seconds:
       iot-coap-cloud --token-uses 3 --token-lifetime 10s -- ./program {coap}
+
+  Watch devices in a browser, and switch faults while they run:
+      iot-coap-cloud --console 127.0.0.1:8080
 
   See that it refuses a server that is not who it says:
       iot-coap-cloud --cert-names example.org -- ./program {coaps} {root}
@@ -126,10 +140,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "OPTION", default_value = "both", help_heading = "Access tokens")]
     token_option: TokenOptionArgument,
 
-    /// The key that signs access tokens, made if the file is not there: servers
-    /// with the same key accept each other's tokens
+    /// The keys of access tokens, made if the file is not there: servers with the
+    /// same keys accept each other's tokens
+    ///
+    /// A key a line, as openssl rand -hex 32 writes it: the first signs, all verify.
+    /// Only the file's owner may read it. SIGHUP has it read again.
     #[arg(long, value_name = "FILE", help_heading = "Access tokens")]
-    token_key: Option<PathBuf>,
+    pub(crate) token_key_file: Option<PathBuf>,
 
     /// What a topic message is answered with
     #[arg(long, default_value = "json", help_heading = "Answers")]
@@ -142,6 +159,9 @@ pub(crate) struct Arguments {
     /// Answer 4.29 above so many topic messages a second and device
     #[arg(long, value_name = "N", help_heading = "Answers")]
     rate_limit: Option<u32>,
+
+    #[command(flatten)]
+    forwarding: Forwarding,
 
     /// What goes wrong, e.g. drop=0.2,delay=50..3000,seed=7 (see below)
     #[arg(long, value_name = "LIST", default_value = "", help_heading = "Answers")]
@@ -184,6 +204,9 @@ pub(crate) struct Arguments {
     /// The most sessions at once
     #[arg(long, value_name = "N", default_value_t = 10_000, help_heading = "DTLS")]
     max_sessions: usize,
+
+    #[command(flatten)]
+    console: Console,
 
     /// Where the root certificate and its key are kept
     ///
@@ -246,7 +269,8 @@ impl Arguments {
         if devices.is_empty() {
             devices.push(Device::sample());
         }
-        let token_key = self.token_key.as_deref().map(load_or_create_token_key).transpose()?;
+        let token_keys =
+            self.token_key_file.as_deref().map(TokenKeys::load_or_create).transpose()?;
         let log = match self.log {
             Some(file) => Log::File(file),
             None if !with_command => Log::Stdout,
@@ -271,7 +295,7 @@ impl Arguments {
                 TokenOptionArgument::Later => TokenOption::Later,
                 TokenOptionArgument::Both => TokenOption::Both,
             },
-            token_key,
+            token_keys,
             reply: match self.reply {
                 ReplyArgument::Json => Reply::Json,
                 ReplyArgument::Empty => Reply::Empty,
@@ -279,6 +303,7 @@ impl Arguments {
             },
             message_id_option: self.message_id,
             rate_limit: self.rate_limit,
+            forward: self.forwarding.into_forward()?,
             faults: self.faults,
             dtls: DtlsConfig {
                 certificates,
@@ -291,6 +316,7 @@ impl Arguments {
             state_dir: self.state.or_else(default_state_dir),
             log,
             verbose: self.verbose,
+            console: self.console.into_console()?,
             ..defaults
         })
     }

@@ -6,19 +6,22 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::certificates::ServerCertificate;
 use crate::config::{Config, Reply, TokenOption};
+use crate::console::{self, Console};
 use crate::devices::Device;
 use crate::dtls::DtlsServer;
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog, Message};
 use crate::faults::Faults;
+use crate::forward;
 use crate::server::{self, Control, Listener, Server};
 use crate::state::StateDir;
+use crate::token_keys::TokenKeys;
 use crate::transport::Transport;
 use crate::weather::Weather;
 
@@ -32,6 +35,7 @@ use crate::weather::Weather;
 pub struct Cloud {
     controls: mpsc::UnboundedSender<Control>,
     thread: Option<JoinHandle<io::Result<()>>>,
+    console: Option<Console>,
     addresses: Vec<(Transport, SocketAddr)>,
     events: Arc<EventLog>,
     certificate: ServerCertificate,
@@ -47,6 +51,7 @@ impl Cloud {
     /// A port is taken, or a file cannot be read or written; the message says
     /// which.
     pub fn start(config: Config) -> io::Result<Self> {
+        let console = config.console.clone().map(console::Bound::new).transpose()?;
         let state = StateDir::open(config.state_dir.as_deref())?;
         let certificate = ServerCertificate::prepare(&config.dtls.certificates, &state)?;
         let events = Arc::new(EventLog::new(&config.log, config.verbose)?);
@@ -71,20 +76,40 @@ impl Cloud {
             .transpose()?;
         let weather = Weather::new(&config.faults, Arc::clone(&events));
         let root = dtls.is_some().then(|| certificate.root_path.clone());
-        let endpoint = Endpoint::new(config, Arc::clone(&events));
+        let (controls, received) = mpsc::unbounded_channel();
+        let console_url = console.as_ref().map(console::Bound::url);
+        let console = console
+            .map(|bound| {
+                let reach =
+                    console::Reach { controls: controls.clone(), events: Arc::clone(&events) };
+                let urls = addresses.iter().map(url).collect();
+                Console::start(bound, reach, &config.devices, urls, root.as_deref())
+            })
+            .transpose()?;
+        let (forwarder, broker) = match config.forward.as_ref().map(forward::open).transpose()? {
+            Some((forwarder, link, reports)) => (Some(forwarder), Some((link, reports))),
+            None => (None, None),
+        };
+        let endpoint = Endpoint::new(config, forwarder, Arc::clone(&events));
         let server = Server::new(endpoint, dtls, weather, transports);
 
-        let (controls, received) = mpsc::unbounded_channel();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let thread = std::thread::Builder::new()
             .name("iot-coap-cloud".into())
-            .spawn(move || runtime.block_on(server::run(server, listeners, received)))?;
-        let cloud =
-            Self { controls, thread: Some(thread), addresses, events, certificate, _state: state };
+            .spawn(move || runtime.block_on(server::run(server, listeners, broker, received)))?;
+        let cloud = Self {
+            controls,
+            thread: Some(thread),
+            console,
+            addresses,
+            events,
+            certificate,
+            _state: state,
+        };
         // Answered by the loop: from here on it serves.
         cloud.control(|_| ());
-        cloud.events.record(Event::Ready { urls: cloud.urls(), root });
+        cloud.events.record(Event::Ready { urls: cloud.urls(), root, console: console_url });
         Ok(cloud)
     }
 
@@ -128,6 +153,11 @@ impl Cloud {
         of(SocketAddr::is_ipv4)
             .or_else(|| of(SocketAddr::is_ipv6))
             .unwrap_or_else(|| panic!("this cloud was started without {}://", transport.scheme()))
+    }
+
+    /// The address of the console, if there is one.
+    pub fn console_address(&self) -> Option<SocketAddr> {
+        self.console.as_ref().map(Console::address)
     }
 
     /// The root certificate that DTLS clients shall trust.
@@ -194,7 +224,21 @@ impl Cloud {
 
     /// Refuses every access token issued so far (4.01).
     pub fn expire_tokens(&self) {
-        self.control(|server| server.endpoint.service.tokens.expire_all(SystemTime::now()));
+        self.control(|server| server.endpoint.service.expire_tokens());
+    }
+
+    /// Reads the keys of access tokens from a file again; an
+    /// [`Event::TokenKeysRead`] tells whether that went well. If it did not, the
+    /// keys in use are kept.
+    pub fn reload_token_keys(&self, path: &Path) {
+        let error = match TokenKeys::load(path) {
+            Ok(keys) => {
+                self.control(|server| server.endpoint.service.tokens.set_keys(keys));
+                String::new()
+            }
+            Err(error) => error.to_string(),
+        };
+        self.events.record(Event::TokenKeysRead { error });
     }
 
     /// Changes after how many topic messages a token is refused, and counts anew.
@@ -214,17 +258,20 @@ impl Cloud {
 
     /// Registers a device, or changes one.
     pub fn set_device(&self, device: Device) {
+        if let Some(console) = &self.console {
+            console.add_secrets([&device]);
+        }
         self.control(move |server| server.endpoint.service.devices.set(device));
     }
 
     /// How many DTLS sessions are open.
     pub fn dtls_sessions(&self) -> usize {
-        self.control(|server| server.dtls.as_ref().map_or(0, DtlsServer::count))
+        self.control(|server| server.dtls_sessions())
     }
 
     /// Closes every DTLS session with `close_notify`; says how many.
     pub fn close_dtls_sessions(&self) -> usize {
-        self.control(|server| server.dtls.as_mut().map_or(0, DtlsServer::close_all))
+        self.control(Server::close_dtls_sessions)
     }
 
     /// Loses every DTLS session without a word, as a server that crashed and
@@ -258,6 +305,7 @@ impl Cloud {
     fn halt(&mut self) -> io::Result<()> {
         // The server may have ended on its own; then there is nobody to tell.
         let _ = self.controls.send(Box::new(Server::stop));
+        self.console.take();
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(result)) => result,

@@ -4,8 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::console::ConsoleConfig;
 use crate::devices::Device;
 use crate::faults::Faults;
+use crate::forward::Forward;
+use crate::token_keys::TokenKeys;
 
 /// The option that carries the access token in topic messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -144,9 +147,9 @@ pub struct Config {
     pub token_uses: Option<u32>,
     /// The option that carries the token.
     pub token_option: TokenOption,
-    /// Signs the tokens; servers with the same key accept each other's.
+    /// They sign the tokens; servers with the same keys accept each other's.
     /// `None` makes one up.
-    pub token_key: Option<Vec<u8>>,
+    pub token_keys: Option<TokenKeys>,
     /// What topic messages are answered with.
     pub reply: Reply,
     /// Responses carry the cloud message id (option 2090).
@@ -155,6 +158,8 @@ pub struct Config {
     pub rate_limit: Option<u32>,
     /// `ACK_TIMEOUT` of the server's own confirmable messages (RFC 7252 section 4.8).
     pub ack_timeout: Duration,
+    /// Where messages go on to before they are answered; nowhere when `None`.
+    pub forward: Option<Forward>,
     /// What goes wrong.
     pub faults: Faults,
     /// How the DTLS server behaves.
@@ -165,6 +170,8 @@ pub struct Config {
     pub log: Log,
     /// Faults and other small events are written to the log too.
     pub verbose: bool,
+    /// Where the console is served; nowhere when `None`.
+    pub console: Option<ConsoleConfig>,
 }
 
 impl Default for Config {
@@ -178,16 +185,18 @@ impl Default for Config {
             token_lifetime: Duration::from_hours(48),
             token_uses: None,
             token_option: TokenOption::default(),
-            token_key: None,
+            token_keys: None,
             reply: Reply::default(),
             message_id_option: false,
             rate_limit: None,
             ack_timeout: Duration::from_secs(2),
+            forward: None,
             faults: Faults::none(),
             dtls: DtlsConfig::default(),
             state_dir: None,
             log: Log::default(),
             verbose: false,
+            console: None,
         }
     }
 }

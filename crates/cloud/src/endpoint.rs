@@ -11,6 +11,7 @@ use crate::answer::{Answer, Delivery};
 use crate::bounded::BoundedMap;
 use crate::config::Config;
 use crate::events::{Event, EventLog};
+use crate::forward::{Forwarder, Pending, Report, Unforwarded, Waiting};
 use crate::message::{self, EMPTY, Malformed, code_text};
 use crate::outstanding::{Due, Outgoing, Outstanding, Purpose};
 use crate::random;
@@ -20,6 +21,7 @@ use crate::service::{Outcome, Service};
 use crate::transport::Peer;
 
 const CONTENT_FORMAT: u16 = 12;
+const MAX_AGE: u16 = 14;
 
 /// Peers that the server can send to on its own account.
 const KNOWN_PEERS: usize = 16_384;
@@ -28,6 +30,7 @@ const KNOWN_PEERS: usize = 16_384;
 pub(crate) struct Endpoint {
     pub(crate) service: Service,
     replies: Replies,
+    pending: Pending,
     outstanding: Outstanding,
     transmit: VecDeque<(Peer, Vec<u8>)>,
     peers: BoundedMap<Peer, (Peer, Instant)>,
@@ -36,11 +39,12 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(config: Config, events: Arc<EventLog>) -> Self {
+    pub(crate) fn new(config: Config, forwarder: Option<Forwarder>, events: Arc<EventLog>) -> Self {
         Self {
             outstanding: Outstanding::new(config.ack_timeout),
-            service: Service::new(config, Arc::clone(&events)),
+            service: Service::new(config, forwarder, Arc::clone(&events)),
             replies: Replies::new(),
+            pending: Pending::default(),
             transmit: VecDeque::new(),
             peers: BoundedMap::new(KNOWN_PEERS),
             next_message_id: u16::from_be_bytes(random::unpredictable()),
@@ -66,7 +70,7 @@ impl Endpoint {
                 self.reset(peer, packet.header.message_id);
             }
             (_, 0) if code != EMPTY => self.request(now, peer, &packet),
-            (kind, 2 | 4 | 5) => self.response(peer, kind, &packet),
+            (kind, 2 | 4 | 5) => self.response(now, peer, kind, &packet),
             (MessageType::Confirmable, _) => self.reset(peer, packet.header.message_id),
             (MessageType::NonConfirmable, _) => {}
         }
@@ -79,14 +83,47 @@ impl Endpoint {
 
     /// When [`Endpoint::tick`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.outstanding.deadline()
+        [self.outstanding.deadline(), self.pending.deadline()].into_iter().flatten().min()
+    }
+
+    /// Takes what the connection to the broker says.
+    pub(crate) fn reported(&mut self, now: Instant, report: Report) {
+        let forwarder = self.service.forwarder.as_mut();
+        let event = match report {
+            Report::Settled(ticket, result) => {
+                // Without a request it was too late, and the device was told so.
+                if let Some(waiting) = self.pending.take(ticket) {
+                    self.forwarded(now, waiting, result);
+                }
+                return;
+            }
+            Report::Connected => forwarder.map(Forwarder::connected),
+            Report::Disconnected(reason) => {
+                forwarder.and_then(|forwarder| forwarder.disconnected(reason))
+            }
+        };
+        if let Some(event) = event {
+            self.events.record(event);
+        }
     }
 
     /// Sends what is due.
     pub(crate) fn tick(&mut self, now: Instant) {
+        while let Some(waiting) = self.pending.take_late(now) {
+            self.forwarded(now, waiting, Err(Unforwarded::Late));
+        }
         for due in self.outstanding.due(now) {
             match due {
-                Due::Send(peer, datagram) => self.transmit.push_back((peer, datagram)),
+                Due::Send(message) => {
+                    if message.sent() > 1 {
+                        self.events.record(Event::SentAgain {
+                            transport: message.peer.transport,
+                            peer: message.peer.route.address,
+                            what: message.purpose.name().to_owned(),
+                        });
+                    }
+                    self.transmit.push_back((message.peer, message.datagram));
+                }
                 Due::GaveUp(message) => self.events.record(Event::Unanswered {
                     transport: message.peer.transport,
                     peer: message.peer.route.address,
@@ -145,23 +182,57 @@ impl Endpoint {
     fn request(&mut self, now: Instant, peer: Peer, packet: &Packet) {
         let mut request = Request::new(peer, packet);
         let (message_id, confirmable) = (request.message_id, request.confirmable);
-        if let Some(reply) = self.replies.to(now, peer, message_id) {
+        if let Some((since, reply)) = self.replies.to(now, peer, message_id) {
             // A duplicate of a non-confirmable request is ignored (section 4.3).
             if confirmable {
                 self.transmit.push_back((peer, reply.to_vec()));
             }
-            self.events.record(Event::Duplicate {
-                transport: peer.transport,
-                peer: peer.route.address,
-                message_id,
-                confirmable,
-            });
-            return;
+            let after = now.saturating_duration_since(since);
+            return self.duplicate(peer, message_id, confirmable, after);
         }
-        let reply = match self.service.serve(now, &mut request, packet) {
-            Outcome::Answer(answer) => self.reply(now, peer, packet, &answer),
-            Outcome::Reject => message::empty(MessageType::Reset, message_id),
-        };
+        if let Some(since) = self.pending.since(peer, message_id) {
+            // Its answer comes once there is one.
+            let after = now.saturating_duration_since(since);
+            return self.duplicate(peer, message_id, confirmable, after);
+        }
+        match self.service.serve(now, &mut request, packet) {
+            Outcome::Answer(answer) => self.answer(now, peer, packet, &answer),
+            Outcome::Forwarded(accepted) => {
+                let packet = packet.clone();
+                self.pending.insert(now, Waiting { peer, packet, accepted: *accepted });
+            }
+            Outcome::Reject => {
+                let reset = message::empty(MessageType::Reset, message_id);
+                self.conclude(now, peer, message_id, reset);
+            }
+        }
+    }
+
+    fn duplicate(&self, peer: Peer, message_id: u16, confirmable: bool, after: Duration) {
+        self.events.record(Event::Duplicate {
+            transport: peer.transport,
+            peer: peer.route.address,
+            message_id,
+            confirmable,
+            after_ms: milliseconds(after),
+        });
+    }
+
+    /// Answers a request whose message the broker has decided about, or has not.
+    fn forwarded(&mut self, now: Instant, waiting: Waiting, result: Result<(), Unforwarded>) {
+        let Waiting { peer, packet, accepted } = waiting;
+        let request = Request::new(peer, &packet);
+        let answer = self.service.forwarded(now, &request, accepted, result);
+        self.answer(now, peer, &packet, &answer);
+    }
+
+    fn answer(&mut self, now: Instant, peer: Peer, request: &Packet, answer: &Answer) {
+        let reply = self.reply(now, peer, request, answer);
+        self.conclude(now, peer, request.header.message_id, reply);
+    }
+
+    /// Sends a reply, and keeps it for duplicates.
+    fn conclude(&mut self, now: Instant, peer: Peer, message_id: u16, reply: Vec<u8>) {
         self.replies.keep(now, peer, message_id, reply.clone());
         self.transmit.push_back((peer, reply));
     }
@@ -216,11 +287,11 @@ impl Endpoint {
             }
             _ => code_text(code),
         };
-        self.record_answer(&message, by);
+        self.record_answer(now, &message, by);
     }
 
     /// A response to a request of the server's own, not piggybacked.
-    fn response(&mut self, peer: Peer, kind: MessageType, packet: &Packet) {
+    fn response(&mut self, now: Instant, peer: Peer, kind: MessageType, packet: &Packet) {
         let message_id = packet.header.message_id;
         match self.outstanding.responded(peer, packet.get_token()) {
             Some(message) => {
@@ -228,19 +299,21 @@ impl Endpoint {
                     let acknowledgement = message::empty(MessageType::Acknowledgement, message_id);
                     self.transmit.push_back((peer, acknowledgement));
                 }
-                self.record_answer(&message, code_text(packet.header.code.into()));
+                self.record_answer(now, &message, code_text(packet.header.code.into()));
             }
             None if kind == MessageType::Confirmable => self.reset(peer, message_id),
             None => {}
         }
     }
 
-    fn record_answer(&self, message: &Outgoing, by: String) {
+    fn record_answer(&self, now: Instant, message: &Outgoing, by: String) {
         self.events.record(Event::Answered {
             transport: message.peer.transport,
             peer: message.peer.route.address,
             what: message.purpose.name().to_owned(),
             by,
+            after_ms: milliseconds(message.age(now)),
+            sent: message.sent(),
         });
     }
 
@@ -270,11 +343,18 @@ impl Endpoint {
     }
 }
 
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn response(kind: MessageType, message_id: u16, request: &Packet, answer: &Answer) -> Vec<u8> {
     let mut packet = message::message(kind, answer.code, message_id);
     packet.set_token(request.get_token().to_vec());
     if let Some(format) = answer.content_format {
         message::add_integer(&mut packet, CONTENT_FORMAT, format);
+    }
+    if let Some(seconds) = answer.retry_after {
+        message::add_integer(&mut packet, MAX_AGE, seconds);
     }
     if let Some(id) = &answer.cloud_message_id {
         packet.add_option(CoapOption::from(MESSAGE_ID_2090), id.clone().into_bytes());

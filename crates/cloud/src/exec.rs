@@ -10,6 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 use tokio::signal::unix;
 
+use crate::cli::{console, forwarding};
+
 /// What a command can be told: its placeholder, its environment variable.
 fn places(cloud: &Cloud) -> Vec<(&'static str, &'static str, String)> {
     let mut places = Vec::new();
@@ -44,6 +46,8 @@ pub(crate) async fn run(
     let program = words.next().unwrap_or_default();
     let mut child = Command::new(&program)
         .args(words)
+        .env_remove(console::PASSWORD)
+        .env_remove(forwarding::PASSWORD)
         .envs(places.iter().map(|(_, variable, value)| (variable, value)))
         .spawn()
         .map_err(|error| io::Error::new(error.kind(), format!("cannot run {program}: {error}")))?;

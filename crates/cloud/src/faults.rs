@@ -3,6 +3,7 @@
 //! This file says what is asked for; `weather.rs` does it to datagrams and
 //! `service.rs` to answers.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -67,18 +68,29 @@ impl Default for Faults {
     }
 }
 
-impl Faults {
-    /// Nothing goes wrong.
-    pub fn none() -> Self {
-        Self::default()
-    }
-}
-
 impl FromStr for Faults {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut faults = Self::default();
+        faults.update(text)?;
+        Ok(faults)
+    }
+}
+
+impl Faults {
+    /// Nothing goes wrong.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Changes those that `text` names, as `--faults` takes them.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about the first entry that is wrong; those before it are changed.
+    pub fn update(&mut self, text: &str) -> Result<(), String> {
+        let faults = self;
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let (name, value) =
                 entry.split_once('=').ok_or_else(|| format!("{entry:?} is not NAME=VALUE"))?;
@@ -102,7 +114,37 @@ impl FromStr for Faults {
                 _ => return Err(format!("there is no fault named {name:?}")),
             }
         }
-        Ok(faults)
+        Ok(())
+    }
+}
+
+/// All that are not as by default, and the seed: parses to the same faults.
+impl fmt::Display for Faults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, share) in [
+            ("drop", self.drop),
+            ("duplicate", self.duplicate),
+            ("reorder", self.reorder),
+            ("separate", self.separate),
+            ("separate-non", self.separate_non),
+            ("auth-error", self.auth_error),
+            ("server-error", self.server_error),
+            ("close", self.close),
+            ("forget", self.forget),
+        ] {
+            if share > 0.0 {
+                write!(formatter, "{name}={share},")?;
+            }
+        }
+        if self.delayed < 1.0 {
+            write!(formatter, "delayed={},", self.delayed)?;
+        }
+        for (name, range) in [("delay", self.delay), ("separate-delay", self.separate_delay)] {
+            if let Some((low, high)) = range {
+                write!(formatter, "{name}={}..{},", low.as_millis(), high.as_millis())?;
+            }
+        }
+        write!(formatter, "seed={}", self.seed)
     }
 }
 
@@ -151,6 +193,15 @@ mod tests {
             seed: 7,
         };
         assert_eq!(faults, expected);
+        assert_eq!(faults.to_string().parse(), Ok(expected));
+    }
+
+    #[test]
+    fn an_update_keeps_the_rest() {
+        let mut faults: Faults = "drop=0.2,delay=5..9,seed=7".parse().expect("valid");
+        faults.update("drop=0,separate=1").expect("valid");
+        assert_eq!(faults.to_string(), "separate=1,delay=5..9,seed=7");
+        assert_eq!(Faults { seed: 3, ..Faults::none() }.to_string(), "seed=3");
     }
 
     #[test]

@@ -27,6 +27,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! With [`Config::forward`] a message goes on to an MQTT 5 broker before it is
+//! answered, and with [`Config::token_keys`] servers accept each other's access
+//! tokens; `docs/scale.md` of the repository says how.
+//!
 //! It shares no code with the client, so that each proves the other.
 
 #![forbid(unsafe_code)]
@@ -38,11 +42,13 @@ mod bounded;
 mod certificates;
 mod cloud;
 mod config;
+mod console;
 mod devices;
 mod dtls;
 mod endpoint;
 mod events;
 mod faults;
+mod forward;
 mod message;
 mod outstanding;
 mod payload;
@@ -54,14 +60,17 @@ mod service;
 mod sign;
 mod state;
 mod symmetric;
+mod token_keys;
 mod topic;
 mod transport;
 mod weather;
 
 pub use cloud::Cloud;
 pub use config::{Certificates, Config, DtlsConfig, Log, Reply, TokenOption};
+pub use console::{ConsoleConfig, Password};
 pub use devices::{Device, load_devices};
-pub use events::{Event, Message};
+pub use events::{Event, Message, RequestOption};
 pub use faults::Faults;
-pub use state::load_or_create_token_key;
+pub use forward::{BrokerAddress, Forward};
+pub use token_keys::TokenKeys;
 pub use transport::Transport;

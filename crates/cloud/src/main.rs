@@ -7,11 +7,12 @@ mod cli;
 mod exec;
 mod manual_page;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use iot_coap_cloud::Cloud;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
@@ -27,12 +28,18 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
         return Ok(ExitCode::SUCCESS);
     }
     let command = arguments.command.clone();
+    let token_keys = arguments.token_key_file.clone();
     let config = arguments.into_config()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are caught before the server says that it is ready.
-    let (mut interrupt, mut terminate) = {
+    let (mut interrupt, mut terminate, reread) = {
         let _context = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        // Without a file to read again SIGHUP ends the process, as it does by default.
+        let reread = match token_keys.filter(|_| command.is_empty()) {
+            Some(file) => Some((file, signal(SignalKind::hangup())?)),
+            None => None,
+        };
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, reread)
     };
     let cloud = Cloud::start(config)?;
     let code = runtime.block_on(async {
@@ -40,6 +47,7 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                () = keep_reading(&cloud, reread) => {}
             }
             Ok(ExitCode::SUCCESS)
         } else {
@@ -48,4 +56,14 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
     })?;
     cloud.stop()?;
     Ok(code)
+}
+
+/// Reads the token keys again at each SIGHUP.
+async fn keep_reading(cloud: &Cloud, reread: Option<(PathBuf, Signal)>) {
+    if let Some((file, mut hangup)) = reread {
+        while hangup.recv().await.is_some() {
+            cloud.reload_token_keys(&file);
+        }
+    }
+    std::future::pending::<()>().await;
 }

@@ -40,12 +40,26 @@ pub(crate) struct Outgoing {
     pub(crate) datagram: Vec<u8>,
     pub(crate) due: Instant,
     timeout: Duration,
+    first_sent: Option<Instant>,
     sent: u32,
+    sendings_left: u32,
+}
+
+impl Outgoing {
+    /// How many times it has been sent.
+    pub(crate) fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    /// How long ago it was first sent.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        self.first_sent.map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
+    }
 }
 
 /// What `due` says of a message.
 pub(crate) enum Due {
-    Send(Peer, Vec<u8>),
+    Send(Outgoing),
     GaveUp(Outgoing),
 }
 
@@ -80,7 +94,9 @@ impl Outstanding {
             due,
             // Halfway through ACK_TIMEOUT..ACK_TIMEOUT * ACK_RANDOM_FACTOR.
             timeout: self.ack_timeout * 5 / 4,
+            first_sent: None,
             sent: 0,
+            sendings_left: MAX_RETRANSMIT + 1,
         });
     }
 
@@ -113,7 +129,7 @@ impl Outstanding {
     /// Waits for the separate response to a request that was acknowledged.
     pub(crate) fn await_response(&mut self, mut request: Outgoing, until: Instant) {
         request.due = until;
-        request.sent = MAX_RETRANSMIT + 1;
+        request.sendings_left = 0;
         self.messages.push(request);
     }
 
@@ -128,14 +144,16 @@ impl Outstanding {
             if message.due > now {
                 return true;
             }
-            if message.sent > MAX_RETRANSMIT {
+            if message.sendings_left == 0 {
                 due.push(Due::GaveUp(message.clone()));
                 return false;
             }
-            due.push(Due::Send(message.peer, message.datagram.clone()));
             message.due = now + message.timeout;
             message.timeout *= 2;
+            message.first_sent.get_or_insert(now);
             message.sent += 1;
+            message.sendings_left -= 1;
+            due.push(Due::Send(message.clone()));
             message.confirmable
         });
         due
@@ -164,7 +182,11 @@ mod tests {
         while let Some(deadline) = outstanding.deadline() {
             for due in outstanding.due(deadline) {
                 match due {
-                    Due::Send(..) => sent.push((deadline - start).as_millis()),
+                    Due::Send(message) => {
+                        sent.push((deadline - start).as_millis());
+                        assert_eq!(message.sent() as usize, sent.len());
+                        assert_eq!(message.age(deadline), deadline - start);
+                    }
                     Due::GaveUp(message) => assert_eq!(message.message_id, 1),
                 }
             }

@@ -1,4 +1,5 @@
-//! The two encodings that the cloud speaks, JSON and CBOR, for flat objects.
+//! The two encodings that the cloud speaks, JSON and CBOR, for flat objects, and the
+//! names of these and other formats.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,22 @@ pub(crate) const TEXT: u16 = 0;
 pub(crate) const JSON: u16 = 50;
 /// Content-Format of `application/cbor`.
 pub(crate) const CBOR: u16 = 60;
+
+/// The media type of a Content-Format (RFC 7252 section 12.3, RFC 8949, RFC 8428).
+pub(crate) fn media_type(format: u16) -> Option<&'static str> {
+    Some(match format {
+        TEXT => "text/plain; charset=utf-8",
+        40 => "application/link-format",
+        41 => "application/xml",
+        42 => "application/octet-stream",
+        47 => "application/exi",
+        JSON => "application/json",
+        CBOR => "application/cbor",
+        110 => "application/senml+json",
+        112 => "application/senml+cbor",
+        _ => return None,
+    })
+}
 
 /// An encoding of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use crate::transport::Peer;
 /// RFC 7252 section 4.8.2: how long a message id means the same exchange.
 pub(crate) const EXCHANGE_LIFETIME: Duration = Duration::from_secs(247);
 
-/// The most replies kept, whatever their age.
-const KEPT: usize = 65_536;
+/// The most replies kept, whatever their age: as many as a busy server gives in
+/// `MAX_TRANSMIT_SPAN` (45 s), after which no client sends a request again.
+const KEPT: usize = 1 << 20;
 
 struct Kept {
     since: Instant,
@@ -25,12 +26,17 @@ impl Replies {
         Self(BoundedMap::new(KEPT))
     }
 
-    /// The reply to a message that came before.
-    pub(crate) fn to(&mut self, now: Instant, peer: Peer, message_id: u16) -> Option<&[u8]> {
+    /// The reply to a message that came before, and when that one came.
+    pub(crate) fn to(
+        &mut self,
+        now: Instant,
+        peer: Peer,
+        message_id: u16,
+    ) -> Option<(Instant, &[u8])> {
         while self.0.oldest().is_some_and(|kept| expired(now, kept)) {
             self.0.drop_oldest();
         }
-        self.0.get(&(peer, message_id)).map(|kept| kept.reply.as_slice())
+        self.0.get(&(peer, message_id)).map(|kept| (kept.since, kept.reply.as_slice()))
     }
 
     pub(crate) fn keep(&mut self, now: Instant, peer: Peer, message_id: u16, reply: Vec<u8>) {
@@ -58,7 +64,7 @@ mod tests {
         let mut replies = Replies::new();
         replies.keep(start, peer(1), 7, vec![1]);
         let almost = start + Duration::from_millis(246_999);
-        assert_eq!(replies.to(almost, peer(1), 7), Some(&[1][..]));
+        assert_eq!(replies.to(almost, peer(1), 7), Some((start, &[1][..])));
         assert_eq!(replies.to(almost, peer(1), 8), None);
         // Another session of the same address counts its message ids anew.
         assert_eq!(replies.to(almost, peer(2), 7), None);

@@ -3,7 +3,9 @@
 
 use coap_lite::{CoapOption, MessageType, Packet};
 
+use crate::access_token::abbreviated;
 use crate::config::TokenOption;
+use crate::events::RequestOption;
 use crate::transport::Peer;
 
 const URI_HOST: u16 = 3;
@@ -114,6 +116,19 @@ impl<'a> Request<'a> {
     pub(crate) fn path_text(&self) -> String {
         format!("/{}", self.path.join("/"))
     }
+}
+
+/// All options as they came, but for access tokens.
+pub(crate) fn options(packet: &Packet) -> Vec<RequestOption> {
+    let shown = |number: u16, value: &[u8]| match number {
+        TOKEN_61 | TOKEN_2088 => abbreviated(&String::from_utf8_lossy(value)).into_bytes(),
+        _ => value.to_vec(),
+    };
+    packet
+        .options()
+        .flat_map(|(number, values)| values.iter().map(move |value| (*number, value)))
+        .map(|(number, value)| RequestOption { number, value: shown(number, value) })
+        .collect()
 }
 
 /// An option value of format uint, at most two bytes.

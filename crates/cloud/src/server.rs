@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::dtls::DtlsServer;
 use crate::endpoint::Endpoint;
 use crate::faults::Faults;
+use crate::forward::{Link, Report, Reports};
 use crate::transport::{Peer, Route, Transport};
 use crate::weather::{Datagram, Direction, Weather};
 
@@ -83,10 +84,18 @@ impl Server {
 
     /// Says goodbye to DTLS clients and ends the loop.
     pub(crate) fn stop(&mut self) {
-        if let Some(dtls) = &mut self.dtls {
-            dtls.close_all();
-        }
+        self.close_dtls_sessions();
         self.stopping = true;
+    }
+
+    /// How many DTLS sessions are open.
+    pub(crate) fn dtls_sessions(&self) -> usize {
+        self.dtls.as_ref().map_or(0, DtlsServer::count)
+    }
+
+    /// Closes every DTLS session with `close_notify`; says how many.
+    pub(crate) fn close_dtls_sessions(&mut self) -> usize {
+        self.dtls.as_mut().map_or(0, DtlsServer::close_all)
     }
 
     /// Pings peers that are still there; says how many.
@@ -99,6 +108,11 @@ impl Server {
     pub(crate) fn send_to_peers(&mut self, path: &str, payload: &[u8]) -> usize {
         let dtls = self.dtls.as_ref();
         self.endpoint.send_to_peers(Instant::now(), path, payload, |peer| is_there(dtls, peer))
+    }
+
+    fn reported(&mut self, now: Instant, report: Report) {
+        self.endpoint.reported(now, report);
+        self.collect(now);
     }
 
     fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
@@ -183,6 +197,7 @@ fn is_there(dtls: Option<&DtlsServer>, peer: Peer) -> bool {
 pub(crate) async fn run(
     mut server: Server,
     listeners: Vec<Listener>,
+    broker: Option<(Link, Reports)>,
     mut controls: mpsc::UnboundedReceiver<Control>,
 ) -> io::Result<()> {
     let (inbox, mut datagrams) = mpsc::channel(INBOX);
@@ -193,6 +208,10 @@ pub(crate) async fn run(
         tokio::spawn(read(index, socket, inbox.clone()));
     }
     drop(inbox);
+    let mut reports = broker.map(|(link, reports)| {
+        tokio::spawn(link.run());
+        reports
+    });
     while !server.stopping {
         let deadline = server.deadline();
         let sleep = async {
@@ -210,6 +229,7 @@ pub(crate) async fn run(
                 Some((route, bytes)) => server.arrived(Instant::now(), route, bytes),
                 None => server.stop(),
             },
+            report = next_report(&mut reports) => server.reported(Instant::now(), report),
             () = sleep => {}
         }
         server.tick(Instant::now());
@@ -220,6 +240,17 @@ pub(crate) async fn run(
         }
     }
     Ok(())
+}
+
+/// What the connection to the broker says next; nothing ever without one.
+async fn next_report(reports: &mut Option<Reports>) -> Report {
+    match reports {
+        Some(reports) => match reports.recv().await {
+            Some(report) => report,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
 }
 
 async fn read(index: usize, socket: Arc<UdpSocket>, inbox: mpsc::Sender<(Route, Vec<u8>)>) {

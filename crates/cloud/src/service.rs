@@ -1,6 +1,7 @@
 //! The cloud behind its CoAP endpoint: from a request to an answer and an
-//! event. Each request comes here once; duplicates and retransmissions are the
-//! endpoint's business.
+//! event. Each request comes here once, and a second time when the broker has
+//! decided about its message; duplicates and retransmissions are the endpoint's
+//! business.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use coap_lite::Packet;
 
-use crate::access_token::AccessTokens;
+use crate::access_token::{AccessTokens, TokenId};
 use crate::answer::{
-    Answer, BAD_OPTION, Delivery, INTERNAL_SERVER_ERROR, NOT_FOUND, PROXYING_NOT_SUPPORTED, Refused,
+    Answer, BAD_OPTION, Delivery, INTERNAL_SERVER_ERROR, NOT_FOUND, PROXYING_NOT_SUPPORTED,
+    Refused, SERVICE_UNAVAILABLE, UNAUTHORIZED,
 };
 use crate::auth;
 use crate::bounded::BoundedMap;
@@ -18,12 +20,14 @@ use crate::config::{Config, Reply, TokenOption};
 use crate::devices::Devices;
 use crate::events::{Event, EventLog, Message};
 use crate::faults::Faults;
+use crate::forward::{Accepted, Forwarder, Unforwarded};
 use crate::message::code_text;
-use crate::random::{self, Sequence};
+use crate::random::Sequence;
 use crate::replies::EXCHANGE_LIFETIME;
-use crate::request::{BadOption, Request};
+use crate::request::{self, BadOption, Request};
 use crate::sign::hex;
 use crate::symmetric::SymmetricSessions;
+use crate::token_keys::TokenKeys;
 use crate::topic::{self, RateLimit, Topic};
 use crate::transport::Transport;
 
@@ -33,6 +37,8 @@ const REMEMBERED_MESSAGES: usize = 65_536;
 /// What becomes of a request.
 pub(crate) enum Outcome {
     Answer(Answer),
+    /// Answered by [`Service::forwarded`], when the broker has decided.
+    Forwarded(Box<Accepted>),
     /// A non-confirmable request with a critical option that is not known is
     /// rejected (RFC 7252 section 5.4.1).
     Reject,
@@ -45,8 +51,11 @@ pub(crate) struct Service {
     pub(crate) token_option: TokenOption,
     pub(crate) reply: Reply,
     message_id_option: bool,
+    /// Somebody looks at the options of messages.
+    options_told: bool,
     sessions: SymmetricSessions,
     rate_limit: RateLimit,
+    pub(crate) forwarder: Option<Forwarder>,
     taken: u64,
     /// When a message was taken, by a digest of what makes it the same one.
     seen: BoundedMap<u64, Instant>,
@@ -56,14 +65,16 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: Config, events: Arc<EventLog>) -> Self {
-        let key = config.token_key.unwrap_or_else(|| random::unpredictable::<32>().to_vec());
+    pub(crate) fn new(config: Config, forwarder: Option<Forwarder>, events: Arc<EventLog>) -> Self {
+        let keys = config.token_keys.unwrap_or_else(TokenKeys::random);
         Self {
-            tokens: AccessTokens::new(key, config.token_lifetime, config.token_uses),
+            tokens: AccessTokens::new(keys, config.token_lifetime, config.token_uses),
+            forwarder,
             devices: Devices::new(config.devices),
             token_option: config.token_option,
             reply: config.reply,
             message_id_option: config.message_id_option,
+            options_told: config.console.is_some(),
             sessions: SymmetricSessions::new(),
             rate_limit: RateLimit::new(config.rate_limit),
             taken: 0,
@@ -77,6 +88,17 @@ impl Service {
     pub(crate) fn set_faults(&mut self, faults: &Faults) {
         self.faults = faults.clone();
         self.decisions = Sequence::new(faults.seed);
+        self.events.record(Event::FaultsChanged { faults: faults.to_string() });
+    }
+
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Refuses every access token issued so far.
+    pub(crate) fn expire_tokens(&mut self) {
+        self.tokens.expire_all(SystemTime::now());
+        self.events.record(Event::TokensExpired);
     }
 
     /// Serves a request.
@@ -89,7 +111,10 @@ impl Service {
         let mut answer = match request.check_options(packet, self.token_option) {
             Ok(()) => match request.path.first().map(String::as_str) {
                 Some("auth") if request.path.len() == 1 => self.sign_in(request),
-                Some("topic") => self.publish(now, request),
+                Some("topic") => match self.publish(now, request, packet) {
+                    Outcome::Answer(answer) => answer,
+                    other => return other,
+                },
                 _ => self.refuse(request, &Refused::new(NOT_FOUND, "404 Not found")),
             },
             Err(BadOption::Proxy) => {
@@ -149,23 +174,14 @@ impl Service {
         }
     }
 
-    fn publish(&mut self, now: Instant, request: &Request<'_>) -> Answer {
+    /// Answers a topic message, or gives it to the broker first.
+    fn publish(&mut self, now: Instant, request: &Request<'_>, packet: &Packet) -> Outcome {
         let topic = Topic::of(request);
-        let token =
+        let authorized =
             topic::authorize(request, &topic, SystemTime::now(), &self.devices, &self.tokens);
-        let taken = token.as_ref().map_err(clone).and_then(|id| {
-            if self.fault("server-error", self.faults.server_error, request) {
-                return Err(Refused::new(INTERNAL_SERVER_ERROR, "the server failed"));
-            }
-            self.rate_limit.take(now, &topic)?;
-            let opened = topic::payload(request, id, &mut self.sessions)?;
-            self.tokens
-                .spend(id)
-                .map_err(|refusal| Refused::new(crate::answer::UNAUTHORIZED, refusal.reason()))?;
-            Ok(opened)
-        });
-
-        let mut event = Message {
+        let token = authorized.as_ref().ok().copied();
+        let opened = authorized.and_then(|id| self.open(now, request, &topic, &id));
+        let mut message = Message {
             number: 0,
             product_key: topic.product_key,
             device_name: topic.device_name,
@@ -183,32 +199,105 @@ impl Service {
             message_id: request.message_id,
             token: hex(request.coap_token),
             duplicate: false,
+            options: if self.options_told { request::options(packet) } else { Vec::new() },
         };
-        let mut answer = match taken {
-            Ok((payload, sequence)) => {
+        let result = match (opened, token) {
+            (Ok((payload, sequence)), Some(id)) => {
+                message.payload = payload;
+                message.sequence = sequence;
+                let Some(forwarder) = &mut self.forwarder else {
+                    return Outcome::Answer(self.conclude(now, request, message, token, Ok(())));
+                };
+                match forwarder.submit(now, &id, &message) {
+                    Ok((ticket, due)) => {
+                        let accepted = Accepted { ticket, due, token: id, message };
+                        return Outcome::Forwarded(Box::new(accepted));
+                    }
+                    Err(why) => Err(why.refusal()),
+                }
+            }
+            (opened, _) => {
+                message.payload = request.payload.to_vec();
+                opened.map(|_| ())
+            }
+        };
+        Outcome::Answer(self.conclude(now, request, message, token, result))
+    }
+
+    /// What the broker decided about a message, or that it did not in time.
+    pub(crate) fn forwarded(
+        &mut self,
+        now: Instant,
+        request: &Request<'_>,
+        accepted: Accepted,
+        result: Result<(), Unforwarded>,
+    ) -> Answer {
+        if let Some(forwarder) = &mut self.forwarder {
+            forwarder.settled();
+        }
+        let Accepted { message, token, .. } = accepted;
+        let result = result.map_err(|why| why.refusal());
+        let mut answer = self.conclude(now, request, message, Some(token), result);
+        self.choose_delivery(request, &mut answer);
+        answer
+    }
+
+    /// The payload of a message that may be taken, and its sequence number.
+    fn open(
+        &mut self,
+        now: Instant,
+        request: &Request<'_>,
+        topic: &Topic,
+        id: &TokenId,
+    ) -> Result<(Vec<u8>, Option<u64>), Refused> {
+        if self.fault("server-error", self.faults.server_error, request) {
+            return Err(Refused::new(INTERNAL_SERVER_ERROR, "the server failed"));
+        }
+        self.rate_limit.take(now, topic)?;
+        if let Some(forwarder) = &self.forwarder {
+            // Before anything is spent on it.
+            forwarder.check(&topic.name).map_err(|why| why.refusal())?;
+        }
+        let opened = topic::payload(request, id, &mut self.sessions)?;
+        self.tokens.spend(id).map_err(|refusal| Refused::new(UNAUTHORIZED, refusal.reason()))?;
+        Ok(opened)
+    }
+
+    /// Records the outcome of a message, and says it to the device.
+    fn conclude(
+        &mut self,
+        now: Instant,
+        request: &Request<'_>,
+        mut message: Message,
+        token: Option<TokenId>,
+        result: Result<(), Refused>,
+    ) -> Answer {
+        let mut answer = match result {
+            Ok(()) => {
                 self.taken += 1;
-                event.number = self.taken;
-                event.payload = payload;
-                event.sequence = sequence;
-                event.duplicate = self.seen_before(now, &event);
-                let mut answer = topic::taken(request, self.reply, &event.payload);
+                message.number = self.taken;
+                message.duplicate = self.seen_before(now, &message);
+                let mut answer = topic::taken(request, self.reply, &message.payload);
                 if self.message_id_option {
                     answer.cloud_message_id = Some(self.taken.to_string());
                 }
                 answer
             }
             Err(refused) => {
-                event.payload = request.payload.to_vec();
-                event.reason = refused.reason;
-                Answer::text(refused.code, &event.reason)
+                message.reason = refused.reason;
+                let mut answer = Answer::text(refused.code, &message.reason);
+                if refused.code == SERVICE_UNAVAILABLE {
+                    answer.retry_after = self.forwarder.as_mut().map(Forwarder::retry_after);
+                }
+                answer
             }
         };
-        event.code = code_text(answer.code);
-        self.events.record(Event::Message(event));
+        message.code = code_text(answer.code);
+        self.events.record(Event::Message(message));
         if request.peer.transport == Transport::Symmetric {
             answer.payload = match &token {
-                Ok(id) => self.sessions.seal(id, &answer.payload),
-                Err(_) => Vec::new(),
+                Some(id) => self.sessions.seal(id, &answer.payload),
+                None => Vec::new(),
             };
             if answer.payload.is_empty() {
                 answer.content_format = None;
@@ -269,8 +358,4 @@ impl Service {
         self.seen.insert(digest, now);
         before
     }
-}
-
-fn clone(refused: &Refused) -> Refused {
-    Refused::new(refused.code, refused.reason.clone())
 }

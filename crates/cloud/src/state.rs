@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use crate::random;
 use crate::sign::hex;
 
-const TOKEN_KEY_BYTES: usize = 16;
-
 /// The folder of a server's files.
 pub(crate) struct StateDir {
     path: PathBuf,
@@ -62,15 +60,31 @@ pub(crate) fn read_or_create(
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         result => return result.map_err(|error| about("cannot read", path, &error)),
     }
-    let written = write_private(path, &make()?, |temporary| {
+    link_private(path, &make()?)?;
+    fs::read(path).map_err(|error| about("cannot read", path, &error))
+}
+
+/// Makes a private file where there is none yet.
+pub(crate) fn create_private<C: AsRef<[u8]>>(
+    path: &Path,
+    make: impl FnOnce() -> C,
+) -> io::Result<()> {
+    match path.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => link_private(path, make().as_ref()),
+        Err(error) => Err(about("cannot read", path, &error)),
+    }
+}
+
+fn link_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let written = write_private(path, content, |temporary| {
         // A link never replaces what another server put there meanwhile.
         match fs::hard_link(temporary, path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(()),
         }
     });
-    written.map_err(|error| about("cannot write", path, &error))?;
-    fs::read(path).map_err(|error| about("cannot read", path, &error))
+    written.map_err(|error| about("cannot write", path, &error))
 }
 
 /// Puts a file in place at once, so that nobody reads half of it.
@@ -91,22 +105,6 @@ fn write_private(
     result
 }
 
-/// Reads the key that signs access tokens, or makes one up and keeps it.
-///
-/// # Errors
-///
-/// The file cannot be read or written, or is too short to be a key.
-pub fn load_or_create_token_key(path: &Path) -> io::Result<Vec<u8>> {
-    let key = read_or_create(path, || {
-        Ok(format!("{}\n", hex(&random::unpredictable::<32>())).into_bytes())
-    })?;
-    if key.len() < TOKEN_KEY_BYTES {
-        let text = format!("{} is shorter than {TOKEN_KEY_BYTES} bytes", path.display());
-        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-    }
-    Ok(key)
-}
-
 pub(crate) fn about(what: &str, path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{what} {}: {error}", path.display()))
 }
@@ -124,7 +122,6 @@ mod tests {
         assert_eq!(read_or_create(&file, make("two")).expect("read"), b"one");
         replace(&file, b"three").expect("replaced");
         assert_eq!(read_or_create(&file, make("two")).expect("read"), b"three");
-        assert!(load_or_create_token_key(&file).is_err());
         let folder = fs::read_dir(&state.path).expect("readable");
         assert_eq!(folder.count(), 1, "no temporary file is left");
         let path = state.path.clone();

@@ -105,19 +105,6 @@ fn a_token_s_uses_run_out() {
 }
 
 #[test]
-fn servers_with_the_same_key_accept_each_other_s_tokens() {
-    let with_key =
-        |key: &[u8]| start(Config { token_key: Some(key.to_vec()), ..Config::default() });
-    let (first, second, stranger) = (with_key(b"same"), with_key(b"same"), with_key(b"other"));
-    let token = TestDevice::signed_in(&first, Transport::Udp).access_token;
-    for (cloud, expected) in [(&first, "2.05"), (&second, "2.05"), (&stranger, "4.01")] {
-        let mut device = TestDevice::over(cloud, Transport::Udp);
-        device.access_token.clone_from(&token);
-        assert_eq!(code(&device.publish("x", b"1")), expected);
-    }
-}
-
-#[test]
 fn a_device_publishes_below_its_own_prefix_only() {
     let cloud = start(Config {
         devices: vec![Device::sample(), Device::new(PRODUCT_KEY, "other", "s")],

@@ -3,17 +3,11 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use iot_coap_cloud::Device;
+use support::program::{Serving, program, serve};
 use support::*;
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_iot-coap-cloud"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
 
 fn output(folder: &Folder, arguments: &[&str]) -> Output {
     program(arguments).env("XDG_STATE_HOME", folder.file("state")).output().expect("it runs")
@@ -73,6 +67,8 @@ fn mistakes_are_named() {
     let folder = Folder::new();
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("bound").port().to_string();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let tcp = taken.local_addr().expect("bound").to_string();
     for (arguments, says) in [
         (&["--device", "pk,dn"][..], "DEVICE_SECRET"),
         (&["--faults", "dorp=1"], "dorp"),
@@ -81,6 +77,14 @@ fn mistakes_are_named() {
         (&["--udp-port", &port, "--", "true"], "port 0 takes a free one"),
         (&["--ciphers", "NOPE", "--", "true"], "NOPE"),
         (&["--chain", "x.pem"], "--key"),
+        (&["--console", "0.0.0.0:0", "--", "true"], "--console-password-file"),
+        (&["--console", "localhost", "--", "true"], "--console"),
+        (&["--console", "--console-password-file", "/no/such", "--", "true"], "/no/such"),
+        (&["--console-password-file", "x", "--", "true"], "--console"),
+        (&["--console", &tcp, "--", "true"], "port 0 takes a free one"),
+        (&["--forward", "mqtt://me:hush@host"], "--forward-password-file"),
+        (&["--forward-root", "x.pem"], "--forward"),
+        (&["--token-key-file", "/dev/null"], "chmod 600"),
     ] {
         let output = output(&folder, arguments);
         assert!(!output.status.success(), "{arguments:?}");
@@ -97,47 +101,6 @@ fn help_teaches() {
     }
 }
 
-struct Serving {
-    child: Child,
-    ready: serde_json::Value,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-/// A server without a command, once it says that it is ready.
-fn serve(folder: &Folder, arguments: &[&str]) -> Serving {
-    let ports = ["--udp-port", "0", "--dtls-port", "0", "--symmetric-port", "0"];
-    let mut child = program(&ports)
-        .args(arguments)
-        .env("XDG_STATE_HOME", folder.file("state"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let first = lines.next().expect("a line").expect("text");
-    let ready = serde_json::from_str(&first).expect("JSON");
-    Serving { child, ready, lines }
-}
-
-impl Serving {
-    fn address(&self, scheme: &str) -> std::net::SocketAddr {
-        let urls = self.ready["urls"].as_array().expect("a list");
-        urls.iter()
-            .filter_map(|url| url.as_str()?.strip_prefix(scheme))
-            .find_map(|address| address.strip_prefix("://")?.parse().ok())
-            .expect("it is served")
-    }
-
-    fn end(mut self, signal: &str) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("sh")
-            .args(["-c", "kill -\"$0\" \"$1\"", signal, &pid])
-            .status()
-            .expect("kill runs");
-        assert!(sent.success());
-        self.child.wait().expect("it ends").code()
-    }
-}
-
 #[test]
 fn a_server_is_ready_when_it_says_so_and_ends_cleanly() {
     let folder = Folder::new();
@@ -146,7 +109,7 @@ fn a_server_is_ready_when_it_says_so_and_ends_cleanly() {
         let mut device = TestDevice::new(Link::Udp(socket_to(server.address("coap"))));
         device.identity = Device::new("pk", "dn", "hush");
         device.sign_in();
-        let line = server.lines.next().expect("a line").expect("text");
+        let line = server.line();
         assert!(line.contains("\"event\":\"signed_in\""), "{line}");
         assert!(!line.contains("hush"));
         assert_eq!(server.end(signal), Some(0), "SIG{signal}");
@@ -178,10 +141,10 @@ fn devices_come_from_a_file_and_the_root_stays() {
 }
 
 #[test]
-fn servers_share_a_token_key_by_its_file() {
+fn servers_share_token_keys_by_their_file() {
     let folder = Folder::new();
-    let key = folder.file("token.key");
-    let arguments = ["--token-key", key.to_str().expect("text")];
+    let key = folder.file("token.keys");
+    let arguments = ["--token-key-file", key.to_str().expect("text")];
     let (first, second) = (serve(&folder, &arguments), serve(&folder, &arguments));
     let mut device = TestDevice::new(Link::Udp(socket_to(first.address("coap"))));
     device.sign_in();
@@ -190,4 +153,51 @@ fn servers_share_a_token_key_by_its_file() {
     for server in [first, second] {
         assert_eq!(server.end("TERM"), Some(0));
     }
+}
+
+#[test]
+fn a_console_is_where_the_server_says_and_asks_for_the_password_of_the_file() {
+    let folder = Folder::new();
+    let file = folder.file("password");
+    std::fs::write(&file, "correct horse battery\n").expect("written");
+    let file = file.to_str().expect("text");
+    let status = |server: &Serving, path: &str| {
+        let url = server.ready["console"].as_str().expect("a URL");
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let agent: ureq::Agent = agent.into();
+        agent.get(format!("{url}{path}")).call().expect("an answer").status().as_u16()
+    };
+    let open = serve(&folder, &["--console", "127.0.0.1:0"]);
+    assert_eq!(status(&open, ""), 200);
+    assert_eq!(open.end("TERM"), Some(0));
+    let closed = serve(&folder, &["--console", "0.0.0.0:0", "--console-password-file", file]);
+    assert_eq!(status(&closed, ""), 401);
+    assert_eq!(closed.end("TERM"), Some(0));
+    // The environment's, which the command is not told.
+    let told = program(&["--console", "0.0.0.0:0", "--", "sh", "-c"])
+        .arg("test -z \"$IOT_COAP_CLOUD_CONSOLE_PASSWORD\"")
+        .env("XDG_STATE_HOME", folder.file("state"))
+        .env("IOT_COAP_CLOUD_CONSOLE_PASSWORD", "correct horse battery")
+        .status()
+        .expect("it runs");
+    assert!(told.success());
+}
+
+#[test]
+fn a_hangup_has_the_token_keys_read_again() {
+    let folder = Folder::new();
+    let file = folder.file("token.keys");
+    let arguments = ["--token-key-file", file.to_str().expect("text")];
+    let mut server = serve(&folder, &arguments);
+    server.signal("HUP");
+    let line = server.line();
+    assert!(line.contains("\"event\":\"token_keys_read\"") && !line.contains("error"), "{line}");
+    std::fs::remove_file(&file).expect("it was made");
+    server.signal("HUP");
+    let line = server.line();
+    assert!(line.contains("token_keys_read") && line.contains("token.keys"), "{line}");
+    assert_eq!(server.end("TERM"), Some(0));
+
+    // Without such a file it is what it always was.
+    assert_eq!(serve(&folder, &[]).end("HUP"), None);
 }

@@ -5,12 +5,11 @@ mod support;
 
 use std::io::Write as _;
 use std::net::UdpSocket;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use iot_coap_cloud::{Certificates, Cloud, Config, DtlsConfig, Event, Faults, Transport};
-use iot_coap_dtls::Config as ClientConfig;
-use iot_coap_dtls::{Client, Datagram, SavedSession, State, TrustAnchors};
 use openssl::ssl::{SslCipherRef, SslStream};
+use support::engine::ping;
 use support::*;
 
 fn with(dtls: DtlsConfig) -> Cloud {
@@ -117,56 +116,15 @@ fn a_given_chain_is_shown() {
     assert!(error.contains("nowhere.pem"), "{error}");
 }
 
-/// A CoAP ping over a session by the engine of this project, since OpenSSL's
-/// binding takes a session to resume in unsafe code only. Whether it was resumed,
-/// and what is kept of it.
-fn ping(cloud: &Cloud, resume: Option<SavedSession>) -> (bool, Option<SavedSession>) {
-    let anchors = TrustAnchors::from_pem(cloud.root_pem().as_bytes()).expect("a root");
-    let mut config = ClientConfig::with_certificates("localhost", anchors, None).expect("a host");
-    if let Some(session) = resume {
-        config = config.resume(session);
-    }
-    let socket = socket_to(cloud.address(Transport::Dtls));
-    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("not zero");
-    let start = Instant::now();
-    let now = || start.elapsed().as_millis() as u64;
-    let mut client = Client::new(config, getrandom::SysRng, now()).expect("a client");
-    let mut buffer = [0; 2048];
-    let mut pinged = false;
-    loop {
-        while let Some(len) = client.transmit(&mut buffer) {
-            socket.send(&buffer[..len]).expect("loopback sends");
-        }
-        if client.state() == State::Connected && !pinged {
-            pinged = true;
-            let len = client.send(&[0x40, 0, 0, 1], &mut buffer).expect("connected");
-            socket.send(&buffer[..len]).expect("loopback sends");
-        }
-        assert!(start.elapsed() < PATIENCE, "{:?}", client.state());
-        if let Ok(len) = socket.recv(&mut buffer) {
-            let mut datagram = Datagram::new(&mut buffer[..len]);
-            if let Some(answer) = client.read(&mut datagram, now()).expect("no error") {
-                assert_eq!(answer, [0x70, 0, 0, 1]);
-                break;
-            }
-        }
-        client.tick(now()).expect("no error");
-    }
-    client.close();
-    while let Some(len) = client.transmit(&mut buffer) {
-        socket.send(&buffer[..len]).expect("loopback sends");
-    }
-    (client.was_resumed(), client.take_saved_session())
-}
-
 #[test]
 fn a_session_is_resumed_unless_the_server_will_not() {
     for resumption in [true, false] {
         let cloud = with(DtlsConfig { resumption, ..DtlsConfig::default() });
-        let (resumed, session) = ping(&cloud, None);
+        let place = cloud.address(Transport::Dtls);
+        let (resumed, session) = ping(place, cloud.root_pem(), None);
         assert!(!resumed);
         wait_closed(&cloud, "closed by client");
-        assert_eq!(ping(&cloud, session).0, resumption);
+        assert_eq!(ping(place, cloud.root_pem(), session).0, resumption);
         assert_eq!(opened(&cloud), [false, resumption]);
     }
 }

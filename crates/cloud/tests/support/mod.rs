@@ -3,13 +3,20 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod balancer;
+pub(crate) mod broker;
+pub(crate) mod engine;
+pub(crate) mod mosquitto;
+pub(crate) mod poster;
+pub(crate) mod program;
+
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use coap_lite::{CoapOption, MessageClass, MessageType, Packet};
-use iot_coap_cloud::{Cloud, Config, Device, Transport};
+use iot_coap_cloud::{Cloud, Config, ConsoleConfig, Device, Transport};
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
@@ -36,6 +43,17 @@ pub(crate) fn cloud() -> Cloud {
 
 pub(crate) fn start(config: Config) -> Cloud {
     Cloud::start(config).expect("the server starts on free ports")
+}
+
+/// A server with a console on a free port.
+pub(crate) fn with_console() -> Cloud {
+    let console = ConsoleConfig::new(([127, 0, 0, 1], 0).into(), None).expect("loopback");
+    start(Config { console: Some(console), ..Config::default() })
+}
+
+/// The address of a server's console.
+pub(crate) fn console_url(cloud: &Cloud) -> String {
+    format!("http://{}", cloud.console_address().expect("there is one"))
 }
 
 /// The UDP socket as OpenSSL wants it: one datagram a read, one a write.

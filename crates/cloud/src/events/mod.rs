@@ -1,23 +1,26 @@
-//! What happened, in order: kept for tests to wait on, and written as one JSON
-//! line an event. Secrets and whole access tokens never come here.
+//! What can happen, as the log tells it. Secrets and whole access tokens never come
+//! here.
 
-use std::collections::VecDeque;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+mod log;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::config::Log;
 use crate::sign::hex;
 use crate::transport::Transport;
+pub(crate) use log::{EventLog, Recorded, unix_ms};
 
-/// Events kept; the oldest make room.
-const KEPT: usize = 131_072;
+/// An option of a request, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestOption {
+    /// Its number.
+    pub number: u16,
+    /// Its value; of an access token an abbreviation.
+    pub value: Vec<u8>,
+}
 
 /// A topic message, taken or refused.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,6 +62,10 @@ pub struct Message {
     /// A message from the same address with the same token, topic and payload
     /// was taken before, under another message id: the application sees it twice.
     pub duplicate: bool,
+    /// All its options, in order, if the server has a console. The log has those that
+    /// it names above.
+    #[serde(skip)]
+    pub options: Vec<RequestOption>,
 }
 
 /// Something that happened.
@@ -72,6 +79,9 @@ pub enum Event {
         urls: Vec<String>,
         /// The root that DTLS clients shall trust.
         root: Option<PathBuf>,
+        /// The URL of the console.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        console: Option<String>,
     },
     /// A device was given an access token.
     SignedIn {
@@ -95,6 +105,8 @@ pub enum Event {
         message_id: u16,
         /// The access token, abbreviated.
         access_token: String,
+        /// When the access token expires, in seconds since 1970.
+        expires: u64,
     },
     /// A sign-in was answered with an error.
     SignInRefused {
@@ -134,6 +146,8 @@ pub enum Event {
         message_id: u16,
         /// It was confirmable, so the cached reply was sent again.
         confirmable: bool,
+        /// How long after its first copy it came.
+        after_ms: u64,
     },
     /// A CoAP ping was answered with a reset.
     Ping {
@@ -162,6 +176,19 @@ pub enum Event {
         what: String,
         /// How: `acknowledgement`, `reset` or a response code.
         by: String,
+        /// How long after it was first sent.
+        after_ms: u64,
+        /// How many times it had been sent by then.
+        sent: u32,
+    },
+    /// A confirmable message of the server was sent again, for want of an answer.
+    SentAgain {
+        /// How it was sent.
+        transport: Transport,
+        /// To whom.
+        peer: SocketAddr,
+        /// `ping`, `request` or `separate response`.
+        what: String,
     },
     /// A confirmable message of the server was never answered.
     Unanswered {
@@ -200,6 +227,32 @@ pub enum Event {
         /// `replaced`, `too many sessions`, or an error.
         reason: String,
     },
+    /// Every access token issued so far is refused from here on.
+    TokensExpired,
+    /// Other faults are asked for from here on.
+    FaultsChanged {
+        /// Which, as `--faults` takes them.
+        faults: String,
+    },
+    /// The broker that messages are forwarded to was connected to.
+    BrokerConnected {
+        /// Its address.
+        broker: String,
+    },
+    /// The connection to the broker was lost, or could not be made; until the next
+    /// [`Event::BrokerConnected`] messages are answered 5.03.
+    BrokerLost {
+        /// Its address.
+        broker: String,
+        /// Why.
+        reason: String,
+    },
+    /// The keys of access tokens were read again, or could not be.
+    TokenKeysRead {
+        /// Why the keys in use were kept; empty if those of the file are used now.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        error: String,
+    },
     /// A fault was applied.
     Fault {
         /// Which.
@@ -220,9 +273,17 @@ impl Event {
         }
     }
 
+    /// Something that was switched, rather than happened.
+    pub(crate) fn is_switch(&self) -> bool {
+        matches!(self, Self::TokensExpired | Self::FaultsChanged { .. })
+    }
+
     /// Written to the log only when asked for.
     fn is_detail(&self) -> bool {
-        matches!(self, Self::Fault { .. } | Self::Ping { .. } | Self::Answered { .. })
+        matches!(
+            self,
+            Self::Fault { .. } | Self::Ping { .. } | Self::Answered { .. } | Self::SentAgain { .. }
+        )
     }
 }
 
@@ -233,129 +294,4 @@ fn text_or_hex<S: Serializer>(payload: &[u8], serializer: S) -> Result<S::Ok, S:
         Err(_) => map.serialize_entry("hex", &hex(payload))?,
     }
     map.end()
-}
-
-#[derive(Default)]
-struct Kept {
-    events: VecDeque<Event>,
-    /// How many were dropped before the first one kept.
-    dropped: usize,
-}
-
-/// A copy of the latest events.
-struct News {
-    /// Number of the first event still kept when they were copied.
-    first: usize,
-    events: Vec<Event>,
-}
-
-/// The events of one server.
-pub(crate) struct EventLog {
-    kept: Mutex<Kept>,
-    changed: Condvar,
-    sink: Option<Mutex<Box<dyn Write + Send>>>,
-    verbose: bool,
-}
-
-impl EventLog {
-    pub(crate) fn new(log: &Log, verbose: bool) -> io::Result<Self> {
-        let sink: Option<Box<dyn Write + Send>> = match log {
-            Log::None => None,
-            Log::Stdout => Some(Box::new(io::stdout())),
-            Log::Stderr => Some(Box::new(io::stderr())),
-            Log::File(path) => {
-                let file = OpenOptions::new().create(true).append(true).open(path);
-                Some(Box::new(file.map_err(|error| {
-                    let text = format!("cannot write the log {}: {error}", path.display());
-                    io::Error::new(error.kind(), text)
-                })?))
-            }
-        };
-        Ok(Self {
-            kept: Mutex::default(),
-            changed: Condvar::new(),
-            sink: sink.map(Mutex::new),
-            verbose,
-        })
-    }
-
-    pub(crate) fn record(&self, event: Event) {
-        if self.verbose || !event.is_detail() {
-            self.write(&event);
-        }
-        let mut kept = self.kept();
-        kept.events.push_back(event);
-        if kept.events.len() > KEPT {
-            kept.events.pop_front();
-            kept.dropped += 1;
-        }
-        drop(kept);
-        self.changed.notify_all();
-    }
-
-    fn write(&self, event: &Event) {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            unix_ms: u64,
-            #[serde(flatten)]
-            event: &'a Event,
-        }
-        let Some(sink) = &self.sink else { return };
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let Ok(mut line) = serde_json::to_vec(&Line { unix_ms, event }) else {
-            return;
-        };
-        line.push(b'\n');
-        let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-        // A reader that went away (`iot-coap-cloud | head`) must not end the server.
-        let _ = sink.write_all(&line).and_then(|()| sink.flush());
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        let kept = self.kept();
-        kept.dropped + kept.events.len()
-    }
-
-    pub(crate) fn all(&self) -> Vec<Event> {
-        self.kept().events.iter().cloned().collect()
-    }
-
-    /// The first event from number `from` on that fits, waiting for it if need be.
-    pub(crate) fn wait_from(
-        &self,
-        from: usize,
-        timeout: Duration,
-        fits: impl Fn(&Event) -> bool,
-    ) -> Option<Event> {
-        let deadline = Instant::now() + timeout;
-        let mut seen = from;
-        loop {
-            // Looked at without the lock: `fits` may ask the server itself.
-            let news = self.news(seen, deadline)?;
-            seen = seen.max(news.first) + news.events.len();
-            if let Some(event) = news.events.into_iter().find(|event| fits(event)) {
-                return Some(event);
-            }
-        }
-    }
-
-    /// The events from number `from` on, once there is one.
-    fn news(&self, from: usize, deadline: Instant) -> Option<News> {
-        let mut kept = self.kept();
-        loop {
-            let skip = from.saturating_sub(kept.dropped);
-            let events: Vec<Event> = kept.events.iter().skip(skip).cloned().collect();
-            if !events.is_empty() {
-                let first = kept.dropped;
-                return Some(News { first, events });
-            }
-            let left = deadline.checked_duration_since(Instant::now())?;
-            kept = self.changed.wait_timeout(kept, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -1,0 +1,234 @@
+//! Who may ask: not another site in the same browser, by name or by address, and
+//! nobody without the password if there is one.
+//!
+//! A page of another site can make a browser send requests here (CSRF), and can make
+//! its own name resolve to this machine to read the answers (DNS rebinding). The
+//! former shows in `Origin` and `Sec-Fetch-Site` and cannot carry a header of our own
+//! without being asked first; the latter shows in `Host`.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::sync::Mutex;
+
+use super::{Password, Shared};
+
+/// What every request that changes something must carry, whatever its value.
+pub(super) const ACTION_HEADER: HeaderName = HeaderName::from_static("x-iot-coap-console");
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// A wrong password is answered after so long, one at a time.
+const WRONG_PASSWORD: Duration = Duration::from_millis(500);
+static WRONG_PASSWORDS: Mutex<()> = Mutex::const_new(());
+
+/// Nothing but what this server serves; and the page's script can make no markup of
+/// text, since it has no Trusted Types policy.
+const HEADERS: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cache-control", "no-store"),
+];
+
+/// Lets a request through, or refuses it, and dresses the response.
+pub(super) async fn guard(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match check(&request, shared.password.as_ref()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            if let Refusal::Password { wrong: true } = refusal {
+                let _one_at_a_time = WRONG_PASSWORDS.lock().await;
+                tokio::time::sleep(WRONG_PASSWORD).await;
+            }
+            refusal.into_response()
+        }
+    };
+    for (name, value) in HEADERS {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    Host,
+    Origin,
+    Header,
+    Password { wrong: bool },
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let text = match self {
+            Self::Host => {
+                "This console is for this machine: open it by its address, as in \
+                 http://127.0.0.1:8080/, or set a password to open it by name.\n"
+            }
+            Self::Origin => "Another site may not ask this console for anything.\n",
+            Self::Header => "A request that changes something needs x-iot-coap-console: 1.\n",
+            Self::Password { .. } => "This console needs its password; any user name will do.\n",
+        };
+        match self {
+            Self::Host => (StatusCode::MISDIRECTED_REQUEST, text).into_response(),
+            Self::Origin | Self::Header => (StatusCode::FORBIDDEN, text).into_response(),
+            Self::Password { .. } => {
+                let challenge = [(WWW_AUTHENTICATE, "Basic realm=\"iot-coap-cloud\"")];
+                (StatusCode::UNAUTHORIZED, challenge, text).into_response()
+            }
+        }
+    }
+}
+
+fn check(request: &Request, password: Option<&Password>) -> Result<(), Refusal> {
+    let headers = request.headers();
+    let host = one(headers, &HOST).ok_or(Refusal::Host)?;
+    let authority: Authority = host.parse().map_err(|_| Refusal::Host)?;
+    // With a password any name will do: a browser sends it to none but its own.
+    if password.is_none() && !is_here(authority.host()) {
+        return Err(Refusal::Host);
+    }
+    if let Some(password) = password {
+        check_password(headers, password)?;
+    }
+    if headers.contains_key(ORIGIN) {
+        let origin = one(headers, &ORIGIN).ok_or(Refusal::Origin)?;
+        // A proxy may have taken the encryption off.
+        let own = ["http://", "https://"].iter().find_map(|scheme| origin.strip_prefix(scheme));
+        if !own.is_some_and(|own| own.eq_ignore_ascii_case(host)) {
+            return Err(Refusal::Origin);
+        }
+    }
+    // A link to the page itself may be anywhere.
+    let is_page = request.method() == Method::GET && request.uri().path() == "/";
+    let site = one(headers, &SEC_FETCH_SITE).unwrap_or("none");
+    if !is_page && !matches!(site, "none" | "same-origin") {
+        return Err(Refusal::Origin);
+    }
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !safe && !headers.contains_key(ACTION_HEADER) {
+        return Err(Refusal::Header);
+    }
+    Ok(())
+}
+
+/// The value of a header that is there once.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+fn is_here(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn check_password(headers: &HeaderMap, password: &Password) -> Result<(), Refusal> {
+    let Some(credentials) = one(headers, &AUTHORIZATION) else {
+        return Err(Refusal::Password { wrong: false });
+    };
+    let attempt = credentials
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+        .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())
+        .unwrap_or_default();
+    // RFC 7617: the user name ends at the first colon.
+    let given = attempt.iter().position(|byte| *byte == b':').map(|colon| &attempt[colon + 1..]);
+    match given {
+        Some(given) if password.is(given) => Ok(()),
+        _ => Err(Refusal::Password { wrong: true }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    fn checked(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<(), Refusal> {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        check(&request.body(Body::empty()).expect("a request"), None)
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_served() {
+        for host in ["127.0.0.1:8080", "localhost:9", "LocalHost", "[::1]:80", "127.9.9.9"] {
+            assert_eq!(checked("GET", "/", &[("host", host)]), Ok(()), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example:8080",
+            "192.0.2.1",
+            "127.0.0.1.evil.example",
+            "",
+        ] {
+            assert_eq!(checked("GET", "/", &[("host", host)]), Err(Refusal::Host), "{host}");
+        }
+        assert_eq!(checked("GET", "/", &[]), Err(Refusal::Host));
+        let twice = [("host", "localhost"), ("host", "localhost")];
+        assert_eq!(checked("GET", "/", &twice), Err(Refusal::Host));
+    }
+
+    #[test]
+    fn another_origin_is_refused_and_a_link_is_not() {
+        let host = ("host", "localhost:8080");
+        let own = ("origin", "http://localhost:8080");
+        let action = ("x-iot-coap-console", "1");
+        assert_eq!(checked("POST", "/x", &[host, own, action]), Ok(()));
+        assert_eq!(checked("POST", "/x", &[host, action]), Ok(()));
+        assert_eq!(checked("POST", "/x", &[host, own]), Err(Refusal::Header));
+        for origin in ["null", "http://evil.example", "http://localhost:8081", "localhost:8080"] {
+            let headers = [host, action, ("origin", origin)];
+            assert_eq!(checked("POST", "/x", &headers), Err(Refusal::Origin), "{origin}");
+        }
+        for site in ["cross-site", "same-site"] {
+            let headers = [host, action, ("sec-fetch-site", site)];
+            assert_eq!(checked("GET", "/", &headers), Ok(()));
+            assert_eq!(checked("GET", "/events", &headers), Err(Refusal::Origin));
+            assert_eq!(checked("POST", "/", &headers), Err(Refusal::Origin));
+        }
+    }
+
+    #[test]
+    fn a_password_is_asked_for_before_anything_else_is_said() {
+        let password: Password = "correct horse".parse().expect("long enough");
+        let with = |value: &str| {
+            let request = Request::builder().uri("/").header("host", "bench.example");
+            let request =
+                if value.is_empty() { request } else { request.header("authorization", value) };
+            check(&request.body(Body::empty()).expect("a request"), Some(&password))
+        };
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        assert_eq!(with(&basic("any:correct horse")), Ok(()));
+        assert_eq!(with(""), Err(Refusal::Password { wrong: false }));
+        for wrong in [basic("correct horse"), basic("a:b"), "Bearer x".into(), "Basic %".into()] {
+            assert_eq!(with(&wrong), Err(Refusal::Password { wrong: true }), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The console: a page for the developer of a device, which shows what happens
+//! and switches faults.
+//!
+//! It runs on a thread of its own and reads the event log at its own pace, so that
+//! no browser can hold up the server or make it grow. It changes nothing itself:
+//! it asks the server, as every handle does.
+
+mod board;
+mod connections;
+mod guard;
+mod mask;
+mod notation;
+mod options;
+mod password;
+mod payload;
+mod routes;
+mod row;
+mod stream;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::devices::Device;
+use crate::events::EventLog;
+use crate::random;
+use crate::server::{Control, Server};
+use crate::sign::hex;
+use board::Board;
+use mask::Mask;
+
+pub use password::Password;
+
+/// Events that the board takes before it lets others run.
+const AT_ONCE: usize = 512;
+
+/// How often the page is told of devices, rates and faults.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Where the console is served, and to whom.
+#[derive(Clone, Debug)]
+pub struct ConsoleConfig {
+    address: SocketAddr,
+    password: Option<Password>,
+}
+
+impl ConsoleConfig {
+    /// A console at this address, where port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// Other machines could reach it, and no password is set.
+    pub fn new(address: SocketAddr, password: Option<Password>) -> io::Result<Self> {
+        if !address.ip().is_loopback() && password.is_none() {
+            let text = format!(
+                "other machines could reach the console at {address}: set a password (of \
+                 {} bytes or more, in the file of --console-password-file or in \
+                 IOT_COAP_CLOUD_CONSOLE_PASSWORD), or listen on 127.0.0.1:{}",
+                Password::LEAST_BYTES,
+                address.port()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        Ok(Self { address, password })
+    }
+}
+
+/// What the page is told of the server once and for all.
+struct Facts {
+    urls: Vec<String>,
+    root: Option<String>,
+    product_key: String,
+    device_name: String,
+    sample: bool,
+}
+
+/// The server as the console reaches it.
+pub(crate) struct Reach {
+    pub(crate) controls: mpsc::UnboundedSender<Control>,
+    pub(crate) events: Arc<EventLog>,
+}
+
+/// What the console's tasks share.
+struct Shared {
+    /// Tells the events of this server from those of one that was here before.
+    server: String,
+    facts: Facts,
+    reach: Reach,
+    password: Option<Password>,
+    mask: Arc<Mask>,
+    board: Mutex<Board>,
+    /// How many events the board has taken.
+    taken: watch::Sender<usize>,
+    /// Counts ticks.
+    ticks: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the server do something between two datagrams; `None` if it is gone.
+    async fn ask<R: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Server) -> R + Send + 'static,
+    ) -> Option<R> {
+        let (done, result) = oneshot::channel();
+        let control: Control = Box::new(move |server| {
+            let _ = done.send(act(server));
+        });
+        self.reach.controls.send(control).ok()?;
+        result.await.ok()
+    }
+
+    /// Has the board know what no event tells; `None` if the server is gone.
+    async fn ask_for_board(&self) -> Option<()> {
+        let (faults, sessions) = self
+            .ask(|server| (server.endpoint.service.faults().clone(), server.dtls_sessions()))
+            .await?;
+        self.board().set_server(faults, sessions);
+        Some(())
+    }
+}
+
+/// The port of a console that is not served yet.
+pub(crate) struct Bound {
+    listener: TcpListener,
+    password: Option<Password>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Bound {
+    pub(crate) fn new(config: ConsoleConfig) -> io::Result<Self> {
+        let bind = || {
+            let listener = TcpListener::bind(config.address)?;
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (listener, address) = bind().map_err(|error: io::Error| {
+            let text = format!(
+                "cannot serve the console at {}: {error} (port 0 takes a free one)",
+                config.address
+            );
+            io::Error::new(error.kind(), text)
+        })?;
+        Ok(Self { listener, password: config.password, address })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+}
+
+/// A console being served; dropping it ends it and its connections.
+pub(crate) struct Console {
+    address: SocketAddr,
+    mask: Arc<Mask>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Console {
+    pub(crate) fn start(
+        bound: Bound,
+        reach: Reach,
+        devices: &[Device],
+        urls: Vec<String>,
+        root: Option<&Path>,
+    ) -> io::Result<Self> {
+        let (sample, first) = (Device::sample(), devices.first());
+        let facts = Facts {
+            urls,
+            root: root.map(|path| path.display().to_string()),
+            product_key: first.map(|device| device.product_key.clone()).unwrap_or_default(),
+            device_name: first.map(|device| device.device_name.clone()).unwrap_or_default(),
+            sample: first == Some(&sample),
+        };
+        let mask = Arc::new(Mask::default());
+        mask.add_secrets(devices);
+        let shared = Arc::new(Shared {
+            server: hex(&random::unpredictable::<8>()),
+            password: bound.password,
+            mask: Arc::clone(&mask),
+            board: Mutex::default(),
+            taken: watch::Sender::new(0),
+            ticks: watch::Sender::new(0),
+            facts,
+            reach,
+        });
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let listener = {
+            let _context = runtime.enter();
+            tokio::net::TcpListener::from_std(bound.listener)?
+        };
+        let (stop, stopped) = oneshot::channel();
+        let thread =
+            std::thread::Builder::new().name("iot-coap-console".into()).spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        // The server is gone: a page that still answered would lie.
+                        () = watch_server(&shared) => {}
+                        () = connections::serve(listener, routes::router(Arc::clone(&shared))) => {}
+                    }
+                });
+            })?;
+        Ok(Self { address: bound.address, mask, stop: Some(stop), thread: Some(thread) })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Keeps the secrets of devices that were registered later out of the page.
+    pub(crate) fn add_secrets<'a>(&self, devices: impl IntoIterator<Item = &'a Device>) {
+        self.mask.add_secrets(devices);
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            // Nobody is left to be told that it panicked.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Keeps the board up to date until the server is gone.
+async fn watch_server(shared: &Shared) {
+    let mut count = shared.reach.events.watch();
+    let mut tick = tokio::time::interval(TICK);
+    let mut next = 0;
+    loop {
+        tokio::select! {
+            changed = count.changed() => if changed.is_err() { return },
+            _ = tick.tick() => {
+                if shared.ticks.receiver_count() > 0 && shared.ask_for_board().await.is_none() {
+                    return;
+                }
+                shared.ticks.send_modify(|ticks| *ticks += 1);
+            }
+            () = shared.reach.controls.closed() => return,
+        }
+        loop {
+            let events = shared.reach.events.read(next, AT_ONCE);
+            let Some(last) = events.last() else { break };
+            next = last.number + 1;
+            // What somebody switched is seen at once.
+            let switched = events.iter().any(|recorded| recorded.event.is_switch());
+            {
+                let mut board = shared.board();
+                for recorded in &events {
+                    board.take(recorded);
+                }
+            }
+            shared.taken.send_replace(next);
+            if switched {
+                shared.ticks.send_modify(|ticks| *ticks += 1);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}

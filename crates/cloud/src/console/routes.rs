@@ -1,0 +1,126 @@
+//! What is served where: the page's files, its events, and its switches.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::Sse;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
+use serde::{Deserialize, Serialize};
+
+use super::Shared;
+use super::guard::guard;
+use super::stream::{self, FaultsNow, Place};
+use crate::faults::Faults;
+use crate::server::Server;
+
+/// The longest body of a request.
+const BODY: usize = 4_096;
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// The page's files, as they are: nothing is built.
+const FILES: [(&str, &str, &str); 11] = [
+    ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
+    ("/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
+    ("/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+    ("/console.js", SCRIPT, include_str!("page/console.js")),
+    ("/details.js", SCRIPT, include_str!("page/details.js")),
+    ("/devices.js", SCRIPT, include_str!("page/devices.js")),
+    ("/dom.js", SCRIPT, include_str!("page/dom.js")),
+    ("/graphs.js", SCRIPT, include_str!("page/graphs.js")),
+    ("/list.js", SCRIPT, include_str!("page/list.js")),
+    ("/switches.js", SCRIPT, include_str!("page/switches.js")),
+    ("/words.js", SCRIPT, include_str!("page/words.js")),
+];
+
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    let mut router = Router::new();
+    for (path, kind, content) in FILES {
+        router = router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], content) }));
+    }
+    router
+        .route("/events", get(events))
+        .route("/faults", post(set_faults))
+        .route("/expire-tokens", post(expire_tokens))
+        .route("/close-sessions", post(close_sessions))
+        .route("/ping", post(ping))
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
+        .with_state(shared)
+}
+
+#[derive(Deserialize)]
+struct Resume {
+    /// As Last-Event-ID, which a page can send only when its browser reconnects by
+    /// itself.
+    after: Option<String>,
+}
+
+async fn events(
+    State(shared): State<Arc<Shared>>,
+    Query(resume): Query<Resume>,
+    headers: HeaderMap,
+) -> Response {
+    if shared.ask_for_board().await.is_none() {
+        return gone();
+    }
+    let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let place = Place::after(last_event_id.or(resume.after.as_deref()), &shared);
+    Sse::new(stream::events(shared, place)).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    /// As `--faults` takes them.
+    faults: String,
+    /// Those not named end; otherwise they stay as they are.
+    #[serde(default)]
+    replace: bool,
+}
+
+async fn set_faults(State(shared): State<Arc<Shared>>, Json(change): Json<Change>) -> Response {
+    // Wrong faults change nothing.
+    let set = move |server: &mut Server| {
+        let mut faults =
+            if change.replace { Faults::none() } else { server.endpoint.service.faults().clone() };
+        faults.update(&change.faults)?;
+        server.set_faults(&faults);
+        Ok::<_, String>(faults)
+    };
+    match shared.ask(set).await {
+        Some(Ok(faults)) => Json(FaultsNow::of(&faults)).into_response(),
+        Some(Err(error)) => (StatusCode::UNPROCESSABLE_ENTITY, error).into_response(),
+        None => gone(),
+    }
+}
+
+async fn expire_tokens(State(shared): State<Arc<Shared>>) -> Response {
+    done(shared.ask(|server| server.endpoint.service.expire_tokens()).await)
+}
+
+/// How many a switch concerned.
+#[derive(Serialize)]
+struct Count {
+    count: usize,
+}
+
+async fn close_sessions(State(shared): State<Arc<Shared>>) -> Response {
+    done(shared.ask(|server| Count { count: server.close_dtls_sessions() }).await)
+}
+
+async fn ping(State(shared): State<Arc<Shared>>) -> Response {
+    done(shared.ask(|server| Count { count: server.ping_peers() }).await)
+}
+
+fn done<T: Serialize>(result: Option<T>) -> Response {
+    result.map_or_else(gone, |result| Json(result).into_response())
+}
+
+fn gone() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "The cloud has ended.\n").into_response()
+}

@@ -1,0 +1,187 @@
+//! What happened, in order: kept for tests to wait on and for the console to show,
+//! and written as one JSON line an event.
+
+use std::collections::VecDeque;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::Event;
+use crate::config::Log;
+
+/// Events kept; the oldest make room.
+const KEPT: usize = 131_072;
+
+/// An event with its place and its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    /// How many events were before it.
+    pub(crate) number: usize,
+    /// Milliseconds since 1970.
+    pub(crate) unix_ms: u64,
+    pub(crate) event: Event,
+}
+
+#[derive(Default)]
+struct Kept {
+    events: VecDeque<(u64, Event)>,
+    /// How many were dropped before the first one kept.
+    dropped: usize,
+}
+
+/// A copy of the latest events.
+struct News {
+    /// Number of the first event still kept when they were copied.
+    first: usize,
+    events: Vec<Event>,
+}
+
+/// The events of one server.
+pub(crate) struct EventLog {
+    kept: Mutex<Kept>,
+    changed: Condvar,
+    /// How many events there were, for those who cannot wait on `changed`.
+    count: watch::Sender<usize>,
+    sink: Option<Mutex<Box<dyn Write + Send>>>,
+    verbose: bool,
+}
+
+impl EventLog {
+    pub(crate) fn new(log: &Log, verbose: bool) -> io::Result<Self> {
+        let sink: Option<Box<dyn Write + Send>> = match log {
+            Log::None => None,
+            Log::Stdout => Some(Box::new(io::stdout())),
+            Log::Stderr => Some(Box::new(io::stderr())),
+            Log::File(path) => {
+                let file = OpenOptions::new().create(true).append(true).open(path);
+                Some(Box::new(file.map_err(|error| {
+                    let text = format!("cannot write the log {}: {error}", path.display());
+                    io::Error::new(error.kind(), text)
+                })?))
+            }
+        };
+        Ok(Self {
+            kept: Mutex::default(),
+            changed: Condvar::new(),
+            count: watch::Sender::new(0),
+            sink: sink.map(Mutex::new),
+            verbose,
+        })
+    }
+
+    pub(crate) fn record(&self, event: Event) {
+        let unix_ms = unix_ms();
+        if self.verbose || !event.is_detail() {
+            self.write(unix_ms, &event);
+        }
+        let mut kept = self.kept();
+        kept.events.push_back((unix_ms, event));
+        if kept.events.len() > KEPT {
+            kept.events.pop_front();
+            kept.dropped += 1;
+        }
+        let count = kept.dropped + kept.events.len();
+        drop(kept);
+        self.changed.notify_all();
+        self.count.send_replace(count);
+    }
+
+    fn write(&self, unix_ms: u64, event: &Event) {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            unix_ms: u64,
+            #[serde(flatten)]
+            event: &'a Event,
+        }
+        let Some(sink) = &self.sink else { return };
+        let Ok(mut line) = serde_json::to_vec(&Line { unix_ms, event }) else {
+            return;
+        };
+        line.push(b'\n');
+        let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+        // A reader that went away (`iot-coap-cloud | head`) must not end the server.
+        let _ = sink.write_all(&line).and_then(|()| sink.flush());
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        let kept = self.kept();
+        kept.dropped + kept.events.len()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Event> {
+        self.kept().events.iter().map(|(_, event)| event.clone()).collect()
+    }
+
+    /// How many events there were, as it changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
+    }
+
+    /// Events from number `from` on, or from the first one still kept, at most so
+    /// many.
+    pub(crate) fn read(&self, from: usize, most: usize) -> Vec<Recorded> {
+        let kept = self.kept();
+        let skip = from.saturating_sub(kept.dropped);
+        let first = kept.dropped + skip;
+        kept.events
+            .iter()
+            .skip(skip)
+            .take(most)
+            .zip(first..)
+            .map(|((unix_ms, event), number)| Recorded {
+                number,
+                unix_ms: *unix_ms,
+                event: event.clone(),
+            })
+            .collect()
+    }
+
+    /// The first event from number `from` on that fits, waiting for it if need be.
+    pub(crate) fn wait_from(
+        &self,
+        from: usize,
+        timeout: Duration,
+        fits: impl Fn(&Event) -> bool,
+    ) -> Option<Event> {
+        let deadline = Instant::now() + timeout;
+        let mut seen = from;
+        loop {
+            // Looked at without the lock: `fits` may ask the server itself.
+            let news = self.news(seen, deadline)?;
+            seen = seen.max(news.first) + news.events.len();
+            if let Some(event) = news.events.into_iter().find(|event| fits(event)) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// The events from number `from` on, once there is one.
+    fn news(&self, from: usize, deadline: Instant) -> Option<News> {
+        let mut kept = self.kept();
+        loop {
+            let skip = from.saturating_sub(kept.dropped);
+            let events: Vec<Event> =
+                kept.events.iter().skip(skip).map(|(_, event)| event.clone()).collect();
+            if !events.is_empty() {
+                let first = kept.dropped;
+                return Some(News { first, events });
+            }
+            let left = deadline.checked_duration_since(Instant::now())?;
+            kept = self.changed.wait_timeout(kept, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,357 @@
+//! The connection to the broker, on a task of its own: publishes what it is
+//! given, reports what became of it, and connects again when it has to. What it
+//! holds is bounded by the window, and by the broker's Receive Maximum in flight.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use rumqttc::mqttbytes::QoS;
+use rumqttc::mqttbytes::v5::{ConnAck, Packet, PubAckReason};
+use rumqttc::{
+    AsyncClient, Broker, ClientError, Event, EventLoop, MqttOptions, NetworkOptions, PublishNotice,
+    PublishNoticeError, PublishOptions, PublishResult, TlsConfiguration, Transport,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::{Forward, Publication, Unforwarded};
+use crate::random;
+use crate::sign::hex;
+use crate::state::about;
+
+/// The first pause before connecting again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_SECONDS: u16 = 15;
+
+/// A broker that has acknowledged nothing for so many deadlines, with messages in
+/// flight, is connected to anew.
+const STALLED: u32 = 8;
+
+/// What the loop is told.
+#[derive(Debug)]
+pub(crate) enum Report {
+    Connected,
+    Disconnected(String),
+    /// What became of the message of a ticket.
+    Settled(u64, Result<(), Unforwarded>),
+}
+
+/// A connection to come, and what is to go through it.
+pub(crate) struct Link {
+    options: MqttOptions,
+    window: usize,
+    stalled: Duration,
+    submitted: mpsc::Receiver<Publication>,
+    reports: mpsc::UnboundedSender<Report>,
+    /// To be published, in order.
+    queue: VecDeque<Publication>,
+}
+
+/// Why a connection came to an end.
+enum End {
+    /// The server stops.
+    Stopped,
+    Lost(String),
+}
+
+impl Link {
+    pub(super) fn new(
+        forward: &Forward,
+        submitted: mpsc::Receiver<Publication>,
+        reports: mpsc::UnboundedSender<Report>,
+    ) -> io::Result<Self> {
+        let options = options(forward)?;
+        let window = forward.window.max(1);
+        let stalled = forward.deadline * STALLED;
+        Ok(Self { options, window, stalled, submitted, reports, queue: VecDeque::new() })
+    }
+
+    /// Connects, and again whenever the connection is lost, until the server stops.
+    pub(crate) async fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let mut connected = None;
+            let reason = match self.connection(&mut connected).await {
+                End::Stopped => return,
+                End::Lost(reason) => reason,
+            };
+            if self.reports.send(Report::Disconnected(reason)).is_err() {
+                return;
+            }
+            // A broker that takes a connection and ends it at once is not back.
+            if connected.is_some_and(|since: Instant| since.elapsed() > LONGEST_PAUSE) {
+                pause = FIRST_PAUSE;
+            }
+            // Many servers do not come back to a broker at the same moment.
+            let spread = f64::from(u16::from_be_bytes(random::unpredictable())) / 65_536.0;
+            tokio::time::sleep(pause.mul_f64(0.5 + spread)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// One connection, from its first attempt to its end; and since when it stood.
+    async fn connection(&mut self, connected: &mut Option<Instant>) -> End {
+        let builder = AsyncClient::builder(self.options.clone()).capacity(self.window);
+        let (client, events) = match builder.try_build() {
+            Ok(pair) => pair,
+            Err(error) => return End::Lost(error.to_string()),
+        };
+        let mut driver = Driver::start(events, self.window);
+        let limits = match driver.news().await {
+            Ok(limits) => limits,
+            Err(reason) => return End::Lost(reason),
+        };
+        *connected = Some(Instant::now());
+        self.report(Report::Connected);
+
+        let mut in_flight = FuturesUnordered::new();
+        let mut progress = Instant::now();
+        let end = 'live: loop {
+            while in_flight.len() < limits.in_flight
+                && let Some(publication) = self.next()
+            {
+                if in_flight.is_empty() {
+                    progress = Instant::now();
+                }
+                match publish(&client, &publication, &limits) {
+                    Ok(notice) => in_flight.push(acknowledgement(publication, notice)),
+                    Err(Some(why)) => self.report(Report::Settled(publication.ticket, Err(why))),
+                    Err(None) => {
+                        self.queue.push_back(publication);
+                        break 'live driver.reason().await;
+                    }
+                }
+            }
+            tokio::select! {
+                Some((publication, fate)) = in_flight.next() => {
+                    progress = Instant::now();
+                    if !self.settle(publication, fate) {
+                        break driver.reason().await;
+                    }
+                }
+                publication = self.submitted.recv(), if in_flight.len() < limits.in_flight => {
+                    match publication {
+                        Some(publication) => self.queue.push_back(publication),
+                        None => break End::Stopped,
+                    }
+                }
+                end = driver.end() => break end,
+                () = tokio::time::sleep_until((progress + self.stalled).into()),
+                    if !in_flight.is_empty() =>
+                {
+                    break End::Lost("it acknowledges nothing".into());
+                }
+            }
+        };
+        // With both halves gone, each notice comes to its end: an acknowledgement
+        // that has come counts; all else is published again, if there is time.
+        drop(client);
+        driver.stop().await;
+        while let Some((publication, fate)) = in_flight.next().await {
+            self.settle(publication, fate);
+        }
+        self.queue.make_contiguous().sort_by_key(|publication| publication.ticket);
+        end
+    }
+
+    /// The next publication that somebody still waits for.
+    fn next(&mut self) -> Option<Publication> {
+        let now = Instant::now();
+        while let Some(publication) = self.queue.pop_front() {
+            if publication.due > now {
+                return Some(publication);
+            }
+        }
+        None
+    }
+
+    /// Reports what became of a publication. Without an answer it is kept, and the
+    /// connection is at its end: false.
+    fn settle(&mut self, publication: Publication, fate: Option<Result<(), Unforwarded>>) -> bool {
+        let settled = fate.is_some();
+        match fate {
+            Some(result) => self.report(Report::Settled(publication.ticket, result)),
+            None => self.queue.push_back(publication),
+        }
+        settled
+    }
+
+    fn report(&self, report: Report) {
+        // A loop that has ended needs no report; `submitted` says so too.
+        let _ = self.reports.send(report);
+    }
+}
+
+/// What the broker takes.
+struct Limits {
+    in_flight: usize,
+    packet: usize,
+}
+
+impl Limits {
+    fn of(acknowledgement: &ConnAck, window: usize) -> Self {
+        let properties = acknowledgement.properties.as_ref();
+        let in_flight = properties.and_then(|properties| properties.receive_max);
+        let packet = properties.and_then(|properties| properties.max_packet_size);
+        Self {
+            in_flight: in_flight.map_or(usize::from(u16::MAX), usize::from).clamp(1, window),
+            packet: packet.map_or(usize::MAX, |size| usize::try_from(size).unwrap_or(usize::MAX)),
+        }
+    }
+}
+
+/// Drives the crate's event loop on a task, which goes with it.
+struct Driver {
+    news: mpsc::Receiver<Result<Limits, String>>,
+    task: JoinHandle<()>,
+}
+
+impl Driver {
+    fn start(mut events: EventLoop, window: usize) -> Self {
+        let (tell, news) = mpsc::channel(2);
+        let task = tokio::spawn(async move {
+            loop {
+                let news = match events.poll().await {
+                    Ok(Event::Incoming(Packet::ConnAck(acknowledgement))) => {
+                        Ok(Limits::of(&acknowledgement, window))
+                    }
+                    Ok(_) => continue,
+                    Err(error) => Err(error.to_string()),
+                };
+                let over = news.is_err();
+                // Left to itself the crate would connect again and repeat what
+                // nobody waits for any more.
+                if tell.send(news).await.is_err() || over {
+                    return;
+                }
+            }
+        });
+        Self { news, task }
+    }
+
+    /// The connection was made, with these limits; or it is over, and why.
+    async fn news(&mut self) -> Result<Limits, String> {
+        self.news.recv().await.unwrap_or_else(|| Err("the connection ended".into()))
+    }
+
+    /// Waits for the end of the connection.
+    async fn end(&mut self) -> End {
+        loop {
+            if let Err(reason) = self.news().await {
+                return End::Lost(reason);
+            }
+        }
+    }
+
+    /// Why a connection came to an end that is known to have come.
+    async fn reason(&mut self) -> End {
+        let end = tokio::time::timeout(Duration::from_secs(1), self.end()).await;
+        end.unwrap_or_else(|_| End::Lost("the connection ended".into()))
+    }
+
+    async fn stop(mut self) {
+        self.task.abort();
+        // An error says that it was aborted.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Hands a publication to the crate; an error without a reason is the end of the
+/// connection.
+fn publish(
+    client: &AsyncClient,
+    publication: &Publication,
+    limits: &Limits,
+) -> Result<PublishNotice, Option<Unforwarded>> {
+    if publication.size() > limits.packet {
+        return Err(Some(Unforwarded::TooLarge));
+    }
+    let options = PublishOptions::new(QoS::AtLeastOnce).properties(publication.properties.clone());
+    let topic = publication.topic.clone();
+    client.try_publish_tracked(topic, publication.payload.clone(), options).map_err(|error| {
+        match error {
+            ClientError::InvalidRequest(_) => Some(Unforwarded::BadTopic),
+            _ => None,
+        }
+    })
+}
+
+/// Waits for what the broker says of a publication; `None` if it says nothing.
+async fn acknowledgement(
+    publication: Publication,
+    notice: PublishNotice,
+) -> (Publication, Option<Result<(), Unforwarded>>) {
+    let fate = match notice.wait_async().await {
+        Ok(PublishResult::Qos1(acknowledgement)) => Some(fate(acknowledgement.reason)),
+        Err(PublishNoticeError::Recv | PublishNoticeError::SessionReset) => None,
+        Ok(other) => Some(Err(Unforwarded::Refused(format!("{other:?}")))),
+        Err(error) => Some(Err(Unforwarded::Refused(error.to_string()))),
+    };
+    (publication, fate)
+}
+
+fn fate(reason: PubAckReason) -> Result<(), Unforwarded> {
+    match reason {
+        PubAckReason::Success => Ok(()),
+        // A success to MQTT, but the message is kept for nobody.
+        PubAckReason::NoMatchingSubscribers => Err(Unforwarded::NoSubscriber),
+        PubAckReason::NotAuthorized | PubAckReason::TopicNameInvalid => Err(Unforwarded::BadTopic),
+        other => Err(Unforwarded::Refused(format!("{other:?}"))),
+    }
+}
+
+fn options(forward: &Forward) -> io::Result<MqttOptions> {
+    let address = &forward.broker;
+    let own_id = format!("iot-coap-cloud-{}", hex(&random::unpredictable::<8>()));
+    let mut host = address.host.clone();
+    if host.contains(':') {
+        if address.secure {
+            // The crate would look for the brackets in the certificate.
+            let text = format!("{address}: TLS takes a broker's name, or its IPv4 address");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        host = format!("[{host}]");
+    }
+    let mut options = MqttOptions::new(own_id, Broker::tcp(host, address.port));
+    // No session: what it would repeat, this file repeats while it is of use.
+    options.set_clean_start(true);
+    options.set_keep_alive(KEEP_ALIVE_SECONDS);
+    options.set_connect_timeout(CONNECT_TIMEOUT);
+    // Each device waits for its acknowledgement.
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    options.set_network_options(network);
+    match (&address.user, &forward.password) {
+        (Some(user), Some(password)) => {
+            options.set_credentials(user.clone(), password.as_bytes().to_vec());
+        }
+        (Some(user), None) => {
+            options.set_username(user.clone());
+        }
+        (None, _) => {}
+    }
+    if address.secure {
+        let tls = match &forward.root {
+            Some(path) => {
+                let root = std::fs::read(path)
+                    .map_err(|error| about("cannot read the broker's root", path, &error))?;
+                TlsConfiguration::simple_native(root, None)
+            }
+            None => TlsConfiguration::default_native(),
+        };
+        options.set_transport(Transport::tls_with_config(tls));
+    }
+    Ok(options)
+}

@@ -1,0 +1,68 @@
+//! The requests that await the broker: whose answer is to come, and when it is
+//! too late for it. How they are answered is the endpoint's business.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
+
+use coap_lite::Packet;
+
+use crate::access_token::TokenId;
+use crate::events::Message;
+use crate::transport::Peer;
+
+/// A message that was given to the broker.
+pub(crate) struct Accepted {
+    pub(crate) ticket: u64,
+    /// When it is answered without the broker.
+    pub(crate) due: Instant,
+    /// The access token it came with.
+    pub(crate) token: TokenId,
+    /// All of it but its outcome.
+    pub(crate) message: Message,
+}
+
+/// The request that brought it.
+pub(crate) struct Waiting {
+    pub(crate) peer: Peer,
+    pub(crate) packet: Packet,
+    pub(crate) accepted: Accepted,
+}
+
+/// The requests that await the broker, by ticket. Tickets rise, and so do the
+/// times of all that have one: the first is due first. Its size is bounded by
+/// the window of the forwarder.
+#[derive(Default)]
+pub(crate) struct Pending {
+    waiting: BTreeMap<u64, Waiting>,
+    /// When each of them came.
+    exchanges: HashMap<(Peer, u16), Instant>,
+}
+
+impl Pending {
+    /// When this request came first, if it is one of them.
+    pub(crate) fn since(&self, peer: Peer, message_id: u16) -> Option<Instant> {
+        self.exchanges.get(&(peer, message_id)).copied()
+    }
+
+    pub(crate) fn insert(&mut self, now: Instant, waiting: Waiting) {
+        self.exchanges.insert((waiting.peer, waiting.packet.header.message_id), now);
+        self.waiting.insert(waiting.accepted.ticket, waiting);
+    }
+
+    /// Takes out the request of a ticket; `None` if it was too late.
+    pub(crate) fn take(&mut self, ticket: u64) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&ticket)?;
+        self.exchanges.remove(&(waiting.peer, waiting.packet.header.message_id));
+        Some(waiting)
+    }
+
+    /// Takes out a request whose time is over.
+    pub(crate) fn take_late(&mut self, now: Instant) -> Option<Waiting> {
+        let (&ticket, first) = self.waiting.first_key_value()?;
+        (first.accepted.due <= now).then(|| self.take(ticket))?
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|(_, waiting)| waiting.accepted.due)
+    }
+}

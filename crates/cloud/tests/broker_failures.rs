@@ -1,0 +1,331 @@
+//! Hazard: a device is told that its message arrived when the broker does not
+//! have it, or the broker's trouble becomes everybody's.
+
+mod support;
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use coap_lite::{CoapOption, MessageType, Packet};
+use iot_coap_cloud::{Cloud, Config, Event, Forward, Transport};
+use support::broker::{Broker, Limits, Published};
+use support::*;
+
+/// Never reached in a test that does not mean to.
+const LONG: Duration = Duration::from_mins(1);
+
+fn forward(broker: &Broker) -> Forward {
+    Forward { deadline: LONG, ..Forward::to(broker.url().parse().expect("an address")) }
+}
+
+fn forwarding(forward: Forward) -> Cloud {
+    let cloud = start(Config { forward: Some(forward), ..Config::default() });
+    connected(&cloud);
+    cloud
+}
+
+fn connected(cloud: &Cloud) {
+    assert!(cloud.wait_for(PATIENCE, is_connection).is_some(), "{:?}", cloud.events());
+}
+
+fn is_connection(event: &Event) -> bool {
+    matches!(event, Event::BrokerConnected { .. })
+}
+
+/// How many such events there were.
+fn count(cloud: &Cloud, such: impl Fn(&Event) -> bool) -> usize {
+    cloud.events().iter().filter(|event| such(event)).count()
+}
+
+/// A cloud with a broker, and a device that has signed in.
+fn scene(limits: Limits, change: impl FnOnce(&mut Forward)) -> (Broker, Cloud, TestDevice) {
+    let broker = Broker::start(limits);
+    let mut forward = forward(&broker);
+    change(&mut forward);
+    let cloud = forwarding(forward);
+    let device = TestDevice::signed_in(&cloud, Transport::Udp);
+    (broker, cloud, device)
+}
+
+fn max_age(packet: &Packet) -> Option<u8> {
+    match packet.get_first_option(CoapOption::MaxAge).map(Vec::as_slice) {
+        Some(&[seconds]) => Some(seconds),
+        None => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Sends a message and says what the broker got of it.
+fn sent(device: &mut TestDevice, broker: &Broker, payload: &[u8]) -> (Packet, Published) {
+    let request = device.message("x", payload);
+    device.send(&request);
+    (request, broker.next())
+}
+
+fn assert_unavailable(reply: &Packet) {
+    assert_eq!(code(reply), "5.03", "{}", text(reply));
+    let seconds = max_age(reply).expect("Max-Age says when to come back");
+    assert!((5..=15).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn a_device_is_answered_when_the_broker_has_its_message() {
+    let (broker, cloud, mut device) = scene(Limits::default(), |_| {});
+    let (request, published) = sent(&mut device, &broker, br#"{"a":1}"#);
+    assert!(device.try_receive(SILENCE).is_none(), "the broker has not acknowledged");
+    assert!(cloud.messages().is_empty());
+    broker.acknowledge(&published);
+    let reply = device.receive();
+    assert_eq!((code(&reply).as_str(), max_age(&reply)), ("2.05", None));
+    assert_eq!(reply.header.get_type(), MessageType::Acknowledgement);
+    assert_eq!(reply.header.message_id, request.header.message_id);
+    assert_eq!(reply.get_token(), request.get_token());
+    assert_eq!(cloud.messages().len(), 1);
+}
+
+#[test]
+fn a_publication_says_what_the_request_did() {
+    let (broker, _cloud, mut device) = scene(Limits::default(), |_| {});
+    let request = device.message("user/温度", br#"{"a":1}"#);
+    device.send(&request);
+    let published = broker.next();
+    assert_eq!(published.flags, 0b0010, "QoS 1, neither DUP nor RETAIN");
+    assert_eq!(published.topic, format!("/{PRODUCT_KEY}/{DEVICE_NAME}/user/温度"));
+    assert_eq!(published.payload, br#"{"a":1}"#);
+    assert_eq!(published.content_type.as_deref(), Some("application/json"));
+    let user = |name: &str| published.user.get(name).map(String::as_str);
+    assert_eq!(user("product-key"), Some(PRODUCT_KEY));
+    assert_eq!(user("device-name"), Some(DEVICE_NAME));
+    assert_eq!(user("transport"), Some("coap"));
+    assert_eq!(user("content-format"), Some("50"));
+    assert_eq!(user("id").map(str::len), Some(32));
+    assert!(user("received-ms").is_some_and(|time| time.parse::<u64>().is_ok()));
+}
+
+#[test]
+fn what_the_broker_refuses_is_not_taken() {
+    let (broker, cloud, mut device) = scene(Limits::default(), |_| {});
+    for (reason, expected) in [
+        // No matching subscribers: a success to MQTT that keeps nothing.
+        (0x10, "5.03"),
+        (0x80, "5.03"),
+        (0x97, "5.03"),
+        (0x87, "4.04"),
+        (0x90, "4.04"),
+        (0x00, "2.05"),
+    ] {
+        let (_, published) = sent(&mut device, &broker, b"1");
+        broker.answer(&published, reason);
+        let reply = device.receive();
+        assert_eq!(code(&reply), expected, "{reason:#04x}");
+        if expected == "5.03" {
+            assert_unavailable(&reply);
+        }
+    }
+    assert_eq!(cloud.messages().len(), 1);
+}
+
+#[test]
+fn a_retransmission_is_not_published_again() {
+    let (broker, cloud, mut device) = scene(Limits::default(), |_| {});
+    let (request, published) = sent(&mut device, &broker, b"1");
+    for _ in 0..3 {
+        device.send(&request);
+    }
+    let is_duplicate = |event: &Event| matches!(event, Event::Duplicate { .. });
+    assert!(cloud.wait_for(PATIENCE, |_| count(&cloud, is_duplicate) == 3).is_some());
+    assert!(broker.is_silent());
+    broker.acknowledge(&published);
+    assert_eq!(code(&device.receive()), "2.05");
+    assert!(device.try_receive(SILENCE).is_none(), "one answer to all of them");
+    // One that was on its way meanwhile.
+    assert_eq!(code(&device.exchange(&request)), "2.05");
+    assert!(broker.is_silent());
+    assert_eq!(cloud.messages().len(), 1);
+}
+
+#[test]
+fn a_slow_broker_is_not_waited_for() {
+    let deadline = Duration::from_millis(300);
+    let (broker, cloud, mut device) =
+        scene(Limits::default(), |forward| forward.deadline = deadline);
+    let start = Instant::now();
+    let (request, published) = sent(&mut device, &broker, b"1");
+    let reply = device.receive();
+    assert!(start.elapsed() >= deadline);
+    assert_unavailable(&reply);
+    // What was said is said: the device may have gone by it already.
+    broker.acknowledge(&published);
+    assert_eq!(device.exchange(&request), reply);
+    assert!(cloud.messages().is_empty());
+    let (_, published) = sent(&mut device, &broker, b"2");
+    broker.acknowledge(&published);
+    assert_eq!(code(&device.receive()), "2.05");
+}
+
+#[test]
+fn what_awaits_the_broker_has_a_bound() {
+    let limits = Limits { receive_maximum: Some(2), ..Limits::default() };
+    let (broker, cloud, mut device) = scene(limits, |forward| forward.window = 3);
+    let requests: Vec<Packet> = (1..=3).map(|_| device.message("x", b"1")).collect();
+    for request in &requests {
+        device.send(request);
+    }
+    let first = [broker.next(), broker.next()];
+    assert!(broker.is_silent(), "the broker takes two at a time");
+    assert_unavailable(&device.publish("x", b"1"));
+    broker.acknowledge(&first[0]);
+    let third = broker.next();
+    for published in [&first[1], &third] {
+        broker.acknowledge(published);
+    }
+    let mut answered: Vec<u16> = Vec::new();
+    for _ in &requests {
+        let reply = device.receive();
+        assert_eq!(code(&reply), "2.05");
+        answered.push(reply.header.message_id);
+    }
+    let expected: Vec<u16> = requests.iter().map(|request| request.header.message_id).collect();
+    assert_eq!(answered, expected);
+    assert_eq!(cloud.messages().len(), 3);
+    // There is room again.
+    let (_, published) = sent(&mut device, &broker, b"2");
+    broker.acknowledge(&published);
+    assert_eq!(code(&device.receive()), "2.05");
+}
+
+#[test]
+fn a_message_that_was_given_up_is_not_published_later() {
+    let limits = Limits { receive_maximum: Some(1), ..Limits::default() };
+    let (broker, _cloud, mut device) =
+        scene(limits, |forward| forward.deadline = Duration::from_millis(300));
+    let (_, first) = sent(&mut device, &broker, b"in flight");
+    let behind = device.message("x", b"behind it");
+    device.send(&behind);
+    assert_unavailable(&device.receive());
+    assert_unavailable(&device.receive());
+    broker.acknowledge(&first);
+    let (_, next) = sent(&mut device, &broker, b"next");
+    assert_eq!(next.text(), "next");
+}
+
+#[test]
+fn what_a_lost_connection_left_open_is_published_again_under_its_id() {
+    let (broker, cloud, mut device) = scene(Limits::default(), |_| {});
+    let first = device.message("x", b"1");
+    let second = device.message("x", b"2");
+    device.send(&first);
+    device.send(&second);
+    let before = [broker.next(), broker.next()];
+    broker.hang_up();
+    let after = [broker.next(), broker.next()];
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!((before.connection, after.connection), (1, 2));
+        assert_eq!(before.text(), after.text(), "in their order");
+        assert_eq!(before.user["id"], after.user["id"]);
+    }
+    assert_ne!(after[0].user["id"], after[1].user["id"]);
+    for published in &after {
+        broker.acknowledge(published);
+        assert_eq!(code(&device.receive()), "2.05");
+    }
+    assert_eq!(cloud.messages().len(), 2);
+}
+
+#[test]
+fn a_broker_that_fell_silent_is_connected_to_anew() {
+    let (broker, cloud, mut device) =
+        scene(Limits::default(), |forward| forward.deadline = Duration::from_millis(100));
+    let (_, first) = sent(&mut device, &broker, b"1");
+    assert_unavailable(&device.receive());
+    let lost = cloud.wait_for(
+        PATIENCE,
+        |event| matches!(event, Event::BrokerLost { reason, .. } if reason.contains("nothing")),
+    );
+    assert!(lost.is_some());
+    assert!(cloud.wait_for(PATIENCE, |_| count(&cloud, is_connection) == 2).is_some());
+    let (_, second) = sent(&mut device, &broker, b"2");
+    broker.acknowledge(&second);
+    assert_eq!(code(&device.receive()), "2.05");
+    assert_eq!((first.connection, second.connection, second.text().as_str()), (1, 2, "2"));
+}
+
+#[test]
+fn a_broker_may_have_an_ipv6_address() {
+    let broker = Broker::at("[::1]:0");
+    let cloud = forwarding(forward(&broker));
+    let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
+    let (_, published) = sent(&mut device, &broker, b"1");
+    broker.acknowledge(&published);
+    assert_eq!(code(&device.receive()), "2.05");
+}
+
+#[test]
+fn without_a_broker_the_answer_is_no_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    drop(listener);
+    let forward = Forward::to(format!("mqtt://{address}").parse().expect("an address"));
+    let deadline = forward.deadline;
+    let cloud = start(Config { forward: Some(forward), ..Config::default() });
+    let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
+    let start = Instant::now();
+    assert_unavailable(&device.publish("x", b"1"));
+    assert!(start.elapsed() < deadline);
+    assert!(cloud.messages().is_empty());
+    let lost = cloud.wait_for(PATIENCE, |event| matches!(event, Event::BrokerLost { .. }));
+    assert!(lost.is_some());
+
+    let broker = Broker::on(TcpListener::bind(address).expect("still free"), Limits::default());
+    connected(&cloud);
+    let (_, published) = sent(&mut device, &broker, b"2");
+    broker.acknowledge(&published);
+    assert_eq!(code(&device.receive()), "2.05");
+}
+
+#[test]
+fn a_message_that_a_broker_would_choke_on_is_kept_from_it() {
+    let limits = Limits { maximum_packet_size: Some(500), ..Limits::default() };
+    let (broker, cloud, mut device) = scene(limits, |_| {});
+    for topic in ["a+", "#", "\0", "\u{1}", "\u{FDD0}"] {
+        assert_eq!(code(&device.publish(topic, b"1")), "4.04", "{topic:?}");
+    }
+    // A segment that is not UTF-8.
+    let mut request = device.message("x", b"1");
+    request.add_option(CoapOption::UriPath, vec![0xFF]);
+    assert_eq!(code(&device.exchange(&request)), "4.04");
+    assert_eq!(code(&device.publish("x", &[b'1'; 500])), "4.13");
+    let (_, published) = sent(&mut device, &broker, b"1");
+    assert_eq!((published.connection, published.text().as_str()), (1, "1"));
+    broker.acknowledge(&published);
+    assert_eq!(code(&device.receive()), "2.05");
+    assert_eq!(cloud.messages().len(), 1);
+}
+
+#[test]
+fn every_kind_of_request_waits_for_the_broker() {
+    let (broker, cloud, mut device) = scene(Limits::default(), |_| {});
+    let mut request = device.message("x", b"1");
+    request.header.set_type(MessageType::NonConfirmable);
+    device.send(&request);
+    let published = broker.next();
+    assert!(device.try_receive(SILENCE).is_none());
+    broker.acknowledge(&published);
+    let reply = device.receive();
+    assert_eq!(reply.header.get_type(), MessageType::NonConfirmable);
+    assert_eq!((code(&reply).as_str(), reply.get_token()), ("2.05", request.get_token()));
+
+    let mut device = TestDevice::signed_in(&cloud, Transport::Dtls);
+    let (_, published) = sent(&mut device, &broker, b"2");
+    assert_eq!(published.user["transport"], "coaps");
+    broker.acknowledge(&published);
+    assert_eq!(code(&device.receive()), "2.05");
+
+    // A separate response waits as well.
+    cloud.set_faults("separate=1".parse().expect("valid"));
+    let (_, published) = sent(&mut device, &broker, b"3");
+    assert!(device.try_receive(SILENCE).is_none(), "not even an empty acknowledgement");
+    broker.acknowledge(&published);
+    assert_eq!(code(&device.receive()), "0.00");
+    assert_eq!(code(&device.receive()), "2.05");
+}

@@ -1,0 +1,117 @@
+//! Hazard: a key is replaced and devices lose their access tokens, or a key that
+//! everybody can read signs them.
+
+mod support;
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use iot_coap_cloud::{Cloud, Config, Event, TokenKeys, Transport};
+use support::*;
+
+/// A file of the keys named by these letters.
+fn write_keys(path: &Path, letters: &str) {
+    let lines: Vec<String> = letters.chars().map(|letter| letter.to_string().repeat(64)).collect();
+    std::fs::write(path, lines.join("\n")).expect("written");
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).expect("ours");
+}
+
+fn with_keys(path: &Path) -> Cloud {
+    let keys = TokenKeys::load(path).expect("keys");
+    start(Config { token_keys: Some(keys), ..Config::default() })
+}
+
+/// What a server says to a message with this access token.
+fn says(cloud: &Cloud, token: &[u8]) -> String {
+    let mut device = TestDevice::over(cloud, Transport::Udp);
+    device.access_token = token.to_vec();
+    code(&device.publish("x", b"1"))
+}
+
+#[test]
+fn the_first_key_signs_and_all_verify() {
+    let folder = Folder::new();
+    let file = folder.file("keys");
+    let mut servers = Vec::new();
+    for letters in ["a", "ab", "ba", "b"] {
+        write_keys(&file, letters);
+        servers.push(with_keys(&file));
+    }
+    let tokens: Vec<Vec<u8>> = servers
+        .iter()
+        .map(|server| TestDevice::signed_in(server, Transport::Udp).access_token)
+        .collect();
+    // Each step of a rotation beside the one before it.
+    for (server, accepted) in servers.iter().zip([
+        ["2.05", "2.05", "4.01", "4.01"],
+        ["2.05", "2.05", "2.05", "2.05"],
+        ["2.05", "2.05", "2.05", "2.05"],
+        ["4.01", "4.01", "2.05", "2.05"],
+    ]) {
+        let said: Vec<String> = tokens.iter().map(|token| says(server, token)).collect();
+        assert_eq!(said, accepted);
+    }
+}
+
+#[test]
+fn a_running_server_changes_its_keys_and_keeps_them_when_it_cannot() {
+    let folder = Folder::new();
+    let file = folder.file("keys");
+    write_keys(&file, "a");
+    let cloud = with_keys(&file);
+    let before = TestDevice::signed_in(&cloud, Transport::Udp).access_token;
+    let reload = || {
+        let mark = cloud.event_count();
+        cloud.reload_token_keys(&file);
+        match cloud
+            .wait_for_since(mark, PATIENCE, |event| matches!(event, Event::TokenKeysRead { .. }))
+        {
+            Some(Event::TokenKeysRead { error }) => error,
+            other => panic!("{other:?}"),
+        }
+    };
+
+    write_keys(&file, "ba");
+    assert_eq!(reload(), "");
+    let after = TestDevice::signed_in(&cloud, Transport::Udp).access_token;
+    assert_eq!([says(&cloud, &before), says(&cloud, &after)], ["2.05", "2.05"]);
+
+    std::fs::write(&file, "nonsense").expect("written");
+    let error = reload();
+    assert!(error.contains("line 1") && !error.contains("nonsense"), "{error}");
+    assert_eq!([says(&cloud, &before), says(&cloud, &after)], ["2.05", "2.05"]);
+
+    write_keys(&file, "b");
+    assert_eq!(reload(), "");
+    assert_eq!([says(&cloud, &before), says(&cloud, &after)], ["4.01", "2.05"]);
+}
+
+#[test]
+fn a_file_that_others_can_read_is_refused() {
+    let folder = Folder::new();
+    let file = folder.file("keys");
+    write_keys(&file, "a");
+    for mode in [0o640, 0o604, 0o620, 0o602] {
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("ours");
+        let error = TokenKeys::load(&file).expect_err("open to others").to_string();
+        assert!(error.contains("chmod 600"), "{error}");
+    }
+    std::fs::set_permissions(&file, Permissions::from_mode(0o400)).expect("ours");
+    assert!(TokenKeys::load(&file).is_ok());
+}
+
+#[test]
+fn servers_that_start_at_once_make_one_file() {
+    let folder = Folder::new();
+    let file = folder.file("keys");
+    let made: Vec<TokenKeys> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| TokenKeys::load_or_create(&file).expect("a key")))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(made.iter().all(|keys| *keys == made[0]));
+    let mode = std::fs::metadata(&file).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
