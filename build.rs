@@ -8,5 +8,8 @@ fn main() {
     if std::env::var_os("CARGO_FEATURE_PORT_LINUX").is_some() {
         build.define("IOTX_PORT_LINUX", None);
     }
+    if std::env::var_os("CARGO_FEATURE__BUILTIN_DTLS").is_some() {
+        build.define("IOTX_BUILTIN_DTLS", None);
+    }
     build.compile("iot_coap_edges");
 }

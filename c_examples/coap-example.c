@@ -167,16 +167,18 @@ const char *iotx_coap_get_ca(void)
 /* Reads the file of -c. */
 static int read_roots(const char *path)
 {
-    enum { ROOM = 64 * 1024 };
     FILE *file = fopen(path, "rb");
     size_t length = 0;
 
-    roots = malloc(ROOM);
-    if (file != NULL && roots != NULL) {
-        length = fread(roots, 1, ROOM - 1, file);
-        roots[length] = '\0';
-    }
     if (file != NULL) {
+        long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : 0;
+
+        rewind(file);
+        roots = size > 0 ? malloc((size_t)size + 1) : NULL;
+        if (roots != NULL) {
+            length = fread(roots, 1, (size_t)size, file);
+            roots[length] = '\0';
+        }
         fclose(file);
     }
     if (length == 0) {

@@ -39,7 +39,17 @@ void HAL_SleepMs(uint32_t ms);
 void HAL_Srandom(uint32_t seed);
 
 /* A random number from 0 to `region` - 1 (`region` is never 0). Message ids and
- * tokens start with it: it should not be guessable. */
+ * tokens start with it: it should not be guessable.
+ *
+ * Where the library provides HAL_DTLSSession_* over a port of the firmware's own,
+ * every key comes from it too, a byte at a time (region 256). Then it MUST be a
+ * source for cryptography: each number as likely as any other, and not to be
+ * foretold from all that came before, nor from the time, nor from another start of
+ * this or another device. What a hardware generator gives is such, once its own
+ * tests have passed, and so is a generator for cryptography that was seeded by one
+ * or by a secret that changes at each start. C's rand() is NOT, whatever seeds it:
+ * then anybody may read along. A port whose numbers are all alike is found out, and
+ * no session is made; nothing else can be found out from here. */
 uint32_t HAL_Random(uint32_t region);
 
 /* Prints text; the log comes here. The format is printf's. */
@@ -95,7 +105,17 @@ int HAL_UDP_write(iotx_hal_udp_t p_socket, const unsigned char *p_data, unsigned
 int HAL_UDP_readTimeout(iotx_hal_udp_t p_socket, unsigned char *p_data, unsigned int datalen,
                         unsigned int timeout_ms);
 
-/* --- DTLS: needed for coaps:// ---------------------------------------------- */
+/* The wall clock, in ports for v2.3.0 and later: milliseconds since 1970; anything
+ * before 2026 says that it was never set. Optional: where the library provides
+ * HAL_DTLSSession_*, it checks the dates of certificates by it, and without it says
+ * in the log that it did not. */
+long long HAL_UTC_Get(void);
+
+/* --- DTLS: needed for coaps:// ----------------------------------------------
+ *
+ * By the firmware or program, or by the library, if it was built with the feature
+ * dtls: over HAL_UDP_*, HAL_UptimeMs and HAL_Random. Each of the library's is a weak
+ * symbol, which an object file's own replaces. */
 
 /* What HAL_DTLSSession_* return. */
 #define DTLS_ERROR_BASE (1 << 24)
@@ -113,6 +133,8 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t p_socket, unsigned char *p_data, unsigned
 #define DTLS_RESERVATION_SPENT (DTLS_ERROR_BASE | 9)
 /* Ours: the session cannot be kept. */
 #define DTLS_NOT_KEPT (DTLS_ERROR_BASE | 10)
+/* Ours: there is no memory for it; a session that stood still stands. */
+#define DTLS_OUT_OF_MEMORY (DTLS_ERROR_BASE | 11)
 
 /* A session, known by its address alone. */
 typedef void DTLSContext;
@@ -153,6 +175,14 @@ unsigned int HAL_DTLSSession_read(DTLSContext *context, unsigned char *p_data,
 /* Tells the peer, closes and frees a session that no thread uses. Returns
  * DTLS_SUCCESS or an error, after either of which the session is gone. */
 unsigned int HAL_DTLSSession_free(DTLSContext *context);
+
+/* Ours, and optional, for the HAL_DTLSSession_* that the library provides: the key
+ * that the host and the device both know, to be used in the place of certificates.
+ * Writes an identity and its key into their buffers, whose lengths the two numbers
+ * are at first (128 and 64), and sets these to what was written. Returns 0; another
+ * number if there is no key for this host. */
+int HAL_DTLSSession_psk(const char *host, unsigned char *identity, unsigned int *identity_len,
+                        unsigned char *key, unsigned int *key_len);
 
 /* --- keeping DTLS sessions: ours, and optional --------------------------------
  *

@@ -19,22 +19,43 @@ struct PortHeap;
 /// What every port's memory is aligned to.
 const ALIGNMENT: usize = align_of::<u64>();
 
-// SAFETY: HAL_Malloc gives memory of its own to each caller, or NULL, and
-// aligned as is asked for here at the most.
+/// More strictly aligned memory, as the tables of a cipher want it, starts where
+/// it may within a larger piece; the piece's own start stands before it.
+type Start = *mut c_void;
+const _: () = assert!(size_of::<Start>() <= ALIGNMENT);
+
+// SAFETY: HAL_Malloc gives memory of its own to each caller, or NULL, aligned to
+// ALIGNMENT. A piece of `align` bytes more has room for `size` bytes behind the
+// first boundary that leaves ALIGNMENT bytes, and so `Start`, before it.
 unsafe impl GlobalAlloc for PortHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match u32::try_from(layout.size()) {
-            // Nothing of this library is aligned more strictly; NULL says so
-            // if that ever changes.
-            // SAFETY: takes a number.
-            Ok(size) if layout.align() <= ALIGNMENT => unsafe { HAL_Malloc(size) }.cast(),
-            _ => core::ptr::null_mut(),
+        let strict = layout.align() > ALIGNMENT;
+        let more = if strict { layout.align() } else { 0 };
+        let Some(Ok(size)) = layout.size().checked_add(more).map(u32::try_from) else {
+            return core::ptr::null_mut();
+        };
+        // SAFETY: takes a number.
+        let start = unsafe { HAL_Malloc(size) };
+        if !strict || start.is_null() {
+            return start.cast();
+        }
+        // SAFETY: all within the piece, as said above.
+        unsafe {
+            let first = start.byte_add(ALIGNMENT);
+            let memory = first.byte_add(first.addr().wrapping_neg() % layout.align());
+            memory.cast::<Start>().sub(1).write(start);
+            memory.cast()
         }
     }
 
-    unsafe fn dealloc(&self, memory: *mut u8, _layout: Layout) {
-        // SAFETY: HAL_Malloc gave it, by this trait's contract.
-        unsafe { HAL_Free(memory.cast()) }
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        let memory: Start = memory.cast();
+        let strict = layout.align() > ALIGNMENT;
+        // SAFETY: `alloc` gave it for the same layout, by this trait's contract,
+        // and wrote where it starts.
+        let start = if strict { unsafe { memory.cast::<Start>().sub(1).read() } } else { memory };
+        // SAFETY: HAL_Malloc gave it.
+        unsafe { HAL_Free(start) }
     }
 }
 

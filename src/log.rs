@@ -111,19 +111,24 @@ pub(crate) use log;
 /// Lets the Linux port speak through this log.
 #[cfg(all(feature = "log", feature = "port-linux"))]
 pub(crate) fn connect_port() {
-    use iot_coap_port_linux::Level as PortLevel;
-    iot_coap_port_linux::set_log(|level, line| {
-        let level = match level {
-            PortLevel::Error => Level::Error,
-            PortLevel::Warning => Level::Warning,
-            PortLevel::Info => Level::Info,
-            PortLevel::Debug => Level::Debug,
-        };
-        if enabled(level) {
-            write(level, line);
-        }
-    });
+    iot_coap_port_linux::set_log(write_of_port);
 }
 
 #[cfg(not(all(feature = "log", feature = "port-linux")))]
 pub(crate) const fn connect_port() {}
+
+/// A line of the ports' part of this library.
+#[cfg(any(feature = "port-linux", feature = "_builtin-dtls"))]
+#[cfg_attr(not(feature = "log"), allow(dead_code, reason = "nobody writes"))]
+pub(crate) fn write_of_port(level: iot_coap_port::Level, line: fmt::Arguments<'_>) {
+    use iot_coap_port::Level as OfPort;
+    let level = match level {
+        OfPort::Error => Level::Error,
+        OfPort::Warning => Level::Warning,
+        OfPort::Info => Level::Info,
+        OfPort::Debug => Level::Debug,
+    };
+    if cfg!(feature = "log") && enabled(level) {
+        write(level, line);
+    }
+}

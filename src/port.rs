@@ -4,6 +4,8 @@
 use core::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_ushort, c_void};
 use core::ptr::NonNull;
 
+#[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]
+mod board;
 #[cfg(feature = "coaps")]
 mod dtls;
 
@@ -158,11 +160,35 @@ impl Udp {
     /// Waits up to `ms` (at least 1: ports take 0 for ever) for a datagram;
     /// returns its length, 0 for none.
     pub(crate) fn read(self, buffer: &mut [u8], ms: u32) -> Result<usize, IoError> {
-        let len = buffer.len() as c_uint;
         // SAFETY: the pointer and the length are of one slice.
-        let read = unsafe { HAL_UDP_readTimeout(self.0, buffer.as_mut_ptr(), len, ms.max(1)) };
+        unsafe { self.read_raw(buffer.as_mut_ptr(), buffer.len(), ms) }
+    }
+
+    /// As [`read`](Self::read), into memory that nothing stands in; returns the
+    /// datagram.
+    #[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]
+    pub(crate) fn read_uninit(
+        self,
+        buffer: &mut [core::mem::MaybeUninit<u8>],
+        ms: u32,
+    ) -> Result<&mut [u8], IoError> {
+        let start = buffer.as_mut_ptr().cast();
+        // SAFETY: the pointer and the length are of one slice, whose first
+        // bytes, as many as are returned, the port has written.
+        unsafe {
+            let len = self.read_raw(start, buffer.len(), ms)?;
+            Ok(core::slice::from_raw_parts_mut(start, len))
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `buffer` is valid for writes of `len` bytes.
+    unsafe fn read_raw(self, buffer: *mut u8, len: usize, ms: u32) -> Result<usize, IoError> {
+        // SAFETY: by the contract.
+        let read = unsafe { HAL_UDP_readTimeout(self.0, buffer, len as c_uint, ms.max(1)) };
         match usize::try_from(read) {
-            Ok(len) if len <= buffer.len() => Ok(len),
+            Ok(read) if read <= len => Ok(read),
             // -2 timed out, -3 interrupted.
             Err(_) if matches!(read, -2 | -3) => Ok(0),
             _ => Err(IoError(read.into())),

@@ -138,7 +138,7 @@ impl Address {
             log!(
                 Error,
                 "coaps:// needs a DTLS port: link with HAL_DTLSSession_create, _write, _read \
-                 and _free, or build with the feature port-linux"
+                 and _free, or build with the feature dtls"
             );
             return None;
         }

@@ -23,10 +23,21 @@ int board_semihosting(int operation, void *arguments);
 
 void board_clock_start(void);
 
+/* Cycles of the core's clock since it was started, without those spent waiting
+ * in HAL_UDP_readTimeout. */
+uint64_t board_busy_cycles(void);
+
+/* Says when such a wait begins and ends. */
+void board_wait(int begins);
+
 /* --- heap.c --------------------------------------------------------------------- */
 
 /* What HAL_Malloc gave and HAL_Free did not get back. */
 size_t board_heap_live(void);
+
+/* The most that this was at once since the last call of board_heap_forget_peak. */
+size_t board_heap_peak(void);
+void board_heap_forget_peak(void);
 
 /* How often HAL_Malloc was called. */
 unsigned int board_heap_requests(void);
@@ -34,7 +45,12 @@ unsigned int board_heap_requests(void);
 /* Has HAL_Malloc refuse one request, the one after the next `count`. */
 void board_heap_refuse_after(unsigned int count);
 
-/* Whether it has since then. */
+/* Has HAL_Malloc refuse every request by which board_heap_live() would be more than
+ * `limit`, until board_heap_grow(). */
+void board_heap_shrink(size_t limit);
+void board_heap_grow(void);
+
+/* Whether it has since one of these was called. */
 int board_heap_has_refused(void);
 
 /* --- lan9118.c -------------------------------------------------------------------- */

@@ -37,6 +37,36 @@ uint64_t HAL_UptimeMs(void)
     return milliseconds;
 }
 
+static uint64_t cycles(void)
+{
+    uint32_t now, left;
+
+    /* Again where the counter started over in between. */
+    do {
+        now = milliseconds;
+        left = SYST_CVR;
+    } while (now != milliseconds);
+    return (uint64_t)(now - (uint32_t)CLOCK_START) * (CORE_HZ / 1000) + (CORE_HZ / 1000 - left);
+}
+
+static uint64_t waited, wait_start;
+
+void board_wait(int begins)
+{
+    uint64_t now = cycles();
+
+    if (begins) {
+        wait_start = now;
+    } else {
+        waited += now - wait_start;
+    }
+}
+
+uint64_t board_busy_cycles(void)
+{
+    return cycles() - waited;
+}
+
 void HAL_SleepMs(uint32_t ms)
 {
     uint32_t start = milliseconds;

@@ -1,7 +1,8 @@
 /*
  * The rest of the board port: output, randomness and the identity. Like ports
  * written for early releases of the original it has no HAL_Kv_*, being for one
- * thread no HAL_Mutex*, and no HAL_DTLSSession_*: the library does without.
+ * thread no HAL_Mutex*, and no HAL_DTLSSession_*: the library does without, or
+ * provides the last.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,10 +36,12 @@ void HAL_Srandom(uint32_t seed)
     (void)seed;
 }
 
-/* The emulated board has no source of randomness, so the host's is read. */
+/* The emulated board has no source of randomness, so the host's is read. With
+ * RANDOM_STUB nothing is, as in a port that nobody finished. */
 uint32_t HAL_Random(uint32_t region)
 {
     uint32_t number = 0;
+#ifndef RANDOM_STUB
     FILE *source = fopen("/dev/urandom", "rb");
 
     if (source != NULL) {
@@ -48,6 +51,7 @@ uint32_t HAL_Random(uint32_t region)
         }
         fclose(source);
     }
+#endif
     return region == 0 ? 0 : number % region;
 }
 

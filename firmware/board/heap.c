@@ -13,10 +13,11 @@ typedef union {
     max_align_t alignment;
 } header_t;
 
-static size_t live;
+static size_t live, peak;
 static unsigned int requests;
 static unsigned int left;
 static enum { OFF, ARMED, REFUSED } refusing;
+static size_t limit = SIZE_MAX;
 
 void *HAL_Malloc(uint32_t size)
 {
@@ -27,12 +28,17 @@ void *HAL_Malloc(uint32_t size)
         refusing = REFUSED;
         return NULL;
     }
+    if (size > limit || live > limit - size) {
+        refusing = REFUSED;
+        return NULL;
+    }
     header = malloc(sizeof(*header) + size);
     if (header == NULL) {
         return NULL;
     }
     header->size = size;
     live += size;
+    peak = live > peak ? live : peak;
     return header + 1;
 }
 
@@ -51,6 +57,16 @@ size_t board_heap_live(void)
     return live;
 }
 
+size_t board_heap_peak(void)
+{
+    return peak;
+}
+
+void board_heap_forget_peak(void)
+{
+    peak = live;
+}
+
 unsigned int board_heap_requests(void)
 {
     return requests;
@@ -60,6 +76,17 @@ void board_heap_refuse_after(unsigned int count)
 {
     left = count;
     refusing = ARMED;
+}
+
+void board_heap_shrink(size_t most)
+{
+    limit = most;
+    refusing = OFF;
+}
+
+void board_heap_grow(void)
+{
+    limit = SIZE_MAX;
 }
 
 int board_heap_has_refused(void)

@@ -160,9 +160,11 @@ static int find_gateway(void)
         uint32_t start = (uint32_t)HAL_UptimeMs();
 
         send_arp(1, unknown, gateway_ip);
+        board_wait(1);
         while (!gateway_known && (uint32_t)HAL_UptimeMs() - start < ARP_WAIT_MS) {
             poll_frame(NULL);
         }
+        board_wait(0);
     }
     return gateway_known ? 0 : -1;
 }
@@ -251,16 +253,17 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t handle, unsigned char *data, unsigned int
                         unsigned int ms)
 {
     uint32_t start = (uint32_t)HAL_UptimeMs();
+    int len;
 
+    board_wait(1);
     do {
-        int len = poll_frame(&sockets[handle]);
-
-        if (len > 0) {
-            unsigned int taken = (unsigned int)len < room ? (unsigned int)len : room;
-
-            memcpy(data, frame + PAYLOAD_AT, taken);
-            return (int)taken;
-        }
-    } while ((uint32_t)HAL_UptimeMs() - start < ms);
-    return TIMED_OUT;
+        len = poll_frame(&sockets[handle]);
+    } while (len <= 0 && (uint32_t)HAL_UptimeMs() - start < ms);
+    board_wait(0);
+    if (len <= 0) {
+        return TIMED_OUT;
+    }
+    len = (unsigned int)len < room ? len : (int)room;
+    memcpy(data, frame + PAYLOAD_AT, (size_t)len);
+    return len;
 }

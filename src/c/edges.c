@@ -5,10 +5,11 @@
  * Weak: iotx_coap_get_ca, which a program replaces by defining its own.
  *
  * Unresolved where the firmware's board port lacks them (compiled without
- * IOTX_PORT_LINUX, whose port has them all): HAL_DTLSSession_*, absent in
- * plain-only ports, and those that keep sessions in all but ours; HAL_Kv_*,
- * absent before v2.3.0; HAL_Set* and HAL_Get*, of which releases have more or
- * fewer; HAL_Mutex*, which a port for one thread may do without.
+ * IOTX_PORT_LINUX, whose port has them all): HAL_Kv_*, absent before v2.3.0;
+ * HAL_Set* and HAL_Get*, of which releases have more or fewer; HAL_Mutex*, which a
+ * port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
+ * later. And without IOTX_BUILTIN_DTLS, whose library has them: HAL_DTLSSession_*,
+ * absent in plain-only ports, and those that keep sessions in all but ours.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,14 @@
 #define OPTIONAL __attribute__((weak))
 #endif
 
+/* No weak references to weak definitions: the linker looks for those only in the
+ * objects that it has, not in an archive. */
+#ifdef IOTX_BUILTIN_DTLS
+#define OPTIONAL_DTLS
+#else
+#define OPTIONAL_DTLS __attribute__((weak))
+#endif
+
 extern const char iotx_default_ca[];
 const char *iotx_coap_get_ca(void);
 
@@ -27,12 +36,12 @@ __attribute__((weak, visibility("default"))) const char *iotx_coap_get_ca(void)
     return iotx_default_ca;
 }
 
-OPTIONAL void *HAL_DTLSSession_create(void *options);
-OPTIONAL unsigned int HAL_DTLSSession_write(void *session, const unsigned char *data,
+OPTIONAL_DTLS void *HAL_DTLSSession_create(void *options);
+OPTIONAL_DTLS unsigned int HAL_DTLSSession_write(void *session, const unsigned char *data,
                                             unsigned int *len);
-OPTIONAL unsigned int HAL_DTLSSession_read(void *session, unsigned char *data, unsigned int *len,
+OPTIONAL_DTLS unsigned int HAL_DTLSSession_read(void *session, unsigned char *data, unsigned int *len,
                                            unsigned int ms);
-OPTIONAL unsigned int HAL_DTLSSession_free(void *session);
+OPTIONAL_DTLS unsigned int HAL_DTLSSession_free(void *session);
 
 /* A reference from Rust would not be weak: these stand between. */
 void *iotx_port_dtls_create(void *options);
@@ -62,10 +71,10 @@ unsigned int iotx_port_dtls_free(void *session)
     return HAL_DTLSSession_free(session);
 }
 
-OPTIONAL unsigned int HAL_DTLSSession_save(void *session, const void *keep, unsigned char *blob,
+OPTIONAL_DTLS unsigned int HAL_DTLSSession_save(void *session, const void *keep, unsigned char *blob,
                                            unsigned int *len);
-OPTIONAL unsigned int HAL_DTLSSession_saved(void *session);
-OPTIONAL void *HAL_DTLSSession_restore(void *options, const void *keep, const unsigned char *blob,
+OPTIONAL_DTLS unsigned int HAL_DTLSSession_saved(void *session);
+OPTIONAL_DTLS void *HAL_DTLSSession_restore(void *options, const void *keep, const unsigned char *blob,
                                        unsigned int len);
 
 unsigned int iotx_port_dtls_save(void *session, const void *keep, unsigned char *blob,
@@ -103,7 +112,7 @@ void *iotx_port_dtls_restore(void *options, const void *keep, const unsigned cha
 int iotx_port_has_dtls(void);
 int iotx_port_has_dtls(void)
 {
-#ifdef IOTX_PORT_LINUX
+#ifdef IOTX_BUILTIN_DTLS
     return 1;
 #else
     return HAL_DTLSSession_create != NULL && HAL_DTLSSession_write != NULL &&
@@ -134,6 +143,19 @@ int iotx_port_identity(int which, char *text)
 
     return function != NULL ? function(text) : -1;
 }
+
+#if defined(IOTX_BUILTIN_DTLS) && !defined(IOTX_PORT_LINUX)
+OPTIONAL long long HAL_UTC_Get(void);
+
+/* Milliseconds since 1970, or 0 where the port does not know. */
+long long iotx_port_calendar_ms(void);
+long long iotx_port_calendar_ms(void)
+{
+    long long (*const get)(void) = HAL_UTC_Get;
+
+    return get != NULL ? get() : 0;
+}
+#endif
 
 #ifndef IOTX_PORT_LINUX
 OPTIONAL void *HAL_MutexCreate(void);

@@ -85,11 +85,11 @@ impl Dtls {
     #[cfg(feature = "extension")]
     /// The session's socket, with our own port.
     pub(crate) fn descriptor(self) -> Option<c_int> {
-        #[cfg(feature = "port-linux")]
+        #[cfg(all(feature = "port-linux", feature = "_builtin-dtls"))]
         // SAFETY: the session lives as long as its owner; the port tells
         // whether it is one of its own.
         return unsafe { iot_coap_port_linux::dtls_descriptor(self.0.as_ptr()) };
-        #[cfg(not(feature = "port-linux"))]
+        #[cfg(not(all(feature = "port-linux", feature = "_builtin-dtls")))]
         {
             let _ = self;
             None
@@ -99,9 +99,9 @@ impl Dtls {
     /// Whether a write may run beside a read of another thread; the original
     /// asks it of no port.
     pub(crate) fn is_thread_safe() -> bool {
-        #[cfg(feature = "port-linux")]
-        return iot_coap_port_linux::dtls_is_builtin();
-        #[cfg(not(feature = "port-linux"))]
+        #[cfg(feature = "_builtin-dtls")]
+        return iot_coap_port::dtls::is_builtin();
+        #[cfg(not(feature = "_builtin-dtls"))]
         false
     }
 

@@ -192,6 +192,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LIST", help_heading = "DTLS")]
     ciphers: Option<String>,
 
+    /// Know this pre-shared key as well; devices without certificates use it
+    #[arg(long, value_name = "IDENTITY,KEY", value_parser = identity_and_key,
+          help_heading = "DTLS")]
+    psk: Option<(String, String)>,
+
     /// Resume no sessions
     #[arg(long, help_heading = "DTLS")]
     no_resumption: bool,
@@ -308,6 +313,7 @@ impl Arguments {
             dtls: DtlsConfig {
                 certificates,
                 ciphers: self.ciphers,
+                pre_shared_key: self.psk,
                 resumption: !self.no_resumption,
                 idle_timeout: self.idle_timeout,
                 max_sessions: self.max_sessions,
@@ -319,6 +325,13 @@ impl Arguments {
             console: self.console.into_console()?,
             ..defaults
         })
+    }
+}
+
+fn identity_and_key(text: &str) -> Result<(String, String), String> {
+    match text.split_once(',') {
+        Some((identity, key)) if !key.is_empty() => Ok((identity.into(), key.into())),
+        _ => Err("an identity, a comma and its key are needed".into()),
     }
 }
 

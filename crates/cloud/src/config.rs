@@ -78,6 +78,8 @@ pub struct DtlsConfig {
     pub certificates: Certificates,
     /// An OpenSSL cipher list; OpenSSL's default when `None`.
     pub ciphers: Option<String>,
+    /// An identity and its key, for devices that have no certificate to trust.
+    pub pre_shared_key: Option<(String, String)>,
     /// Sessions may be resumed, by ticket or by id.
     pub resumption: bool,
     /// The largest handshake datagram.
@@ -93,6 +95,7 @@ impl Default for DtlsConfig {
         Self {
             certificates: Certificates::default(),
             ciphers: None,
+            pre_shared_key: None,
             resumption: true,
             // An IPv6 packet of 1280 bytes without its headers.
             mtu: 1232,

@@ -136,14 +136,16 @@ impl Config {
     }
 
     /// Also offers key exchange by static RSA, after all else. It has no forward
-    /// secrecy: who gets the server's key reads all that was ever recorded.
+    /// secrecy: who gets the server's key reads all that was ever recorded. Nothing
+    /// changes in a build without the feature `static-rsa`.
     #[must_use]
     pub fn static_rsa(mut self, offered: bool) -> Self {
         self.static_rsa = offered;
         self
     }
 
-    /// Also offers AES-CBC with HMAC, after the AEADs.
+    /// Also offers AES-CBC with HMAC, after the AEADs. Nothing changes in a build
+    /// without the feature `cbc`.
     #[must_use]
     pub fn cbc(mut self, offered: bool) -> Self {
         self.cbc = offered;

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
-// Pre-shared keys need less: the rest of a table or an enumeration stays whole.
-#![cfg_attr(not(feature = "certificates"), allow(dead_code))]
+// Where parts are left out, the rest of a table or an enumeration stays whole.
+#![cfg_attr(not(feature = "full"), allow(dead_code))]
 
 extern crate alloc;
 #[cfg(test)]

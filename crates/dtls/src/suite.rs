@@ -13,7 +13,7 @@ pub(crate) enum KeyExchange {
     #[cfg(feature = "certificates")]
     EcdheRsa,
     /// The secret encrypted to the server's RSA key: no forward secrecy.
-    #[cfg(feature = "certificates")]
+    #[cfg(feature = "static-rsa")]
     Rsa,
     /// A pre-shared key alone: no forward secrecy.
     Psk,
@@ -39,34 +39,43 @@ const fn suite(
 }
 
 #[cfg(feature = "certificates")]
-static CERTIFICATE_SUITES: [Suite; 7] = [
+static CERTIFICATE_SUITES: &[Suite] = &[
+    #[cfg(feature = "p256")]
     suite(
         0xc02b,
         "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
         KeyExchange::EcdheEcdsa,
         Algorithm::Aes128Gcm,
     ),
+    #[cfg(feature = "rsa")]
     suite(
         0xc02f,
         "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
         KeyExchange::EcdheRsa,
         Algorithm::Aes128Gcm,
     ),
+    #[cfg(all(feature = "cbc", feature = "rsa"))]
     suite(
         0xc027,
         "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
         KeyExchange::EcdheRsa,
         Algorithm::Aes128CbcSha256,
     ),
+    #[cfg(feature = "static-rsa")]
     suite(0x003c, "TLS_RSA_WITH_AES_128_CBC_SHA256", KeyExchange::Rsa, Algorithm::Aes128CbcSha256),
+    #[cfg(feature = "static-rsa")]
     suite(0x003d, "TLS_RSA_WITH_AES_256_CBC_SHA256", KeyExchange::Rsa, Algorithm::Aes256CbcSha256),
+    #[cfg(feature = "static-rsa")]
     suite(0x002f, "TLS_RSA_WITH_AES_128_CBC_SHA", KeyExchange::Rsa, Algorithm::Aes128CbcSha1),
+    #[cfg(feature = "static-rsa")]
     suite(0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA", KeyExchange::Rsa, Algorithm::Aes256CbcSha1),
 ];
 
-static PSK_SUITES: [Suite; 3] = [
+static PSK_SUITES: &[Suite] = &[
     suite(0x00a8, "TLS_PSK_WITH_AES_128_GCM_SHA256", KeyExchange::Psk, Algorithm::Aes128Gcm),
+    #[cfg(feature = "ccm")]
     suite(0xc0a8, "TLS_PSK_WITH_AES_128_CCM_8", KeyExchange::Psk, Algorithm::Aes128Ccm8),
+    #[cfg(feature = "cbc")]
     suite(0x008c, "TLS_PSK_WITH_AES_128_CBC_SHA", KeyExchange::Psk, Algorithm::Aes128CbcSha1),
 ];
 
@@ -75,7 +84,7 @@ impl Suite {
         match self.key_exchange {
             #[cfg(feature = "certificates")]
             KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa => true,
-            #[cfg(feature = "certificates")]
+            #[cfg(feature = "static-rsa")]
             KeyExchange::Rsa => false,
             KeyExchange::Psk => false,
         }
@@ -93,14 +102,14 @@ pub(crate) struct Policy {
 impl Policy {
     pub(crate) fn suites(self) -> impl Iterator<Item = &'static Suite> {
         #[cfg(feature = "certificates")]
-        let suites = if self.psk { &PSK_SUITES[..] } else { &CERTIFICATE_SUITES[..] };
+        let suites = if self.psk { PSK_SUITES } else { CERTIFICATE_SUITES };
         #[cfg(not(feature = "certificates"))]
-        let suites = &PSK_SUITES[..];
+        let suites = PSK_SUITES;
         suites.iter().filter(move |suite| self.allows(suite))
     }
 
     fn allows(self, suite: &Suite) -> bool {
-        #[cfg(feature = "certificates")]
+        #[cfg(feature = "static-rsa")]
         if suite.key_exchange == KeyExchange::Rsa && !self.static_rsa {
             return false;
         }

@@ -1,5 +1,6 @@
 //! Hazard: whoever sends a device fragments of handshake messages that never
 //! become whole fills its memory. An allocator that counts watches.
+#![cfg(feature = "full")]
 
 #[path = "scripted/mod.rs"]
 mod scripted;

@@ -1,5 +1,6 @@
 //! Whom the client believes: for each fault of a certificate the error that
 //! names it, and the alert that the server is told.
+#![cfg(feature = "full")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Connection ids (RFC 9146) with a server that knows them: over an address
 //! that changes, for either side alone, and with servers that ignore them.
+#![cfg(feature = "full")]
 
 mod common;
 

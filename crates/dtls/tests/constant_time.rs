@@ -3,6 +3,7 @@
 //! Thirteen). valgrind counts the instructions of each refusal; all must take as
 //! many, whatever is wrong and however long the padding says it is. Worth most
 //! with `--release`, which is what devices run.
+#![cfg(feature = "full")]
 
 #[path = "scripted/mod.rs"]
 mod scripted;

@@ -1,6 +1,7 @@
 //! The engine against OpenSSL's client, before the same server, with the same
 //! offer: they agree on the suite, on the plaintext and on whom to believe.
 //! Where the engine is stricter on purpose, the table says so.
+#![cfg(feature = "full")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! How sessions end, and what does not end them: goodbyes of either side,
 //! alerts and their names, and a server that wants to negotiate anew.
+#![cfg(feature = "full")]
 
 mod common;
 

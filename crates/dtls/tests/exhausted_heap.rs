@@ -2,6 +2,7 @@
 //! board means a reset. Every allocation of a session's life fails once, one run
 //! after the other; and the heap has room for so many bytes only, from none to
 //! enough. Each ends by an error, and the next session is as good as ever.
+#![cfg(feature = "full")]
 
 #[path = "../../port-linux/tests/common/certificates.rs"]
 #[allow(dead_code)]

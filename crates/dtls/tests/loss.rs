@@ -1,6 +1,7 @@
 //! Networks that lose, repeat and reorder datagrams, and servers of each kind
 //! behind them. How many seeds are tried says `DTLS_LOSS_SEEDS`; 8 if it is not
 //! set.
+#![cfg(feature = "full")]
 
 mod common;
 

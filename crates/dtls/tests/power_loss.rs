@@ -1,6 +1,7 @@
 //! Sessions that are kept through sleep and power loss: they go on without a
 //! handshake, and no record number is used twice whatever moment the power
 //! fails.
+#![cfg(feature = "full")]
 
 mod common;
 

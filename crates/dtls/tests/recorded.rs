@@ -1,6 +1,7 @@
 //! Handshakes with OpenSSL, recorded once and played back with something wrong:
 //! a client is connected only when the server's Finished has come as it was.
 //! The fuzz target `dtls_engine` goes on where this stops.
+#![cfg(feature = "full")]
 
 #[path = "scripted/numbers.rs"]
 mod numbers;

@@ -1,6 +1,7 @@
 //! Sessions that go on where another one ended: taken by the server and
 //! refused, over a restart of either side, and never without an extended master
 //! secret.
+#![cfg(feature = "full")]
 
 mod common;
 

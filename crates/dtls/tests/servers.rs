@@ -1,6 +1,7 @@
 //! Handshakes and exchanges with servers that nobody here wrote: each kind of
 //! server with each suite, group and kind of certificate. `--nocapture` shows
 //! what went over the wire.
+#![cfg(feature = "full")]
 
 mod common;
 

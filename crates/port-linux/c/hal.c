@@ -39,17 +39,6 @@ void iotx_linux_udp_close(void *handle);
 int iotx_linux_udp_write(void *handle, const unsigned char *data, unsigned int len);
 int iotx_linux_udp_read_timeout(void *handle, unsigned char *data, unsigned int len,
                                 unsigned int ms, int has_receive_timeout);
-/* src/dtls/mod.rs */
-void *iotx_linux_dtls_create(const void *options);
-unsigned int iotx_linux_dtls_write(void *session, const unsigned char *data, unsigned int *len);
-unsigned int iotx_linux_dtls_read(void *session, unsigned char *data, unsigned int *len,
-                                  unsigned int ms);
-unsigned int iotx_linux_dtls_free(void *session);
-unsigned int iotx_linux_dtls_save(void *session, const void *keep, unsigned char *blob,
-                                  unsigned int *len);
-unsigned int iotx_linux_dtls_saved(void *session);
-void *iotx_linux_dtls_restore(const void *options, const void *keep, const unsigned char *blob,
-                              unsigned int len);
 /* src/kv/mod.rs */
 int iotx_linux_kv_set(const char *key, const void *value, int len, int sync);
 int iotx_linux_kv_get(const char *key, void *value, int *len);
@@ -76,16 +65,6 @@ void *HAL_UDP_create(char *host, unsigned short port);
 void HAL_UDP_close(void *handle);
 int HAL_UDP_write(void *handle, const unsigned char *data, unsigned int len);
 int HAL_UDP_readTimeout(void *handle, unsigned char *data, unsigned int len, unsigned int ms);
-void *HAL_DTLSSession_create(void *options);
-unsigned int HAL_DTLSSession_write(void *session, const unsigned char *data, unsigned int *len);
-unsigned int HAL_DTLSSession_read(void *session, unsigned char *data, unsigned int *len,
-                                  unsigned int ms);
-unsigned int HAL_DTLSSession_free(void *session);
-unsigned int HAL_DTLSSession_save(void *session, const void *keep, unsigned char *blob,
-                                  unsigned int *len);
-unsigned int HAL_DTLSSession_saved(void *session);
-void *HAL_DTLSSession_restore(void *options, const void *keep, const unsigned char *blob,
-                              unsigned int len);
 int HAL_Kv_Set(const char *key, const void *value, int len, int sync);
 int HAL_Kv_Get(const char *key, void *value, int *len);
 int HAL_Kv_Del(const char *key);
@@ -226,77 +205,6 @@ HAL_WEAK int HAL_UDP_readTimeout(void *handle, unsigned char *data, unsigned int
     /* Only a socket of our own is known to carry the receive timeout that
      * saves the poll. */
     return iotx_linux_udp_read_timeout(handle, data, len, ms, udp_is_builtin());
-}
-
-/* --- DTLS ---------------------------------------------------------------- */
-
-/* As in include/iot_coap_hal.h. */
-#define DTLS_NOT_KEPT ((1u << 24) | 10u)
-
-static void *own_dtls_create(void *options)
-{
-    return iotx_linux_dtls_create(options);
-}
-
-static unsigned int own_dtls_write(void *session, const unsigned char *data, unsigned int *len)
-{
-    return iotx_linux_dtls_write(session, data, len);
-}
-
-static unsigned int own_dtls_read(void *session, unsigned char *data, unsigned int *len,
-                                  unsigned int ms)
-{
-    return iotx_linux_dtls_read(session, data, len, ms);
-}
-
-static unsigned int own_dtls_free(void *session)
-{
-    return iotx_linux_dtls_free(session);
-}
-
-HAL_ALIAS(own_dtls_create) void *HAL_DTLSSession_create(void *options);
-HAL_ALIAS(own_dtls_write) unsigned int HAL_DTLSSession_write(void *session,
-                                                             const unsigned char *data,
-                                                             unsigned int *len);
-HAL_ALIAS(own_dtls_read) unsigned int HAL_DTLSSession_read(void *session, unsigned char *data,
-                                                           unsigned int *len, unsigned int ms);
-HAL_ALIAS(own_dtls_free) unsigned int HAL_DTLSSession_free(void *session);
-
-static void *(*const volatile dtls_create_in_force)(void *) = HAL_DTLSSession_create;
-static unsigned int (*const volatile dtls_write_in_force)(void *, const unsigned char *,
-                                                          unsigned int *) = HAL_DTLSSession_write;
-static unsigned int (*const volatile dtls_read_in_force)(void *, unsigned char *, unsigned int *,
-                                                         unsigned int) = HAL_DTLSSession_read;
-static unsigned int (*const volatile dtls_free_in_force)(void *) = HAL_DTLSSession_free;
-
-/* Whether all four HAL_DTLSSession_* in force are those of this file. */
-int iotx_linux_dtls_is_builtin(void);
-
-int iotx_linux_dtls_is_builtin(void)
-{
-    return dtls_create_in_force == own_dtls_create && dtls_write_in_force == own_dtls_write &&
-           dtls_read_in_force == own_dtls_read && dtls_free_in_force == own_dtls_free;
-}
-
-HAL_WEAK unsigned int HAL_DTLSSession_save(void *session, const void *keep, unsigned char *blob,
-                                           unsigned int *len)
-{
-    if (!iotx_linux_dtls_is_builtin()) {
-        /* The session is the program's own. */
-        return DTLS_NOT_KEPT;
-    }
-    return iotx_linux_dtls_save(session, keep, blob, len);
-}
-
-HAL_WEAK unsigned int HAL_DTLSSession_saved(void *session)
-{
-    return iotx_linux_dtls_is_builtin() ? iotx_linux_dtls_saved(session) : DTLS_NOT_KEPT;
-}
-
-HAL_WEAK void *HAL_DTLSSession_restore(void *options, const void *keep, const unsigned char *blob,
-                                       unsigned int len)
-{
-    return iotx_linux_dtls_is_builtin() ? iotx_linux_dtls_restore(options, keep, blob, len) : NULL;
 }
 
 /* --- key/value store ------------------------------------------------------ */

@@ -1,9 +1,6 @@
 //! The monotonic clock, sleeping, and time limits. Reading the clock costs no
 //! system call (vDSO), so limits are computed from it freely.
 
-#[cfg(feature = "_engine")]
-use core::time::Duration;
-
 /// Milliseconds on `CLOCK_MONOTONIC`: since the start of the machine.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
@@ -19,13 +16,13 @@ pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
 }
 
 /// The same, for this crate.
-#[cfg(feature = "dtls")]
+#[cfg(feature = "_session")]
 pub(crate) fn uptime_ms() -> u64 {
     iotx_linux_uptime_ms()
 }
 
 /// Seconds since 1970; 0 where the clock stands before that.
-#[cfg(feature = "dtls")]
+#[cfg(feature = "_session")]
 pub(crate) fn calendar_seconds() -> u64 {
     // SAFETY: time takes NULL for a place that is not wanted.
     let now = unsafe { libc::time(core::ptr::null_mut()) };
@@ -92,16 +89,6 @@ impl Deadline {
                 let left = end.saturating_sub(iotx_linux_uptime_ms());
                 Wait::For(u32::try_from(left).unwrap_or(u32::MAX))
             }
-        }
-    }
-
-    /// What is left, but no more than `limit`.
-    #[cfg(feature = "_engine")]
-    pub(crate) fn left_within(self, limit: Duration) -> Wait {
-        let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        match self.left() {
-            Wait::Forever => Wait::For(limit),
-            Wait::For(left) => Wait::For(left.min(limit)),
         }
     }
 

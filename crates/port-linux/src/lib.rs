@@ -7,15 +7,16 @@
 //! threads, and nothing of CoAP; it reports through one log hook and never
 //! prints by itself.
 //!
-//! Without a DTLS engine the crate is `no_std` and allocates nothing through
-//! Rust: a `bare` build puts the global allocator on top of `HAL_Malloc`.
+//! Without `std` the crate is `no_std`, and itself allocates nothing through Rust:
+//! the `bare` build puts the global allocator on top of `HAL_Malloc`.
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
-#[cfg(feature = "_engine")]
+#[cfg(feature = "openssl")]
 extern crate alloc;
 
 mod clock;
+#[cfg(feature = "_session")]
 mod dtls;
 mod fd;
 mod identity;
@@ -27,6 +28,8 @@ mod sync;
 mod text;
 mod udp;
 
-pub use dtls::{dtls_allow_static_rsa, dtls_descriptor, dtls_is_builtin};
-pub use log::{Level, set_log};
+#[cfg(feature = "_session")]
+pub use dtls::{dtls_allow_static_rsa, dtls_descriptor};
+pub use iot_coap_port::Level;
+pub use log::set_log;
 pub use udp::udp_descriptor;

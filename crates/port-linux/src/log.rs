@@ -6,18 +6,7 @@ use core::mem::transmute;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-/// How grave a log line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Something that was asked for cannot be done.
-    Error,
-    /// It works, but not as the caller may think.
-    Warning,
-    /// Events of a normal life: a session opened, a session resumed.
-    Info,
-    /// What only a developer of the port wants to see.
-    Debug,
-}
+pub(crate) use iot_coap_port::Level;
 
 /// A sink for log lines.
 type Hook = fn(Level, Arguments<'_>);

@@ -1,6 +1,6 @@
 //! Hazard: a session without forward secrecy after the program has ruled it
 //! out. The switch is the process's, hence a test program of its own.
-#![cfg(feature = "_engine")]
+#![cfg(feature = "_session")]
 
 mod common;
 

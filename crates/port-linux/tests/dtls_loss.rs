@@ -1,6 +1,6 @@
 //! Hazards of the network during a handshake: every single datagram lost once,
 //! every datagram twice, a peer that never answers.
-#![cfg(feature = "_engine")]
+#![cfg(feature = "_session")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Hazards of a session's life: goodbyes, reconnects, records that are lost in
 //! the port, threads that wait for each other.
-#![cfg(feature = "_engine")]
+#![cfg(feature = "_session")]
 
 mod common;
 
@@ -169,7 +169,7 @@ fn a_server_that_does_not_resume_gets_a_full_handshake() {
 
 #[test]
 fn the_port_says_that_its_sessions_are_its_own() {
-    assert!(iot_coap_port_linux::dtls_is_builtin());
+    assert!(iot_coap_port::dtls::is_builtin());
 }
 
 #[test]

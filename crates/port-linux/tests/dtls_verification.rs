@@ -1,6 +1,6 @@
 //! Hazards of believing: whom a DTLS session is opened with, and whom not, and
 //! whether the log says why.
-#![cfg(feature = "_engine")]
+#![cfg(feature = "_session")]
 
 mod common;
 

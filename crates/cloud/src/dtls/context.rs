@@ -57,6 +57,16 @@ impl Context {
                 io::Error::new(io::ErrorKind::InvalidInput, text)
             })?;
         }
+        if let Some((identity, key)) = config.pre_shared_key.clone() {
+            builder.set_psk_server_callback(move |_, shown, place| {
+                let known = shown.is_some_and(|shown| equal(shown, identity.as_bytes()));
+                // A length of 0 says that the identity is not known.
+                Ok(place.get_mut(..key.len()).filter(|_| known).map_or(0, |place| {
+                    place.copy_from_slice(key.as_bytes());
+                    key.len()
+                }))
+            });
+        }
         show(&mut builder, certificate).map_err(|error| {
             let text = format!("the certificate and its key cannot be used: {error}");
             io::Error::new(io::ErrorKind::InvalidInput, text)

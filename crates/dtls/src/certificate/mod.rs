@@ -9,9 +9,7 @@ mod signature;
 
 use alloc::vec::Vec;
 
-use der::Decode;
 use fields::Fields;
-use rsa::pkcs8::SubjectPublicKeyInfoRef;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use signature::Effort;
 use webpki::{EndEntityCert, KeyUsage};
@@ -92,6 +90,7 @@ impl ServerKey {
         }
         effort.was_enough()?;
         // With a key that is not used at all, no signature is good.
+        #[cfg(feature = "rsa")]
         if !scheme.is_ecdsa() {
             self.rsa_key()?;
         }
@@ -99,7 +98,11 @@ impl ServerKey {
     }
 
     /// The key for encrypting to the server.
+    #[cfg(feature = "rsa")]
     pub(crate) fn rsa_key(&self) -> Result<rsa::PublicKey, Error> {
+        use der::Decode;
+        use rsa::pkcs8::SubjectPublicKeyInfoRef;
+
         let fields = Fields::read(&self.certificate).map_err(|_| CertificateError::Malformed)?;
         let info = SubjectPublicKeyInfoRef::from_der(fields.public_key)
             .map_err(|_| CertificateError::Malformed)?;
@@ -193,6 +196,7 @@ fn verify_key_usage(
     key_exchange: KeyExchange,
 ) -> Result<(), CertificateError> {
     let needed = match key_exchange {
+        #[cfg(feature = "static-rsa")]
         KeyExchange::Rsa => Fields::KEY_ENCIPHERMENT,
         _ => Fields::DIGITAL_SIGNATURE,
     };

@@ -3,15 +3,25 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+#[cfg(feature = "p256")]
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use rsa::PublicKey as RsaKey;
-use rsa::pkcs1::DecodeRsaPublicKey;
+#[cfg(feature = "rsa")]
+use rsa::{PublicKey as RsaKey, pkcs1::DecodeRsaPublicKey};
 use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
-use sha2::{Digest, Sha256, Sha384, Sha512};
+#[cfg(feature = "p256")]
+use sha2::Digest;
+#[cfg(any(feature = "p256", feature = "rsa"))]
+use sha2::Sha256;
+#[cfg(all(any(feature = "p256", feature = "rsa"), feature = "sha512"))]
+use sha2::Sha384;
+#[cfg(all(feature = "rsa", feature = "sha512"))]
+use sha2::Sha512;
 
-use super::{CertificateError, is_there};
+use super::CertificateError;
+#[cfg(feature = "rsa")]
+use super::is_there;
 use crate::error::Error;
 
 const SHORTEST_RSA_MODULUS: usize = 256;
@@ -117,6 +127,7 @@ impl SignatureVerificationAlgorithm for Metered<'_> {
     }
 }
 
+#[cfg(feature = "rsa")]
 static RSA_SHA256: Algorithm = Algorithm {
     key: alg_id::RSA_ENCRYPTION,
     signature: alg_id::RSA_PKCS1_SHA256,
@@ -125,6 +136,7 @@ static RSA_SHA256: Algorithm = Algorithm {
         Ok(key.is_some_and(|key| key.pkcs1v15_verify::<Sha256>(message, signature).is_ok()))
     },
 };
+#[cfg(all(feature = "rsa", feature = "sha512"))]
 static RSA_SHA384: Algorithm = Algorithm {
     key: alg_id::RSA_ENCRYPTION,
     signature: alg_id::RSA_PKCS1_SHA384,
@@ -133,6 +145,7 @@ static RSA_SHA384: Algorithm = Algorithm {
         Ok(key.is_some_and(|key| key.pkcs1v15_verify::<Sha384>(message, signature).is_ok()))
     },
 };
+#[cfg(all(feature = "rsa", feature = "sha512"))]
 static RSA_SHA512: Algorithm = Algorithm {
     key: alg_id::RSA_ENCRYPTION,
     signature: alg_id::RSA_PKCS1_SHA512,
@@ -141,6 +154,7 @@ static RSA_SHA512: Algorithm = Algorithm {
         Ok(key.is_some_and(|key| key.pkcs1v15_verify::<Sha512>(message, signature).is_ok()))
     },
 };
+#[cfg(feature = "p256")]
 static P256_SHA256: Algorithm = Algorithm {
     key: alg_id::ECDSA_P256,
     signature: alg_id::ECDSA_SHA256,
@@ -148,6 +162,7 @@ static P256_SHA256: Algorithm = Algorithm {
         Ok(p256_verify(key, &Sha256::digest(message), signature).is_some())
     },
 };
+#[cfg(all(feature = "p256", feature = "sha512"))]
 static P256_SHA384: Algorithm = Algorithm {
     key: alg_id::ECDSA_P256,
     signature: alg_id::ECDSA_SHA384,
@@ -178,6 +193,7 @@ static P384_SHA384: Algorithm = Algorithm {
 ///
 /// [`Error::OutOfMemory`] if there is not enough for reading and using it. The
 /// `rsa` crate does not ask, and would abort.
+#[cfg(feature = "rsa")]
 pub(super) fn rsa_key(der: &[u8]) -> Result<Option<RsaKey>, Error> {
     use rsa::traits::PublicKeyParts;
     if der.len() > LONGEST_RSA_KEY {
@@ -191,6 +207,7 @@ pub(super) fn rsa_key(der: &[u8]) -> Result<Option<RsaKey>, Error> {
         .filter(|key| (SHORTEST_RSA_MODULUS..=LONGEST_RSA_MODULUS).contains(&key.size())))
 }
 
+#[cfg(feature = "p256")]
 fn p256_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
     let signature = p256::ecdsa::Signature::from_der(signature).ok()?;
@@ -204,12 +221,24 @@ fn p384_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
     key.verify_prehash(hash, &signature).ok()
 }
 
+/// SHA-256, and with them SHA-384 and SHA-512.
+const RSA_ALGORITHMS: usize = if cfg!(feature = "sha512") { 3 } else { 1 };
+const P256_ALGORITHMS: usize = if cfg!(feature = "sha512") { 2 } else { 1 };
+const ALGORITHMS: usize = RSA_ALGORITHMS * cfg!(feature = "rsa") as usize
+    + P256_ALGORITHMS * cfg!(feature = "p256") as usize
+    + 2 * cfg!(feature = "p384") as usize;
+
 /// All that a certificate may be signed with.
-static ALL: [&Algorithm; if cfg!(feature = "p384") { 7 } else { 5 }] = [
+static ALL: [&Algorithm; ALGORITHMS] = [
+    #[cfg(feature = "rsa")]
     &RSA_SHA256,
+    #[cfg(all(feature = "rsa", feature = "sha512"))]
     &RSA_SHA384,
+    #[cfg(all(feature = "rsa", feature = "sha512"))]
     &RSA_SHA512,
+    #[cfg(feature = "p256")]
     &P256_SHA256,
+    #[cfg(all(feature = "p256", feature = "sha512"))]
     &P256_SHA384,
     #[cfg(feature = "p384")]
     &P384_SHA256,
@@ -221,16 +250,26 @@ static ALL: [&Algorithm; if cfg!(feature = "p384") { 7 } else { 5 }] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureScheme {
     EcdsaSha256,
-    EcdsaSha384,
     RsaSha256,
+    EcdsaSha384,
     RsaSha384,
     RsaSha512,
 }
 
 impl SignatureScheme {
     /// In the order of preference.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::EcdsaSha256, Self::RsaSha256, Self::EcdsaSha384, Self::RsaSha384, Self::RsaSha512];
+    pub(crate) const ALL: &[Self] = &[
+        #[cfg(feature = "p256")]
+        Self::EcdsaSha256,
+        #[cfg(feature = "rsa")]
+        Self::RsaSha256,
+        #[cfg(all(feature = "p256", feature = "sha512"))]
+        Self::EcdsaSha384,
+        #[cfg(all(feature = "rsa", feature = "sha512"))]
+        Self::RsaSha384,
+        #[cfg(all(feature = "rsa", feature = "sha512"))]
+        Self::RsaSha512,
+    ];
 
     /// RFC 5246, section 7.4.1.4.1.
     pub(crate) fn number(self) -> u16 {
@@ -244,7 +283,7 @@ impl SignatureScheme {
     }
 
     pub(crate) fn from_number(number: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|scheme| scheme.number() == number)
+        Self::ALL.iter().copied().find(|scheme| scheme.number() == number)
     }
 
     pub(crate) fn is_ecdsa(self) -> bool {

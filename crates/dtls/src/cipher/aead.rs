@@ -2,17 +2,22 @@
 //! from the key block, and the record's number as the explicit nonce, so that
 //! no nonce is used twice as long as no number is.
 
+#[cfg(feature = "ccm")]
 use aes::Aes128;
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes128Gcm, AesGcm};
-use ccm::Ccm;
-use ccm::consts::{U8, U12};
+#[cfg(feature = "ccm")]
+use ccm::{
+    Ccm,
+    consts::{U8, U12},
+};
 
 pub(crate) const KEY_LEN: usize = 16;
 pub(crate) const SALT_LEN: usize = 4;
 pub(crate) const EXPLICIT_NONCE_LEN: usize = 8;
 const GCM_TAG_LEN: usize = 16;
+#[cfg(feature = "ccm")]
 const CCM_8_TAG_LEN: usize = 8;
 
 /// One direction's cipher.
@@ -23,6 +28,7 @@ pub(crate) struct Aead {
 
 enum Cipher {
     Gcm(Aes128Gcm),
+    #[cfg(feature = "ccm")]
     Ccm8(Ccm<Aes128, U8, U12>),
 }
 
@@ -31,6 +37,7 @@ impl Aead {
         Self { cipher: Cipher::Gcm(AesGcm::new(key.into())), salt }
     }
 
+    #[cfg(feature = "ccm")]
     pub(crate) fn ccm_8(key: &[u8; KEY_LEN], salt: [u8; SALT_LEN]) -> Self {
         Self { cipher: Cipher::Ccm8(Ccm::new(key.into())), salt }
     }
@@ -38,6 +45,7 @@ impl Aead {
     pub(crate) fn tag_len(&self) -> usize {
         match self.cipher {
             Cipher::Gcm(_) => GCM_TAG_LEN,
+            #[cfg(feature = "ccm")]
             Cipher::Ccm8(_) => CCM_8_TAG_LEN,
         }
     }
@@ -65,6 +73,7 @@ impl Aead {
                 let made = cipher.encrypt_inout_detached(&nonce.into(), additional, content);
                 tag.copy_from_slice(&made.ok()?);
             }
+            #[cfg(feature = "ccm")]
             Cipher::Ccm8(cipher) => {
                 let made = cipher.encrypt_inout_detached(&nonce.into(), additional, content);
                 tag.copy_from_slice(&made.ok()?);
@@ -88,6 +97,7 @@ impl Aead {
                 let tag = <&[u8; GCM_TAG_LEN]>::try_from(tag).ok()?;
                 cipher.decrypt_inout_detached(&nonce.into(), additional, content, tag.into()).ok()
             }
+            #[cfg(feature = "ccm")]
             Cipher::Ccm8(cipher) => {
                 let tag = <&[u8; CCM_8_TAG_LEN]>::try_from(tag).ok()?;
                 cipher.decrypt_inout_detached(&nonce.into(), additional, content, tag.into()).ok()

@@ -2,11 +2,15 @@
 //! block. In place, without allocating.
 
 mod aead;
+#[cfg(feature = "cbc")]
 mod cbc;
+#[cfg(feature = "cbc")]
 mod mac;
 
 use aead::{Aead, EXPLICIT_NONCE_LEN};
+#[cfg(feature = "cbc")]
 use cbc::{Cbc, IV_LEN};
+#[cfg(feature = "cbc")]
 use mac::{Hash, MacKey};
 use rand_core::TryCryptoRng;
 
@@ -17,10 +21,15 @@ use crate::record::{ContentType, Header, LONGEST_CONNECTION_ID};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Aes128Gcm,
+    #[cfg(feature = "ccm")]
     Aes128Ccm8,
+    #[cfg(feature = "cbc")]
     Aes128CbcSha1,
+    #[cfg(feature = "cbc")]
     Aes256CbcSha1,
+    #[cfg(feature = "cbc")]
     Aes128CbcSha256,
+    #[cfg(feature = "cbc")]
     Aes256CbcSha256,
 }
 
@@ -36,20 +45,32 @@ pub(crate) const LONGEST_KEY_BLOCK: usize = 2 * (32 + 32 + 4);
 
 impl Algorithm {
     pub(crate) fn is_cbc(self) -> bool {
-        !matches!(self, Self::Aes128Gcm | Self::Aes128Ccm8)
+        match self {
+            Self::Aes128Gcm => false,
+            #[cfg(feature = "ccm")]
+            Self::Aes128Ccm8 => false,
+            #[cfg(feature = "cbc")]
+            _ => true,
+        }
     }
 
     pub(crate) fn key_lengths(self) -> KeyLengths {
-        let (mac, cipher) = match self {
-            Self::Aes128Gcm | Self::Aes128Ccm8 => {
-                return KeyLengths { mac: 0, cipher: aead::KEY_LEN, salt: aead::SALT_LEN };
-            }
-            Self::Aes128CbcSha1 => (Hash::Sha1, 16),
-            Self::Aes256CbcSha1 => (Hash::Sha1, 32),
-            Self::Aes128CbcSha256 => (Hash::Sha256, 16),
-            Self::Aes256CbcSha256 => (Hash::Sha256, 32),
-        };
-        KeyLengths { mac: mac.len(), cipher, salt: 0 }
+        let aead = KeyLengths { mac: 0, cipher: aead::KEY_LEN, salt: aead::SALT_LEN };
+        #[cfg(feature = "cbc")]
+        let cbc = |mac: Hash, cipher| KeyLengths { mac: mac.len(), cipher, salt: 0 };
+        match self {
+            Self::Aes128Gcm => aead,
+            #[cfg(feature = "ccm")]
+            Self::Aes128Ccm8 => aead,
+            #[cfg(feature = "cbc")]
+            Self::Aes128CbcSha1 => cbc(Hash::Sha1, 16),
+            #[cfg(feature = "cbc")]
+            Self::Aes256CbcSha1 => cbc(Hash::Sha1, 32),
+            #[cfg(feature = "cbc")]
+            Self::Aes128CbcSha256 => cbc(Hash::Sha256, 16),
+            #[cfg(feature = "cbc")]
+            Self::Aes256CbcSha256 => cbc(Hash::Sha256, 32),
+        }
     }
 
     /// One direction's protection; `None` if a key has the wrong length.
@@ -60,29 +81,33 @@ impl Algorithm {
         salt: &[u8],
         encrypt_then_mac: bool,
     ) -> Option<Protection> {
-        let hash = match self {
+        #[cfg(not(feature = "cbc"))]
+        let _ = (mac_key, encrypt_then_mac);
+        #[cfg(feature = "cbc")]
+        let cbc =
+            |hash| Cbc::new(key, MacKey::new(hash, mac_key), encrypt_then_mac).map(Protection::Cbc);
+        match self {
             Self::Aes128Gcm => {
-                return Some(Protection::Aead(Aead::gcm(
-                    key.try_into().ok()?,
-                    salt.try_into().ok()?,
-                )));
+                let aead = Aead::gcm(key.try_into().ok()?, salt.try_into().ok()?);
+                Some(Protection::Aead(aead))
             }
+            #[cfg(feature = "ccm")]
             Self::Aes128Ccm8 => {
-                return Some(Protection::Aead(Aead::ccm_8(
-                    key.try_into().ok()?,
-                    salt.try_into().ok()?,
-                )));
+                let aead = Aead::ccm_8(key.try_into().ok()?, salt.try_into().ok()?);
+                Some(Protection::Aead(aead))
             }
-            Self::Aes128CbcSha1 | Self::Aes256CbcSha1 => Hash::Sha1,
-            Self::Aes128CbcSha256 | Self::Aes256CbcSha256 => Hash::Sha256,
-        };
-        Cbc::new(key, MacKey::new(hash, mac_key), encrypt_then_mac).map(Protection::Cbc)
+            #[cfg(feature = "cbc")]
+            Self::Aes128CbcSha1 | Self::Aes256CbcSha1 => cbc(Hash::Sha1),
+            #[cfg(feature = "cbc")]
+            Self::Aes128CbcSha256 | Self::Aes256CbcSha256 => cbc(Hash::Sha256),
+        }
     }
 }
 
 /// One direction's keys at work; wiped when dropped.
 pub(crate) enum Protection {
     Aead(Aead),
+    #[cfg(feature = "cbc")]
     Cbc(Cbc),
 }
 
@@ -91,6 +116,7 @@ impl Protection {
     pub(crate) fn content_start(&self) -> usize {
         match self {
             Self::Aead(_) => EXPLICIT_NONCE_LEN,
+            #[cfg(feature = "cbc")]
             Self::Cbc(_) => IV_LEN,
         }
     }
@@ -99,6 +125,7 @@ impl Protection {
     pub(crate) fn sealed_len(&self, len: usize) -> usize {
         match self {
             Self::Aead(aead) => EXPLICIT_NONCE_LEN + len + aead.tag_len(),
+            #[cfg(feature = "cbc")]
             Self::Cbc(cbc) => cbc.sealed_len(len),
         }
     }
@@ -113,6 +140,8 @@ impl Protection {
         len: usize,
         random: &mut R,
     ) -> Result<(), Error> {
+        #[cfg(not(feature = "cbc"))]
+        let _ = random;
         let mut buffer = AdditionalBuffer::default();
         let additional = additional_data(header, len, &mut buffer);
         let sealed = match self {
@@ -126,6 +155,7 @@ impl Protection {
                         aead.seal(explicit, additional, content, tag)
                     })
             }
+            #[cfg(feature = "cbc")]
             Self::Cbc(cbc) => {
                 let mut iv = [0; IV_LEN];
                 random.try_fill_bytes(&mut iv).map_err(|_| Error::Random)?;
@@ -147,6 +177,7 @@ impl Protection {
                 aead.open(*nonce, additional, content, tag)?;
                 Some(content)
             }
+            #[cfg(feature = "cbc")]
             Self::Cbc(cbc) => cbc.open(additional_data(header, 0, &mut buffer), fragment),
         }
     }

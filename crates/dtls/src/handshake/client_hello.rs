@@ -63,7 +63,7 @@ impl ClientHello<'_> {
             write(writer, extension::SUPPORTED_GROUPS, |writer| {
                 writer.vector16(|writer| {
                     for group in extension::group::OFFERED {
-                        writer.u16(group);
+                        writer.u16(*group);
                     }
                 });
             });

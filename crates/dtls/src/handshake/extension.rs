@@ -16,6 +16,11 @@ pub(crate) const RENEGOTIATION_INFO: u16 = 0xff01;
 #[cfg(feature = "certificates")]
 pub(crate) mod group {
     pub(crate) const X25519: u16 = 29;
+    #[cfg(feature = "p256")]
     pub(crate) const SECP256R1: u16 = 23;
-    pub(crate) const OFFERED: [u16; 2] = [X25519, SECP256R1];
+    pub(crate) const OFFERED: &[u16] = &[
+        X25519,
+        #[cfg(feature = "p256")]
+        SECP256R1,
+    ];
 }

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-#[cfg(feature = "certificates")]
+#[cfg(feature = "p256")]
 use p256::elliptic_curve::Generate;
 #[cfg(feature = "certificates")]
 use rand_core::TryCryptoRng;
@@ -18,7 +18,6 @@ use crate::wire::{Reader, Writer};
 use crate::{
     certificate::{ServerKey, SignatureScheme},
     key_schedule::Randoms,
-    record::VERSION,
 };
 
 pub(crate) type Premaster = Zeroizing<Vec<u8>>;
@@ -28,10 +27,10 @@ const NAMED_CURVE: u8 = 3;
 #[cfg(feature = "certificates")]
 const X25519_LEN: usize = 32;
 /// An uncompressed point of P-256.
-#[cfg(feature = "certificates")]
+#[cfg(feature = "p256")]
 const P256_POINT_LEN: usize = 65;
 /// What an RSA key exchange encrypts.
-#[cfg(feature = "certificates")]
+#[cfg(feature = "static-rsa")]
 const RSA_PREMASTER_LEN: usize = 48;
 
 /// The server's ephemeral public key.
@@ -39,6 +38,7 @@ const RSA_PREMASTER_LEN: usize = 48;
 #[derive(Clone, Copy)]
 pub(crate) enum ServerShare {
     X25519([u8; X25519_LEN]),
+    #[cfg(feature = "p256")]
     P256([u8; P256_POINT_LEN]),
 }
 
@@ -64,6 +64,7 @@ impl ServerShare {
 
         let share = match group {
             group::X25519 => point.try_into().map(Self::X25519),
+            #[cfg(feature = "p256")]
             group::SECP256R1 => point.try_into().map(Self::P256),
             _ => return Err(Violation::NotOffered("a group").into()),
         };
@@ -100,6 +101,7 @@ impl ServerShare {
                 }
                 secret_copy(&*shared)?
             }
+            #[cfg(feature = "p256")]
             Self::P256(theirs) => {
                 let theirs = p256::PublicKey::from_sec1_bytes(theirs)
                     .map_err(|_| Violation::Malformed("ServerKeyExchange"))?;
@@ -116,7 +118,7 @@ impl ServerShare {
 }
 
 /// Encrypts a secret of our making to the server's key.
-#[cfg(feature = "certificates")]
+#[cfg(feature = "static-rsa")]
 pub(crate) fn static_rsa<R: TryCryptoRng>(
     key: &ServerKey,
     random: &mut R,
@@ -125,7 +127,7 @@ pub(crate) fn static_rsa<R: TryCryptoRng>(
     let mut premaster = secret_copy(&[0; RSA_PREMASTER_LEN])?;
     random.try_fill_bytes(&mut premaster).map_err(|_| Error::Random)?;
     // The version that was offered, against rollback.
-    premaster[..2].copy_from_slice(&VERSION);
+    premaster[..2].copy_from_slice(&crate::record::VERSION);
     let encrypted =
         key.rsa_key()?.pkcs1v15_encrypt_with_rng(random, &premaster).map_err(|_| Error::Random)?;
     let mut writer = Writer::new(out);

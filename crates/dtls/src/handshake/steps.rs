@@ -25,6 +25,8 @@ use crate::wire::Reader;
 /// for ever.
 const MOST_COOKIES: u8 = 4;
 
+// Each step that computes much is a function of its own, not inlined: on a small
+// stack their needs must not add up.
 impl Handshake {
     /// Takes the next message that is whole, if there is one.
     ///
@@ -167,6 +169,7 @@ impl Handshake {
     }
 
     #[cfg(feature = "certificates")]
+    #[inline(never)]
     fn certificate(&mut self, body: &[u8]) -> Result<(), Error> {
         let key_exchange = self.agreement()?.suite.key_exchange;
         let Authentication::Certificate { host, anchors, time } = &self.config.authentication
@@ -176,6 +179,7 @@ impl Handshake {
         let key = ServerKey::verify(body, anchors, host, *time, key_exchange)?;
         self.server_key = Some(key);
         self.expect = match key_exchange {
+            #[cfg(feature = "static-rsa")]
             KeyExchange::Rsa => Expect::CertificateRequestOrDone,
             _ => Expect::ServerKeyExchange,
         };
@@ -183,6 +187,7 @@ impl Handshake {
     }
 
     #[cfg(feature = "certificates")]
+    #[inline(never)]
     fn server_key_exchange(&mut self, body: &[u8]) -> Result<(), Error> {
         let ecdsa = self.agreement()?.suite.key_exchange == KeyExchange::EcdheEcdsa;
         let key = self.server_key.as_ref().ok_or(Violation::Unexpected("ServerKeyExchange"))?;
@@ -191,6 +196,7 @@ impl Handshake {
         Ok(())
     }
 
+    #[inline(never)]
     fn server_hello_done<R: TryCryptoRng>(
         &mut self,
         body: &[u8],
@@ -240,7 +246,7 @@ impl Handshake {
             (Authentication::PreSharedKey(key), KeyExchange::Psk) => {
                 key_exchange::pre_shared(key, out)
             }
-            #[cfg(feature = "certificates")]
+            #[cfg(feature = "static-rsa")]
             (_, KeyExchange::Rsa) => {
                 let key = self.server_key.as_ref();
                 let key = key.ok_or(Violation::Unexpected("ServerHelloDone"))?;
@@ -255,6 +261,7 @@ impl Handshake {
     }
 
     /// The server's Finished: it proves that both sides saw the same messages.
+    #[inline(never)]
     fn finished(&mut self, message: &Message, flight: &mut Flight) -> Result<Step, Error> {
         let secret = self.master_secret()?;
         let expected = secret.verify_data(Side::Server, &self.transcript);

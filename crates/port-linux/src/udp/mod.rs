@@ -14,8 +14,8 @@ use crate::fd::Fd;
 use crate::text::borrow;
 
 pub(crate) use receive::{ReceiveError, receive};
-#[cfg(feature = "_engine")]
-pub(crate) use socket::{Socket, bare_host};
+#[cfg(feature = "_session")]
+pub(crate) use socket::Socket;
 
 /// No datagram is longer; a larger buffer gains nothing.
 pub(crate) const LONGEST_DATAGRAM: usize = 65_535;

@@ -10,17 +10,17 @@ use crate::log::{Level, log};
 use crate::text::Text;
 
 /// Room for any DNS name (253), with a NUL and some slack for a scope id.
-pub(crate) type Host = Text<288>;
+type Host = Text<288>;
 
 /// Above standard error, so that a socket never stands in for a standard
 /// stream, and its handle is never NULL.
 const LOWEST_DESCRIPTOR: c_int = 3;
 
 /// A socket of this port's that is closed when dropped.
-#[cfg(feature = "_engine")]
+#[cfg(feature = "_session")]
 pub(crate) struct Socket(Fd);
 
-#[cfg(feature = "_engine")]
+#[cfg(feature = "_session")]
 impl Socket {
     pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
         connect(host, port).map(Self)
@@ -45,7 +45,7 @@ impl Socket {
 
 /// The host without the brackets of an IPv6 literal; `None` if it is empty or
 /// longer than any host name.
-pub(crate) fn bare_host(host: &CStr) -> Option<Host> {
+fn bare_host(host: &CStr) -> Option<Host> {
     let host = host.to_bytes();
     let bare = match host {
         [b'[', inner @ .., b']'] => inner,

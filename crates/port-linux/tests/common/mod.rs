@@ -4,12 +4,12 @@
 // Each test program uses its own part.
 #![allow(dead_code)]
 
-#[cfg(feature = "_engine")]
+#[cfg(feature = "_session")]
 pub(crate) mod certificates;
-#[cfg(feature = "_engine")]
+#[cfg(feature = "_session")]
 pub(crate) mod dtls;
 pub(crate) mod hal;
-#[cfg(feature = "_engine")]
+#[cfg(feature = "_session")]
 pub(crate) mod proxy;
 pub(crate) mod threads;
 

@@ -10,8 +10,8 @@ use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags};
 
-use super::super::Failure;
-use super::super::engine::Peer;
+use iot_coap_port::dtls::{Failure, Peer};
+
 use super::cannot;
 use crate::log::{Level, log};
 

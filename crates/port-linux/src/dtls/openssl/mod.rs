@@ -9,15 +9,14 @@ use alloc::boxed::Box;
 use core::mem::MaybeUninit;
 use core::time::Duration;
 
+use iot_coap_port::dtls::{Engine, Failure, Key, Peer, Progress, forget, remember, session_for};
 use openssl::error::ErrorStack;
 use openssl::ssl::{Error, ErrorCode, SslRef, SslSession, SslStream};
 use openssl_sys::SSL_ctrl;
 use zeroize::Zeroizing;
 
 use self::datagrams::Datagrams;
-use super::Failure;
-use super::engine::{Engine, Keeping, Peer, Progress};
-use super::resumption::{self, Key};
+use super::linux::Linux;
 use crate::log::{Level, log};
 
 /// The longest plaintext of a record, 2^14 (RFC 5246, section 6.2.1).
@@ -37,28 +36,6 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(peer: &Peer<'_>) -> Result<Self, Failure> {
-        let mut ssl = context::client(peer)?;
-        let key = Key::of(peer);
-        offer_session(&mut ssl, &key);
-        Ok(Self {
-            stream: SslStream::new(ssl, Datagrams::default()).map_err(|error| cannot(&error))?,
-            plaintext: Box::new_uninit_slice(LONGEST_PLAINTEXT),
-            ended: None,
-            handshake_done: false,
-            key,
-        })
-    }
-
-    /// OpenSSL does not let a session out.
-    pub(super) fn restore(
-        peer: &Peer<'_>,
-        _keeping: &Keeping<'_>,
-        _blob: &[u8],
-    ) -> Result<Self, Failure> {
-        Self::new(peer)
-    }
-
     fn greet(&self) {
         let ssl = self.stream.ssl();
         let name = &self.key;
@@ -71,8 +48,8 @@ impl Client {
         }
         // Encoded, because a session object must not meet a second context.
         match ssl.session().and_then(|session| session.to_der().ok()) {
-            Some(session) => resumption::remember(&self.key, Zeroizing::new(session)),
-            None => resumption::forget(&self.key),
+            Some(session) => remember::<Linux>(&self.key, Zeroizing::new(session)),
+            None => forget::<Linux>(&self.key),
         }
     }
 
@@ -82,7 +59,7 @@ impl Client {
             Failure::Closed
         } else {
             // RFC 5246, section 7.2.2: a session with a fatal alert is not resumed.
-            resumption::forget(&self.key);
+            forget::<Linux>(&self.key);
             let failure = if reason::is_alert_of_peer(error) {
                 Failure::FatalAlert
             } else {
@@ -96,13 +73,27 @@ impl Client {
     }
 }
 
+/// OpenSSL does not let a session out, so that none is kept.
 impl Engine for Client {
+    fn new(peer: &Peer<'_>, _now: u64) -> Result<Self, Failure> {
+        let mut ssl = context::client(peer)?;
+        let key = Key::of(peer)?;
+        offer_session(&mut ssl, &key);
+        Ok(Self {
+            stream: SslStream::new(ssl, Datagrams::default()).map_err(|error| cannot(&error))?,
+            plaintext: Box::new_uninit_slice(LONGEST_PLAINTEXT),
+            ended: None,
+            handshake_done: false,
+            key,
+        })
+    }
+
     fn transmit(&mut self, mut send: impl FnMut(&[u8])) {
         let departing = &mut self.stream.get_mut().departing;
         while departing.pop_with(&mut send).is_some() {}
     }
 
-    fn handshake(&mut self, datagram: Option<&mut [u8]>) -> Result<Progress, Failure> {
+    fn handshake(&mut self, datagram: Option<&mut [u8]>, _now: u64) -> Result<Progress, Failure> {
         if let Some(datagram) = datagram {
             self.stream.get_mut().arrived.push(datagram);
         }
@@ -128,7 +119,7 @@ impl Engine for Client {
     }
 
     fn abandon(&mut self) {
-        resumption::forget(&self.key);
+        forget::<Linux>(&self.key);
         self.ended = Some(Failure::Handshake);
     }
 
@@ -149,12 +140,17 @@ impl Engine for Client {
         &mut self,
         datagram: &mut [u8],
         out: &mut [MaybeUninit<u8>],
+        now: u64,
     ) -> Result<Option<usize>, Failure> {
         self.stream.get_mut().arrived.push(datagram);
-        self.pending(out)
+        self.pending(out, now)
     }
 
-    fn pending(&mut self, out: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, Failure> {
+    fn pending(
+        &mut self,
+        out: &mut [MaybeUninit<u8>],
+        _now: u64,
+    ) -> Result<Option<usize>, Failure> {
         if let Some(failure) = self.ended {
             return Err(failure);
         }
@@ -188,12 +184,12 @@ impl Engine for Client {
 
 /// Offers the last session with this peer for resumption.
 fn offer_session(ssl: &mut SslRef, key: &Key) {
-    let Some(session) = resumption::session_for(key) else { return };
+    let Some(session) = session_for::<Linux>(key) else { return };
     let session = SslSession::from_der(&session);
     // SAFETY: the session was decoded for this client alone and belongs to no
     // other context.
     if !session.is_ok_and(|session| unsafe { ssl.set_session(&session) }.is_ok()) {
-        resumption::forget(key);
+        forget::<Linux>(key);
     }
 }
 
