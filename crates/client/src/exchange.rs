@@ -24,7 +24,7 @@ pub(crate) enum State {
     /// Without an access token: to be transmitted once there is one.
     Parked,
     /// Over without an answer to deliver; the application is yet to be told.
-    Ended(End),
+    Ended,
 }
 
 /// How a request ended without an answer of its own.
@@ -39,6 +39,8 @@ pub(crate) enum End {
 /// A request on its way, or a place for one.
 pub(crate) struct Exchange<A> {
     state: State,
+    /// How it ended, where it has.
+    end: Option<End>,
     /// What the application tied to it; none for a sign-in.
     application: Option<A>,
     pub(crate) kind: Kind,
@@ -75,6 +77,7 @@ impl<A> Exchange<A> {
     fn new() -> Self {
         Self {
             state: State::Free,
+            end: None,
             application: None,
             kind: Kind::Confirmable,
             id: 0,
@@ -151,8 +154,8 @@ impl<A> Table<A> {
         let old = core::mem::replace(&mut exchange.state, state);
         self.due += usize::from(state == State::Due);
         self.due -= usize::from(old == State::Due);
-        self.ended += usize::from(matches!(state, State::Ended(_)));
-        self.ended -= usize::from(matches!(old, State::Ended(_)));
+        self.ended += usize::from(state == State::Ended);
+        self.ended -= usize::from(old == State::Ended);
         if !matches!(state, State::AwaitingAck | State::AwaitingResponse) {
             exchange.deadline = u64::MAX;
         }
@@ -177,7 +180,8 @@ impl<A> Table<A> {
 
     /// Ends the request at `index` without an answer.
     pub(crate) fn end(&mut self, index: usize, end: End) {
-        self.set_state(index, State::Ended(end));
+        self.set_state(index, State::Ended);
+        self.list[index].end = Some(end);
     }
 
     /// Ends the request at `index`, which waited for an access token: where it
@@ -197,10 +201,8 @@ impl<A> Table<A> {
         if self.ended == 0 {
             return None;
         }
-        self.list.iter().enumerate().find_map(|(index, exchange)| match exchange.state {
-            State::Ended(end) => Some((index, end)),
-            _ => None,
-        })
+        let index = self.position(|exchange| exchange.state == State::Ended)?;
+        Some((index, self.list[index].end?))
     }
 
     /// A free place, made where there is none.

@@ -34,7 +34,7 @@ impl<A> Client<A> {
                 }
                 State::AwaitingAck => GiveUp::NotAcknowledged,
                 State::AwaitingResponse => GiveUp::NotAnswered,
-                State::Free | State::Due | State::Parked | State::Ended(_) => continue,
+                State::Free | State::Due | State::Parked | State::Ended => continue,
             };
             self.give_up(now, index, reason);
         }
