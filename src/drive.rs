@@ -204,11 +204,10 @@ impl Context {
         let mut end = now.saturating_add(most_ms);
         loop {
             self.transmit(&mut state, now, None);
-            let mut deadline = state.client.deadline().unwrap_or(u64::MAX);
+            let deadline = state.client.deadline().unwrap_or(u64::MAX);
             if now >= deadline {
+                // What is due then goes out in the next round, a millisecond later.
                 state.client.tick(now);
-                self.transmit(&mut state, now, None);
-                deadline = state.client.deadline().unwrap_or(u64::MAX);
             }
             if state.reopening().is_none()
                 && state.silent_since.is_some_and(|since| now.saturating_sub(since) >= SILENCE_MS)
@@ -247,7 +246,7 @@ impl Context {
             let handled;
             (state, handled) = self.read(state, wait_ms, &mut buffer);
             if handled && matches!(until, Until::Datagram) {
-                if !state.client.has_event() {
+                if !(cfg!(feature = "extension") && state.client.has_event()) {
                     break;
                 }
                 // A program with a poll loop may not come back for hours: it is told

@@ -103,7 +103,8 @@ impl<'b> Encoder<'b> {
     pub fn option(&mut self, number: OptionNumber, value: &[u8]) -> Result<(), EncodeError> {
         let delta = number.0.checked_sub(self.last_option).ok_or(EncodeError::OptionOrder)?;
         self.last_option = number.0;
-        if delta < EXTENDED && value.len() < EXTENDED.into() {
+        // Most options have a short head; where flash counts, one way is enough.
+        if cfg!(feature = "fast") && delta < EXTENDED && value.len() < EXTENDED.into() {
             let [head, place @ ..] = self.take(1 + value.len())? else {
                 return Err(EncodeError::TooLong);
             };
@@ -111,13 +112,13 @@ impl<'b> Encoder<'b> {
             place.copy_from_slice(value);
             Ok(())
         } else {
-            self.extended_option(delta, value)
+            self.any_option(delta, value)
         }
     }
 
-    /// Adds an option whose head has an extension.
+    /// Adds an option whose head may have an extension.
     #[inline(never)]
-    fn extended_option(&mut self, delta: u16, value: &[u8]) -> Result<(), EncodeError> {
+    fn any_option(&mut self, delta: u16, value: &[u8]) -> Result<(), EncodeError> {
         let len = u16::try_from(value.len()).map_err(|_| EncodeError::TooLong)?;
         // One byte, and up to two of extension for each of delta and length.
         let mut head = [0; 5];
@@ -152,7 +153,8 @@ impl<'b> Encoder<'b> {
         self.buffer_len - self.rest.len()
     }
 
-    #[inline]
+    #[cfg_attr(feature = "fast", inline)]
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.take(bytes.len())?.copy_from_slice(bytes);
         Ok(())

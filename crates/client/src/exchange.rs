@@ -148,7 +148,8 @@ impl<A> Table<A> {
 
     /// Moves the request at `index` to another state. What is due, waits for an
     /// access token or is over has no deadline.
-    #[inline]
+    #[cfg_attr(feature = "fast", inline)]
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     pub(crate) fn set_state(&mut self, index: usize, state: State) {
         let exchange = &mut self.list[index];
         let old = core::mem::replace(&mut exchange.state, state);

@@ -95,33 +95,35 @@ pub struct MessageOption<'a> {
 pub struct Options<'a> {
     rest: &'a [u8],
     number: u16,
-    first_critical: Option<OptionNumber>,
+    /// Looked for with the feature `fast` alone.
+    has_critical: bool,
 }
 
 impl<'a> Options<'a> {
     /// Checks the options at the start of `bytes`, which end at a payload marker
     /// or at the end. Returns them and what follows.
     pub(crate) fn check(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), FormatError> {
-        let mut walk = Self { rest: bytes, number: 0, first_critical: None };
+        let mut walk = Self { rest: bytes, number: 0, has_critical: false };
+        // Odd once one of them is.
+        let mut numbers = 0;
         loop {
             match walk.rest.first() {
                 Some(&byte) if !is_payload_marker(byte) => {
-                    let number = walk.step()?.number;
-                    if number.is_critical() && walk.first_critical.is_none() {
-                        walk.first_critical = Some(number);
-                    }
+                    walk.step()?;
+                    numbers |= walk.number;
                 }
                 _ => break,
             }
         }
         let (options, rest) = bytes.split_at(bytes.len() - walk.rest.len());
-        Ok((Self { rest: options, number: 0, first_critical: walk.first_critical }, rest))
+        let has_critical = cfg!(feature = "fast") && OptionNumber(numbers).is_critical();
+        Ok((Self { rest: options, number: 0, has_critical }, rest))
     }
 
-    /// The first critical option of the message, walked over or not: most
-    /// responses have none.
-    pub(crate) const fn first_critical(&self) -> Option<OptionNumber> {
-        self.first_critical
+    /// Whether the message may have a critical option, walked over or not: most
+    /// responses have none, and need no second walk.
+    pub(crate) const fn may_have_critical(&self) -> bool {
+        !cfg!(feature = "fast") || self.has_critical
     }
 
     fn step(&mut self) -> Result<MessageOption<'a>, FormatError> {

@@ -28,6 +28,29 @@ pub struct Statistics {
     pub round_trip_sum_ms: u64,
 }
 
+/// Where a client counts; without the feature `statistics` nothing, nowhere.
+#[derive(Debug, Default)]
+pub(crate) struct Counting {
+    #[cfg(feature = "statistics")]
+    all: Statistics,
+}
+
+impl Counting {
+    #[inline]
+    #[allow(clippy::unused_self, reason = "as with the feature")]
+    pub(crate) fn count(&mut self, count: impl FnOnce(&mut Statistics)) {
+        #[cfg(feature = "statistics")]
+        count(&mut self.all);
+        #[cfg(not(feature = "statistics"))]
+        let _ = count;
+    }
+
+    #[cfg(feature = "statistics")]
+    pub(crate) const fn all(&self) -> &Statistics {
+        &self.all
+    }
+}
+
 impl Statistics {
     pub(crate) fn note_round_trip(&mut self, ms: u64) {
         let ms = u32::try_from(ms).unwrap_or(u32::MAX);

@@ -5,9 +5,7 @@ use std::net::UdpSocket;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arbitrary::Arbitrary;
-use iot_coap_client::{
-    Code, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber, SymmetricKey,
-};
+use iot_coap_client::{Code, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber, SymmetricKey};
 
 use crate::calls::Begin;
 use crate::short::Short;

@@ -23,6 +23,8 @@ use crate::exchange::{End, State, Table};
 use crate::identifiers::{MessageIds, Tokens};
 use crate::message::Kind;
 use crate::random::Random;
+use crate::statistics::Counting;
+#[cfg(feature = "statistics")]
 use crate::statistics::Statistics;
 use crate::symmetric::Keys;
 use sign_in::SignIn;
@@ -57,7 +59,7 @@ pub struct Client<A> {
     /// over sign-ins.
     last_sequence: u64,
     control: Control,
-    statistics: Statistics,
+    statistics: Counting,
     /// What the next message may begin with.
     template: Template,
     path_was_new: bool,
@@ -79,7 +81,7 @@ impl<A> Client<A> {
             keys: Keys::default(),
             last_sequence: 0,
             control: Control::none(),
-            statistics: Statistics::default(),
+            statistics: Counting::default(),
             template: Template::default(),
             path_was_new: true,
             random,
@@ -110,8 +112,9 @@ impl<A> Client<A> {
     }
 
     /// What the client has done so far.
+    #[cfg(feature = "statistics")]
     pub const fn statistics(&self) -> &Statistics {
-        &self.statistics
+        self.statistics.all()
     }
 
     /// Whether [`Client::poll_transmit`] has a datagram.
@@ -124,7 +127,8 @@ impl<A> Client<A> {
     pub fn poll_transmit(&mut self, now: u64) -> Option<Transmit<'_>> {
         // An acknowledgement first: the peer's timer runs.
         if self.control.take_due() {
-            self.statistics.bytes_sent += self.control.bytes().len() as u64;
+            let len = self.control.bytes().len();
+            self.statistics.count(|all| all.bytes_sent += len as u64);
             return Some(Transmit { datagram: self.control.bytes(), exchange: None });
         }
         if !self.exchanges.any_due() {
@@ -139,15 +143,13 @@ impl<A> Client<A> {
         if exchange.retransmissions == 0 {
             exchange.first_sent = now;
         }
-        self.statistics.bytes_sent += exchange.datagram.len() as u64;
-        if exchange.is_of_application() {
-            let count = if exchange.transmitted {
-                &mut self.statistics.resent
-            } else {
-                &mut self.statistics.sent
-            };
-            *count += 1;
-        }
+        let is_of_application = exchange.is_of_application();
+        let (len, transmitted) = (exchange.datagram.len(), exchange.transmitted);
+        self.statistics.count(|all| {
+            all.bytes_sent += len as u64;
+            all.resent += u64::from(is_of_application && transmitted);
+            all.sent += u64::from(is_of_application && !transmitted);
+        });
         exchange.transmitted = true;
         if exchange.kind == Kind::NonConfirmable {
             exchange.deadline = now.saturating_add(lifetime_ms);
@@ -180,7 +182,7 @@ impl<A> Client<A> {
         let (index, end) = self.exchanges.ended()?;
         let token = self.exchanges.list[index].token;
         let application = self.exchanges.release(index)?;
-        self.statistics.given_up += 1;
+        self.statistics.count(|all| all.given_up += 1);
         Some(match end {
             End::Refused(code) => Event::Refused(Refusal { application, code, token }),
             End::GaveUp(reason) => Event::GaveUp { application, reason, token },

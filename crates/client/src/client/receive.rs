@@ -14,7 +14,7 @@ impl<A> Client<A> {
     /// payload in `datagram`, in clear; the answer to a sign-in is wiped from
     /// it.
     pub fn receive(&mut self, now: u64, datagram: &mut [u8]) -> Received<A> {
-        self.statistics.bytes_received += datagram.len() as u64;
+        self.statistics.count(|all| all.bytes_received += datagram.len() as u64);
         let message = match Message::parse(datagram) {
             Ok(message) => message,
             Err(malformed) => {
@@ -30,9 +30,10 @@ impl<A> Client<A> {
         if message.code.is_request() {
             return self.receive_request(now, &message);
         }
-        let critical = match message.options.first_critical() {
-            Some(_) => self.unknown_critical_option(&message),
-            None => None,
+        let critical = if message.options.may_have_critical() {
+            self.unknown_critical_option(&message)
+        } else {
+            None
         };
         let index = match self.match_response(now, &message) {
             Ok(index) if message.code.is_response() && critical.is_none() => index,
@@ -170,9 +171,10 @@ impl<A> Client<A> {
         };
         let exchange = &mut self.exchanges.list[index];
         if exchange.retransmissions == 0 {
-            self.statistics.note_round_trip(now.saturating_sub(exchange.first_sent));
+            let round_trip_ms = now.saturating_sub(exchange.first_sent);
+            self.statistics.count(|all| all.note_round_trip(round_trip_ms));
         }
-        self.statistics.answered += 1;
+        self.statistics.count(|all| all.answered += 1);
         let token = exchange.token;
         match self.exchanges.release(index) {
             Some(application) => Received::Response(Response { application, code, payload, token }),

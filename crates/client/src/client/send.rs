@@ -67,11 +67,10 @@ impl<A> Client<A> {
         let out: &mut Vec<u8> = &mut exchange.datagram;
         let has_credentials = self.access_token.is_some();
         // Symmetric mode encodes the whole message anew.
-        let is_plain =
-            cfg!(feature = "template") && has_credentials && self.keys.current().is_none();
+        let is_plain = cfg!(feature = "fast") && has_credentials && self.keys.current().is_none();
         let head = if is_plain { self.template.find(request) } else { HeadName::default() };
         // A buffer that is left half written has no head.
-        let kept = mem::take(&mut exchange.head);
+        let kept = if cfg!(feature = "fast") { mem::take(&mut exchange.head) } else { head };
         let is_kept = head.is_some() && kept == head && exchange.generation == self.generation;
         self.path_was_new = !head.is_some();
         if is_kept {
@@ -240,10 +239,10 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// The most bytes that the options of `path` take: a head in the place of each
-/// slash, and an extension of it for each segment of 13 bytes and more.
+/// As many bytes as the options of `path` may take, and a few more: a head in the
+/// place of each slash, and an extension of it for each segment of 13 bytes and more.
 const fn path_options_max_len(path: &[u8]) -> usize {
-    path.len() + 1 + path.len() / 13
+    path.len() + 1 + path.len() / 8
 }
 
 /// Encodes a message up to and with its Accept option.

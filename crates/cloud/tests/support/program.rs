@@ -8,8 +8,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use super::Folder;
 
 pub(crate) fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_iot-coap-cloud"));
-    command.args(arguments).stdin(Stdio::null());
+    // Whoever runs the tests may have it ignore signals: nohup, or a shell's `&`.
+    let mut command = Command::new("env");
+    command
+        .args(["--default-signal=HUP,INT,QUIT", env!("CARGO_BIN_EXE_iot-coap-cloud")])
+        .args(arguments)
+        .stdin(Stdio::null());
     command
 }
 
