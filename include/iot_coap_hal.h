@@ -109,6 +109,9 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t p_socket, unsigned char *p_data, unsigned
  * before 2026 says that it was never set. Optional: where the library provides
  * HAL_DTLSSession_*, it checks the dates of certificates by it, and without it says
  * in the log that it did not. */
+#if defined(__GNUC__)
+__extension__ /* in C89, too */
+#endif
 long long HAL_UTC_Get(void);
 
 /* --- DTLS: needed for coaps:// ----------------------------------------------

@@ -1,6 +1,7 @@
 //! The server program over Mbed TLS, compiled once for each version of the
 //! library: Debian's, and the sources inside the crate `mbedtls-rs-sys`.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -73,7 +74,7 @@ fn sources_3_6() -> PathBuf {
 fn compile_library(sources: &Path) -> PathBuf {
     let library = sources.join("library");
     make(&directory().join("libmbedtls-3.6.a"), &library, |archive| {
-        let objects = archive.with_extension("objects");
+        let objects = archive.with_added_extension("objects");
         let _ = std::fs::remove_dir_all(&objects);
         std::fs::create_dir_all(&objects).unwrap();
         let mut files: Vec<PathBuf> = std::fs::read_dir(&library)
@@ -99,14 +100,16 @@ fn compile_library(sources: &Path) -> PathBuf {
     })
 }
 
-/// Makes `target` unless it is newer than `source`; what another test makes at
-/// the same time does no harm.
+/// Makes `target` unless it is newer than `source`. Where another test program is
+/// making it, waits for that.
 fn make(target: &Path, source: &Path, build: impl FnOnce(&Path)) -> PathBuf {
+    let lock = File::create(target.with_added_extension("lock")).unwrap();
+    lock.lock().unwrap();
     let modified = |path: &Path| -> Option<SystemTime> { path.metadata().ok()?.modified().ok() };
     if modified(target).is_none_or(|made| modified(source).is_some_and(|source| source > made)) {
-        let mine = target.with_extension(std::process::id().to_string());
-        build(&mine);
-        std::fs::rename(&mine, target).unwrap();
+        let unfinished = target.with_added_extension("unfinished");
+        build(&unfinished);
+        std::fs::rename(&unfinished, target).unwrap();
     }
     target.to_path_buf()
 }
