@@ -109,10 +109,10 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t p_socket, unsigned char *p_data, unsigned
  * before 2026 says that it was never set. Optional: where the library provides
  * HAL_DTLSSession_*, it checks the dates of certificates by it, and without it says
  * in the log that it did not. */
-#if defined(__GNUC__)
-__extension__ /* in C89, too */
+#if (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L) || \
+    (defined(__cplusplus) && __cplusplus >= 201103L)
+long long HAL_UTC_Get(void); /* a type that C89 and C++98 lack */
 #endif
-long long HAL_UTC_Get(void);
 
 /* --- DTLS: needed for coaps:// ----------------------------------------------
  *

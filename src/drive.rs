@@ -206,8 +206,10 @@ impl Context {
             self.transmit(&mut state, now, None);
             let deadline = state.client.deadline().unwrap_or(u64::MAX);
             if now >= deadline {
-                // What is due then goes out in the next round, a millisecond later.
+                // What is due then goes out at once: this round may be the last, and
+                // what is not sent has no deadline that would bring on another call.
                 state.client.tick(now);
+                self.transmit(&mut state, now, None);
             }
             if state.reopening().is_none()
                 && state.silent_since.is_some_and(|since| now.saturating_sub(since) >= SILENCE_MS)
