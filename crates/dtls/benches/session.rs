@@ -5,17 +5,19 @@
 //!
 //! ```text
 //! session ADDRESS SESSIONS MESSAGES (--psk IDENTITY KEY | --root FILE --host NAME)
-//!         [--old-servers] [--resume] [--keep]
+//!         [--old-servers] [--connection-id] [--resume] [--keep]
 //! ```
 //!
 //! - `MESSAGES`, of 300 bytes, are sent over each session; the server echoes them.
+//! - `--connection-id`: with one of 4 bytes in the server's records; the server must know
+//!   them (RFC 9146).
 //! - `--resume`: after one full handshake, which does not count as a session, each
 //!   session resumes the one before.
 //! - `--keep`: leaves without closing or dropping the sessions, so that what they
 //!   hold is still on the heap at the end.
 //!
 //! Prints the suite of the last session, and how many datagrams and bytes its
-//! handshake took in both directions.
+//! handshake took in both directions, and its last message with the echo.
 
 use std::error::Error;
 use std::mem::ManuallyDrop;
@@ -32,11 +34,13 @@ const MESSAGE: [u8; 300] = {
 };
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "switches of a command line")]
 struct Options {
     psk: Option<(String, String)>,
     root: Vec<u8>,
     host: String,
     old_servers: bool,
+    connection_id: bool,
     resume: bool,
     keep: bool,
 }
@@ -51,6 +55,7 @@ impl Options {
                 "--root" => options.root = std::fs::read(value()?)?,
                 "--host" => options.host = value()?,
                 "--old-servers" => options.old_servers = true,
+                "--connection-id" => options.connection_id = true,
                 "--resume" => options.resume = true,
                 "--keep" => options.keep = true,
                 _ => return Err(format!("{argument} is unknown").into()),
@@ -67,7 +72,8 @@ impl Options {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
             Config::with_certificates(&self.host, anchors, Some(now.as_secs()))?
         };
-        Ok(config.cbc(self.old_servers).static_rsa(self.old_servers))
+        let config = config.cbc(self.old_servers).static_rsa(self.old_servers);
+        Ok(if self.connection_id { config.connection_id(b"id-1")? } else { config })
     }
 }
 
@@ -127,6 +133,7 @@ impl Session {
     fn exchange(&mut self, message: &[u8]) -> Result<(), Box<dyn Error>> {
         let len = self.client.send(message, &mut self.buffer)?;
         self.socket.send(&self.buffer[..len])?;
+        self.count(len);
         loop {
             match self.receive()? {
                 Some(len) if len == message.len() => return Ok(()),
@@ -158,6 +165,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         if resumed != (options.resume && number > 0) {
             return Err("the server resumed where it should not, or did not".into());
         }
+        if session.client.uses_connection_id() != options.connection_id {
+            return Err("the server does not know connection ids".into());
+        }
         told = format!(
             "{}{}: {} datagrams, {} bytes",
             session.client.cipher_suite().unwrap_or("no suite"),
@@ -166,7 +176,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             session.bytes
         );
         for _ in 0..messages {
+            session.bytes = 0;
             session.exchange(&MESSAGE)?;
+        }
+        if messages > 0 {
+            told = format!("{told}; an exchange: {} bytes", session.bytes);
         }
         if options.keep {
             let _ = ManuallyDrop::new(session);
