@@ -236,6 +236,7 @@ impl Context {
             if enough || now >= end || state.closing {
                 break;
             }
+            // A deadline that has just been served is found anew in a millisecond.
             let wait_ms = end.min(deadline).saturating_sub(now).max(1);
             if state.reading {
                 state.shared = true;

@@ -1,7 +1,7 @@
 /*
  * HAL_DTLSSession_*, each weak: a program or firmware that defines one of them
  * itself gets its own. The work is done in Rust, by the functions that a port
- * exports with export_dtls_sessions! of src/dtls/edge.rs.
+ * exports with export_dtls_sessions! of src/dtls/export.rs.
  *
  * Another function has to know whether the symbols in force are ours, so the
  * first four are weak aliases of static functions whose addresses are compared. A

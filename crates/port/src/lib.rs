@@ -8,6 +8,7 @@
 //! `unsafe` code is the C edge, `edge.rs` and the macro that exports it.
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
+#![deny(unsafe_code)]
 
 #[cfg(feature = "session")]
 extern crate alloc;

@@ -70,7 +70,7 @@ impl<A> Client<A> {
         let is_plain = cfg!(feature = "fast") && has_credentials && self.keys.current().is_none();
         let head = if is_plain { self.template.find(request) } else { HeadName::default() };
         // A buffer that is left half written has no head.
-        let kept = if cfg!(feature = "fast") { mem::take(&mut exchange.head) } else { head };
+        let kept = mem::take(&mut exchange.head);
         let is_kept = head.is_some() && kept == head && exchange.generation == self.generation;
         self.path_was_new = !head.is_some();
         if is_kept {

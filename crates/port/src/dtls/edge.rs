@@ -156,8 +156,9 @@ impl Default for PreSharedKey {
     }
 }
 
+// In `c/dtls.c`.
 unsafe extern "C" {
-    /// In `c/dtls.c`.
+    safe fn iotx_dtls_is_builtin() -> c_int;
     fn iotx_dtls_psk(
         host: *const c_char,
         identity: *mut u8,
@@ -165,6 +166,12 @@ unsafe extern "C" {
         key: *mut u8,
         key_len: *mut c_uint,
     ) -> c_int;
+}
+
+/// Whether all four `HAL_DTLSSession_*` in force are this crate's, which may be
+/// called from several threads at once. A program's own might not.
+pub fn is_builtin() -> bool {
+    iotx_dtls_is_builtin() != 0
 }
 
 impl PreSharedKey {

@@ -2,6 +2,7 @@
 //! engine over a port's datagrams. The symbols themselves are weak and live in
 //! `c/dtls.c`, so that a program's or a firmware's own win.
 
+#[allow(unsafe_code, reason = "takes pointers from C")]
 pub mod edge;
 mod engine;
 mod export;
@@ -13,8 +14,9 @@ mod port;
 mod resumption;
 mod session;
 
-use core::ffi::{c_int, c_uint};
+use core::ffi::c_uint;
 
+pub use edge::is_builtin;
 pub use engine::{Engine, Keeping, Peer, Progress};
 #[cfg(feature = "dtls")]
 pub use native::Native;
@@ -51,15 +53,4 @@ impl Failure {
     fn code(self) -> c_uint {
         1 << 24 | c_uint::from(self as u8)
     }
-}
-
-unsafe extern "C" {
-    /// In `c/dtls.c`.
-    safe fn iotx_dtls_is_builtin() -> c_int;
-}
-
-/// Whether all four `HAL_DTLSSession_*` in force are this crate's, which may be
-/// called from several threads at once. A program's own might not.
-pub fn is_builtin() -> bool {
-    iotx_dtls_is_builtin() != 0
 }
