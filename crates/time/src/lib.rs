@@ -1,0 +1,156 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::ops::{Add, AddAssign, Sub};
+
+/// A point in time: milliseconds since some start that the caller chose.
+///
+/// Sums stop at the greatest value instead of wrapping, so that an odd duration
+/// makes a timer late rather than early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The point that lies so many milliseconds after the start.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the start.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// The time from `earlier` to this point; zero if `earlier` is later.
+    #[must_use]
+    pub const fn duration_since(self, earlier: Self) -> Duration {
+        Duration(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration.0))
+    }
+}
+
+impl AddAssign<Duration> for Instant {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+
+    /// As [`duration_since`](Self::duration_since).
+    fn sub(self, earlier: Self) -> Duration {
+        self.duration_since(earlier)
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.0)
+    }
+}
+
+/// A span of time in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Duration(u64);
+
+impl Duration {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// The longest duration.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// So many milliseconds.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// So many seconds.
+    #[must_use]
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Its length in milliseconds.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Its length in milliseconds, or the greatest `u32` if it is longer: for
+    /// functions that take 32 bits.
+    #[must_use]
+    pub const fn as_millis_u32(self) -> u32 {
+        if self.0 > u32::MAX as u64 { u32::MAX } else { self.0 as u32 }
+    }
+
+    /// Whether it is no time at all.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// This many times as long, at most [`MAX`](Self::MAX).
+    #[must_use]
+    pub const fn saturating_mul(self, factor: u64) -> Self {
+        Self(self.0.saturating_mul(factor))
+    }
+
+    /// What is left after `other`; zero if that is longer.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Add for Duration {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Instant};
+
+    #[test]
+    fn sums_and_differences_saturate() {
+        let late = Instant::from_millis(u64::MAX - 1);
+        assert_eq!((late + Duration::from_secs(1)).as_millis(), u64::MAX);
+        assert_eq!(Instant::from_millis(3) - late, Duration::ZERO);
+        assert_eq!(late - Instant::from_millis(1), Duration::from_millis(u64::MAX - 2));
+        assert_eq!(Duration::MAX + Duration::from_millis(1), Duration::MAX);
+        assert_eq!(Duration::from_secs(u64::MAX), Duration::MAX);
+        assert_eq!(
+            Duration::from_millis(5).saturating_sub(Duration::from_millis(7)),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn a_duration_for_32_bits_is_cut_rather_than_wrapped() {
+        assert_eq!(Duration::from_millis(7).as_millis_u32(), 7);
+        assert_eq!(Duration::from_millis(1 << 32).as_millis_u32(), u32::MAX);
+    }
+}
