@@ -1,15 +1,31 @@
 //! Compiles the few lines of C that the edges need (see `src/c/edges.c`).
 
+use std::env::var_os;
+
 fn main() {
     println!("cargo::rerun-if-changed=src/c/edges.c");
+    let has = |feature: &str| var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     let mut build = cc::Build::new();
     build.file("src/c/edges.c").warnings(true).extra_warnings(true).warnings_into_errors(true);
     build.flag_if_supported("-ffunction-sections");
-    if std::env::var_os("CARGO_FEATURE_PORT_LINUX").is_some() {
+    if has("PORT_LINUX") {
         build.define("IOTX_PORT_LINUX", None);
     }
-    if std::env::var_os("CARGO_FEATURE__BUILTIN_DTLS").is_some() {
-        build.define("IOTX_BUILTIN_DTLS", None);
+    if has("PORT_LINUX") || has("STD") {
+        build.define("IOTX_PTHREAD", None);
+    }
+    if has("STD") {
+        // A thread that is cancelled in a wait unwinds through these functions.
+        build.flag("-fexceptions");
+    }
+    match (has("DTLS_PSK"), has("PORT_DTLS")) {
+        (true, true) => println!(
+            "cargo::error=the features dtls and port-dtls exclude each other: coaps:// is spoken \
+             either by the engine of this library or by the firmware's own functions"
+        ),
+        (true, false) => drop(build.define("IOTX_DTLS_BUILTIN", None)),
+        (false, true) => drop(build.define("IOTX_DTLS_PORT", None)),
+        (false, false) => {}
     }
     build.compile("iot_coap_edges");
 }

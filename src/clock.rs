@@ -1,6 +1,8 @@
 //! A clock that never goes back, from an uptime that may: ports exist whose
 //! `HAL_UptimeMs` is 32 bits wide and starts over after 49.7 days.
 
+use iot_coap_client::Instant;
+
 /// Stitches readings of an uptime together.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -16,13 +18,12 @@ impl Clock {
         Self { last: uptime_ms, now: uptime_ms }
     }
 
-    /// The time that was told last.
-    pub(crate) const fn told(&self) -> u64 {
-        self.now
+    /// The time at a reading of the uptime, in milliseconds.
+    pub(crate) const fn at(&mut self, uptime_ms: u64) -> Instant {
+        Instant::from_millis(self.millis_at(uptime_ms))
     }
 
-    /// The time at a reading of the uptime, in milliseconds.
-    pub(crate) const fn at(&mut self, uptime_ms: u64) -> u64 {
+    const fn millis_at(&mut self, uptime_ms: u64) -> u64 {
         if let Some(elapsed) = uptime_ms.checked_sub(self.last) {
             self.now += elapsed;
         } else if self.last - uptime_ms <= DISORDER_MS {
@@ -46,16 +47,16 @@ mod tests {
     #[test]
     fn follows_an_uptime() {
         let mut clock = Clock::new(5);
-        assert_eq!(clock.at(5), 5);
-        assert_eq!(clock.at(1005), 1005);
+        assert_eq!(clock.millis_at(5), 5);
+        assert_eq!(clock.millis_at(1005), 1005);
     }
 
     #[test]
     fn goes_on_over_a_wrap_of_32_bits() {
         let start = u64::from(u32::MAX) - 999;
         let mut clock = Clock::new(start);
-        assert_eq!(clock.at(500), start + 1500);
-        assert_eq!(clock.at(2500), start + 3500);
+        assert_eq!(clock.millis_at(500), start + 1500);
+        assert_eq!(clock.millis_at(2500), start + 3500);
     }
 
     #[test]
@@ -63,17 +64,17 @@ mod tests {
         let mut clock = Clock::new(0);
         let step = 1_u64 << 30;
         for reading in 1..20 {
-            assert_eq!(clock.at((step * reading) & u64::from(u32::MAX)), step * reading);
+            assert_eq!(clock.millis_at((step * reading) & u64::from(u32::MAX)), step * reading);
         }
     }
 
     #[test]
     fn never_goes_back() {
         let mut clock = Clock::new(100_000);
-        assert_eq!(clock.at(99_999), 100_000);
-        assert_eq!(clock.at(100_010), 100_010);
-        let before = clock.at(1 << 40);
-        assert_eq!(clock.at(7), before, "an uptime that starts over loses no time");
-        assert_eq!(clock.at(8), before + 1);
+        assert_eq!(clock.millis_at(99_999), 100_000);
+        assert_eq!(clock.millis_at(100_010), 100_010);
+        let before = clock.millis_at(1 << 40);
+        assert_eq!(clock.millis_at(7), before, "an uptime that starts over loses no time");
+        assert_eq!(clock.millis_at(8), before + 1);
     }
 }

@@ -1,22 +1,22 @@
 //! Reading what C hands over: strings that may lack their end, structures that
 //! may hold anything. Copies; nothing of the caller's is kept.
 
-use alloc::ffi::CString;
 use core::ffi::c_char;
 use core::fmt;
 
 use iot_coap_client::{
-    Device, DeviceError, Encoding, Endpoint, OptionNumber, SignMethod, UrlError,
+    Device, DeviceError, Duration, Encoding, Endpoint, OptionNumber, SignMethod, UrlError,
 };
 
-use crate::extension::Subscriber;
+use crate::link::DtlsOptions;
+use crate::notices::Subscriber;
 use crate::types::{iotx_coap_config_t, iotx_deviceinfo_t};
 
 /// The longest URL, in bytes: a host has 127 at most, and a path is ignored.
-const URL_MAX_LEN: usize = 512;
+const MAX_URL_LEN: usize = 512;
 
 const DEFAULT_WAIT_MS: u32 = 2000;
-const LONGEST_WAIT_MS: u32 = 600_000;
+const MAX_WAIT_MS: u32 = 600_000;
 
 /// What is wrong with a configuration.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Null(name) => write!(f, "{name} is NULL"),
             Self::Unterminated("p_url") => {
-                write!(f, "p_url is longer than {URL_MAX_LEN} bytes")
+                write!(f, "p_url is longer than {MAX_URL_LEN} bytes")
             }
             Self::Unterminated(name) => {
                 write!(f, "{name} is too long: it must end with NUL within its array")
@@ -81,10 +81,10 @@ impl Configuration {
     /// `config` is NULL or points to a configuration; its `p_url` is NULL or
     /// points to a string, its `p_devinfo` is NULL or points to 184 bytes.
     pub(crate) unsafe fn read(config: *const iotx_coap_config_t) -> Result<Self, ConfigError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: NULL or a configuration, as promised.
         let config = unsafe { config.as_ref() }.ok_or(ConfigError::Null("the configuration"))?;
         let info = config.p_devinfo.cast_const().cast::<iotx_deviceinfo_t>();
-        // SAFETY: the caller's promise; an array of characters needs no
+        // SAFETY: NULL or 184 bytes, as promised; an array of characters needs no
         // alignment.
         let info = unsafe { info.as_ref() }.ok_or(ConfigError::Null("p_devinfo"))?;
         let device = Device::new(
@@ -96,8 +96,8 @@ impl Configuration {
         let endpoint = if config.p_url.is_null() {
             Endpoint::default_for(device.product_key())?
         } else {
-            // SAFETY: not NULL, so a string by the caller's promise.
-            let url = unsafe { bounded(config.p_url, URL_MAX_LEN) }
+            // SAFETY: not NULL, so it is a string, as promised.
+            let url = unsafe { bounded(config.p_url, MAX_URL_LEN) }
                 .ok_or(ConfigError::Unterminated("p_url"))?;
             Endpoint::parse(core::str::from_utf8(url).map_err(|_| ConfigError::NotUtf8("p_url"))?)?
         };
@@ -112,18 +112,18 @@ pub(crate) struct Options {
     pub(crate) encoding: Encoding,
     pub(crate) access_token_option: Option<OptionNumber>,
     pub(crate) timestamp_ms: Option<u64>,
-    pub(crate) trust_root: Option<CString>,
+    pub(crate) dtls: DtlsOptions,
     pub(crate) subscriber: Option<Subscriber>,
     pub(crate) keep_access_token: bool,
     pub(crate) max_outstanding: Option<usize>,
-    pub(crate) ack_timeout_ms: Option<u32>,
+    pub(crate) ack_timeout: Option<Duration>,
     pub(crate) keep_session: bool,
 }
 
 /// Firmwares exist that never set `wait_time_ms`.
 fn wait_ms(wait_time_ms: i32) -> u32 {
     match u32::try_from(wait_time_ms) {
-        Ok(ms @ 1..=LONGEST_WAIT_MS) => ms,
+        Ok(ms @ 1..=MAX_WAIT_MS) => ms,
         _ => DEFAULT_WAIT_MS,
     }
 }
@@ -142,7 +142,8 @@ fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigE
 /// `start` points to bytes up to a NUL, or to more than `most`; they are not
 /// changed during `'a`.
 pub(crate) unsafe fn bounded<'a>(start: *const c_char, most: usize) -> Option<&'a [u8]> {
-    // SAFETY: the caller's promise; of a longer string one byte more is read.
+    // SAFETY: a string, or more than `most` bytes, as promised; of a longer string one
+    // byte more is read.
     let len = unsafe { length(start, most + 1) };
     // SAFETY: these bytes were just read.
     (len <= most).then(|| unsafe { core::slice::from_raw_parts(start.cast(), len) })
@@ -159,7 +160,7 @@ unsafe fn length(start: *const c_char, most: usize) -> usize {
     unsafe extern "C" {
         fn strnlen(start: *const c_char, most: usize) -> usize;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: a string, or at least `most` bytes, as promised.
     unsafe { strnlen(start, most) }
 }
 
@@ -169,7 +170,8 @@ unsafe fn length(start: *const c_char, most: usize) -> usize {
 #[cfg(not(feature = "std"))]
 unsafe fn length(start: *const c_char, most: usize) -> usize {
     let mut len = 0;
-    // SAFETY: the caller's promise; nothing behind the first NUL is read.
+    // SAFETY: a string, or at least `most` bytes, as promised; nothing behind the first
+    // NUL is read.
     while len < most && unsafe { start.add(len).read() } != 0 {
         len += 1;
     }

@@ -7,18 +7,21 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use iot_coap_client::{Client, Config};
+use iot_coap_client::{Client, Config, Instant, TransmissionParameters};
 
+use crate::buffers::Buffers;
+use crate::call::{Call, is_calling_back};
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
-use crate::extension::Subscriber;
+use crate::entered::Entered;
 use crate::fallible::boxed;
-use crate::lock::Lock;
-use crate::log::log;
+use crate::link::{Connector, Link, SessionStore};
+use crate::lock::{Guard, Lock};
+use crate::log::{Queue, log};
+use crate::notices::Subscriber;
 use crate::port;
 use crate::thread::Thread;
 use crate::token_store::TokenStore;
-use crate::transport::{Address, Link, SessionStore};
 use crate::types::iotx_response_callback_t;
 
 /// Tells a context from other memory, as far as that can be told.
@@ -51,6 +54,7 @@ pub(crate) enum Ending {
     /// For good.
     Deinit,
     /// To go on later: its session is kept.
+    #[cfg_attr(not(feature = "extension"), allow(dead_code, reason = "then none is"))]
     Sleep,
 }
 
@@ -59,11 +63,14 @@ pub(crate) enum Ending {
 pub(crate) struct Context {
     magic: u32,
     pub(crate) wait_ms: u32,
-    pub(crate) address: Address,
-    /// Whether one thread may write while another reads.
-    pub(crate) full_duplex: bool,
+    pub(crate) connector: Connector,
+    /// Its DTLS session outlives it.
+    #[cfg_attr(not(feature = "extension"), allow(dead_code, reason = "then none does"))]
+    pub(crate) keeps_session: bool,
+    /// The calls that are in it.
+    pub(crate) entered: Entered,
     subscriber: Option<Subscriber>,
-    store: Option<TokenStore>,
+    token_store: Option<TokenStore>,
     pub(crate) state: Lock<State>,
 }
 
@@ -71,110 +78,128 @@ pub(crate) struct Context {
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(crate) struct State {
     pub(crate) client: Client<Application>,
+    pub(crate) link: Link,
     pub(crate) clock: Clock,
-    /// None while a new one is being opened.
-    pub(crate) link: Option<Link>,
-    /// The link failed, or none could be opened: not before this time is
-    /// another opened.
-    pub(crate) reopen_at: Option<u64>,
-    /// Since when a message sent over DTLS waits for any sign of the peer.
-    pub(crate) silent_since: Option<u64>,
-    /// Openings in a row that failed.
-    pub(crate) failed_openings: u32,
-    /// A thread waits in the port's read, or opens a link.
+    pub(crate) buffers: Buffers,
+    /// Lines for the log, to be written once the lock is free.
+    pub(crate) log: Queue,
+    /// A call reads from the port, or opens a transport.
     pub(crate) reading: bool,
     /// Another thread came by while one was reading.
     pub(crate) shared: bool,
     /// The thread that last signed in or sent a message, as far as threads can
     /// be told apart.
     pub(crate) sender: Option<Thread>,
-    /// Threads in a call that waits.
-    pub(crate) waiting: u32,
     /// Deinit was called: whoever waits is to leave.
     pub(crate) closing: bool,
     /// Callbacks that run, on any thread.
     pub(crate) callbacks: u32,
     /// The access token in force was kept over a restart, and no sign-in was
     /// asked for since.
-    pub(crate) restored: bool,
-    /// The DTLS session was replaced; the application is yet to be told.
-    pub(crate) session_renewed: bool,
+    pub(crate) is_token_restored: bool,
+    /// The access token is to be kept, or to be forgotten.
+    pub(crate) has_token_changed: bool,
+    /// A thread writes to the store.
+    pub(crate) is_storing: bool,
     /// A question mark in a path was logged.
     pub(crate) query_logged: bool,
 }
 
 impl State {
-    /// When another link is to be opened: UDP's never is.
-    pub(crate) fn reopening(&self) -> Option<u64> {
-        self.reopen_at.filter(|_| cfg!(feature = "coaps"))
-    }
-
     /// The time. Read with the lock held, so that it never goes back.
-    pub(crate) fn now(&mut self) -> u64 {
+    pub(crate) fn now(&mut self) -> Instant {
         self.clock.at(port::uptime_ms())
     }
 }
 
 impl Context {
-    /// Opens a link and makes a context for it; `None`, with the reason
-    /// logged, if either fails.
-    pub(crate) fn open(configuration: Configuration, options: Options) -> Option<NonNull<Self>> {
+    /// Makes a context, whose link is being opened; `None`, with the reason logged,
+    /// if that cannot begin.
+    pub(crate) fn new(configuration: Configuration, options: Options) -> Option<NonNull<Self>> {
         let Configuration { device, endpoint, wait_ms } = configuration;
-        let store = (cfg!(feature = "extension") && options.keep_access_token)
+        let token_store = (cfg!(feature = "extension") && options.keep_access_token)
             .then(|| TokenStore::new(&device, &endpoint));
-        let sessions = (cfg!(feature = "extension") && options.keep_session)
-            .then(|| SessionStore::new(&device, &endpoint).and_then(boxed))
-            .flatten();
-        let mut config = Config::new(device, &endpoint, port::seed());
-        config.sign_in.method = options.sign_method;
-        config.sign_in.encoding = options.encoding;
-        config.sign_in.timestamp = options.timestamp_ms;
+        let sessions = Self::session_store(&options, &device, &endpoint);
+        let mut config = Config::new(device, &endpoint, port::seed())
+            .sign_method(options.sign_method)
+            .encoding(options.encoding)
+            .timestamp_ms(options.timestamp_ms);
         if let Some(number) = options.access_token_option {
-            config.access_token_option = number;
+            config = config.access_token_option(number);
         }
         if let Some(most) = options.max_outstanding {
-            config.max_outstanding = most;
+            config = config.max_outstanding(most);
         }
-        if let Some(ms) = options.ack_timeout_ms {
-            config.transmission.ack_timeout_ms = ms;
+        if let Some(timeout) = options.ack_timeout {
+            config = config.transmission(TransmissionParameters {
+                ack_timeout: timeout,
+                ..TransmissionParameters::default()
+            });
         }
-        let address = Address::new(endpoint, options.trust_root, sessions)?;
-        let full_duplex = address.is_full_duplex();
-        let link = address.resume()?;
-        let clock = Clock::new(port::uptime_ms());
+        let connector = Connector::new(endpoint, options.dtls)?;
+        connector.check()?;
+        let mut clock = Clock::new(port::uptime_ms());
+        let now = clock.at(port::uptime_ms());
+        let opened = connector.open(now, sessions.as_deref())?;
         let mut client = Client::new(config);
-        let restored = cfg!(feature = "extension")
-            && store.as_ref().is_some_and(|store| store.restore(clock.told(), &mut client));
+        let is_token_restored = cfg!(feature = "extension")
+            && token_store.as_ref().is_some_and(|store| store.restore(now, &mut client));
+        let mut log = Queue::default();
+        let link = Link::new(now, opened, sessions, &mut log);
         let state = State {
             client,
+            link,
             clock,
-            link: Some(link),
-            reopen_at: None,
-            silent_since: None,
-            failed_openings: 0,
+            buffers: Buffers::default(),
+            log,
             reading: false,
             shared: false,
             sender: None,
-            waiting: 0,
             closing: false,
             callbacks: 0,
-            restored,
-            session_renewed: false,
+            is_token_restored,
+            has_token_changed: false,
+            is_storing: false,
             query_logged: false,
         };
+        // A lock or a box that cannot be made drops the link, which closes itself.
         let context = Lock::new(state).ok().and_then(|state| {
-            let subscriber = options.subscriber;
-            let context =
-                Self { magic: MAGIC, wait_ms, address, full_duplex, subscriber, store, state };
-            boxed(context).map(|context| NonNull::from(Box::leak(context)))
+            boxed(Self {
+                magic: MAGIC,
+                wait_ms,
+                connector,
+                keeps_session: options.keep_session,
+                entered: Entered::new()?,
+                subscriber: options.subscriber,
+                token_store,
+                state,
+            })
         });
-        if context.is_none() {
-            link.close();
+        let Some(context) = context else {
             log!(Error, "IOT_CoAP_Init: no memory for a context");
-        } else {
-            OPEN.store(open_contexts().wrapping_add(1), Ordering::Relaxed);
-        }
-        context
+            return None;
+        };
+        OPEN.store(open_contexts().wrapping_add(1), Ordering::Relaxed);
+        Some(NonNull::from(Box::leak(context)))
+    }
+
+    #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+    fn session_store(
+        options: &Options,
+        device: &iot_coap_client::Device,
+        endpoint: &iot_coap_client::Endpoint,
+    ) -> Option<Box<SessionStore>> {
+        let keeps = options.keep_session && endpoint.security == iot_coap_client::Security::Dtls;
+        keeps.then(|| SessionStore::new(device, endpoint).and_then(boxed)).flatten()
+    }
+
+    #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+    const fn session_store(
+        _options: &Options,
+        _device: &iot_coap_client::Device,
+        _endpoint: &iot_coap_client::Endpoint,
+    ) -> Option<Box<SessionStore>> {
+        None
     }
 
     /// Who is told what happens. (Said so that a build without the extension
@@ -184,12 +209,17 @@ impl Context {
     }
 
     /// Where the access token is kept.
-    pub(crate) fn store(&self) -> Option<&TokenStore> {
-        self.store.as_ref().filter(|_| cfg!(feature = "extension"))
+    pub(crate) fn token_store(&self) -> Option<TokenStore> {
+        self.token_store.filter(|_| cfg!(feature = "extension"))
+    }
+
+    /// This context, as C knows it.
+    pub(crate) const fn handle(&self) -> *const c_void {
+        core::ptr::from_ref(self).cast()
     }
 
     /// The context behind `handle`, or `None`, with a line in the log, if it is
-    /// NULL or can be told to be none.
+    /// NULL or can be told to be invalid.
     ///
     /// # Safety
     ///
@@ -197,20 +227,52 @@ impl Context {
     pub(crate) unsafe fn from_handle<'a>(handle: *mut c_void, name: &str) -> Option<&'a Self> {
         let found = NonNull::new(handle.cast::<Self>())
             .filter(|context| context.is_aligned())
-            // SAFETY: the caller's promise; the magic word is looked at before
-            // the rest is relied on.
+            // SAFETY: it is not NULL, so it came from Init; the magic word is looked
+            // at before the rest is relied on.
             .filter(|context| unsafe { (&raw const (*context.as_ptr()).magic).read() } == MAGIC);
         let Some(context) = found else {
             log!(Error, "{name}: the context is NULL or not one of IOT_CoAP_Init's");
             return None;
         };
-        // SAFETY: the caller's promise, and its magic word is in place.
+        // SAFETY: it came from Init, and its magic word is in place.
         Some(unsafe { context.as_ref() })
     }
 
-    /// Closes the link and frees the context, once no thread waits in it; for
-    /// `Ending::Sleep`, keeps its session before. Refuses, with a line in the log
-    /// that begins with `name`, while a callback of it runs on this thread.
+    /// Whether a callback of this context runs on the calling thread, or may.
+    pub(crate) fn is_in_callback(&self, state: &State) -> bool {
+        state.callbacks != 0 && is_calling_back(self.handle())
+    }
+
+    /// Gives back what a call holds that will not go on: it panicked, or its thread
+    /// was cancelled. Its sign-in goes on, and another thread takes over reading.
+    pub(crate) fn abandon(&self, call: &Call) {
+        let mut state = self.state.lock();
+        if call.reads.replace(false) {
+            state.reading = false;
+        }
+        if let Some(number) = call.buffer.take() {
+            state.buffers.give_back(number);
+        }
+        if call.calls_back.get() {
+            state.callbacks -= 1;
+            call.end_callback();
+        }
+    }
+
+    /// Unlocks the context, and writes what is to be said to the log.
+    pub(crate) fn unlock(mut state: Guard<'_, State>) {
+        if state.log.is_empty() {
+            return;
+        }
+        let lines = core::mem::take(&mut state.log);
+        drop(state);
+        lines.write();
+    }
+
+    /// Closes the link and frees the context, once every call that has entered it
+    /// has left; for `Ending::Sleep`, keeps its session before. Refuses, with a line
+    /// in the log that begins with `name`, while a callback of it runs on this
+    /// thread.
     ///
     /// # Safety
     ///
@@ -218,6 +280,7 @@ impl Context {
     pub(crate) unsafe fn close(&self, name: &str, ending: Ending) -> bool {
         let mut state = self.state.lock();
         if self.is_in_callback(&state) {
+            drop(state);
             log!(
                 Error,
                 "{name}: refused, since a callback of this context is running; return \
@@ -226,24 +289,26 @@ impl Context {
             return false;
         }
         state.closing = true;
-        while state.waiting != 0 {
-            drop(state);
-            port::sleep_ms(1);
-            state = self.state.lock();
-        }
-        let link = state.link.take();
         drop(state);
-        if let Some(link) = link {
-            if cfg!(feature = "extension") && ending == Ending::Sleep {
-                self.address.keep_for_sleep(link);
-            }
-            link.close();
+        while !self.entered.is_empty() {
+            port::sleep_ms(1);
         }
+        #[cfg_attr(
+            not(all(feature = "dtls-psk", feature = "extension")),
+            allow(unused_mut, reason = "then nothing is kept")
+        )]
+        let mut state = self.state.lock();
+        #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+        if ending == Ending::Sleep {
+            state.link.leave();
+        }
+        let _ = ending;
+        Self::unlock(state);
         OPEN.store(open_contexts().saturating_sub(1), Ordering::Relaxed);
         let context = core::ptr::from_ref(self).cast_mut();
-        // SAFETY: by the caller's promise, no one else uses the context now.
-        // Its magic word is changed so that a late use can be told, for as
-        // long as the memory is not used again.
+        // SAFETY: no call is in it and, as promised, none starts. Its magic word is
+        // changed so that a late use can be told, for as long as the memory is not
+        // used again.
         unsafe {
             (&raw mut (*context).magic).write_volatile(0);
             drop(Box::from_raw(context));

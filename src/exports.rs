@@ -1,15 +1,14 @@
-//! The top edge: the functions of the original's CoAP client, thin. Each checks
-//! its pointers, goes through the guard and calls one method.
+//! The top edge: the functions of the original's CoAP client, thin. Each enters the
+//! library, checks its pointers and calls one method.
 
 use core::ffi::{c_char, c_int, c_uchar, c_uint, c_void};
-use core::ptr::null_mut;
 
-use iot_coap_client::{ContentFormat, PATH_MAX_LEN, Request, SendError, SignInError};
+use iot_coap_client::{ContentFormat, MAX_PATH_LEN, Request, SendError, SignInError};
 
 use crate::configuration::{Configuration, Options, bounded};
 use crate::context::{Application, Context, Ending};
-use crate::drive::Unsent;
-use crate::guard::guard;
+use crate::drive::{SigningIn, Unsent, Until};
+use crate::enter::{Begun, enter, enter_and_open, enter_and_wait, enter_context};
 use crate::log::{connect_port, log};
 use crate::message::ResponseHandle;
 use crate::types::{
@@ -24,121 +23,144 @@ use iotx_ret_code_t::{
 
 /// Makes a client and connects it to the cloud.
 ///
-/// Over `coaps://` this blocks through the DTLS handshake, which verifies the
-/// cloud's certificate against `iotx_coap_get_ca()`. The configuration and all
-/// it points to are copied.
+/// Over `coaps://` the cloud's certificate is verified against `iotx_coap_get_ca()`.
 ///
-/// Returns NULL, with the reason logged, if the configuration is wrong, the
-/// host cannot be reached or its certificate does not hold. Any thread may
-/// call; contexts are independent of each other.
+/// @param p_config the configuration; it and all it points to are copied
+/// @return the client, or NULL with the reason logged: the configuration is wrong, the
+///     host cannot be reached, or its certificate does not hold
+/// @note Blocks while the host's name is looked up and, over `coaps://`, for the DTLS
+///     handshake: at most 30 s after the look-up. Any thread may call; clients are
+///     independent of each other.
 ///
 /// # Safety
 ///
 /// `p_config` is NULL or points to a configuration whose `p_url` is NULL or a
 /// string, and whose `p_devinfo` is NULL or points to an `iotx_deviceinfo_t`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_Init(
+pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
     p_config: *mut iotx_coap_config_t,
 ) -> *mut iotx_coap_context_t {
-    guard("IOT_CoAP_Init", null_mut(), || {
+    let make = || {
         connect_port();
-        // SAFETY: the caller's promise.
+        // SAFETY: the configuration is as promised.
         match unsafe { Configuration::read(p_config) } {
-            Ok(configuration) => Context::open(configuration, Options::default())
-                .map_or(null_mut(), |context| context.as_ptr().cast()),
+            Ok(configuration) => Context::new(configuration, Options::default()),
             Err(error) => {
                 log!(Error, "IOT_CoAP_Init: {error}");
-                null_mut()
+                None
             }
         }
-    })
+    };
+    // SAFETY: a pointer is nothing that is to be dropped, and this frame is the first.
+    unsafe { enter_and_open("IOT_CoAP_Init", make) }
 }
 
 /// Disconnects a client, frees it and sets `*p_context` to NULL.
 ///
-/// NULL, or a pointer to NULL, is no error. Messages that wait for an answer
-/// are forgotten. Waits for other threads to leave `IOT_CoAP_Yield` and
-/// `IOT_CoAP_DeviceNameAuth` of this context; no other call of it may start.
-/// From a callback of the same context it is refused, with a line in the log.
+/// Messages that wait for an answer are forgotten.
+///
+/// @param p_context where the client is; NULL, or a pointer to NULL, is no error
+/// @note Waits for every call of this client that other threads are in, which for a
+///     read of theirs may take 10 s; no other call may start. From a callback of the
+///     same client it is refused, with a line in the log.
 ///
 /// # Safety
 ///
 /// `p_context` is NULL or points to NULL or to a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_context_t) {
-    guard("IOT_CoAP_Deinit", (), || {
-        // SAFETY: the caller's promise.
+pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_context_t) {
+    const NAME: &str = "IOT_CoAP_Deinit";
+    enter(NAME, || {
+        // SAFETY: NULL or a place for a context, as promised.
         let Some(slot) = (unsafe { p_context.as_mut() }) else { return };
         if slot.is_null() {
             return;
         }
-        // SAFETY: the caller's promise.
-        if let Some(context) = unsafe { Context::from_handle(*slot, "IOT_CoAP_Deinit") } {
-            // SAFETY: the caller's promise that no other call starts.
-            if unsafe { context.close("IOT_CoAP_Deinit", Ending::Deinit) } {
-                *slot = null_mut();
+        // SAFETY: it came from IOT_CoAP_Init, as promised.
+        if let Some(context) = unsafe { Context::from_handle(*slot, NAME) } {
+            // SAFETY: no other call of it starts, as promised.
+            if unsafe { context.close(NAME, Ending::Deinit) } {
+                *slot = core::ptr::null_mut();
             }
         }
     });
 }
 
-/// Signs the device in; returns as soon as the cloud has answered, after 10
-/// seconds (or `wait_time_ms`, if that is more) at the latest.
+/// Signs the device in, and returns as soon as the cloud has answered.
 ///
-/// Responses that arrive meanwhile are delivered to their callbacks. Any
-/// thread may call, also from a callback.
+/// The access token is valid for 48 hours, and is renewed by itself while
+/// `IOT_CoAP_Yield` is called. Responses that arrive meanwhile are delivered to their
+/// callbacks.
 ///
-/// Returns `IOTX_SUCCESS` with an access token in hand, valid for 48 hours and
-/// renewed by itself while `IOT_CoAP_Yield` is called;
-/// `IOTX_ERR_AUTH_FAILED` if the cloud refused or did not answer;
-/// `IOTX_ERR_NO_MEM` if the heap is exhausted;
-/// `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
-/// `IOTX_ERR_INVALID_PARAM` for a context that is none.
+/// @param p_context a client of `IOT_CoAP_Init`
+/// @return `IOTX_SUCCESS` with an access token in hand; `IOTX_ERR_AUTH_FAILED` if the
+///     cloud refused or did not answer; `IOTX_ERR_NO_MEM` if the heap is exhausted;
+///     `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
+///     `IOTX_ERR_INVALID_PARAM` for an invalid client
+/// @note Blocks for 10 s (or `wait_time_ms`, if that is more) at most. Any thread may
+///     call, also from a callback.
 ///
 /// # Safety
 ///
 /// `p_context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_DeviceNameAuth(p_context: *mut iotx_coap_context_t) -> c_int {
+pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
+    p_context: *mut iotx_coap_context_t,
+) -> c_int {
     const NAME: &str = "IOT_CoAP_DeviceNameAuth";
-    guard(NAME, IOTX_ERR_AUTH_FAILED as c_int, || {
-        // SAFETY: the caller's promise.
-        let Some(context) = (unsafe { Context::from_handle(p_context, NAME) }) else {
-            return IOTX_ERR_INVALID_PARAM as c_int;
-        };
-        match context.sign_in() {
-            Some(Ok(())) => IOTX_SUCCESS as c_int,
-            Some(Err(error)) => {
-                log!(Error, "{NAME}: {error}");
-                match error {
-                    SignInError::OutOfMemory | SignInError::NotSent(SendError::OutOfMemory) => {
-                        IOTX_ERR_NO_MEM as c_int
-                    }
-                    _ => IOTX_ERR_AUTH_FAILED as c_int,
-                }
-            }
-            None => {
+    let attempt = core::cell::Cell::new(None);
+    let begin = |context: &Context| {
+        let limit = context.sign_in_limit();
+        match context.start_sign_in(limit) {
+            SigningIn::Done => Begun::Done(IOTX_SUCCESS as c_int),
+            SigningIn::Refused => {
+                context.cancel_sign_in();
                 log!(Error, "{NAME}: the network refused to send");
-                IOTX_ERR_SEND_MSG_FAILED as c_int
+                Begun::Done(IOTX_ERR_SEND_MSG_FAILED as c_int)
+            }
+            SigningIn::Started(started) => {
+                attempt.set(Some(started));
+                // The client keeps the time limit; this one is for a clock that stands
+                // still.
+                Begun::Wait(Until::SignedIn(started), limit.saturating_mul(2))
             }
         }
-    })
+    };
+    let end = |context: &Context| {
+        let outcome = attempt.get().and_then(|attempt| context.sign_in_outcome(attempt));
+        let Err(error) = outcome.unwrap_or(Err(SignInError::NotAnswered)) else {
+            return IOTX_SUCCESS as c_int;
+        };
+        log!(Error, "{NAME}: {error}");
+        match error {
+            SignInError::OutOfMemory | SignInError::NotSent(SendError::OutOfMemory) => {
+                IOTX_ERR_NO_MEM as c_int
+            }
+            _ => IOTX_ERR_AUTH_FAILED as c_int,
+        }
+    };
+    // SAFETY: the context is as promised; nothing here is to be dropped, and this
+    // frame is the first.
+    unsafe { enter_and_wait(NAME, p_context, begin, end) }
 }
 
-/// Sends a message to `/topic/<productKey>/<deviceName>/...`; returns at once.
+/// Sends a message to `/topic/<productKey>/<deviceName>/...`, and returns at once.
 ///
-/// Its callback is called with the response, by whichever thread is then in
-/// `IOT_CoAP_Yield` or `IOT_CoAP_DeviceNameAuth`. The path and the message are
-/// copied. If the cloud refuses the access token the device is signed in again
-/// and the message sent again, once. Any thread may call, also from a callback.
+/// Its callback is called with the response, by whichever thread is then in a call
+/// that waits. If the cloud refuses the access token the device is signed in again
+/// and the message sent again, once.
 ///
-/// Returns `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL, an unknown
-/// content type, or a message type other than CON and NON;
-/// `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes;
-/// `IOTX_ERR_MSG_TOO_LOOG` if the whole message would have more than 1280;
-/// `IOTX_ERR_NOT_AUTHED` before the first sign-in; `IOTX_ERR_NO_MEM`;
-/// `IOTX_ERR_SEND_MSG_FAILED` if 32 messages wait for their answers already,
-/// or the network refused a NON message.
+/// @param p_context a client of `IOT_CoAP_Init`
+/// @param p_path the topic's path, at most 135 bytes; it is copied
+/// @param p_message the message; it and its payload are copied
+/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL, an unknown content
+///     type, or a message type other than CON and NON; `IOTX_ERR_URI_TOO_LOOG` for a
+///     path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message would
+///     have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
+///     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 messages wait for their
+///     answers already, or the network refused a NON message
+/// @note Does not block, unless another thread writes to the store. Any thread may
+///     call, also from a callback.
 ///
 /// # Safety
 ///
@@ -146,25 +168,24 @@ pub unsafe extern "C" fn IOT_CoAP_DeviceNameAuth(p_context: *mut iotx_coap_conte
 /// string; `p_message` is NULL or a message whose `p_payload` points to
 /// `payload_len` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_SendMessage(
+pub unsafe extern "C-unwind" fn IOT_CoAP_SendMessage(
     p_context: *mut iotx_coap_context_t,
     p_path: *mut c_char,
     p_message: *mut iotx_message_t,
 ) -> c_int {
     const NAME: &str = "IOT_CoAP_SendMessage";
-    guard(NAME, IOTX_ERR_SEND_MSG_FAILED as c_int, || {
-        // SAFETY: the caller's promise.
-        let Some(context) = (unsafe { Context::from_handle(p_context, NAME) }) else {
-            return IOTX_ERR_INVALID_PARAM as c_int;
-        };
-        // SAFETY: the caller's promise.
-        let status = unsafe { send(context, p_path, p_message) };
-        if let Err((code, reason)) = status {
-            log!(Error, "{NAME}: {reason}");
-            return code as c_int;
+    let work = |context: &Context| {
+        // SAFETY: path and message are as promised.
+        match unsafe { send(context, p_path, p_message) } {
+            Ok(()) => IOTX_SUCCESS as c_int,
+            Err((code, reason)) => {
+                log!(Error, "{NAME}: {reason}");
+                code as c_int
+            }
         }
-        IOTX_SUCCESS as c_int
-    })
+    };
+    // SAFETY: the context is as promised.
+    unsafe { enter_context(NAME, p_context, work) }
 }
 
 /// # Safety
@@ -178,7 +199,7 @@ unsafe fn send(
     if path.is_null() {
         return Err((IOTX_ERR_INVALID_PARAM, "p_path is NULL"));
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: NULL or a message, as promised.
     let message =
         unsafe { message.as_ref() }.ok_or((IOTX_ERR_INVALID_PARAM, "p_message is NULL"))?;
     let confirmable = match Enumeration::number(&message.msg_type) {
@@ -206,47 +227,52 @@ unsafe fn send(
         _ if message.p_payload.is_null() => {
             return Err((IOTX_ERR_INVALID_PARAM, "p_payload is NULL, but payload_len is not 0"));
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: not NULL, so it points to `payload_len` bytes, as promised.
         len => unsafe { core::slice::from_raw_parts(message.p_payload, len) },
     };
-    // SAFETY: the caller's promise.
-    let path = unsafe { bounded(path, PATH_MAX_LEN) }
+    // SAFETY: not NULL, so a string, as promised.
+    let path = unsafe { bounded(path, MAX_PATH_LEN) }
         .ok_or((IOTX_ERR_URI_TOO_LOOG, "the path is longer than 135 bytes"))?;
     let request = Request { confirmable, path, content_format, payload };
     let application = Application { callback: message.resp_callback, user_data: message.user_data };
     context.send(&request, application).map_err(|unsent| match unsent {
         Unsent::Network => (IOTX_ERR_SEND_MSG_FAILED, "the network refused to send"),
-        Unsent::Refused(error) => match error {
-            SendError::NotSignedIn => (
-                IOTX_ERR_NOT_AUTHED,
-                "not signed in: call IOT_CoAP_DeviceNameAuth until it returns 0",
-            ),
-            SendError::PathTooLong => (IOTX_ERR_URI_TOO_LOOG, "the path is longer than 135 bytes"),
-            SendError::MessageTooLong => (
-                IOTX_ERR_MSG_TOO_LOOG,
-                "path, access token and payload come to more than 1280 bytes: shorten the payload",
-            ),
-            SendError::TooManyOutstanding => (
-                IOTX_ERR_SEND_MSG_FAILED,
-                "too many messages wait for their answers: call IOT_CoAP_Yield between them",
-            ),
-            SendError::MessageIdsExhausted => (
-                IOTX_ERR_SEND_MSG_FAILED,
-                "61,440 messages within 247 s: message ids are used up; send more slowly",
-            ),
-            SendError::OutOfMemory => (IOTX_ERR_NO_MEM, "no memory for the message"),
-        },
+        Unsent::Refused(error) => refused(error),
     })
+}
+
+/// What a refusal is to C.
+const fn refused(error: SendError) -> (iotx_ret_code_t, &'static str) {
+    match error {
+        SendError::NotSignedIn => (
+            IOTX_ERR_NOT_AUTHED,
+            "not signed in: call IOT_CoAP_DeviceNameAuth until it returns 0",
+        ),
+        SendError::PathTooLong => (IOTX_ERR_URI_TOO_LOOG, "the path is longer than 135 bytes"),
+        SendError::MessageTooLong => (
+            IOTX_ERR_MSG_TOO_LOOG,
+            "path, access token and payload come to more than 1280 bytes: shorten the payload",
+        ),
+        SendError::TooManyOutstanding => (
+            IOTX_ERR_SEND_MSG_FAILED,
+            "too many messages wait for their answers: call IOT_CoAP_Yield between them",
+        ),
+        SendError::MessageIdsExhausted => (
+            IOTX_ERR_SEND_MSG_FAILED,
+            "61,440 messages within 247 s: message ids are used up; send more slowly",
+        ),
+        SendError::OutOfMemory => (IOTX_ERR_NO_MEM, "no memory for the message"),
+    }
 }
 
 /// Tells the payload of the response that a callback was handed.
 ///
-/// `*pp_payload` is set to its first byte, which is followed, after the last,
-/// by a NUL, and `*p_len` to its length in bytes; an empty payload is NULL and
-/// 0. Both live until the callback returns.
-///
-/// Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a message
-/// that is none.
+/// @param p_message the callback's `message`
+/// @param pp_payload set to the payload's first byte, or to NULL if it is empty; a NUL
+///     follows the last byte
+/// @param p_len set to the payload's length in bytes
+/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid message
+/// @note Payload and message live until the callback returns. Does not block.
 ///
 /// # Safety
 ///
@@ -258,13 +284,13 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessagePayload(
     pp_payload: *mut *mut c_uchar,
     p_len: *mut c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: NULL or the running callback's, as promised.
     let response = unsafe { ResponseHandle::from_message(p_message) };
     let (Some(response), false, false) = (response, pp_payload.is_null(), p_len.is_null()) else {
         return invalid("IOT_CoAP_GetMessagePayload");
     };
     let (payload, len) = response.payload();
-    // SAFETY: not NULL, so writable by the caller's promise.
+    // SAFETY: not NULL, so they may be written, as promised.
     unsafe {
         pp_payload.write(payload);
         p_len.write(len);
@@ -272,11 +298,13 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessagePayload(
     IOTX_SUCCESS as c_int
 }
 
-/// Tells the code of the response that a callback was handed: one of
-/// `iotx_coap_resp_code_t`, or any other as its byte (`0x84` for 4.04).
+/// Tells the code of the response that a callback was handed.
 ///
-/// Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a message
-/// that is none.
+/// @param p_message the callback's `message`
+/// @param p_resp_code set to one of `iotx_coap_resp_code_t`, or to any other code as
+///     its byte (`0x84` for 4.04)
+/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid message
+/// @note Does not block.
 ///
 /// # Safety
 ///
@@ -287,28 +315,30 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageCode(
     p_message: *mut c_void,
     p_resp_code: *mut iotx_coap_resp_code_t,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: NULL or the running callback's, as promised.
     let response = unsafe { ResponseHandle::from_message(p_message) };
     let (Some(response), false) = (response, p_resp_code.is_null()) else {
         return invalid("IOT_CoAP_GetMessageCode");
     };
     let code = response.code().0;
     if size_of::<iotx_coap_resp_code_t>() == 1 {
-        // SAFETY: not NULL, so writable by the caller's promise, and one byte.
+        // SAFETY: not NULL, so it may be written, as promised, and is one byte.
         unsafe { p_resp_code.cast::<u8>().write(code) };
     } else {
-        // SAFETY: not NULL, so writable by the caller's promise, and as wide
-        // as an int (`types::layout`).
+        // SAFETY: not NULL, so it may be written, as promised, and is as wide as an int
+        // (`types::layout`).
         unsafe { p_resp_code.cast::<c_int>().write(code.into()) };
     }
     IOTX_SUCCESS as c_int
 }
 
-/// Tells the token of the response that a callback was handed: that of its
-/// message, as `IOT_CoAP_GetCurToken` told it before the message was sent.
+/// Tells the token of the response that a callback was handed.
 ///
-/// Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a message
-/// that is none.
+/// @param p_message the callback's `message`
+/// @param token set to the token of the response's request, as `IOT_CoAP_GetCurToken`
+///     told it before that was sent
+/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid message
+/// @note Does not block.
 ///
 /// # Safety
 ///
@@ -319,12 +349,12 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageToken(
     p_message: *mut c_void,
     token: *mut c_uint,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: NULL or the running callback's, as promised.
     let response = unsafe { ResponseHandle::from_message(p_message) };
     let (Some(response), false) = (response, token.is_null()) else {
         return invalid("IOT_CoAP_GetMessageToken");
     };
-    // SAFETY: not NULL, so writable by the caller's promise.
+    // SAFETY: not NULL, so it may be written, as promised.
     unsafe { token.write(response.token()) };
     IOTX_SUCCESS as c_int
 }
@@ -334,45 +364,43 @@ fn invalid(name: &str) -> c_int {
     IOTX_ERR_INVALID_PARAM as c_int
 }
 
-/// Tells the token that the next message of this context will carry. Another
-/// thread may send one in between. 0 for a context that is none.
+/// Tells the token that the next message of this client will carry.
+///
+/// @param p_context a client of `IOT_CoAP_Init`
+/// @return the token; 0 for an invalid client
+/// @note Does not block. Any thread may call, but another may send a message in
+///     between.
 ///
 /// # Safety
 ///
 /// `p_context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_context_t) -> u32 {
-    const NAME: &str = "IOT_CoAP_GetCurToken";
-    guard(NAME, 0, || {
-        // SAFETY: the caller's promise.
-        let context = unsafe { Context::from_handle(p_context, NAME) };
-        context.map_or(0, Context::next_token)
-    })
+pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_context_t) -> u32 {
+    // SAFETY: the context is as promised.
+    unsafe { enter_context("IOT_CoAP_GetCurToken", p_context, Context::next_token) }
 }
 
 /// Waits for something to arrive, handles it, and does what time asks for:
-/// retransmissions, giving up, signing in again.
+/// retransmissions, giving up, signing in again, opening a connection anew.
 ///
-/// Returns as soon as it has handled what arrived, after `wait_time_ms` at the
-/// latest; only where a DTLS session ended does it stay for the handshake of
-/// another. Call it in a loop, best in a thread of its own. Any thread may
-/// call; while one waits here others may send.
+/// Call it in a loop, best in a thread of its own.
 ///
-/// Returns `IOTX_SUCCESS`, also if nothing arrived; `IOTX_ERR_INVALID_PARAM`
-/// for a context that is none.
+/// @param p_context a client of `IOT_CoAP_Init`
+/// @return `IOTX_SUCCESS`, also if nothing arrived; `IOTX_ERR_INVALID_PARAM` for an
+///     invalid client
+/// @note Blocks until what arrived is handled, for `wait_time_ms` at most; a
+///     firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open a
+///     connection anew, may take longer. Any thread may call; while one waits here
+///     others may send. A thread that waits may be cancelled, and a callback may leave
+///     by `pthread_exit`.
 ///
 /// # Safety
 ///
 /// `p_context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_Yield(p_context: *mut iotx_coap_context_t) -> c_int {
-    const NAME: &str = "IOT_CoAP_Yield";
-    guard(NAME, IOTX_SUCCESS as c_int, || {
-        // SAFETY: the caller's promise.
-        let Some(context) = (unsafe { Context::from_handle(p_context, NAME) }) else {
-            return IOTX_ERR_INVALID_PARAM as c_int;
-        };
-        context.yield_once();
-        IOTX_SUCCESS as c_int
-    })
+pub unsafe extern "C-unwind" fn IOT_CoAP_Yield(p_context: *mut iotx_coap_context_t) -> c_int {
+    let begin = |context: &Context| Begun::Wait(Until::Datagram, context.wait_time());
+    // SAFETY: the context is as promised; nothing here is to be dropped, and this
+    // frame is the first.
+    unsafe { enter_and_wait("IOT_CoAP_Yield", p_context, begin, |_| IOTX_SUCCESS as c_int) }
 }

@@ -2,21 +2,21 @@
 
 use alloc::boxed::Box;
 use core::alloc::Layout;
-use core::ptr::NonNull;
+use core::mem::MaybeUninit;
+
+/// A box with nothing in it; `None` where the heap is exhausted.
+pub(crate) fn room<T>() -> Option<Box<MaybeUninit<T>>> {
+    const { assert!(size_of::<T>() != 0) };
+    let layout = Layout::new::<T>();
+    // SAFETY: the size is not zero; a box of that layout owns what was allocated,
+    // and what is in it need not be initialised.
+    unsafe {
+        let memory = alloc::alloc::alloc(layout).cast::<MaybeUninit<T>>();
+        (!memory.is_null()).then(|| Box::from_raw(memory))
+    }
+}
 
 /// `value` on the heap; `None` where there is no room for it.
 pub(crate) fn boxed<T>(value: T) -> Option<Box<T>> {
-    let layout = Layout::new::<T>();
-    if layout.size() == 0 {
-        // What takes no room needs no box.
-        return None;
-    }
-    // SAFETY: the layout is not of size zero.
-    let memory = NonNull::new(unsafe { alloc::alloc::alloc(layout) })?.cast::<T>();
-    // SAFETY: just allocated with the layout of a `T`, by the allocator that a
-    // box is freed by.
-    unsafe {
-        memory.write(value);
-        Some(Box::from_raw(memory.as_ptr()))
-    }
+    Some(Box::write(room()?, value))
 }

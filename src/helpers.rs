@@ -6,7 +6,7 @@ use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicI32, Ordering};
 
 use crate::context;
-use crate::guard::guard;
+use crate::enter::enter;
 use crate::log::{self, log};
 use crate::port::Identity;
 
@@ -73,13 +73,13 @@ pub extern "C" fn IOT_SetLogLevel(level: c_int) {
 ///
 /// `data` is NULL or what the option takes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c_int {
-    guard("IOT_Ioctl", FAILURE, || {
+pub unsafe extern "C-unwind" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c_int {
+    enter("IOT_Ioctl", || {
         if data.is_null() {
             log!(Error, "IOT_Ioctl: data is NULL (option {option})");
             return FAILURE;
         }
-        // SAFETY: not NULL, so what the option takes by the caller's promise.
+        // SAFETY: not NULL, so it is what the option takes, as promised.
         let status = unsafe {
             match option {
                 IOTX_IOCTL_SET_REGION => store(&REGION, data),
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c_int {
 ///
 /// `data` points to an int.
 unsafe fn store(setting: &AtomicI32, data: *const c_void) -> c_int {
-    // SAFETY: the caller's promise; ints come aligned from C.
+    // SAFETY: it points to an int, as promised.
     setting.store(unsafe { data.cast::<c_int>().read_unaligned() }, Ordering::Relaxed);
     SUCCESS
 }
@@ -123,7 +123,7 @@ unsafe fn store(setting: &AtomicI32, data: *const c_void) -> c_int {
 ///
 /// `data` points to an int.
 unsafe fn load(setting: &AtomicI32, data: *mut c_void) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: it points to an int, as promised.
     unsafe { data.cast::<c_int>().write_unaligned(setting.load(Ordering::Relaxed)) };
     SUCCESS
 }
@@ -136,18 +136,18 @@ unsafe fn load(setting: &AtomicI32, data: *mut c_void) -> c_int {
 ///
 /// The strings are NULL or end with NUL; `info` is NULL or may be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_SetupConnInfo(
+pub unsafe extern "C-unwind" fn IOT_SetupConnInfo(
     product_key: *const c_char,
     device_name: *const c_char,
     device_secret: *const c_char,
     info: *mut *mut c_void,
 ) -> c_int {
-    guard("IOT_SetupConnInfo", FAILURE, || {
+    enter("IOT_SetupConnInfo", || {
         if product_key.is_null() || device_name.is_null() || device_secret.is_null() {
             log!(Error, "IOT_SetupConnInfo: product_key, device_name or device_secret is NULL");
             return FAILURE;
         }
-        // SAFETY: the caller's promise; ports copy the strings.
+        // SAFETY: not NULL, so they are strings, as promised; ports copy them.
         let stored = unsafe {
             Identity::SetProductKey.call(product_key.cast_mut()) >= 0
                 && Identity::SetDeviceName.call(device_name.cast_mut()) >= 0
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn IOT_SetupConnInfo(
             return FAILURE;
         }
         if !info.is_null() {
-            // SAFETY: not NULL, so writable by the caller's promise.
+            // SAFETY: not NULL, so it may be written, as promised.
             unsafe { info.write(core::ptr::null_mut()) };
         }
         SUCCESS

@@ -11,32 +11,40 @@ extern crate alloc;
 
 #[cfg(all(feature = "bare", not(any(feature = "std", test))))]
 mod bare;
-mod callbacks;
+mod buffers;
+mod call;
 mod certificates;
 mod clock;
 mod configuration;
 mod context;
 mod drive;
+#[cfg(feature = "dtls-psk")]
+mod dtls;
+mod enter;
+mod entered;
+mod entry;
 mod exports;
+#[cfg(feature = "extension")]
 mod extension;
 mod fallible;
-mod guard;
 mod helpers;
+mod link;
 mod lock;
 mod log;
 mod message;
+mod notices;
+mod panic;
 mod port;
-#[cfg(feature = "coaps")]
-mod session_store;
 mod thread;
 mod token_store;
-mod transport;
 mod types;
 
 pub use certificates::iotx_default_ca;
 pub use exports::*;
+#[cfg(feature = "extension")]
 pub use extension::*;
 pub use helpers::*;
+pub use notices::*;
 pub use types::*;
 
 // The port's HAL_* have no caller in Rust: this keeps them in the library.

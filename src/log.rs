@@ -1,6 +1,11 @@
 //! Log lines, through `HAL_Printf`, at or below the level that
 //! `IOT_SetLogLevel` sets; silent until then. No line carries a secret.
+//!
+//! No line is written while a context is locked: a program's log handler may take
+//! its time, or take locks of its own. What is to be said then waits in a [`Queue`].
 
+#[cfg(feature = "log")]
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
 use core::fmt::{self, Write};
 use core::ptr::null_mut;
@@ -17,16 +22,12 @@ pub(crate) enum Level {
     Debug = 5,
 }
 
-impl Level {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Info => "info",
-            Self::Debug => "debug",
-        }
-    }
-}
+/// The longest line, in bytes, with its end; what does not fit is cut.
+const MAX_LINE_LEN: usize = 256;
+
+/// The most bytes that wait in a queue; what does not fit is dropped.
+#[cfg(feature = "log")]
+const MAX_QUEUE_LEN: usize = 4096;
 
 static THRESHOLD: AtomicI32 = AtomicI32::new(0);
 
@@ -34,14 +35,20 @@ pub(crate) fn set_level(level: i32) {
     THRESHOLD.store(level, Ordering::Relaxed);
 }
 
-pub(crate) fn enabled(level: Level) -> bool {
-    level as i32 <= THRESHOLD.load(Ordering::Relaxed)
+pub(crate) fn is_enabled(level: c_int) -> bool {
+    level <= THRESHOLD.load(Ordering::Relaxed)
 }
 
-/// A line's buffer; what does not fit is cut.
+/// A line's buffer.
 struct Line {
-    bytes: [u8; 256],
+    bytes: [u8; MAX_LINE_LEN],
     len: usize,
+}
+
+impl Line {
+    const fn new() -> Self {
+        Self { bytes: [0; MAX_LINE_LEN], len: 0 }
+    }
 }
 
 impl Write for Line {
@@ -56,25 +63,82 @@ impl Write for Line {
     }
 }
 
-pub(crate) fn write(level: Level, line: fmt::Arguments<'_>) {
-    let mut buffer = Line { bytes: [0; 256], len: 0 };
+/// Writes a line at once. No context is locked.
+pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
+    let mut buffer = Line::new();
     // A NUL in the line's text would end it early, and no more.
     if let Some(handler) = handler() {
         let _ = write!(buffer, "{line}");
-        // SAFETY: the program's promise when it set the handler: it may be
-        // called with its data from any thread. The line ends with NUL.
-        unsafe {
-            handler(
-                HANDLER_DATA.load(Ordering::Acquire),
-                level as c_int,
-                buffer.bytes.as_ptr().cast(),
-            );
-        }
+        // SAFETY: the program promised when it set the handler that it may be called
+        // with its data from any thread. The line ends with NUL.
+        during_write(|| unsafe {
+            handler(HANDLER_DATA.load(Ordering::Acquire), level, buffer.bytes.as_ptr().cast());
+        });
     } else {
-        let _ = write!(buffer, "[iot-coap] {}: {line}", level.name());
+        let name = match level {
+            2 => "error",
+            3 => "warning",
+            4 => "info",
+            _ => "debug",
+        };
+        let _ = write!(buffer, "[iot-coap] {name}: {line}");
         buffer.bytes[buffer.len] = b'\n';
-        port::print(&buffer.bytes[..buffer.len + 2]);
+        during_write(|| port::print(&buffer.bytes[..buffer.len + 2]));
     }
+}
+
+/// Lines that wait until no context is locked.
+#[derive(Default)]
+pub(crate) struct Queue {
+    /// Of each line its level, its text and a NUL.
+    #[cfg(feature = "log")]
+    lines: Vec<u8>,
+}
+
+#[cfg(feature = "log")]
+impl Queue {
+    /// Adds a line; one that there is no memory for is dropped.
+    #[cold]
+    pub(crate) fn add(&mut self, level: Level, line: fmt::Arguments<'_>) {
+        let mut text = Line::new();
+        let _ = text.write_fmt(line);
+        let len = text.len + 2;
+        if self.lines.len() + len > MAX_QUEUE_LEN || self.lines.try_reserve(len).is_err() {
+            return;
+        }
+        self.lines.push(level as u8);
+        let text = text.bytes[..text.len].iter().map(|&byte| if byte == 0 { b'?' } else { byte });
+        self.lines.extend(text);
+        self.lines.push(0);
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Writes every line. No context is locked.
+    pub(crate) fn write(self) {
+        for line in self.lines.split(|&byte| byte == 0) {
+            if let Some((&level, text)) = line.split_first()
+                && let Ok(text) = core::str::from_utf8(text)
+            {
+                write(level.into(), format_args!("{text}"));
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "log"))]
+impl Queue {
+    #[allow(clippy::unused_self, reason = "as with the feature")]
+    pub(crate) fn add(&mut self, _level: Level, _line: fmt::Arguments<'_>) {}
+
+    #[allow(clippy::unused_self, reason = "as with the feature")]
+    pub(crate) const fn is_empty(&self) -> bool {
+        true
+    }
+
+    pub(crate) const fn write(self) {}
 }
 
 type Handler = unsafe extern "C" fn(*mut c_void, c_int, *const c_char);
@@ -82,8 +146,8 @@ type Handler = unsafe extern "C" fn(*mut c_void, c_int, *const c_char);
 static HANDLER: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 static HANDLER_DATA: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
-#[cfg(feature = "extension")]
 /// Sends lines to `handler`; none sends them to the port again.
+#[cfg(feature = "extension")]
 pub(crate) fn set_handler(handler: Option<Handler>, data: *mut c_void) {
     HANDLER_DATA.store(data, Ordering::Release);
     let handler = handler.map_or(null_mut(), |handler| handler as *mut c_void);
@@ -97,38 +161,59 @@ fn handler() -> Option<Handler> {
     unsafe { core::mem::transmute::<*mut c_void, Option<Handler>>(handler) }
 }
 
-/// Logs a line, formatted as by `format!`, at a [`Level`]. Without the feature
-/// `log` there are no lines, nor what formats them.
+#[cfg(feature = "std")]
+std::thread_local! {
+    static IS_WRITING: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
+}
+
+/// Whether the calling thread is in the program's log handler: what it asks of the
+/// library from there is refused. Without `std` threads cannot be told apart.
+pub(crate) fn is_writing() -> bool {
+    #[cfg(feature = "std")]
+    return IS_WRITING.get();
+    #[cfg(not(feature = "std"))]
+    false
+}
+
+fn during_write(write: impl FnOnce()) {
+    #[cfg(feature = "std")]
+    IS_WRITING.set(true);
+    write();
+    #[cfg(feature = "std")]
+    IS_WRITING.set(false);
+}
+
+/// Logs a line at once, formatted as by `format!`, at a [`Level`]; only where no
+/// context is locked. Without the feature `log` there are no lines, nor what formats
+/// them.
 macro_rules! log {
     ($level:ident, $($line:tt)+) => {
-        if cfg!(feature = "log") && $crate::log::enabled($crate::log::Level::$level) {
-            $crate::log::write($crate::log::Level::$level, core::format_args!($($line)+));
+        if cfg!(feature = "log") && $crate::log::is_enabled($crate::log::Level::$level as i32) {
+            $crate::log::write($crate::log::Level::$level as i32, core::format_args!($($line)+));
         }
     };
 }
 pub(crate) use log;
 
+/// Logs a line by a [`Queue`], which is written once the context is unlocked.
+macro_rules! log_later {
+    ($queue:expr, $level:ident, $($line:tt)+) => {
+        if cfg!(feature = "log") && $crate::log::is_enabled($crate::log::Level::$level as i32) {
+            $queue.add($crate::log::Level::$level, core::format_args!($($line)+));
+        }
+    };
+}
+pub(crate) use log_later;
+
 /// Lets the Linux port speak through this log.
 #[cfg(all(feature = "log", feature = "port-linux"))]
 pub(crate) fn connect_port() {
-    iot_coap_port_linux::set_log(write_of_port);
+    iot_coap_port_linux::set_log(|level, line| {
+        if is_enabled(level) {
+            write(level, line);
+        }
+    });
 }
 
 #[cfg(not(all(feature = "log", feature = "port-linux")))]
 pub(crate) const fn connect_port() {}
-
-/// A line of the ports' part of this library.
-#[cfg(any(feature = "port-linux", feature = "_builtin-dtls"))]
-#[cfg_attr(not(feature = "log"), allow(dead_code, reason = "nobody writes"))]
-pub(crate) fn write_of_port(level: iot_coap_port::Level, line: fmt::Arguments<'_>) {
-    use iot_coap_port::Level as OfPort;
-    let level = match level {
-        OfPort::Error => Level::Error,
-        OfPort::Warning => Level::Warning,
-        OfPort::Info => Level::Info,
-        OfPort::Debug => Level::Debug,
-    };
-    if cfg!(feature = "log") && enabled(level) {
-        write(level, line);
-    }
-}

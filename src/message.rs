@@ -1,6 +1,7 @@
 //! The response that a callback is handed: lives on the library's stack while
 //! the callback runs.
 
+use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 
@@ -12,7 +13,7 @@ const MAGIC: u32 = 0x434f_4150;
 /// A response, as `IOT_CoAP_GetMessage*` see it.
 #[repr(C)]
 pub(crate) struct ResponseHandle {
-    magic: u32,
+    magic: Cell<u32>,
     code: Code,
     token: u32,
     payload: *mut u8,
@@ -20,11 +21,29 @@ pub(crate) struct ResponseHandle {
 }
 
 impl ResponseHandle {
+    /// No response.
+    pub(crate) const fn none() -> Self {
+        Self {
+            magic: Cell::new(0),
+            code: Code::EMPTY,
+            token: 0,
+            payload: null_mut(),
+            payload_len: 0,
+        }
+    }
+
     /// A response whose payload is followed by a NUL; an empty one is NULL.
     pub(crate) const fn new(code: Code, token: u32, payload: &mut [u8]) -> Self {
         let payload_len = payload.len() as c_int;
         let payload = if payload_len == 0 { null_mut() } else { payload.as_mut_ptr() };
-        Self { magic: MAGIC, code, token, payload, payload_len }
+        Self { magic: Cell::new(MAGIC), code, token, payload, payload_len }
+    }
+
+    /// From now on it is refused, for as long as its memory is not used again: a
+    /// message that is kept beyond its callback.
+    pub(crate) fn invalidate(&self) {
+        // SAFETY: a plain field of `self`; volatile, or the write would be left out.
+        unsafe { self.magic.as_ptr().write_volatile(0) };
     }
 
     /// The response behind `message`, or `None` if there is none.
@@ -34,10 +53,10 @@ impl ResponseHandle {
     /// `message` is NULL, or was handed to the callback that is running.
     pub(crate) unsafe fn from_message<'a>(message: *mut c_void) -> Option<&'a Self> {
         let handle = NonNull::new(message.cast::<Self>()).filter(|handle| handle.is_aligned())?;
-        // SAFETY: the caller's promise; the magic word is looked at before the
-        // rest is relied on.
+        // SAFETY: NULL is excluded, and a callback's message is a response; the magic
+        // word is looked at before the rest is relied on.
         let handle = unsafe { handle.as_ref() };
-        (handle.magic == MAGIC).then_some(handle)
+        (handle.magic.get() == MAGIC).then_some(handle)
     }
 
     pub(crate) const fn code(&self) -> Code {
@@ -50,14 +69,5 @@ impl ResponseHandle {
 
     pub(crate) const fn payload(&self) -> (*mut u8, c_int) {
         (self.payload, self.payload_len)
-    }
-}
-
-impl Drop for ResponseHandle {
-    fn drop(&mut self) {
-        // A message kept beyond its callback is refused for as long as its
-        // memory is not used again.
-        // SAFETY: a plain field of `self`.
-        unsafe { (&raw mut self.magic).write_volatile(0) };
     }
 }

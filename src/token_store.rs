@@ -1,18 +1,34 @@
 //! The access token kept over restarts, through the port's key/value store.
 //! What is kept is a secret: the store must be the device's own.
 
-use core::ffi::CStr;
+use iot_coap_client::{Client, Device, Endpoint, Instant, MAX_ACCESS_TOKEN_LEN};
+use zeroize::Zeroizing;
 
-use iot_coap_client::{ACCESS_TOKEN_MAX_LEN, Client, Device, Endpoint};
-use zeroize::Zeroize;
-
-use crate::context::Application;
+use crate::entry::Entry;
 use crate::log::log;
 use crate::port::store;
 
 /// Where one device's token for one endpoint is kept.
+#[derive(Clone, Copy)]
 pub(crate) struct TokenStore {
     entry: Entry,
+}
+
+/// A copy of a token, wiped when dropped.
+pub(crate) struct TokenCopy {
+    bytes: Zeroizing<[u8; MAX_ACCESS_TOKEN_LEN]>,
+    len: usize,
+}
+
+impl TokenCopy {
+    /// The token that a client has, if any.
+    pub(crate) fn of<A>(client: &Client<A>) -> Self {
+        let token = client.access_token().unwrap_or_default();
+        let mut bytes = Zeroizing::new([0; MAX_ACCESS_TOKEN_LEN]);
+        let len = token.len().min(bytes.len());
+        bytes[..len].copy_from_slice(&token[..len]);
+        Self { bytes, len }
+    }
 }
 
 impl TokenStore {
@@ -22,80 +38,25 @@ impl TokenStore {
     }
 
     /// Lets `client` go on with the token that is kept; says whether one is.
-    pub(crate) fn restore(&self, now: u64, client: &mut Client<Application>) -> bool {
-        let mut value = [0; ACCESS_TOKEN_MAX_LEN];
-        let restored = store::get(self.entry.key(), &mut value)
+    pub(crate) fn restore<A>(&self, now: Instant, client: &mut Client<A>) -> bool {
+        let mut value = Zeroizing::new([0; MAX_ACCESS_TOKEN_LEN]);
+        let restored = store::get(self.entry.key(), &mut *value)
             .is_some_and(|len| client.restore_access_token(now, &value[..len]));
-        value.zeroize();
         if restored {
             log!(Info, "goes on with the access token that was kept");
         }
         restored
     }
 
-    /// Keeps the token that `client` has got, or forgets the one that it has
-    /// lost.
-    pub(crate) fn update(&self, client: &Client<Application>) {
-        match client.access_token() {
-            Some(token) => {
-                if !store::set(self.entry.key(), token) {
+    /// Keeps a token, or forgets the one that is kept where it is empty.
+    pub(crate) fn write(&self, token: &TokenCopy) {
+        match token.bytes.get(..token.len) {
+            Some(bytes) if !bytes.is_empty() => {
+                if !store::set(self.entry.key(), bytes) {
                     log!(Warning, "the board port did not keep the access token");
                 }
             }
-            None => store::delete(self.entry.key()),
+            _ => store::delete(self.entry.key()),
         }
-    }
-}
-
-/// Where something of one device at one endpoint is kept.
-pub(crate) struct Entry {
-    /// Ends with NUL. Stores in the field take keys of 32 bytes and no more.
-    key: [u8; 32],
-}
-
-impl Entry {
-    /// The entry of `what`, five letters at the most and NUL after fewer.
-    pub(crate) fn new(what: [u8; 5], device: &Device, endpoint: &Endpoint) -> Self {
-        let identity = [device.product_key(), device.device_name(), &endpoint.host];
-        let digest = identity
-            .iter()
-            .flat_map(|part| part.bytes().chain([0]))
-            .chain(endpoint.port.to_be_bytes())
-            .fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
-        let digits = (0..16).rev().map(|place| {
-            let nibble = (digest >> (4 * place)) as u32 & 0xF;
-            char::from_digit(nibble, 16).map_or(b'0', |digit| digit as u8)
-        });
-        let what = what.into_iter().filter(|&letter| letter != 0);
-        let text = b"iot-coap.".iter().copied().chain(what).chain(*b".").chain(digits);
-        let mut key = [0; 32];
-        for (place, byte) in key.iter_mut().zip(text) {
-            *place = byte;
-        }
-        Self { key }
-    }
-
-    pub(crate) fn key(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.key).unwrap_or_default()
-    }
-}
-
-/// FNV-1a (Fowler, Noll, Vo): names files, protects nothing.
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_is_named_after_device_and_endpoint() {
-        let device = Device::new("pk", "dn", "", "secret").expect("sound");
-        let endpoint = Endpoint::parse("coap://127.0.0.1").expect("sound");
-        let name = |what| Entry::new(what, &device, &endpoint).key().to_str().map(str::to_owned);
-        let token = name(*b"token").expect("ASCII");
-        let session = name(*b"dtls\0").expect("ASCII");
-        assert_eq!(token.len(), 31);
-        assert_eq!(session.strip_prefix("iot-coap.dtls."), token.strip_prefix("iot-coap.token."));
     }
 }

@@ -128,7 +128,10 @@ pub type iotx_coap_context_t = c_void;
 /// Called with a message's `user_data` and the response to it. The response
 /// and its payload live until the callback returns.
 pub type iotx_response_callback_t =
-    Option<unsafe extern "C" fn(arg: *mut c_void, message: *mut c_void)>;
+    Option<unsafe extern "C-unwind" fn(arg: *mut c_void, message: *mut c_void)>;
+
+/// The function itself. Its thread may end in it, which unwinds.
+pub(crate) type Callback = unsafe extern "C-unwind" fn(arg: *mut c_void, message: *mut c_void);
 
 /// The original's event handler, which neither it nor this library ever calls.
 pub type iotx_event_handle_t =

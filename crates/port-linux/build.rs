@@ -4,7 +4,12 @@
 fn main() {
     let source = "c/hal.c";
     println!("cargo:rerun-if-changed={source}");
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    if std::env::var_os("CARGO_FEATURE_STD").is_some() {
+        // A thread that is cancelled in a wait unwinds through these functions.
+        build.flag("-fexceptions");
+    }
+    build
         .file(source)
         .std("c99")
         .flag("-ffunction-sections")

@@ -1,6 +1,6 @@
 /*
- * What stable Rust cannot say: a weak definition, and references that may stay
- * unresolved.
+ * What stable Rust cannot say: a weak definition, references that may stay
+ * unresolved, and a thread that is cancelled.
  *
  * Weak: iotx_coap_get_ca, which a program replaces by defining its own.
  *
@@ -8,11 +8,19 @@
  * IOTX_PORT_LINUX, whose port has them all): HAL_Kv_*, absent before v2.3.0;
  * HAL_Set* and HAL_Get*, of which releases have more or fewer; HAL_Mutex*, which a
  * port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
- * later. And without IOTX_BUILTIN_DTLS, whose library has them: HAL_DTLSSession_*,
- * absent in plain-only ports, and those that keep sessions in all but ours.
+ * later.
+ *
+ * HAL_DTLSSession_* are the firmware's or the program's own. With IOTX_DTLS_BUILTIN
+ * they are optional, since the library has sessions of its own; with IOTX_DTLS_PORT
+ * they are needed, so that a linker looks for them in archives too, which it does
+ * not for a weak reference.
  */
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef IOTX_PTHREAD
+#include <pthread.h>
+#endif
 
 #ifdef IOTX_PORT_LINUX
 #define OPTIONAL
@@ -20,12 +28,10 @@
 #define OPTIONAL __attribute__((weak))
 #endif
 
-/* No weak references to weak definitions: the linker looks for those only in the
- * objects that it has, not in an archive. */
-#ifdef IOTX_BUILTIN_DTLS
-#define OPTIONAL_DTLS
-#else
+#ifdef IOTX_DTLS_BUILTIN
 #define OPTIONAL_DTLS __attribute__((weak))
+#else
+#define OPTIONAL_DTLS
 #endif
 
 extern const char iotx_default_ca[];
@@ -36,11 +42,54 @@ __attribute__((weak, visibility("default"))) const char *iotx_coap_get_ca(void)
     return iotx_default_ca;
 }
 
+/* --- threads that are cancelled ------------------------------------------------ */
+
+/* The state of a call that can be cancelled while it waits; src/enter.rs. */
+struct call;
+
+int iotx_cancellation_disable(void);
+void iotx_cancellation_restore(int state);
+void iotx_interruptible(void (*work)(void *), void *argument, int state, struct call *call);
+
+#ifdef IOTX_PTHREAD
+/* In src/enter.rs: gives back what the call holds. */
+void iotx_call_abandoned(void *call);
+
+/* What a thread holds must not be lost by its end: inside the library it cannot be
+ * cancelled. Returns the state before. */
+int iotx_cancellation_disable(void)
+{
+    int state = PTHREAD_CANCEL_DISABLE;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    return state;
+}
+
+void iotx_cancellation_restore(int state)
+{
+    (void)pthread_setcancelstate(state, NULL);
+}
+
+/* Runs `work`, a wait or a callback, in the caller's own state: it may be cancelled
+ * or leave by pthread_exit, and then the call is abandoned. */
+void iotx_interruptible(void (*work)(void *), void *argument, int state, struct call *call)
+{
+    pthread_cleanup_push(iotx_call_abandoned, call);
+    (void)pthread_setcancelstate(state, NULL);
+    work(argument);
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    pthread_cleanup_pop(0);
+}
+#endif
+
+/* --- DTLS sessions of the firmware or program ---------------------------------- */
+
+#if defined(IOTX_DTLS_BUILTIN) || defined(IOTX_DTLS_PORT)
 OPTIONAL_DTLS void *HAL_DTLSSession_create(void *options);
 OPTIONAL_DTLS unsigned int HAL_DTLSSession_write(void *session, const unsigned char *data,
-                                            unsigned int *len);
-OPTIONAL_DTLS unsigned int HAL_DTLSSession_read(void *session, unsigned char *data, unsigned int *len,
-                                           unsigned int ms);
+                                                 unsigned int *len);
+OPTIONAL_DTLS unsigned int HAL_DTLSSession_read(void *session, unsigned char *data,
+                                                unsigned int *len, unsigned int ms);
 OPTIONAL_DTLS unsigned int HAL_DTLSSession_free(void *session);
 
 /* A reference from Rust would not be weak: these stand between. */
@@ -70,55 +119,37 @@ unsigned int iotx_port_dtls_free(void *session)
 {
     return HAL_DTLSSession_free(session);
 }
-
-OPTIONAL_DTLS unsigned int HAL_DTLSSession_save(void *session, const void *keep, unsigned char *blob,
-                                           unsigned int *len);
-OPTIONAL_DTLS unsigned int HAL_DTLSSession_saved(void *session);
-OPTIONAL_DTLS void *HAL_DTLSSession_restore(void *options, const void *keep, const unsigned char *blob,
-                                       unsigned int len);
-
-unsigned int iotx_port_dtls_save(void *session, const void *keep, unsigned char *blob,
-                                 unsigned int *len);
-unsigned int iotx_port_dtls_saved(void *session);
-void *iotx_port_dtls_restore(void *options, const void *keep, const unsigned char *blob,
-                             unsigned int len);
-
-/* Each is an error, any of them, where the port lacks it. */
-unsigned int iotx_port_dtls_save(void *session, const void *keep, unsigned char *blob,
-                                 unsigned int *len)
-{
-    unsigned int (*const save)(void *, const void *, unsigned char *, unsigned int *) =
-        HAL_DTLSSession_save;
-
-    return save != NULL ? save(session, keep, blob, len) : 1;
-}
-
-unsigned int iotx_port_dtls_saved(void *session)
-{
-    unsigned int (*const saved)(void *) = HAL_DTLSSession_saved;
-
-    return saved != NULL ? saved(session) : 1;
-}
-
-void *iotx_port_dtls_restore(void *options, const void *keep, const unsigned char *blob,
-                             unsigned int len)
-{
-    void *(*const restore)(void *, const void *, const unsigned char *, unsigned int) =
-        HAL_DTLSSession_restore;
-
-    return restore != NULL ? restore(options, keep, blob, len) : NULL;
-}
-
-int iotx_port_has_dtls(void);
-int iotx_port_has_dtls(void)
-{
-#ifdef IOTX_BUILTIN_DTLS
-    return 1;
-#else
-    return HAL_DTLSSession_create != NULL && HAL_DTLSSession_write != NULL &&
-           HAL_DTLSSession_read != NULL && HAL_DTLSSession_free != NULL;
 #endif
+
+#ifdef IOTX_DTLS_BUILTIN
+unsigned int iotx_port_dtls_linked(void);
+
+/* One bit for each of the four that is linked. */
+unsigned int iotx_port_dtls_linked(void)
+{
+    return (HAL_DTLSSession_create != NULL ? 1u : 0u) | (HAL_DTLSSession_write != NULL ? 2u : 0u) |
+           (HAL_DTLSSession_read != NULL ? 4u : 0u) | (HAL_DTLSSession_free != NULL ? 8u : 0u);
 }
+
+__attribute__((weak)) int HAL_DTLSSession_psk(const char *host, unsigned char *identity,
+                                              unsigned int *identity_len, unsigned char *key,
+                                              unsigned int *key_len);
+
+int iotx_port_dtls_psk(const char *host, unsigned char *identity, unsigned int *identity_len,
+                       unsigned char *key, unsigned int *key_len);
+
+/* Not 0 where there is none. */
+int iotx_port_dtls_psk(const char *host, unsigned char *identity, unsigned int *identity_len,
+                       unsigned char *key, unsigned int *key_len)
+{
+    int (*const psk)(const char *, unsigned char *, unsigned int *, unsigned char *,
+                     unsigned int *) = HAL_DTLSSession_psk;
+
+    return psk != NULL ? psk(host, identity, identity_len, key, key_len) : -1;
+}
+#endif
+
+/* --- the rest of the port ------------------------------------------------------- */
 
 OPTIONAL int HAL_SetProductKey(char *value);
 OPTIONAL int HAL_SetProductSecret(char *value);
@@ -144,7 +175,7 @@ int iotx_port_identity(int which, char *text)
     return function != NULL ? function(text) : -1;
 }
 
-#if defined(IOTX_BUILTIN_DTLS) && !defined(IOTX_PORT_LINUX)
+#if defined(IOTX_DTLS_BUILTIN) && !defined(IOTX_PORT_LINUX)
 OPTIONAL long long HAL_UTC_Get(void);
 
 /* Milliseconds since 1970, or 0 where the port does not know. */

@@ -4,7 +4,6 @@
 
 #![allow(non_camel_case_types, reason = "the names of a C interface")]
 
-mod notices;
 #[cfg(feature = "extension")]
 mod options;
 #[cfg(feature = "extension")]
@@ -18,5 +17,3 @@ mod waiting;
 
 #[cfg(feature = "extension")]
 pub use self::{options::*, sleep::*, statistics::*, text::*, waiting::*};
-pub(crate) use notices::Subscriber;
-pub use notices::*;

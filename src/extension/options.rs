@@ -4,18 +4,19 @@
 
 use core::ffi::{CStr, c_char, c_uint, c_void};
 use core::mem::{offset_of, size_of};
-use core::ptr::null_mut;
+use core::ptr::{NonNull, null_mut};
 
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 
-use iot_coap_client::{Encoding, OptionNumber, SignMethod};
+use iot_coap_client::{Duration, Encoding, OptionNumber, SignMethod};
 
-use super::notices::{Subscriber, iotx_coap_notice_handler_t};
 use crate::configuration::{ConfigError, Configuration, Options};
 use crate::context::Context;
-use crate::guard::guard;
+use crate::enter::enter_and_open;
+use crate::link::DtlsOptions;
 use crate::log::{connect_port, log};
+use crate::notices::{Subscriber, iotx_coap_notice_handler_t};
 use crate::types::{iotx_coap_config_t, iotx_coap_context_t};
 
 /// Sign with HMAC-MD5, which the cloud takes where no method is named.
@@ -32,7 +33,7 @@ pub const IOTX_COAP_SIGN_IN_CBOR: c_uint = 1;
 const MAX_OUTSTANDING: c_uint = 4096;
 
 /// The longest trust root, in bytes.
-const TRUST_ROOT_MAX_LEN: usize = 65_536;
+const MAX_TRUST_ROOT_LEN: usize = 65_536;
 
 /// How a client behaves. Set all of it to zero, then `size` to its size, then
 /// what is to differ; it and all it points to are copied.
@@ -68,10 +69,13 @@ pub struct iotx_coap_options_t {
     /// milliseconds (`ACK_TIMEOUT` of RFC 7252): 1000 to 60,000; 0 for 2000.
     pub ack_timeout_ms: c_uint,
     /// Not 0: the DTLS session is kept, sealed with the device's secret, through
-    /// `HAL_Kv_*` and the port's `HAL_DTLSSession_save`, so that it outlives a
-    /// loss of power; see `IOT_CoAP_Resume`. Without effect over `coap://`, and
-    /// on a port that lacks these functions.
+    /// `HAL_Kv_*`, so that it outlives a loss of power; see `IOT_CoAP_Resume`.
+    /// Without effect over `coap://`, on a port that lacks these functions, and
+    /// where the program brings its own `HAL_DTLSSession_*`.
     pub keep_session: c_uint,
+    /// Not 0: over `coaps://`, key exchange by static RSA is not offered. Old servers
+    /// know no other; it has no forward secrecy.
+    pub refuse_static_rsa: c_uint,
 }
 
 impl iotx_coap_options_t {
@@ -88,11 +92,12 @@ impl iotx_coap_options_t {
         max_outstanding: 0,
         ack_timeout_ms: 0,
         keep_session: 0,
+        refuse_static_rsa: 0,
     };
 }
 
 /// Where each field ends: a structure of an older header ends at one of these.
-const FIELD_ENDS: [usize; 12] = {
+const FIELD_ENDS: [usize; 13] = {
     const WORD: usize = size_of::<c_uint>();
     const POINTER: usize = size_of::<*const c_char>();
     [
@@ -108,6 +113,7 @@ const FIELD_ENDS: [usize; 12] = {
         offset_of!(iotx_coap_options_t, max_outstanding) + WORD,
         offset_of!(iotx_coap_options_t, ack_timeout_ms) + WORD,
         offset_of!(iotx_coap_options_t, keep_session) + WORD,
+        offset_of!(iotx_coap_options_t, refuse_static_rsa) + WORD,
     ]
 };
 
@@ -128,7 +134,7 @@ impl Options {
         // Whole fields only: half a pointer would be followed.
         let whole = FIELD_ENDS.iter().copied().filter(|&end| end <= size);
         let len = whole.max().unwrap_or(0);
-        // SAFETY: the caller's promise; what an older header lacks stays zero,
+        // SAFETY: it has `size` bytes, as promised; what an older header lacks stays zero,
         // what a newer one has besides is not looked at.
         unsafe {
             options.cast::<u8>().copy_to_nonoverlapping((&raw mut known).cast::<u8>(), len);
@@ -156,9 +162,9 @@ impl Options {
             most @ 1..=MAX_OUTSTANDING => Some(most as usize),
             _ => return Err(ConfigError::Option("max_outstanding")),
         };
-        let ack_timeout_ms = match known.ack_timeout_ms {
+        let ack_timeout = match known.ack_timeout_ms {
             0 => None,
-            ms @ 1000..=60_000 => Some(ms),
+            ms @ 1000..=60_000 => Some(Duration::from_millis(ms.into())),
             _ => return Err(ConfigError::Option("ack_timeout_ms")),
         };
         Ok(Self {
@@ -166,14 +172,17 @@ impl Options {
             encoding,
             access_token_option,
             timestamp_ms: (known.timestamp_ms != 0).then_some(known.timestamp_ms),
-            // SAFETY: the caller's promise.
-            trust_root: unsafe { trust_root(known.trust_root_pem) }?,
+            dtls: DtlsOptions {
+                // SAFETY: NULL or a string, as promised.
+                trust_root: unsafe { trust_root(known.trust_root_pem) }?,
+                refuses_static_rsa: known.refuse_static_rsa != 0,
+            },
             subscriber: known
                 .on_notice
                 .map(|handler| Subscriber { handler, data: known.notice_data }),
             keep_access_token: known.keep_access_token != 0,
             max_outstanding,
-            ack_timeout_ms,
+            ack_timeout,
             keep_session: known.keep_session != 0,
         })
     }
@@ -186,9 +195,9 @@ unsafe fn trust_root(pem: *const c_char) -> Result<Option<CString>, ConfigError>
     if pem.is_null() {
         return Ok(None);
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: not NULL, so it is a string, as promised.
     let text = unsafe { CStr::from_ptr(pem) }.to_bytes();
-    if text.len() > TRUST_ROOT_MAX_LEN {
+    if text.len() > MAX_TRUST_ROOT_LEN {
         return Err(ConfigError::Option("trust_root_pem"));
     }
     let mut copy = Vec::new();
@@ -197,50 +206,54 @@ unsafe fn trust_root(pem: *const c_char) -> Result<Option<CString>, ConfigError>
     CString::new(copy).map(Some).map_err(|_| ConfigError::Option("trust_root_pem"))
 }
 
-/// As `IOT_CoAP_Init`, with options; NULL for them stands for the defaults.
+/// Makes a client, as `IOT_CoAP_Init`, with options.
 ///
-/// Returns NULL, with the reason logged, also if an option is out of its range.
+/// @param config the configuration, as for `IOT_CoAP_Init`
+/// @param options the options; NULL for the defaults
+/// @return the client, or NULL with the reason logged: as `IOT_CoAP_Init`, or an option
+///     is out of its range
+/// @note Blocks as `IOT_CoAP_Init`.
 ///
 /// # Safety
 ///
 /// As `IOT_CoAP_Init`; `options` is NULL or points to as many bytes as its
 /// `size` says, its `trust_root_pem` is NULL or a string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_InitWithOptions(
+pub unsafe extern "C-unwind" fn IOT_CoAP_InitWithOptions(
     config: *mut iotx_coap_config_t,
     options: *const iotx_coap_options_t,
 ) -> *mut iotx_coap_context_t {
     const NAME: &str = "IOT_CoAP_InitWithOptions";
-    // SAFETY: the caller's promise.
-    guard(NAME, null_mut(), || unsafe { open(NAME, config, options, |_| ()) })
+    // SAFETY: both are as promised; pointers are nothing that is to be dropped, and
+    // this frame is the first.
+    unsafe { enter_and_open(NAME, || make(NAME, config, options, |_| ())) }
 }
 
-/// A context of what the program says and `adapt` changes; NULL, with a line in
-/// the log that begins with `name`.
+/// A context of what the program says and `adapt` changes; `None`, with a line in the
+/// log that begins with `name`.
 ///
 /// # Safety
 ///
 /// As `IOT_CoAP_InitWithOptions`.
-pub(super) unsafe fn open(
+pub(super) unsafe fn make(
     name: &str,
     config: *mut iotx_coap_config_t,
     options: *const iotx_coap_options_t,
     adapt: impl FnOnce(&mut Options),
-) -> *mut iotx_coap_context_t {
+) -> Option<NonNull<Context>> {
     connect_port();
-    // SAFETY: the caller's promise.
+    // SAFETY: the configuration is as promised.
     let read = unsafe { Configuration::read(config) }
-        // SAFETY: the caller's promise.
+        // SAFETY: the options are as promised.
         .and_then(|configuration| Ok((configuration, unsafe { Options::read(options) }?)));
     match read {
         Ok((configuration, mut options)) => {
             adapt(&mut options);
-            let context = Context::open(configuration, options);
-            context.map_or(null_mut(), |context| context.as_ptr().cast())
+            Context::new(configuration, options)
         }
         Err(error) => {
             log!(Error, "{name}: {error}");
-            null_mut()
+            None
         }
     }
 }

@@ -5,72 +5,80 @@
 use core::ffi::c_int;
 use core::ptr::null_mut;
 
-use super::options::{iotx_coap_options_t, open};
+use super::options::{iotx_coap_options_t, make};
 use crate::context::{Context, Ending};
-use crate::guard::guard;
+use crate::enter::{enter, enter_and_open};
 use crate::log::log;
 use crate::types::{iotx_coap_config_t, iotx_coap_context_t, iotx_ret_code_t};
 
-/// As `IOT_CoAP_InitWithOptions` with `keep_access_token` and `keep_session`: a
-/// context that goes on where the last one of this device and endpoint was when
-/// the power went, whether or not `IOT_CoAP_Pause` had been called. Call
-/// `IOT_CoAP_DeviceNameAuth` as ever; with a token that was kept it returns at
-/// once.
+/// Goes on where the last client of this device and endpoint was when the power went,
+/// whether or not `IOT_CoAP_Pause` had been called.
 ///
-/// Where the peer knows DTLS sessions by a connection id (RFC 9146), the next
-/// datagram is a message; where it resumes sessions, an abbreviated handshake
-/// comes before; else all is as after `IOT_CoAP_Init`. Of what is kept nothing
-/// is used twice: the port's `HAL_Kv_Set` must have stored it when it returns,
-/// each entry as a whole. It is called twice for each 256 records written.
+/// As `IOT_CoAP_InitWithOptions` with `keep_access_token` and `keep_session`. Call
+/// `IOT_CoAP_DeviceNameAuth` as ever; with a token that was kept it returns at once.
 ///
-/// Returns NULL, with the reason logged, as `IOT_CoAP_InitWithOptions` does.
+/// Where the peer knows DTLS sessions by a connection id (RFC 9146), the next datagram
+/// is a message; where it resumes sessions, an abbreviated handshake comes before;
+/// otherwise all is as after `IOT_CoAP_Init`. Nothing that is kept is used twice: the
+/// port's `HAL_Kv_Set` must have stored it when it returns, each entry as a whole. It
+/// is called twice for each 256 records written.
+///
+/// @param config the configuration, as for `IOT_CoAP_Init`
+/// @param options the options; NULL for the defaults
+/// @return the client, or NULL with the reason logged, as `IOT_CoAP_InitWithOptions`
+/// @note Blocks as `IOT_CoAP_Init`.
 ///
 /// # Safety
 ///
 /// As `IOT_CoAP_InitWithOptions`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_Resume(
+pub unsafe extern "C-unwind" fn IOT_CoAP_Resume(
     config: *mut iotx_coap_config_t,
     options: *const iotx_coap_options_t,
 ) -> *mut iotx_coap_context_t {
     const NAME: &str = "IOT_CoAP_Resume";
-    guard(NAME, null_mut(), || {
-        // SAFETY: the caller's promise.
-        unsafe {
-            open(NAME, config, options, |options| {
+    // SAFETY: both are as promised; pointers are nothing that is to be dropped, and
+    // this frame is the first.
+    unsafe {
+        enter_and_open(NAME, || {
+            make(NAME, config, options, |options| {
                 options.keep_access_token = true;
                 options.keep_session = true;
             })
-        }
-    })
+        })
+    }
 }
 
-/// Keeps the DTLS session and the access token for `IOT_CoAP_Resume`, frees the
-/// context and sets `*context` to NULL. The peer is told nothing, and no record
-/// is written any more. Messages that wait for an answer are forgotten: call
-/// `IOT_CoAP_Flush` before. Waits for other threads, as `IOT_CoAP_Deinit` does.
+/// Keeps the DTLS session and the access token for `IOT_CoAP_Resume`, frees the client
+/// and sets `*context` to NULL.
 ///
-/// Returns `IOTX_SUCCESS`, also where the port keeps nothing;
-/// `IOTX_ERR_INVALID_PARAM`, with the reason logged and the context as it was,
-/// if it is none, was made without `keep_session`, or a callback of it runs on
-/// this thread.
+/// The peer is told nothing, and no record is written any more. Messages that wait for
+/// an answer are forgotten: call `IOT_CoAP_Flush` before.
+///
+/// @param context where the client is, which `IOT_CoAP_Resume` or
+///     `IOT_CoAP_InitWithOptions` made
+/// @return `IOTX_SUCCESS`, also where the port keeps nothing; `IOTX_ERR_INVALID_PARAM`,
+///     with the reason logged and the client as it was, if it is invalid, was made
+///     without `keep_session`, or a callback of it runs on this thread
+/// @note Waits for every call of this client that other threads are in, as
+///     `IOT_CoAP_Deinit`; no other call may start.
 ///
 /// # Safety
 ///
 /// `context` is NULL or points to NULL or to a context of `IOT_CoAP_Resume` or
 /// `IOT_CoAP_InitWithOptions`, of which no other call starts.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_context_t) -> c_int {
+pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_context_t) -> c_int {
     const NAME: &str = "IOT_CoAP_Pause";
     const REFUSED: c_int = iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
-    guard(NAME, REFUSED, || {
-        // SAFETY: the caller's promise.
+    enter(NAME, || {
+        // SAFETY: NULL or a place for a context, as promised.
         let Some(slot) = (unsafe { context.as_mut() }) else { return REFUSED };
-        // SAFETY: the caller's promise.
+        // SAFETY: NULL or a context, as promised.
         let Some(context) = (unsafe { Context::from_handle(*slot, NAME) }) else {
             return REFUSED;
         };
-        if !context.address.keeps_sessions() {
+        if !context.keeps_session {
             log!(
                 Error,
                 "{NAME}: the context keeps no session; make it by IOT_CoAP_Resume, or with \
@@ -78,7 +86,7 @@ pub unsafe extern "C" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_context_t) 
             );
             return REFUSED;
         }
-        // SAFETY: the caller's promise that no other call starts.
+        // SAFETY: no other call starts, as promised.
         if !unsafe { context.close(NAME, Ending::Sleep) } {
             return REFUSED;
         }

@@ -1,10 +1,9 @@
 //! Statistics of a context, for programs that watch over many.
 
 use core::ffi::{c_int, c_uint};
-use core::mem::size_of;
 
 use crate::context::Context;
-use crate::guard::guard;
+use crate::enter::enter_context;
 use crate::log::log;
 use crate::types::{iotx_coap_context_t, iotx_ret_code_t};
 
@@ -36,12 +35,12 @@ pub struct iotx_coap_statistics_t {
     pub outstanding: u32,
 }
 
-impl Context {
-    /// What the client has done.
-    fn statistics(&self) -> iotx_coap_statistics_t {
-        let state = self.state.lock();
+impl iotx_coap_statistics_t {
+    /// What a context's client has done.
+    fn of(context: &Context) -> Self {
+        let state = context.state.lock();
         let all = state.client.statistics();
-        iotx_coap_statistics_t {
+        Self {
             sent: all.sent,
             resent: all.resent,
             answered: all.answered,
@@ -57,43 +56,43 @@ impl Context {
     }
 }
 
-/// Tells what a context has done. `size` is `sizeof(*statistics)`: fields that
-/// a shorter structure lacks are left out, those that a longer one has besides
-/// set to 0. Any thread may call.
+/// Tells what a client has done since it was made.
 ///
-/// Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a context
-/// that is none.
+/// @param context a client of `IOT_CoAP_Init`
+/// @param statistics where to write it
+/// @param size `sizeof(*statistics)`: fields that a shorter structure lacks are left
+///     out, those that a longer one has besides are set to 0
+/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid client
+/// @note Does not block. Any thread may call.
 ///
 /// # Safety
 ///
 /// `context` is NULL or a context of `IOT_CoAP_Init`; `statistics` is NULL or
 /// has `size` bytes to write.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_GetStatistics(
+pub unsafe extern "C-unwind" fn IOT_CoAP_GetStatistics(
     context: *mut iotx_coap_context_t,
     statistics: *mut iotx_coap_statistics_t,
     size: c_uint,
 ) -> c_int {
     const NAME: &str = "IOT_CoAP_GetStatistics";
-    guard(NAME, iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int, || {
-        // SAFETY: the caller's promise.
-        let Some(context) = (unsafe { Context::from_handle(context, NAME) }) else {
-            return iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
-        };
+    let work = |context: &Context| {
         if statistics.is_null() {
             log!(Error, "{NAME}: statistics is NULL");
             return iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
         }
-        let all = context.statistics();
+        let all = iotx_coap_statistics_t::of(context);
         let size = size as usize;
         let len = size.min(size_of::<iotx_coap_statistics_t>());
         let out = statistics.cast::<u8>();
-        // SAFETY: the caller's promise of `size` bytes, of which `len` are
+        // SAFETY: not NULL, so it has `size` bytes, as promised, of which `len` are
         // copied and the rest cleared.
         unsafe {
             (&raw const all).cast::<u8>().copy_to_nonoverlapping(out, len);
             out.add(len).write_bytes(0, size - len);
         }
         iotx_ret_code_t::IOTX_SUCCESS as c_int
-    })
+    };
+    // SAFETY: the context is as promised.
+    unsafe { enter_context(NAME, context, work) }
 }

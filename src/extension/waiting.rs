@@ -3,144 +3,143 @@
 
 use core::ffi::{c_int, c_uint};
 
+use iot_coap_client::{Duration, SendError, SignInError};
+
 use crate::context::Context;
-use crate::drive::Until;
-use crate::guard::guard;
+use crate::drive::{SigningIn, Until};
+use crate::enter::{Begun, enter_and_wait, enter_context};
 use crate::log::log;
-use crate::transport::Link;
 use crate::types::{iotx_coap_context_t, iotx_ret_code_t};
 
-impl Context {
-    /// Handles what arrives until nothing is outstanding, or the time is over;
-    /// returns how many messages still are.
-    fn flush(&self, most_ms: u64) -> usize {
-        self.wait(most_ms, &Until::True(&|client| client.outstanding() == 0));
-        self.state.lock().client.outstanding()
-    }
+use iotx_ret_code_t::{
+    IOTX_ERR_AUTH_FAILED, IOTX_ERR_INVALID_PARAM, IOTX_ERR_NO_MEM, IOTX_SUCCESS,
+};
 
-    /// What `poll` waits on.
-    fn descriptor(&self) -> Option<i32> {
-        self.state.lock().link.and_then(Link::descriptor)
-    }
+/// What `IOT_CoAP_StartSignIn` returns where there is nothing to wait for.
+pub const IOTX_COAP_SIGNED_IN_ALREADY: c_int = 1;
 
-    /// How long until time asks for something, or there is something to tell, in
-    /// milliseconds.
-    fn timeout_ms(&self) -> Option<u64> {
-        let mut state = self.state.lock();
-        if state.session_renewed || state.client.has_event() {
-            return Some(0);
-        }
-        let now = state.now();
-        let deadline = match (state.client.deadline(), state.reopening()) {
-            (deadline, None) => deadline,
-            (deadline, Some(at)) => Some(deadline.map_or(at, |deadline| deadline.min(at))),
-        };
-        deadline.map(|deadline| deadline.saturating_sub(now))
-    }
-}
-
-/// Tells the file descriptor that becomes readable when something arrives, for
-/// `poll`; call `IOT_CoAP_Yield` then. It changes when a DTLS session is opened
-/// anew: ask before each `poll`. Any thread may call.
+/// Tells the file descriptor that becomes readable when something arrives, for `poll`;
+/// call `IOT_CoAP_Yield` then.
 ///
-/// Returns it; or -1 for a context that is none, while a session is being
-/// opened, and with a board port other than this library's.
+/// It is the same for the client's whole life, whatever connections come and go.
+///
+/// @param context a client of `IOT_CoAP_Init`
+/// @return the descriptor; -1 for an invalid client, and with a board port other than
+///     this library's
+/// @note Does not block. Any thread may call. The descriptor is the library's to
+///     close.
 ///
 /// # Safety
 ///
 /// `context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_GetFd(context: *mut iotx_coap_context_t) -> c_int {
-    const NAME: &str = "IOT_CoAP_GetFd";
-    guard(NAME, -1, || {
-        // SAFETY: the caller's promise.
-        let context = unsafe { Context::from_handle(context, NAME) };
-        context.and_then(Context::descriptor).unwrap_or(-1)
-    })
+pub unsafe extern "C-unwind" fn IOT_CoAP_GetFd(context: *mut iotx_coap_context_t) -> c_int {
+    // SAFETY: the context is as promised.
+    unsafe {
+        enter_context("IOT_CoAP_GetFd", context, |context| {
+            context.state.lock().link.descriptor().unwrap_or(-1)
+        })
+    }
 }
 
-/// Tells how long `poll` may wait, in milliseconds, before `IOT_CoAP_Yield`
-/// must be called for what time asks for, or to hand over a notice, whether or not
-/// something arrives.
-/// Give the context a `wait_time_ms` of 1, so that this call does not wait.
+/// Tells how long `poll` may wait before `IOT_CoAP_Yield` must be called for what time
+/// asks for, or to hand over a notice, whether or not something arrives.
 ///
-/// Returns 0 if that is now; -1 if nothing is waited for, or for a context that
-/// is none.
+/// Give the client a `wait_time_ms` of 1, so that this call does not wait.
+///
+/// @param context a client of `IOT_CoAP_Init`
+/// @return milliseconds; 0 if that is now; -1 if nothing is waited for, or for an
+///     invalid client
+/// @note Does not block. Any thread may call.
 ///
 /// # Safety
 ///
 /// `context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_GetTimeoutMs(context: *mut iotx_coap_context_t) -> c_int {
-    const NAME: &str = "IOT_CoAP_GetTimeoutMs";
-    guard(NAME, -1, || {
-        // SAFETY: the caller's promise.
-        let context = unsafe { Context::from_handle(context, NAME) };
-        let timeout = context.and_then(Context::timeout_ms);
-        timeout.map_or(-1, |ms| c_int::try_from(ms).unwrap_or(c_int::MAX))
-    })
+pub unsafe extern "C-unwind" fn IOT_CoAP_GetTimeoutMs(context: *mut iotx_coap_context_t) -> c_int {
+    // SAFETY: the context is as promised.
+    unsafe {
+        enter_context("IOT_CoAP_GetTimeoutMs", context, |context| {
+            let left = context.time_left();
+            left.map_or(-1, |left| c_int::try_from(left.as_millis()).unwrap_or(c_int::MAX))
+        })
+    }
 }
 
-/// Starts to sign the device in and returns at once, where
-/// `IOT_CoAP_DeviceNameAuth` would wait: `IOT_CoAP_Yield` goes on with it, for
-/// `most_ms` milliseconds at most, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
-/// `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. If one is under way it is
-/// joined, and the cloud asked again. Any thread may call, also from a callback.
+/// Starts to sign the device in, and returns at once, where `IOT_CoAP_DeviceNameAuth`
+/// would wait.
 ///
-/// Returns `IOTX_SUCCESS` if it is under way; 1 if there is nothing to wait for,
-/// since an access token was kept over a restart (then there is no notice);
-/// `IOTX_ERR_NO_MEM`; `IOTX_ERR_INVALID_PARAM` for a context that is none or a
-/// `most_ms` of 0.
+/// `IOT_CoAP_Yield` goes on with it, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
+/// `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
+/// is joined, and the cloud asked again.
+///
+/// @param context a client of `IOT_CoAP_Init`
+/// @param most_ms how long it may take, in milliseconds, at least 1
+/// @return `IOTX_SUCCESS` if it is in progress; `IOTX_COAP_SIGNED_IN_ALREADY` (1) if an
+///     access token was kept over a restart: then there is no notice;
+///     `IOTX_ERR_NO_MEM` if the heap is exhausted; `IOTX_ERR_AUTH_FAILED` if the
+///     request could not be made; `IOTX_ERR_INVALID_PARAM` for an invalid client or a
+///     `most_ms` of 0
+/// @note Does not block. Any thread may call, also from a callback.
 ///
 /// # Safety
 ///
 /// `context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_StartSignIn(
+pub unsafe extern "C-unwind" fn IOT_CoAP_StartSignIn(
     context: *mut iotx_coap_context_t,
     most_ms: c_uint,
 ) -> c_int {
     const NAME: &str = "IOT_CoAP_StartSignIn";
-    guard(NAME, iotx_ret_code_t::IOTX_ERR_AUTH_FAILED as c_int, || {
-        // SAFETY: the caller's promise.
-        let Some(context) = (unsafe { Context::from_handle(context, NAME) }) else {
-            return iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
-        };
+    let work = |context: &Context| {
         if most_ms == 0 {
             log!(Error, "{NAME}: most_ms is 0; 10000 is what IOT_CoAP_DeviceNameAuth takes");
-            return iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
+            return IOTX_ERR_INVALID_PARAM as c_int;
         }
-        match context.start_sign_in(most_ms.into()) {
-            Ok(true) => iotx_ret_code_t::IOTX_SUCCESS as c_int,
-            Ok(false) => 1,
-            Err(error) => {
-                log!(Error, "{NAME}: {error}");
-                iotx_ret_code_t::IOTX_ERR_NO_MEM as c_int
+        let attempt = match context.start_sign_in(Duration::from_millis(most_ms.into())) {
+            SigningIn::Done => return IOTX_COAP_SIGNED_IN_ALREADY,
+            // There are further tries.
+            SigningIn::Refused => return IOTX_SUCCESS as c_int,
+            SigningIn::Started(attempt) => attempt,
+        };
+        let Some(Err(error)) = context.sign_in_outcome(attempt) else {
+            return IOTX_SUCCESS as c_int;
+        };
+        log!(Error, "{NAME}: {error}");
+        match error {
+            SignInError::OutOfMemory | SignInError::NotSent(SendError::OutOfMemory) => {
+                IOTX_ERR_NO_MEM as c_int
             }
+            _ => IOTX_ERR_AUTH_FAILED as c_int,
         }
-    })
+    };
+    // SAFETY: the context is as promised.
+    unsafe { enter_context(NAME, context, work) }
 }
 
-/// Yields until every message has ended, in its callback or a notice, or
-/// `most_ms` milliseconds are over. Any thread may call, also from a callback.
+/// Waits until every message has ended, in its callback or a notice.
 ///
-/// Returns how many messages still wait for their answers, 0 if none;
-/// `IOTX_ERR_INVALID_PARAM` for a context that is none.
+/// @param context a client of `IOT_CoAP_Init`
+/// @param most_ms how long to wait at most, in milliseconds
+/// @return how many messages still wait for their answers, 0 if none;
+///     `IOTX_ERR_INVALID_PARAM` for an invalid client
+/// @note Blocks for `most_ms` at most. Any thread may call, also from a callback.
 ///
 /// # Safety
 ///
 /// `context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_CoAP_Flush(
+pub unsafe extern "C-unwind" fn IOT_CoAP_Flush(
     context: *mut iotx_coap_context_t,
     most_ms: c_uint,
 ) -> c_int {
-    const NAME: &str = "IOT_CoAP_Flush";
-    guard(NAME, iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int, || {
-        // SAFETY: the caller's promise.
-        let Some(context) = (unsafe { Context::from_handle(context, NAME) }) else {
-            return iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
-        };
-        c_int::try_from(context.flush(most_ms.into())).unwrap_or(c_int::MAX)
-    })
+    let most = Duration::from_millis(most_ms.into());
+    let begin = |_: &Context| Begun::Wait(Until::NothingOutstanding, most);
+    let end = |context: &Context| {
+        let outstanding = context.state.lock().client.outstanding();
+        c_int::try_from(outstanding).unwrap_or(c_int::MAX)
+    };
+    // SAFETY: the context is as promised; nothing here is to be dropped, and this
+    // frame is the first.
+    unsafe { enter_and_wait("IOT_CoAP_Flush", context, begin, end) }
 }

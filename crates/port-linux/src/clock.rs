@@ -1,6 +1,8 @@
 //! The monotonic clock, sleeping, and time limits. Reading the clock costs no
 //! system call (vDSO), so limits are computed from it freely.
 
+use core::ffi::c_int;
+
 /// Milliseconds on `CLOCK_MONOTONIC`: since the start of the machine.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
@@ -15,15 +17,8 @@ pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
     seconds * 1000 + u64::from(nanoseconds / 1_000_000)
 }
 
-/// The same, for this crate.
-#[cfg(feature = "_session")]
-pub(crate) fn uptime_ms() -> u64 {
-    iotx_linux_uptime_ms()
-}
-
 /// Seconds since 1970; 0 where the clock stands before that.
-#[cfg(feature = "_session")]
-pub(crate) fn calendar_seconds() -> u64 {
+pub fn calendar_seconds() -> u64 {
     // SAFETY: time takes NULL for a place that is not wanted.
     let now = unsafe { libc::time(core::ptr::null_mut()) };
     u64::try_from(now).unwrap_or(0)
@@ -31,7 +26,11 @@ pub(crate) fn calendar_seconds() -> u64 {
 
 /// Sleeps the whole time, also when signals arrive.
 #[unsafe(no_mangle)]
-extern "C" fn iotx_linux_sleep_ms(ms: u32) {
+extern "C-unwind" fn iotx_linux_sleep_ms(ms: u32) {
+    unsafe extern "C-unwind" {
+        /// A thread may be cancelled in it, which unwinds.
+        fn nanosleep(asked: *const libc::timespec, left: *mut libc::timespec) -> c_int;
+    }
     // Both parts fit every `time_t` and `c_long`: at most 4,294,967 seconds.
     let mut left = libc::timespec {
         tv_sec: (ms / 1000).cast_signed().into(),
@@ -41,7 +40,7 @@ extern "C" fn iotx_linux_sleep_ms(ms: u32) {
         let asked = left;
         // SAFETY: both pointers are to valid timespecs. What is left is
         // written only when a signal interrupts.
-        if unsafe { libc::nanosleep(&raw const asked, &raw mut left) } == 0 {
+        if unsafe { nanosleep(&raw const asked, &raw mut left) } == 0 {
             return;
         }
         if crate::fd::errno() != libc::EINTR {

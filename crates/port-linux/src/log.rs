@@ -1,22 +1,33 @@
 //! The hook through which the port speaks to the library above it. Silent until
 //! a hook is set; a line never carries a secret.
 
+use core::ffi::c_int;
 use core::fmt::Arguments;
 use core::mem::transmute;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-pub(crate) use iot_coap_port::Level;
+/// How grave a line is. The numbers are those of `IOT_LogLevel`.
+#[derive(Clone, Copy)]
+pub(crate) enum Level {
+    /// Something that was asked for cannot be done.
+    Error = 2,
+    /// It works, but not as the caller may think.
+    Warning = 3,
+    /// What only a developer of the port wants to see.
+    Debug = 5,
+}
 
 /// A sink for log lines.
-type Hook = fn(Level, Arguments<'_>);
+type Hook = fn(c_int, Arguments<'_>);
 
 static HOOK: AtomicPtr<()> = AtomicPtr::new(null_mut());
 
-/// Sets where the port's log lines go; until then there are none.
+/// Sets where the port's log lines go, each with its `IOT_LogLevel`; until then
+/// there are none.
 ///
 /// The hook may be called from any thread and must not panic.
-pub fn set_log(hook: fn(Level, Arguments<'_>)) {
+pub fn set_log(hook: fn(c_int, Arguments<'_>)) {
     HOOK.store(hook as *mut (), Ordering::Release);
 }
 
@@ -26,6 +37,6 @@ pub(crate) fn log(level: Level, line: Arguments<'_>) {
         // SAFETY: the only value other than null that is ever stored is a `Hook`,
         // and function and data pointers have one size on Linux.
         let hook = unsafe { transmute::<*mut (), Hook>(hook) };
-        hook(level, line);
+        hook(level as c_int, line);
     }
 }

@@ -26,8 +26,9 @@ fn word() -> u32 {
     u32::from_ne_bytes(bytes)
 }
 
-/// Fills all of `bytes`.
-pub(crate) fn fill(bytes: &mut [u8]) {
+/// Fills all of `bytes` from the kernel's generator, also where the program
+/// overrides `HAL_Random`; ends the program if the kernel has none.
+pub fn fill(bytes: &mut [u8]) {
     // Of at most 256 bytes the kernel never gives less (getrandom(2)).
     for chunk in bytes.chunks_mut(256) {
         if !fill_by_call(chunk) && !fill_from_device(chunk) {

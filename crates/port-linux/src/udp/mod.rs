@@ -1,6 +1,7 @@
 //! `HAL_UDP_*`: the C edge of the sockets. The handle is the descriptor itself,
 //! as in the original's port, so that programs which look inside keep working.
 
+mod opening;
 mod receive;
 mod socket;
 
@@ -13,12 +14,11 @@ use crate::clock::Wait;
 use crate::fd::Fd;
 use crate::text::borrow;
 
-pub(crate) use receive::{ReceiveError, receive};
-#[cfg(feature = "_session")]
-pub(crate) use socket::Socket;
+pub use opening::{Opening, needs_lookup};
+use receive::{ReceiveError, receive};
 
 /// No datagram is longer; a larger buffer gains nothing.
-pub(crate) const LONGEST_DATAGRAM: usize = 65_535;
+const MAX_DATAGRAM_LEN: usize = 65_535;
 
 /// What `HAL_UDP_create` returns on failure.
 const INVALID_HANDLE: isize = -1;
@@ -44,6 +44,23 @@ unsafe extern "C" {
 /// brought its own `HAL_UDP_create`, whose handles may be anything.
 pub fn udp_descriptor(handle: *mut c_void) -> Option<c_int> {
     if iotx_linux_udp_is_builtin() != 0 { descriptor(handle) } else { None }
+}
+
+/// Takes a datagram that has arrived, without waiting for one: `Some` with its
+/// length, 0 if there is none, or a negative number if the socket is of no use.
+/// `None` where the program brought its own `HAL_UDP_*`.
+pub fn receive_now(handle: *mut c_void, buffer: &mut [u8]) -> Option<c_int> {
+    let fd = udp_descriptor(handle)?;
+    let len = buffer.len();
+    // SAFETY: the same bytes, as ones that need not be initialised. Only a whole
+    // datagram is written, so that none becomes uninitialised.
+    let buffer =
+        unsafe { slice::from_raw_parts_mut(buffer.as_mut_ptr().cast::<MaybeUninit<u8>>(), len) };
+    Some(match receive(fd, buffer, Wait::For(0), true) {
+        Ok(datagram) => c_int::try_from(datagram.len()).unwrap_or(FAILED),
+        Err(ReceiveError::TimedOut | ReceiveError::Interrupted) => 0,
+        Err(ReceiveError::ShutDown | ReceiveError::Failed) => FAILED,
+    })
 }
 
 /// A socket connected to `host`, or `(void *)-1`.
@@ -81,7 +98,7 @@ unsafe extern "C" fn iotx_linux_udp_write(
     let (Some(fd), Ok(len)) = (descriptor(handle), usize::try_from(len)) else {
         return BAD_PARAMETER;
     };
-    if data.is_null() || len > LONGEST_DATAGRAM {
+    if data.is_null() || len > MAX_DATAGRAM_LEN {
         return BAD_PARAMETER;
     }
     // SAFETY: not null, and valid for `len` bytes by the contract.
@@ -97,7 +114,7 @@ unsafe extern "C" fn iotx_linux_udp_write(
 /// # Safety
 /// `data` is NULL or valid for writes of `len` bytes.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn iotx_linux_udp_read_timeout(
+unsafe extern "C-unwind" fn iotx_linux_udp_read_timeout(
     handle: *mut c_void,
     data: *mut u8,
     len: c_uint,
@@ -110,7 +127,7 @@ unsafe extern "C" fn iotx_linux_udp_read_timeout(
     if data.is_null() || len == 0 {
         return BAD_PARAMETER;
     }
-    let len = len.min(LONGEST_DATAGRAM);
+    let len = len.min(MAX_DATAGRAM_LEN);
     // SAFETY: not null, and valid for writes of `len` bytes by the contract;
     // the bytes may be uninitialised, which the type allows.
     let buffer = unsafe { slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), len) };

@@ -11,7 +11,7 @@
 //! must not end a client), a datagram of length 0 (its length would read as
 //! end of file) and one longer than the buffer (the kernel would cut it).
 
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::slice;
 
@@ -26,6 +26,13 @@ pub(crate) const RECEIVE_TIMEOUT_MS: u16 = 256;
 /// How many things that are not handed over are skipped without a look at the
 /// clock.
 const MOST_IGNORED: u32 = 16;
+
+// A thread may be cancelled in these, which unwinds: to libc's own declarations a
+// call cannot.
+unsafe extern "C-unwind" {
+    fn poll(polled: *mut libc::pollfd, count: libc::nfds_t, timeout: c_int) -> c_int;
+    fn recv(fd: c_int, buffer: *mut c_void, len: usize, flags: c_int) -> isize;
+}
 
 /// Why there is no datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +112,7 @@ fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
     };
     let mut polled = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     // SAFETY: one valid pollfd, and the count says so.
-    match unsafe { libc::poll(&raw mut polled, 1, timeout) } {
+    match unsafe { poll(&raw mut polled, 1, timeout) } {
         0 => Err(ReceiveError::TimedOut),
         1.. => Ok(()),
         _ if errno() == libc::EINTR => Err(ReceiveError::Interrupted),
@@ -130,7 +137,7 @@ fn receive_now(
     // MSG_TRUNC: the result is the datagram's length, not that of what fits.
     // SAFETY: the buffer is valid for writes of the length given.
     let got = unsafe {
-        libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags | libc::MSG_TRUNC)
+        recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags | libc::MSG_TRUNC)
     };
     match usize::try_from(got) {
         Ok(0) if is_shut_down(fd) => Err(ReceiveError::ShutDown),

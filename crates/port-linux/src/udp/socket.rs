@@ -10,42 +10,15 @@ use crate::log::{Level, log};
 use crate::text::Text;
 
 /// Room for any DNS name (253), with a NUL and some slack for a scope id.
-type Host = Text<288>;
+pub(super) type Host = Text<288>;
 
 /// Above standard error, so that a socket never stands in for a standard
 /// stream, and its handle is never NULL.
 const LOWEST_DESCRIPTOR: c_int = 3;
 
-/// A socket of this port's that is closed when dropped.
-#[cfg(feature = "_session")]
-pub(crate) struct Socket(Fd);
-
-#[cfg(feature = "_session")]
-impl Socket {
-    pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
-        connect(host, port).map(Self)
-    }
-
-    pub(crate) fn descriptor(&self) -> c_int {
-        self.0.raw()
-    }
-
-    pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), c_int> {
-        send(self.0.raw(), datagram).map(|_| ())
-    }
-
-    pub(crate) fn receive<'b>(
-        &self,
-        buffer: &'b mut [core::mem::MaybeUninit<u8>],
-        wait: crate::clock::Wait,
-    ) -> Result<&'b mut [u8], super::ReceiveError> {
-        super::receive(self.0.raw(), buffer, wait, true)
-    }
-}
-
 /// The host without the brackets of an IPv6 literal; `None` if it is empty or
 /// longer than any host name.
-fn bare_host(host: &CStr) -> Option<Host> {
+pub(super) fn bare_host(host: &CStr) -> Option<Host> {
     let host = host.to_bytes();
     let bare = match host {
         [b'[', inner @ .., b']'] => inner,
@@ -126,17 +99,32 @@ pub(super) fn send(fd: c_int, datagram: &[u8]) -> Result<usize, c_int> {
     }
 }
 
+/// Whether a host is an address, so that no name server is asked.
+pub(super) fn is_address(host: &Host) -> bool {
+    Addresses::look_up(host.as_c_str(), 1, libc::AI_NUMERICHOST).is_ok()
+}
+
 /// The list that `getaddrinfo` allocates; never empty.
 struct Addresses(*mut libc::addrinfo);
 
 impl Addresses {
     fn resolve(host: &CStr, port: u16) -> Option<Self> {
+        let found = Self::look_up(host, port, 0);
+        found.map_err(|code| {
+            // SAFETY: it returns a static string for every code.
+            let reason = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
+            log(Level::Error, format_args!("cannot resolve {host:?}: {reason:?}"));
+        })
+        .ok()
+    }
+
+    fn look_up(host: &CStr, port: u16, flags: c_int) -> Result<Self, c_int> {
         let service = service(port);
         // SAFETY: all zeros is "no hint" in every field.
         let mut hints: libc::addrinfo = unsafe { zeroed() };
         hints.ai_family = libc::AF_UNSPEC;
         hints.ai_socktype = libc::SOCK_DGRAM;
-        hints.ai_flags = libc::AI_NUMERICSERV;
+        hints.ai_flags = libc::AI_NUMERICSERV | flags;
         let mut list = null_mut();
         // SAFETY: two NUL-terminated strings, valid hints, a place for the list.
         let code = unsafe {
@@ -147,13 +135,7 @@ impl Addresses {
                 &raw mut list,
             )
         };
-        if code != 0 {
-            // SAFETY: it returns a static string for every code.
-            let reason = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
-            log(Level::Error, format_args!("cannot resolve {host:?}: {reason:?}"));
-            return None;
-        }
-        (!list.is_null()).then_some(Self(list))
+        if code == 0 && !list.is_null() { Ok(Self(list)) } else { Err(code) }
     }
 
     fn iter(&self) -> impl Iterator<Item = &libc::addrinfo> {

@@ -1,0 +1,54 @@
+//! Receive buffers on the heap, for transports whose datagrams are too long for a
+//! small stack. One stays; a thread that reads while another has it gets a second.
+
+use alloc::vec::Vec;
+
+/// How long a datagram may be that is received. Servers send their handshakes in
+/// datagrams that an Ethernet frame carries, and a message with its record is shorter.
+pub(crate) const RECEIVE_BUFFER_LEN: usize = 2048;
+
+#[derive(Default)]
+pub(crate) struct Buffers {
+    all: Vec<Buffer>,
+}
+
+struct Buffer {
+    is_taken: bool,
+    bytes: Vec<u8>,
+}
+
+impl Buffers {
+    /// A buffer that no other call has, by its number; `None` where the heap is
+    /// exhausted.
+    pub(crate) fn take(&mut self) -> Option<usize> {
+        let free = self.all.iter().position(|buffer| !buffer.is_taken);
+        let number = match free {
+            Some(number) => number,
+            None => {
+                let mut bytes = Vec::new();
+                bytes.try_reserve_exact(RECEIVE_BUFFER_LEN).ok()?;
+                bytes.resize(RECEIVE_BUFFER_LEN, 0);
+                self.all.try_reserve_exact(1).ok()?;
+                self.all.push(Buffer { is_taken: false, bytes });
+                self.all.len() - 1
+            }
+        };
+        self.all.get_mut(number)?.is_taken = true;
+        Some(number)
+    }
+
+    /// Its memory, which does not move while it is taken.
+    pub(crate) fn memory(&mut self, number: usize) -> Option<*mut u8> {
+        self.all.get_mut(number).map(|buffer| buffer.bytes.as_mut_ptr())
+    }
+
+    /// Gives a buffer back; all but one are freed once no call has them.
+    pub(crate) fn give_back(&mut self, number: usize) {
+        if let Some(buffer) = self.all.get_mut(number) {
+            buffer.is_taken = false;
+        }
+        while self.all.len() > 1 && self.all.last().is_some_and(|buffer| !buffer.is_taken) {
+            self.all.pop();
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A call of an exported function, from its entry to its return.
+//!
+//! A thread may be cancelled while it waits for a datagram, and may end in a
+//! callback (`pthread_cancel`, `pthread_exit`). Inside the library it cannot be
+//! cancelled; it waits and calls back through [`interruptible`], in the state that the
+//! program chose. While it does, its stack holds no lock, no value that is to be
+//! dropped and nothing that catches panics: glibc unwinds such a thread, musl does not,
+//! and neither gives anything back. What the thread held then is in its [`Call`],
+//! which is plain data, and is given back by whoever made it.
+
+use core::cell::Cell;
+use core::ffi::{c_int, c_void};
+
+/// What one call holds of its context.
+#[repr(C)]
+pub(crate) struct Call {
+    /// The context.
+    pub(crate) context: *const c_void,
+    /// Whether the thread could be cancelled before the call.
+    cancellation: c_int,
+    /// The call made the context, which goes with it.
+    pub(crate) is_opening: bool,
+    /// It is the one that reads, or that opens a transport.
+    pub(crate) reads: Cell<bool>,
+    /// It is in a callback of the program's.
+    pub(crate) calls_back: Cell<bool>,
+    /// The receive buffer that it has, by number.
+    pub(crate) buffer: Cell<Option<usize>>,
+    /// The call whose callback made this one, where both call back.
+    outer: Cell<*const Call>,
+}
+
+impl Call {
+    pub(crate) const fn new(context: *const c_void, cancellation: c_int) -> Self {
+        Self {
+            context,
+            cancellation,
+            is_opening: false,
+            reads: Cell::new(false),
+            calls_back: Cell::new(false),
+            buffer: Cell::new(None),
+            outer: Cell::new(core::ptr::null()),
+        }
+    }
+
+    /// From now on [`is_calling_back`] knows of it.
+    pub(crate) fn begin_callback(&self) {
+        self.calls_back.set(true);
+        #[cfg(feature = "std")]
+        {
+            self.outer.set(INNERMOST.get());
+            INNERMOST.set(self);
+        }
+    }
+
+    pub(crate) fn end_callback(&self) {
+        self.calls_back.set(false);
+        #[cfg(feature = "std")]
+        INNERMOST.set(self.outer.get());
+    }
+}
+
+#[cfg(feature = "std")]
+std::thread_local! {
+    static INNERMOST: Cell<*const Call> = const { Cell::new(core::ptr::null()) };
+}
+
+/// Whether a callback of this context runs on the calling thread. Without `std`
+/// threads cannot be told apart: then any callback counts.
+pub(crate) fn is_calling_back(context: *const c_void) -> bool {
+    #[cfg(feature = "std")]
+    {
+        let mut call = INNERMOST.get();
+        // SAFETY: every entry is in the frame of a call that has not returned, on
+        // this thread.
+        while let Some(entry) = unsafe { call.as_ref() } {
+            if entry.context == context {
+                return true;
+            }
+            call = entry.outer.get();
+        }
+        false
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        let _ = context;
+        true
+    }
+}
+
+/// Work that waits or calls back.
+pub(crate) type Work = unsafe extern "C-unwind" fn(*mut c_void);
+
+#[cfg(any(feature = "std", feature = "port-linux"))]
+unsafe extern "C" {
+    // In `c/edges.c`.
+    safe fn iotx_cancellation_disable() -> c_int;
+    safe fn iotx_cancellation_restore(state: c_int);
+}
+
+#[cfg(any(feature = "std", feature = "port-linux"))]
+unsafe extern "C-unwind" {
+    // In `c/edges.c`.
+    fn iotx_interruptible(work: Work, argument: *mut c_void, state: c_int, call: *const Call);
+}
+
+/// From now on the thread cannot be cancelled; returns whether it could.
+pub(crate) fn disable_cancellation() -> c_int {
+    #[cfg(any(feature = "std", feature = "port-linux"))]
+    return iotx_cancellation_disable();
+    #[cfg(not(any(feature = "std", feature = "port-linux")))]
+    0
+}
+
+/// Restores what [`disable_cancellation`] returned.
+pub(crate) fn restore_cancellation(state: c_int) {
+    #[cfg(any(feature = "std", feature = "port-linux"))]
+    iotx_cancellation_restore(state);
+    #[cfg(not(any(feature = "std", feature = "port-linux")))]
+    let _ = state;
+}
+
+/// Runs `work` in the state of cancellation that the program chose. If the thread
+/// ends in it, `iotx_call_abandoned` is called.
+///
+/// # Safety
+///
+/// `work` may be called with `argument`. No frame of this thread that the program did
+/// not make holds a lock, a value to drop, or catches panics.
+pub(crate) unsafe fn interruptible(call: &Call, work: Work, argument: *mut c_void) {
+    #[cfg(any(feature = "std", feature = "port-linux"))]
+    // SAFETY: as promised for `work`; the call outlives it.
+    unsafe {
+        iotx_interruptible(work, argument, call.cancellation, call);
+    }
+    #[cfg(not(any(feature = "std", feature = "port-linux")))]
+    {
+        let _ = call.cancellation;
+        // SAFETY: as promised.
+        unsafe { work(argument) }
+    }
+}

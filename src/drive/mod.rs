@@ -1,0 +1,219 @@
+//! Driving a client: hands it datagrams and time, sends what it says, waits for
+//! what comes and calls the application back.
+//!
+//! The rules. The lock is held while the client and the link decide and while a
+//! datagram is handed to the port, never over a callback, a line of the log, the
+//! store or a wait. One thread at a time reads, or opens a transport (`reading`);
+//! others that want to wait look in again every few milliseconds. Where the transport
+//! cannot be written while it is read, a message sent meanwhile is left for the
+//! reading thread, which, once it has seen that there is another, waits in short
+//! slices. Where it can be, the message goes out, but its timers are for the reading
+//! thread to see: where messages come from another thread, no read is longer than the
+//! time in which the first of those timers can end. A thread that is alone reads for
+//! as long as it is to wait.
+//!
+//! Datagrams come before time: when a timer has ended, whatever has arrived is handled
+//! first, so that a program that slept does not send again what was answered.
+
+mod notify;
+mod stores;
+mod wait;
+
+use iot_coap_client::{
+    Attempt, Client, Duration, ExchangeId, Instant, Request, SIGN_IN_LIMIT, SendError, SignInError,
+};
+
+use crate::context::{Application, Context, State};
+use crate::lock::Guard;
+use crate::log::log_later;
+use crate::thread;
+pub(crate) use wait::wait;
+
+/// What a thread waits for.
+#[derive(Clone, Copy)]
+pub(crate) enum Until {
+    /// A datagram that was handled.
+    Datagram,
+    /// A sign-in to end.
+    SignedIn(Attempt),
+    /// Nothing to be outstanding any more.
+    #[cfg_attr(not(feature = "extension"), allow(dead_code, reason = "then nobody does"))]
+    NothingOutstanding,
+    /// The first transport to be open, or to have failed.
+    Connected,
+}
+
+impl Until {
+    fn is_met(self, client: &Client<Application>, is_connected: Option<bool>) -> bool {
+        match self {
+            Self::Datagram => false,
+            Self::SignedIn(attempt) => client.sign_in_outcome(attempt).is_some(),
+            Self::NothingOutstanding => client.outstanding() == 0,
+            Self::Connected => is_connected.is_some(),
+        }
+    }
+}
+
+/// Why a message was not sent.
+pub(crate) enum Unsent {
+    Refused(SendError),
+    Network,
+}
+
+/// What became of the datagrams that were due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transmitted {
+    Sent,
+    /// For the thread that reads, or opens a transport, to send.
+    Left,
+    Refused,
+}
+
+/// How a sign-in began.
+pub(crate) enum SigningIn {
+    /// There is no need: an access token was kept over a restart.
+    Done,
+    /// The network refused the request.
+    Refused,
+    Started(Attempt),
+}
+
+impl Context {
+    /// How long a call that waits for datagrams takes at most.
+    pub(crate) fn wait_time(&self) -> Duration {
+        Duration::from_millis(self.wait_ms.into())
+    }
+
+    /// How long a sign-in that the application waits for may take.
+    pub(crate) fn sign_in_limit(&self) -> Duration {
+        SIGN_IN_LIMIT.max(self.wait_time())
+    }
+
+    /// Starts to sign in, and sends the request, unless an access token was kept
+    /// over a restart: that is as good as a new one until the cloud says otherwise,
+    /// which the first message tells.
+    pub(crate) fn start_sign_in(&self, limit: Duration) -> SigningIn {
+        let mut state = self.state.lock();
+        if core::mem::take(&mut state.is_token_restored) && state.client.is_signed_in() {
+            return SigningIn::Done;
+        }
+        let now = state.now();
+        state.sender = Some(thread::current());
+        let attempt = state.client.sign_in(now, limit);
+        let transmitted = transmit(&mut state, now, None);
+        // A session that ended is opened again, and the request sent.
+        let is_refused = transmitted == Transmitted::Refused && !self.connector.uses_dtls();
+        self.finish(state);
+        if is_refused { SigningIn::Refused } else { SigningIn::Started(attempt) }
+    }
+
+    /// Calls a sign-in off that the network refused to begin.
+    pub(crate) fn cancel_sign_in(&self) {
+        let mut state = self.state.lock();
+        let now = state.now();
+        state.client.cancel_sign_in(now);
+    }
+
+    /// How a sign-in ended.
+    pub(crate) fn sign_in_outcome(&self, attempt: Attempt) -> Option<Result<(), SignInError>> {
+        self.state.lock().client.sign_in_outcome(attempt)
+    }
+
+    /// Sends a message.
+    pub(crate) fn send(
+        &self,
+        request: &Request<'_>,
+        application: Application,
+    ) -> Result<(), Unsent> {
+        let mut state = self.state.lock();
+        state.sender = Some(thread::current());
+        let now = state.now();
+        let sent = state.client.send(now, request, application);
+        let exchange = sent.map_err(|unsent| Unsent::Refused(unsent.error))?;
+        if !state.query_logged && request.path.contains(&b'?') {
+            state.query_logged = true;
+            log_later!(
+                state.log,
+                Warning,
+                "IOT_CoAP_SendMessage: a path has no query; its question mark is sent as a \
+                 character of the topic, which the cloud answers with 4.04"
+            );
+        }
+        let transmitted = transmit(&mut state, now, Some(exchange));
+        // A Confirmable message has further tries; a Non-confirmable one not.
+        let is_lost = transmitted == Transmitted::Refused && !request.confirmable;
+        if is_lost {
+            state.client.cancel(exchange);
+        }
+        self.finish(state);
+        if is_lost { Err(Unsent::Network) } else { Ok(()) }
+    }
+
+    /// The token that the next message will carry.
+    pub(crate) fn next_token(&self) -> u32 {
+        self.state.lock().client.next_token()
+    }
+
+    /// How long until time asks for something, or there is something to tell.
+    #[cfg(feature = "extension")]
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let mut state = self.state.lock();
+        if state.client.has_event() || state.link.has_news() {
+            return Some(Duration::ZERO);
+        }
+        let now = state.now();
+        next_timeout(&state).map(|at| at - now)
+    }
+
+    /// Whether the first transport is open. Lines that are still to be said are.
+    pub(crate) fn settle(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_connected = state.link.is_connected() == Some(true);
+        state.link.take_renewed();
+        Self::unlock(state);
+        is_connected
+    }
+
+    /// Does what is left to do once a call has decided all it decides.
+    fn finish(&self, state: Guard<'_, State>) {
+        Self::unlock(self.write_stores(state));
+    }
+}
+
+/// When time next asks for something.
+fn next_timeout(state: &State) -> Option<Instant> {
+    [state.client.next_timeout(), state.link.next_timeout()].into_iter().flatten().min()
+}
+
+/// Sends all that is due. Says whether the port refused the datagram of `watched`,
+/// or any where that is `None`.
+#[inline]
+fn transmit(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
+    if state.client.has_transmit() {
+        transmit_all(state, now, watched)
+    } else {
+        Transmitted::Sent
+    }
+}
+
+fn transmit_all(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
+    if state.reading {
+        state.shared = true;
+        if !state.link.is_full_duplex() {
+            return Transmitted::Left;
+        }
+    }
+    let State { client, link, log, .. } = state;
+    let mut transmitted = Transmitted::Sent;
+    while client.has_transmit() {
+        if !link.can_write() {
+            return Transmitted::Left;
+        }
+        let Some(transmit) = client.poll_transmit(now) else { break };
+        let written = link.write(now, transmit.datagram, transmit.exchange.is_some(), log);
+        if written.is_err() && (watched.is_none() || transmit.exchange == watched) {
+            transmitted = Transmitted::Refused;
+        }
+    }
+    transmitted
+}

@@ -1,0 +1,125 @@
+//! What the application is told: answers to its messages, and notices. Decides here
+//! what to tell; [`super::wait`] calls, with no lock held.
+
+use core::ffi::c_void;
+
+use iot_coap_client::{Code, Event, SignInError};
+
+use crate::context::{Application, Context, State};
+use crate::log::log_later;
+use crate::message::ResponseHandle;
+use crate::notices::iotx_coap_notice_kind_t::{
+    IOTX_COAP_NOTICE_GAVE_UP, IOTX_COAP_NOTICE_SESSION_RENEWED, IOTX_COAP_NOTICE_SIGN_IN_FAILED,
+    IOTX_COAP_NOTICE_SIGNED_IN,
+};
+use crate::notices::{Subscriber, iotx_coap_notice_t};
+use crate::types::Callback;
+
+/// A call of the program's. Plain data: the thread may end in it.
+pub(super) struct Outcall {
+    target: Target,
+    pub(super) response: ResponseHandle,
+    notice: iotx_coap_notice_t,
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    Nobody,
+    Callback { callback: Callback, user_data: *mut c_void },
+    Notice { subscriber: Subscriber, context: *mut c_void },
+}
+
+impl Outcall {
+    pub(super) const fn none() -> Self {
+        Self {
+            target: Target::Nobody,
+            response: ResponseHandle::none(),
+            notice: iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SIGNED_IN),
+        }
+    }
+
+    /// Prepares an answer's delivery; says whether there is a callback for it.
+    pub(super) fn answer(
+        &mut self,
+        application: Application,
+        code: Code,
+        token: u32,
+        payload: &mut [u8],
+    ) -> bool {
+        let Some(callback) = application.callback else { return false };
+        self.target = Target::Callback { callback, user_data: application.user_data };
+        self.response = ResponseHandle::new(code, token, payload);
+        true
+    }
+
+    /// Prepares a notice; says whether anybody wants it.
+    fn notice(&mut self, context: &Context, notice: iotx_coap_notice_t) -> bool {
+        let Some(subscriber) = context.subscriber() else { return false };
+        self.target = Target::Notice { subscriber, context: context.handle().cast_mut() };
+        self.notice = notice;
+        true
+    }
+
+    /// Prepares the notice that another session was opened.
+    pub(super) fn session_renewed(&mut self, context: &Context) -> bool {
+        self.notice(context, iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SESSION_RENEWED))
+    }
+
+    /// Prepares what an event is to the application; says whether that is anything.
+    pub(super) fn event(
+        &mut self,
+        context: &Context,
+        state: &mut State,
+        event: Event<Application>,
+    ) -> bool {
+        match event {
+            Event::SignedIn => {
+                log_later!(state.log, Info, "signed in");
+                state.has_token_changed = true;
+                self.notice(context, iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SIGNED_IN))
+            }
+            Event::SignInFailed(error) => {
+                log_later!(state.log, Error, "signing in failed: {error}");
+                let mut notice = iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SIGN_IN_FAILED);
+                if let SignInError::Refused(code) = error {
+                    notice.code = code.0.into();
+                }
+                self.notice(context, notice)
+            }
+            Event::GaveUp { application, reason, token } => {
+                log_later!(state.log, Error, "message {token:08x} given up: {reason}");
+                let mut notice = iotx_coap_notice_t::new(IOTX_COAP_NOTICE_GAVE_UP);
+                notice.reason = reason.into();
+                notice.token = token;
+                notice.user_data = application.user_data;
+                self.notice(context, notice)
+            }
+            Event::Refused { application, code, token } => {
+                log_later!(state.log, Warning, "message {token:08x}: {code}");
+                self.answer(application, code, token, &mut [])
+            }
+        }
+    }
+
+    /// Calls the program.
+    ///
+    /// # Safety
+    ///
+    /// No lock is held.
+    pub(super) unsafe fn call(&mut self) {
+        match self.target {
+            Target::Nobody => {}
+            Target::Callback { callback, user_data } => {
+                let message = (&raw mut self.response).cast::<c_void>();
+                // SAFETY: by its type a `resp_callback` takes what it was given as
+                // `user_data`, and a response.
+                unsafe { callback(user_data, message) }
+            }
+            Target::Notice { subscriber: Subscriber { handler, data }, context } => {
+                // SAFETY: by its type an `on_notice` takes what it was given as
+                // `notice_data`, the context and a notice.
+                unsafe { handler(data, context, &raw const self.notice) }
+            }
+        }
+    }
+}

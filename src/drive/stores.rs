@@ -1,0 +1,70 @@
+//! Writing to the port's store what must outlive the program. Flash takes its time:
+//! never while the context is locked, and one thread at a time.
+
+use super::transmit;
+use crate::context::{Context, State};
+use crate::lock::Guard;
+use crate::token_store::TokenCopy;
+
+/// Marks the store as being written to, for as long as it lives.
+struct Storing<'c>(&'c Context);
+
+impl<'c> Storing<'c> {
+    /// Unlocks the context.
+    fn begin(context: &'c Context, mut state: Guard<'c, State>) -> Self {
+        state.is_storing = true;
+        drop(state);
+        Self(context)
+    }
+}
+
+impl Drop for Storing<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().is_storing = false;
+    }
+}
+
+impl Context {
+    /// Writes what there is to write.
+    pub(super) fn write_stores<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
+        if !cfg!(feature = "extension") || state.is_storing {
+            return state;
+        }
+        self.write_session(self.write_token(state))
+    }
+
+    fn write_token<'s>(&'s self, mut state: Guard<'s, State>) -> Guard<'s, State> {
+        while core::mem::take(&mut state.has_token_changed) {
+            let Some(store) = self.token_store() else { break };
+            let token = TokenCopy::of(&state.client);
+            let storing = Storing::begin(self, state);
+            store.write(&token);
+            drop(storing);
+            state = self.state.lock();
+        }
+        state
+    }
+
+    #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+    fn write_session<'s>(&'s self, mut state: Guard<'s, State>) -> Guard<'s, State> {
+        loop {
+            let State { link, log, .. } = &mut *state;
+            let Some(save) = link.save(log) else { return state };
+            let storing = Storing::begin(self, state);
+            let is_stored = save.write();
+            drop(storing);
+            state = self.state.lock();
+            state.link.note_saved(&save, is_stored);
+            // Messages wait for record numbers that are free to use.
+            let now = state.now();
+            transmit(&mut state, now, None);
+        }
+    }
+
+    #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+    #[allow(clippy::unused_self, reason = "as with sessions")]
+    fn write_session<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
+        let _ = transmit;
+        state
+    }
+}

@@ -1,0 +1,391 @@
+//! One session: the engine, its socket, and the records on their way out. Nothing
+//! here waits; [`crate::link`] says when to call.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem::MaybeUninit;
+use core::ops::Range;
+
+use iot_coap_client::Instant;
+use iot_coap_dtls::{Alert, Config, DEFAULT_MTU, Datagram, Error, SavedSession, State};
+#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
+use iot_coap_dtls::{CertificateError, TrustAnchors};
+
+use super::resumption::{self, Key};
+#[cfg(feature = "extension")]
+use super::saved::{self, Keep};
+use crate::fallible::room;
+use crate::log::{Queue, log, log_later};
+use crate::port::secrets::{PreSharedKey, Source};
+use crate::port::{IoError, Peer, Udp};
+
+pub(super) type Client = iot_coap_dtls::Client<Source>;
+
+/// Whom to connect to, and whom to believe.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) peer: Peer<'a>,
+    /// Whether key exchange by static RSA may be offered.
+    pub(crate) static_rsa: bool,
+}
+
+impl Terms<'_> {
+    fn host(&self) -> &str {
+        self.peer.host.to_str().unwrap_or_default()
+    }
+}
+
+/// Why plaintext was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WriteError {
+    /// The session is over.
+    Ended(Error),
+    /// The port refused the datagram.
+    Io(IoError),
+}
+
+/// A session, with its handshake before it.
+pub(crate) struct Session {
+    client: Client,
+    socket: Udp,
+    key: Key,
+    /// The handshake is done.
+    is_open: bool,
+    /// It was saved since, or cannot be.
+    #[cfg(feature = "extension")]
+    is_saved: bool,
+    /// Where records are made; as long as the longest so far.
+    out: Vec<u8>,
+}
+
+impl Session {
+    /// A session whose first flight is due. Takes over the socket, and closes it
+    /// where there is no session, which the log then explains.
+    pub(crate) fn connect(socket: Udp, terms: &Terms<'_>, now: Instant) -> Option<Box<Self>> {
+        Self::make(socket, terms, |key| client(terms, key, now))
+    }
+
+    /// Goes on with the session in a blob; or begins a new one, resumed where that
+    /// can be.
+    #[cfg(feature = "extension")]
+    pub(super) fn restore(
+        socket: Udp,
+        terms: &Terms<'_>,
+        keep: &Keep<'_>,
+        blob: &[u8],
+        now: Instant,
+    ) -> Option<Box<Self>> {
+        Self::make(socket, terms, |key| {
+            match saved::unseal(key.0, keep, blob) {
+                Ok(Some(client)) => return Ok(client),
+                Ok(None) => {}
+                Err(reason) => log!(
+                    Warning,
+                    "DTLS session with {} port {} is not restored: {reason}",
+                    terms.host(),
+                    terms.peer.port
+                ),
+            }
+            client(terms, key, now)
+        })
+    }
+
+    fn make(
+        socket: Udp,
+        terms: &Terms<'_>,
+        make: impl FnOnce((Key, Option<(&[u8], &[u8])>)) -> Result<Client, Error>,
+    ) -> Option<Box<Self>> {
+        let made = Self::assemble(socket, terms, make);
+        if let Err(error) = &made {
+            socket.close();
+            let (host, port) = (terms.host(), terms.peer.port);
+            log!(Error, "no DTLS session with {host} port {port}: {error}");
+        }
+        made.ok()
+    }
+
+    // A session is kilobytes that are moved: on a small stack not while keys are made.
+    #[inline(never)]
+    fn assemble(
+        socket: Udp,
+        terms: &Terms<'_>,
+        make: impl FnOnce((Key, Option<(&[u8], &[u8])>)) -> Result<Client, Error>,
+    ) -> Result<Box<Self>, Error> {
+        let place = room::<Self>().ok_or(Error::OutOfMemory)?;
+        let mut out = Vec::new();
+        out.try_reserve_exact(DEFAULT_MTU).map_err(|_| Error::OutOfMemory)?;
+        out.resize(DEFAULT_MTU, 0);
+        let mut secret = PreSharedKey::new();
+        let pre_shared_key = secret.ask(terms.peer.host);
+        let key = Key::of(terms, pre_shared_key);
+        Ok(Self::put(place, socket, key, out, make((key, pre_shared_key))?))
+    }
+
+    #[inline(never)]
+    fn put(
+        place: Box<MaybeUninit<Self>>,
+        socket: Udp,
+        key: Key,
+        out: Vec<u8>,
+        client: Client,
+    ) -> Box<Self> {
+        let session = Self {
+            client,
+            socket,
+            key,
+            is_open: false,
+            #[cfg(feature = "extension")]
+            is_saved: false,
+            out,
+        };
+        Box::write(place, session)
+    }
+
+    /// The socket to read from.
+    pub(crate) const fn socket(&self) -> Udp {
+        self.socket
+    }
+
+    /// Whether plaintext can be written.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open && self.client.state() == State::Connected
+    }
+
+    /// Whether a record number is left that may be used.
+    pub(crate) fn can_write(&self) -> bool {
+        self.client.reservation_left() > 0
+    }
+
+    /// Whether it has to be saved, for a store that keeps it: at first, and where
+    /// all that was reserved is spent.
+    #[cfg(feature = "extension")]
+    pub(super) fn needs_saving(&self) -> bool {
+        self.is_open() && (!self.is_saved || !self.can_write())
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is next due.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.client.next_timeout()
+    }
+
+    /// Sends the first flight, if there is a handshake.
+    pub(crate) fn start(&mut self, log: &mut Queue) {
+        // What is lost is sent again.
+        let _ = self.flush();
+        self.note_progress(log);
+    }
+
+    /// Takes records from the network, up to the next one that carries plaintext.
+    /// Returns where that is, and where the records behind it begin; `None` once
+    /// all are read.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        records: &mut [u8],
+        log: &mut Queue,
+    ) -> Result<Option<(Range<usize>, usize)>, Error> {
+        let (start, len) = (records.as_ptr().addr(), records.len());
+        let mut datagram = Datagram::new(records);
+        let read = self.client.handle_datagram(now, &mut datagram).map(|plaintext| {
+            plaintext.map(|plaintext| {
+                let from = plaintext.as_ptr().addr() - start;
+                from..from + plaintext.len()
+            })
+        });
+        let rest = len - datagram.rest().len();
+        // An answer may be due; one that is lost is asked for again.
+        let _ = self.flush();
+        self.note_progress(log);
+        read.map(|plaintext| plaintext.map(|plaintext| (plaintext, rest)))
+    }
+
+    /// Does what is due: a flight of the handshake is sent again.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, log: &mut Queue) {
+        // What ends a session is in its state.
+        let _ = self.client.handle_timeout(now);
+        let _ = self.flush();
+        self.note_progress(log);
+    }
+
+    /// Why the session is over, if it is.
+    pub(crate) fn ended(&self) -> Option<Error> {
+        match self.client.state() {
+            State::Ended(error) => Some(error),
+            State::Handshaking | State::Connected => None,
+        }
+    }
+
+    /// Sends plaintext as one record.
+    pub(crate) fn write(&mut self, plaintext: &[u8]) -> Result<(), WriteError> {
+        let needed = plaintext.len() + self.client.record_overhead();
+        if let Some(more) = needed.checked_sub(self.out.len()) {
+            let reserved = self.out.try_reserve_exact(more);
+            reserved.map_err(|_| WriteError::Ended(Error::OutOfMemory))?;
+            self.out.resize(needed, 0);
+        }
+        let len = self.client.send(plaintext, &mut self.out).map_err(WriteError::Ended)?;
+        self.socket.write(self.out.get(..len).unwrap_or_default()).map_err(WriteError::Io)?;
+        // The last flight of the handshake may go along.
+        self.flush().map_err(WriteError::Io)
+    }
+
+    /// Sends every datagram that is due; the last error of the port.
+    fn flush(&mut self) -> Result<(), IoError> {
+        let mut sent = Ok(());
+        while let Some(len) = self.client.poll_transmit(&mut self.out) {
+            let written = self.socket.write(self.out.get(..len).unwrap_or_default());
+            sent = written.and(sent);
+        }
+        sent
+    }
+
+    /// Remembers or forgets the session, and tells the log, where the handshake is
+    /// done or the session over.
+    fn note_progress(&mut self, log: &mut Queue) {
+        match self.client.state() {
+            State::Handshaking => {}
+            State::Connected if self.is_open => {}
+            State::Connected => {
+                self.is_open = true;
+                self.note_opened(log);
+            }
+            State::Ended(Error::Closed) => {}
+            State::Ended(error) => {
+                // RFC 5246, section 7.2.2: a session with a fatal alert is not
+                // resumed.
+                resumption::forget(&self.key);
+                if self.is_open {
+                    log_later!(log, Warning, "the DTLS session failed: {error}");
+                } else {
+                    let hint = match error {
+                        Error::PeerAlert(Alert::HANDSHAKE_FAILURE) => {
+                            ", perhaps no cipher in common"
+                        }
+                        _ => "",
+                    };
+                    log_later!(log, Error, "the DTLS handshake failed: {error}{hint}");
+                }
+            }
+        }
+    }
+
+    fn note_opened(&mut self, log: &mut Queue) {
+        let client = &mut self.client;
+        let suite = client.cipher_suite().unwrap_or("no cipher suite");
+        let how = match (client.was_restored(), client.was_resumed()) {
+            (true, _) => "restored",
+            (false, true) => "resumed",
+            (false, false) => "opened",
+        };
+        log_later!(log, Info, "DTLS session {how}, {suite}");
+        if !client.has_forward_secrecy() {
+            log_later!(log, Warning, "the server offers no forward secrecy: {suite}");
+        }
+        if !client.certificate_dates_were_checked() {
+            log_later!(
+                log,
+                Warning,
+                "the clock is not set: the dates of the server's certificate were not checked"
+            );
+        }
+        if client.was_restored() {
+            return;
+        }
+        match client.take_saved_session() {
+            Some(session) => resumption::remember(self.key, &session),
+            None => resumption::forget(&self.key),
+        }
+    }
+
+    /// The handshake took too long: whatever it was to resume is forgotten.
+    pub(crate) fn abandon(&mut self) {
+        resumption::forget(&self.key);
+    }
+
+    /// Seals the session as it is; from then on it may write as many records as
+    /// are reserved, once [`confirm_saved`](Self::confirm_saved) is called.
+    #[cfg(feature = "extension")]
+    pub(super) fn save(&mut self, keep: &Keep<'_>, log: &mut Queue) -> Option<Vec<u8>> {
+        match saved::seal(&mut self.client, &self.key, keep) {
+            Ok(Some(blob)) => return Some(blob),
+            Ok(None) => log_later!(log, Info, "the server has given nothing to resume a session by"),
+            Err(error) => log_later!(log, Warning, "the DTLS session cannot be kept: {error}"),
+        }
+        None
+    }
+
+    /// What was saved last is stored where a restart finds it, or could not be. Says
+    /// whether the session can go on.
+    #[cfg(feature = "extension")]
+    pub(super) fn note_saved(&mut self, is_stored: bool) -> bool {
+        if is_stored {
+            self.client.confirm_checkpoint();
+        }
+        self.is_saved = true;
+        self.can_write()
+    }
+
+    /// Says goodbye, if the session still stands, and closes the socket.
+    pub(crate) fn close(mut self: Box<Self>) {
+        if self.ended().is_none() {
+            self.client.close();
+        }
+        // After the peer's own close_notify ours is due too (RFC 5246, section
+        // 7.2.1). If it is lost the peer has a timeout of its own.
+        let _ = self.flush();
+        self.socket.close();
+    }
+
+    /// Closes the socket, and tells the peer nothing: the session is kept.
+    #[cfg(feature = "extension")]
+    pub(crate) fn leave(self: Box<Self>) {
+        self.socket.close();
+    }
+}
+
+// Not inlined, as `Session::assemble`.
+#[inline(never)]
+fn client(
+    terms: &Terms<'_>,
+    (key, pre_shared_key): (Key, Option<(&[u8], &[u8])>),
+    now: Instant,
+) -> Result<Client, Error> {
+    let config = config(terms, pre_shared_key)?;
+    let saved = resumption::bytes_for(&key).and_then(|bytes| SavedSession::from_bytes(&bytes));
+    let config = match saved {
+        Some(session) => config.resume(session),
+        None => config,
+    };
+    Client::new(config, Source, now)
+}
+
+fn config(
+    terms: &Terms<'_>,
+    pre_shared_key: Option<(&[u8], &[u8])>,
+) -> Result<Config, Error> {
+    let config = match pre_shared_key {
+        Some((identity, key)) => {
+            iot_coap_dtls::PreSharedKey::new(identity, key).map(Config::with_pre_shared_key)?
+        }
+        None => config_with_certificates(terms)?,
+    };
+    config.cbc(true).static_rsa(terms.static_rsa).connection_id(&[])
+}
+
+#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
+fn config_with_certificates(terms: &Terms<'_>) -> Result<Config, Error> {
+    let anchors = TrustAnchors::from_pem(terms.peer.trusted.to_bytes()).map_err(|error| {
+        let reason = match error {
+            CertificateError::OutOfMemory => return Error::OutOfMemory,
+            CertificateError::NoAnchors => "no certificate to trust in the text",
+            _ => "a certificate to trust does not parse",
+        };
+        Error::Configuration(reason)
+    })?;
+    Config::with_certificates(terms.host(), anchors, crate::port::secrets::calendar_seconds())
+}
+
+#[cfg(not(any(feature = "dtls-p256", feature = "dtls-rsa")))]
+fn config_with_certificates(_terms: &Terms<'_>) -> Result<Config, Error> {
+    Err(Error::Configuration("HAL_DTLSSession_psk gave no key, and certificates are left out"))
+}

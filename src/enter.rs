@@ -1,0 +1,191 @@
+//! The one way in: every exported function enters the library here, and leaves it
+//! here.
+//!
+//! A call that enters a context is counted until it leaves. No panic gets out, and
+//! nothing stays raised after one. The thread cannot be cancelled but while it waits
+//! or calls back (see [`crate::call`]). A call from the program's own log handler is
+//! refused.
+
+use core::ffi::{c_int, c_void};
+use core::ptr::{NonNull, null_mut};
+
+use iot_coap_client::Duration;
+
+use crate::call::{Call, disable_cancellation, restore_cancellation};
+use crate::context::{Context, Ending};
+use crate::drive::{Until, wait};
+use crate::log;
+use crate::panic::catch;
+use crate::types::iotx_ret_code_t::IOTX_ERR_INVALID_PARAM;
+
+/// What a function returns that cannot do its work: its context is invalid, it was
+/// called from the log handler, or it panicked.
+pub(crate) trait Fallback: Copy {
+    const FALLBACK: Self;
+}
+
+impl Fallback for c_int {
+    const FALLBACK: Self = IOTX_ERR_INVALID_PARAM as Self;
+}
+
+impl Fallback for u32 {
+    const FALLBACK: Self = 0;
+}
+
+impl Fallback for *mut c_void {
+    const FALLBACK: Self = null_mut();
+}
+
+impl Fallback for () {
+    const FALLBACK: Self = ();
+}
+
+/// Enters for a function that has no context, or that takes one apart.
+pub(crate) fn enter<R: Fallback>(name: &str, work: impl FnOnce() -> R) -> R {
+    if log::is_writing() {
+        return R::FALLBACK;
+    }
+    let cancellation = disable_cancellation();
+    let result = catch(name, work).unwrap_or(R::FALLBACK);
+    restore_cancellation(cancellation);
+    result
+}
+
+/// Counts a call that does not wait, for as long as it lives.
+struct Visit<'c>(&'c Context);
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.0.entered.remove();
+    }
+}
+
+/// Enters a context, for a function that does not wait.
+///
+/// # Safety
+///
+/// `handle` is NULL, or came from Init and was not given to Deinit.
+pub(crate) unsafe fn enter_context<R: Fallback>(
+    name: &str,
+    handle: *mut c_void,
+    work: impl FnOnce(&Context) -> R,
+) -> R {
+    enter(name, || {
+        // SAFETY: as promised.
+        let Some(context) = (unsafe { Context::from_handle(handle, name) }) else {
+            return R::FALLBACK;
+        };
+        context.entered.add();
+        let visit = Visit(context);
+        work(visit.0)
+    })
+}
+
+/// What a function that may wait has found when it begins.
+pub(crate) enum Begun<R> {
+    /// It returns at once.
+    Done(R),
+    /// It waits for this, at most so long.
+    Wait(Until, Duration),
+}
+
+/// Enters a context, for a function that may wait: `begin` says for what, and `end`
+/// what came of it.
+///
+/// # Safety
+///
+/// As [`enter_context`]; the closures hold nothing that is to be dropped, nor do the
+/// frames above hold anything.
+pub(crate) unsafe fn enter_and_wait<R: Fallback>(
+    name: &str,
+    handle: *mut c_void,
+    begin: impl FnOnce(&Context) -> Begun<R>,
+    end: impl FnOnce(&Context) -> R,
+) -> R {
+    if log::is_writing() {
+        return R::FALLBACK;
+    }
+    let cancellation = disable_cancellation();
+    // SAFETY: as promised.
+    let found = catch(name, || unsafe { Context::from_handle(handle, name) });
+    let Some(Some(context)) = found else {
+        restore_cancellation(cancellation);
+        return R::FALLBACK;
+    };
+    context.entered.add();
+    let call = Call::new(handle, cancellation);
+    let result = match catch(name, || begin(context)) {
+        Some(Begun::Done(result)) => Some(result),
+        // SAFETY: this frame holds nothing that is to be dropped.
+        Some(Begun::Wait(until, most)) => match unsafe { wait(name, context, &call, until, most) } {
+            Some(()) => catch(name, || end(context)),
+            None => None,
+        },
+        None => None,
+    };
+    context.entered.remove();
+    restore_cancellation(cancellation);
+    match result {
+        Some(result) => result,
+        None => R::FALLBACK,
+    }
+}
+
+/// Enters for a function that makes a context, and waits until its link is open.
+/// `make` says in the log why there is none.
+///
+/// # Safety
+///
+/// As [`enter_and_wait`], of `make`.
+pub(crate) unsafe fn enter_and_open(
+    name: &str,
+    make: impl FnOnce() -> Option<NonNull<Context>>,
+) -> *mut c_void {
+    /// Longer than any candidate for a link takes.
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    if log::is_writing() {
+        return null_mut();
+    }
+    let cancellation = disable_cancellation();
+    let Some(Some(made)) = catch(name, make) else {
+        restore_cancellation(cancellation);
+        return null_mut();
+    };
+    // SAFETY: just made, and known to this thread alone.
+    let context = unsafe { made.as_ref() };
+    context.entered.add();
+    let call = Call { is_opening: true, ..Call::new(context.handle(), cancellation) };
+    // SAFETY: this frame holds nothing that is to be dropped.
+    let waited = unsafe { wait(name, context, &call, Until::Connected, LIMIT) };
+    context.entered.remove();
+    let is_open = waited.is_some() && catch(name, || context.settle()) == Some(true);
+    if !is_open {
+        // SAFETY: nobody else knows it.
+        let _ = catch(name, || unsafe { context.close(name, Ending::Deinit) });
+    }
+    restore_cancellation(cancellation);
+    if is_open { made.as_ptr().cast() } else { null_mut() }
+}
+
+/// A thread ended while it waited or called back: what its call holds is given back.
+///
+/// # Safety
+///
+/// `call` is that of [`crate::call::interruptible`].
+#[cfg(any(feature = "std", feature = "port-linux"))]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_call_abandoned(call: *mut Call) {
+    let _ = catch("a cancelled thread", || {
+        // SAFETY: the call is in a frame of this thread that is still there, and its
+        // context counts the call.
+        let (call, context) = unsafe { (&*call, &*(*call).context.cast::<Context>()) };
+        context.abandon(call);
+        context.entered.remove();
+        if call.is_opening {
+            // SAFETY: nobody else knows it.
+            unsafe { context.close("IOT_CoAP_Init", Ending::Deinit) };
+        }
+    });
+}
+

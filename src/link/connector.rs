@@ -1,0 +1,224 @@
+//! Where to connect to, and by what: opens transports. It may wait for a name
+//! server, or in a firmware's own functions, so it is called with no lock held.
+
+use alloc::ffi::CString;
+use core::fmt;
+
+use iot_coap_client::{Endpoint, Instant, Security};
+
+use super::candidate::Candidate;
+use super::transport::Transport;
+#[cfg(all(feature = "dtls-psk", feature = "extension"))]
+pub(crate) use crate::dtls::SessionStore;
+#[cfg(feature = "dtls-psk")]
+use crate::dtls::{Session, Terms};
+use crate::log::log;
+use crate::port::Udp;
+#[cfg(feature = "_coaps")]
+use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
+
+/// Without DTLS of ours no session is kept.
+#[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+pub(crate) enum SessionStore {}
+
+/// What opening gave.
+pub(crate) enum Opened {
+    /// It can be used at once.
+    Ready(Transport),
+    /// It takes some steps more.
+    #[cfg_attr(
+        not(any(feature = "dtls-psk", feature = "port-linux")),
+        allow(dead_code, reason = "then nothing does")
+    )]
+    Candidate(Candidate),
+}
+
+/// What of DTLS the program's options say.
+#[derive(Default)]
+pub(crate) struct DtlsOptions {
+    /// Trust roots as PEM text; none for what `iotx_coap_get_ca` returns.
+    pub(crate) trust_root: Option<CString>,
+    /// Key exchange by static RSA is not offered.
+    pub(crate) refuses_static_rsa: bool,
+}
+
+/// An endpoint, and how it is reached.
+pub(crate) struct Connector {
+    security: Security,
+    host: CString,
+    port: u16,
+    #[cfg_attr(not(feature = "_coaps"), allow(dead_code, reason = "then there is no DTLS"))]
+    dtls: DtlsOptions,
+}
+
+impl Connector {
+    /// `None` where the heap is exhausted (or the host holds a NUL, which no
+    /// parsed URL's does).
+    pub(crate) fn new(endpoint: Endpoint, dtls: DtlsOptions) -> Option<Self> {
+        let mut host = endpoint.host.into_bytes();
+        host.try_reserve_exact(1).ok()?;
+        host.push(0);
+        let host = CString::from_vec_with_nul(host).ok()?;
+        Some(Self { security: endpoint.security, host, port: endpoint.port, dtls })
+    }
+
+    /// Whose DTLS is in use, for the log; an error in the log if there is none and
+    /// one is needed.
+    pub(crate) fn check(&self) -> Option<()> {
+        match self.protection() {
+            Ok(protection) => {
+                if self.uses_dtls() {
+                    log!(Info, "coaps:// is spoken by {}", protection.owner());
+                }
+                Some(())
+            }
+            Err(reason) => {
+                log!(Error, "coaps:// cannot be used: {reason}");
+                None
+            }
+        }
+    }
+
+    /// Opens a transport. Waits for a name server, and for a handshake of the
+    /// firmware's, but not for one of ours. Goes on with the session that is `kept`,
+    /// where one is. The log says why where it cannot.
+    pub(crate) fn open(&self, now: Instant, kept: Option<&SessionStore>) -> Option<Opened> {
+        #[cfg(feature = "_coaps")]
+        if self.protection() == Ok(Protection::Firmware) {
+            let dtls = Dtls::connect(self.peer()).map(Transport::Firmware);
+            return self.explain(dtls.map(Opened::Ready));
+        }
+        let socket = self.explain(Udp::connect(&self.host, self.port))?;
+        self.open_over(socket, now, kept)
+    }
+
+    /// Opens a transport anew, with a name that is looked up again, and without
+    /// waiting for that where our own port is used.
+    pub(crate) fn reopen(&self, now: Instant) -> Option<Opened> {
+        #[cfg(feature = "port-linux")]
+        if self.protection() != Ok(Protection::Firmware)
+            && iot_coap_port_linux::needs_lookup(&self.host)
+        {
+            let opening = iot_coap_port_linux::Opening::start(&self.host, self.port);
+            return self.explain(opening.map(|opening| Opened::Candidate(Candidate::looking(opening, now))));
+        }
+        self.open(now, None)
+    }
+
+    /// Opens a transport over a socket that is connected. Takes the socket over.
+    pub(crate) fn open_over(
+        &self,
+        socket: Udp,
+        now: Instant,
+        kept: Option<&SessionStore>,
+    ) -> Option<Opened> {
+        #[cfg(feature = "dtls-psk")]
+        if self.uses_dtls() {
+            let terms = Terms { peer: self.peer(), static_rsa: !self.dtls.refuses_static_rsa };
+            #[cfg(feature = "extension")]
+            let session = match kept {
+                Some(kept) => kept.connect(socket, &terms, now),
+                None => Session::connect(socket, &terms, now),
+            };
+            #[cfg(not(feature = "extension"))]
+            let session = Session::connect(socket, &terms, now);
+            return session.map(|session| Opened::Candidate(Candidate::handshaking(session, now)));
+        }
+        let _ = (now, kept);
+        Some(Opened::Ready(Transport::Udp(socket)))
+    }
+
+    /// Whether the endpoint is reached over DTLS.
+    pub(crate) fn uses_dtls(&self) -> bool {
+        self.security == Security::Dtls
+    }
+
+    /// Whether datagrams are longer than messages: records, and handshakes, of DTLS.
+    pub(crate) fn needs_long_buffer(&self) -> bool {
+        #[cfg(feature = "dtls-psk")]
+        return self.protection() == Ok(Protection::Ours);
+        #[cfg(not(feature = "dtls-psk"))]
+        false
+    }
+
+    fn explain<T>(&self, opened: Option<T>) -> Option<T> {
+        if opened.is_none() {
+            let over = if self.uses_dtls() { "DTLS" } else { "UDP" };
+            let host = self.host.to_str().unwrap_or_default();
+            log!(Error, "no {over} connection to {host} port {}", self.port);
+        }
+        opened
+    }
+
+    #[cfg(feature = "_coaps")]
+    fn peer(&self) -> Peer<'_> {
+        let trusted = certificates_to_trust(self.dtls.trust_root.as_deref());
+        Peer { host: &self.host, port: self.port, trusted }
+    }
+
+    #[cfg(feature = "_coaps")]
+    fn protection(&self) -> Result<Protection, Unavailable> {
+        if !self.uses_dtls() {
+            return Ok(Protection::None);
+        }
+        match Dtls::linked() {
+            Linked::All => Ok(Protection::Firmware),
+            #[cfg(feature = "dtls-psk")]
+            Linked::None => Ok(Protection::Ours),
+            #[cfg(feature = "dtls-psk")]
+            Linked::Some { missing } => Err(Unavailable { missing }),
+        }
+    }
+
+    #[cfg(not(feature = "_coaps"))]
+    fn protection(&self) -> Result<Protection, Unavailable> {
+        if self.uses_dtls() { Err(Unavailable) } else { Ok(Protection::None) }
+    }
+}
+
+/// Who protects the datagrams below CoAP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protection {
+    None,
+    #[cfg(feature = "dtls-psk")]
+    Ours,
+    #[cfg_attr(not(feature = "_coaps"), allow(dead_code, reason = "then there is no DTLS"))]
+    Firmware,
+}
+
+impl Protection {
+    const fn owner(self) -> &'static str {
+        match self {
+            Self::None => "nobody",
+            #[cfg(feature = "dtls-psk")]
+            Self::Ours => "this library",
+            Self::Firmware => "the program's own HAL_DTLSSession_*",
+        }
+    }
+}
+
+/// Why `coaps://` cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unavailable {
+    /// The names of the functions that are missing while others are there.
+    #[cfg(feature = "dtls-psk")]
+    missing: [Option<&'static str>; 4],
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(feature = "dtls-psk")]
+        {
+            f.write_str("the program defines some of HAL_DTLSSession_*, but not")?;
+            for name in self.missing.iter().flatten() {
+                write!(f, " {name}")?;
+            }
+            f.write_str("; define all four, or none")
+        }
+        #[cfg(not(feature = "dtls-psk"))]
+        f.write_str(
+            "this build has no DTLS; build with the feature dtls, or with port-dtls for \
+             HAL_DTLSSession_* of your own",
+        )
+    }
+}

@@ -1,0 +1,59 @@
+//! Keeping the link's session over restarts, by a [`SessionStore`].
+
+use super::{Link, Transport};
+use crate::dtls::Saving;
+use crate::log::Queue;
+
+/// What is to be written to the store, and for which transport.
+pub(crate) struct Save {
+    saving: Saving,
+    serial: u32,
+}
+
+impl Save {
+    /// Writes it, with no lock held; says whether the session is kept.
+    pub(crate) fn write(&self) -> bool {
+        self.saving.write()
+    }
+}
+
+impl Link {
+    /// Whether sessions are kept.
+    pub(crate) const fn keeps_sessions(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// What is to be written to the store now, if anything.
+    pub(crate) fn save(&mut self, log: &mut Queue) -> Option<Save> {
+        let (Some(store), Some(Transport::Session(session))) = (&mut self.store, &mut self.transport)
+        else {
+            return None;
+        };
+        let saving = store.save(session, log)?;
+        Some(Save { saving, serial: self.serial })
+    }
+
+    /// It is written, or could not be.
+    pub(crate) fn note_saved(&mut self, save: &Save, is_stored: bool) {
+        let Some(Transport::Session(session)) = &mut self.transport else { return };
+        if save.serial == self.serial && !session.note_saved(is_stored) {
+            // It may not write what is not reserved.
+            self.end_session();
+        }
+    }
+
+    /// Keeps the session for a restart, and closes its socket without a goodbye.
+    pub(crate) fn leave(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        let Some(Transport::Session(mut session)) =
+            self.transport.take_if(|transport| matches!(transport, Transport::Session(_)))
+        else {
+            return;
+        };
+        let mut log = Queue::default();
+        let saving = store.save_for_sleep(&mut session, &mut log);
+        log.write();
+        saving.write();
+        session.leave();
+    }
+}

@@ -1,0 +1,554 @@
+//! The link to the endpoint: one state machine for every transport.
+//!
+//! | state | means |
+//! | --- | --- |
+//! | open | the transport serves |
+//! | suspect | it failed, or is gone: a candidate is opened, beside it where it still stands |
+//! | backing off | the last candidate failed: another is not opened before a time |
+//!
+//! There is one transport and at most one candidate. A candidate that is ready takes
+//! the transport's place; a transport that is heard of again takes the candidate's.
+//! Nothing here waits and nothing here locks: [`Connector`] opens, and the caller
+//! reads.
+
+mod candidate;
+mod connector;
+#[cfg(all(feature = "dtls-psk", feature = "extension"))]
+mod keeping;
+mod transport;
+
+use alloc::boxed::Box;
+use core::ops::Range;
+
+use iot_coap_client::{Duration, Instant};
+
+use crate::log::{Queue, log_later};
+use crate::port::{IoError, Udp};
+pub(crate) use candidate::Candidate;
+use candidate::Stage;
+pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
+#[cfg(all(feature = "dtls-psk", feature = "extension"))]
+pub(crate) use keeping::Save;
+pub(crate) use transport::{Reader, Transport, Unwritten};
+
+/// A DTLS peer from which nothing has come for so long, though it was sent to,
+/// has forgotten the session: it cannot say so, and drops what it is sent.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// The first pause before a link is opened again; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long a read waits where two sockets are read by turns, or a thread of the
+/// port's is waited for.
+pub(crate) const TURN_MS: u32 = 20;
+
+/// Whether the transport serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Suspect,
+    BackingOff { until: Instant },
+}
+
+/// Which socket a datagram came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Transport,
+    Candidate,
+}
+
+/// What to read from next.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) side: Side,
+    pub(crate) reader: Reader,
+    /// There is another socket, which waits for its turn.
+    pub(crate) is_shared: bool,
+}
+
+/// What has to be done with no lock held.
+pub(crate) enum Work {
+    /// Open a transport, by [`Connector::reopen`].
+    Open,
+    /// Go on with a socket that is connected, by [`Connector::open_over`].
+    #[cfg_attr(not(feature = "port-linux"), allow(dead_code, reason = "then none is"))]
+    OpenOver(Udp),
+}
+
+/// What was replaced. It is closed with no lock held, and while no thread reads.
+#[derive(Default)]
+pub(crate) struct Retired {
+    transport: Option<Transport>,
+    candidate: Option<Candidate>,
+}
+
+impl Retired {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.transport.is_none() && self.candidate.is_none()
+    }
+
+    pub(crate) fn close(self) {
+        if let Some(transport) = self.transport {
+            transport.close();
+        }
+        if let Some(candidate) = self.candidate {
+            candidate.close();
+        }
+    }
+}
+
+/// See the [module](self).
+pub(crate) struct Link {
+    state: State,
+    transport: Option<Transport>,
+    candidate: Option<Candidate>,
+    /// For the owner to close. A transport is retired only by being missed or
+    /// replaced, and replaced only by the thread that closes what is here.
+    retired: Retired,
+    /// Openings in a row that led to nothing.
+    fruitless: u32,
+    /// Since when a message sent over a session waits for any sign of the peer.
+    silent_since: Option<Instant>,
+    /// Two sockets are read by turns.
+    is_candidates_turn: bool,
+    /// A transport was replaced; the owner is yet to be told.
+    is_renewed: bool,
+    /// Counts transports, so that one can be told from the one before.
+    serial: u32,
+    #[cfg(all(feature = "port-linux", feature = "extension"))]
+    poller: Option<iot_coap_port_linux::Poller>,
+    #[cfg_attr(
+        not(all(feature = "dtls-psk", feature = "extension")),
+        allow(dead_code, reason = "then none is kept")
+    )]
+    store: Option<Box<SessionStore>>,
+}
+
+impl Link {
+    /// A link by what was opened.
+    pub(crate) fn new(
+        now: Instant,
+        opened: Opened,
+        store: Option<Box<SessionStore>>,
+        log: &mut Queue,
+    ) -> Self {
+        let mut link = Self {
+            state: State::Suspect,
+            transport: None,
+            candidate: None,
+            retired: Retired::default(),
+            fruitless: 0,
+            silent_since: None,
+            is_candidates_turn: false,
+            is_renewed: false,
+            serial: 0,
+            #[cfg(all(feature = "port-linux", feature = "extension"))]
+            poller: None,
+            store,
+        };
+        link.open(now, Some(opened), log);
+        link
+    }
+
+    /// Whether there is a transport; `None` while the first is being opened.
+    pub(crate) const fn is_connected(&self) -> Option<bool> {
+        match (&self.transport, &self.candidate, self.state) {
+            (Some(_), ..) => Some(true),
+            (None, None, State::BackingOff { .. }) => Some(false),
+            (None, ..) => None,
+        }
+    }
+
+    /// Whether one thread may write while another reads.
+    pub(crate) fn is_full_duplex(&self) -> bool {
+        self.transport.as_ref().is_none_or(Transport::is_full_duplex)
+    }
+
+    /// Whether datagrams can be written: they stay due otherwise.
+    pub(crate) fn can_write(&self) -> bool {
+        match &self.transport {
+            None => false,
+            #[cfg(feature = "dtls-psk")]
+            Some(Transport::Session(session)) => session.can_write(),
+            Some(_) => true,
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) or [`work`](Self::work) has
+    /// something to do.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let candidate = self.candidate.as_ref().map(Candidate::next_timeout);
+        let pause = match self.state {
+            State::BackingOff { until } if self.candidate.is_none() => Some(until),
+            _ => None,
+        };
+        let silence = match self.state {
+            State::Open => self.silent_since.map(|since| since + SILENCE),
+            _ => None,
+        };
+        [candidate, pause, silence].into_iter().flatten().min()
+    }
+
+    /// What to read from; `None` where there is nothing to.
+    pub(crate) fn reading(&mut self) -> Option<Reading> {
+        let transport = self.transport.as_ref().map(Transport::reader);
+        let candidate = match &self.candidate {
+            #[cfg(feature = "dtls-psk")]
+            Some(Candidate { stage: Stage::Handshaking(session), .. }) => {
+                Some(Reader::Udp(session.socket()))
+            }
+            _ => None,
+        };
+        let is_shared = transport.is_some() && self.candidate.is_some();
+        self.is_candidates_turn = !self.is_candidates_turn;
+        let (side, reader) = match (transport, candidate) {
+            (None, None) => return None,
+            (Some(reader), None) => (Side::Transport, reader),
+            (None, Some(reader)) => (Side::Candidate, reader),
+            (Some(_), Some(reader)) if self.is_candidates_turn => (Side::Candidate, reader),
+            (Some(reader), Some(_)) => (Side::Transport, reader),
+        };
+        Some(Reading { side, reader, is_shared })
+    }
+
+    /// Takes a datagram, or what is left of one, and returns where in it there is a
+    /// CoAP message in clear, and where the rest begins; `None` once all is read.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        side: Side,
+        datagram: &mut [u8],
+        log: &mut Queue,
+    ) -> Option<(Range<usize>, usize)> {
+        match side {
+            Side::Transport => {
+                let found = match self.transport.as_mut()? {
+                    #[cfg(feature = "dtls-psk")]
+                    Transport::Session(session) => {
+                        let found = session.handle_datagram(now, datagram, log);
+                        match found {
+                            Ok(found) => found?,
+                            Err(_) => {
+                                self.end_session();
+                                return None;
+                            }
+                        }
+                    }
+                    _ if datagram.is_empty() => return None,
+                    _ => (0..datagram.len(), datagram.len()),
+                };
+                self.note_sign_of_life();
+                let _ = (now, log);
+                Some(found)
+            }
+            Side::Candidate => {
+                #[cfg(feature = "dtls-psk")]
+                if let Some(Candidate { stage: Stage::Handshaking(session), .. }) =
+                    &mut self.candidate
+                {
+                    // What ends the handshake is in the session's state. No plaintext
+                    // comes before it is done.
+                    let found = session.handle_datagram(now, datagram, log);
+                    self.judge_candidate(now);
+                    return found.ok().flatten();
+                }
+                None
+            }
+        }
+    }
+
+    /// The transport was heard of.
+    fn note_sign_of_life(&mut self) {
+        self.silent_since = None;
+        self.fruitless = 0;
+        if self.state != State::Open {
+            self.state = State::Open;
+            self.retire_candidate();
+        }
+    }
+
+    /// A read failed.
+    pub(crate) fn handle_read_error(
+        &mut self,
+        now: Instant,
+        side: Side,
+        error: IoError,
+        log: &mut Queue,
+    ) {
+        match side {
+            Side::Transport => {
+                log_later!(log, Info, "the connection failed ({:#x}); opening another", error.0);
+                if self.transport.as_ref().is_some_and(Transport::is_session) {
+                    self.end_session();
+                } else {
+                    self.suspect(now);
+                }
+            }
+            Side::Candidate => self.fail_candidate(now),
+        }
+    }
+
+    /// Writes a datagram. `expects_answer`: the peer is to be heard of.
+    pub(crate) fn write(
+        &mut self,
+        now: Instant,
+        datagram: &[u8],
+        expects_answer: bool,
+        log: &mut Queue,
+    ) -> Result<(), Unwritten> {
+        let Some(transport) = &mut self.transport else { return Ok(()) };
+        if expects_answer && transport.is_session() {
+            self.silent_since.get_or_insert(now);
+        }
+        let written = transport.write(datagram);
+        match written {
+            Ok(()) => {}
+            Err(Unwritten::Io(error)) => {
+                log_later!(log, Warning, "sending failed ({}): {} bytes", error.0, datagram.len());
+                self.suspect(now);
+            }
+            #[cfg(feature = "_coaps")]
+            Err(Unwritten::Ended) => self.end_session(),
+        }
+        written
+    }
+
+    /// Does what time asks for. `is_waiting`: messages were sent that nothing
+    /// acknowledged.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, is_waiting: bool, log: &mut Queue) {
+        if let Some(candidate) = &mut self.candidate {
+            #[cfg(feature = "dtls-psk")]
+            if let Stage::Handshaking(session) = &mut candidate.stage {
+                if session.next_timeout().is_some_and(|at| now >= at) {
+                    session.handle_timeout(now, log);
+                }
+            }
+            if now >= candidate.give_up_at {
+                log_later!(log, Error, "no connection: timed out");
+                #[cfg(feature = "dtls-psk")]
+                if let Stage::Handshaking(session) = &mut candidate.stage {
+                    session.abandon();
+                }
+                self.fail_candidate(now);
+            } else {
+                self.judge_candidate(now);
+            }
+        }
+        if self.state == State::Open
+            && self.silent_since.is_some_and(|since| now >= since + SILENCE)
+        {
+            if is_waiting {
+                log_later!(log, Info, "no sign of the peer for {SILENCE}; opening another session");
+                self.state = State::Suspect;
+            } else {
+                self.silent_since = None;
+            }
+        }
+    }
+
+    /// What is to be done with no lock held, by [`open`](Self::open) thereafter.
+    pub(crate) fn work(&mut self, now: Instant) -> Option<Work> {
+        #[cfg(feature = "port-linux")]
+        if let Some(Candidate { stage: Stage::Looking(opening), .. }) = &mut self.candidate {
+            let core::task::Poll::Ready(socket) = opening.poll() else { return None };
+            self.candidate = None;
+            return match socket {
+                Some(handle) => Some(Work::OpenOver(Udp::from_handle(handle))),
+                None => {
+                    self.fail_candidate(now);
+                    None
+                }
+            };
+        }
+        if self.candidate.is_some() {
+            return None;
+        }
+        match self.state {
+            State::Open => None,
+            State::BackingOff { until } if now < until => None,
+            State::Suspect | State::BackingOff { .. } => Some(Work::Open),
+        }
+    }
+
+    /// Takes what was opened, or that nothing was.
+    pub(crate) fn open(&mut self, now: Instant, opened: Option<Opened>, log: &mut Queue) {
+        match opened {
+            Some(Opened::Ready(transport)) => self.renew(transport),
+            Some(Opened::Candidate(candidate)) => {
+                self.state = State::Suspect;
+                self.candidate = Some(candidate);
+                self.start_candidate(now, log);
+                self.watch();
+            }
+            None => self.fail_candidate(now),
+        }
+    }
+
+    /// Sends a candidate's first flight. One that goes on with a kept session is
+    /// ready at once.
+    #[cfg(feature = "dtls-psk")]
+    fn start_candidate(&mut self, now: Instant, log: &mut Queue) {
+        if let Some(Candidate { stage: Stage::Handshaking(session), .. }) = &mut self.candidate {
+            session.start(log);
+            self.judge_candidate(now);
+        }
+    }
+
+    #[cfg(not(feature = "dtls-psk"))]
+    #[allow(clippy::unused_self, reason = "as with the feature")]
+    fn start_candidate(&mut self, _now: Instant, _log: &mut Queue) {}
+
+    /// What was replaced, to be closed with no lock held, and while no thread reads.
+    pub(crate) fn take_retired(&mut self) -> Option<Retired> {
+        (!self.retired.is_empty()).then(|| core::mem::take(&mut self.retired))
+    }
+
+    /// Whether a name is looked up.
+    pub(crate) const fn is_looking(&self) -> bool {
+        match &self.candidate {
+            #[cfg(feature = "port-linux")]
+            Some(Candidate { stage: Stage::Looking(_), .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether there is something to tell the owner, or to do with no lock held.
+    #[cfg(feature = "extension")]
+    pub(crate) fn has_news(&self) -> bool {
+        self.is_renewed || self.state == State::Suspect && self.candidate.is_none()
+    }
+
+    /// Whether a transport was replaced since the last call.
+    pub(crate) const fn take_renewed(&mut self) -> bool {
+        core::mem::replace(&mut self.is_renewed, false)
+    }
+
+    /// Something is wrong with the transport, which is used on meanwhile.
+    fn suspect(&mut self, now: Instant) {
+        if self.state != State::Open {
+            return;
+        }
+        self.state = if self.fruitless == 0 {
+            State::Suspect
+        } else {
+            State::BackingOff { until: now + self.pause() }
+        };
+        self.fruitless = self.fruitless.saturating_add(1);
+    }
+
+    /// The session is over: another takes its place.
+    fn end_session(&mut self) {
+        self.retire_transport();
+        if self.candidate.is_none() {
+            self.state = State::Suspect;
+        }
+    }
+
+    fn retire_transport(&mut self) {
+        if self.transport.is_some() {
+            self.retired.transport = self.transport.take();
+        }
+        self.silent_since = None;
+    }
+
+    fn retire_candidate(&mut self) {
+        if self.candidate.is_some() {
+            self.retired.candidate = self.candidate.take();
+        }
+    }
+
+    fn fail_candidate(&mut self, now: Instant) {
+        self.retire_candidate();
+        self.state = State::BackingOff { until: now + self.pause() };
+        self.fruitless = self.fruitless.saturating_add(1);
+    }
+
+    fn pause(&self) -> Duration {
+        FIRST_PAUSE.saturating_mul(1 << self.fruitless.min(6)).min(MAX_PAUSE)
+    }
+
+    /// Sees whether the candidate's handshake has ended.
+    #[cfg(feature = "dtls-psk")]
+    fn judge_candidate(&mut self, now: Instant) {
+        let Some(Candidate { stage: Stage::Handshaking(session), .. }) = &self.candidate else {
+            return;
+        };
+        if session.is_open() {
+            if let Some(Candidate { stage: Stage::Handshaking(session), .. }) =
+                self.candidate.take()
+            {
+                self.renew(Transport::Session(session));
+            }
+        } else if session.ended().is_some() {
+            self.fail_candidate(now);
+        }
+    }
+
+    #[cfg(not(feature = "dtls-psk"))]
+    #[allow(clippy::unused_self, reason = "as with the feature")]
+    fn judge_candidate(&mut self, _now: Instant) {}
+
+    /// A transport takes the place of the one before.
+    fn renew(&mut self, transport: Transport) {
+        let is_proven = transport.is_session();
+        self.retire_transport();
+        self.transport = Some(transport);
+        self.state = State::Open;
+        // Over UDP a message's own timers send it again.
+        self.is_renewed = is_proven;
+        self.serial = self.serial.wrapping_add(1);
+        if is_proven {
+            self.fruitless = 0;
+        }
+        self.watch();
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.retire_transport();
+        self.retire_candidate();
+        core::mem::take(&mut self.retired).close();
+    }
+}
+
+/// One descriptor for `poll`, whatever sockets the link has.
+#[cfg(feature = "extension")]
+impl Link {
+    /// The descriptor; `None` with a port whose sockets have none.
+    #[cfg(feature = "port-linux")]
+    pub(crate) fn descriptor(&mut self) -> Option<i32> {
+        if self.transport.as_ref().is_some_and(|transport| transport.descriptor().is_none()) {
+            return None;
+        }
+        if self.poller.is_none() {
+            self.poller = iot_coap_port_linux::Poller::new();
+            self.watch();
+        }
+        self.poller.as_ref().map(iot_coap_port_linux::Poller::descriptor)
+    }
+
+    #[cfg(not(feature = "port-linux"))]
+    #[allow(clippy::unused_self, reason = "as with our port")]
+    pub(crate) const fn descriptor(&mut self) -> Option<i32> {
+        None
+    }
+}
+
+impl Link {
+    /// Lets the descriptor follow a socket that is new.
+    #[cfg(all(feature = "port-linux", feature = "extension"))]
+    fn watch(&self) {
+        let Some(poller) = &self.poller else { return };
+        let transport = self.transport.as_ref().and_then(Transport::descriptor);
+        let candidate = self.candidate.as_ref().and_then(Candidate::descriptor);
+        for descriptor in [transport, candidate].into_iter().flatten() {
+            poller.watch(descriptor);
+        }
+    }
+
+    #[cfg(not(all(feature = "port-linux", feature = "extension")))]
+    #[allow(clippy::unused_self, reason = "as with the descriptor")]
+    const fn watch(&self) {}
+}

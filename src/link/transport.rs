@@ -1,0 +1,124 @@
+//! The three ways in which datagrams travel: UDP, a DTLS session of ours, a DTLS
+//! session of the firmware's.
+
+#[cfg(feature = "dtls-psk")]
+use alloc::boxed::Box;
+
+#[cfg(feature = "dtls-psk")]
+use crate::dtls::{Session, WriteError};
+#[cfg(feature = "_coaps")]
+use crate::port::Dtls;
+use crate::port::{IoError, Udp};
+
+/// An open way to the endpoint.
+pub(crate) enum Transport {
+    Udp(Udp),
+    #[cfg(feature = "dtls-psk")]
+    Session(Box<Session>),
+    #[cfg(feature = "_coaps")]
+    Firmware(Dtls),
+}
+
+/// What a thread reads from, without holding the context's lock.
+#[derive(Clone, Copy)]
+pub(crate) enum Reader {
+    Udp(Udp),
+    #[cfg(feature = "_coaps")]
+    Firmware(Dtls),
+}
+
+/// Why a datagram was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unwritten {
+    /// The port refused it.
+    Io(IoError),
+    /// The session is over.
+    #[cfg(feature = "_coaps")]
+    Ended,
+}
+
+impl Reader {
+    /// Waits up to `ms` for a datagram; returns its length, 0 for none.
+    ///
+    /// # Safety
+    ///
+    /// `buffer` is valid for writes of `len` bytes, which are initialised.
+    pub(crate) unsafe fn read(
+        self,
+        buffer: *mut u8,
+        len: usize,
+        ms: u32,
+    ) -> Result<usize, IoError> {
+        // SAFETY: as promised for `buffer` and `len`.
+        unsafe {
+            match self {
+                Self::Udp(udp) => udp.read(buffer, len, ms),
+                #[cfg(feature = "_coaps")]
+                Self::Firmware(dtls) => dtls.read(buffer, len, ms),
+            }
+        }
+    }
+}
+
+impl Transport {
+    pub(crate) fn reader(&self) -> Reader {
+        match self {
+            Self::Udp(udp) => Reader::Udp(*udp),
+            #[cfg(feature = "dtls-psk")]
+            Self::Session(session) => Reader::Udp(session.socket()),
+            #[cfg(feature = "_coaps")]
+            Self::Firmware(dtls) => Reader::Firmware(*dtls),
+        }
+    }
+
+    /// The descriptor of its socket, where the port tells.
+    #[cfg(feature = "extension")]
+    pub(crate) fn descriptor(&self) -> Option<i32> {
+        match self.reader() {
+            Reader::Udp(udp) => udp.descriptor(),
+            #[cfg(feature = "_coaps")]
+            Reader::Firmware(_) => None,
+        }
+    }
+
+    pub(crate) fn write(&mut self, datagram: &[u8]) -> Result<(), Unwritten> {
+        match self {
+            Self::Udp(udp) => udp.write(datagram).map_err(Unwritten::Io),
+            #[cfg(feature = "dtls-psk")]
+            Self::Session(session) => session.write(datagram).map_err(|error| match error {
+                WriteError::Io(error) => Unwritten::Io(error),
+                WriteError::Ended(_) => Unwritten::Ended,
+            }),
+            #[cfg(feature = "_coaps")]
+            Self::Firmware(dtls) => dtls.write(datagram).map_err(Unwritten::Io),
+        }
+    }
+
+    /// Whether one thread may write while another reads. The original asks that of
+    /// no DTLS port.
+    pub(crate) const fn is_full_duplex(&self) -> bool {
+        match self {
+            Self::Udp(_) => true,
+            #[cfg(feature = "dtls-psk")]
+            Self::Session(_) => true,
+            #[cfg(feature = "_coaps")]
+            Self::Firmware(_) => false,
+        }
+    }
+
+    /// Whether the peer may forget it, so that silence says something.
+    pub(crate) const fn is_session(&self) -> bool {
+        !matches!(self, Self::Udp(_))
+    }
+
+    /// Says goodbye where that is usual, and closes the socket.
+    pub(crate) fn close(self) {
+        match self {
+            Self::Udp(udp) => udp.close(),
+            #[cfg(feature = "dtls-psk")]
+            Self::Session(session) => session.close(),
+            #[cfg(feature = "_coaps")]
+            Self::Firmware(dtls) => dtls.close(),
+        }
+    }
+}

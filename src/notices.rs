@@ -1,0 +1,112 @@
+//! Notices: what happens to a client, told to a handler that the program names
+//! in its options. (The original's events have a handler that is never called.)
+
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
+
+use iot_coap_client::GiveUp;
+
+use crate::types::iotx_coap_context_t;
+
+/// What happened.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum iotx_coap_notice_kind_t {
+    /// There is a new access token.
+    IOTX_COAP_NOTICE_SIGNED_IN = 0,
+    /// Signing in failed; `code` is the cloud's, or 0 if it did not answer.
+    IOTX_COAP_NOTICE_SIGN_IN_FAILED = 1,
+    /// A message is not waited for any longer, and its callback will not be
+    /// called: `user_data`, `token` and `reason` are set.
+    IOTX_COAP_NOTICE_GAVE_UP = 2,
+    /// The DTLS session ended and another was opened.
+    IOTX_COAP_NOTICE_SESSION_RENEWED = 3,
+}
+
+/// Why a message is not waited for any longer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum iotx_coap_give_up_t {
+    /// Neither acknowledged nor answered after the last retransmission.
+    IOTX_COAP_GIVE_UP_NOT_ACKNOWLEDGED = 0,
+    /// Acknowledged, or Non-confirmable, and not answered within its lifetime.
+    IOTX_COAP_GIVE_UP_NOT_ANSWERED = 1,
+    /// Rejected by the peer with a Reset.
+    IOTX_COAP_GIVE_UP_RESET = 2,
+    /// Non-confirmable, and given up for a newer message.
+    IOTX_COAP_GIVE_UP_DISPLACED = 3,
+    /// Never sent, since signing in failed.
+    IOTX_COAP_GIVE_UP_NOT_SIGNED_IN = 4,
+    /// Answered, but the answer does not decrypt (`coap-psk://`).
+    IOTX_COAP_GIVE_UP_UNDECRYPTABLE = 5,
+    /// It could not be sent again with a new access token.
+    IOTX_COAP_GIVE_UP_UNSENDABLE = 6,
+}
+
+impl From<GiveUp> for iotx_coap_give_up_t {
+    fn from(reason: GiveUp) -> Self {
+        match reason {
+            GiveUp::NotAcknowledged => Self::IOTX_COAP_GIVE_UP_NOT_ACKNOWLEDGED,
+            GiveUp::NotAnswered => Self::IOTX_COAP_GIVE_UP_NOT_ANSWERED,
+            GiveUp::Reset => Self::IOTX_COAP_GIVE_UP_RESET,
+            GiveUp::Displaced => Self::IOTX_COAP_GIVE_UP_DISPLACED,
+            GiveUp::NotSignedIn => Self::IOTX_COAP_GIVE_UP_NOT_SIGNED_IN,
+            GiveUp::Undecryptable => Self::IOTX_COAP_GIVE_UP_UNDECRYPTABLE,
+            GiveUp::Unsendable(_) => Self::IOTX_COAP_GIVE_UP_UNSENDABLE,
+        }
+    }
+}
+
+/// What happened, and to what; lives until the handler returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct iotx_coap_notice_t {
+    /// What happened; says which of the others are set.
+    pub kind: iotx_coap_notice_kind_t,
+    /// A response code as its byte, e.g. 0x81 for 4.01.
+    pub code: c_int,
+    /// Why a message is not waited for any longer.
+    pub reason: iotx_coap_give_up_t,
+    /// The message's token, as `IOT_CoAP_GetCurToken` told it.
+    pub token: u32,
+    /// The message's `user_data`.
+    pub user_data: *mut c_void,
+}
+
+impl iotx_coap_notice_t {
+    pub(crate) const fn new(kind: iotx_coap_notice_kind_t) -> Self {
+        Self {
+            kind,
+            code: 0,
+            reason: iotx_coap_give_up_t::IOTX_COAP_GIVE_UP_NOT_ACKNOWLEDGED,
+            token: 0,
+            user_data: null_mut(),
+        }
+    }
+}
+
+/// Called with the options' `notice_data`, the context and what happened to
+/// it, by a thread that is in a call of that context that waits, with no lock
+/// held. May call anything but `IOT_CoAP_Deinit` of the same context.
+pub type iotx_coap_notice_handler_t = Option<
+    unsafe extern "C-unwind" fn(
+        data: *mut c_void,
+        context: *mut iotx_coap_context_t,
+        notice: *const iotx_coap_notice_t,
+    ),
+>;
+
+/// Who is told.
+#[cfg_attr(not(feature = "extension"), allow(dead_code, reason = "then no one is"))]
+#[derive(Clone, Copy)]
+pub(crate) struct Subscriber {
+    pub(crate) handler:
+        unsafe extern "C-unwind" fn(*mut c_void, *mut iotx_coap_context_t, *const iotx_coap_notice_t),
+    pub(crate) data: *mut c_void,
+}
+
+// SAFETY: the pointer is handed back to the program that gave it, which knows
+// which of its threads call.
+unsafe impl Send for Subscriber {}
+// SAFETY: as above.
+unsafe impl Sync for Subscriber {}

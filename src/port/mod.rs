@@ -1,0 +1,98 @@
+//! The bottom edge: the board port's `HAL_*`, as functions that are safe to
+//! call. Adds no behaviour of its own.
+
+#[cfg(feature = "_coaps")]
+mod dtls;
+mod mutex;
+#[cfg(feature = "dtls-psk")]
+pub(crate) mod secrets;
+pub(crate) mod store;
+mod udp;
+
+#[cfg(feature = "_coaps")]
+pub(crate) use dtls::{Dtls, Peer, certificates_to_trust};
+pub(crate) use mutex::Mutex;
+pub(crate) use udp::Udp;
+
+use core::ffi::{CStr, c_char, c_int};
+
+unsafe extern "C" {
+    fn HAL_UptimeMs() -> u64;
+    fn HAL_Random(region: u32) -> u32;
+    fn HAL_Printf(format: *const c_char, ...);
+    fn iotx_port_identity(which: c_int, text: *mut c_char) -> c_int;
+}
+
+// A thread may be cancelled in it, which unwinds.
+unsafe extern "C-unwind" {
+    fn HAL_SleepMs(ms: u32);
+}
+
+/// Milliseconds since some start; may be 32 bits wide and wrap.
+pub(crate) fn uptime_ms() -> u64 {
+    // SAFETY: takes nothing.
+    unsafe { HAL_UptimeMs() }
+}
+
+pub(crate) fn sleep_ms(ms: u32) {
+    // SAFETY: takes a number.
+    unsafe { HAL_SleepMs(ms) }
+}
+
+/// 64 bits that differ from start to start as far as the port's generator
+/// does; the time is mixed in for ports whose generator starts alike each time.
+pub(crate) fn seed() -> u64 {
+    let mut seed = uptime_ms();
+    for _ in 0..4 {
+        // Ports in the field give `random() % region`, some of 15 bits.
+        // SAFETY: takes a number.
+        let bits = unsafe { HAL_Random(0xFFFF) };
+        seed = seed.rotate_left(16) ^ u64::from(bits);
+    }
+    seed
+}
+
+/// Prints `line`, which must end with NUL.
+pub(crate) fn print(line: &[u8]) {
+    let Ok(line) = CStr::from_bytes_until_nul(line) else { return };
+    // SAFETY: the format takes one string, and that ends with NUL.
+    unsafe { HAL_Printf(c"%s".as_ptr(), line.as_ptr()) }
+}
+
+/// Reports a panic where there is nothing to catch it.
+#[cfg(all(feature = "bare", not(any(feature = "std", test))))]
+pub(crate) fn print_internal_error(file: &str, line: u32) {
+    const FORMAT: &CStr = c"[iot-coap] error: internal error at %.*s:%u; stopped\n";
+    // SAFETY: the format takes a length, as many characters, and a number.
+    unsafe { HAL_Printf(FORMAT.as_ptr(), file.len() as c_int, file.as_ptr(), line) }
+}
+
+/// Reading or writing did not work: what the port returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IoError(pub(crate) i64);
+
+/// The functions of the port that hold the device's identity, numbered as in
+/// `c/edges.c`.
+#[derive(Clone, Copy)]
+pub(crate) enum Identity {
+    SetProductKey = 0,
+    SetProductSecret = 1,
+    SetDeviceName = 2,
+    SetDeviceSecret = 3,
+    GetProductKey = 4,
+    GetProductSecret = 5,
+    GetDeviceName = 6,
+    GetDeviceSecret = 7,
+}
+
+impl Identity {
+    /// Calls it; negative where the port lacks it or refuses the text.
+    ///
+    /// # Safety
+    ///
+    /// `text` is a string to set, or has room for what is got.
+    pub(crate) unsafe fn call(self, text: *mut c_char) -> c_int {
+        // SAFETY: the text is as asked, and the number is one of the enumeration.
+        unsafe { iotx_port_identity(self as c_int, text) }
+    }
+}

@@ -1,0 +1,49 @@
+//! The port's mutex.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+
+unsafe extern "C" {
+    #[cfg_attr(not(feature = "port-linux"), link_name = "iotx_port_mutex_create")]
+    fn HAL_MutexCreate() -> *mut c_void;
+    #[cfg_attr(not(feature = "port-linux"), link_name = "iotx_port_mutex_destroy")]
+    fn HAL_MutexDestroy(mutex: *mut c_void);
+    #[cfg_attr(not(feature = "port-linux"), link_name = "iotx_port_mutex_lock")]
+    fn HAL_MutexLock(mutex: *mut c_void);
+    #[cfg_attr(not(feature = "port-linux"), link_name = "iotx_port_mutex_unlock")]
+    fn HAL_MutexUnlock(mutex: *mut c_void);
+}
+
+/// A mutex, which is not recursive.
+pub(crate) struct Mutex(NonNull<c_void>);
+
+// SAFETY: a mutex is there to be used from any thread.
+unsafe impl Send for Mutex {}
+// SAFETY: as above.
+unsafe impl Sync for Mutex {}
+
+impl Mutex {
+    /// `None` if the port has none to give.
+    pub(crate) fn new() -> Option<Self> {
+        // SAFETY: takes nothing; NULL says that it failed.
+        NonNull::new(unsafe { HAL_MutexCreate() }).map(Self)
+    }
+
+    pub(crate) fn lock(&self) {
+        // SAFETY: the mutex lives as long as `self`.
+        unsafe { HAL_MutexLock(self.0.as_ptr()) }
+    }
+
+    /// Must be called by the thread that locked it.
+    pub(crate) fn unlock(&self) {
+        // SAFETY: the mutex lives as long as `self`.
+        unsafe { HAL_MutexUnlock(self.0.as_ptr()) }
+    }
+}
+
+impl Drop for Mutex {
+    fn drop(&mut self) {
+        // SAFETY: made by HAL_MutexCreate, destroyed once, used by no one.
+        unsafe { HAL_MutexDestroy(self.0.as_ptr()) }
+    }
+}

@@ -1,0 +1,141 @@
+//! What our DTLS engine takes from the machine besides datagrams: random bytes, the
+//! date, and a pre-shared key.
+
+use core::ffi::{CStr, c_char, c_int, c_uint};
+use core::fmt;
+
+use iot_coap_dtls::rand_core::{TryCryptoRng, TryRng};
+use zeroize::Zeroizing;
+
+/// 2026-01-01: before it this library did not exist, so that a clock which says so
+/// was never set.
+const EARLIEST_DATE: u64 = 1_767_225_600;
+
+/// The longest identity and key that `HAL_DTLSSession_psk` may give: as much as RFC
+/// 4279, section 5.3, wants every implementation to take.
+const MAX_IDENTITY_LEN: usize = 128;
+const MAX_KEY_LEN: usize = 64;
+
+/// Random bytes that may be alike in a row. Eight of a good source are once in 2^56
+/// draws.
+#[cfg(not(feature = "port-linux"))]
+const MAX_REPEATS: u32 = 7;
+
+unsafe extern "C" {
+    /// In `c/edges.c`: not 0 where the program has no key for this host.
+    fn iotx_port_dtls_psk(
+        host: *const c_char,
+        identity: *mut u8,
+        identity_len: *mut c_uint,
+        key: *mut u8,
+        key_len: *mut c_uint,
+    ) -> c_int;
+    /// In `c/edges.c`: milliseconds since 1970, or 0 where the port does not know.
+    #[cfg(not(feature = "port-linux"))]
+    safe fn iotx_port_calendar_ms() -> i64;
+}
+
+/// The source of keys. On Linux it is the kernel's, whatever a program makes of
+/// `HAL_Random`; on a board it is that function.
+pub(crate) struct Source;
+
+/// The source of randomness repeats itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadSource;
+
+impl fmt::Display for BadSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the source of randomness repeats itself")
+    }
+}
+
+impl core::error::Error for BadSource {}
+
+#[cfg(feature = "port-linux")]
+fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
+    iot_coap_port_linux::fill_random(bytes);
+    Ok(())
+}
+
+/// A byte at a time: some ports' numbers have 15 bits. A port that always says the
+/// same, as a stub does, is found out.
+#[cfg(not(feature = "port-linux"))]
+fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
+    let mut repeats = 0;
+    let mut last = None;
+    for byte in bytes {
+        // SAFETY: takes a number.
+        *byte = unsafe { super::HAL_Random(256) } as u8;
+        repeats = if last == Some(*byte) { repeats + 1 } else { 0 };
+        if repeats >= MAX_REPEATS {
+            return Err(BadSource);
+        }
+        last = Some(*byte);
+    }
+    Ok(())
+}
+
+impl TryRng for Source {
+    type Error = BadSource;
+
+    fn try_next_u32(&mut self) -> Result<u32, BadSource> {
+        let mut bytes = [0; 4];
+        fill(&mut bytes)?;
+        Ok(u32::from_ne_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, BadSource> {
+        let mut bytes = [0; 8];
+        fill(&mut bytes)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), BadSource> {
+        fill(bytes)
+    }
+}
+
+impl TryCryptoRng for Source {}
+
+/// Seconds since 1970, where there is a clock and it was set.
+#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
+pub(crate) fn calendar_seconds() -> Option<u64> {
+    #[cfg(feature = "port-linux")]
+    let seconds = iot_coap_port_linux::calendar_seconds();
+    #[cfg(not(feature = "port-linux"))]
+    let seconds = u64::try_from(iotx_port_calendar_ms() / 1000).unwrap_or(0);
+    Some(seconds).filter(|seconds| *seconds >= EARLIEST_DATE)
+}
+
+/// Room for the key that `HAL_DTLSSession_psk` says.
+pub(crate) struct PreSharedKey {
+    identity: [u8; MAX_IDENTITY_LEN],
+    key: Zeroizing<[u8; MAX_KEY_LEN]>,
+}
+
+impl PreSharedKey {
+    pub(crate) fn new() -> Self {
+        Self { identity: [0; MAX_IDENTITY_LEN], key: Zeroizing::new([0; MAX_KEY_LEN]) }
+    }
+
+    /// Identity and key for this host, if the program or firmware has them.
+    pub(crate) fn ask(&mut self, host: &CStr) -> Option<(&[u8], &[u8])> {
+        let mut identity_len = self.identity.len() as c_uint;
+        let mut key_len = self.key.len() as c_uint;
+        // SAFETY: the host ends with NUL; each length is that of its buffer.
+        let status = unsafe {
+            iotx_port_dtls_psk(
+                host.as_ptr(),
+                self.identity.as_mut_ptr(),
+                &raw mut identity_len,
+                self.key.as_mut_ptr(),
+                &raw mut key_len,
+            )
+        };
+        if status != 0 {
+            return None;
+        }
+        let (identity_len, key_len) = (usize::try_from(identity_len), usize::try_from(key_len));
+        Some((self.identity.get(..identity_len.ok()?)?, self.key.get(..key_len.ok()?)?))
+    }
+}

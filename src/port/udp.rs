@@ -1,0 +1,99 @@
+//! The port's UDP sockets.
+
+use core::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_ushort, c_void};
+
+use super::IoError;
+
+unsafe extern "C" {
+    fn HAL_UDP_create(host: *mut c_char, port: c_ushort) -> *mut c_void;
+    fn HAL_UDP_close(handle: *mut c_void);
+    fn HAL_UDP_write(handle: *mut c_void, data: *const c_uchar, len: c_uint) -> c_int;
+}
+
+// A thread may be cancelled in it, which unwinds.
+unsafe extern "C-unwind" {
+    fn HAL_UDP_readTimeout(
+        handle: *mut c_void,
+        data: *mut c_uchar,
+        len: c_uint,
+        ms: c_uint,
+    ) -> c_int;
+}
+
+/// A connected socket. Copied freely; its owner closes it.
+#[derive(Clone, Copy)]
+pub(crate) struct Udp(*mut c_void);
+
+// SAFETY: callers of the original pass handles between threads as well; which calls
+// may run at the same time is decided in `link`.
+unsafe impl Send for Udp {}
+
+impl Udp {
+    /// Connects to a host, which may wait for a name server.
+    pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
+        // SAFETY: `host` ends with NUL; ports read it and keep no pointer.
+        let handle = unsafe { HAL_UDP_create(host.as_ptr().cast_mut(), port) };
+        // NULL may be a handle: descriptor 0. -1 is none.
+        if handle as isize == -1 { None } else { Some(Self(handle)) }
+    }
+
+    /// The socket with this handle, which is the caller's to close.
+    #[cfg(feature = "port-linux")]
+    pub(crate) const fn from_handle(handle: *mut c_void) -> Self {
+        Self(handle)
+    }
+
+    pub(crate) fn close(self) {
+        // SAFETY: made by HAL_UDP_create; the owner closes it once.
+        unsafe { HAL_UDP_close(self.0) }
+    }
+
+    pub(crate) fn write(self, datagram: &[u8]) -> Result<(), IoError> {
+        // SAFETY: the pointer and the length are of one slice.
+        let written = unsafe { HAL_UDP_write(self.0, datagram.as_ptr(), datagram.len() as c_uint) };
+        if written < 0 { Err(IoError(written.into())) } else { Ok(()) }
+    }
+
+    /// The socket's descriptor, with our own port: others' handles may be anything.
+    #[cfg(feature = "extension")]
+    pub(crate) fn descriptor(self) -> Option<c_int> {
+        #[cfg(feature = "port-linux")]
+        return iot_coap_port_linux::udp_descriptor(self.0);
+        #[cfg(not(feature = "port-linux"))]
+        {
+            let _ = self;
+            None
+        }
+    }
+
+    /// Waits up to `ms` for a datagram, and returns its length, 0 for none. With 0,
+    /// takes what is there; ports of others, many of which take 0 for ever, are
+    /// asked to wait a millisecond.
+    ///
+    /// # Safety
+    ///
+    /// `buffer` is valid for writes of `len` bytes.
+    pub(crate) unsafe fn read(
+        self,
+        buffer: *mut u8,
+        len: usize,
+        ms: u32,
+    ) -> Result<usize, IoError> {
+        #[cfg(feature = "port-linux")]
+        if ms == 0 {
+            // SAFETY: as promised for `buffer` and `len`; the bytes are initialised.
+            let buffer = unsafe { core::slice::from_raw_parts_mut(buffer, len) };
+            if let Some(read) = iot_coap_port_linux::receive_now(self.0, buffer) {
+                return usize::try_from(read).map_err(|_| IoError(read.into()));
+            }
+        }
+        // SAFETY: as promised for `buffer` and `len`.
+        let read = unsafe { HAL_UDP_readTimeout(self.0, buffer, len as c_uint, ms.max(1)) };
+        match usize::try_from(read) {
+            Ok(read) if read <= len => Ok(read),
+            // -2 timed out, -3 interrupted.
+            Err(_) if matches!(read, -2 | -3) => Ok(0),
+            _ => Err(IoError(read.into())),
+        }
+    }
+}
