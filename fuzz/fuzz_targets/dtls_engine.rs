@@ -21,7 +21,7 @@ mod short;
 use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
-use iot_coap_dtls::{Client, Datagram, Error, State};
+use iot_coap_dtls::{Client, Datagram, Duration, Error, Instant, State};
 use libfuzzer_sys::fuzz_target;
 
 use crate::numbers::Numbers;
@@ -46,7 +46,8 @@ enum Input<'a> {
     /// Two records in one datagram.
     Joined(u8, u8),
     Raw(Short<'a>),
-    Tick(u16),
+    /// Time passes, in milliseconds.
+    Timeout(u16),
     Transmit {
         room: u16,
     },
@@ -121,7 +122,7 @@ struct Run<'r> {
     recording: &'r Recording,
     client: Client<Numbers>,
     next: usize,
-    now: u64,
+    now: Instant,
     /// The Finished has come as it was.
     proved: bool,
     sent: usize,
@@ -155,7 +156,7 @@ impl Run<'_> {
                 self.feed([self.record(*first), self.record(*second)].concat());
             }
             Input::Raw(bytes) => self.feed(bytes.to_vec()),
-            Input::Tick(by) => self.tick(u64::from(*by)),
+            Input::Timeout(after) => self.timeout(Duration::from_millis(u64::from(*after))),
             Input::Transmit { room } => self.transmit(usize::from(*room % 1500)),
             Input::Send { len, room } => self.send(usize::from(*len), usize::from(*room % 600)),
             Input::Close => self.client.close(),
@@ -169,7 +170,7 @@ impl Run<'_> {
         self.proved |= datagram.windows(finished.len()).any(|bytes| bytes == finished);
         let mut datagram = Datagram::new(&mut datagram);
         loop {
-            match self.client.read(&mut datagram, self.now) {
+            match self.client.handle_datagram(self.now, &mut datagram) {
                 Ok(Some(plaintext)) => {
                     assert!(self.proved);
                     assert_eq!(plaintext, GREETING);
@@ -187,11 +188,11 @@ impl Run<'_> {
         }
     }
 
-    fn tick(&mut self, by: u64) {
-        self.now += by;
-        let ended = self.client.tick(self.now).is_err();
+    fn timeout(&mut self, after: Duration) {
+        self.now += after;
+        let ended = self.client.handle_timeout(self.now).is_err();
         assert_eq!(ended, ended && matches!(self.client.state(), State::Ended(_)));
-        if let Some(deadline) = self.client.deadline() {
+        if let Some(deadline) = self.client.next_timeout() {
             assert!(deadline > self.now);
         }
     }
@@ -200,7 +201,7 @@ impl Run<'_> {
     fn transmit(&mut self, room: usize) {
         let mut out = vec![0; room];
         for _ in 0..100 {
-            let Some(len) = self.client.transmit(&mut out) else { return };
+            let Some(len) = self.client.poll_transmit(&mut out) else { return };
             self.sent += 1;
             let mut rest = &out[..len];
             while !rest.is_empty() {
@@ -213,7 +214,7 @@ impl Run<'_> {
     }
 
     fn send(&mut self, len: usize, room: usize) {
-        let overhead = self.client.overhead();
+        let overhead = self.client.record_overhead();
         let state = self.client.state();
         let mut out = vec![0; room];
         match self.client.send(&vec![7; len], &mut out) {
@@ -226,9 +227,9 @@ impl Run<'_> {
 
     fn check(&mut self) {
         match self.client.state() {
-            State::Handshaking => assert!(self.client.deadline().is_some()),
+            State::Handshaking => assert!(self.client.next_timeout().is_some()),
             State::Connected => assert!(self.proved, "connected without a Finished"),
-            State::Ended(_) => assert!(self.client.deadline().is_none()),
+            State::Ended(_) => assert!(self.client.next_timeout().is_none()),
         }
         if self.client.state() != State::Connected {
             let saved = self.client.take_saved_session();
@@ -242,7 +243,8 @@ fuzz_target!(|data: &[u8]| {
     let Ok(which) = u8::arbitrary(&mut data) else { return };
     let recording = &RECORDINGS[usize::from(which) % RECORDINGS.len()];
     let client = recording.client().unwrap();
-    let mut run = Run { recording, client, next: 0, now: 0, proved: false, sent: 0 };
+    let mut run =
+        Run { recording, client, next: 0, now: Instant::from_millis(0), proved: false, sent: 0 };
     let mut inputs = 0;
     while !data.is_empty()
         && let Ok(input) = Input::arbitrary(&mut data)

@@ -18,7 +18,7 @@ mod recordings;
 
 use std::sync::LazyLock;
 
-use iot_coap_dtls::{Client, Datagram, State};
+use iot_coap_dtls::{Client, Datagram, Instant, State};
 use libfuzzer_sys::fuzz_target;
 
 use crate::numbers::Numbers;
@@ -29,9 +29,9 @@ static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
 fn feed(client: &mut Client<Numbers>, record: &[u8]) -> bool {
     let mut record = record.to_vec();
     let mut datagram = Datagram::new(&mut record);
-    let is_good = client.read(&mut datagram, 0).is_ok();
+    let is_good = client.handle_datagram(Instant::from_millis(0), &mut datagram).is_ok();
     assert_eq!(is_good, !matches!(client.state(), State::Ended(_)));
-    while client.transmit(&mut [0; 1500]).is_some() {}
+    while client.poll_transmit(&mut [0; 1500]).is_some() {}
     is_good
 }
 
@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((&[which, first, kind, cut], body)) = data.split_first_chunk() else { return };
     let recording = &RECORDINGS[usize::from(which) % RECORDINGS.len()];
     let mut client = recording.client().unwrap();
-    while client.transmit(&mut [0; 1500]).is_some() {}
+    while client.poll_transmit(&mut [0; 1500]).is_some() {}
     let first = usize::from(first) % recording.finished();
     for record in &recording.records[..first] {
         assert!(feed(&mut client, record));

@@ -20,7 +20,7 @@ use libfuzzer_sys::fuzz_target;
 
 use crate::scripted::crypto::Header;
 use crate::scripted::messages::{self, CONNECTION_ID, ENCRYPT_THEN_MAC};
-use crate::scripted::{Hello, Pair, Suite, psk_config};
+use crate::scripted::{Hello, Pair, Suite, at, psk_config};
 use crate::short::Short;
 
 #[derive(Arbitrary, Debug)]
@@ -87,7 +87,7 @@ impl Run {
         let mut datagram = Datagram::new(&mut bytes);
         let mut read = 0;
         loop {
-            match self.pair.client.read(&mut datagram, 0) {
+            match self.pair.client.handle_datagram(at(0), &mut datagram) {
                 Ok(Some(plaintext)) => {
                     let (number, content) = sealed.expect("plaintext of a forged record");
                     assert_eq!(plaintext, content);
@@ -107,7 +107,7 @@ impl Run {
             assert_ne!(self.pair.client.dropped(), counted);
         }
         assert!(read <= 1);
-        while self.pair.client.transmit(&mut [0; 1500]).is_some() {}
+        while self.pair.client.poll_transmit(&mut [0; 1500]).is_some() {}
     }
 
     fn apply(&mut self, input: &Input<'_>) {
@@ -155,7 +155,8 @@ impl Run {
                 let before = self.pair.client.dropped();
                 let is_connected = self.pair.client.state() == State::Connected;
                 let mut record = header.record(&fragment);
-                let read = self.pair.client.read(&mut Datagram::new(&mut record), 0);
+                let mut datagram = Datagram::new(&mut record);
+                let read = self.pair.client.handle_datagram(at(0), &mut datagram);
                 let after = self.pair.client.dropped();
                 // A number before the window's is not even looked at.
                 let counted = after.forged - before.forged + (after.replayed - before.replayed);

@@ -11,7 +11,7 @@
 mod numbers;
 
 use iot_coap_dtls::{
-    Client, Config, Error, PreSharedKey, SavedSession, SealingKey, State, TrustAnchors,
+    Client, Config, Error, Instant, PreSharedKey, SavedSession, SealingKey, State, TrustAnchors,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -25,8 +25,8 @@ fn saved_session(bytes: &[u8]) {
     let key = PreSharedKey::new(b"sensor-7", b"not a secret").unwrap();
     let config = Config::with_pre_shared_key(key).cbc(true).resume(session);
     // A ticket may be too long for any hello.
-    if let Ok(mut client) = Client::new(config, Numbers::new(1), 0) {
-        assert!(client.transmit(&mut [0; 1500]).is_some());
+    if let Ok(mut client) = Client::new(config, Numbers::new(1), Instant::from_millis(0)) {
+        assert!(client.poll_transmit(&mut [0; 1500]).is_some());
     }
 }
 
@@ -44,7 +44,7 @@ fn blob(bytes: &[u8]) {
     let mut out = [0; 200];
     assert_eq!(client.send(b"x", &mut out), Err(unsendable(&client)));
     if client.checkpoint(&key, CONTEXT, 1, 2).is_ok() {
-        client.checkpoint_is_stored();
+        client.confirm_checkpoint();
         let first = client.send(b"x", &mut out).map(|_| out[3..11].to_vec());
         let second = client.send(b"x", &mut out).map(|_| out[3..11].to_vec());
         assert!(first.is_ok() && first != second);

@@ -11,7 +11,7 @@ mod scripted;
 use criterion::{BatchSize, Criterion, Throughput};
 use iot_coap_dtls::Datagram;
 use scripted::messages::APPLICATION_DATA;
-use scripted::{Pair, Suite};
+use scripted::{Pair, Suite, at};
 
 /// As a post or its answer.
 const PLAINTEXT: [u8; 300] = [7; 300];
@@ -31,7 +31,7 @@ fn main() {
             bencher.iter_batched_ref(
                 || server.protected(APPLICATION_DATA, &PLAINTEXT),
                 |record| {
-                    let read = client.read(&mut Datagram::new(record), 0);
+                    let read = client.handle_datagram(at(0), &mut Datagram::new(record));
                     assert!(matches!(read, Ok(Some(plaintext)) if plaintext == PLAINTEXT));
                 },
                 BatchSize::SmallInput,

@@ -92,7 +92,11 @@ impl Session {
         let socket = UdpSocket::bind("0.0.0.0:0")?;
         socket.connect(address)?;
         socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-        let client = Box::new(Client::new(config, getrandom::SysRng, 0)?);
+        let client = Box::new(Client::new(
+            config,
+            getrandom::SysRng,
+            iot_coap_dtls::Instant::from_millis(0),
+        )?);
         let start = Instant::now();
         let mut session = Self { client, socket, start, buffer: [0; 2048], datagrams: 0, bytes: 0 };
         loop {
@@ -110,7 +114,7 @@ impl Session {
     }
 
     fn flush(&mut self) -> Result<(), Box<dyn Error>> {
-        while let Some(len) = self.client.transmit(&mut self.buffer) {
+        while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
             self.socket.send(&self.buffer[..len])?;
             self.count(len);
         }
@@ -120,13 +124,13 @@ impl Session {
     /// How long the plaintext was that a datagram brought, if it did.
     fn receive(&mut self) -> Result<Option<usize>, Box<dyn Error>> {
         let received = self.socket.recv(&mut self.buffer);
-        let now = self.start.elapsed().as_millis() as u64;
+        let now = iot_coap_dtls::Instant::from_millis(self.start.elapsed().as_millis() as u64);
         if let Ok(len) = received {
             self.count(len);
             let mut datagram = Datagram::new(&mut self.buffer[..len]);
-            return Ok(self.client.read(&mut datagram, now)?.map(<[u8]>::len));
+            return Ok(self.client.handle_datagram(now, &mut datagram)?.map(<[u8]>::len));
         }
-        self.client.tick(now)?;
+        self.client.handle_timeout(now)?;
         Ok(None)
     }
 

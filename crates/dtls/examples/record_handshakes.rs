@@ -20,7 +20,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use certificates::{GOOD, Identity, ec_key, leaf, root, rsa_key};
-use iot_coap_dtls::{Datagram, SavedSession, State};
+use iot_coap_dtls::{Datagram, Instant, SavedSession, State};
 use openssl::hash::MessageDigest;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVersion};
 use recording::{GREETING, IDENTITY, PSK, Recording};
@@ -78,7 +78,7 @@ fn record(server: &SslContext, recording: &mut Recording) -> SavedSession {
     let mut buffer = [0; 2048];
     let mut greeted = false;
     while !greeted {
-        while let Some(len) = client.transmit(&mut buffer) {
+        while let Some(len) = client.poll_transmit(&mut buffer) {
             stream.get_mut().to_server.push_back(buffer[..len].to_vec());
         }
         if stream.accept().is_ok() && client.state() == State::Connected {
@@ -93,7 +93,7 @@ fn record(server: &SslContext, recording: &mut Recording) -> SavedSession {
                 rest = &rest[len..];
             }
             let mut datagram = Datagram::new(&mut datagram);
-            let read = client.read(&mut datagram, 0).unwrap();
+            let read = client.handle_datagram(Instant::from_millis(0), &mut datagram).unwrap();
             assert_eq!(read.is_some(), greeted);
         }
     }

@@ -5,10 +5,10 @@
 #[path = "scripted/mod.rs"]
 mod scripted;
 
-use iot_coap_dtls::{DEFAULT_LONGEST_MESSAGE, Datagram};
+use iot_coap_dtls::{DEFAULT_MAX_MESSAGE_LEN, Datagram};
 use iot_coap_test_heap::{allocations, peak_of};
 use scripted::messages::{APPLICATION_DATA, HANDSHAKE, fragment, record};
-use scripted::{Numbers, Pair, Suite, TestClient, psk_config};
+use scripted::{Numbers, Pair, Suite, TestClient, at, psk_config};
 
 /// Beside the messages themselves: what is known of eight of them and of the
 /// gaps in each.
@@ -16,13 +16,13 @@ const BESIDE: usize = 4096;
 
 fn read(client: &mut TestClient, datagram: &mut [u8]) {
     let mut datagram = Datagram::new(datagram);
-    assert_eq!(client.read(&mut datagram, 0), Ok(None));
+    assert_eq!(client.handle_datagram(at(0), &mut datagram), Ok(None));
 }
 
 #[test]
 fn fragments_without_end() {
-    for limit in [DEFAULT_LONGEST_MESSAGE, 2000] {
-        let config = psk_config().longest_message(limit);
+    for limit in [DEFAULT_MAX_MESSAGE_LEN, 2000] {
+        let config = psk_config().max_message_len(limit);
         let mut pair = Pair::start(config, Suite::PskGcm);
         let mut numbers = Numbers::new(8);
         let mut datagrams: Vec<_> = (0..20_000)
@@ -73,10 +73,10 @@ fn a_connected_client_allocates_nothing() {
         let mut read = 0;
         for bytes in &mut datagrams {
             let mut datagram = Datagram::new(bytes);
-            while pair.client.read(&mut datagram, 0).unwrap().is_some() {
+            while pair.client.handle_datagram(at(0), &mut datagram).unwrap().is_some() {
                 read += 1;
             }
-            while pair.client.transmit(&mut buffer).is_some() {}
+            while pair.client.poll_transmit(&mut buffer).is_some() {}
             pair.client.send(&[7; 300], &mut buffer).unwrap();
         }
         assert_eq!(read, 50);

@@ -415,7 +415,7 @@ fn a_chain_longer_than_is_taken() {
     let ended = in_memory::handshake(&context, config.clone());
     assert_eq!(ended.result, Err(Error::Protocol(Violation::TooLong)));
     assert_eq!(ended.alert, Some(DECODE_ERROR));
-    let ended = in_memory::handshake(&context, config.longest_message(16_384));
+    let ended = in_memory::handshake(&context, config.max_message_len(16_384));
     assert_eq!((ended.result, ended.alert), (Ok(()), None));
 }
 

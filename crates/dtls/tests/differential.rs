@@ -10,7 +10,7 @@ use common::certificates::{
 };
 use common::in_memory::{self, Datagrams};
 use common::{IDENTITY, PSK, now, pre_shared_key};
-use iot_coap_dtls::{Client, Config, Datagram, TrustAnchors};
+use iot_coap_dtls::{Client, Config, Datagram, Instant, TrustAnchors};
 use openssl::hash::MessageDigest;
 use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,
@@ -68,7 +68,7 @@ fn read_ours<R: iot_coap_dtls::rand_core::TryCryptoRng>(
 ) -> Vec<u8> {
     let mut datagram = datagrams.to_client.pop_front().unwrap();
     let mut datagram = Datagram::new(&mut datagram);
-    client.read(&mut datagram, 0).unwrap().unwrap().to_vec()
+    client.handle_datagram(Instant::from_millis(0), &mut datagram).unwrap().unwrap().to_vec()
 }
 
 fn read(stream: &mut SslStream<Datagrams>) -> Vec<u8> {

@@ -8,7 +8,7 @@ use common::link::Link;
 use common::peers::Proof;
 use common::servers::{Server, Suite, Wish};
 use common::{IDENTITY, PSK, certificates, pre_shared_key, rsa};
-use iot_coap_dtls::{Config, Error, PreSharedKey, State};
+use iot_coap_dtls::{Config, Duration, Error, PreSharedKey, State};
 
 const PROOF: Proof<'static> = Proof::PreSharedKey { identity: IDENTITY, key: PSK };
 const MBED: [Server; 2] = [Server::Mbed2, Server::Mbed3];
@@ -74,7 +74,10 @@ fn renegotiation_is_refused_to_openssl() {
 
 fn refusal(config: Config, wish: &Wish, server: Server, proof: &Proof<'_>) -> String {
     let peer = wish.start(server, proof);
-    let ended = Link::connect(config.timeouts(100, 1000), peer.address());
+    let ended = Link::connect(
+        config.timeouts(Duration::from_millis(100), Duration::from_secs(1)),
+        peer.address(),
+    );
     ended.map(|_| ()).unwrap_err().to_string()
 }
 

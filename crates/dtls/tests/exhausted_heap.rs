@@ -22,7 +22,7 @@ use scripted::messages::{
     APPLICATION_DATA, EC_POINT_FORMATS, NEW_SESSION_TICKET, SERVER_KEY_EXCHANGE, SESSION_TICKET,
 };
 use scripted::server::Secret;
-use scripted::{Hello, IDENTITY, Numbers, PSK, Server, Suite, TestClient};
+use scripted::{Hello, IDENTITY, Numbers, PSK, Server, Suite, TestClient, at};
 
 /// The last answer of the server before it is done.
 type Reply<'r> = &'r dyn Fn(&mut Server) -> Vec<u8>;
@@ -35,7 +35,7 @@ struct Life {
 
 impl Life {
     fn start(config: Config, suite: Suite) -> Result<Self, Error> {
-        let client = limited(|| Client::new(config, Numbers::new(1), 0))?;
+        let client = limited(|| Client::new(config, Numbers::new(1), at(0)))?;
         let mut life = Self { client, server: Server::new(suite) };
         let hello = life.sent();
         life.server.read_hello(&hello);
@@ -45,7 +45,7 @@ impl Life {
     fn sent(&mut self) -> Vec<Vec<u8>> {
         let mut buffer = [0; 4096];
         let mut datagrams = Vec::new();
-        while let Some(len) = limited(|| self.client.transmit(&mut buffer)) {
+        while let Some(len) = limited(|| self.client.poll_transmit(&mut buffer)) {
             datagrams.push(buffer[..len].to_vec());
         }
         datagrams
@@ -53,7 +53,9 @@ impl Life {
 
     fn feed(&mut self, mut datagram: Vec<u8>) -> Result<(), Error> {
         let mut datagram = Datagram::new(&mut datagram);
-        let read = limited(|| self.client.read(&mut datagram, 0).map(|read| read.is_some()));
+        let read = limited(|| {
+            self.client.handle_datagram(at(0), &mut datagram).map(|read| read.is_some())
+        });
         if let Err(error) = read {
             assert_eq!(self.client.state(), State::Ended(error));
             // The peer is told.
@@ -151,7 +153,7 @@ fn is_kept(life: &mut Life) {
         blob = life.client.checkpoint(&key, b"here", 1, 8)?;
         Ok(())
     })) {}
-    life.client.checkpoint_is_stored();
+    life.client.confirm_checkpoint();
     life.is_alive();
     let session = life.client.take_saved_session().unwrap();
     while !again(limited(|| {

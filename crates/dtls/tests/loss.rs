@@ -41,7 +41,8 @@ const WISH: Wish = Wish {
 /// server takes each datagram for a reason to put off its own repetition, and
 /// waits longer each time.
 fn quick(config: Config) -> Config {
-    config.timeouts(200, 60_000)
+    use iot_coap_dtls::Duration;
+    config.timeouts(Duration::from_millis(200), Duration::from_secs(60))
 }
 
 /// A handshake and an exchange through a network with faults.
@@ -256,23 +257,24 @@ fn many_fragments_with_a_fifth_lost() {
 /// RFC 6347, section 4.2.4.1: one second, doubled each time, at most 60.
 #[test]
 fn a_server_that_never_answers() {
-    let mut client = Client::new(pre_shared_key(), SystemRandom::default(), 0).unwrap();
+    let at = iot_coap_dtls::Instant::from_millis;
+    let mut client = Client::new(pre_shared_key(), SystemRandom::default(), at(0)).unwrap();
     let mut buffer = [0; 2048];
     let mut sent = Vec::new();
     let mut last = Vec::new();
     let mut now = 0;
     while now < Duration::from_secs(400).as_millis() as u64 {
-        while let Some(len) = client.transmit(&mut buffer) {
+        while let Some(len) = client.poll_transmit(&mut buffer) {
             sent.push(now / 1000);
             // The same flight each time, in a record of its own.
             let message = buffer[13..len].to_vec();
             assert!(last.is_empty() || last == message);
             last = message;
         }
-        now = client.deadline().unwrap();
-        assert_eq!(client.tick(now - 1), Ok(()));
-        assert!(client.transmit(&mut buffer).is_none(), "too early");
-        client.tick(now).unwrap();
+        now = client.next_timeout().unwrap().as_millis();
+        assert_eq!(client.handle_timeout(at(now - 1)), Ok(()));
+        assert!(client.poll_transmit(&mut buffer).is_none(), "too early");
+        client.handle_timeout(at(now)).unwrap();
     }
     assert_eq!(sent, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
 }

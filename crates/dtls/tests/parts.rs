@@ -23,16 +23,16 @@ use common::link::Link;
 use common::peers::Proof;
 use common::servers::{Server, Suite, Wish};
 use common::{IDENTITY, PSK, SystemRandom, pre_shared_key};
-use iot_coap_dtls::{Client, Config};
+use iot_coap_dtls::{Client, Config, Instant};
 
 /// Stands among the suites and is none (RFC 5746, section 3.3).
 const RENEGOTIATION_INFO: u16 = 0x00ff;
 
 /// The suites of the first ClientHello.
 fn offered(config: Config) -> Vec<u16> {
-    let mut client = Client::new(config, SystemRandom::default(), 0).unwrap();
+    let mut client = Client::new(config, SystemRandom::default(), Instant::from_millis(0)).unwrap();
     let mut buffer = [0; 2048];
-    let len = client.transmit(&mut buffer).unwrap();
+    let len = client.poll_transmit(&mut buffer).unwrap();
     // Headers of record and handshake, version and random (RFC 6347, section 4.2.1);
     // session id and cookie; then the suites.
     let mut rest = &buffer[13 + 12 + 2 + 32..len];

@@ -42,7 +42,7 @@ fn a_restored_session_goes_on_without_a_handshake() {
     link.client = restore(&blob, 1).unwrap();
     assert_eq!(link.client.state(), State::Connected);
     link.client.checkpoint(&sealing_key(), CONTEXT, 2, 10).unwrap();
-    link.client.checkpoint_is_stored();
+    link.client.confirm_checkpoint();
     let before = link.sent.0;
     assert_eq!(link.exchange(b"echo 2\n"), b"echo 2\n");
     assert_eq!(link.sent.0, before + 1);
@@ -58,14 +58,13 @@ fn nothing_is_sent_before_the_next_blob_is_stored() {
     assert_eq!(restored.send(b"x", &mut out), Err(Error::ReservationExhausted));
     restored.checkpoint(&sealing_key(), CONTEXT, 2, 2).unwrap();
     assert_eq!(restored.send(b"x", &mut out), Err(Error::ReservationExhausted));
-    restored.checkpoint_is_stored();
-    assert_eq!(restored.reservation_left(), 2);
+    restored.confirm_checkpoint();
     restored.send(b"x", &mut out).unwrap();
     restored.send(b"x", &mut out).unwrap();
     assert_eq!(restored.send(b"x", &mut out), Err(Error::ReservationExhausted));
     // Nor does a goodbye use a number that is not reserved.
     restored.close();
-    assert_eq!(restored.transmit(&mut out), None);
+    assert_eq!(restored.poll_transmit(&mut out), None);
 }
 
 #[test]
@@ -75,7 +74,7 @@ fn the_session_that_slept_writes_no_more() {
     let mut out = [0; 256];
     assert_eq!(link.client.send(b"x", &mut out), Err(Error::ReservationExhausted));
     link.client.close();
-    assert_eq!(link.client.transmit(&mut out), None);
+    assert_eq!(link.client.poll_transmit(&mut out), None);
 }
 
 #[test]
@@ -156,7 +155,7 @@ fn live(flash: &mut Flash, power: &mut Power, sent: &mut Vec<Vec<u8>>) -> Result
         power.step()?;
         flash.blob = blob;
         power.step()?;
-        client.checkpoint_is_stored();
+        client.confirm_checkpoint();
         for number in 0..2 {
             power.step()?;
             // Another plaintext each time, so that a number that is used twice

@@ -11,23 +11,24 @@ mod recording;
 #[path = "scripted/recordings.rs"]
 mod recordings;
 
-use iot_coap_dtls::{Client, Datagram, Error, State};
+use iot_coap_dtls::{Client, Datagram, Error, Instant, State};
 use numbers::Numbers;
 use recording::{GREETING, Recording};
 
 fn feed(client: &mut Client<Numbers>, record: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     let mut record = record.to_vec();
     let mut datagram = Datagram::new(&mut record);
-    let read = client.read(&mut datagram, 0).map(|read| read.map(<[u8]>::to_vec));
+    let read = client.handle_datagram(Instant::from_millis(0), &mut datagram);
+    let read = read.map(|read| read.map(<[u8]>::to_vec));
     let mut buffer = [0; 2048];
-    while client.transmit(&mut buffer).is_some() {}
+    while client.poll_transmit(&mut buffer).is_some() {}
     read
 }
 
 /// Plays `records` back, and whether the client is connected then.
 fn connects<'r>(recording: &Recording, records: impl IntoIterator<Item = &'r [u8]>) -> bool {
     let mut client = recording.client().unwrap();
-    while client.transmit(&mut [0; 2048]).is_some() {}
+    while client.poll_transmit(&mut [0; 2048]).is_some() {}
     for record in records {
         if feed(&mut client, record).is_err() {
             break;
@@ -41,7 +42,7 @@ fn each_still_fits() {
     for recording in recordings::all() {
         let name = String::from_utf8_lossy(&recording.suite);
         let mut client = recording.client().unwrap();
-        while client.transmit(&mut [0; 2048]).is_some() {}
+        while client.poll_transmit(&mut [0; 2048]).is_some() {}
         let (greeting, handshake) = recording.records.split_last().unwrap();
         for (index, record) in handshake.iter().enumerate() {
             assert_eq!(feed(&mut client, record), Ok(None), "{name} {index}: record them anew");

@@ -128,7 +128,7 @@ fn plaintext_of_each_length() {
     ] {
         let peer = Wish { encrypt_then_mac, ..Wish::only(suite) }.start(Server::Mbed3, &proof);
         let mut link = Link::connect(pre_shared_key().cbc(true), peer.address()).unwrap();
-        let overhead = link.client.overhead();
+        let overhead = link.client.record_overhead();
         for len in (1..=80).chain([255, 256, 257, 1000, 1200, 3900]) {
             let plaintext: Vec<u8> = (0..len).map(|index| index as u8).collect();
             let before = link.sent.1;

@@ -1,6 +1,6 @@
 //! Fragments that are huge, overlap, contradict each other or never end.
 
-use iot_coap_dtls::{Client, Error, State, Violation};
+use iot_coap_dtls::{Client, Duration, Error, Instant, State, Violation};
 
 use crate::scripted::messages::{HANDSHAKE, SERVER_HELLO, fragment};
 use crate::scripted::{Hello, Numbers, Pair, Suite, ends_in_time, feed, feed_at, psk_config, sent};
@@ -167,8 +167,9 @@ fn empty_pieces_do_not_keep_a_message_out() {
 
 /// How often a server is answered that repeats itself a thousand times in this
 /// time, from `start` on.
-fn answers(first_timeout: u32, start: u64, time: u64) -> usize {
-    let config = psk_config().timeouts(first_timeout, 60_000);
+fn answers(first_timeout: u64, start: u64, time: u64) -> usize {
+    let config =
+        psk_config().timeouts(Duration::from_millis(first_timeout), Duration::from_secs(60));
     let mut pair = Pair::start(config, SUITE);
     let flight = [pair.server.say_hello(&Hello::new(SUITE)), pair.server.say_done()].concat();
     let mut answers = 0;
@@ -199,11 +200,13 @@ fn repeating_does_not_multiply() {
 #[test]
 fn a_clock_near_its_end() {
     let mut pair = Pair::start(psk_config(), SUITE);
-    for now in [u64::MAX - 900, u64::MAX - 100, u64::MAX] {
-        pair.client.tick(now).unwrap();
-        assert!(pair.client.deadline().unwrap() >= now);
+    for now in [u64::MAX - 900, u64::MAX - 100, u64::MAX].map(Instant::from_millis) {
+        pair.client.handle_timeout(now).unwrap();
+        assert!(pair.client.next_timeout().unwrap() >= now);
     }
-    let mut client = Client::new(psk_config(), Numbers::new(1), u64::MAX - 1).unwrap();
-    assert_eq!(client.deadline(), Some(u64::MAX));
-    client.tick(u64::MAX).unwrap();
+    let end = Instant::from_millis(u64::MAX);
+    let mut client =
+        Client::new(psk_config(), Numbers::new(1), Instant::from_millis(u64::MAX - 1)).unwrap();
+    assert_eq!(client.next_timeout(), Some(end));
+    client.handle_timeout(end).unwrap();
 }

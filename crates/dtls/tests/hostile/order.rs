@@ -6,7 +6,7 @@ use crate::scripted::messages::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_KEY_EXCHANGE, FINISHED, HANDSHAKE,
     HELLO_REQUEST, NEW_SESSION_TICKET, SERVER_HELLO_DONE, SESSION_TICKET, message, record,
 };
-use crate::scripted::{Hello, Pair, Suite, ends_in_time, feed, feed_at, psk_config, sent};
+use crate::scripted::{Hello, Pair, Suite, at, ends_in_time, feed, feed_at, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 
@@ -37,7 +37,7 @@ fn forged_alerts_do_not_end_a_handshake() {
     assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
     pair.server.read_flight(&sent(&mut pair.client));
     pair.finish();
-    pair.client.tick(1_000_000).unwrap();
+    pair.client.handle_timeout(at(1_000_000)).unwrap();
     pair.assert_alive();
 }
 
@@ -48,14 +48,14 @@ fn an_alert_with_nothing_better_behind_it_ends_the_handshake_in_time() {
     let mut pair = Pair::start(psk_config(), SUITE);
     let record = pair.server.plain(ALERT, &[2, 40]);
     feed(&mut pair.client, &record).unwrap();
-    assert_eq!(pair.client.tick(999), Ok(()));
-    assert_eq!(pair.client.tick(1000), Ok(()));
+    assert_eq!(pair.client.handle_timeout(at(999)), Ok(()));
+    assert_eq!(pair.client.handle_timeout(at(1000)), Ok(()));
     let [again] = &sent(&mut pair.client)[..] else { panic!("not sent again") };
     assert_eq!(again[0], HANDSHAKE);
     let record = pair.server.plain(ALERT, &[2, 10]);
     feed(&mut pair.client, &record).unwrap();
-    assert_eq!(pair.client.tick(2999), Ok(()));
-    let refused = pair.client.tick(3000);
+    assert_eq!(pair.client.handle_timeout(at(2999)), Ok(()));
+    let refused = pair.client.handle_timeout(at(3000));
     assert!(matches!(refused, Err(Error::PeerAlert(alert)) if alert.0 == 40), "{refused:?}");
     assert!(sent(&mut pair.client).is_empty(), "nothing is owed for an alert");
 }
@@ -70,15 +70,15 @@ fn forged_alerts_do_not_end_a_handshake_with_a_slow_server() {
         feed_at(&mut pair.client, &record, now).unwrap();
     };
     alert(&mut pair, 10);
-    pair.client.tick(1000).unwrap();
+    pair.client.handle_timeout(at(1000)).unwrap();
     let flight = [pair.server.say_hello(&Hello::new(SUITE)), pair.server.say_done()].concat();
     feed_at(&mut pair.client, &flight, 2900).unwrap();
     pair.server.read_flight(&sent(&mut pair.client));
     alert(&mut pair, 3000);
-    pair.client.tick(3900).unwrap();
+    pair.client.handle_timeout(at(3900)).unwrap();
     let finished = pair.server.say_finished();
     feed_at(&mut pair.client, &finished, 5800).unwrap();
-    pair.client.tick(1_000_000).unwrap();
+    pair.client.handle_timeout(at(1_000_000)).unwrap();
     pair.assert_alive();
 }
 
@@ -299,7 +299,7 @@ fn forged_messages_out_of_turn_do_not_end_a_handshake() {
         feed(&mut pair.client, &record).unwrap();
         forge(&mut pair, &[]);
         pair.finish();
-        pair.client.tick(1_000_000).unwrap();
+        pair.client.handle_timeout(at(1_000_000)).unwrap();
         pair.assert_alive();
     }
 }

@@ -8,7 +8,7 @@ use crate::scripted::messages::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CONNECTION_ID, FINISHED, HANDSHAKE,
     WITH_CONNECTION_ID, message, record,
 };
-use crate::scripted::{Hello, Numbers, Pair, Suite, feed, psk_config, sent};
+use crate::scripted::{Hello, Numbers, Pair, Suite, at, feed, psk_config, sent};
 
 const SUITES: [Suite; 3] = [Suite::PskGcm, Suite::PskCcm8, Suite::PskCbcSha];
 
@@ -31,7 +31,7 @@ fn plaintext_records_are_worth_nothing_once_connected() {
         assert!(sent(&mut pair.client).is_empty());
         pair.assert_alive();
     }
-    pair.client.tick(1 << 40).unwrap();
+    pair.client.handle_timeout(at(1 << 40)).unwrap();
     pair.assert_alive();
 }
 
@@ -281,7 +281,7 @@ fn numbers_that_run_out() {
     let too_far = client.checkpoint(&key, b"here", 2, 4).unwrap_err();
     assert_eq!(too_far, Error::SequenceExhausted);
     client.checkpoint(&key, b"here", 2, 3).unwrap();
-    client.checkpoint_is_stored();
+    client.confirm_checkpoint();
     let mut out = [0; 100];
     for number in end - 4..end - 1 {
         let len = client.send(b"x", &mut out).unwrap();

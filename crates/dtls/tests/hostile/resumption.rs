@@ -8,7 +8,7 @@ use crate::scripted::messages::{
     ALERT, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
     SERVER_KEY_EXCHANGE, SESSION_TICKET, message, vector16,
 };
-use crate::scripted::{Hello, Numbers, Pair, Suite, ends_in_time, feed, psk_config, sent};
+use crate::scripted::{Hello, Numbers, Pair, Suite, at, ends_in_time, feed, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 const RESUMPTION: Error = Error::Protocol(Violation::Resumption);
@@ -299,13 +299,13 @@ fn a_ticket_that_is_too_long() {
     let config = Config::with_certificates(&host, TrustAnchors::from_der(&root).unwrap(), None);
     let config = config.unwrap().cbc(true).static_rsa(true);
     let config = config.connection_id(&[7; 32]).unwrap().resume(longest);
-    let mut client = Client::new(config, Numbers::new(1), 0).unwrap();
+    let mut client = Client::new(config, Numbers::new(1), at(0)).unwrap();
     assert!(sent(&mut client).concat().len() > LONGEST);
 
     // Of a server that may send such messages.
     let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
     for (len, kept) in [(LONGEST, true), (LONGEST + 1, false)] {
-        let config = psk_config().longest_message(1 << 16);
+        let config = psk_config().max_message_len(1 << 16);
         let mut pair = Pair::before_finished(config, SUITE, &hello);
         let body = [&[0, 0, 0, 9][..], &vector16(&vec![7; len])].concat();
         for (number, piece) in body.chunks(15_000).enumerate() {
