@@ -1,9 +1,9 @@
-//! The DTLS engine as a state machine: recorded handshakes whose records come in
-//! any order, again and again, changed, cut and mixed with each other, with
-//! calls and time between them. What must hold: it is connected only once the
-//! Finished has come as it was; what it says is plaintext was the server's;
-//! while it shakes hands a timer runs; what it sends are records, and not
-//! without end; nothing panics.
+//! The DTLS client as a state machine. The records of recorded handshakes arrive in any
+//! order, repeatedly, modified, truncated and mixed, with calls and time in between.
+//!
+//! Invariants: the client connects only after the unmodified Finished; its plaintext is the
+//! server's; during the handshake a timer runs; it sends valid records, and a bounded number
+//! of them; nothing panics.
 
 #![no_main]
 
@@ -32,11 +32,11 @@ static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
 
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
-    /// The next record that has not been played yet.
+    /// The next record of the recording.
     Next,
-    /// Any record, as it was.
+    /// Any record of the recording, unmodified.
     Again(u8),
-    /// A record with something done to it.
+    /// A modified record.
     Changed(u8, Change<'a>),
     /// A record of another recording.
     Foreign {
@@ -74,10 +74,10 @@ enum Change<'a> {
     ContentType(u8),
     Epoch(u16),
     Sequence(u8),
-    /// Of the first message in it.
+    /// The type of the first message in the record.
     MessageType(u8),
     MessageSeq(u8),
-    /// The fragment of a message, as one of a longer one.
+    /// Turns a message into a fragment of a longer one.
     Fragment {
         offset: u8,
         more: u8,
@@ -123,8 +123,8 @@ struct Run<'r> {
     client: Client<Numbers>,
     next: usize,
     now: Instant,
-    /// The Finished has come as it was.
-    proved: bool,
+    /// The unmodified Finished has arrived.
+    finished: bool,
     sent: usize,
 }
 
@@ -167,12 +167,12 @@ impl Run<'_> {
     fn feed(&mut self, mut datagram: Vec<u8>) {
         let finished = &self.recording.records[self.recording.finished()];
         let before = self.client.state();
-        self.proved |= datagram.windows(finished.len()).any(|bytes| bytes == finished);
+        self.finished |= datagram.windows(finished.len()).any(|bytes| bytes == finished);
         let mut datagram = Datagram::new(&mut datagram);
         loop {
             match self.client.handle_datagram(self.now, &mut datagram) {
                 Ok(Some(plaintext)) => {
-                    assert!(self.proved);
+                    assert!(self.finished);
                     assert_eq!(plaintext, GREETING);
                 }
                 Ok(None) => break,
@@ -197,7 +197,7 @@ impl Run<'_> {
         }
     }
 
-    /// Until nothing is due.
+    /// Polls until nothing is due.
     fn transmit(&mut self, room: usize) {
         let mut out = vec![0; room];
         for _ in 0..100 {
@@ -210,7 +210,7 @@ impl Run<'_> {
                 rest = &rest[13 + len..];
             }
         }
-        panic!("a flight without end");
+        panic!("an endless flight");
     }
 
     fn send(&mut self, len: usize, room: usize) {
@@ -228,12 +228,12 @@ impl Run<'_> {
     fn check(&mut self) {
         match self.client.state() {
             State::Handshaking => assert!(self.client.next_timeout().is_some()),
-            State::Connected => assert!(self.proved, "connected without a Finished"),
+            State::Connected => assert!(self.finished, "connected without a Finished"),
             State::Ended(_) => assert!(self.client.next_timeout().is_none()),
         }
         if self.client.state() != State::Connected {
             let saved = self.client.take_saved_session();
-            assert!(saved.is_none() || self.proved);
+            assert!(saved.is_none() || self.finished);
         }
     }
 }
@@ -244,7 +244,7 @@ fuzz_target!(|data: &[u8]| {
     let recording = &RECORDINGS[usize::from(which) % RECORDINGS.len()];
     let client = recording.client().unwrap();
     let mut run =
-        Run { recording, client, next: 0, now: Instant::from_millis(0), proved: false, sent: 0 };
+        Run { recording, client, next: 0, now: Instant::from_millis(0), finished: false, sent: 0 };
     let mut inputs = 0;
     while !data.is_empty()
         && let Ok(input) = Input::arbitrary(&mut data)
@@ -253,6 +253,6 @@ fuzz_target!(|data: &[u8]| {
         inputs += 1;
     }
     run.transmit(1500);
-    // A flight is sent again at most once an input, in at most a few datagrams.
+    // Each input makes the client send at most one flight of a few datagrams.
     assert!(run.sent <= 8 * (inputs + 1) + 8, "{} datagrams", run.sent);
 });

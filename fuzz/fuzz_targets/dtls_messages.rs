@@ -1,10 +1,11 @@
-//! The parser of each of a server's handshake messages, and the putting together
-//! of their fragments: a recorded handshake up to a message, and then another
-//! one in its place, cut in pieces that may overlap and come in any order. What
-//! must hold: no panic; it is not connected by that; an error ends it.
+//! The parsers of the handshake messages, and the reassembly of fragments. A recorded
+//! handshake is played back up to some message, which is replaced by the input, in fragments
+//! that may overlap and come in any order.
 //!
-//! Input: which recording; how many of its records come first; the type of the
-//! message, or 0 for the one that is due; how it is cut; its body.
+//! Invariants: no panic; the client does not connect; an error ends the session.
+//!
+//! Input: the index of the recording; how many of its records come first; the type of the
+//! message, or 0 for the expected one; how to fragment it; its body.
 
 #![no_main]
 
@@ -59,7 +60,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(feed(&mut client, record));
     }
     let due = recording.records[first..].iter().find(|record| record[0] == 22).unwrap();
-    // A Finished has no number to be read.
+    // The number of a Finished is encrypted.
     let is_protected = due[4] != 0;
     let message_seq = if is_protected {
         let before = recording.records[..first].iter().rev().find(|record| record[0] == 22);
@@ -72,17 +73,17 @@ fuzz_target!(|data: &[u8]| {
 
     let size = 1 + usize::from(cut % 64) * 4;
     let overlap = usize::from(cut >> 6);
-    let mut pieces: Vec<_> = (0..body.len())
+    let mut fragments: Vec<_> = (0..body.len())
         .step_by(size)
         .map(|start| (start.saturating_sub(overlap), (start + size).min(body.len())))
         .collect();
     if overlap > 1 {
-        pieces.reverse();
+        fragments.reverse();
     }
-    if pieces.is_empty() {
-        pieces.push((0, 0));
+    if fragments.is_empty() {
+        fragments.push((0, 0));
     }
-    for (start, end) in pieces {
+    for (start, end) in fragments {
         if !feed(&mut client, &record(kind, message_seq, body, start, end)) {
             break;
         }

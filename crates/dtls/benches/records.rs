@@ -1,5 +1,5 @@
-//! How long a session takes to seal a record and to open one, by suite, beside a
-//! server in this process whose cryptography is OpenSSL's:
+//! How long a session takes to encrypt and to decrypt a record, for each suite. The server is
+//! in the same process and uses OpenSSL's cryptography.
 //!
 //! ```text
 //! cargo bench -p iot-coap-dtls --bench records
@@ -13,7 +13,7 @@ use iot_coap_dtls::Datagram;
 use scripted::messages::APPLICATION_DATA;
 use scripted::{Pair, Suite, at};
 
-/// As a post or its answer.
+/// As long as a request or its response.
 const PLAINTEXT: [u8; 300] = [7; 300];
 
 fn main() {

@@ -1,12 +1,12 @@
-//! Sends each argument behind `--` as a record and prints what comes back.
+//! Sends each argument after `--` as a record and prints the answer.
 //!
 //! ```text
 //! dtls_client ADDRESS (--psk IDENTITY KEY | --root FILE --host NAME)
 //!             [--old-servers] [--session FILE] [-- MESSAGE...]
 //! ```
 //!
-//! `--session` resumes the session in the file, if it is there, and keeps the
-//! new one in it.
+//! `--session` resumes the session in the file, if there is one, and stores the new session
+//! in it.
 
 use std::error::Error;
 use std::net::UdpSocket;
@@ -36,7 +36,7 @@ impl Connection {
         Instant::from_millis(self.start.elapsed().as_millis() as u64)
     }
 
-    /// Sends what is due, then waits for a datagram or for the timer.
+    /// Sends what is due, then waits for a datagram or a timeout.
     fn step(&mut self) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
         while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
             self.socket.send(&self.buffer[..len])?;
@@ -88,7 +88,7 @@ impl Connection {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().ok_or("an address is needed, such as 127.0.0.1:5684")?;
+    let address = arguments.next().ok_or("missing an address, such as 127.0.0.1:5684")?;
     let (mut psk, mut root, mut host, mut session) = (None, None, None, None);
     let mut old_servers = false;
     let mut messages = Vec::new();
@@ -114,7 +114,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
             Config::with_certificates(&host, anchors, Some(now.as_secs()))?
         }
-        _ => return Err("--psk, or --root and --host are needed".into()),
+        _ => return Err("missing --psk, or --root and --host".into()),
     };
     config = config.cbc(old_servers).static_rsa(old_servers).connection_id(&[])?;
     let saved = session.as_ref().and_then(|file| std::fs::read(file).ok());

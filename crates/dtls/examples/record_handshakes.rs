@@ -1,6 +1,6 @@
-//! Records the handshakes of `recordings`, which tests and fuzz targets play
-//! back, between this client with fixed random numbers and OpenSSL's server.
-//! Needed again whenever what the client sends changes:
+//! Records the handshakes in `recordings`, which tests and fuzz targets play back. They are
+//! between this client with fixed random numbers and OpenSSL's server. Run it again whenever
+//! what the client sends changes:
 //!
 //! ```sh
 //! cargo run -p iot-coap-dtls --example record_handshakes
@@ -25,7 +25,7 @@ use openssl::hash::MessageDigest;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVersion};
 use recording::{GREETING, IDENTITY, PSK, Recording};
 
-/// What waits for the server and for the client.
+/// The datagrams in flight.
 #[derive(Default)]
 struct Datagrams {
     to_server: VecDeque<Vec<u8>>,
@@ -69,7 +69,7 @@ fn server(suite: &str, identity: Option<&Identity>) -> SslContext {
     builder.build()
 }
 
-/// Runs a handshake, fills in what the server sent, and returns the session.
+/// Runs a handshake, adds the records of the server, and returns the session.
 fn record(server: &SslContext, recording: &mut Recording) -> SavedSession {
     let mut ssl = Ssl::new(server).unwrap();
     ssl.set_mtu(700).unwrap();
