@@ -1,9 +1,9 @@
-//! The DTLS engine as a state machine: recorded handshakes whose records come in
-//! any order, again and again, changed, cut and mixed with each other, with
-//! calls and time between them. What must hold: it is connected only once the
-//! Finished has come as it was; what it says is plaintext was the server's;
-//! while it shakes hands a timer runs; what it sends are records, and not
-//! without end; nothing panics.
+//! The DTLS client as a state machine. The records of recorded handshakes arrive in any
+//! order, repeatedly, modified, truncated and mixed, with calls and time in between.
+//!
+//! Invariants: the client connects only after the unmodified Finished; its plaintext is the
+//! server's; during the handshake a timer runs; it sends valid records, and a bounded number
+//! of them; nothing panics.
 
 #![no_main]
 
@@ -21,7 +21,7 @@ mod short;
 use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
-use iot_coap_dtls::{Client, Datagram, Error, State};
+use iot_coap_dtls::{Client, Datagram, Duration, Error, Instant, State};
 use libfuzzer_sys::fuzz_target;
 
 use crate::numbers::Numbers;
@@ -32,11 +32,11 @@ static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
 
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
-    /// The next record that has not been played yet.
+    /// The next record of the recording.
     Next,
-    /// Any record, as it was.
+    /// Any record of the recording, unmodified.
     Again(u8),
-    /// A record with something done to it.
+    /// A modified record.
     Changed(u8, Change<'a>),
     /// A record of another recording.
     Foreign {
@@ -46,7 +46,8 @@ enum Input<'a> {
     /// Two records in one datagram.
     Joined(u8, u8),
     Raw(Short<'a>),
-    Tick(u16),
+    /// Time passes, in milliseconds.
+    Timeout(u16),
     Transmit {
         room: u16,
     },
@@ -73,10 +74,10 @@ enum Change<'a> {
     ContentType(u8),
     Epoch(u16),
     Sequence(u8),
-    /// Of the first message in it.
+    /// The type of the first message in the record.
     MessageType(u8),
     MessageSeq(u8),
-    /// The fragment of a message, as one of a longer one.
+    /// Turns a message into a fragment of a longer one.
     Fragment {
         offset: u8,
         more: u8,
@@ -121,9 +122,9 @@ struct Run<'r> {
     recording: &'r Recording,
     client: Client<Numbers>,
     next: usize,
-    now: u64,
-    /// The Finished has come as it was.
-    proved: bool,
+    now: Instant,
+    /// The unmodified Finished has arrived.
+    finished: bool,
     sent: usize,
 }
 
@@ -155,7 +156,7 @@ impl Run<'_> {
                 self.feed([self.record(*first), self.record(*second)].concat());
             }
             Input::Raw(bytes) => self.feed(bytes.to_vec()),
-            Input::Tick(by) => self.tick(u64::from(*by)),
+            Input::Timeout(after) => self.timeout(Duration::from_millis(u64::from(*after))),
             Input::Transmit { room } => self.transmit(usize::from(*room % 1500)),
             Input::Send { len, room } => self.send(usize::from(*len), usize::from(*room % 600)),
             Input::Close => self.client.close(),
@@ -166,12 +167,12 @@ impl Run<'_> {
     fn feed(&mut self, mut datagram: Vec<u8>) {
         let finished = &self.recording.records[self.recording.finished()];
         let before = self.client.state();
-        self.proved |= datagram.windows(finished.len()).any(|bytes| bytes == finished);
+        self.finished |= datagram.windows(finished.len()).any(|bytes| bytes == finished);
         let mut datagram = Datagram::new(&mut datagram);
         loop {
-            match self.client.read(&mut datagram, self.now) {
+            match self.client.handle_datagram(self.now, &mut datagram) {
                 Ok(Some(plaintext)) => {
-                    assert!(self.proved);
+                    assert!(self.finished);
                     assert_eq!(plaintext, GREETING);
                 }
                 Ok(None) => break,
@@ -187,20 +188,20 @@ impl Run<'_> {
         }
     }
 
-    fn tick(&mut self, by: u64) {
-        self.now += by;
-        let ended = self.client.tick(self.now).is_err();
+    fn timeout(&mut self, after: Duration) {
+        self.now += after;
+        let ended = self.client.handle_timeout(self.now).is_err();
         assert_eq!(ended, ended && matches!(self.client.state(), State::Ended(_)));
-        if let Some(deadline) = self.client.deadline() {
+        if let Some(deadline) = self.client.next_timeout() {
             assert!(deadline > self.now);
         }
     }
 
-    /// Until nothing is due.
+    /// Polls until nothing is due.
     fn transmit(&mut self, room: usize) {
         let mut out = vec![0; room];
         for _ in 0..100 {
-            let Some(len) = self.client.transmit(&mut out) else { return };
+            let Some(len) = self.client.poll_transmit(&mut out) else { return };
             self.sent += 1;
             let mut rest = &out[..len];
             while !rest.is_empty() {
@@ -209,11 +210,11 @@ impl Run<'_> {
                 rest = &rest[13 + len..];
             }
         }
-        panic!("a flight without end");
+        panic!("an endless flight");
     }
 
     fn send(&mut self, len: usize, room: usize) {
-        let overhead = self.client.overhead();
+        let overhead = self.client.record_overhead();
         let state = self.client.state();
         let mut out = vec![0; room];
         match self.client.send(&vec![7; len], &mut out) {
@@ -226,13 +227,13 @@ impl Run<'_> {
 
     fn check(&mut self) {
         match self.client.state() {
-            State::Handshaking => assert!(self.client.deadline().is_some()),
-            State::Connected => assert!(self.proved, "connected without a Finished"),
-            State::Ended(_) => assert!(self.client.deadline().is_none()),
+            State::Handshaking => assert!(self.client.next_timeout().is_some()),
+            State::Connected => assert!(self.finished, "connected without a Finished"),
+            State::Ended(_) => assert!(self.client.next_timeout().is_none()),
         }
         if self.client.state() != State::Connected {
             let saved = self.client.take_saved_session();
-            assert!(saved.is_none() || self.proved);
+            assert!(saved.is_none() || self.finished);
         }
     }
 }
@@ -242,7 +243,8 @@ fuzz_target!(|data: &[u8]| {
     let Ok(which) = u8::arbitrary(&mut data) else { return };
     let recording = &RECORDINGS[usize::from(which) % RECORDINGS.len()];
     let client = recording.client().unwrap();
-    let mut run = Run { recording, client, next: 0, now: 0, proved: false, sent: 0 };
+    let mut run =
+        Run { recording, client, next: 0, now: Instant::from_millis(0), finished: false, sent: 0 };
     let mut inputs = 0;
     while !data.is_empty()
         && let Ok(input) = Input::arbitrary(&mut data)
@@ -251,6 +253,6 @@ fuzz_target!(|data: &[u8]| {
         inputs += 1;
     }
     run.transmit(1500);
-    // A flight is sent again at most once an input, in at most a few datagrams.
+    // Each input makes the client send at most one flight of a few datagrams.
     assert!(run.sent <= 8 * (inputs + 1) + 8, "{} datagrams", run.sent);
 });

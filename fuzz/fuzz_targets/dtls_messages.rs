@@ -1,10 +1,11 @@
-//! The parser of each of a server's handshake messages, and the putting together
-//! of their fragments: a recorded handshake up to a message, and then another
-//! one in its place, cut in pieces that may overlap and come in any order. What
-//! must hold: no panic; it is not connected by that; an error ends it.
+//! The parsers of the handshake messages, and the reassembly of fragments. A recorded
+//! handshake is played back up to some message, which is replaced by the input, in fragments
+//! that may overlap and come in any order.
 //!
-//! Input: which recording; how many of its records come first; the type of the
-//! message, or 0 for the one that is due; how it is cut; its body.
+//! Invariants: no panic; the client does not connect; an error ends the session.
+//!
+//! Input: the index of the recording; how many of its records come first; the type of the
+//! message, or 0 for the expected one; how to fragment it; its body.
 
 #![no_main]
 
@@ -18,7 +19,7 @@ mod recordings;
 
 use std::sync::LazyLock;
 
-use iot_coap_dtls::{Client, Datagram, State};
+use iot_coap_dtls::{Client, Datagram, Instant, State};
 use libfuzzer_sys::fuzz_target;
 
 use crate::numbers::Numbers;
@@ -29,9 +30,9 @@ static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
 fn feed(client: &mut Client<Numbers>, record: &[u8]) -> bool {
     let mut record = record.to_vec();
     let mut datagram = Datagram::new(&mut record);
-    let is_good = client.read(&mut datagram, 0).is_ok();
+    let is_good = client.handle_datagram(Instant::from_millis(0), &mut datagram).is_ok();
     assert_eq!(is_good, !matches!(client.state(), State::Ended(_)));
-    while client.transmit(&mut [0; 1500]).is_some() {}
+    while client.poll_transmit(&mut [0; 1500]).is_some() {}
     is_good
 }
 
@@ -53,13 +54,13 @@ fuzz_target!(|data: &[u8]| {
     let Some((&[which, first, kind, cut], body)) = data.split_first_chunk() else { return };
     let recording = &RECORDINGS[usize::from(which) % RECORDINGS.len()];
     let mut client = recording.client().unwrap();
-    while client.transmit(&mut [0; 1500]).is_some() {}
+    while client.poll_transmit(&mut [0; 1500]).is_some() {}
     let first = usize::from(first) % recording.finished();
     for record in &recording.records[..first] {
         assert!(feed(&mut client, record));
     }
     let due = recording.records[first..].iter().find(|record| record[0] == 22).unwrap();
-    // A Finished has no number to be read.
+    // The number of a Finished is encrypted.
     let is_protected = due[4] != 0;
     let message_seq = if is_protected {
         let before = recording.records[..first].iter().rev().find(|record| record[0] == 22);
@@ -72,17 +73,17 @@ fuzz_target!(|data: &[u8]| {
 
     let size = 1 + usize::from(cut % 64) * 4;
     let overlap = usize::from(cut >> 6);
-    let mut pieces: Vec<_> = (0..body.len())
+    let mut fragments: Vec<_> = (0..body.len())
         .step_by(size)
         .map(|start| (start.saturating_sub(overlap), (start + size).min(body.len())))
         .collect();
     if overlap > 1 {
-        pieces.reverse();
+        fragments.reverse();
     }
-    if pieces.is_empty() {
-        pieces.push((0, 0));
+    if fragments.is_empty() {
+        fragments.push((0, 0));
     }
-    for (start, end) in pieces {
+    for (start, end) in fragments {
         if !feed(&mut client, &record(kind, message_seq, body, start, end)) {
             break;
         }

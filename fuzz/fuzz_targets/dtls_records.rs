@@ -1,8 +1,8 @@
-//! The record layer: datagrams for a client that knows no keys yet, one that is
-//! connected and one with a connection id; records that are random, or protected
-//! by the right keys with anything inside. What must hold: no panic; a connected
-//! client is ended by nothing but a protected alert; plaintext is what was
-//! protected, once each; every record is read or counted.
+//! The record layer, for a client without keys, a connected one, and one with connection ids.
+//! The records are random, or protected by the right keys with any content.
+//!
+//! Invariants: no panic; only a protected alert ends a connected session; each plaintext is
+//! returned once, as it was sent; every record is read or counted as dropped.
 
 #![no_main]
 
@@ -20,7 +20,7 @@ use libfuzzer_sys::fuzz_target;
 
 use crate::scripted::crypto::Header;
 use crate::scripted::messages::{self, CONNECTION_ID, ENCRYPT_THEN_MAC};
-use crate::scripted::{Hello, Pair, Suite, psk_config};
+use crate::scripted::{Hello, Pair, Suite, at, psk_config};
 use crate::short::Short;
 
 #[derive(Arbitrary, Debug)]
@@ -42,20 +42,20 @@ enum Input<'a> {
         sequence: u8,
         content: Short<'a>,
     },
-    /// A protected record: under a number that is the next one or any, with the
-    /// type inside where there is a connection id.
+    /// A protected record with the next sequence number or any other. With a connection id,
+    /// the type is inside.
     Protected {
         content_type: u8,
         sequence: Option<u8>,
         content: Short<'a>,
         zeros: u8,
     },
-    /// A protected record of blocks that are as they come.
+    /// A protected record of a block cipher with arbitrary blocks.
     Blocks {
         content: Short<'a>,
         count: u8,
     },
-    /// One bit of a protected record is changed.
+    /// A protected record with one wrong bit.
     Changed {
         content: Short<'a>,
         at: u16,
@@ -65,8 +65,8 @@ enum Input<'a> {
 
 struct Run {
     pair: Pair,
-    /// What came as plaintext, by number.
-    taken: HashSet<u64>,
+    /// The sequence numbers whose plaintext was returned.
+    received: HashSet<u64>,
     ended: bool,
 }
 
@@ -87,11 +87,11 @@ impl Run {
         let mut datagram = Datagram::new(&mut bytes);
         let mut read = 0;
         loop {
-            match self.pair.client.read(&mut datagram, 0) {
+            match self.pair.client.handle_datagram(at(0), &mut datagram) {
                 Ok(Some(plaintext)) => {
                     let (number, content) = sealed.expect("plaintext of a forged record");
                     assert_eq!(plaintext, content);
-                    assert!(self.taken.insert(number), "a record was taken twice");
+                    assert!(self.received.insert(number), "a record was accepted twice");
                     read += 1;
                 }
                 Ok(None) => break,
@@ -102,12 +102,12 @@ impl Run {
                 }
             }
         }
-        // A handshake takes some plain records without a word.
+        // During a handshake, some plain records are accepted without a trace.
         if !self.ended && before == State::Connected && !may_end && sealed.is_none() && !is_empty {
             assert_ne!(self.pair.client.dropped(), counted);
         }
         assert!(read <= 1);
-        while self.pair.client.transmit(&mut [0; 1500]).is_some() {}
+        while self.pair.client.poll_transmit(&mut [0; 1500]).is_some() {}
     }
 
     fn apply(&mut self, input: &Input<'_>) {
@@ -131,11 +131,11 @@ impl Run {
                 }
                 let fragment = self.pair.server.key().seal(&header, &inner);
                 let sealed = Some((header.sequence, &content[..]));
-                // Types from 20 on are alerts, handshakes and what is none.
+                // Other types are alerts, handshake messages or invalid.
                 let is_data = content_type == messages::APPLICATION_DATA;
                 let sealed = if is_data { sealed } else { None };
-                // A type of zero in a record with an id makes the content's
-                // last byte the type.
+                // With a connection id, a type of zero is taken for padding, so that the
+                // last byte of the content becomes the type.
                 let may_end = content_type != messages::APPLICATION_DATA;
                 if with_id && content_type == 0 {
                     return;
@@ -155,12 +155,12 @@ impl Run {
                 let before = self.pair.client.dropped();
                 let is_connected = self.pair.client.state() == State::Connected;
                 let mut record = header.record(&fragment);
-                let read = self.pair.client.read(&mut Datagram::new(&mut record), 0);
+                let mut datagram = Datagram::new(&mut record);
+                let read = self.pair.client.handle_datagram(at(0), &mut datagram);
                 let after = self.pair.client.dropped();
-                // A number before the window's is not even looked at.
+                // A number before the window is counted as replayed instead.
                 let counted = after.forged - before.forged + (after.replayed - before.replayed);
-                // Outside of the encryption the MAC is good, so that the padding
-                // alone decides.
+                // With encrypt-then-MAC the MAC is valid, so only the padding matters.
                 match read {
                     Ok(None) => assert!(counted == 1 || (outside && !is_connected)),
                     Ok(Some(_)) => assert!(outside && is_connected),
@@ -197,7 +197,7 @@ fuzz_target!(|data: &[u8]| {
     if !case.handshake {
         pair.finish();
     }
-    let mut run = Run { pair, taken: HashSet::new(), ended: false };
+    let mut run = Run { pair, received: HashSet::new(), ended: false };
     while !data.is_empty()
         && let Ok(input) = Input::arbitrary(&mut data)
     {

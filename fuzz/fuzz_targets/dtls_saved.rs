@@ -1,9 +1,10 @@
-//! What comes back from a device's flash: saved sessions, sealed blobs and trust
-//! anchors. What must hold: no panic; what is taken is written again to the same
-//! bytes; no blob is restored that was not sealed by the key; a session that is
-//! restored can send, and no record number twice.
+//! What a device reads from its flash: saved sessions, sealed blobs and trust anchors.
 //!
-//! Input: a kind in one byte, and the content.
+//! Invariants: no panic; a saved session is serialized to the same bytes; a blob that was not
+//! sealed with the key is rejected; a restored session can send, and uses no sequence number
+//! twice.
+//!
+//! Input: one byte for the kind, and the content.
 
 #![no_main]
 
@@ -11,7 +12,7 @@
 mod numbers;
 
 use iot_coap_dtls::{
-    Client, Config, Error, PreSharedKey, SavedSession, SealingKey, State, TrustAnchors,
+    Client, Config, Error, Instant, PreSharedKey, SavedSession, SealingKey, State, TrustAnchors,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -24,15 +25,15 @@ fn saved_session(bytes: &[u8]) {
     assert_eq!(session.to_bytes().unwrap()[..], *bytes);
     let key = PreSharedKey::new(b"sensor-7", b"not a secret").unwrap();
     let config = Config::with_pre_shared_key(key).cbc(true).resume(session);
-    // A ticket may be too long for any hello.
-    if let Ok(mut client) = Client::new(config, Numbers::new(1), 0) {
-        assert!(client.transmit(&mut [0; 1500]).is_some());
+    // The ticket may be too long for the hello.
+    if let Ok(mut client) = Client::new(config, Numbers::new(1), Instant::from_millis(0)) {
+        assert!(client.poll_transmit(&mut [0; 1500]).is_some());
     }
 }
 
 fn blob(bytes: &[u8]) {
     let key = SealingKey::new(b"a secret of this device").unwrap();
-    // Nobody but the key's owner makes one.
+    // Only the owner of the key can make a blob.
     assert!(Client::restore(bytes, &key, CONTEXT, 0, Numbers::new(1)).is_err());
 
     let sealed = key.seal(CONTEXT, bytes, &mut Numbers::new(2)).unwrap();
@@ -42,9 +43,9 @@ fn blob(bytes: &[u8]) {
     };
     assert_eq!(client.state(), State::Connected);
     let mut out = [0; 200];
-    assert_eq!(client.send(b"x", &mut out), Err(unsendable(&client)));
+    assert_eq!(client.send(b"x", &mut out), Err(send_error(&client)));
     if client.checkpoint(&key, CONTEXT, 1, 2).is_ok() {
-        client.checkpoint_is_stored();
+        client.confirm_checkpoint();
         let first = client.send(b"x", &mut out).map(|_| out[3..11].to_vec());
         let second = client.send(b"x", &mut out).map(|_| out[3..11].to_vec());
         assert!(first.is_ok() && first != second);
@@ -52,7 +53,7 @@ fn blob(bytes: &[u8]) {
     }
 }
 
-fn unsendable(client: &Client<Numbers>) -> Error {
+fn send_error(client: &Client<Numbers>) -> Error {
     match client.state() {
         State::Ended(error) => error,
         _ => Error::ReservationExhausted,

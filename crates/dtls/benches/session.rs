@@ -1,23 +1,22 @@
-//! Opens sessions with a server, one after another, each from its configuration
-//! to its end, and posts messages over each: the subject of `scripts/bench`,
-//! which takes the difference of two counts, so that the start of the process
-//! drops out.
+//! Runs sessions with a server, one after another, each from its configuration to its end,
+//! and sends messages over each. `scripts/bench` measures this with two counts and takes the
+//! difference, which eliminates the start of the process.
 //!
 //! ```text
 //! session ADDRESS SESSIONS MESSAGES (--psk IDENTITY KEY | --root FILE --host NAME)
 //!         [--old-servers] [--connection-id] [--resume] [--keep]
 //! ```
 //!
-//! - `MESSAGES`, of 300 bytes, are sent over each session; the server echoes them.
-//! - `--connection-id`: with one of 4 bytes in the server's records; the server must know
-//!   them (RFC 9146).
-//! - `--resume`: after one full handshake, which does not count as a session, each
-//!   session resumes the one before.
-//! - `--keep`: leaves without closing or dropping the sessions, so that what they
-//!   hold is still on the heap at the end.
+//! - `MESSAGES` messages of 300 bytes are sent over each session; the server echoes them.
+//! - `--connection-id`: use a connection id of 4 bytes in the server's records, which the
+//!   server must support (RFC 9146).
+//! - `--resume`: each session resumes the previous one. The first one resumes a session that
+//!   is not counted.
+//! - `--keep`: exit without closing or dropping the sessions, so that their memory is still
+//!   allocated at the end.
 //!
-//! Prints the suite of the last session, and how many datagrams and bytes its
-//! handshake took in both directions, and its last message with the echo.
+//! Prints the suite of the last session, how many datagrams and bytes its handshake took in
+//! both directions, and how many bytes its last message took with the echo.
 
 use std::error::Error;
 use std::mem::ManuallyDrop;
@@ -28,7 +27,7 @@ use iot_coap_dtls::{Client, Config, Datagram, PreSharedKey, SavedSession, State,
 
 const MESSAGE: [u8; 300] = {
     let mut message = [b'x'; 300];
-    // Servers that echo do so line by line.
+    // Servers echo line by line.
     message[299] = b'\n';
     message
 };
@@ -78,7 +77,7 @@ impl Options {
 }
 
 struct Session {
-    // On the heap, to be counted there.
+    // On the heap, so that it is counted.
     client: Box<Client<getrandom::SysRng>>,
     socket: UdpSocket,
     start: Instant,
@@ -92,7 +91,11 @@ impl Session {
         let socket = UdpSocket::bind("0.0.0.0:0")?;
         socket.connect(address)?;
         socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-        let client = Box::new(Client::new(config, getrandom::SysRng, 0)?);
+        let client = Box::new(Client::new(
+            config,
+            getrandom::SysRng,
+            iot_coap_dtls::Instant::from_millis(0),
+        )?);
         let start = Instant::now();
         let mut session = Self { client, socket, start, buffer: [0; 2048], datagrams: 0, bytes: 0 };
         loop {
@@ -110,23 +113,23 @@ impl Session {
     }
 
     fn flush(&mut self) -> Result<(), Box<dyn Error>> {
-        while let Some(len) = self.client.transmit(&mut self.buffer) {
+        while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
             self.socket.send(&self.buffer[..len])?;
             self.count(len);
         }
         Ok(())
     }
 
-    /// How long the plaintext was that a datagram brought, if it did.
+    /// Waits for a datagram. Returns the length of the plaintext in it, if there is any.
     fn receive(&mut self) -> Result<Option<usize>, Box<dyn Error>> {
         let received = self.socket.recv(&mut self.buffer);
-        let now = self.start.elapsed().as_millis() as u64;
+        let now = iot_coap_dtls::Instant::from_millis(self.start.elapsed().as_millis() as u64);
         if let Ok(len) = received {
             self.count(len);
             let mut datagram = Datagram::new(&mut self.buffer[..len]);
-            return Ok(self.client.read(&mut datagram, now)?.map(<[u8]>::len));
+            return Ok(self.client.handle_datagram(now, &mut datagram)?.map(<[u8]>::len));
         }
-        self.client.tick(now)?;
+        self.client.handle_timeout(now)?;
         Ok(None)
     }
 
@@ -151,10 +154,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (sessions, messages): (usize, usize) = (next()?.parse()?, next()?.parse()?);
     let options = Options::parse(arguments)?;
 
-    // So that the peak of the heap is that of the sessions, not of the start.
+    // Makes sure that the heap peaks during the sessions, not at the start of the process.
     let ballast = std::hint::black_box(vec![0_u8; 65_536]);
     let mut saved: Option<SavedSession> = None;
-    let mut told = String::from("nothing");
+    let mut summary = String::from("nothing");
     for number in 0..sessions + usize::from(options.resume) {
         let mut config = options.config()?;
         if let Some(session) = saved.take() {
@@ -163,12 +166,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut session = Session::open(config, &address)?;
         let resumed = session.client.was_resumed();
         if resumed != (options.resume && number > 0) {
-            return Err("the server resumed where it should not, or did not".into());
+            return Err(
+                "the server resumed a session when it should not, or the other way round".into()
+            );
         }
         if session.client.uses_connection_id() != options.connection_id {
-            return Err("the server does not know connection ids".into());
+            return Err("the server does not support connection ids".into());
         }
-        told = format!(
+        summary = format!(
             "{}{}: {} datagrams, {} bytes",
             session.client.cipher_suite().unwrap_or("no suite"),
             if resumed { ", resumed" } else { "" },
@@ -180,7 +185,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             session.exchange(&MESSAGE)?;
         }
         if messages > 0 {
-            told = format!("{told}; an exchange: {} bytes", session.bytes);
+            summary = format!("{summary}; an exchange: {} bytes", session.bytes);
         }
         if options.keep {
             let _ = ManuallyDrop::new(session);
@@ -193,6 +198,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         session.flush()?;
     }
     drop(ballast);
-    println!("{told}");
+    println!("{summary}");
     Ok(())
 }

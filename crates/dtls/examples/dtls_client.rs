@@ -1,25 +1,26 @@
-//! Sends each argument behind `--` as a record and prints what comes back.
+//! Sends each argument after `--` as a record and prints the answer.
 //!
 //! ```text
 //! dtls_client ADDRESS (--psk IDENTITY KEY | --root FILE --host NAME)
 //!             [--old-servers] [--session FILE] [-- MESSAGE...]
 //! ```
 //!
-//! `--session` resumes the session in the file, if it is there, and keeps the
-//! new one in it.
+//! `--session` resumes the session in the file, if there is one, and stores the new session
+//! in it.
 
 use std::error::Error;
 use std::net::UdpSocket;
-use std::time::{Duration, Instant};
 
-use iot_coap_dtls::{Client, Config, Datagram, PreSharedKey, SavedSession, State, TrustAnchors};
+use iot_coap_dtls::{
+    Client, Config, Datagram, Duration, Instant, PreSharedKey, SavedSession, State, TrustAnchors,
+};
 
 type Random = getrandom::SysRng;
 
 struct Connection {
     client: Client<Random>,
     socket: UdpSocket,
-    start: Instant,
+    start: std::time::Instant,
     buffer: Vec<u8>,
 }
 
@@ -27,31 +28,32 @@ impl Connection {
     fn new(config: Config, address: &str) -> Result<Self, Box<dyn Error>> {
         let socket = UdpSocket::bind("0.0.0.0:0")?;
         socket.connect(address)?;
-        let client = Client::new(config, Random::default(), 0)?;
-        Ok(Self { client, socket, start: Instant::now(), buffer: vec![0; 2048] })
+        let client = Client::new(config, Random::default(), Instant::from_millis(0))?;
+        Ok(Self { client, socket, start: std::time::Instant::now(), buffer: vec![0; 2048] })
     }
 
-    fn now(&self) -> u64 {
-        self.start.elapsed().as_millis() as u64
+    fn now(&self) -> Instant {
+        Instant::from_millis(self.start.elapsed().as_millis() as u64)
     }
 
-    /// Sends what is due, then waits for a datagram or for the timer.
+    /// Sends what is due, then waits for a datagram or a timeout.
     fn step(&mut self) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
-        while let Some(len) = self.client.transmit(&mut self.buffer) {
+        while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
             self.socket.send(&self.buffer[..len])?;
         }
-        if self.client.state() == State::Connected && self.client.deadline().is_some() {
+        if self.client.state() == State::Connected && self.client.next_timeout().is_some() {
             return Ok(None);
         }
-        let wait = self.client.deadline().map_or(5_000, |at| at.saturating_sub(self.now()));
-        self.socket.set_read_timeout(Some(Duration::from_millis(wait.max(1))))?;
+        let wait = self.client.next_timeout().map_or(Duration::from_secs(5), |at| at - self.now());
+        let wait = std::time::Duration::from_millis(wait.as_millis().max(1));
+        self.socket.set_read_timeout(Some(wait))?;
         let received = self.socket.recv(&mut self.buffer);
         let now = self.now();
         if let Ok(len) = received {
             let mut datagram = Datagram::new(&mut self.buffer[..len]);
-            return Ok(self.client.read(&mut datagram, now)?.map(<[u8]>::to_vec));
+            return Ok(self.client.handle_datagram(now, &mut datagram)?.map(<[u8]>::to_vec));
         }
-        self.client.tick(now)?;
+        self.client.handle_timeout(now)?;
         Ok(None)
     }
 
@@ -59,7 +61,7 @@ impl Connection {
         while self.client.state() == State::Handshaking {
             self.step()?;
         }
-        while let Some(len) = self.client.transmit(&mut self.buffer) {
+        while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
             self.socket.send(&self.buffer[..len])?;
         }
         Ok(())
@@ -77,7 +79,7 @@ impl Connection {
 
     fn close(mut self) -> Result<(), Box<dyn Error>> {
         self.client.close();
-        while let Some(len) = self.client.transmit(&mut self.buffer) {
+        while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
             self.socket.send(&self.buffer[..len])?;
         }
         Ok(())
@@ -86,7 +88,7 @@ impl Connection {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().ok_or("an address is needed, such as 127.0.0.1:5684")?;
+    let address = arguments.next().ok_or("missing an address, such as 127.0.0.1:5684")?;
     let (mut psk, mut root, mut host, mut session) = (None, None, None, None);
     let mut old_servers = false;
     let mut messages = Vec::new();
@@ -112,7 +114,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
             Config::with_certificates(&host, anchors, Some(now.as_secs()))?
         }
-        _ => return Err("--psk, or --root and --host are needed".into()),
+        _ => return Err("missing --psk, or --root and --host".into()),
     };
     config = config.cbc(old_servers).static_rsa(old_servers).connection_id(&[])?;
     let saved = session.as_ref().and_then(|file| std::fs::read(file).ok());

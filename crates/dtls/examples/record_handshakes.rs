@@ -1,6 +1,6 @@
-//! Records the handshakes of `recordings`, which tests and fuzz targets play
-//! back, between this client with fixed random numbers and OpenSSL's server.
-//! Needed again whenever what the client sends changes:
+//! Records the handshakes in `recordings`, which tests and fuzz targets play back. They are
+//! between this client with fixed random numbers and OpenSSL's server. Run it again whenever
+//! what the client sends changes:
 //!
 //! ```sh
 //! cargo run -p iot-coap-dtls --example record_handshakes
@@ -20,12 +20,12 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use certificates::{GOOD, Identity, ec_key, leaf, root, rsa_key};
-use iot_coap_dtls::{Datagram, SavedSession, State};
+use iot_coap_dtls::{Datagram, Instant, SavedSession, State};
 use openssl::hash::MessageDigest;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVersion};
 use recording::{GREETING, IDENTITY, PSK, Recording};
 
-/// What waits for the server and for the client.
+/// The datagrams in flight.
 #[derive(Default)]
 struct Datagrams {
     to_server: VecDeque<Vec<u8>>,
@@ -69,7 +69,7 @@ fn server(suite: &str, identity: Option<&Identity>) -> SslContext {
     builder.build()
 }
 
-/// Runs a handshake, fills in what the server sent, and returns the session.
+/// Runs a handshake, adds the records of the server, and returns the session.
 fn record(server: &SslContext, recording: &mut Recording) -> SavedSession {
     let mut ssl = Ssl::new(server).unwrap();
     ssl.set_mtu(700).unwrap();
@@ -78,7 +78,7 @@ fn record(server: &SslContext, recording: &mut Recording) -> SavedSession {
     let mut buffer = [0; 2048];
     let mut greeted = false;
     while !greeted {
-        while let Some(len) = client.transmit(&mut buffer) {
+        while let Some(len) = client.poll_transmit(&mut buffer) {
             stream.get_mut().to_server.push_back(buffer[..len].to_vec());
         }
         if stream.accept().is_ok() && client.state() == State::Connected {
@@ -93,7 +93,7 @@ fn record(server: &SslContext, recording: &mut Recording) -> SavedSession {
                 rest = &rest[len..];
             }
             let mut datagram = Datagram::new(&mut datagram);
-            let read = client.read(&mut datagram, 0).unwrap();
+            let read = client.handle_datagram(Instant::from_millis(0), &mut datagram).unwrap();
             assert_eq!(read.is_some(), greeted);
         }
     }

@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-/// What an alert says; its level is decided by who sends it.
+/// The description in an alert, as a number from IANA's registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert(pub u8);
 
-/// An alert's length on the wire.
+/// The length of an alert on the wire.
 pub(crate) const ALERT_LEN: usize = 2;
 
 const WARNING: u8 = 1;
@@ -15,7 +15,7 @@ const FATAL: u8 = 2;
 impl Alert {
     pub(crate) const CLOSE_NOTIFY: Self = Self(0);
     pub(crate) const UNEXPECTED_MESSAGE: Self = Self(10);
-    /// The server found nothing in what was offered.
+    /// The server accepts nothing that the client offered.
     pub const HANDSHAKE_FAILURE: Self = Self(40);
     pub(crate) const BAD_CERTIFICATE: Self = Self(42);
     pub(crate) const UNSUPPORTED_CERTIFICATE: Self = Self(43);
@@ -31,8 +31,8 @@ impl Alert {
     pub(crate) const NO_RENEGOTIATION: Self = Self(100);
     pub(crate) const UNSUPPORTED_EXTENSION: Self = Self(110);
 
-    /// As it is sent: everything is fatal but the three that RFC 5246 calls
-    /// warnings.
+    /// The alert on the wire. Every alert is sent as fatal except the three that
+    /// RFC 5246 defines as warnings.
     pub(crate) fn encode(self) -> [u8; ALERT_LEN] {
         let level = match self {
             Self::CLOSE_NOTIFY | Self::USER_CANCELED | Self::NO_RENEGOTIATION => WARNING,
@@ -41,7 +41,7 @@ impl Alert {
         [level, self.0]
     }
 
-    /// The alert and whether it ends the session; `None` for anything else.
+    /// The alert and whether it is fatal; `None` if `bytes` are not an alert.
     pub(crate) fn decode(bytes: &[u8]) -> Option<(Self, bool)> {
         match *bytes {
             [level @ (WARNING | FATAL), description] => Some((Self(description), level == FATAL)),
@@ -49,8 +49,8 @@ impl Alert {
         }
     }
 
-    /// The name that RFC 5246 and its successors give it.
-    pub fn name(self) -> Option<&'static str> {
+    /// The name in IANA's registry.
+    fn name(self) -> Option<&'static str> {
         Some(match self.0 {
             0 => "close_notify",
             10 => "unexpected_message",
@@ -82,6 +82,7 @@ impl Alert {
     }
 }
 
+/// Writes the registered name, if there is one, and the number.
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {

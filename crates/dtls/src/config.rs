@@ -1,37 +1,45 @@
-//! What a client is told before it connects.
+//! The configuration of a client.
 
 #[cfg(feature = "certificates")]
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use iot_coap_time::Duration;
 use zeroize::Zeroizing;
 
 #[cfg(feature = "certificates")]
 use crate::certificate::TrustAnchors;
 use crate::error::Error;
-use crate::record::{Connection, LONGEST_CONNECTION_ID};
+use crate::memory::copy;
+use crate::record::{ConnectionId, MAX_CONNECTION_ID_LEN};
 use crate::saved_session::SavedSession;
 use crate::suite::Policy;
 
-/// The longest identity or key of a pre-shared key (RFC 4279, section 5.3: an
-/// implementation must take identities of 128 bytes and keys of 64).
-pub const LONGEST_PSK: usize = 1024;
+/// The longest identity and the longest key of a [`PreSharedKey`], in bytes. RFC 4279,
+/// section 5.3, requires support for identities of 128 bytes and keys of 64.
+pub const MAX_PSK_LEN: usize = 1024;
 
-/// Datagrams of the handshake that are longer are cut, unless
-/// [`Config::mtu`] says otherwise: what every IPv6 link carries, without the
-/// headers of IPv6 and UDP.
+/// The default of [`Config::mtu`], in bytes: the minimum MTU of IPv6, without the headers
+/// of IPv6 and UDP.
 pub const DEFAULT_MTU: usize = 1232;
 
-/// The shortest [`Config::mtu`]: a record, a handshake header and some bytes.
-pub const SHORTEST_MTU: usize = 256;
+/// The minimum of [`Config::mtu`], in bytes: enough for the headers of a record and a
+/// handshake message, and some content.
+pub const MIN_MTU: usize = 256;
 
-/// The longest message of a handshake that is taken, unless
-/// [`Config::longest_message`] says otherwise: a chain of four certificates
-/// with RSA keys of 4096 bits.
-pub const DEFAULT_LONGEST_MESSAGE: usize = 8192;
+/// The default of [`Config::max_message_len`], in bytes: enough for a chain of four
+/// certificates with RSA keys of 4096 bits.
+pub const DEFAULT_MAX_MESSAGE_LEN: usize = 8192;
 
-/// A key that both sides had before.
+/// The default of the first timeout in [`Config::timeouts`] (RFC 6347, section 4.2.4.1).
+const DEFAULT_FIRST_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The default of the longest timeout in [`Config::timeouts`] (RFC 6347, section
+/// 4.2.4.1).
+const DEFAULT_MAX_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A key that client and server share (RFC 4279).
 #[derive(Clone)]
 pub struct PreSharedKey {
     pub(crate) identity: Vec<u8>,
@@ -39,16 +47,18 @@ pub struct PreSharedKey {
 }
 
 impl PreSharedKey {
-    /// An identity, which is sent in the clear, and its key, which is wiped
-    /// when dropped.
+    /// Makes a key. `identity` is sent in the clear and tells the server which key to
+    /// use. `key` is secret and is wiped when dropped.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the key is empty or one of them is longer
-    /// than [`LONGEST_PSK`]; [`Error::OutOfMemory`].
+    /// [`Error::Configuration`] if `key` is empty or if one of them is longer than
+    /// [`MAX_PSK_LEN`]; [`Error::OutOfMemory`].
     pub fn new(identity: &[u8], key: &[u8]) -> Result<Self, Error> {
-        if key.is_empty() || key.len() > LONGEST_PSK || identity.len() > LONGEST_PSK {
-            return Err(Error::Configuration("a pre-shared key of 1 to 1024 bytes is needed"));
+        if key.is_empty() || key.len() > MAX_PSK_LEN || identity.len() > MAX_PSK_LEN {
+            return Err(Error::Configuration(
+                "a pre-shared key must have 1 to 1024 bytes, its identity at most 1024",
+            ));
         }
         Ok(Self { identity: copy(identity)?, key: Zeroizing::new(copy(key)?) })
     }
@@ -60,46 +70,49 @@ impl fmt::Debug for PreSharedKey {
     }
 }
 
-/// What proves the two sides to each other.
+/// How the two sides authenticate.
 #[derive(Clone, Debug)]
 pub(crate) enum Authentication {
     #[cfg(feature = "certificates")]
     Certificate {
         host: String,
         anchors: TrustAnchors,
-        /// Seconds since 1970.
+        /// The date in seconds since 1970, if it is known.
         time: Option<u64>,
     },
     PreSharedKey(PreSharedKey),
 }
 
-/// Whom to connect to, whom to believe and how.
+/// How a client authenticates the server, and what it offers.
+///
+/// Made by [`with_pre_shared_key`](Self::with_pre_shared_key) or `with_certificates`; the
+/// other methods change one setting each.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) authentication: Authentication,
     pub(crate) static_rsa: bool,
     pub(crate) cbc: bool,
-    pub(crate) connection_id: Option<Connection>,
+    pub(crate) connection_id: Option<ConnectionId>,
     pub(crate) resume: Option<SavedSession>,
     pub(crate) mtu: usize,
-    pub(crate) longest_message: usize,
-    pub(crate) first_timeout_ms: u32,
-    pub(crate) longest_timeout_ms: u32,
+    pub(crate) max_message_len: usize,
+    pub(crate) first_timeout: Duration,
+    pub(crate) max_timeout: Duration,
 }
 
 impl Config {
-    /// For a server that proves to be `host`, a DNS name or an IP address, by a
-    /// certificate that one of `anchors` has signed, directly or through
-    /// others. `time` is the date in seconds since 1970; without it, dates are
-    /// not checked beyond that there was a time at which everything between the
-    /// server's certificate and the anchor was valid, and
-    /// [`Client::certificate_dates_were_checked`] says so.
+    /// Authenticates the server by its certificate, which must name `host`, a DNS name or
+    /// an IP address, and lead to one of `anchors`.
+    ///
+    /// `time` is the current date in seconds since 1970. A device without a clock passes
+    /// `None`: then the certificates are accepted if there was a time at which the whole
+    /// path was valid, and [`Client::certificate_dates_were_checked`] returns false.
     ///
     /// [`Client::certificate_dates_were_checked`]: crate::Client::certificate_dates_were_checked
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if `host` is neither a name nor an address;
+    /// [`Error::Configuration`] if `host` is neither a DNS name nor an IP address;
     /// [`Error::OutOfMemory`].
     #[cfg(feature = "certificates")]
     pub fn with_certificates(
@@ -116,7 +129,7 @@ impl Config {
         Ok(Self::new(Authentication::Certificate { host: owned, anchors, time }))
     }
 
-    /// For a server that knows the same key.
+    /// Authenticates both sides by a pre-shared key.
     pub fn with_pre_shared_key(key: PreSharedKey) -> Self {
         Self::new(Authentication::PreSharedKey(key))
     }
@@ -129,22 +142,22 @@ impl Config {
             connection_id: None,
             resume: None,
             mtu: DEFAULT_MTU,
-            longest_message: DEFAULT_LONGEST_MESSAGE,
-            first_timeout_ms: 1_000,
-            longest_timeout_ms: 60_000,
+            max_message_len: DEFAULT_MAX_MESSAGE_LEN,
+            first_timeout: DEFAULT_FIRST_TIMEOUT,
+            max_timeout: DEFAULT_MAX_TIMEOUT,
         }
     }
 
-    /// Also offers key exchange by static RSA, after all else. It has no forward
-    /// secrecy: who gets the server's key reads all that was ever recorded. Nothing
-    /// changes in a build without the feature `static-rsa`.
+    /// Whether to offer key exchange by static RSA, as the last choice. Off by default: it
+    /// has no forward secrecy, so whoever obtains the server's key can decrypt all
+    /// recorded sessions. Has no effect without the feature `static-rsa`.
     #[must_use]
     pub fn static_rsa(mut self, offered: bool) -> Self {
         self.static_rsa = offered;
         self
     }
 
-    /// Also offers AES-CBC with HMAC, after the AEADs. Nothing changes in a build
+    /// Whether to offer AES-CBC with HMAC, after the AEADs. Off by default. Has no effect
     /// without the feature `cbc`.
     #[must_use]
     pub fn cbc(mut self, offered: bool) -> Self {
@@ -152,53 +165,56 @@ impl Config {
         self
     }
 
-    /// Offers connection ids (RFC 9146). `own` is what the server is to put
-    /// into its records; empty if this side knows its peer otherwise. The server
-    /// chooses what is put into records to it.
+    /// Offers connection ids (RFC 9146), so that the server recognizes the session when
+    /// the client's address changes. The server puts `own` into its records; an empty id
+    /// is usual for a client. The server chooses the id in the records to it.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if `own` is longer than 32 bytes.
     pub fn connection_id(mut self, own: &[u8]) -> Result<Self, Error> {
-        const _: () = assert!(LONGEST_CONNECTION_ID == 32);
-        let id = Connection::new(own)
-            .ok_or(Error::Configuration("a connection id has at most 32 bytes"))?;
+        const _: () = assert!(MAX_CONNECTION_ID_LEN == 32);
+        let id = ConnectionId::new(own)
+            .ok_or(Error::Configuration("a connection id can have at most 32 bytes"))?;
         self.connection_id = Some(id);
         Ok(self)
     }
 
-    /// Offers to go on with this session; the server decides. It must have been
-    /// made with the same server.
+    /// Offers to resume a session with the same server. The server decides whether to do
+    /// so: see [`Client::was_resumed`](crate::Client::was_resumed).
     #[must_use]
     pub fn resume(mut self, session: SavedSession) -> Self {
         self.resume = Some(session);
         self
     }
 
-    /// The longest datagram of the handshake, at least [`SHORTEST_MTU`] bytes.
+    /// The longest datagram to send in the handshake, in bytes. Longer messages are
+    /// fragmented. Default: [`DEFAULT_MTU`]; minimum: [`MIN_MTU`].
     #[must_use]
     pub fn mtu(mut self, bytes: usize) -> Self {
-        self.mtu = bytes.max(SHORTEST_MTU);
+        self.mtu = bytes.max(MIN_MTU);
         self
     }
 
-    /// The longest message of the handshake, and all that are held together.
+    /// The longest handshake message to accept, in bytes. It also bounds the memory for
+    /// all incomplete messages together. Default: [`DEFAULT_MAX_MESSAGE_LEN`].
     #[must_use]
-    pub fn longest_message(mut self, bytes: usize) -> Self {
-        self.longest_message = bytes;
+    pub fn max_message_len(mut self, bytes: usize) -> Self {
+        self.max_message_len = bytes;
         self
     }
 
-    /// How long to wait before a flight is sent again, in milliseconds: at
-    /// first, at least 1, doubled each time, and at most. 1000 and 60,000 unless
-    /// this is called (RFC 6347, section 4.2.4.1).
+    /// How long to wait for an answer before a flight is retransmitted: `first`, at least
+    /// one millisecond, then twice as long each time, up to `longest`. Defaults: 1 s and
+    /// 60 s (RFC 6347, section 4.2.4.1).
     #[must_use]
-    pub fn timeouts(mut self, first_ms: u32, longest_ms: u32) -> Self {
-        self.first_timeout_ms = first_ms.max(1);
-        self.longest_timeout_ms = longest_ms.max(self.first_timeout_ms);
+    pub fn timeouts(mut self, first: Duration, longest: Duration) -> Self {
+        self.first_timeout = first.max(Duration::from_millis(1));
+        self.max_timeout = longest.max(self.first_timeout);
         self
     }
 
+    /// The cipher suites that may be used.
     pub(crate) fn policy(&self) -> Policy {
         Policy {
             psk: matches!(self.authentication, Authentication::PreSharedKey(_)),
@@ -207,7 +223,7 @@ impl Config {
         }
     }
 
-    /// False where certificates are believed without a date.
+    /// Whether the dates of certificates are checked, or there are no certificates.
     pub(crate) fn checks_dates(&self) -> bool {
         match &self.authentication {
             #[cfg(feature = "certificates")]
@@ -216,7 +232,7 @@ impl Config {
         }
     }
 
-    /// The name for the server name extension, which takes no addresses.
+    /// The host for the server_name extension, which does not allow IP addresses.
     #[cfg(feature = "certificates")]
     pub(crate) fn host_name(&self) -> Option<&str> {
         use rustls_pki_types::ServerName;
@@ -228,12 +244,4 @@ impl Config {
             _ => None,
         }
     }
-}
-
-/// A copy, or an error where there is no memory for it.
-pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut copied = Vec::new();
-    copied.try_reserve_exact(bytes.len()).map_err(|_| Error::OutOfMemory)?;
-    copied.extend_from_slice(bytes);
-    Ok(copied)
 }

@@ -1,18 +1,18 @@
-//! From a premaster secret to the keys of both directions: RFC 5246, sections
+//! Derives the keys of both directions from a premaster secret: RFC 5246, sections
 //! 5, 6.3 and 8.1; RFC 7627 for the extended master secret.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::cipher::{Algorithm, LONGEST_KEY_BLOCK, Protection};
+use crate::cipher::{Algorithm, MAX_KEY_BLOCK_LEN, Protection};
 
 pub(crate) const MASTER_SECRET_LEN: usize = 48;
 pub(crate) const RANDOM_LEN: usize = 32;
 pub(crate) const VERIFY_DATA_LEN: usize = 12;
 pub(crate) const HASH_LEN: usize = 32;
 
-/// The hash over the handshake's messages so far.
+/// The hash over all handshake messages so far.
 #[derive(Clone, Default)]
 pub(crate) struct Transcript(Sha256);
 
@@ -26,18 +26,18 @@ impl Transcript {
     }
 }
 
-/// Both sides' randoms.
+/// The random values of both hellos.
 #[derive(Clone, Copy)]
 pub(crate) struct Randoms {
     pub(crate) client: [u8; RANDOM_LEN],
     pub(crate) server: [u8; RANDOM_LEN],
 }
 
-/// What every key of a session, and of those resumed from it, comes from.
+/// The secret behind all keys of a session and of sessions resumed from it.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct MasterSecret([u8; MASTER_SECRET_LEN]);
 
-/// Who says Finished.
+/// The sender of a Finished.
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
     Client,
@@ -61,14 +61,14 @@ impl MasterSecret {
         secret
     }
 
-    /// RFC 7627, section 4: bound to all that was said so far.
+    /// RFC 7627, section 4: bound to the handshake messages so far.
     pub(crate) fn derive_extended(premaster: &[u8], session_hash: &[u8; HASH_LEN]) -> Self {
         let mut secret = Self([0; MASTER_SECRET_LEN]);
         prf(premaster, b"extended master secret", [session_hash, &[]], &mut secret.0);
         secret
     }
 
-    /// What the Finished of `side` carries.
+    /// The content of the Finished of `side`.
     pub(crate) fn verify_data(&self, side: Side, transcript: &Transcript) -> [u8; VERIFY_DATA_LEN] {
         let label: &[u8] = match side {
             Side::Client => b"client finished",
@@ -79,14 +79,15 @@ impl MasterSecret {
         data
     }
 
-    /// The protections of what the client and what the server writes.
+    /// The protection of the records that the client writes, then of those that the
+    /// server writes.
     pub(crate) fn protections(
         &self,
         algorithm: Algorithm,
         randoms: &Randoms,
         encrypt_then_mac: bool,
     ) -> Option<(Protection, Protection)> {
-        let mut block = Zeroizing::new([0; LONGEST_KEY_BLOCK]);
+        let mut block = Zeroizing::new([0; MAX_KEY_BLOCK_LEN]);
         let seed = [&randoms.server[..], &randoms.client];
         prf(&self.0, b"key expansion", seed, &mut *block);
         let lengths = algorithm.key_lengths();
@@ -108,7 +109,7 @@ impl MasterSecret {
 
 /// The pseudorandom function of RFC 5246, section 5, with SHA-256.
 fn prf(secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u8]) {
-    // HMAC takes keys of any length.
+    // This cannot fail: HMAC accepts keys of any length.
     let Ok(keyed) = Hmac::<Sha256>::new_from_slice(secret) else { return };
     let seeded = |mut mac: Hmac<Sha256>| {
         mac.update(label);
@@ -135,8 +136,8 @@ fn prf(secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u8]) {
 mod tests {
     use super::prf;
 
-    /// The test vector for P_SHA256 that was published on the TLS working
-    /// group's list (M. Pettersson, 2008).
+    /// The test vector for P_SHA256 published on the mailing list of the TLS
+    /// working group (M. Pettersson, 2008).
     #[test]
     fn published_vector() {
         let secret = [

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
-// Where parts are left out, the rest of a table or an enumeration stays whole.
+// Tables and enumerations keep their entries in builds without all features.
 #![cfg_attr(not(feature = "full"), allow(dead_code))]
 
 extern crate alloc;
@@ -17,22 +17,27 @@ mod config;
 mod error;
 mod handshake;
 mod key_schedule;
+mod keys;
+mod memory;
 mod record;
 mod saved_session;
-mod sealed;
+mod sealing;
 mod suite;
 mod wire;
 
 pub use alert::Alert;
 #[cfg(feature = "certificates")]
-pub use certificate::{CertificateError, TrustAnchors};
-pub use client::{Client, Dropped, RestoreError, State};
+pub use certificate::TrustAnchors;
+pub use client::{Client, Dropped, State};
 pub use config::{
-    Config, DEFAULT_LONGEST_MESSAGE, DEFAULT_MTU, LONGEST_PSK, PreSharedKey, SHORTEST_MTU,
+    Config, DEFAULT_MAX_MESSAGE_LEN, DEFAULT_MTU, MAX_PSK_LEN, MIN_MTU, PreSharedKey,
 };
-pub use error::{Error, Violation};
-/// The traits of the caller's source of randomness.
+#[cfg(feature = "certificates")]
+pub use error::CertificateError;
+pub use error::{Error, RestoreError, Violation};
+pub use iot_coap_time::{Duration, Instant};
+/// The traits for the caller's source of randomness.
 pub use rand_core;
 pub use record::Datagram;
 pub use saved_session::SavedSession;
-pub use sealed::{SHORTEST_SEALING_SECRET, SealingKey};
+pub use sealing::{MIN_SEALING_SECRET_LEN, SealingKey};

@@ -1,25 +1,25 @@
-//! The cipher suites that are offered, in the order of preference: forward
-//! secrecy and AEAD first, then what old servers need.
+//! The cipher suites, in order of preference: those with forward secrecy and an
+//! AEAD first, then those for old servers.
 
 use crate::cipher::Algorithm;
 
-/// How the premaster secret comes about, and what proves the server.
+/// How the premaster secret is agreed on and the server authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyExchange {
-    /// Ephemeral Diffie-Hellman signed by an ECDSA key.
+    /// Ephemeral Diffie-Hellman, signed with an ECDSA key.
     #[cfg(feature = "certificates")]
     EcdheEcdsa,
-    /// Ephemeral Diffie-Hellman signed by an RSA key.
+    /// Ephemeral Diffie-Hellman, signed with an RSA key.
     #[cfg(feature = "certificates")]
     EcdheRsa,
-    /// The secret encrypted to the server's RSA key: no forward secrecy.
+    /// Encrypted to the server's RSA key, without forward secrecy.
     #[cfg(feature = "static-rsa")]
     Rsa,
-    /// A pre-shared key alone: no forward secrecy.
+    /// A pre-shared key alone, without forward secrecy.
     Psk,
 }
 
-/// A cipher suite; all of them use SHA-256 for the key schedule.
+/// A cipher suite. All of them use SHA-256 in the key schedule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Suite {
     pub(crate) id: u16,
@@ -91,7 +91,7 @@ impl Suite {
     }
 }
 
-/// Which suites may be used.
+/// Which suites the configuration allows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub(crate) psk: bool,
@@ -121,7 +121,7 @@ impl Policy {
     }
 }
 
-/// The suite of this number among all that are known.
+/// Finds a suite among all that this build supports.
 pub(crate) fn by_id(id: u16) -> Option<&'static Suite> {
     #[cfg(feature = "certificates")]
     if let Some(suite) = CERTIFICATE_SUITES.iter().find(|suite| suite.id == id) {

@@ -1,11 +1,12 @@
-//! Reading and writing the fixed-width integers and length-prefixed vectors of
-//! RFC 5246, section 4. Nothing here knows what it reads.
+//! Reads and writes the integers and length-prefixed vectors of RFC 5246,
+//! section 4.
 
 use alloc::vec::Vec;
 
 use crate::error::Error;
 
-/// Takes fields off the front of a message.
+/// Reads fields from the front of a message. Every method returns `None` if the
+/// message is too short.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'m>(&'m [u8]);
 
@@ -54,27 +55,27 @@ impl<'m> Reader<'m> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// A vector behind a length of one byte.
+    /// A vector with a length prefix of one byte.
     pub(crate) fn vector8(&mut self) -> Option<&'m [u8]> {
         let len = self.u8()?;
         self.bytes(len.into())
     }
 
-    /// A vector behind a length of two bytes.
+    /// A vector with a length prefix of two bytes.
     pub(crate) fn vector16(&mut self) -> Option<&'m [u8]> {
         let len = self.u16()?;
         self.bytes(len.into())
     }
 
-    /// A vector behind a length of three bytes.
+    /// A vector with a length prefix of three bytes.
     pub(crate) fn vector24(&mut self) -> Option<&'m [u8]> {
         let len = self.u24()?;
         self.bytes(len)
     }
 }
 
-/// Appends fields to a message; a failed allocation is remembered and told at
-/// the end, so that a message is written without a check at each field.
+/// Appends fields to a message. It remembers a failure until
+/// [`finish`](Self::finish), so that callers need not check every field.
 pub(crate) struct Writer<'m> {
     out: &'m mut Vec<u8>,
     failed: Option<Error>,
@@ -85,6 +86,10 @@ impl<'m> Writer<'m> {
         Self { out, failed: None }
     }
 
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], or [`Error::BadLength`] if the content of a vector is
+    /// longer than its length prefix allows.
     pub(crate) fn finish(self) -> Result<(), Error> {
         self.failed.map_or(Ok(()), Err)
     }
@@ -109,12 +114,12 @@ impl<'m> Writer<'m> {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// What `content` writes, behind its length in one byte.
+    /// Writes a length prefix of one byte, then what `content` writes.
     pub(crate) fn vector8(&mut self, content: impl FnOnce(&mut Self)) {
         self.vector(1, content);
     }
 
-    /// What `content` writes, behind its length in two bytes.
+    /// Writes a length prefix of two bytes, then what `content` writes.
     pub(crate) fn vector16(&mut self, content: impl FnOnce(&mut Self)) {
         self.vector(2, content);
     }

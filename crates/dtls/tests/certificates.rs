@@ -1,5 +1,5 @@
-//! Whom the client believes: for each fault of a certificate the error that
-//! names it, and the alert that the server is told.
+//! Which certificates the client accepts. For each defect: the error that names it, and the
+//! alert that the server receives.
 #![cfg(feature = "full")]
 
 mod common;
@@ -25,7 +25,7 @@ const CERTIFICATE_UNKNOWN: u8 = 46;
 const UNKNOWN_CA: u8 = 48;
 const DECODE_ERROR: u8 = 50;
 
-/// A server, what it sends along, and what the client is told of it.
+/// A server with its certificates, and the configuration of the client.
 #[derive(Clone, Copy)]
 struct Case<'a> {
     server: &'a Identity,
@@ -50,7 +50,7 @@ impl<'a> Case<'a> {
     }
 
     #[track_caller]
-    fn is_believed(&self) {
+    fn is_accepted(&self) {
         let ended = self.handshake();
         assert_eq!((ended.result, ended.alert), (Ok(()), None));
         assert_eq!(ended.client.certificate_dates_were_checked(), self.time.is_some());
@@ -76,14 +76,14 @@ fn ec_root() -> Identity {
 fn another_host() {
     let root = ec_root();
     let server = leaf(&root, ec_key(), &GOOD);
-    Case::new(&server, &root).is_believed();
+    Case::new(&server, &root).is_accepted();
     for host in ["elsewhere.example", "localhost.example", "ocalhost"] {
         Case { host, ..Case::new(&server, &root) }
             .is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
     }
 }
 
-/// The subject's common name counts for nothing (RFC 6125, section 6.4.4).
+/// The common name of the subject is ignored (RFC 6125, section 6.4.4).
 #[test]
 fn no_alternative_name() {
     let root = ec_root();
@@ -98,13 +98,13 @@ fn an_address_as_the_host() {
     let server =
         leaf(&root, ec_key(), &Leaf { names: &["IP:192.0.2.7", "IP:2001:db8::7"], ..GOOD });
     for host in ["192.0.2.7", "2001:db8::7"] {
-        Case { host, ..Case::new(&server, &root) }.is_believed();
+        Case { host, ..Case::new(&server, &root) }.is_accepted();
     }
     for host in ["192.0.2.8", "2001:db8::8", "localhost"] {
         Case { host, ..Case::new(&server, &root) }
             .is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
     }
-    // A name that looks like the address is none.
+    // A DNS name that looks like the address does not match it.
     let server = leaf(&root, ec_key(), &Leaf { names: &["DNS:192.0.2.7"], ..GOOD });
     Case { host: "192.0.2.7", ..Case::new(&server, &root) }
         .is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
@@ -115,7 +115,7 @@ fn a_wildcard_stands_for_one_label() {
     let root = ec_root();
     let server = leaf(&root, ec_key(), &Leaf { names: &["DNS:*.coap.example"], ..GOOD });
     for host in ["a.coap.example", "A.COAP.example"] {
-        Case { host, ..Case::new(&server, &root) }.is_believed();
+        Case { host, ..Case::new(&server, &root) }.is_accepted();
     }
     for host in ["coap.example", "a.b.coap.example", "a.coap.example.com"] {
         Case { host, ..Case::new(&server, &root) }
@@ -137,12 +137,12 @@ fn expired_or_not_yet_valid() {
     let not_after = seconds(server.certificate.not_after());
     Case { time: Some(time), ..Case::new(&server, &root) }
         .is_refused(CertificateError::Expired { time, not_after }, CERTIFICATE_EXPIRED);
-    Case { time: Some(time - 2 * DAY), ..Case::new(&server, &root) }.is_believed();
+    Case { time: Some(time - 2 * DAY), ..Case::new(&server, &root) }.is_accepted();
     let server = leaf(&root, ec_key(), &Leaf { valid: (1, 30), ..GOOD });
     let not_before = seconds(server.certificate.not_before());
     Case { time: Some(time), ..Case::new(&server, &root) }
         .is_refused(CertificateError::NotYetValid { time, not_before }, CERTIFICATE_EXPIRED);
-    Case { time: Some(time + 2 * DAY), ..Case::new(&server, &root) }.is_believed();
+    Case { time: Some(time + 2 * DAY), ..Case::new(&server, &root) }.is_accepted();
 }
 
 #[test]
@@ -160,9 +160,9 @@ fn without_a_clock_dates_do_not_count() {
     let root = ec_root();
     for valid in [(-30, -1), (-1, 30), (1, 30)] {
         let server = leaf(&root, ec_key(), &Leaf { valid, ..GOOD });
-        Case { time: None, ..Case::new(&server, &root) }.is_believed();
+        Case { time: None, ..Case::new(&server, &root) }.is_accepted();
     }
-    // But all else does.
+    // Everything else is still checked.
     let server = leaf(&root, ec_key(), &GOOD);
     Case { time: None, host: "elsewhere.example", ..Case::new(&server, &root) }
         .is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
@@ -176,11 +176,11 @@ fn without_a_clock_a_chain_that_was_never_valid_is_refused() {
     Case { between: &[&between], time: None, ..Case::new(&server, &root) }
         .is_refused(CertificateError::NeverValid, CERTIFICATE_EXPIRED);
     let server = leaf(&between, ec_key(), &Leaf { valid: (-60, 30), ..GOOD });
-    Case { between: &[&between], time: None, ..Case::new(&server, &root) }.is_believed();
+    Case { between: &[&between], time: None, ..Case::new(&server, &root) }.is_accepted();
 }
 
-/// What a server sends beside its path says nothing of the path: an old
-/// authority, or the same one twice, as after it was issued anew.
+/// Certificates that are not on the path do not matter: an expired authority, or two
+/// certificates of the same authority, as after a renewal.
 #[test]
 fn without_a_clock_only_the_path_counts() {
     let root = ec_root();
@@ -188,17 +188,18 @@ fn without_a_clock_only_the_path_counts() {
     let between = named_intermediate("the authority", &root, ec_key(), (-20, 30));
     let server = leaf(&between, ec_key(), &Leaf { valid: (-10, 10), ..GOOD });
     let case = Case { time: None, ..Case::new(&server, &root) };
-    Case { between: &[&old, &between], ..case }.is_believed();
-    // Younger than what it signed, with another one of its name and key.
+    Case { between: &[&old, &between], ..case }.is_accepted();
+    // One that is newer than the certificate it signed, with an older one of the same name
+    // and key.
     let sooner = |valid| named_intermediate("the authority", &root, between.key.clone(), valid);
     let (before, after, never) = (sooner((-100, -50)), sooner((-1, 30)), sooner((11, 30)));
-    Case { between: &[&before, &after, &never], ..case }.is_believed();
+    Case { between: &[&before, &after, &never], ..case }.is_accepted();
     Case { between: &[&before, &never, &old], ..case }
         .is_refused(CertificateError::NeverValid, CERTIFICATE_EXPIRED);
-    // With a clock the same.
+    // The same with a clock.
     let case = Case::new(&server, &root);
-    Case { between: &[&before, &after, &never], ..case }.is_believed();
-    // What else is wrong is told, whatever the dates.
+    Case { between: &[&before, &after, &never], ..case }.is_accepted();
+    // Other defects are reported whatever the dates.
     let stranger = ec_root();
     let case = Case { time: None, ..Case::new(&server, &stranger) };
     Case { between: &[&after], ..case }.is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
@@ -209,12 +210,12 @@ fn an_unknown_root() {
     let (root, other) = (rsa_root(), rsa_root());
     let server = leaf(&other, rsa_key(), &GOOD);
     Case::new(&server, &root).is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
-    // Sending it along does not make it trusted.
+    // Sending the root does not make it trusted.
     Case { between: &[&other], ..Case::new(&server, &root) }
         .is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
 }
 
-/// Another key under the name of the trusted root.
+/// Another key with the name of the trusted root.
 #[test]
 fn a_root_of_the_same_name() {
     use common::certificates::named_root;
@@ -231,7 +232,7 @@ fn a_missing_intermediate() {
     let root = rsa_root();
     let between = intermediate(&root, rsa_key());
     let server = leaf(&between, rsa_key(), &GOOD);
-    Case { between: &[&between], ..Case::new(&server, &root) }.is_believed();
+    Case { between: &[&between], ..Case::new(&server, &root) }.is_accepted();
     Case::new(&server, &root).is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
 }
 
@@ -243,10 +244,10 @@ fn intermediates_in_any_order_with_others_and_the_root() {
     let server = leaf(&second, rsa_key(), &GOOD);
     let stranger = intermediate(&rsa_root(), ec_key());
     Case { between: &[&first, &stranger, &root, &second], ..Case::new(&server, &root) }
-        .is_believed();
+        .is_accepted();
 }
 
-/// A leaf that signs another one.
+/// A server certificate that signs another one.
 #[test]
 fn an_issuer_that_is_no_authority() {
     let root = ec_root();
@@ -267,10 +268,10 @@ fn a_certificate_for_clients() {
     }
     let both = [Usage::ClientAuthentication, Usage::ServerAuthentication];
     let server = leaf(&root, rsa_key(), &Leaf { usages: &both, ..GOOD });
-    Case::new(&server, &root).is_believed();
+    Case::new(&server, &root).is_accepted();
 }
 
-/// ECDHE needs a key that may sign, static RSA one that may decrypt.
+/// ECDHE requires the key usage for signatures, static RSA the one for encryption.
 #[test]
 fn a_key_for_another_use() {
     let root = rsa_root();
@@ -278,13 +279,13 @@ fn a_key_for_another_use() {
     let decrypting = Leaf { usages: &[Usage::KeyEncipherment], ..GOOD };
     for (says, good, bad) in [(signing, ECDHE, STATIC_RSA), (decrypting, STATIC_RSA, ECDHE)] {
         let server = leaf(&root, rsa_key(), &says);
-        Case { suites: good, ..Case::new(&server, &root) }.is_believed();
+        Case { suites: good, ..Case::new(&server, &root) }.is_accepted();
         Case { suites: bad, ..Case::new(&server, &root) }
             .is_refused(CertificateError::WrongUsage, UNSUPPORTED_CERTIFICATE);
     }
 }
 
-/// In the field: an anchor is trusted by its key, whoever signed it.
+/// Such roots are in use. An anchor is trusted by its key, however it was signed.
 #[test]
 fn an_anchor_signed_by_sha_1() {
     let root = root(rsa_key(), MessageDigest::sha1());
@@ -292,8 +293,8 @@ fn an_anchor_signed_by_sha_1() {
     let direct = leaf(&root, rsa_key(), &GOOD);
     let through = leaf(&between, rsa_key(), &GOOD);
     for suites in [ECDHE, STATIC_RSA] {
-        Case { suites, ..Case::new(&direct, &root) }.is_believed();
-        Case { suites, between: &[&between], ..Case::new(&through, &root) }.is_believed();
+        Case { suites, ..Case::new(&direct, &root) }.is_accepted();
+        Case { suites, between: &[&between], ..Case::new(&through, &root) }.is_accepted();
     }
 }
 
@@ -310,11 +311,11 @@ fn a_certificate_signed_by_each_longer_digest() {
     for digest in [MessageDigest::sha384 as fn() -> _, MessageDigest::sha512] {
         let root = rsa_root();
         let server = leaf(&root, rsa_key(), &Leaf { digest, ..GOOD });
-        Case::new(&server, &root).is_believed();
+        Case::new(&server, &root).is_accepted();
     }
 }
 
-/// 1024 bits are within reach of an attacker.
+/// RSA keys of 1024 bits can be broken.
 #[test]
 fn a_short_rsa_key() {
     let root = rsa_root();
@@ -323,7 +324,7 @@ fn a_short_rsa_key() {
         Case { suites, ..Case::new(&server, &root) }
             .is_refused(CertificateError::Key, UNSUPPORTED_CERTIFICATE);
     }
-    // What such a key has signed is as good as not signed.
+    // A signature by such a key is not accepted.
     let between = intermediate(&root, rsa_key_of(1024));
     let server = leaf(&between, rsa_key(), &GOOD);
     Case { between: &[&between], ..Case::new(&server, &root) }
@@ -335,7 +336,7 @@ fn rsa_keys_of_4096_bits() {
     let root = root(rsa_key_of(4096), MessageDigest::sha256());
     let server = leaf(&root, rsa_key_of(4096), &GOOD);
     for suites in [ECDHE, STATIC_RSA] {
-        Case { suites, ..Case::new(&server, &root) }.is_believed();
+        Case { suites, ..Case::new(&server, &root) }.is_accepted();
     }
 }
 
@@ -344,17 +345,16 @@ fn an_authority_on_p_384() {
     let root = root(ec_key_on(Nid::SECP384R1), MessageDigest::sha384());
     for digest in [MessageDigest::sha256 as fn() -> _, MessageDigest::sha384] {
         let server = leaf(&root, ec_key(), &Leaf { digest, ..GOOD });
-        Case::new(&server, &root).is_believed();
+        Case::new(&server, &root).is_accepted();
     }
 }
 
-/// Authorities of one name, each of which may have issued each other one, make
-/// more paths than a device can try: 28,960 of eight, five hundred million
-/// instructions.
+/// If authorities have the same name, each may have issued any other. That makes more paths
+/// than a device can try: 28,960 with eight authorities, 500 million instructions.
 #[test]
 fn certificates_that_make_many_paths() {
     let root = ec_root();
-    // Who made them has the root's name and not its key.
+    // Their issuer has the name of the root, but not its key.
     let forger = Identity { certificate: root.certificate.clone(), key: ec_key() };
     let named = |issuer: &Identity| named_intermediate("a", issuer, ec_key(), (-1, 30));
     let anchored: Vec<_> = (0..6).map(|_| named(&forger)).collect();
@@ -375,17 +375,17 @@ fn certificates_that_make_many_paths() {
             Case { between: &between, time, ..case }.is_refused(error, alert);
         }
     }
-    // The true one is found among them, if it is one of the first five.
+    // The genuine one is found among them if it is one of the first five.
     let true_one = named(&root);
     let server = leaf(&true_one, ec_key(), &GOOD);
     let case = Case { server: &server, ..case };
     let fifth = [&anchored[..4], &[&true_one]].concat();
-    Case { between: &fifth, ..case }.is_believed();
+    Case { between: &fifth, ..case }.is_accepted();
     let sixth = [&anchored[..5], &[&true_one]].concat();
     Case { between: &sixth, ..case }.is_refused(CertificateError::UnknownIssuer, UNKNOWN_CA);
 }
 
-/// The longest path there is.
+/// The longest path that is accepted.
 #[test]
 fn five_authorities() {
     let root = ec_root();
@@ -396,13 +396,13 @@ fn five_authorities() {
     let server = leaf(path.last().unwrap(), ec_key(), &GOOD);
     let between: Vec<_> = path.iter().collect();
     for time in [Some(now()), None] {
-        Case { between: &between, time, ..Case::new(&server, &root) }.is_believed();
+        Case { between: &between, time, ..Case::new(&server, &root) }.is_accepted();
     }
 }
 
-/// What a server may make a client hold is bounded, and the bound can be set.
+/// The length of messages is bounded, and the bound is configurable.
 #[test]
-fn a_chain_longer_than_is_taken() {
+fn a_chain_longer_than_the_limit() {
     let root = ec_root();
     let names: Vec<String> =
         (0..400).map(|number| format!("DNS:server-{number}.devices.example")).collect();
@@ -415,11 +415,11 @@ fn a_chain_longer_than_is_taken() {
     let ended = in_memory::handshake(&context, config.clone());
     assert_eq!(ended.result, Err(Error::Protocol(Violation::TooLong)));
     assert_eq!(ended.alert, Some(DECODE_ERROR));
-    let ended = in_memory::handshake(&context, config.longest_message(16_384));
+    let ended = in_memory::handshake(&context, config.max_message_len(16_384));
     assert_eq!((ended.result, ended.alert), (Ok(()), None));
 }
 
-/// An authority's certificate is not for a server, though it be trusted.
+/// The certificate of an authority may not be used by a server, even if it is trusted.
 #[test]
 fn an_authority_as_the_server() {
     let root = ec_root();

@@ -1,5 +1,5 @@
-//! Connection ids (RFC 9146) with a server that knows them: over an address
-//! that changes, for either side alone, and with servers that ignore them.
+//! Connection ids (RFC 9146): with an address that changes, in one direction only, and with
+//! servers that do not support them.
 #![cfg(feature = "full")]
 
 mod common;
@@ -21,8 +21,8 @@ fn wish() -> Wish {
     Wish { connection_id: Some(SERVERS_ID), ..Wish::default() }
 }
 
-/// Suites that authenticate an id in three ways: as data of an AEAD, within a
-/// MAC that is encrypted, and within one that is not.
+/// Suites that authenticate the id in different ways: as additional data of an AEAD, in a
+/// MAC inside the encryption, and in a MAC outside of it.
 fn suites() -> impl Iterator<Item = Wish> {
     let aead = [Suite::PSK_GCM, Suite::PSK_CCM_8].map(|suite| (suite, true));
     let cbc = [true, false].map(|encrypt_then_mac| (Suite::PSK_CBC, encrypt_then_mac));
@@ -51,7 +51,7 @@ fn a_session_outlives_its_address() {
                 link.rebind();
                 assert_eq!(link.exchange(message), message, "{wish:?}");
                 peer.wait_for("moved");
-                // What comes back carries the id that was asked for.
+                // The answer carries the id that the client offered.
                 let expected: &[u8] = if own.is_empty() { b"" } else { own };
                 let is_id_record = link.last_received[0] == CONNECTION_ID_RECORD;
                 assert_eq!(is_id_record, !own.is_empty());
@@ -67,7 +67,7 @@ fn a_session_outlives_its_address() {
     }
 }
 
-/// A NAT between the two, which forgets.
+/// A NAT loses its mapping.
 #[test]
 fn a_nat_that_forgets_is_not_noticed() {
     let peer = Wish { suite: Some(Suite::PSK_GCM), ..wish() }.start(Server::Mbed3, &PROOF);
@@ -88,7 +88,7 @@ fn a_nat_that_forgets_is_not_noticed() {
     }
 }
 
-/// What it costs to be without: the server takes it for another client's.
+/// Without connection ids, the server does not recognize the client at a new address.
 #[test]
 fn a_session_without_them_ends_with_its_address() {
     let peer = Wish::only(Suite::PSK_GCM).start(Server::Mbed3, &PROOF);
@@ -113,7 +113,7 @@ fn the_server_wants_none_in_records_to_it() {
     }
 }
 
-/// Agreed upon anew by each handshake.
+/// Each handshake negotiates them anew.
 #[test]
 fn a_resumed_session_has_them_too() {
     let (root, leaf) = rsa();
@@ -135,7 +135,7 @@ fn a_resumed_session_has_them_too() {
         assert_eq!(link.exchange(&[b'x'; 100]), [b'x'; 100]);
         eprintln!("100 bytes and back: {} bytes", link.sent.1 + link.received.1 - before);
         link.close();
-        // And may do without them.
+        // A resumed session need not use them.
         let mut link = Link::connect(certificates(&root).resume(saved), peer.address()).unwrap();
         assert!(link.client.was_resumed() && !link.client.uses_connection_id());
         assert_eq!(link.exchange(b"without"), b"without");

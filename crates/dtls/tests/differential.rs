@@ -1,6 +1,6 @@
-//! The engine against OpenSSL's client, before the same server, with the same
-//! offer: they agree on the suite, on the plaintext and on whom to believe.
-//! Where the engine is stricter on purpose, the table says so.
+//! Compares this client with OpenSSL's: with the same server and the same offer they choose
+//! the same suite, exchange the same plaintext, and accept the same certificates. A table
+//! lists where this client is stricter on purpose.
 #![cfg(feature = "full")]
 
 mod common;
@@ -10,7 +10,7 @@ use common::certificates::{
 };
 use common::in_memory::{self, Datagrams};
 use common::{IDENTITY, PSK, now, pre_shared_key};
-use iot_coap_dtls::{Client, Config, Datagram, TrustAnchors};
+use iot_coap_dtls::{Client, Config, Datagram, Instant, TrustAnchors};
 use openssl::hash::MessageDigest;
 use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,
@@ -18,8 +18,7 @@ use openssl::ssl::{
 };
 use openssl::x509::verify::X509CheckFlags;
 
-/// What is offered with certificates, in the order of preference, in OpenSSL's
-/// words.
+/// The suites that are offered with certificates, in order of preference, by OpenSSL's names.
 const CERTIFICATE_SUITES: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:\
      ECDHE-RSA-AES128-SHA256:AES128-SHA256:AES256-SHA256:AES128-SHA:AES256-SHA";
 const PSK_SUITES: &str = "PSK-AES128-GCM-SHA256:PSK-AES128-CCM8:PSK-AES128-CBC-SHA";
@@ -27,10 +26,10 @@ const PSK_SUITES: &str = "PSK-AES128-GCM-SHA256:PSK-AES128-CCM8:PSK-AES128-CBC-S
 /// `SSL_OP_NO_ENCRYPT_THEN_MAC`, which the `openssl` crate does not name.
 const NO_ENCRYPT_THEN_MAC: u64 = 1 << 19;
 
-/// Long and short, and lengths around those of blocks.
+/// Short and long lines, and lengths around the block size.
 const LINES: [&[u8]; 6] = [b"", b"1", &[7; 15], &[8; 16], &[9; 17], &[0x55; 1000]];
 
-/// What came of a handshake and of what was said after it.
+/// The result of a handshake and of the exchange after it.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Refused,
@@ -50,7 +49,7 @@ fn ours(server: &SslContext, config: Config) -> Outcome {
         let len = client.send(line, &mut buffer).unwrap();
         stream.get_mut().to_server.push_back(buffer[..len].to_vec());
         let at_its_end = read(&mut stream);
-        // OpenSSL makes no record of nothing, though it takes one.
+        // OpenSSL accepts an empty record, but does not send one.
         if line.is_empty() {
             assert!(at_its_end.is_empty());
             continue;
@@ -68,7 +67,7 @@ fn read_ours<R: iot_coap_dtls::rand_core::TryCryptoRng>(
 ) -> Vec<u8> {
     let mut datagram = datagrams.to_client.pop_front().unwrap();
     let mut datagram = Datagram::new(&mut datagram);
-    client.read(&mut datagram, 0).unwrap().unwrap().to_vec()
+    client.handle_datagram(Instant::from_millis(0), &mut datagram).unwrap().unwrap().to_vec()
 }
 
 fn read(stream: &mut SslStream<Datagrams>) -> Vec<u8> {
@@ -77,7 +76,7 @@ fn read(stream: &mut SslStream<Datagrams>) -> Vec<u8> {
     buffer[..len].to_vec()
 }
 
-/// Both sides by OpenSSL; each has its datagrams, and they are exchanged.
+/// The same with OpenSSL on both sides.
 fn theirs(server: &SslContext, client: Ssl) -> Outcome {
     let mut ssl = Ssl::new(server).unwrap();
     ssl.set_mtu(1200).unwrap();
@@ -99,7 +98,7 @@ fn theirs(server: &SslContext, client: Ssl) -> Outcome {
             break;
         }
     }
-    // Neither says why: a record that does not decrypt is dropped in silence.
+    // Neither side reports it: a record that does not decrypt is dropped.
     if done != [true; 2] {
         return Outcome::Refused;
     }
@@ -116,8 +115,8 @@ fn theirs(server: &SslContext, client: Ssl) -> Outcome {
     Outcome::Connected { suite, at_client, at_server }
 }
 
-/// What a side writes goes to the other, each of which reads what is "to the
-/// server"; whether there was anything.
+/// Delivers the datagrams of each side to the other. Each side reads from `to_server`.
+/// Returns whether there were any.
 fn exchange(client: &mut SslStream<Datagrams>, server: &mut SslStream<Datagrams>) -> bool {
     let from_client = std::mem::take(&mut client.get_mut().to_client);
     let from_server = std::mem::take(&mut server.get_mut().to_client);
@@ -157,7 +156,7 @@ fn our_config(anchor: &Identity, host: &str) -> Config {
     config.cbc(true).static_rsa(true)
 }
 
-/// A server with certificates of both kinds, or of one.
+/// A server with certificates of one or both key types.
 fn their_server(identities: &[&Identity], suites: &str, options: SslOptions) -> SslContext {
     let mut builder = SslContext::builder(SslMethod::dtls_server()).unwrap();
     builder.set_min_proto_version(Some(SslVersion::DTLS1_2)).unwrap();
@@ -242,11 +241,11 @@ fn the_same_with_a_pre_shared_key() {
     assert_eq!(connected.len(), 3, "{connected:?}");
 }
 
-/// Whether the engine is to believe what OpenSSL does.
+/// Whether this client should accept what OpenSSL accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judged {
     Alike,
-    /// What OpenSSL believes is refused, for this reason.
+    /// OpenSSL accepts it, this client does not, for this reason.
     Stricter(&'static str),
 }
 

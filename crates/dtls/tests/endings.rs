@@ -1,5 +1,5 @@
-//! How sessions end, and what does not end them: goodbyes of either side,
-//! alerts and their names, and a server that wants to negotiate anew.
+//! How sessions end, and what does not end them: closing by either side, alerts and their
+//! names, and requests to renegotiate.
 #![cfg(feature = "full")]
 
 mod common;
@@ -8,14 +8,14 @@ use common::link::Link;
 use common::peers::Proof;
 use common::servers::{Server, Suite, Wish};
 use common::{IDENTITY, PSK, certificates, pre_shared_key, rsa};
-use iot_coap_dtls::{Config, Error, PreSharedKey, State};
+use iot_coap_dtls::{Config, Duration, Error, PreSharedKey, State};
 
 const PROOF: Proof<'static> = Proof::PreSharedKey { identity: IDENTITY, key: PSK };
 const MBED: [Server; 2] = [Server::Mbed2, Server::Mbed3];
 
 #[test]
-fn the_client_says_goodbye() {
-    // gnutls-serv does not tell.
+fn the_client_closes() {
+    // gnutls-serv does not print anything.
     for (server, heard) in
         [(Server::OpenSsl, "DONE"), (Server::Mbed2, "closed"), (Server::Mbed3, "closed")]
     {
@@ -31,19 +31,19 @@ fn the_client_says_goodbye() {
 }
 
 #[test]
-fn the_server_says_goodbye() {
+fn the_server_closes() {
     for server in MBED {
         let peer = Wish::only(Suite::PSK_GCM).start(server, &PROOF);
         let mut link = Link::connect(pre_shared_key(), peer.address()).unwrap();
         link.send(b"bye");
         assert_eq!(link.end(), Error::Closed, "{server:?}");
         assert_eq!(link.client.send(b"more", &mut [0; 100]), Err(Error::Closed));
-        // The goodbye is answered (RFC 5246, section 7.2.1).
+        // The client answers with its own close_notify (RFC 5246, section 7.2.1).
         peer.wait_for("closed");
     }
 }
 
-/// A HelloRequest is declined by an alert, and the session goes on.
+/// The client answers a HelloRequest with an alert, and the session goes on.
 #[test]
 fn renegotiation_is_refused() {
     for server in MBED {
@@ -61,7 +61,7 @@ fn renegotiation_is_refused() {
     }
 }
 
-/// OpenSSL's server does not take no for an answer.
+/// OpenSSL's server then ends the session.
 #[test]
 fn renegotiation_is_refused_to_openssl() {
     let peer = Wish::only(Suite::PSK_GCM).start(Server::OpenSsl, &PROOF);
@@ -74,14 +74,17 @@ fn renegotiation_is_refused_to_openssl() {
 
 fn refusal(config: Config, wish: &Wish, server: Server, proof: &Proof<'_>) -> String {
     let peer = wish.start(server, proof);
-    let ended = Link::connect(config.timeouts(100, 1000), peer.address());
+    let ended = Link::connect(
+        config.timeouts(Duration::from_millis(100), Duration::from_secs(1)),
+        peer.address(),
+    );
     ended.map(|_| ()).unwrap_err().to_string()
 }
 
 #[test]
 fn no_suite_in_common() {
     let (root, leaf) = rsa();
-    // gnutls-serv sends no alerts in a handshake.
+    // gnutls-serv sends no alerts during a handshake.
     for server in [Server::OpenSsl, Server::Mbed2, Server::Mbed3] {
         let (wish, proof) = (Wish::only(Suite::RSA_CBC[0]), Proof::Certificate(&leaf, &[]));
         let refusal = refusal(certificates(&root), &wish, server, &proof);

@@ -1,7 +1,7 @@
-//! Hazard: the heap runs out in the middle, and the client aborts, which on a
-//! board means a reset. Every allocation of a session's life fails once, one run
-//! after the other; and the heap has room for so many bytes only, from none to
-//! enough. Each ends by an error, and the next session is as good as ever.
+//! Hazard: the heap is exhausted and the client aborts, which resets a board. In these tests
+//! each allocation of a session fails once, one in each run; and the heap has room for a
+//! limited number of bytes, from zero to enough. Each run ends with an error, and the next
+//! session works.
 #![cfg(feature = "full")]
 
 #[path = "../../port-linux/tests/common/certificates.rs"]
@@ -22,30 +22,30 @@ use scripted::messages::{
     APPLICATION_DATA, EC_POINT_FORMATS, NEW_SESSION_TICKET, SERVER_KEY_EXCHANGE, SESSION_TICKET,
 };
 use scripted::server::Secret;
-use scripted::{Hello, IDENTITY, Numbers, PSK, Server, Suite, TestClient};
+use scripted::{Hello, IDENTITY, Numbers, PSK, Server, Suite, TestClient, at};
 
-/// The last answer of the server before it is done.
+/// Makes the messages of the server between ServerHello and ServerHelloDone.
 type Reply<'r> = &'r dyn Fn(&mut Server) -> Vec<u8>;
 
-/// A client, whose allocations may fail, and its server.
-struct Life {
+/// A client whose allocations may fail, and its server.
+struct Session {
     client: TestClient,
     server: Server,
 }
 
-impl Life {
+impl Session {
     fn start(config: Config, suite: Suite) -> Result<Self, Error> {
-        let client = limited(|| Client::new(config, Numbers::new(1), 0))?;
-        let mut life = Self { client, server: Server::new(suite) };
-        let hello = life.sent();
-        life.server.read_hello(&hello);
-        Ok(life)
+        let client = limited(|| Client::new(config, Numbers::new(1), at(0)))?;
+        let mut session = Self { client, server: Server::new(suite) };
+        let hello = session.sent();
+        session.server.read_hello(&hello);
+        Ok(session)
     }
 
     fn sent(&mut self) -> Vec<Vec<u8>> {
         let mut buffer = [0; 4096];
         let mut datagrams = Vec::new();
-        while let Some(len) = limited(|| self.client.transmit(&mut buffer)) {
+        while let Some(len) = limited(|| self.client.poll_transmit(&mut buffer)) {
             datagrams.push(buffer[..len].to_vec());
         }
         datagrams
@@ -53,18 +53,20 @@ impl Life {
 
     fn feed(&mut self, mut datagram: Vec<u8>) -> Result<(), Error> {
         let mut datagram = Datagram::new(&mut datagram);
-        let read = limited(|| self.client.read(&mut datagram, 0).map(|read| read.is_some()));
+        let read = limited(|| {
+            self.client.handle_datagram(at(0), &mut datagram).map(|read| read.is_some())
+        });
         if let Err(error) = read {
             assert_eq!(self.client.state(), State::Ended(error));
-            // The peer is told.
+            // The peer gets an alert.
             assert_eq!(self.sent().len(), 1);
         }
         read.map(drop)
     }
 
-    /// Up to the session that can be resumed, where the server gives a ticket.
+    /// Does a full handshake. With `ticket`, the server issues one.
     fn full(config: Config, suite: Suite, reply: Reply<'_>, ticket: bool) -> Result<Self, Error> {
-        let mut life = Self::start(config, suite)?;
+        let mut session = Self::start(config, suite)?;
         let mut hello = Hello::new(suite);
         if ticket {
             hello = hello.with(SESSION_TICKET, &[]);
@@ -72,41 +74,41 @@ impl Life {
         if !matches!(suite, Suite::PskGcm) {
             hello = hello.with(EC_POINT_FORMATS, &[1, 0]);
         }
-        let hello = life.server.say_hello(&hello);
-        life.feed(hello)?;
-        let reply = reply(&mut life.server);
-        life.feed(reply)?;
-        let done = life.server.say_done();
-        life.feed(done)?;
-        let flight = life.sent();
-        life.server.read_flight(&flight);
+        let hello = session.server.say_hello(&hello);
+        session.feed(hello)?;
+        let reply = reply(&mut session.server);
+        session.feed(reply)?;
+        let done = session.server.say_done();
+        session.feed(done)?;
+        let flight = session.sent();
+        session.server.read_flight(&flight);
         if ticket {
-            let ticket = life.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 9, 0, 3, 1, 2, 3]);
-            life.feed(ticket)?;
+            let ticket = session.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 9, 0, 3, 1, 2, 3]);
+            session.feed(ticket)?;
         }
-        let finished = life.server.say_finished();
-        life.feed(finished)?;
-        Ok(life)
+        let finished = session.server.say_finished();
+        session.feed(finished)?;
+        Ok(session)
     }
 
     fn resumed(config: Config, secret: Vec<u8>) -> Result<Self, Error> {
-        let mut life = Self::start(config, Suite::PskGcm)?;
-        life.server.master_secret = secret;
-        let session_id = life.server.session_id.clone();
+        let mut session = Self::start(config, Suite::PskGcm)?;
+        session.server.master_secret = secret;
+        let session_id = session.server.session_id.clone();
         let hello = Hello { session_id, ..Hello::new(Suite::PskGcm) };
-        let hello = life.server.say_hello(&hello);
-        life.server.make_keys();
-        life.feed(hello)?;
-        let finished = life.server.say_finished();
-        life.feed(finished)?;
-        let flight = life.sent();
-        life.server.read_flight(&flight);
-        assert!(life.client.was_resumed());
-        Ok(life)
+        let hello = session.server.say_hello(&hello);
+        session.server.make_keys();
+        session.feed(hello)?;
+        let finished = session.server.say_finished();
+        session.feed(finished)?;
+        let flight = session.sent();
+        session.server.read_flight(&flight);
+        assert!(session.client.was_resumed());
+        Ok(session)
     }
 
-    /// Nothing is allocated once the handshake is done.
-    fn is_alive(&mut self) {
+    /// Asserts that the session works, and allocates nothing.
+    fn assert_alive(&mut self) {
         let before = set_limit(Limit::OneAfter(0));
         let record = self.server.protected(APPLICATION_DATA, b"still there");
         self.feed(record).unwrap();
@@ -136,8 +138,8 @@ fn no_reply(_: &mut Server) -> Vec<u8> {
     Vec::new()
 }
 
-/// What a caller keeps of a session in its sleep; each may be tried again.
-fn is_kept(life: &mut Life) {
+/// Saves the session in both ways, retrying whatever fails, and restores it.
+fn save_and_restore(session: &mut Session) {
     let again = |result: Result<(), Error>| out_of_memory(result).is_some();
     let mut key = None;
     let mut blob = Vec::new();
@@ -148,12 +150,12 @@ fn is_kept(life: &mut Life) {
     })) {}
     let key = key.unwrap();
     while !again(limited(|| {
-        blob = life.client.checkpoint(&key, b"here", 1, 8)?;
+        blob = session.client.checkpoint(&key, b"here", 1, 8)?;
         Ok(())
     })) {}
-    life.client.checkpoint_is_stored();
-    life.is_alive();
-    let session = life.client.take_saved_session().unwrap();
+    session.client.confirm_checkpoint();
+    session.assert_alive();
+    let session = session.client.take_saved_session().unwrap();
     while !again(limited(|| {
         saved = Some(session.to_bytes()?);
         Ok(())
@@ -162,15 +164,15 @@ fn is_kept(life: &mut Life) {
     if limited(|| SavedSession::from_bytes(&saved)).is_none() {
         assert_eq!(limit(), Limit::None, "nothing else is wrong with it");
     }
-    // From sleep, for which there must be memory.
+    // Restoring needs no memory.
     let before = set_limit(Limit::OneAfter(0));
     let restored = limited(|| Client::restore(&blob, &key, b"here", 1, Numbers::new(2)));
     set_limit(before);
     assert_eq!(restored.unwrap().state(), State::Connected);
 }
 
-/// One run after the other with one more allocation before the one that fails,
-/// until there are not so many.
+/// Calls `run` again and again. In each call one allocation fails, first the first one, then
+/// the second, until a run has no more allocations.
 fn every_allocation_fails_once(least: usize, mut run: impl FnMut() -> bool) {
     let runs = (0..1000)
         .take_while(|&others| {
@@ -178,7 +180,7 @@ fn every_allocation_fails_once(least: usize, mut run: impl FnMut() -> bool) {
             let ended_well = run();
             let failed = set_limit(Limit::None) == Limit::None;
             assert!(failed || ended_well);
-            // The heap is well again.
+            // Without failures it works again.
             assert!(run());
             failed
         })
@@ -190,40 +192,40 @@ fn every_allocation_fails_once(least: usize, mut run: impl FnMut() -> bool) {
 fn every_allocation_of_a_session_fails_once() {
     every_allocation_fails_once(10, || {
         let Some(config) = out_of_memory(psk_config()) else { return false };
-        let full = Life::full(config, Suite::PskGcm, &no_reply, true);
-        let Some(mut life) = out_of_memory(full) else { return false };
-        is_kept(&mut life);
-        life.is_alive();
+        let full = Session::full(config, Suite::PskGcm, &no_reply, true);
+        let Some(mut session) = out_of_memory(full) else { return false };
+        save_and_restore(&mut session);
+        session.assert_alive();
         true
     });
 }
 
 #[test]
 fn every_allocation_of_a_resumed_session_fails_once() {
-    let mut full = Life::full(psk_config().unwrap(), Suite::PskGcm, &no_reply, true).unwrap();
+    let mut full = Session::full(psk_config().unwrap(), Suite::PskGcm, &no_reply, true).unwrap();
     let session = full.client.take_saved_session().unwrap();
     let secret = full.server.master_secret;
     every_allocation_fails_once(5, || {
         let Some(config) = out_of_memory(psk_config()) else { return false };
         let config = config.resume(session.clone());
-        let Some(mut life) = out_of_memory(Life::resumed(config, secret.clone())) else {
+        let Some(mut session) = out_of_memory(Session::resumed(config, secret.clone())) else {
             return false;
         };
-        is_kept(&mut life);
-        life.is_alive();
+        save_and_restore(&mut session);
+        session.assert_alive();
         true
     });
 }
 
-/// A server that proves itself by a certificate, through another one.
-struct Certified {
+/// A server with a certificate and an intermediate.
+struct CertifiedServer {
     root: Identity,
     between: Identity,
     server: Identity,
     suite: Suite,
 }
 
-impl Certified {
+impl CertifiedServer {
     fn new(suite: Suite, root_key: PKey<Private>, key: fn() -> PKey<Private>) -> Self {
         let root = root(root_key, MessageDigest::sha256());
         let between = intermediate(&root, key());
@@ -261,13 +263,13 @@ impl Certified {
 
     fn connects(&self) -> bool {
         let Some(config) = out_of_memory(self.config()) else { return false };
-        let life = Life::full(config, self.suite, &|server| self.reply(server), false);
-        let Some(mut life) = out_of_memory(life) else { return false };
-        life.is_alive();
+        let session = Session::full(config, self.suite, &|server| self.reply(server), false);
+        let Some(mut session) = out_of_memory(session) else { return false };
+        session.assert_alive();
         true
     }
 
-    /// Each time the heap has a little more room, from none to enough.
+    /// Connects with more and more room on the heap, until it succeeds.
     fn connects_with_enough_room(&self) {
         let least = (0..100_000)
             .step_by(61)
@@ -284,28 +286,29 @@ impl Certified {
     }
 }
 
-/// No crate that checks ECDSA allocates on its own.
+/// The crates that verify ECDSA allocate nothing.
 #[test]
 fn every_allocation_fails_once_with_certificates_by_ecdsa() {
-    let certified = Certified::new(Suite::EcdheEcdsaGcm, ec_key(), ec_key);
+    let certified = CertifiedServer::new(Suite::EcdheEcdsaGcm, ec_key(), ec_key);
     let anchors = certified.config().unwrap();
     every_allocation_fails_once(8, || {
         let reply = |server: &mut Server| certified.reply(server);
-        let life = Life::full(anchors.clone(), certified.suite, &reply, false);
-        let Some(mut life) = out_of_memory(life) else { return false };
-        life.is_alive();
+        let session = Session::full(anchors.clone(), certified.suite, &reply, false);
+        let Some(mut session) = out_of_memory(session) else { return false };
+        session.assert_alive();
         true
     });
 }
 
-/// The `rsa` crate does; before it is called, there is room.
+/// The `rsa` crate allocates, so the client checks for room before calling it.
 #[test]
 fn the_heap_runs_out_with_certificates_by_rsa() {
-    Certified::new(Suite::EcdheRsaCbcSha256, rsa_key_of(4096), rsa_key).connects_with_enough_room();
-    Certified::new(Suite::RsaAes256CbcSha256, rsa_key(), rsa_key).connects_with_enough_room();
+    CertifiedServer::new(Suite::EcdheRsaCbcSha256, rsa_key_of(4096), rsa_key)
+        .connects_with_enough_room();
+    CertifiedServer::new(Suite::RsaAes256CbcSha256, rsa_key(), rsa_key).connects_with_enough_room();
 }
 
 #[test]
 fn the_heap_runs_out_with_certificates_by_ecdsa() {
-    Certified::new(Suite::EcdheEcdsaGcm, ec_key(), ec_key).connects_with_enough_room();
+    CertifiedServer::new(Suite::EcdheEcdsaGcm, ec_key(), ec_key).connects_with_enough_room();
 }

@@ -1,6 +1,5 @@
-//! Networks that lose, repeat and reorder datagrams, and servers of each kind
-//! behind them. How many seeds are tried says `DTLS_LOSS_SEEDS`; 8 if it is not
-//! set.
+//! Networks that lose, repeat and reorder datagrams, with each kind of server. The
+//! environment variable `DTLS_LOSS_SEEDS` sets the number of seeds; 8 by default.
 #![cfg(feature = "full")]
 
 mod common;
@@ -16,14 +15,14 @@ use common::{IDENTITY, PSK, SystemRandom, certificates, pre_shared_key, rsa};
 use iot_coap_dtls::{Client, Config, SavedSession};
 
 const LOST_PERCENT: u64 = 20;
-/// Sessions at a time; they mostly wait.
-const AT_A_TIME: usize = 24;
+/// How many sessions run at the same time. They mostly wait.
+const MAX_PARALLEL: usize = 24;
 
 fn seeds() -> u64 {
     std::env::var("DTLS_LOSS_SEEDS").map_or(8, |seeds| seeds.parse().expect("a number of seeds"))
 }
 
-/// What all servers here are like; Mbed TLS repeats a flight sooner.
+/// The settings of all servers here. Mbed TLS retransmits sooner than by default.
 const WISH: Wish = Wish {
     suite: None,
     group: None,
@@ -37,14 +36,14 @@ const WISH: Wish = Wish {
     connection_id: None,
 };
 
-/// Soon at first. A bound of a few seconds would lock up with GnuTLS, whose
-/// server takes each datagram for a reason to put off its own repetition, and
-/// waits longer each time.
+/// With a short first timeout. A longest timeout of a few seconds would block with GnuTLS,
+/// whose server postpones its own retransmission at each datagram, each time for longer.
 fn quick(config: Config) -> Config {
-    config.timeouts(200, 60_000)
+    use iot_coap_dtls::Duration;
+    config.timeouts(Duration::from_millis(200), Duration::from_secs(60))
 }
 
-/// A handshake and an exchange through a network with faults.
+/// Asserts that a handshake and an exchange succeed through a network with faults.
 fn assert_gets_through(
     config: Config,
     peer: &Peer,
@@ -65,7 +64,7 @@ fn assert_gets_through(
     eprintln!("{what}: connected in {connected:?}, {sent:?} + {received:?}");
 }
 
-/// A session with the server over a network without faults.
+/// The saved session of a connection without faults.
 fn session(config: Config, peer: &Peer) -> SavedSession {
     let mut link = Link::connect(config, peer.address()).unwrap();
     let saved = link.client.take_saved_session().unwrap();
@@ -74,11 +73,11 @@ fn session(config: Config, peer: &Peer) -> SavedSession {
     saved
 }
 
-/// Runs each of `count` cases, some at a time.
+/// Runs `count` cases, several in parallel.
 fn in_parallel(count: usize, run: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..AT_A_TIME.min(count) {
+        for _ in 0..MAX_PARALLEL.min(count) {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::SeqCst);
@@ -129,7 +128,7 @@ fn mbedtls_3_6_with_a_fifth_lost() {
     by_each_seed(Server::Mbed3);
 }
 
-/// Pre-shared keys, and addresses that change once there are connection ids.
+/// With pre-shared keys, and a client address that changes once connection ids are in use.
 #[test]
 fn a_fifth_lost_and_every_third_from_elsewhere() {
     let proof = Proof::PreSharedKey { identity: IDENTITY, key: PSK };
@@ -157,11 +156,11 @@ fn a_fifth_lost_and_every_third_from_elsewhere() {
     });
 }
 
-/// What happens to a datagram when it does not simply arrive.
+/// The possible faults of a datagram.
 const FAULTS: [Fate; 3] = [Fate::LOST, Fate::times(2), Fate::ARRIVES.late()];
 
-/// One fault at a time, at each datagram of a handshake and an exchange. Among
-/// them are each flight, a NewSessionTicket, and the last flight of either side.
+/// Applies one fault at a time, to each datagram of a handshake and an exchange. That
+/// includes each flight, the NewSessionTicket, and the final flight of either side.
 fn each_single_datagram(
     server: Server,
     wish: &Wish,
@@ -227,7 +226,7 @@ fn mbedtls_3_6_without_any_one_datagram() {
     each_single_datagram_with_certificates(Server::Mbed3);
 }
 
-/// Also in the records of a handshake that have connection ids already.
+/// The protected records of the handshake already carry connection ids.
 #[test]
 fn pre_shared_keys_and_connection_ids_without_any_one_datagram() {
     let proof = Proof::PreSharedKey { identity: IDENTITY, key: PSK };
@@ -238,7 +237,7 @@ fn pre_shared_keys_and_connection_ids_without_any_one_datagram() {
     }
 }
 
-/// Twenty and more datagrams to a flight, of which each time some are lost.
+/// Flights of more than twenty datagrams, of which some are lost each time.
 #[test]
 fn many_fragments_with_a_fifth_lost() {
     let (root, leaf) = rsa();
@@ -253,26 +252,27 @@ fn many_fragments_with_a_fifth_lost() {
     }
 }
 
-/// RFC 6347, section 4.2.4.1: one second, doubled each time, at most 60.
+/// The timeouts of RFC 6347, section 4.2.4.1: one second, doubled each time, up to 60.
 #[test]
 fn a_server_that_never_answers() {
-    let mut client = Client::new(pre_shared_key(), SystemRandom::default(), 0).unwrap();
+    let at = iot_coap_dtls::Instant::from_millis;
+    let mut client = Client::new(pre_shared_key(), SystemRandom::default(), at(0)).unwrap();
     let mut buffer = [0; 2048];
     let mut sent = Vec::new();
     let mut last = Vec::new();
     let mut now = 0;
     while now < Duration::from_secs(400).as_millis() as u64 {
-        while let Some(len) = client.transmit(&mut buffer) {
+        while let Some(len) = client.poll_transmit(&mut buffer) {
             sent.push(now / 1000);
-            // The same flight each time, in a record of its own.
+            // The same flight each time, in a new record.
             let message = buffer[13..len].to_vec();
             assert!(last.is_empty() || last == message);
             last = message;
         }
-        now = client.deadline().unwrap();
-        assert_eq!(client.tick(now - 1), Ok(()));
-        assert!(client.transmit(&mut buffer).is_none(), "too early");
-        client.tick(now).unwrap();
+        now = client.next_timeout().unwrap().as_millis();
+        assert_eq!(client.handle_timeout(at(now - 1)), Ok(()));
+        assert!(client.poll_transmit(&mut buffer).is_none(), "too early");
+        client.handle_timeout(at(now)).unwrap();
     }
     assert_eq!(sent, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
 }

@@ -1,7 +1,7 @@
-//! Hazard: a build with parts left out that offers what it cannot do, or cannot do
-//! what it offers. `scripts/test` runs this with one set of features after another.
+//! Hazard: a build without some features offers what it does not support, or does not
+//! support what it offers. `scripts/test` runs this with several sets of features.
 
-/// What the other tests share, without what needs a part.
+/// The support code of the other tests, without what needs a feature.
 #[allow(dead_code)]
 mod common {
     mod basics;
@@ -23,18 +23,18 @@ use common::link::Link;
 use common::peers::Proof;
 use common::servers::{Server, Suite, Wish};
 use common::{IDENTITY, PSK, SystemRandom, pre_shared_key};
-use iot_coap_dtls::{Client, Config};
+use iot_coap_dtls::{Client, Config, Instant};
 
-/// Stands among the suites and is none (RFC 5746, section 3.3).
+/// The signaling value among the suites (RFC 5746, section 3.3).
 const RENEGOTIATION_INFO: u16 = 0x00ff;
 
 /// The suites of the first ClientHello.
 fn offered(config: Config) -> Vec<u16> {
-    let mut client = Client::new(config, SystemRandom::default(), 0).unwrap();
+    let mut client = Client::new(config, SystemRandom::default(), Instant::from_millis(0)).unwrap();
     let mut buffer = [0; 2048];
-    let len = client.transmit(&mut buffer).unwrap();
-    // Headers of record and handshake, version and random (RFC 6347, section 4.2.1);
-    // session id and cookie; then the suites.
+    let len = client.poll_transmit(&mut buffer).unwrap();
+    // After the headers of record and message, version and random (RFC 6347, section
+    // 4.2.1), session id and cookie come the suites.
     let mut rest = &buffer[13 + 12 + 2 + 32..len];
     for _ in 0..2 {
         rest = &rest[1 + usize::from(rest[0])..];
@@ -56,7 +56,7 @@ fn assert_exchange(suite: Suite, proof: &Proof<'_>, config: Config) {
 }
 
 #[test]
-fn a_pre_shared_key_needs_no_part() {
+fn a_pre_shared_key_needs_no_feature() {
     let mut suites = vec![0x00a8];
     if cfg!(feature = "ccm") {
         suites.push(0xc0a8);
@@ -71,7 +71,7 @@ fn a_pre_shared_key_needs_no_part() {
 
 #[cfg(feature = "certificates")]
 #[test]
-fn suites_of_certificates_follow_the_parts() {
+fn suites_with_certificates_follow_the_features() {
     let (root, _) = common::rsa();
     let mut suites = Vec::new();
     if cfg!(feature = "p256") {

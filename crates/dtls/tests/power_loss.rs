@@ -1,6 +1,5 @@
-//! Sessions that are kept through sleep and power loss: they go on without a
-//! handshake, and no record number is used twice whatever moment the power
-//! fails.
+//! Sessions that survive sleep and power loss: they go on without a handshake, and no
+//! sequence number is used twice, whenever the power fails.
 #![cfg(feature = "full")]
 
 mod common;
@@ -42,7 +41,7 @@ fn a_restored_session_goes_on_without_a_handshake() {
     link.client = restore(&blob, 1).unwrap();
     assert_eq!(link.client.state(), State::Connected);
     link.client.checkpoint(&sealing_key(), CONTEXT, 2, 10).unwrap();
-    link.client.checkpoint_is_stored();
+    link.client.confirm_checkpoint();
     let before = link.sent.0;
     assert_eq!(link.exchange(b"echo 2\n"), b"echo 2\n");
     assert_eq!(link.sent.0, before + 1);
@@ -58,24 +57,23 @@ fn nothing_is_sent_before_the_next_blob_is_stored() {
     assert_eq!(restored.send(b"x", &mut out), Err(Error::ReservationExhausted));
     restored.checkpoint(&sealing_key(), CONTEXT, 2, 2).unwrap();
     assert_eq!(restored.send(b"x", &mut out), Err(Error::ReservationExhausted));
-    restored.checkpoint_is_stored();
-    assert_eq!(restored.reservation_left(), 2);
+    restored.confirm_checkpoint();
     restored.send(b"x", &mut out).unwrap();
     restored.send(b"x", &mut out).unwrap();
     assert_eq!(restored.send(b"x", &mut out), Err(Error::ReservationExhausted));
-    // Nor does a goodbye use a number that is not reserved.
+    // The closing alert does not use an unreserved number either.
     restored.close();
-    assert_eq!(restored.transmit(&mut out), None);
+    assert_eq!(restored.poll_transmit(&mut out), None);
 }
 
 #[test]
-fn the_session_that_slept_writes_no_more() {
+fn a_session_that_goes_to_sleep_writes_no_more() {
     let (_peer, mut link) = connect();
     link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
     let mut out = [0; 256];
     assert_eq!(link.client.send(b"x", &mut out), Err(Error::ReservationExhausted));
     link.client.close();
-    assert_eq!(link.client.transmit(&mut out), None);
+    assert_eq!(link.client.poll_transmit(&mut out), None);
 }
 
 #[test]
@@ -83,7 +81,7 @@ fn a_blob_that_is_stale_foreign_or_changed_is_refused() {
     let (_peer, mut link) = connect();
     let blob = link.client.checkpoint(&sealing_key(), CONTEXT, 7, 0).unwrap();
     assert!(restore(&blob, 7).is_ok());
-    // Restored once, it is followed by a blob of generation 8.
+    // After it was restored once, only blobs of generation 8 and later are accepted.
     assert_eq!(restore(&blob, 8).err(), Some(RestoreError::Stale));
     let foreign = |key: &[u8], context: &[u8]| {
         let key = SealingKey::new(key).unwrap();
@@ -122,15 +120,15 @@ fn a_restored_session_remembers_whether_dates_were_checked() {
     }
 }
 
-/// What survives: the blob and the oldest generation that may be restored, each
-/// written at once or not at all.
+/// What survives power loss: the blob and the lowest generation that may be restored. Each
+/// is written atomically.
 #[derive(Clone)]
 struct Flash {
     blob: Vec<u8>,
     oldest: u64,
 }
 
-/// Counts the steps of a life, and ends it at the last one.
+/// The number of steps until the power fails.
 struct Power(usize);
 
 impl Power {
@@ -140,9 +138,9 @@ impl Power {
     }
 }
 
-/// One life of the device, from boot until the power fails; `sent` takes every
-/// datagram that got out.
-fn live(flash: &mut Flash, power: &mut Power, sent: &mut Vec<Vec<u8>>) -> Result<(), ()> {
+/// Runs the device from boot until the power fails. All datagrams that it sends are added to
+/// `sent`.
+fn run_device(flash: &mut Flash, power: &mut Power, sent: &mut Vec<Vec<u8>>) -> Result<(), ()> {
     let Ok(mut client) = restore(&flash.blob, flash.oldest) else {
         return Ok(());
     };
@@ -156,18 +154,17 @@ fn live(flash: &mut Flash, power: &mut Power, sent: &mut Vec<Vec<u8>>) -> Result
         power.step()?;
         flash.blob = blob;
         power.step()?;
-        client.checkpoint_is_stored();
+        client.confirm_checkpoint();
         for number in 0..2 {
             power.step()?;
-            // Another plaintext each time, so that a number that is used twice
-            // shows.
+            // A different plaintext each time, so that a repeated number is noticed.
             let text = format!("{} {number} {}", sent.len(), flash.oldest);
             let mut out = [0; 256];
             let len = client.send(text.as_bytes(), &mut out).unwrap();
             sent.push(out[..len].to_vec());
         }
     }
-    // Falls asleep.
+    // Go to sleep.
     power.step()?;
     let blob = client.checkpoint(&sealing_key(), CONTEXT, generation + 1, 0).unwrap();
     power.step()?;
@@ -178,12 +175,12 @@ fn live(flash: &mut Flash, power: &mut Power, sent: &mut Vec<Vec<u8>>) -> Result
 }
 
 #[test]
-fn no_number_is_used_twice_whatever_moment_the_power_fails() {
+fn no_number_is_used_twice_whenever_the_power_fails() {
     let (_peer, mut link) = connect();
     let blob = link.client.checkpoint(&sealing_key(), CONTEXT, 1, 0).unwrap();
     let first = Flash { blob, oldest: 1 };
     let mut whole = Power(usize::MAX);
-    live(&mut first.clone(), &mut whole, &mut Vec::new()).unwrap();
+    run_device(&mut first.clone(), &mut whole, &mut Vec::new()).unwrap();
     let steps = usize::MAX - whole.0;
     assert_eq!(steps, 3 * 6 + 3);
 
@@ -193,7 +190,7 @@ fn no_number_is_used_twice_whatever_moment_the_power_fails() {
             let mut flash = first.clone();
             let mut sent = Vec::new();
             for cut in [first_cut, second_cut, usize::MAX] {
-                let _ = live(&mut flash, &mut Power(cut), &mut sent);
+                let _ = run_device(&mut flash, &mut Power(cut), &mut sent);
             }
             records += sent.len();
             let mut by_number = HashMap::new();

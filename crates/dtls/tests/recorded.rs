@@ -1,6 +1,6 @@
-//! Handshakes with OpenSSL, recorded once and played back with something wrong:
-//! a client is connected only when the server's Finished has come as it was.
-//! The fuzz target `dtls_engine` goes on where this stops.
+//! Handshakes with OpenSSL that were recorded, and are played back with modifications. The
+//! client must connect only if it receives the server's Finished unmodified. The fuzz target
+//! `dtls_engine` takes this further.
 #![cfg(feature = "full")]
 
 #[path = "scripted/numbers.rs"]
@@ -11,23 +11,24 @@ mod recording;
 #[path = "scripted/recordings.rs"]
 mod recordings;
 
-use iot_coap_dtls::{Client, Datagram, Error, State};
+use iot_coap_dtls::{Client, Datagram, Error, Instant, State};
 use numbers::Numbers;
 use recording::{GREETING, Recording};
 
 fn feed(client: &mut Client<Numbers>, record: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     let mut record = record.to_vec();
     let mut datagram = Datagram::new(&mut record);
-    let read = client.read(&mut datagram, 0).map(|read| read.map(<[u8]>::to_vec));
+    let read = client.handle_datagram(Instant::from_millis(0), &mut datagram);
+    let read = read.map(|read| read.map(<[u8]>::to_vec));
     let mut buffer = [0; 2048];
-    while client.transmit(&mut buffer).is_some() {}
+    while client.poll_transmit(&mut buffer).is_some() {}
     read
 }
 
-/// Plays `records` back, and whether the client is connected then.
+/// Plays `records` back. Returns whether the client connects.
 fn connects<'r>(recording: &Recording, records: impl IntoIterator<Item = &'r [u8]>) -> bool {
     let mut client = recording.client().unwrap();
-    while client.transmit(&mut [0; 2048]).is_some() {}
+    while client.poll_transmit(&mut [0; 2048]).is_some() {}
     for record in records {
         if feed(&mut client, record).is_err() {
             break;
@@ -41,7 +42,7 @@ fn each_still_fits() {
     for recording in recordings::all() {
         let name = String::from_utf8_lossy(&recording.suite);
         let mut client = recording.client().unwrap();
-        while client.transmit(&mut [0; 2048]).is_some() {}
+        while client.poll_transmit(&mut [0; 2048]).is_some() {}
         let (greeting, handshake) = recording.records.split_last().unwrap();
         for (index, record) in handshake.iter().enumerate() {
             assert_eq!(feed(&mut client, record), Ok(None), "{name} {index}: record them anew");
@@ -53,17 +54,16 @@ fn each_still_fits() {
     }
 }
 
-/// What the server says is all in the transcript, or proved by its own keys.
+/// All messages of the server are in the transcript, or protected by its keys.
 #[test]
 fn no_record_of_the_handshake_can_be_changed() {
     for recording in recordings::all() {
         let name = String::from_utf8_lossy(&recording.suite);
         let handshake = &recording.records[..=recording.finished()];
         for (changed, record) in handshake.iter().enumerate() {
-            // Requests for a cookie are in no transcript, nor is what says that
-            // the keys change.
-            let says_nothing = record[0] == 20 || record[13] == 3;
-            if says_nothing {
+            // HelloVerifyRequest and ChangeCipherSpec are not in the transcript.
+            let is_ignored = record[0] == 20 || record[13] == 3;
+            if is_ignored {
                 continue;
             }
             for index in (13..record.len()).step_by(1 + record.len() / 40) {
@@ -92,9 +92,9 @@ fn no_record_of_the_handshake_can_be_left_out() {
     }
 }
 
-/// A Finished that was good for another handshake.
+/// The Finished of another handshake is not accepted.
 #[test]
-fn no_finished_is_good_twice() {
+fn no_finished_is_valid_twice() {
     let recordings = recordings::all();
     for recording in &recordings {
         for other in &recordings {

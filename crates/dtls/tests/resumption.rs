@@ -1,6 +1,5 @@
-//! Sessions that go on where another one ended: taken by the server and
-//! refused, over a restart of either side, and never without an extended master
-//! secret.
+//! Resumption of sessions: accepted and refused by the server, after a restart of either
+//! side, and never without an extended master secret.
 #![cfg(feature = "full")]
 
 mod common;
@@ -17,12 +16,12 @@ fn ways() -> impl Iterator<Item = (Server, Resumption)> {
     Server::ALL.into_iter().flat_map(|server| HOW.map(|how| (server, how)))
 }
 
-/// Of a resumed handshake and an exchange: by an id, and by a ticket where no
-/// block ciphers are offered. Tickets are as long as servers like, and a cookie
-/// makes them go twice; GnuTLS does both, and then takes more.
-const MOST_BYTES: usize = 1000;
+/// The bound for a resumed handshake with an exchange, for resumption by a session id, and by
+/// a ticket if no block ciphers are offered. The server chooses the length of its tickets,
+/// and with a cookie the client sends the ticket twice; with GnuTLS both make it longer.
+const MAX_BYTES: usize = 1000;
 
-/// A connection, an exchange, and what is kept of it.
+/// Connects, exchanges a line, and returns the saved session.
 fn visit(config: Config, peer: &Peer, resumed: bool, what: &str) -> Option<SavedSession> {
     let mut link = Link::connect(config, peer.address()).unwrap_or_else(|e| panic!("{what}: {e}"));
     assert_eq!(link.client.was_resumed(), resumed, "{what}");
@@ -39,20 +38,20 @@ fn visit(config: Config, peer: &Peer, resumed: bool, what: &str) -> Option<Saved
         link.sent.1 + link.received.1,
     );
     let is_bounded = resumed && (what.contains("Ids") || what.contains("restarted"));
-    assert!(!is_bounded || link.sent.1 + link.received.1 <= MOST_BYTES, "{what}");
+    assert!(!is_bounded || link.sent.1 + link.received.1 <= MAX_BYTES, "{what}");
     let saved = link.client.take_saved_session();
     assert!(link.client.take_saved_session().is_none(), "{what}");
     link.close();
     saved
 }
 
-/// As after a restart of ours.
+/// The session after it was stored and read back, as after a restart of the client.
 fn stored(session: &SavedSession) -> SavedSession {
     SavedSession::from_bytes(&session.to_bytes().unwrap()).unwrap()
 }
 
 #[test]
-fn taken_again_and_again() {
+fn accepted_again_and_again() {
     let (root, leaf) = rsa();
     for (server, resumption) in ways() {
         for suite in [Suite::ECDHE_RSA_GCM, Suite::ECDHE_RSA_CBC, Suite::RSA_CBC[0]] {
@@ -70,7 +69,7 @@ fn taken_again_and_again() {
 }
 
 #[test]
-fn taken_with_a_pre_shared_key() {
+fn accepted_with_a_pre_shared_key() {
     for (server, resumption) in ways() {
         for suite in [Suite::PSK_GCM, Suite::PSK_CCM_8, Suite::PSK_CBC] {
             let what = format!("{server:?} {resumption:?} {}", suite.name);
@@ -83,12 +82,12 @@ fn taken_with_a_pre_shared_key() {
     }
 }
 
-/// With a cookie in between, and without one.
+/// The server asks for a cookie first.
 #[test]
-fn taken_after_a_cookie() {
+fn accepted_after_a_cookie() {
     let (root, leaf) = rsa();
     for (server, resumption) in ways() {
-        // s_server's -listen answers one client and serves the next.
+        // With -listen, s_server sends a cookie to one client and serves the next.
         if server == Server::OpenSsl {
             continue;
         }
@@ -116,7 +115,7 @@ fn refused_by_a_server_that_has_restarted() {
     }
 }
 
-/// The server has forgotten how, or is another one.
+/// The server no longer supports resumption, or is another one.
 #[test]
 fn refused_by_a_server_that_resumes_nothing() {
     let (root, leaf) = rsa();
@@ -131,9 +130,9 @@ fn refused_by_a_server_that_resumes_nothing() {
     }
 }
 
-/// Without it a session could be spliced (RFC 7627, section 1).
+/// Without it, an attacker could splice sessions (RFC 7627, section 1).
 #[test]
-fn never_kept_without_an_extended_master_secret() {
+fn never_saved_without_an_extended_master_secret() {
     let (root, leaf) = rsa();
     for (server, resumption) in ways().filter(|&(server, _)| server != Server::OpenSsl) {
         let what = format!("{server:?} {resumption:?} without extended master secret");
@@ -143,7 +142,7 @@ fn never_kept_without_an_extended_master_secret() {
     }
 }
 
-/// As after a change of the configuration.
+/// The configuration was changed in between.
 #[test]
 fn not_tried_under_a_suite_that_is_not_offered() {
     let (root, leaf) = rsa();
@@ -161,7 +160,7 @@ fn not_tried_under_a_suite_that_is_not_offered() {
 }
 
 #[test]
-fn bytes_that_are_no_session_are_refused() {
+fn invalid_bytes_are_refused() {
     let (root, leaf) = rsa();
     for resumption in HOW {
         let wish = Wish { resumption, ..Wish::default() };
@@ -173,7 +172,7 @@ fn bytes_that_are_no_session_are_refused() {
         }
         let longer = [&bytes[..], &[0]].concat();
         assert!(SavedSession::from_bytes(&longer).is_none());
-        // The format, and the suite.
+        // A wrong format, and an unknown suite.
         for (index, value) in [(0, 0), (0, 2), (0, 255), (1, 0x13), (2, 0xff)] {
             let mut other = bytes.to_vec();
             other[index] = value;

@@ -1,6 +1,5 @@
-//! Handshakes and exchanges with servers that nobody here wrote: each kind of
-//! server with each suite, group and kind of certificate. `--nocapture` shows
-//! what went over the wire.
+//! Interoperability: handshakes and exchanges with each kind of server, and each suite, group
+//! and type of certificate. `--nocapture` shows the traffic.
 #![cfg(feature = "full")]
 
 mod common;
@@ -116,7 +115,7 @@ fn a_server_asks_for_a_certificate_and_goes_on_without() {
     }
 }
 
-/// Whatever the padding: each length up to a few blocks, and some long ones.
+/// With every padding: plaintext of each length up to a few blocks, and some long ones.
 #[test]
 fn plaintext_of_each_length() {
     let proof = Proof::PreSharedKey { identity: IDENTITY, key: PSK };
@@ -128,7 +127,7 @@ fn plaintext_of_each_length() {
     ] {
         let peer = Wish { encrypt_then_mac, ..Wish::only(suite) }.start(Server::Mbed3, &proof);
         let mut link = Link::connect(pre_shared_key().cbc(true), peer.address()).unwrap();
-        let overhead = link.client.overhead();
+        let overhead = link.client.record_overhead();
         for len in (1..=80).chain([255, 256, 257, 1000, 1200, 3900]) {
             let plaintext: Vec<u8> = (0..len).map(|index| index as u8).collect();
             let before = link.sent.1;
@@ -140,7 +139,7 @@ fn plaintext_of_each_length() {
     }
 }
 
-/// A chain of 5 KB in datagrams of 300 bytes and less.
+/// A chain of 5 KB in datagrams of at most 300 bytes.
 #[test]
 fn a_long_chain_in_many_fragments() {
     let root = root(rsa_key(), MessageDigest::sha256());
@@ -165,7 +164,7 @@ fn a_long_chain_in_many_fragments() {
     }
 }
 
-/// An encrypted premaster secret alone is longer than the datagrams.
+/// The encrypted premaster secret alone is longer than a datagram.
 #[test]
 fn a_flight_of_ours_in_many_fragments() {
     let (root, leaf) = rsa();
@@ -176,13 +175,13 @@ fn a_flight_of_ours_in_many_fragments() {
     }
 }
 
-/// The scheme of the C SDK's v3.2.0: a long identity, and as the key a digest's
-/// hexadecimal digits.
+/// The scheme of the C SDK v3.2.0: a long identity, and the hexadecimal digits of a digest as
+/// the key.
 #[test]
 fn the_scheme_of_the_original_client() {
     let identity = "device-1|hmacsha256|a1b2c3d4e5f&device-1|2524608000000";
     let key = b"6B86B273FF34FCE19D6B804EFF5A3F5747ADA4EAA22F1D49C01E52DDB7875B4B";
-    // Debian's Mbed TLS takes keys of at most 32 bytes.
+    // Debian's Mbed TLS accepts keys of at most 32 bytes.
     for server in [Server::OpenSsl, Server::GnuTls, Server::Mbed3] {
         let config =
             Config::with_pre_shared_key(PreSharedKey::new(identity.as_bytes(), key).unwrap());

@@ -1,6 +1,6 @@
-//! Whom to believe: trust anchors, as the keys and names that they are. How an
-//! anchor's own certificate is signed does not matter; roots that signed
-//! themselves with SHA-1 are in the field.
+//! Trust anchors: the names and keys of trusted certification authorities. The
+//! signature of an anchor's own certificate is ignored; roots that are self-signed
+//! with SHA-1 are in use.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -8,23 +8,25 @@ use core::fmt;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
-use super::{CertificateError, is_there};
+use crate::error::CertificateError;
+use crate::memory::can_allocate;
 
-/// The roots that a server's certificate may lead to.
+/// The certification authorities that the client trusts.
 #[derive(Clone)]
 pub struct TrustAnchors(Vec<TrustAnchor<'static>>);
 
 impl TrustAnchors {
-    /// From certificates in PEM, one after another, with anything between them.
+    /// Reads one or more certificates in PEM. Text between them is ignored.
     ///
     /// # Errors
     ///
-    /// [`CertificateError::NoAnchors`] if there is none,
-    /// [`CertificateError::Malformed`] if one does not parse,
+    /// [`CertificateError::NoAnchors`] if there is no certificate;
+    /// [`CertificateError::Malformed`] if one does not parse;
     /// [`CertificateError::OutOfMemory`].
     pub fn from_pem(pem: &[u8]) -> Result<Self, CertificateError> {
-        // A certificate as it grows, and copies of the parts of all.
-        if !is_there::<4>(pem.len()) {
+        // `rustls-pki-types` needs up to that much: a growing buffer for one certificate,
+        // and copies of the parts of all.
+        if !can_allocate::<4>(pem.len()) {
             return Err(CertificateError::OutOfMemory);
         }
         let mut anchors = Self(Vec::new());
@@ -34,11 +36,11 @@ impl TrustAnchors {
         if anchors.0.is_empty() { Err(CertificateError::NoAnchors) } else { Ok(anchors) }
     }
 
-    /// From one certificate in DER.
+    /// Reads one certificate in DER.
     ///
     /// # Errors
     ///
-    /// [`CertificateError::Malformed`] if it does not parse,
+    /// [`CertificateError::Malformed`] if it does not parse;
     /// [`CertificateError::OutOfMemory`].
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let mut anchors = Self(Vec::new());
@@ -50,7 +52,7 @@ impl TrustAnchors {
         let anchor = webpki::anchor_from_trusted_cert(certificate)
             .map_err(|_| CertificateError::Malformed)?;
         self.0.try_reserve(1).map_err(|_| CertificateError::OutOfMemory)?;
-        if !is_there::<1>(certificate.len()) {
+        if !can_allocate::<1>(certificate.len()) {
             return Err(CertificateError::OutOfMemory);
         }
         self.0.push(anchor.to_owned());

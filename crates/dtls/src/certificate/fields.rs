@@ -1,5 +1,5 @@
-//! Fields of a certificate that rustls-webpki keeps to itself: the dates, for the
-//! case that there is no clock to check them by, the key usage, and the key.
+//! Reads fields of a certificate that rustls-webpki does not expose: the validity
+//! period, for devices without a clock, the key usage and the key.
 
 use der::asn1::{BitStringRef, GeneralizedTime, ObjectIdentifier, OctetStringRef, UtcTime};
 use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
@@ -9,35 +9,38 @@ const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fields<'d> {
-    /// In seconds since 1970.
+    /// The start of the validity period, in seconds since 1970.
     pub(super) not_before: u64,
+    /// Its end.
     pub(super) not_after: u64,
     /// The SubjectPublicKeyInfo in DER.
     pub(super) public_key: &'d [u8],
-    /// The first byte of the key usage, if it is restricted at all.
+    /// The first byte of the key usage extension, if there is one.
     pub(super) key_usage: Option<u8>,
 }
 
 impl<'d> Fields<'d> {
-    /// RFC 5280, section 4.2.1.3, the bits counted from the left.
+    /// Bit 0, counted from the left (RFC 5280, section 4.2.1.3).
     pub(super) const DIGITAL_SIGNATURE: u8 = 0x80;
+    /// Bit 2.
     pub(super) const KEY_ENCIPHERMENT: u8 = 0x20;
 
-    /// Of a certificate in DER that was found well-formed before.
+    /// Reads the fields of a certificate in DER.
     pub(super) fn read(certificate: &'d [u8]) -> der::Result<Self> {
         let mut outer = SliceReader::new(certificate)?;
         let mut certificate = enter(&mut outer, Tag::Sequence)?;
         let mut tbs = enter(&mut certificate, Tag::Sequence)?;
+        // The version is optional.
         if tbs.peek_byte() == Some(0xa0) {
             skip(&mut tbs)?;
         }
-        // Serial number, signature algorithm, issuer.
+        // The serial number, the signature algorithm and the issuer.
         for _ in 0..3 {
             skip(&mut tbs)?;
         }
         let mut validity = enter(&mut tbs, Tag::Sequence)?;
         let (not_before, not_after) = (time(&mut validity)?, time(&mut validity)?);
-        // Subject.
+        // The subject.
         skip(&mut tbs)?;
         let public_key = tbs.tlv_bytes()?;
         let mut key_usage = None;
@@ -61,6 +64,7 @@ fn read_key_usage(extensions: &[u8]) -> der::Result<Option<u8>> {
         if ObjectIdentifier::decode(&mut extension)? != KEY_USAGE {
             continue;
         }
+        // Whether the extension is critical.
         if extension.peek_byte() == Some(0x01) {
             skip(&mut extension)?;
         }

@@ -1,9 +1,8 @@
-//! The server's certificate: that its chain ends in a trust anchor, that it is
-//! for this host, for a server and of this time, and that its key signed the
-//! key exchange. Paths and names are rustls-webpki's work.
+//! Verifies the server's certificate: that a path leads to a trust anchor, that it
+//! names the host, that it may be used by a server now, and that its key signed the
+//! key exchange. rustls-webpki builds the paths and compares the names.
 
 mod anchors;
-mod error;
 mod fields;
 mod signature;
 
@@ -11,31 +10,31 @@ use alloc::vec::Vec;
 
 use fields::Fields;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use signature::Effort;
+use signature::Budget;
 use webpki::{EndEntityCert, KeyUsage};
 
 pub use anchors::TrustAnchors;
-pub use error::CertificateError;
 pub(crate) use signature::SignatureScheme;
 
-use crate::config::copy;
-use crate::error::{Error, Violation};
+use crate::error::{CertificateError, Error, Violation};
+use crate::memory::copy;
 use crate::suite::KeyExchange;
 use crate::wire::Reader;
 
-/// More than anybody needs. Those that a hostile server sends may all have one
-/// name, so that each may have issued each other one, and so many make 325 paths
-/// to try; eight would make 28,960.
-const MOST_INTERMEDIATES: usize = 5;
+/// How many intermediates are considered. A hostile server may send certificates that
+/// all have the same name, so that each may have issued any other. Five make 325
+/// possible paths, eight would make 28,960.
+const MAX_INTERMEDIATES: usize = 5;
 
-/// The key of a server whose certificate has been verified.
+/// The public key of a server whose certificate has been verified.
 pub(crate) struct ServerKey {
-    /// The certificate, in DER.
+    /// The server's certificate in DER.
     certificate: Vec<u8>,
 }
 
 impl ServerKey {
-    /// Checks the body of a Certificate message.
+    /// Verifies the body of a Certificate message. `time` is the date in seconds since
+    /// 1970, if it is known.
     pub(crate) fn verify(
         message: &[u8],
         anchors: &TrustAnchors,
@@ -54,7 +53,7 @@ impl ServerKey {
         let mut intermediates = Vec::new();
         while !list.is_empty() {
             let certificate = list.vector24().ok_or(malformed)?;
-            if intermediates.len() < MOST_INTERMEDIATES {
+            if intermediates.len() < MAX_INTERMEDIATES {
                 intermediates.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
                 intermediates.push(CertificateDer::from(certificate));
             }
@@ -63,14 +62,14 @@ impl ServerKey {
         let chain = Chain::new(&end_entity, &intermediates, anchors)?;
         match time {
             Some(time) => chain.verify_at(time)?,
-            None => chain.verify_at_some_time(&fields)?,
+            None => chain.verify_at_any_time(&fields)?,
         }
         chain.verify_host(host)?;
         verify_key_usage(&fields, key_exchange)?;
         Ok(Self { certificate: copy(&end_entity)? })
     }
 
-    /// Checks a signature over `message` by this key.
+    /// Verifies a signature over `message` made with this key.
     pub(crate) fn verify_signature(
         &self,
         scheme: SignatureScheme,
@@ -80,16 +79,16 @@ impl ServerKey {
         let certificate = CertificateDer::from(self.certificate.as_slice());
         let certificate = EndEntityCert::try_from(&certificate)
             .map_err(|error| CertificateError::from_path(&error))?;
-        let effort = Effort::default();
-        let is_good = scheme.algorithms().any(|algorithm| {
-            let algorithm = effort.meter(algorithm);
+        let budget = Budget::default();
+        let is_valid = scheme.algorithms().any(|algorithm| {
+            let algorithm = budget.meter(algorithm);
             certificate.verify_signature(&algorithm, message, signature).is_ok()
         });
-        if is_good {
+        if is_valid {
             return Ok(());
         }
-        effort.was_enough()?;
-        // With a key that is not used at all, no signature is good.
+        budget.check()?;
+        // Tell a wrong signature from a key that is never accepted.
         #[cfg(feature = "rsa")]
         if !scheme.is_ecdsa() {
             self.rsa_key()?;
@@ -97,7 +96,7 @@ impl ServerKey {
         Err(Violation::KeyExchangeSignature.into())
     }
 
-    /// The key for encrypting to the server.
+    /// The key, for encrypting to the server.
     #[cfg(feature = "rsa")]
     pub(crate) fn rsa_key(&self) -> Result<rsa::PublicKey, Error> {
         use der::Decode;
@@ -112,12 +111,12 @@ impl ServerKey {
     }
 }
 
-/// A server's certificate, those that it sent along, and those that are trusted.
+/// The certificates of a server and the trust anchors.
 struct Chain<'c> {
     end_entity: EndEntityCert<'c>,
     intermediates: &'c [CertificateDer<'c>],
     anchors: &'c TrustAnchors,
-    effort: Effort,
+    budget: Budget,
 }
 
 impl<'c> Chain<'c> {
@@ -128,11 +127,11 @@ impl<'c> Chain<'c> {
     ) -> Result<Self, CertificateError> {
         let end_entity = EndEntityCert::try_from(end_entity)
             .map_err(|error| CertificateError::from_path(&error))?;
-        Ok(Self { end_entity, intermediates, anchors, effort: Effort::default() })
+        Ok(Self { end_entity, intermediates, anchors, budget: Budget::default() })
     }
 
     fn verify_at(&self, time: u64) -> Result<(), Error> {
-        let result = self.effort.with_all(|algorithms| {
+        let result = self.budget.with_all(|algorithms| {
             let path = self.end_entity.verify_for_usage(
                 algorithms,
                 self.anchors.as_slice(),
@@ -144,32 +143,32 @@ impl<'c> Chain<'c> {
             );
             path.map(drop)
         });
-        result.map_err(|error| match self.effort.was_enough() {
+        result.map_err(|error| match self.budget.check() {
             Ok(()) => CertificateError::from_path(&error).into(),
             Err(error) => error,
         })
     }
 
-    /// Without a clock: at a time at which the whole path was valid. Wherever
-    /// there is one, the latest beginning on the path is one, too; which
-    /// certificates are on it is not known before.
-    fn verify_at_some_time(&self, end_entity: &Fields<'_>) -> Result<(), Error> {
+    /// Without a clock: requires a time at which the whole path was valid. If there is
+    /// one, then the latest `not_before` on the path is one. Which certificates are on
+    /// the path is unknown, so all of them are tried.
+    fn verify_at_any_time(&self, end_entity: &Fields<'_>) -> Result<(), Error> {
         let Fields { not_before, not_after, .. } = *end_entity;
-        let others = self.intermediates.iter().filter_map(|certificate| {
+        let candidates = self.intermediates.iter().filter_map(|certificate| {
             let fields = Fields::read(certificate).ok()?;
             Some(fields.not_before).filter(|time| (not_before + 1..=not_after).contains(time))
         });
-        let mut refusal = Error::Certificate(CertificateError::NeverValid);
-        for time in core::iter::once(not_before).chain(others) {
+        let mut result = Error::Certificate(CertificateError::NeverValid);
+        for time in core::iter::once(not_before).chain(candidates) {
             match self.verify_at(time) {
                 Ok(()) => return Ok(()),
                 Err(Error::Certificate(
                     CertificateError::Expired { .. } | CertificateError::NotYetValid { .. },
                 )) => {}
-                Err(error) => refusal = error,
+                Err(error) => result = error,
             }
         }
-        Err(refusal)
+        Err(result)
     }
 
     fn verify_host(&self, host: &str) -> Result<(), CertificateError> {
@@ -178,17 +177,6 @@ impl<'c> Chain<'c> {
             .verify_is_valid_for_subject_name(&name)
             .map_err(|error| CertificateError::from_path(&error))
     }
-}
-
-/// Whether there is memory for so many pieces of this length: for crates that
-/// allocate without asking, and abort where there is none. On a heap that others
-/// use at the same time it may be gone again.
-fn is_there<const PIECES: usize>(len: usize) -> bool {
-    let mut pieces: [Vec<u8>; PIECES] = core::array::from_fn(|_| Vec::new());
-    let is_there = pieces.iter_mut().all(|piece| piece.try_reserve_exact(len).is_ok());
-    // Or the compiler leaves out what is not used.
-    drop(core::hint::black_box(pieces));
-    is_there
 }
 
 fn verify_key_usage(
@@ -203,11 +191,5 @@ fn verify_key_usage(
     match fields.key_usage {
         Some(usage) if usage & needed == 0 => Err(CertificateError::WrongUsage),
         _ => Ok(()),
-    }
-}
-
-impl From<CertificateError> for Error {
-    fn from(error: CertificateError) -> Self {
-        Self::Certificate(error)
     }
 }

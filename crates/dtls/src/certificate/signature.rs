@@ -1,5 +1,5 @@
-//! The signatures that are believed, in certificates and over a key exchange,
-//! by RustCrypto: RSA PKCS #1 v1.5 with keys of 2048 to 4096 bits, and ECDSA.
+//! The signature algorithms for certificates and key exchanges, implemented with
+//! RustCrypto: RSA PKCS #1 v1.5 with keys of 2048 to 4096 bits, and ECDSA.
 
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -19,30 +19,30 @@ use sha2::Sha384;
 #[cfg(all(feature = "rsa", feature = "sha512"))]
 use sha2::Sha512;
 
-use super::CertificateError;
+use crate::error::{CertificateError, Error};
 #[cfg(feature = "rsa")]
-use super::is_there;
-use crate::error::Error;
+use crate::memory::can_allocate;
 
-const SHORTEST_RSA_MODULUS: usize = 256;
-/// What a hostile server may make a device compute is bounded.
-const LONGEST_RSA_MODULUS: usize = 512;
-/// A key with such a modulus, in DER.
-const LONGEST_RSA_KEY: usize = LONGEST_RSA_MODULUS + 32;
-/// What the `rsa` crate allocates to read a key and use it once, in lengths of
-/// the key.
-const RSA_HEAP: usize = 28;
+/// In bytes: 2048 bits.
+const MIN_RSA_MODULUS_LEN: usize = 256;
+/// In bytes: 4096 bits. Bounds what a hostile server can make a device compute.
+const MAX_RSA_MODULUS_LEN: usize = 512;
+/// The length in DER of the longest key.
+const MAX_RSA_KEY_LEN: usize = MAX_RSA_MODULUS_LEN + 32;
+/// The `rsa` crate allocates this many times the length of a key to read the key and
+/// use it once.
+const RSA_HEAP_FACTOR: usize = 28;
 
-/// How many signatures of a chain are checked: the six of the longest path, and
-/// two on paths that go wrong. A server may send certificates that make many
-/// paths, each of which costs at least one.
-const MOST_SIGNATURES: u8 = 8;
+/// How many signatures are checked for one chain: six on the longest path, and two on
+/// paths that lead nowhere. A hostile server can send certificates that make many
+/// paths, each of which costs at least one check.
+const MAX_SIGNATURES: u8 = 8;
 
-/// Checks the key as it stands in a certificate, the message and the signature:
-/// whether it is good, or that there is no memory to tell.
+/// Whether a signature is valid, from the key as encoded in a certificate, the message
+/// and the signature. Fails only with [`Error::OutOfMemory`].
 type Verify = fn(&[u8], &[u8], &[u8]) -> Result<bool, Error>;
 
-/// A key's kind and a signature's together, and how to check it.
+/// A key type, a signature type, and the function that verifies the pair.
 #[derive(Debug)]
 pub(super) struct Algorithm {
     key: AlgorithmIdentifier,
@@ -50,16 +50,17 @@ pub(super) struct Algorithm {
     verify: Verify,
 }
 
-/// What checking a chain, or one signature, has taken. It is atomic because
-/// rustls-webpki wants it so; loads and stores are what every processor has.
+/// Limits the work of verifying a chain or a signature, and remembers why verification
+/// was cut short. The fields are atomic because rustls-webpki requires `Sync`; only
+/// loads and stores are used, which every processor has.
 #[derive(Debug, Default)]
-pub(super) struct Effort {
+pub(super) struct Budget {
     signatures: AtomicU8,
     out_of_memory: AtomicBool,
 }
 
-impl Effort {
-    /// Runs what checks signatures by all algorithms there are.
+impl Budget {
+    /// Calls `run` with all supported algorithms.
     pub(super) fn with_all<T>(
         &self,
         run: impl FnOnce(&[&dyn SignatureVerificationAlgorithm]) -> T,
@@ -68,31 +69,33 @@ impl Effort {
         run(&metered.each_ref().map(|metered| metered as &dyn SignatureVerificationAlgorithm))
     }
 
+    /// Counts the uses of `algorithm` against this budget.
     pub(super) fn meter(&self, algorithm: &'static Algorithm) -> Metered<'_> {
-        Metered { algorithm, effort: self }
+        Metered { algorithm, budget: self }
     }
 
-    /// Whether what was found wrong may be good all the same.
+    /// Call this after a failed verification: it may have failed only because it was
+    /// cut short.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`], [`CertificateError::TooManySignatures`].
-    pub(super) fn was_enough(&self) -> Result<(), Error> {
+    /// [`Error::OutOfMemory`]; [`CertificateError::TooManySignatures`].
+    pub(super) fn check(&self) -> Result<(), Error> {
         if self.out_of_memory.load(Ordering::Relaxed) {
             return Err(Error::OutOfMemory);
         }
-        if self.signatures.load(Ordering::Relaxed) > MOST_SIGNATURES {
+        if self.signatures.load(Ordering::Relaxed) > MAX_SIGNATURES {
             return Err(CertificateError::TooManySignatures.into());
         }
         Ok(())
     }
 }
 
-/// An algorithm whose use is counted.
+/// An algorithm whose uses are counted.
 #[derive(Debug)]
-pub(super) struct Metered<'e> {
+pub(super) struct Metered<'b> {
     algorithm: &'static Algorithm,
-    effort: &'e Effort,
+    budget: &'b Budget,
 }
 
 impl SignatureVerificationAlgorithm for Metered<'_> {
@@ -102,10 +105,10 @@ impl SignatureVerificationAlgorithm for Metered<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
-        let Effort { signatures, out_of_memory } = self.effort;
+        let Budget { signatures, out_of_memory } = self.budget;
         let checked = signatures.load(Ordering::Relaxed);
         signatures.store(checked.saturating_add(1), Ordering::Relaxed);
-        if checked >= MOST_SIGNATURES {
+        if checked >= MAX_SIGNATURES {
             return Err(InvalidSignature);
         }
         match (self.algorithm.verify)(public_key, message, signature) {
@@ -187,24 +190,24 @@ static P384_SHA384: Algorithm = Algorithm {
     },
 };
 
-/// The key, if it is one and of an acceptable size.
+/// Reads an RSA key; `None` if it is malformed or has an unacceptable size.
 ///
 /// # Errors
 ///
-/// [`Error::OutOfMemory`] if there is not enough for reading and using it. The
-/// `rsa` crate does not ask, and would abort.
+/// [`Error::OutOfMemory`] if the heap has too little room for reading and using the
+/// key. The `rsa` crate would abort.
 #[cfg(feature = "rsa")]
 pub(super) fn rsa_key(der: &[u8]) -> Result<Option<RsaKey>, Error> {
     use rsa::traits::PublicKeyParts;
-    if der.len() > LONGEST_RSA_KEY {
+    if der.len() > MAX_RSA_KEY_LEN {
         return Ok(None);
     }
-    if !is_there::<RSA_HEAP>(der.len()) {
+    if !can_allocate::<RSA_HEAP_FACTOR>(der.len()) {
         return Err(Error::OutOfMemory);
     }
     Ok(RsaKey::from_pkcs1_der(der)
         .ok()
-        .filter(|key| (SHORTEST_RSA_MODULUS..=LONGEST_RSA_MODULUS).contains(&key.size())))
+        .filter(|key| (MIN_RSA_MODULUS_LEN..=MAX_RSA_MODULUS_LEN).contains(&key.size())))
 }
 
 #[cfg(feature = "p256")]
@@ -221,14 +224,15 @@ fn p384_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
     key.verify_prehash(hash, &signature).ok()
 }
 
-/// SHA-256, and with them SHA-384 and SHA-512.
+/// RSA with SHA-256, or with SHA-256, SHA-384 and SHA-512.
 const RSA_ALGORITHMS: usize = if cfg!(feature = "sha512") { 3 } else { 1 };
+/// ECDSA on P-256 with SHA-256, or with SHA-256 and SHA-384.
 const P256_ALGORITHMS: usize = if cfg!(feature = "sha512") { 2 } else { 1 };
 const ALGORITHMS: usize = RSA_ALGORITHMS * cfg!(feature = "rsa") as usize
     + P256_ALGORITHMS * cfg!(feature = "p256") as usize
     + 2 * cfg!(feature = "p384") as usize;
 
-/// All that a certificate may be signed with.
+/// All algorithms with which a certificate may be signed.
 static ALL: [&Algorithm; ALGORITHMS] = [
     #[cfg(feature = "rsa")]
     &RSA_SHA256,
@@ -246,7 +250,7 @@ static ALL: [&Algorithm; ALGORITHMS] = [
     &P384_SHA384,
 ];
 
-/// A signature scheme, as it is offered and as the server names it.
+/// A SignatureAndHashAlgorithm (RFC 5246, section 7.4.1.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureScheme {
     EcdsaSha256,
@@ -257,7 +261,7 @@ pub(crate) enum SignatureScheme {
 }
 
 impl SignatureScheme {
-    /// In the order of preference.
+    /// Those that are offered, in order of preference.
     pub(crate) const ALL: &[Self] = &[
         #[cfg(feature = "p256")]
         Self::EcdsaSha256,
@@ -271,7 +275,7 @@ impl SignatureScheme {
         Self::RsaSha512,
     ];
 
-    /// RFC 5246, section 7.4.1.4.1.
+    /// The two bytes on the wire.
     pub(crate) fn number(self) -> u16 {
         match self {
             Self::EcdsaSha256 => 0x0403,
@@ -290,7 +294,8 @@ impl SignatureScheme {
         matches!(self, Self::EcdsaSha256 | Self::EcdsaSha384)
     }
 
-    /// One for each kind of key: in DTLS 1.2 a scheme does not name the curve.
+    /// The algorithms of this scheme, one for each type of key: in DTLS 1.2 a scheme
+    /// does not determine the curve.
     pub(super) fn algorithms(self) -> impl Iterator<Item = &'static Algorithm> {
         let wanted = match self {
             Self::EcdsaSha256 => alg_id::ECDSA_SHA256,

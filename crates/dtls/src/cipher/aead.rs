@@ -1,6 +1,6 @@
-//! AES-128-GCM (RFC 5288) and AES-128-CCM-8 (RFC 6655) over a record: a salt
-//! from the key block, and the record's number as the explicit nonce, so that
-//! no nonce is used twice as long as no number is.
+//! AES-128-GCM (RFC 5288) and AES-128-CCM-8 (RFC 6655) for records. The nonce is a
+//! salt from the key block followed by the record's epoch and sequence number, so
+//! a nonce repeats only if a sequence number does.
 
 #[cfg(feature = "ccm")]
 use aes::Aes128;
@@ -20,7 +20,7 @@ const GCM_TAG_LEN: usize = 16;
 #[cfg(feature = "ccm")]
 const CCM_8_TAG_LEN: usize = 8;
 
-/// One direction's cipher.
+/// The cipher of one direction.
 pub(crate) struct Aead {
     cipher: Cipher,
     salt: [u8; SALT_LEN],
@@ -57,7 +57,7 @@ impl Aead {
         nonce
     }
 
-    /// Encrypts `content` in place and writes the tag behind it into `tag`,
+    /// Encrypts `content` in place and writes the authentication tag into `tag`,
     /// which has [`tag_len`](Self::tag_len) bytes.
     pub(crate) fn seal(
         &self,
@@ -70,19 +70,19 @@ impl Aead {
         let content = InOutBuf::from(content);
         match &self.cipher {
             Cipher::Gcm(cipher) => {
-                let made = cipher.encrypt_inout_detached(&nonce.into(), additional, content);
-                tag.copy_from_slice(&made.ok()?);
+                let computed = cipher.encrypt_inout_detached(&nonce.into(), additional, content);
+                tag.copy_from_slice(&computed.ok()?);
             }
             #[cfg(feature = "ccm")]
             Cipher::Ccm8(cipher) => {
-                let made = cipher.encrypt_inout_detached(&nonce.into(), additional, content);
-                tag.copy_from_slice(&made.ok()?);
+                let computed = cipher.encrypt_inout_detached(&nonce.into(), additional, content);
+                tag.copy_from_slice(&computed.ok()?);
             }
         }
         Some(())
     }
 
-    /// Decrypts `content` in place; `None` if the tag does not prove it.
+    /// Decrypts `content` in place; `None` if the tag does not match.
     pub(crate) fn open(
         &self,
         explicit: [u8; EXPLICIT_NONCE_LEN],

@@ -1,20 +1,20 @@
-//! AES-CBC with an HMAC over a record: the MAC inside the encryption as in
-//! RFC 5246, section 6.2.3.2, or outside of it by RFC 7366. For servers that
-//! know nothing better.
+//! AES-CBC with HMAC for records, for servers without AEADs. The MAC is inside the
+//! encryption (RFC 5246, section 6.2.3.2) or, with encrypt-then-MAC, outside of it
+//! (RFC 7366).
 
 use aes::{Aes128, Aes256};
 use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
 
-use super::mac::{LONGEST_MAC, MacKey};
+use super::mac::{MAX_MAC_LEN, MacKey};
 
 pub(crate) const IV_LEN: usize = 16;
 const BLOCK_LEN: usize = 16;
-/// Padding's own length byte counts to 255.
-const LONGEST_PADDING: usize = 256;
+/// The padding length byte counts up to 255 further bytes.
+const MAX_PADDING_LEN: usize = 256;
 
-/// One direction's cipher and MAC.
+/// The cipher and the MAC of one direction.
 pub(crate) struct Cbc {
     cipher: Cipher,
     mac: MacKey,
@@ -55,8 +55,8 @@ impl Cipher {
     }
 }
 
-/// What is authenticated before the content; its last two bytes are a length,
-/// which depends on the way.
+/// The additional data that the MAC covers before the content. Its last two bytes
+/// are a length, filled in here because it depends on encrypt-then-MAC.
 pub(crate) type Additional<'a> = &'a mut [u8];
 
 fn put_length(additional: Additional<'_>, len: u32) {
@@ -66,7 +66,7 @@ fn put_length(additional: Additional<'_>, len: u32) {
 }
 
 impl Cbc {
-    /// `None` if the key has neither 16 nor 32 bytes.
+    /// `None` unless the key has 16 or 32 bytes.
     pub(crate) fn new(key: &[u8], mac: MacKey, encrypt_then_mac: bool) -> Option<Self> {
         let cipher = match key.len() {
             16 => Cipher::Aes128(Aes128::new_from_slice(key).ok()?),
@@ -76,15 +76,15 @@ impl Cbc {
         Some(Self { cipher, mac, encrypt_then_mac })
     }
 
-    /// The fragment's length for a content of `len` bytes.
+    /// The length of the fragment for `len` bytes of content.
     pub(crate) fn sealed_len(&self, len: usize) -> usize {
         let mac_len = self.mac.len();
         let (inside, outside) = if self.encrypt_then_mac { (0, mac_len) } else { (mac_len, 0) };
         IV_LEN + padded_len(len + inside) + outside
     }
 
-    /// Encrypts the `len` bytes that stand behind room for the IV, in place.
-    /// `fragment` has [`sealed_len`](Self::sealed_len) bytes.
+    /// Encrypts in place the `len` bytes of content that follow the room for the IV
+    /// in `fragment`, which has [`sealed_len`](Self::sealed_len) bytes.
     pub(crate) fn seal(
         &self,
         iv: &[u8; IV_LEN],
@@ -113,8 +113,8 @@ impl Cbc {
         Some(())
     }
 
-    /// Decrypts a fragment in place; `None` if it is not proved, after a time
-    /// that does not depend on why.
+    /// Decrypts a fragment in place; `None` if it is not authentic. The time taken
+    /// does not depend on why.
     pub(crate) fn open<'d>(
         &self,
         additional: Additional<'_>,
@@ -145,7 +145,7 @@ impl Cbc {
         }
         let (iv, blocks) = covered.split_first_chunk_mut()?;
         self.cipher.decrypt(iv, blocks)?;
-        // What is proved may be looked at openly.
+        // The content is authenticated, so branching on it leaks nothing.
         let (padding, padding_is_good) = read_padding(blocks, 0);
         let len = blocks.len().checked_sub(padding as usize + 1)?;
         if !bool::from(padding_is_good) {
@@ -161,22 +161,22 @@ impl Cbc {
     ) -> Option<&'d mut [u8]> {
         let mac_len = self.mac.len();
         let (iv, blocks) = fragment.split_first_chunk_mut()?;
-        let longest = blocks.len().checked_sub(mac_len + 1)?;
+        let max_len = blocks.len().checked_sub(mac_len + 1)?;
         if blocks.len() % BLOCK_LEN != 0 {
             return None;
         }
         self.cipher.decrypt(iv, blocks)?;
         let (padding, padding_is_good) = read_padding(blocks, mac_len);
-        // A bad padding is taken for none, so that a MAC is computed and
-        // compared all the same.
+        // With bad padding, go on as if there were none, so that a MAC is computed
+        // and compared in any case.
         let padding = u32::conditional_select(&0, &padding, padding_is_good);
-        let len = longest as u32 - padding;
+        let len = max_len as u32 - padding;
         put_length(additional, len);
         let mac = self.mac.mac_secret_len(
             additional,
-            blocks.get(..longest)?,
+            blocks.get(..max_len)?,
             len,
-            LONGEST_PADDING.min(longest),
+            MAX_PADDING_LEN.min(max_len),
         );
         let received = extract_mac(blocks, len, mac_len);
         let mac_is_good = mac.get(..mac_len)?.ct_eq(received.get(..mac_len)?);
@@ -187,7 +187,7 @@ impl Cbc {
     }
 }
 
-/// Content and padding together: at least one byte of padding, whole blocks.
+/// The length of content with padding: whole blocks, at least one byte of padding.
 fn padded_len(len: usize) -> usize {
     (len / BLOCK_LEN + 1) * BLOCK_LEN
 }
@@ -199,23 +199,23 @@ fn pad(blocks: &mut [u8], len: usize) -> Option<()> {
     Some(())
 }
 
-/// The padding's length without its last byte, and whether all of it is as it
-/// must be and leaves `reserved` bytes, in constant time.
+/// The value of the padding length byte, and whether the padding is correct and
+/// leaves at least `reserved` bytes before it. Takes constant time.
 fn read_padding(blocks: &[u8], reserved: usize) -> (u32, Choice) {
     let padding = u32::from(blocks.last().copied().unwrap_or(0));
-    let most = blocks.len().saturating_sub(reserved + 1) as u32;
-    let mut good = !padding.ct_gt(&most);
-    for (index, byte) in blocks.iter().rev().take(LONGEST_PADDING).enumerate() {
+    let max = blocks.len().saturating_sub(reserved + 1) as u32;
+    let mut good = !padding.ct_gt(&max);
+    for (index, byte) in blocks.iter().rev().take(MAX_PADDING_LEN).enumerate() {
         let is_padding = !(index as u32).ct_gt(&padding);
         good &= u32::from(*byte).ct_eq(&padding) | !is_padding;
     }
     (padding, good)
 }
 
-/// The `mac_len` bytes at `position`, which is secret.
-fn extract_mac(blocks: &[u8], position: u32, mac_len: usize) -> [u8; LONGEST_MAC] {
-    let mut mac = [0; LONGEST_MAC];
-    let first = blocks.len().saturating_sub(mac_len + LONGEST_PADDING);
+/// Copies the `mac_len` bytes at `position`, which is secret, in constant time.
+fn extract_mac(blocks: &[u8], position: u32, mac_len: usize) -> [u8; MAX_MAC_LEN] {
+    let mut mac = [0; MAX_MAC_LEN];
+    let first = blocks.len().saturating_sub(mac_len + MAX_PADDING_LEN);
     for (index, byte) in blocks.iter().enumerate().skip(first) {
         for (offset, out) in mac.iter_mut().take(mac_len).enumerate() {
             let is_here = (index as u32).ct_eq(&(position + offset as u32));

@@ -1,8 +1,9 @@
-//! HMAC (RFC 2104) in a time that does not tell the message's length, which the
-//! record layer needs where the MAC stands inside the encryption: a length that
-//! is known only after the padding was removed is a secret until the MAC has
-//! been compared (Lucky Thirteen). Only the block functions of `sha1` and
-//! `sha2` have the shape for it.
+//! HMAC (RFC 2104) whose running time does not depend on the length of the message.
+//!
+//! Where the MAC is inside the encryption, the length of the content is known only
+//! once the padding is removed, and must stay secret until the MAC has been compared
+//! (Lucky Thirteen). That needs control over each compression, hence the block
+//! functions of `sha1` and `sha2`.
 
 use sha1::block_api as sha1_block;
 use sha2::block_api as sha2_block;
@@ -10,14 +11,14 @@ use subtle::{ConditionallySelectable, ConstantTimeEq, ConstantTimeLess};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 const BLOCK_LEN: usize = 64;
-/// SHA-256's eight words; SHA-1 uses five of them.
+/// The eight words of SHA-256. SHA-1 uses the first five.
 type State = [u32; 8];
 type Block = [u8; BLOCK_LEN];
 
-/// The longest MAC here.
-pub(crate) const LONGEST_MAC: usize = 32;
+/// The length of the longest MAC, HMAC-SHA-256.
+pub(crate) const MAX_MAC_LEN: usize = 32;
 
-/// Which hash function.
+/// The hash function of an HMAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hash {
     Sha1,
@@ -63,7 +64,7 @@ impl Hash {
     }
 }
 
-/// A key, as the states of the two hashes behind their first block.
+/// A key, stored as the states of the inner and outer hash after their first block.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct MacKey {
     #[zeroize(skip)]
@@ -73,7 +74,7 @@ pub(crate) struct MacKey {
 }
 
 impl MacKey {
-    /// A key of at most one block, as all MAC keys of TLS are.
+    /// `key` has at most one block, as all MAC keys of TLS do.
     pub(crate) fn new(hash: Hash, key: &[u8]) -> Self {
         let keyed = |pad: u8| {
             let mut block = [pad; BLOCK_LEN];
@@ -92,23 +93,23 @@ impl MacKey {
         self.hash.len()
     }
 
-    /// The MAC of `prefix` and all of `content`.
-    pub(crate) fn mac(&self, prefix: &[u8], content: &[u8]) -> [u8; LONGEST_MAC] {
+    /// The MAC over `prefix` and `content`.
+    pub(crate) fn mac(&self, prefix: &[u8], content: &[u8]) -> [u8; MAX_MAC_LEN] {
         self.mac_secret_len(prefix, content, content.len() as u32, 0)
     }
 
-    /// The MAC of `prefix` and the first `len` bytes of `content`, where `len`
-    /// is secret, but known to be at most `spread` bytes less than all of
-    /// `content`. Behind 20 bytes of SHA-1 stand zeros.
+    /// The MAC over `prefix` and the first `len` bytes of `content`. `len` is secret,
+    /// except that it is at most `spread` bytes less than the length of `content`.
+    /// The 20 bytes of SHA-1 are followed by zeros.
     pub(crate) fn mac_secret_len(
         &self,
         prefix: &[u8],
         content: &[u8],
         len: u32,
         spread: usize,
-    ) -> [u8; LONGEST_MAC] {
-        let longest = prefix.len() + content.len();
-        let shortest = prefix.len() + content.len().saturating_sub(spread);
+    ) -> [u8; MAX_MAC_LEN] {
+        let max_len = prefix.len() + content.len();
+        let min_len = prefix.len() + content.len().saturating_sub(spread);
         let secret_len = prefix.len() as u32 + len;
         // Padding takes at least nine bytes: 0x80 and the length.
         let last_block = (secret_len + 8) / BLOCK_LEN as u32;
@@ -123,10 +124,10 @@ impl MacKey {
 
         let mut state = self.inner;
         let mut digest = State::default();
-        for index in 0..=(longest + 8) / BLOCK_LEN {
+        for index in 0..=(max_len + 8) / BLOCK_LEN {
             let start = index * BLOCK_LEN;
             let mut block = [0; BLOCK_LEN];
-            if start + BLOCK_LEN <= shortest {
+            if start + BLOCK_LEN <= min_len {
                 for (offset, byte) in block.iter_mut().enumerate() {
                     *byte = byte_at(start + offset);
                 }
@@ -151,7 +152,7 @@ impl MacKey {
         self.outer_hash(&digest)
     }
 
-    fn outer_hash(&self, digest: &State) -> [u8; LONGEST_MAC] {
+    fn outer_hash(&self, digest: &State) -> [u8; MAX_MAC_LEN] {
         let len = self.hash.len();
         let mut block = [0; BLOCK_LEN];
         for (bytes, word) in block.chunks_exact_mut(4).zip(&digest[..len / 4]) {
@@ -162,7 +163,7 @@ impl MacKey {
         block[BLOCK_LEN - 8..].copy_from_slice(&bits.to_be_bytes());
         let mut state = self.outer;
         self.hash.compress(&mut state, &block);
-        let mut mac = [0; LONGEST_MAC];
+        let mut mac = [0; MAX_MAC_LEN];
         for (bytes, word) in mac.chunks_exact_mut(4).zip(&state[..len / 4]) {
             bytes.copy_from_slice(&word.to_be_bytes());
         }

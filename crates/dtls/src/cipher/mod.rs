@@ -1,5 +1,5 @@
-//! Protecting records: one [`Protection`] for each direction, made from the key
-//! block. In place, without allocating.
+//! Record protection: a [`Protection`] for each direction, made from the key block.
+//! It works in place and never allocates.
 
 mod aead;
 #[cfg(feature = "cbc")]
@@ -15,9 +15,9 @@ use mac::{Hash, MacKey};
 use rand_core::TryCryptoRng;
 
 use crate::error::Error;
-use crate::record::{ContentType, Header, LONGEST_CONNECTION_ID};
+use crate::record::{ContentType, Header, MAX_CONNECTION_ID_LEN};
 
-/// How records are protected, apart from the keys.
+/// The algorithm that protects records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Aes128Gcm,
@@ -33,15 +33,15 @@ pub(crate) enum Algorithm {
     Aes256CbcSha256,
 }
 
-/// The lengths of one direction's three keys in the key block.
+/// The lengths of the keys of one direction in the key block.
 pub(crate) struct KeyLengths {
     pub(crate) mac: usize,
     pub(crate) cipher: usize,
     pub(crate) salt: usize,
 }
 
-/// All keys of both directions fit in this.
-pub(crate) const LONGEST_KEY_BLOCK: usize = 2 * (32 + 32 + 4);
+/// The length of the longest key block: the keys of both directions.
+pub(crate) const MAX_KEY_BLOCK_LEN: usize = 2 * (32 + 32 + 4);
 
 impl Algorithm {
     pub(crate) fn is_cbc(self) -> bool {
@@ -73,7 +73,7 @@ impl Algorithm {
         }
     }
 
-    /// One direction's protection; `None` if a key has the wrong length.
+    /// The protection of one direction; `None` if a key has the wrong length.
     pub(crate) fn protection(
         self,
         mac_key: &[u8],
@@ -104,7 +104,7 @@ impl Algorithm {
     }
 }
 
-/// One direction's keys at work; wiped when dropped.
+/// The keyed ciphers of one direction. They are wiped when dropped.
 pub(crate) enum Protection {
     Aead(Aead),
     #[cfg(feature = "cbc")]
@@ -112,7 +112,7 @@ pub(crate) enum Protection {
 }
 
 impl Protection {
-    /// Where the content stands in a fragment.
+    /// The offset of the content in a fragment.
     pub(crate) fn content_start(&self) -> usize {
         match self {
             Self::Aead(_) => EXPLICIT_NONCE_LEN,
@@ -121,7 +121,7 @@ impl Protection {
         }
     }
 
-    /// The fragment's length for a content of `len` bytes.
+    /// The length of the fragment for `len` bytes of content.
     pub(crate) fn sealed_len(&self, len: usize) -> usize {
         match self {
             Self::Aead(aead) => EXPLICIT_NONCE_LEN + len + aead.tag_len(),
@@ -130,9 +130,12 @@ impl Protection {
         }
     }
 
-    /// Encrypts in place the `len` bytes that stand at
-    /// [`content_start`](Self::content_start) of `fragment`, which has
-    /// [`sealed_len`](Self::sealed_len) bytes.
+    /// Encrypts in place the `len` bytes at [`content_start`](Self::content_start) in
+    /// `fragment`, which has [`sealed_len`](Self::sealed_len) bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadLength`] if the lengths do not fit; [`Error::Random`].
     pub(crate) fn seal<R: TryCryptoRng>(
         &self,
         header: &Header,
@@ -165,7 +168,7 @@ impl Protection {
         sealed.ok_or(Error::BadLength)
     }
 
-    /// Decrypts a fragment in place; `None` if it is too short or not proved.
+    /// Decrypts a fragment in place; `None` if it is too short or not authentic.
     pub(crate) fn open<'d>(&self, header: &Header, fragment: &'d mut [u8]) -> Option<&'d mut [u8]> {
         let mut buffer = AdditionalBuffer::default();
         match self {
@@ -183,17 +186,18 @@ impl Protection {
     }
 }
 
-/// Room for the longest additional data, that of a connection id.
-struct AdditionalBuffer([u8; 23 + LONGEST_CONNECTION_ID]);
+/// A buffer for the longest additional data, that of a connection id.
+struct AdditionalBuffer([u8; 23 + MAX_CONNECTION_ID_LEN]);
 
 impl Default for AdditionalBuffer {
     fn default() -> Self {
-        Self([0; 23 + LONGEST_CONNECTION_ID])
+        Self([0; 23 + MAX_CONNECTION_ID_LEN])
     }
 }
 
-/// What is authenticated beside the content: RFC 5246, section 6.2.3.3, with
-/// RFC 6347's number; or with a connection id RFC 9146, section 5.
+/// The additional authenticated data: RFC 5246, section 6.2.3.3, with epoch and
+/// sequence number as in RFC 6347, section 4.1.2.1; with a connection id RFC 9146,
+/// section 5.
 fn additional_data<'b>(
     header: &Header,
     len: usize,
@@ -202,8 +206,8 @@ fn additional_data<'b>(
     let content_type = header.content_type.byte();
     let [major, minor] = crate::record::VERSION;
     let length = (len as u16).to_be_bytes();
-    let end = if header.content_type == ContentType::ConnectionId {
-        let id = header.connection.as_bytes();
+    let end = if header.content_type == ContentType::Tls12Cid {
+        let id = header.connection_id.as_bytes();
         let (placeholder, rest) = buffer.0.split_at_mut(8);
         placeholder.fill(0xff);
         rest[..5].copy_from_slice(&[content_type, id.len() as u8, content_type, major, minor]);

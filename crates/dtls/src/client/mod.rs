@@ -1,78 +1,68 @@
-//! The client: a handshake, records and a timer tied together behind calls that
-//! take time and datagrams and give datagrams and plaintext.
+//! The client: ties handshake, records and timer together.
 
 mod checkpoint;
 mod receive;
+mod record_reader;
+mod record_writer;
+mod retransmission;
 mod transmit;
 
-pub use checkpoint::RestoreError;
+use iot_coap_time::Instant;
 use rand_core::TryCryptoRng;
+pub use record_reader::Dropped;
+use record_reader::RecordReader;
+use record_writer::RecordWriter;
+use retransmission::Retransmission;
 
 use crate::alert::Alert;
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_MTU};
 use crate::error::Error;
-use crate::handshake::{Flight, Handshake, Keys};
-use crate::record::{Connection, ReplayWindow, SEQUENCE_END};
+use crate::handshake::{Flight, Handshake};
+use crate::keys::Keys;
 use crate::saved_session::SavedSession;
 
-/// What was received and not used, since the session began. Each is dropped in
-/// silence, as RFC 6347, section 4.1.2.7, has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Dropped {
-    /// Records, and messages of the handshake, that are none, or of no epoch or
-    /// type that is expected.
-    pub malformed: u32,
-    /// Records that do not decrypt.
-    pub forged: u32,
-    /// Records that came before, or too late to tell.
-    pub replayed: u32,
-}
-
-/// Where a client is.
+/// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// The handshake is under way.
+    /// The handshake is in progress.
     Handshaking,
-    /// Plaintext may be sent and received.
+    /// Application data can be sent and received.
     Connected,
-    /// The session is over, by this reason.
+    /// The session is over, for this reason.
     Ended(Error),
 }
 
-/// How a session came about.
+/// How the session was established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
-    /// By a full handshake, unless one is under way.
+    /// By a full handshake, or one is still in progress.
     Full,
     Resumed,
     Restored,
 }
 
-/// What would end the handshake if it were proved: an alert, or a message that
-/// does not fit. Anybody may have sent it, so the handshake goes on: the flight
-/// goes out once more, and only if that is not answered in time either does it
-/// count. So a server that refuses is reported within three times the timeout,
-/// and nobody else ends a handshake with a server that answers.
-#[derive(Clone, Copy)]
-struct Suspicion {
-    error: Error,
-    /// The flight has gone out again since.
-    sent_again: bool,
-}
-
-struct Timer {
-    deadline: u64,
-    timeout: u32,
-}
-
-/// One session with one server. Times are in milliseconds from any start, and
-/// never go back. Nothing here blocks, and after the handshake nothing
-/// allocates.
+/// One session with one server.
+///
+/// A client does no I/O and knows no clock: the caller passes datagrams and time in and
+/// sends the datagrams that come out. Nothing blocks, and nothing is allocated after the
+/// handshake. Instants may count from any start, but must never go back.
+///
+/// There are four kinds of methods:
+///
+/// - Getters take `&self`. [`state`](Self::state) tells where the session stands, and
+///   [`next_timeout`](Self::next_timeout) when to call `handle_timeout`.
+/// - `handle_*` methods take what comes from outside: datagrams
+///   ([`handle_datagram`](Self::handle_datagram)) and the passing of time
+///   ([`handle_timeout`](Self::handle_timeout)). Datagrams come before time: handle all
+///   datagrams that have arrived, then the timeout.
+/// - Commands are what the application wants: [`send`](Self::send), [`close`](Self::close),
+///   [`checkpoint`](Self::checkpoint) and others.
+/// - [`poll_transmit`](Self::poll_transmit) returns the datagrams to send. Call it until it
+///   returns `None`, after each call of a method of the other kinds but the getters.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # fn now() -> u64 { 0 }
+/// # fn now() -> iot_coap_dtls::Instant { iot_coap_dtls::Instant::from_millis(0) }
 /// # struct Rng;
 /// # impl rand_core::TryRng for Rng {
 /// #     type Error = std::convert::Infallible;
@@ -82,7 +72,7 @@ struct Timer {
 /// # }
 /// # impl rand_core::TryCryptoRng for Rng {}
 /// # let system_random = Rng;
-/// use iot_coap_dtls::{Client, Config, Datagram, PreSharedKey, State};
+/// use iot_coap_dtls::{Client, Config, Datagram, Duration, PreSharedKey, State};
 ///
 /// let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
 /// socket.connect("192.0.2.1:5684")?;
@@ -91,7 +81,7 @@ struct Timer {
 /// let mut client = Client::new(config, system_random, now())?;
 /// let mut buffer = [0; 2048];
 /// loop {
-///     while let Some(len) = client.transmit(&mut buffer) {
+///     while let Some(len) = client.poll_transmit(&mut buffer) {
 ///         socket.send(&buffer[..len])?;
 ///     }
 ///     match client.state() {
@@ -99,19 +89,20 @@ struct Timer {
 ///         State::Ended(error) => return Err(error.into()),
 ///         State::Handshaking => {}
 ///     }
-///     let wait = client.deadline().map_or(60_000, |deadline| deadline.saturating_sub(now()));
-///     socket.set_read_timeout(Some(std::time::Duration::from_millis(wait.max(1))))?;
+///     let wait = client.next_timeout().map_or(Duration::from_secs(60), |at| at - now());
+///     let wait = std::time::Duration::from_millis(wait.as_millis().max(1));
+///     socket.set_read_timeout(Some(wait))?;
 ///     if let Ok(len) = socket.recv(&mut buffer) {
-///         // No plaintext comes before the handshake is done.
-///         client.read(&mut Datagram::new(&mut buffer[..len]), now())?;
+///         // There is no plaintext before the handshake is done.
+///         client.handle_datagram(now(), &mut Datagram::new(&mut buffer[..len]))?;
 ///     }
-///     client.tick(now())?;
+///     client.handle_timeout(now())?;
 /// }
 /// let len = client.send(b"21.5", &mut buffer)?;
 /// socket.send(&buffer[..len])?;
 /// let len = socket.recv(&mut buffer)?;
 /// let mut datagram = Datagram::new(&mut buffer[..len]);
-/// while let Some(plaintext) = client.read(&mut datagram, now())? {
+/// while let Some(plaintext) = client.handle_datagram(now(), &mut datagram)? {
 ///     println!("{plaintext:?}");
 /// }
 /// # Ok(())
@@ -121,199 +112,161 @@ pub struct Client<R> {
     random: R,
     state: State,
     handshake: Option<Handshake>,
+    /// What this side has sent and may have to retransmit. After the handshake it is empty,
+    /// or the final flight.
     flight: Flight,
-    timer: Option<Timer>,
-    mtu: usize,
-    first_timeout: u32,
-    longest_timeout: u32,
-    /// When the flight was last sent or due.
-    flight_due: u64,
-    /// How often the last flight went out beside plaintext, for want of a sign
-    /// that the server has it.
-    flight_repeats: u8,
-    suspicion: Option<Suspicion>,
-    plain_sequence: u64,
+    retransmission: Retransmission,
     keys: Option<Keys>,
-    /// Our ChangeCipherSpec has gone out.
-    writes_protected: bool,
-    sequence: u64,
-    /// Sequence numbers from here on are not reserved; see
-    /// [`checkpoint`](Self::checkpoint).
-    sequence_limit: u64,
-    /// The limit once the last checkpoint is stored.
-    reserved: Option<u64>,
-    replay: ReplayWindow,
-    own_id: Connection,
+    reader: RecordReader,
+    writer: RecordWriter,
+    mtu: usize,
+    /// The alert that is due.
     alert: Option<Alert>,
     renegotiation_refused: bool,
-    saved: Option<SavedSession>,
+    saved_session: Option<SavedSession>,
     origin: Origin,
     dates_checked: bool,
-    dropped: Dropped,
 }
 
 impl<R: TryCryptoRng> Client<R> {
-    /// A client whose first flight is due: send what
-    /// [`transmit`](Self::transmit) gives.
+    /// Starts a session. The first flight is due: send what
+    /// [`poll_transmit`](Self::poll_transmit) returns.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`], [`Error::Random`], [`Error::OutOfMemory`].
-    pub fn new(config: Config, mut random: R, now: u64) -> Result<Self, Error> {
+    /// [`Error::Configuration`] if the configuration leaves no cipher suite to offer;
+    /// [`Error::Random`]; [`Error::OutOfMemory`].
+    pub fn new(config: Config, mut random: R, now: Instant) -> Result<Self, Error> {
+        let (mtu, dates_checked) = (config.mtu, config.checks_dates());
+        let reader = RecordReader::new(config.connection_id.unwrap_or_default());
+        let retransmission = Retransmission::started(config.first_timeout, config.max_timeout, now);
         let mut flight = Flight::default();
-        let (mtu, first_timeout) = (config.mtu, config.first_timeout_ms);
-        let longest_timeout = config.longest_timeout_ms;
-        let own_id = config.connection_id.unwrap_or_default();
-        let dates_checked = config.checks_dates();
         let handshake = Handshake::start(config, &mut flight, &mut random)?;
-        let mut client = Self {
-            random,
-            state: State::Handshaking,
-            handshake: Some(handshake),
-            flight,
-            timer: None,
-            mtu,
-            first_timeout,
-            longest_timeout,
-            flight_due: now,
-            flight_repeats: 0,
-            suspicion: None,
-            plain_sequence: 0,
-            keys: None,
-            writes_protected: false,
-            sequence: 0,
-            sequence_limit: SEQUENCE_END,
-            reserved: None,
-            replay: ReplayWindow::default(),
-            own_id,
-            alert: None,
-            renegotiation_refused: false,
-            saved: None,
-            origin: Origin::Full,
-            dates_checked,
-            dropped: Dropped::default(),
-        };
-        client.arm(now);
+        let mut client = Self::with_records(random, reader, RecordWriter::new());
+        client.handshake = Some(handshake);
+        client.flight = flight;
+        client.retransmission = retransmission;
+        client.mtu = mtu;
+        client.dates_checked = dates_checked;
         Ok(client)
     }
 
-    /// Where the session is.
+    /// A client without a handshake and without keys.
+    fn with_records(random: R, reader: RecordReader, writer: RecordWriter) -> Self {
+        Self {
+            random,
+            state: State::Handshaking,
+            handshake: None,
+            flight: Flight::default(),
+            retransmission: Retransmission::idle(),
+            keys: None,
+            reader,
+            writer,
+            mtu: DEFAULT_MTU,
+            alert: None,
+            renegotiation_refused: false,
+            saved_session: None,
+            origin: Origin::Full,
+            dates_checked: true,
+        }
+    }
+
+    /// The state of the session.
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// When [`tick`](Self::tick) is next due; `None` when it is not.
-    pub fn deadline(&self) -> Option<u64> {
-        self.timer.as_ref().map(|timer| timer.deadline)
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None` if no timer runs, as
+    /// after the handshake.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.retransmission.deadline()
     }
 
-    /// Lets time pass: a flight that was not answered is due again.
+    /// Tells the client that it is `now`. If the server has not answered a flight in time,
+    /// the flight is due again. Has no effect before
+    /// [`next_timeout`](Self::next_timeout).
     ///
-    /// Before there are keys anybody may have sent an alert or a message that
-    /// does not fit. So neither ends the handshake at once: it does when the
-    /// flight has gone out once more since and is not answered in time either,
-    /// by default 3 s after the first flight.
+    /// Before there are keys, anybody may have sent an alert or an invalid message. Those do
+    /// not end the handshake at once, but only if the server does not answer the flight that
+    /// is retransmitted afterwards: by default 3 s after the first flight.
     ///
     /// # Errors
     ///
-    /// Such an end: [`Error::PeerAlert`], [`Violation::Unexpected`],
-    /// [`Violation::TooLong`].
+    /// The handshake has failed in this way: [`Error::PeerAlert`],
+    /// [`Violation::Unexpected`] or [`Violation::TooLong`].
     ///
     /// [`Violation::Unexpected`]: crate::Violation::Unexpected
     /// [`Violation::TooLong`]: crate::Violation::TooLong
-    pub fn tick(&mut self, now: u64) -> Result<(), Error> {
-        let Some(timer) = &mut self.timer else { return Ok(()) };
-        if now < timer.deadline {
-            return Ok(());
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        match self.retransmission.handle_timeout(now) {
+            Ok(false) => {}
+            Ok(true) => self.flight.rewind(),
+            Err(error) => return Err(self.end(error)),
         }
-        match &mut self.suspicion {
-            Some(Suspicion { error, sent_again: true }) => {
-                let error = *error;
-                return Err(self.end(error));
-            }
-            Some(suspicion) => suspicion.sent_again = true,
-            None => {}
-        }
-        timer.timeout = timer.timeout.saturating_mul(2).min(self.longest_timeout);
-        timer.deadline = now.saturating_add(timer.timeout.into());
-        self.flight_due = now;
-        self.flight.rewind();
         Ok(())
     }
 
-    /// Ends the session; [`transmit`](Self::transmit) hands out the goodbye.
+    /// Ends the session. [`poll_transmit`](Self::poll_transmit) returns the closing alert.
     pub fn close(&mut self) {
         if !matches!(self.state, State::Ended(_)) {
             self.end(Error::Closed);
         }
     }
 
-    /// The session for [`Config::resume`], handed out once. It is there after
-    /// the handshake, where the server allows it.
+    /// Returns the session for [`Config::resume`], once. It is available after the handshake
+    /// if the server supports resumption.
     pub fn take_saved_session(&mut self) -> Option<SavedSession> {
-        self.saved.take()
+        self.saved_session.take()
     }
 
-    /// Whether the server went on with the session of [`Config::resume`].
+    /// Whether the server resumed the session of [`Config::resume`].
     pub fn was_resumed(&self) -> bool {
         self.origin == Origin::Resumed
     }
 
-    /// Whether this came from a blob, by [`restore`](Self::restore).
+    /// Whether the session comes from [`restore`](Self::restore).
     pub fn was_restored(&self) -> bool {
         self.origin == Origin::Restored
     }
 
-    /// The name of the cipher suite in IANA's registry, once there is one.
+    /// The name of the cipher suite in IANA's registry, once there are keys.
     pub fn cipher_suite(&self) -> Option<&'static str> {
         self.keys.as_ref().map(|keys| keys.secrets.suite.name)
     }
 
-    /// Whether the keys stay secret when the server's key, or the pre-shared
-    /// one, gets out later.
+    /// Whether recorded traffic stays secret if the server's key or the pre-shared key is
+    /// disclosed later. False before there are keys.
     pub fn has_forward_secrecy(&self) -> bool {
         self.keys.as_ref().is_some_and(|keys| keys.secrets.suite.has_forward_secrecy())
     }
 
-    /// Whether records to the server carry a connection id, so that it knows
-    /// them from any address.
+    /// Whether records to the server carry a connection id, so that the server recognizes
+    /// them from any address. False before there are keys.
     pub fn uses_connection_id(&self) -> bool {
         self.keys.as_ref().is_some_and(|keys| !keys.peer_id.is_empty())
     }
 
-    /// False where certificates were believed without a clock to check their
-    /// dates by.
+    /// False if certificates are accepted without checking their dates, since there was no
+    /// clock.
     pub fn certificate_dates_were_checked(&self) -> bool {
         self.dates_checked
     }
 
-    /// What was received and not used.
+    /// How many records and messages were received and dropped.
     pub fn dropped(&self) -> Dropped {
-        self.dropped
+        self.reader.dropped()
     }
 
-    /// Ends the session by an error, which it returns.
+    /// Ends the session with an error, unless it has ended before, and returns the error.
     fn end(&mut self, error: Error) -> Error {
         if matches!(self.state, State::Ended(_)) {
             return error;
         }
         self.state = State::Ended(error);
         self.handshake = None;
-        self.timer = None;
+        self.retransmission.stop();
         self.flight.clear();
         self.alert = error.alert();
         error
-    }
-
-    /// Takes note of what ends the handshake if nothing better comes in time.
-    fn suspect(&mut self, error: Error) {
-        self.suspicion.get_or_insert(Suspicion { error, sent_again: false });
-    }
-
-    /// A flight is due for the first time.
-    fn arm(&mut self, now: u64) {
-        let timeout = self.first_timeout;
-        self.flight_due = now;
-        self.timer = Some(Timer { deadline: now.saturating_add(timeout.into()), timeout });
     }
 }

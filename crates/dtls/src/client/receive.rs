@@ -1,47 +1,49 @@
-//! Datagrams in: records are told apart, proved, and handed to whom they are
-//! for. Whatever is not as it must be is dropped and counted; only what a
-//! server says in its handshake can end a session by an error. What anybody may
-//! have said there without fitting in is dropped, too, and ends the handshake
-//! only if nothing better comes in time.
+//! Processes received datagrams.
+//!
+//! Whatever is invalid is dropped and counted. Only the server can end a session: by an
+//! alert with keys, or by what it says in the handshake. Unprotected alerts and unexpected
+//! messages may be forged; they end the handshake only if the server does not answer the
+//! retransmitted flight.
 
+use iot_coap_time::Instant;
 use rand_core::TryCryptoRng;
 
 use super::{Client, Origin, State};
 use crate::alert::Alert;
 use crate::error::{Error, Violation};
-use crate::handshake::{FragmentHeader, Keys, MessageType, Step, Taken};
-use crate::record::{
-    ContentType, Datagram, EPOCH_PLAIN, EPOCH_PROTECTED, Header, Record, ReplayWindow,
-};
+use crate::handshake::{FragmentHeader, Inserted, MessageType, Progress};
+use crate::record::{ContentType, Datagram, EPOCH_PLAIN, EPOCH_PROTECTED, Record};
 use crate::wire::Reader;
 
 impl<R: TryCryptoRng> Client<R> {
-    /// Reads on in a datagram, up to the next record of plaintext; `None` once
-    /// all of it is read. Call [`transmit`](Self::transmit) afterwards: an
-    /// answer may be due.
+    /// Processes the datagram up to the next record of application data and returns its
+    /// plaintext. Call it again with the same datagram until it returns `None`: then all
+    /// records are read.
+    ///
+    /// Pass all datagrams that have arrived before calling
+    /// [`handle_timeout`](Self::handle_timeout): a flight that is answered in time is then
+    /// not retransmitted, however late this side reads the answer. Afterwards call
+    /// [`poll_transmit`](Self::poll_transmit): an answer may be due.
     ///
     /// # Errors
     ///
-    /// Why the session is over. Malformed, forged and repeated records are no
-    /// errors; see [`dropped`](Self::dropped).
-    pub fn read<'d>(
+    /// Why the session has ended, now or earlier. Malformed, forged and replayed records are
+    /// not errors: they are dropped, see [`dropped`](Self::dropped).
+    pub fn handle_datagram<'d>(
         &mut self,
+        now: Instant,
         datagram: &mut Datagram<'d>,
-        now: u64,
     ) -> Result<Option<&'d [u8]>, Error> {
         while !datagram.is_empty() {
             if let State::Ended(error) = self.state {
                 return Err(error);
             }
-            let Some(record) = datagram.next_record(&self.own_id) else {
-                count(&mut self.dropped.malformed);
-                break;
-            };
+            let Some(record) = self.reader.next_record(datagram) else { break };
             let plaintext = match record.header.epoch {
-                EPOCH_PROTECTED => self.read_protected(record, now),
-                EPOCH_PLAIN => self.read_plain(&record, now).map(|()| None),
+                EPOCH_PROTECTED => self.read_protected(now, record),
+                EPOCH_PLAIN => self.read_plain(now, &record).map(|()| None),
                 _ => {
-                    count(&mut self.dropped.malformed);
+                    self.reader.count_malformed();
                     Ok(None)
                 }
             };
@@ -57,27 +59,28 @@ impl<R: TryCryptoRng> Client<R> {
         }
     }
 
-    /// A record that anybody may have sent: good for nothing but a handshake.
-    fn read_plain(&mut self, record: &Record<'_>, now: u64) -> Result<(), Error> {
+    /// Processes an unprotected record. Anybody may have sent it, so it matters only during
+    /// the handshake.
+    fn read_plain(&mut self, now: Instant, record: &Record<'_>) -> Result<(), Error> {
         if self.state != State::Handshaking {
-            count(&mut self.dropped.malformed);
+            self.reader.count_malformed();
             return Ok(());
         }
         match record.header.content_type {
-            ContentType::Handshake => self.read_handshake(EPOCH_PLAIN, record.fragment, now),
+            ContentType::Handshake => self.read_handshake(now, EPOCH_PLAIN, record.fragment),
             ContentType::Alert => {
                 match Alert::decode(record.fragment) {
                     Some((alert, is_fatal)) if is_fatal || alert == Alert::CLOSE_NOTIFY => {
-                        self.suspect(alert.into());
+                        self.retransmission.note_unauthenticated_error(alert.into());
                     }
                     _ => {}
                 }
                 Ok(())
             }
-            // The epoch says as much, and is proved.
+            // The epoch of a record says the same, and is authenticated.
             ContentType::ChangeCipherSpec => Ok(()),
-            ContentType::ApplicationData | ContentType::ConnectionId => {
-                count(&mut self.dropped.malformed);
+            ContentType::ApplicationData | ContentType::Tls12Cid => {
+                self.reader.count_malformed();
                 Ok(())
             }
         }
@@ -85,110 +88,96 @@ impl<R: TryCryptoRng> Client<R> {
 
     fn read_protected<'d>(
         &mut self,
+        now: Instant,
         record: Record<'d>,
-        now: u64,
     ) -> Result<Option<&'d [u8]>, Error> {
-        let Record { header, fragment } = record;
-        let Some(keys) = &self.keys else {
-            count(&mut self.dropped.malformed);
+        let Some((content_type, content)) = self.reader.open(self.keys.as_ref(), record) else {
             return Ok(None);
         };
-        if !self.replay.is_new(header.sequence) {
-            count(&mut self.dropped.replayed);
-            return Ok(None);
-        }
-        let Some((content_type, content)) = open(keys, &header, fragment) else {
-            count(&mut self.dropped.forged);
-            return Ok(None);
-        };
-        self.replay.record(header.sequence);
         match content_type {
             ContentType::ApplicationData if self.state == State::Connected => {
-                // So the server has our last flight.
+                // So the server has the final flight.
                 if !self.flight.is_empty() {
                     self.flight.clear();
                 }
                 return Ok(Some(content));
             }
-            ContentType::Handshake => self.read_handshake(EPOCH_PROTECTED, content, now)?,
+            ContentType::Handshake => self.read_handshake(now, EPOCH_PROTECTED, content)?,
             ContentType::Alert => match Alert::decode(content) {
                 Some((Alert::CLOSE_NOTIFY, _)) => return Err(Error::Closed),
                 Some((alert, true)) => return Err(alert.into()),
                 _ => {}
             },
-            // Plaintext before the handshake is done, and what makes no sense.
-            _ => count(&mut self.dropped.malformed),
+            // Application data before the handshake is done, or an invalid type.
+            _ => self.reader.count_malformed(),
         }
         Ok(None)
     }
 
-    fn read_handshake(&mut self, epoch: u16, content: &[u8], now: u64) -> Result<(), Error> {
+    fn read_handshake(&mut self, now: Instant, epoch: u16, content: &[u8]) -> Result<(), Error> {
         let mut reader = Reader::new(content);
         while !reader.is_empty() {
-            let Some((header, fragment)) = FragmentHeader::take(&mut reader) else {
-                count(&mut self.dropped.malformed);
+            let Some((header, fragment)) = FragmentHeader::read(&mut reader) else {
+                self.reader.count_malformed();
                 break;
             };
-            // It is no part of the handshake under way (RFC 5246, section
-            // 7.4.1.1), nor is an unprotected Finished.
             let is_finished = header.kind == MessageType::FINISHED;
+            // A HelloRequest is not part of the handshake in progress (RFC 5246, section
+            // 7.4.1.1).
             if header.kind == MessageType::HELLO_REQUEST {
                 self.refuse_renegotiation();
                 continue;
             }
             if is_finished && epoch == EPOCH_PLAIN {
-                count(&mut self.dropped.malformed);
+                self.reader.count_malformed();
                 continue;
             }
             let Some(handshake) = &mut self.handshake else {
-                // The server did not get our last flight.
+                // The server did not receive the final flight.
                 if is_finished {
-                    self.repeat_flight(now);
+                    self.answer_again(now);
                 }
                 continue;
             };
-            match handshake.reassembly.take(header, epoch, fragment)? {
-                Taken::Kept => self.step(now)?,
-                Taken::Repeated => self.repeat_flight(now),
-                Taken::TooLong if epoch == EPOCH_PLAIN => self.doubt(Violation::TooLong),
-                Taken::TooLong => return Err(Violation::TooLong.into()),
+            match handshake.reassembly.insert(header, epoch, fragment)? {
+                Inserted::Accepted => self.process_messages(now)?,
+                Inserted::Retransmission => self.answer_again(now),
+                Inserted::TooLong if epoch == EPOCH_PLAIN => {
+                    self.drop_message(Violation::TooLong);
+                }
+                Inserted::TooLong => return Err(Violation::TooLong.into()),
             }
         }
         Ok(())
     }
 
-    /// Takes every message that is whole by now.
-    fn step(&mut self, now: u64) -> Result<(), Error> {
+    /// Processes all messages that are complete.
+    fn process_messages(&mut self, now: Instant) -> Result<(), Error> {
         while let Some(handshake) = &mut self.handshake {
-            let Some(step) = handshake.next_step(&mut self.flight, &mut self.random)? else {
-                break;
-            };
-            let Step { doubt, flight, keys, done } = step;
-            if let Some(violation) = doubt {
-                self.doubt(violation);
+            let progress = handshake.process_next_message(&mut self.flight, &mut self.random)?;
+            let Some(Progress { ignored, new_flight, new_keys, done }) = progress else { break };
+            if let Some(violation) = ignored {
+                self.drop_message(violation);
                 continue;
             }
-            // The server is there, whatever an alert said.
-            self.suspicion = None;
-            if let Some(keys) = keys {
-                self.own_id = keys.own_id;
-                self.replay = ReplayWindow::default();
+            self.retransmission.server_answered();
+            if let Some(keys) = new_keys {
+                self.reader.start_epoch(keys.own_id);
                 self.keys = Some(keys);
             }
             if done {
-                self.saved = handshake.saved_session();
+                self.saved_session = handshake.saved_session();
                 if handshake.was_resumed() {
                     self.origin = Origin::Resumed;
                 }
                 self.handshake = None;
-                self.timer = None;
+                self.retransmission.stop();
                 self.state = State::Connected;
             }
-            match (flight, done) {
-                (true, false) => self.arm(now),
-                // Kept in case that it is lost; nothing but the server's
-                // repeating itself tells.
-                (true, true) => self.flight_due = now,
+            match (new_flight, done) {
+                (true, false) => self.retransmission.start(now),
+                // The flight is kept in case it is lost.
+                (true, true) => self.retransmission.final_flight(now),
                 (false, true) => self.flight.clear(),
                 (false, false) => {}
             }
@@ -196,51 +185,24 @@ impl<R: TryCryptoRng> Client<R> {
         Ok(())
     }
 
-    /// A message without protection does not fit: it is dropped.
-    fn doubt(&mut self, violation: Violation) {
-        count(&mut self.dropped.malformed);
-        self.suspect(violation.into());
+    /// Drops an unprotected message that is invalid, and may be forged.
+    fn drop_message(&mut self, violation: Violation) {
+        self.reader.count_malformed();
+        self.retransmission.note_unauthenticated_error(violation.into());
     }
 
-    /// The server repeats what it said before, so it has not heard the answer
-    /// (RFC 6347, section 4.2.4). At most four answers for each timeout, or two
-    /// sides that repeat at each other would fill a line.
-    fn repeat_flight(&mut self, now: u64) {
-        let pause = u64::from(self.first_timeout / 4).max(1);
-        if self.flight.is_sent() && now >= self.flight_due.saturating_add(pause) {
-            self.flight_due = now;
+    /// The server retransmits its flight: the answer may be due again.
+    fn answer_again(&mut self, now: Instant) {
+        if self.flight.is_sent() && self.retransmission.server_retransmits(now) {
             self.flight.rewind();
         }
     }
 
+    /// Answers the first HelloRequest of a session.
     fn refuse_renegotiation(&mut self) {
         if self.state == State::Connected && !self.renegotiation_refused {
             self.renegotiation_refused = true;
             self.alert = Some(Alert::NO_RENEGOTIATION);
         }
     }
-}
-
-/// Proves and decrypts a fragment, and takes the type out of a record with a
-/// connection id (RFC 9146, section 4). A record without the id that was agreed
-/// upon is as bad as a forged one, and the other way round.
-fn open<'d>(
-    keys: &Keys,
-    header: &Header,
-    fragment: &'d mut [u8],
-) -> Option<(ContentType, &'d [u8])> {
-    if header.connection != keys.own_id {
-        return None;
-    }
-    let content = keys.read.open(header, fragment)?;
-    if header.content_type != ContentType::ConnectionId {
-        return Some((header.content_type, content));
-    }
-    let end = content.iter().rposition(|&byte| byte != 0)?;
-    let content_type = ContentType::from_byte(*content.get(end)?)?;
-    Some((content_type, content.get(..end)?))
-}
-
-fn count(counter: &mut u32) {
-    *counter = counter.saturating_add(1);
 }

@@ -1,41 +1,34 @@
-//! Datagrams out: flights, alerts and plaintext, each into a buffer of the
-//! caller's.
+//! Writes the datagrams that are due: flights, alerts and application data.
 
 use rand_core::TryCryptoRng;
 
 use super::{Client, State};
 use crate::error::Error;
-use crate::handshake::{HANDSHAKE_HEADER_LEN, Piece};
-use crate::record::{
-    Connection, ContentType, EPOCH_PLAIN, EPOCH_PROTECTED, Header, RECORD_HEADER_LEN, SEQUENCE_END,
-};
-
-/// The longest plaintext of a record (RFC 5246, section 6.2.1).
-pub(super) const LONGEST_PLAINTEXT: usize = 1 << 14;
+use crate::handshake::{FlightRecord, HANDSHAKE_HEADER_LEN};
+use crate::record::{ContentType, EPOCH_PLAIN, RECORD_HEADER_LEN};
 
 const CHANGE_CIPHER_SPEC: [u8; 1] = [1];
 
-/// A server that got none of so many is not there.
-const MOST_FLIGHT_REPEATS: u8 = 4;
-
-/// The last number is for saying goodbye.
-const LAST_SEQUENCE: u64 = SEQUENCE_END - 1;
+/// The shortest fragment of a handshake message that is worth a record at the end of a
+/// datagram, in bytes.
+const MIN_FRAGMENT_LEN: usize = 16;
 
 impl<R: TryCryptoRng> Client<R> {
-    /// Writes the next datagram that is due into `out` and returns its length;
-    /// `None` when nothing is due. Call it until then, after each call that may
-    /// have made something due. `out` needs as many bytes as [`Config::mtu`]
-    /// says; with fewer, what does not fit stays due, as does what the source of
-    /// randomness fails for.
+    /// Writes the next datagram that is due into `out` and returns its length, or `None` if
+    /// nothing is due. Call it until it returns `None`, after each other call that takes
+    /// `&mut self`.
+    ///
+    /// `out` should have as many bytes as [`Config::mtu`]. What does not fit remains due, as
+    /// does what cannot be encrypted because the source of randomness fails.
     ///
     /// [`Config::mtu`]: crate::Config::mtu
-    pub fn transmit(&mut self, out: &mut [u8]) -> Option<usize> {
+    pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<usize> {
         let room = out.len().min(self.mtu);
         let out = out.get_mut(..room)?;
         let mut len = 0;
         while let Some(epoch) = self.flight.next_epoch() {
             let Some(rest) = out.get_mut(len..) else { break };
-            match self.write_piece(epoch, rest) {
+            match self.write_flight_record(epoch, rest) {
                 Some(written) => len += written,
                 None => break,
             }
@@ -44,168 +37,109 @@ impl<R: TryCryptoRng> Client<R> {
             return Some(len);
         }
         let alert = self.alert?.encode();
-        let written = if self.writes_protected {
-            self.protect(ContentType::Alert, [&alert, &[]], out).ok()
+        let written = if self.writer.is_protected() {
+            self.write_protected(ContentType::Alert, [&alert, &[]], out).ok()
         } else {
-            self.write_plain(ContentType::Alert, [&alert, &[]], out)
+            self.writer.write_plain(ContentType::Alert, [&alert, &[]], out)
         };
         self.alert.take_if(|_| written.is_some());
         written
     }
 
-    /// Makes one record of `plaintext` in `out` and returns its length, which
-    /// is at most [`overhead`](Self::overhead) bytes more.
+    /// Encrypts `plaintext` into one record in `out` and returns its length, which is at
+    /// most [`record_overhead`](Self::record_overhead) bytes more than that of `plaintext`.
+    /// The record is a datagram: send it before those of
+    /// [`poll_transmit`](Self::poll_transmit).
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`], or why the session is over;
-    /// [`Error::BadLength`] for more than 16,384 bytes of plaintext or too
-    /// short an `out`; [`Error::ReservationExhausted`];
-    /// [`Error::SequenceExhausted`], which ends the session; [`Error::Random`].
+    /// [`Error::NotConnected`], or why the session has ended; [`Error::BadLength`] if
+    /// `plaintext` has more than 16,384 bytes or `out` is too short;
+    /// [`Error::ReservationExhausted`]; [`Error::SequenceExhausted`], which ends the
+    /// session; [`Error::Random`].
     pub fn send(&mut self, plaintext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        match self.state {
-            State::Connected => {}
-            State::Handshaking => return Err(Error::NotConnected),
-            State::Ended(error) => return Err(error),
-        }
-        if self.sequence >= LAST_SEQUENCE {
+        self.check_connected()?;
+        if self.writer.is_exhausted() {
             return Err(self.end(Error::SequenceExhausted));
         }
-        let len = self.protect(ContentType::ApplicationData, [plaintext, &[]], out)?;
-        self.repeat_last_flight();
+        let len = self.write_protected(ContentType::ApplicationData, [plaintext, &[]], out)?;
+        if !self.flight.is_empty()
+            && self.flight.is_sent()
+            && self.retransmission.sent_after_final_flight()
+        {
+            self.flight.rewind();
+        }
         Ok(len)
     }
 
-    /// Where the last flight was ours, nothing but plaintext from the server
-    /// proves that it arrived, and a server that waits for it may take whatever
-    /// else comes for a reason not to ask (GnuTLS does): it is due again with
-    /// each record after the first, some times.
-    fn repeat_last_flight(&mut self) {
-        if self.flight.is_empty() || !self.flight.is_sent() {
-            return;
-        }
-        if (1..=MOST_FLIGHT_REPEATS).contains(&self.flight_repeats) {
-            self.flight.rewind();
-        }
-        self.flight_repeats = self.flight_repeats.saturating_add(1);
-    }
-
-    /// How many bytes longer than its plaintext a record is at most; 0 before
-    /// there are keys.
-    pub fn overhead(&self) -> usize {
+    /// How many bytes a record is longer than its plaintext, at most; 0 before there are
+    /// keys.
+    pub fn record_overhead(&self) -> usize {
         self.keys.as_ref().map_or(0, |keys| {
-            // Of block ciphers a length of 15 makes the longest padding.
-            let longest = (0..16).map(|len| keys.write.sealed_len(len + 1) - len).max();
-            RECORD_HEADER_LEN + keys.peer_id.len() + longest.unwrap_or(0)
+            // With a block cipher the overhead depends on the length modulo 16.
+            let overhead = (0..16).map(|len| keys.write.sealed_len(len + 1) - len).max();
+            RECORD_HEADER_LEN + keys.peer_id.len() + overhead.unwrap_or(0)
         })
     }
 
-    fn write_piece(&mut self, epoch: u16, out: &mut [u8]) -> Option<usize> {
-        // Keeps the room that protection takes, whatever the length.
-        let overhead = if epoch == EPOCH_PLAIN { RECORD_HEADER_LEN } else { self.overhead() };
+    /// Writes the next record of the flight; `None` if it does not fit or cannot be
+    /// encrypted.
+    fn write_flight_record(&mut self, epoch: u16, out: &mut [u8]) -> Option<usize> {
+        let overhead =
+            if epoch == EPOCH_PLAIN { RECORD_HEADER_LEN } else { self.record_overhead() };
         let room = out.len().checked_sub(overhead)?;
-        // A datagram is not ended by a fragment of a few bytes.
-        if room < HANDSHAKE_HEADER_LEN + 16 {
+        if room < HANDSHAKE_HEADER_LEN + MIN_FRAGMENT_LEN {
             return None;
         }
         let flight = core::mem::take(&mut self.flight);
-        let piece = flight.next_piece(room);
-        let written = piece.and_then(|(piece, behind)| {
-            let written = match piece {
-                Piece::ChangeCipherSpec => {
+        let record = flight.next_record(room);
+        let written = record.and_then(|(record, end)| {
+            let written = match record {
+                FlightRecord::ChangeCipherSpec => {
                     let content = [&CHANGE_CIPHER_SPEC[..], &[]];
-                    let written = self.write_plain(ContentType::ChangeCipherSpec, content, out);
-                    self.writes_protected |= written.is_some();
+                    let kind = ContentType::ChangeCipherSpec;
+                    let written = self.writer.write_plain(kind, content, out);
+                    if written.is_some() {
+                        self.writer.set_protected();
+                    }
                     written
                 }
-                Piece::Fragment { epoch: EPOCH_PLAIN, header, body } => {
-                    self.write_plain(ContentType::Handshake, [&header, body], out)
+                FlightRecord::Fragment { epoch: EPOCH_PLAIN, header, body } => {
+                    self.writer.write_plain(ContentType::Handshake, [&header, body], out)
                 }
-                Piece::Fragment { header, body, .. } => {
-                    self.protect(ContentType::Handshake, [&header, body], out).ok()
+                FlightRecord::Fragment { header, body, .. } => {
+                    self.write_protected(ContentType::Handshake, [&header, body], out).ok()
                 }
             };
-            written.map(|len| (len, behind))
+            written.map(|len| (len, end))
         });
         self.flight = flight;
-        let (len, behind) = written?;
-        self.flight.advance(behind);
+        let (len, end) = written?;
+        self.flight.advance(end);
         Some(len)
     }
 
-    fn write_plain(
-        &mut self,
-        content_type: ContentType,
-        content: [&[u8]; 2],
-        out: &mut [u8],
-    ) -> Option<usize> {
-        let header = Header {
-            content_type,
-            epoch: EPOCH_PLAIN,
-            sequence: self.plain_sequence,
-            connection: Connection::default(),
-        };
-        let len = content[0].len() + content[1].len();
-        header.encode(len, out)?;
-        let end = RECORD_HEADER_LEN + len;
-        put(content, out.get_mut(RECORD_HEADER_LEN..end)?)?;
-        self.plain_sequence += 1;
-        Some(end)
-    }
-
-    /// Makes a protected record, if a number is left for it.
-    fn protect(
+    fn write_protected(
         &mut self,
         content_type: ContentType,
         content: [&[u8]; 2],
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        let keys = self.keys.as_ref().ok_or(Error::NotConnected)?;
-        if self.sequence >= self.sequence_limit {
-            return Err(Error::ReservationExhausted);
-        }
-        let content_len = content[0].len() + content[1].len();
-        if content_len > LONGEST_PLAINTEXT {
-            return Err(Error::BadLength);
-        }
-        // With a connection id the type goes inside (RFC 9146, section 4).
-        let has_id = !keys.peer_id.is_empty();
-        let inner_len = content_len + usize::from(has_id);
-        let header = Header {
-            content_type: if has_id { ContentType::ConnectionId } else { content_type },
-            epoch: EPOCH_PROTECTED,
-            sequence: self.sequence,
-            connection: keys.peer_id,
-        };
-        let fragment_len = keys.write.sealed_len(inner_len);
-        let end = header.len() + fragment_len;
-        header.encode(fragment_len, out).ok_or(Error::BadLength)?;
-        let fragment = out.get_mut(header.len()..end).ok_or(Error::BadLength)?;
-        let start = keys.write.content_start();
-        let (place, behind) = fragment
-            .get_mut(start..)
-            .and_then(|rest| rest.split_at_mut_checked(content_len))
-            .ok_or(Error::BadLength)?;
-        put(content, place).ok_or(Error::BadLength)?;
-        if has_id {
-            *behind.first_mut().ok_or(Error::BadLength)? = content_type.byte();
-        }
-        keys.write.seal(&header, fragment, inner_len, &mut self.random)?;
-        self.sequence += 1;
-        Ok(end)
+        let Self { keys, writer, random, .. } = self;
+        let keys = keys.as_ref().ok_or(Error::NotConnected)?;
+        writer.write_protected(keys, random, content_type, content, out)
     }
-}
 
-/// Two parts, one behind the other; `None` if `out` is not as long as both.
-fn put(content: [&[u8]; 2], out: &mut [u8]) -> Option<()> {
-    let [first, second] = content;
-    let (start, rest) = out.split_at_mut_checked(first.len())?;
-    start.copy_from_slice(first);
-    if rest.len() != second.len() {
-        return None;
+    /// # Errors
+    ///
+    /// [`Error::NotConnected`], or why the session has ended.
+    pub(super) fn check_connected(&self) -> Result<(), Error> {
+        match self.state {
+            State::Connected => Ok(()),
+            State::Handshaking => Err(Error::NotConnected),
+            State::Ended(error) => Err(error),
+        }
     }
-    rest.copy_from_slice(second);
-    Some(())
 }
 
 #[cfg(test)]
@@ -214,15 +148,19 @@ mod tests {
 
     use rand_core::{TryCryptoRng, TryRng};
 
-    use super::{LAST_SEQUENCE, SEQUENCE_END};
+    use crate::Instant;
+    use crate::client::record_writer::RecordWriter;
+    use crate::client::{Client, State};
+    use crate::error::Error;
     use crate::handshake::MessageType;
-    use crate::{Client, Datagram, Error, SealingKey, State};
+    use crate::record::{Datagram, MAX_SEQUENCE};
+    use crate::sealing::SealingKey;
 
     const PSK_GCM: u16 = 0x00a8;
     const PSK_CBC: u16 = 0x008c;
 
-    /// A session from a blob, whose secrets are all zeros.
-    fn connected<R: TryCryptoRng>(suite: u16, random: R) -> Client<R> {
+    /// A restored session whose secrets are all zeros and whose next number is `sequence`.
+    fn connected<R: TryCryptoRng>(suite: u16, random: R, sequence: u64) -> Client<R> {
         let mut content = vec![1; 1];
         content.extend_from_slice(&[0; 24]);
         content.extend_from_slice(&suite.to_be_bytes());
@@ -230,14 +168,22 @@ mod tests {
         let key = SealingKey::new(&[7; 16]).unwrap();
         let blob = key.seal(b"", &content, &mut getrandom::SysRng).unwrap();
         let mut client = Client::restore(&blob, &key, b"", 0, random).unwrap();
-        client.sequence_limit = SEQUENCE_END;
+        client.writer = RecordWriter::at(sequence);
         client
     }
 
-    /// Fails so many times.
-    struct Failing(u32);
+    /// The sequence number of a protected record.
+    fn sequence(record: &[u8]) -> u64 {
+        assert_eq!(record[3..5], [0, 1]);
+        u64::from_be_bytes([
+            0, 0, record[5], record[6], record[7], record[8], record[9], record[10],
+        ])
+    }
 
-    impl TryRng for Failing {
+    /// A source of randomness that fails the given number of times.
+    struct FailingRandom(u32);
+
+    impl TryRng for FailingRandom {
         type Error = core::fmt::Error;
 
         fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
@@ -260,13 +206,13 @@ mod tests {
         }
     }
 
-    impl TryCryptoRng for Failing {}
+    impl TryCryptoRng for FailingRandom {}
 
-    /// Else a Finished would be lost until the flight is due again.
+    /// Otherwise a Finished would be lost until the flight is retransmitted.
     #[test]
-    fn what_cannot_be_written_stays_due() {
-        let mut client = connected(PSK_CBC, Failing(2));
-        client.flight.change_cipher_spec().unwrap();
+    fn what_cannot_be_written_remains_due() {
+        let mut client = connected(PSK_CBC, FailingRandom(2), 0);
+        client.flight.add_change_cipher_spec().unwrap();
         client
             .flight
             .add(MessageType::FINISHED, 3, |out| {
@@ -275,39 +221,39 @@ mod tests {
             })
             .unwrap();
         let mut out = [0; 200];
-        let change_cipher_spec = client.transmit(&mut out).unwrap();
+        let change_cipher_spec = client.poll_transmit(&mut out).unwrap();
         assert_eq!((change_cipher_spec, out[0]), (14, 20));
-        assert_eq!(client.transmit(&mut out), None);
-        // Nor in a buffer that is too short.
-        assert_eq!(client.transmit(&mut out[..30]), None);
-        assert!(client.transmit(&mut out).is_some());
-        assert_eq!((out[0], client.sequence), (22, 1));
-        assert_eq!(client.transmit(&mut out), None);
+        assert_eq!(client.poll_transmit(&mut out), None);
+        // The same with a buffer that is too short.
+        assert_eq!(client.poll_transmit(&mut out[..30]), None);
+        assert!(client.poll_transmit(&mut out).is_some());
+        assert_eq!((out[0], sequence(&out)), (22, 0));
+        assert_eq!(client.poll_transmit(&mut out), None);
 
         client.close();
-        assert_eq!(client.transmit(&mut out[..30]), None);
+        assert_eq!(client.poll_transmit(&mut out[..30]), None);
         client.random.0 = 1;
-        assert_eq!(client.transmit(&mut out), None);
-        assert!(client.transmit(&mut out).is_some());
-        assert_eq!((out[0], client.sequence), (21, 2));
-        assert_eq!(client.transmit(&mut out), None);
+        assert_eq!(client.poll_transmit(&mut out), None);
+        assert!(client.poll_transmit(&mut out).is_some());
+        assert_eq!((out[0], sequence(&out)), (21, 1));
+        assert_eq!(client.poll_transmit(&mut out), None);
     }
 
-    /// With AES-GCM a number that is used twice gives the key away.
+    /// With AES-GCM, a number that is used twice gives the keys away.
     #[test]
-    fn the_last_number_is_for_the_goodbye_and_no_other_follows() {
-        let mut client = connected(PSK_GCM, getrandom::SysRng);
-        client.sequence = LAST_SEQUENCE - 1;
+    fn the_last_number_is_for_the_closing_alert_and_none_follows() {
+        let mut client = connected(PSK_GCM, getrandom::SysRng, MAX_SEQUENCE - 1);
         let mut out = [0; 100];
         client.send(b"x", &mut out).unwrap();
         assert_eq!(client.send(b"x", &mut out), Err(Error::SequenceExhausted));
         assert_eq!(client.state(), State::Ended(Error::SequenceExhausted));
-        assert!(client.transmit(&mut out).is_some());
+        assert!(client.poll_transmit(&mut out).is_some());
         assert_eq!(out[..11], [21, 0xfe, 0xfd, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
-        assert_eq!(client.transmit(&mut out), None);
+        assert_eq!(client.poll_transmit(&mut out), None);
         client.close();
-        assert_eq!(client.transmit(&mut out), None);
-        let read = client.read(&mut Datagram::new(&mut out), 0);
-        assert_eq!(read, Err(Error::SequenceExhausted));
+        assert_eq!(client.poll_transmit(&mut out), None);
+        let now = Instant::from_millis(0);
+        let result = client.handle_datagram(now, &mut Datagram::new(&mut out));
+        assert_eq!(result, Err(Error::SequenceExhausted));
     }
 }

@@ -9,24 +9,24 @@ use crate::key_schedule::RANDOM_LEN;
 use crate::record::VERSION;
 use crate::wire::Writer;
 
-/// The signaling value for a handshake that is no renegotiation: three bytes
-/// shorter than the extension (RFC 5746, section 3.4).
-const NO_RENEGOTIATION: u16 = 0x00ff;
-/// The null method, the only one there is.
+/// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746, section 3.3), three bytes shorter than the
+/// extension.
+const EMPTY_RENEGOTIATION_INFO: u16 = 0x00ff;
+/// The null compression method.
 const NO_COMPRESSION: u8 = 0;
 #[cfg(feature = "certificates")]
 const HOST_NAME: u8 = 0;
 #[cfg(feature = "certificates")]
 const UNCOMPRESSED_POINTS: u8 = 0;
 
-/// What a ClientHello says beside the configuration.
+/// The content of a ClientHello that does not follow from the configuration.
 pub(crate) struct ClientHello<'h> {
     pub(crate) random: &'h [u8; RANDOM_LEN],
-    /// Empty, or that of the session to resume if there is no ticket.
+    /// The id of the session to resume, if it has no ticket; otherwise empty.
     pub(crate) session_id: &'h [u8],
-    /// Empty until the server has asked for it.
+    /// The cookie from a HelloVerifyRequest; empty before one.
     pub(crate) cookie: &'h [u8],
-    /// Empty where there is none: then one is asked for.
+    /// The ticket of the session to resume; empty to request a new ticket.
     pub(crate) ticket: &'h [u8],
 }
 
@@ -41,7 +41,7 @@ impl ClientHello<'_> {
             for suite in config.policy().suites() {
                 writer.u16(suite.id);
             }
-            writer.u16(NO_RENEGOTIATION);
+            writer.u16(EMPTY_RENEGOTIATION_INFO);
         });
         writer.vector8(|writer| writer.u8(NO_COMPRESSION));
         writer.vector16(|writer| self.write_extensions(config, writer));
@@ -51,7 +51,7 @@ impl ClientHello<'_> {
     fn write_extensions(&self, config: &Config, writer: &mut Writer<'_>) {
         #[cfg(feature = "certificates")]
         if let Some(name) = config.host_name() {
-            write(writer, extension::SERVER_NAME, |writer| {
+            write_extension(writer, extension::SERVER_NAME, |writer| {
                 writer.vector16(|writer| {
                     writer.u8(HOST_NAME);
                     writer.vector16(|writer| writer.bytes(name.as_bytes()));
@@ -60,17 +60,17 @@ impl ClientHello<'_> {
         }
         #[cfg(feature = "certificates")]
         if !config.policy().psk {
-            write(writer, extension::SUPPORTED_GROUPS, |writer| {
+            write_extension(writer, extension::SUPPORTED_GROUPS, |writer| {
                 writer.vector16(|writer| {
                     for group in extension::group::OFFERED {
                         writer.u16(*group);
                     }
                 });
             });
-            write(writer, extension::EC_POINT_FORMATS, |writer| {
+            write_extension(writer, extension::EC_POINT_FORMATS, |writer| {
                 writer.vector8(|writer| writer.u8(UNCOMPRESSED_POINTS));
             });
-            write(writer, extension::SIGNATURE_ALGORITHMS, |writer| {
+            write_extension(writer, extension::SIGNATURE_ALGORITHMS, |writer| {
                 writer.vector16(|writer| {
                     for scheme in crate::certificate::SignatureScheme::ALL {
                         writer.u16(scheme.number());
@@ -79,19 +79,19 @@ impl ClientHello<'_> {
             });
         }
         if config.policy().suites().any(|suite| suite.algorithm.is_cbc()) {
-            write(writer, extension::ENCRYPT_THEN_MAC, |_| ());
+            write_extension(writer, extension::ENCRYPT_THEN_MAC, |_| ());
         }
-        write(writer, extension::EXTENDED_MASTER_SECRET, |_| ());
-        write(writer, extension::SESSION_TICKET, |writer| writer.bytes(self.ticket));
+        write_extension(writer, extension::EXTENDED_MASTER_SECRET, |_| ());
+        write_extension(writer, extension::SESSION_TICKET, |writer| writer.bytes(self.ticket));
         if let Some(id) = config.connection_id {
-            write(writer, extension::CONNECTION_ID, |writer| {
+            write_extension(writer, extension::CONNECTION_ID, |writer| {
                 writer.vector8(|writer| writer.bytes(id.as_bytes()));
             });
         }
     }
 }
 
-fn write(writer: &mut Writer<'_>, number: u16, content: impl FnOnce(&mut Writer<'_>)) {
+fn write_extension(writer: &mut Writer<'_>, number: u16, content: impl FnOnce(&mut Writer<'_>)) {
     writer.u16(number);
     writer.vector16(content);
 }

@@ -1,5 +1,4 @@
-//! The numbers of the extensions, groups and signature schemes that are spoken
-//! here.
+//! The numbers of the supported extensions and groups.
 
 pub(crate) const SERVER_NAME: u16 = 0;
 pub(crate) const SUPPORTED_GROUPS: u16 = 10;
@@ -12,12 +11,13 @@ pub(crate) const SESSION_TICKET: u16 = 35;
 pub(crate) const CONNECTION_ID: u16 = 54;
 pub(crate) const RENEGOTIATION_INFO: u16 = 0xff01;
 
-/// The groups that are offered, in the order of preference.
+/// The supported groups.
 #[cfg(feature = "certificates")]
 pub(crate) mod group {
     pub(crate) const X25519: u16 = 29;
     #[cfg(feature = "p256")]
     pub(crate) const SECP256R1: u16 = 23;
+    /// The groups that are offered, in order of preference.
     pub(crate) const OFFERED: &[u16] = &[
         X25519,
         #[cfg(feature = "p256")]

@@ -1,23 +1,26 @@
-//! A flight: the messages that this side sends together, again and again until
-//! the answer comes (RFC 6347, section 4.2.4). It is kept as plaintext, since
-//! each sending takes new record numbers. It keeps no time.
+//! A flight: the messages that this side sends together, and retransmits until the
+//! answer comes (RFC 6347, section 4.2.4). It is stored as plaintext, since each
+//! transmission takes new record numbers. Timers are kept elsewhere.
 
 use alloc::vec::Vec;
+
+use zeroize::Zeroize;
 
 use super::header::{FragmentHeader, HANDSHAKE_HEADER_LEN, MessageType};
 use crate::error::Error;
 use crate::record::{EPOCH_PLAIN, EPOCH_PROTECTED};
 
-/// The messages of a flight and how much of them has gone out.
+/// The messages of a flight, and how much of them has been sent.
 #[derive(Default)]
 pub(crate) struct Flight {
-    /// Bodies, one after another.
+    /// The bodies of all messages, one after another.
     bodies: Vec<u8>,
     items: Vec<Item>,
     position: Position,
 }
 
-/// The item that is due, and how many of its bytes have been sent.
+/// How much of a flight has been sent: the index of the next item, and how many bytes
+/// of its body.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Position(usize, usize);
 
@@ -27,16 +30,15 @@ enum Item {
     ChangeCipherSpec,
 }
 
-/// A piece of a flight that goes into one record.
-pub(crate) enum Piece<'f> {
+/// The part of a flight that goes into one record.
+pub(crate) enum FlightRecord<'f> {
     ChangeCipherSpec,
     Fragment { epoch: u16, header: [u8; HANDSHAKE_HEADER_LEN], body: &'f [u8] },
 }
 
 impl Flight {
-    /// Starts over with nothing, keeping the memory.
+    /// Removes all messages. Keeps the memory for the next flight.
     pub(crate) fn clear(&mut self) {
-        use zeroize::Zeroize;
         self.bodies.zeroize();
         self.items.clear();
         self.position = Position::default();
@@ -46,8 +48,8 @@ impl Flight {
         self.items.is_empty()
     }
 
-    /// Adds a message, whose `write` appends its body, and returns header and
-    /// body as the transcript takes them.
+    /// Adds a message. `write` appends its body to the given memory. Returns the header
+    /// and the body as they enter the transcript.
     pub(crate) fn add(
         &mut self,
         kind: MessageType,
@@ -57,7 +59,7 @@ impl Flight {
         let start = self.bodies.len();
         write(&mut self.bodies)?;
         let body = self.bodies.get(start..).unwrap_or_default();
-        let header = FragmentHeader::of_whole(kind, message_seq, body.len());
+        let header = FragmentHeader::of_message(kind, message_seq, body.len());
         let protected = self.items.iter().any(|item| matches!(item, Item::ChangeCipherSpec));
         let epoch = if protected { EPOCH_PROTECTED } else { EPOCH_PLAIN };
         self.items.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
@@ -65,14 +67,14 @@ impl Flight {
         Ok((header.encode(body.len()), body))
     }
 
-    /// What follows is protected.
-    pub(crate) fn change_cipher_spec(&mut self) -> Result<(), Error> {
+    /// Adds a ChangeCipherSpec. The messages after it are protected.
+    pub(crate) fn add_change_cipher_spec(&mut self) -> Result<(), Error> {
         self.items.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
         self.items.push(Item::ChangeCipherSpec);
         Ok(())
     }
 
-    /// Everything is due again.
+    /// Makes the whole flight due again.
     pub(crate) fn rewind(&mut self) {
         self.position = Position::default();
     }
@@ -81,7 +83,7 @@ impl Flight {
         self.position.0 >= self.items.len()
     }
 
-    /// The epoch of what is due next.
+    /// The epoch of the record that is due next.
     pub(crate) fn next_epoch(&self) -> Option<u16> {
         Some(match self.items.get(self.position.0)? {
             Item::Message { epoch, .. } => *epoch,
@@ -89,14 +91,16 @@ impl Flight {
         })
     }
 
-    /// The next piece, of at most `room` bytes in a record, and where to
-    /// [`advance`](Self::advance) to once it is written; `None` when nothing is
-    /// due or nothing of it fits.
-    pub(crate) fn next_piece(&self, room: usize) -> Option<(Piece<'_>, Position)> {
+    /// The content of the next record, with at most `room` bytes, and the position to
+    /// [`advance`](Self::advance) to once it is written. `None` if nothing is due or
+    /// nothing fits.
+    pub(crate) fn next_record(&self, room: usize) -> Option<(FlightRecord<'_>, Position)> {
         let Position(index, sent) = self.position;
         match *self.items.get(index)? {
             Item::ChangeCipherSpec if room == 0 => None,
-            Item::ChangeCipherSpec => Some((Piece::ChangeCipherSpec, Position(index + 1, 0))),
+            Item::ChangeCipherSpec => {
+                Some((FlightRecord::ChangeCipherSpec, Position(index + 1, 0)))
+            }
             Item::Message { header, start, epoch } => {
                 let left = header.message_len - sent;
                 let room = room.checked_sub(HANDSHAKE_HEADER_LEN)?;
@@ -106,14 +110,14 @@ impl Flight {
                 }
                 let body = self.bodies.get(start + sent..start + sent + len)?;
                 let header = FragmentHeader { offset: sent, ..header }.encode(len);
-                let behind =
+                let end =
                     if len == left { Position(index + 1, 0) } else { Position(index, sent + len) };
-                Some((Piece::Fragment { epoch, header, body }, behind))
+                Some((FlightRecord::Fragment { epoch, header, body }, end))
             }
         }
     }
 
-    /// The pieces up to here have been written.
+    /// Marks everything before `position` as sent.
     pub(crate) fn advance(&mut self, position: Position) {
         self.position = position;
     }

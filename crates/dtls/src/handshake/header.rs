@@ -1,11 +1,11 @@
-//! The header of a handshake message or of a fragment of one (RFC 6347,
-//! section 4.2.2), and the types of messages.
+//! The header of a handshake message or a fragment of one (RFC 6347, section 4.2.2),
+//! and the types of messages.
 
 use crate::wire::Reader;
 
 pub(crate) const HANDSHAKE_HEADER_LEN: usize = 12;
 
-/// The messages this side knows.
+/// A type of handshake message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MessageType(pub(crate) u8);
 
@@ -22,7 +22,7 @@ impl MessageType {
     pub(crate) const CLIENT_KEY_EXCHANGE: Self = Self(16);
     pub(crate) const FINISHED: Self = Self(20);
 
-    /// For error messages.
+    /// The name, for error messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::HELLO_REQUEST => "HelloRequest",
@@ -34,25 +34,25 @@ impl MessageType {
             Self::CERTIFICATE_REQUEST => "CertificateRequest",
             Self::SERVER_HELLO_DONE => "ServerHelloDone",
             Self::FINISHED => "Finished",
-            _ => "a handshake message of another kind",
+            _ => "a handshake message of another type",
         }
     }
 }
 
-/// What a fragment says of itself.
+/// The header of a fragment, without the length of the fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FragmentHeader {
     pub(crate) kind: MessageType,
-    /// Of the whole message.
+    /// The length of the whole message.
     pub(crate) message_len: usize,
     pub(crate) message_seq: u16,
     pub(crate) offset: usize,
 }
 
 impl FragmentHeader {
-    /// Takes a fragment off the front of a record's content; `None` if it does
-    /// not parse or reaches beyond its message.
-    pub(crate) fn take<'m>(reader: &mut Reader<'m>) -> Option<(Self, &'m [u8])> {
+    /// Reads the next fragment in the content of a record; `None` if it does not parse or
+    /// extends beyond its message.
+    pub(crate) fn read<'m>(reader: &mut Reader<'m>) -> Option<(Self, &'m [u8])> {
         let kind = MessageType(reader.u8()?);
         let message_len = reader.u24()?;
         let message_seq = reader.u16()?;
@@ -78,9 +78,9 @@ impl FragmentHeader {
         out
     }
 
-    /// The header that the transcript takes: that of the message in one piece,
-    /// however it came (RFC 6347, section 4.2.6).
-    pub(crate) fn of_whole(kind: MessageType, message_seq: u16, len: usize) -> Self {
+    /// The header of an unfragmented message. It also enters the transcript, however the
+    /// message was fragmented (RFC 6347, section 4.2.6).
+    pub(crate) fn of_message(kind: MessageType, message_seq: u16, len: usize) -> Self {
         Self { kind, message_len: len, message_seq, offset: 0 }
     }
 }

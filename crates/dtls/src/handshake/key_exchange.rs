@@ -1,5 +1,5 @@
-//! The key exchange: reading the server's part, writing ours, and the premaster
-//! secret that comes of it. RFC 5246, section 7.4.7; RFC 8422; RFC 4279.
+//! The key exchange: reads the server's share, writes the client's, and computes the
+//! premaster secret. RFC 5246, section 7.4.7; RFC 8422; RFC 4279.
 
 use alloc::vec::Vec;
 
@@ -26,10 +26,10 @@ pub(crate) type Premaster = Zeroizing<Vec<u8>>;
 const NAMED_CURVE: u8 = 3;
 #[cfg(feature = "certificates")]
 const X25519_LEN: usize = 32;
-/// An uncompressed point of P-256.
+/// The length of an uncompressed point on P-256.
 #[cfg(feature = "p256")]
 const P256_POINT_LEN: usize = 65;
-/// What an RSA key exchange encrypts.
+/// The length of the premaster secret of an RSA key exchange.
 #[cfg(feature = "static-rsa")]
 const RSA_PREMASTER_LEN: usize = 48;
 
@@ -44,7 +44,7 @@ pub(crate) enum ServerShare {
 
 #[cfg(feature = "certificates")]
 impl ServerShare {
-    /// Reads a signed ServerKeyExchange and checks the signature.
+    /// Reads a signed ServerKeyExchange and verifies the signature.
     pub(crate) fn read(
         body: &[u8],
         randoms: &Randoms,
@@ -81,7 +81,7 @@ impl ServerShare {
         share.map_err(|_| malformed)
     }
 
-    /// Writes our share into `out` and agrees upon the secret.
+    /// Appends the client's share to `out` and computes the secret.
     pub(crate) fn agree<R: TryCryptoRng>(
         &self,
         random: &mut R,
@@ -89,27 +89,27 @@ impl ServerShare {
     ) -> Result<Premaster, Error> {
         let mut writer = Writer::new(out);
         let secret = match self {
-            Self::X25519(theirs) => {
-                let mut ours = Zeroizing::new([0; X25519_LEN]);
-                random.try_fill_bytes(&mut *ours).map_err(|_| Error::Random)?;
-                let public = x25519_dalek::x25519(*ours, x25519_dalek::X25519_BASEPOINT_BYTES);
+            Self::X25519(server_share) => {
+                let mut private = Zeroizing::new([0; X25519_LEN]);
+                random.try_fill_bytes(&mut *private).map_err(|_| Error::Random)?;
+                let public = x25519_dalek::x25519(*private, x25519_dalek::X25519_BASEPOINT_BYTES);
                 writer.vector8(|writer| writer.bytes(&public));
-                let shared = Zeroizing::new(x25519_dalek::x25519(*ours, *theirs));
-                // RFC 8422, section 5.11: a point of small order.
+                let shared = Zeroizing::new(x25519_dalek::x25519(*private, *server_share));
+                // The point has small order (RFC 8422, section 5.11).
                 if shared.iter().fold(0, |sum, byte| sum | byte) == 0 {
                     return Err(Violation::Malformed("ServerKeyExchange").into());
                 }
                 secret_copy(&*shared)?
             }
             #[cfg(feature = "p256")]
-            Self::P256(theirs) => {
-                let theirs = p256::PublicKey::from_sec1_bytes(theirs)
+            Self::P256(server_share) => {
+                let server_share = p256::PublicKey::from_sec1_bytes(server_share)
                     .map_err(|_| Violation::Malformed("ServerKeyExchange"))?;
-                let ours = p256::ecdh::EphemeralSecret::try_generate_from_rng(random)
+                let private = p256::ecdh::EphemeralSecret::try_generate_from_rng(random)
                     .map_err(|_| Error::Random)?;
-                let public = p256::Sec1Point::from(ours.public_key());
+                let public = p256::Sec1Point::from(private.public_key());
                 writer.vector8(|writer| writer.bytes(public.as_bytes()));
-                secret_copy(ours.diffie_hellman(&theirs).raw_secret_bytes())?
+                secret_copy(private.diffie_hellman(&server_share).raw_secret_bytes())?
             }
         };
         writer.finish()?;
@@ -117,7 +117,7 @@ impl ServerShare {
     }
 }
 
-/// Encrypts a secret of our making to the server's key.
+/// Makes a random secret and appends it to `out`, encrypted to the server's key.
 #[cfg(feature = "static-rsa")]
 pub(crate) fn static_rsa<R: TryCryptoRng>(
     key: &ServerKey,
@@ -126,7 +126,7 @@ pub(crate) fn static_rsa<R: TryCryptoRng>(
 ) -> Result<Premaster, Error> {
     let mut premaster = secret_copy(&[0; RSA_PREMASTER_LEN])?;
     random.try_fill_bytes(&mut premaster).map_err(|_| Error::Random)?;
-    // The version that was offered, against rollback.
+    // The offered version, against version rollback (RFC 5246, section 7.4.7.1).
     premaster[..2].copy_from_slice(&crate::record::VERSION);
     let encrypted =
         key.rsa_key()?.pkcs1v15_encrypt_with_rng(random, &premaster).map_err(|_| Error::Random)?;
@@ -136,7 +136,8 @@ pub(crate) fn static_rsa<R: TryCryptoRng>(
     Ok(premaster)
 }
 
-/// Names the key to the server (RFC 4279, section 2).
+/// Appends the identity of the key to `out` and computes the secret (RFC 4279,
+/// section 2).
 pub(crate) fn pre_shared(key: &PreSharedKey, out: &mut Vec<u8>) -> Result<Premaster, Error> {
     let mut writer = Writer::new(out);
     writer.vector16(|writer| writer.bytes(&key.identity));
@@ -155,9 +156,9 @@ pub(crate) fn pre_shared(key: &PreSharedKey, out: &mut Vec<u8>) -> Result<Premas
     Ok(premaster)
 }
 
-/// A ServerKeyExchange of a pre-shared key carries a hint for choosing one;
-/// there is no choice.
-pub(crate) fn check_hint(body: &[u8]) -> Result<(), Error> {
+/// Checks a ServerKeyExchange with a PSK identity hint. There is only one identity, so
+/// the hint itself is ignored.
+pub(crate) fn check_identity_hint(body: &[u8]) -> Result<(), Error> {
     let mut reader = Reader::new(body);
     match reader.vector16() {
         Some(_) if reader.is_empty() => Ok(()),
@@ -167,5 +168,5 @@ pub(crate) fn check_hint(body: &[u8]) -> Result<(), Error> {
 
 #[cfg(feature = "certificates")]
 fn secret_copy(secret: &[u8]) -> Result<Premaster, Error> {
-    crate::config::copy(secret).map(Zeroizing::new)
+    crate::memory::copy(secret).map(Zeroizing::new)
 }

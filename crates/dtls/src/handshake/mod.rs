@@ -1,158 +1,87 @@
-//! The handshake as a state machine over whole messages: it takes the server's
-//! one after another and fills the flights that answer them. It knows no
-//! records and keeps no time.
+//! The handshake as a state machine over complete messages: it processes the server's
+//! messages in order and writes the flights that answer them. It knows neither records
+//! nor time.
 
 mod client_hello;
+mod expected;
 mod extension;
 mod flight;
 mod header;
 mod key_exchange;
 mod reassembly;
 mod server_hello;
-mod steps;
+mod server_messages;
 
 use alloc::vec::Vec;
 
 use rand_core::TryCryptoRng;
 
 use client_hello::ClientHello;
+use expected::Expected;
 #[cfg(feature = "certificates")]
 use key_exchange::ServerShare;
 use reassembly::Reassembly;
 
-pub(crate) use flight::{Flight, Piece};
+pub(crate) use flight::{Flight, FlightRecord};
 pub(crate) use header::{FragmentHeader, HANDSHAKE_HEADER_LEN, MessageType};
-pub(crate) use reassembly::Taken;
+pub(crate) use reassembly::Inserted;
 
 #[cfg(feature = "certificates")]
 use crate::certificate::ServerKey;
-use crate::cipher::Protection;
 use crate::config::Config;
 use crate::error::{Error, Violation};
 use crate::key_schedule::{MasterSecret, RANDOM_LEN, Randoms, Transcript};
-use crate::record::Connection;
+use crate::keys::Keys;
+use crate::memory::copy;
+use crate::record::ConnectionId;
 use crate::saved_session::SavedSession;
 use crate::suite::Suite;
 
-/// What comes next from the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expect {
-    HelloVerifyRequestOrServerHello,
-    ServerHello,
-    #[cfg(feature = "certificates")]
-    Certificate,
-    #[cfg(feature = "certificates")]
-    ServerKeyExchange,
-    /// Of a pre-shared key, which may have no hint.
-    ServerKeyExchangeOrDone,
-    #[cfg(feature = "certificates")]
-    CertificateRequestOrDone,
-    ServerHelloDone,
-    NewSessionTicket,
-    Finished,
-}
-
-impl Expect {
-    /// Whether a message of this kind may come now.
-    fn admits(self, kind: MessageType) -> bool {
-        match self {
-            Self::HelloVerifyRequestOrServerHello => {
-                matches!(kind, MessageType::HELLO_VERIFY_REQUEST | MessageType::SERVER_HELLO)
-            }
-            Self::ServerHello => kind == MessageType::SERVER_HELLO,
-            #[cfg(feature = "certificates")]
-            Self::Certificate => kind == MessageType::CERTIFICATE,
-            #[cfg(feature = "certificates")]
-            Self::ServerKeyExchange => kind == MessageType::SERVER_KEY_EXCHANGE,
-            Self::ServerKeyExchangeOrDone => {
-                matches!(kind, MessageType::SERVER_KEY_EXCHANGE | MessageType::SERVER_HELLO_DONE)
-            }
-            #[cfg(feature = "certificates")]
-            Self::CertificateRequestOrDone => {
-                matches!(kind, MessageType::CERTIFICATE_REQUEST | MessageType::SERVER_HELLO_DONE)
-            }
-            Self::ServerHelloDone => kind == MessageType::SERVER_HELLO_DONE,
-            Self::NewSessionTicket => kind == MessageType::NEW_SESSION_TICKET,
-            Self::Finished => kind == MessageType::FINISHED,
-        }
-    }
-}
-
-/// What a message led to.
+/// The result of processing a message.
 #[derive(Default)]
-pub(crate) struct Step {
-    /// The message was dropped: it was not expected, and anybody may have sent
-    /// it.
-    pub(crate) doubt: Option<Violation>,
-    /// The flight was filled anew and is due.
-    pub(crate) flight: bool,
-    /// From now on records are protected with these.
-    pub(crate) keys: Option<Keys>,
-    /// The handshake is done.
+pub(crate) struct Progress {
+    /// The message was dropped: it was not expected, and since it was not protected, it
+    /// may be forged.
+    pub(crate) ignored: Option<Violation>,
+    /// The flight has new messages, which are due.
+    pub(crate) new_flight: bool,
+    /// Keys for the records of the protected epoch.
+    pub(crate) new_keys: Option<Keys>,
+    /// The handshake is complete.
     pub(crate) done: bool,
 }
 
-/// Both directions' protection and the connection ids in use.
-pub(crate) struct Keys {
-    pub(crate) write: Protection,
-    pub(crate) read: Protection,
-    /// In records to the server.
-    pub(crate) peer_id: Connection,
-    /// In records from the server.
-    pub(crate) own_id: Connection,
-    pub(crate) secrets: Secrets,
-}
-
-/// What the keys were made of, kept so that they can be made again after sleep.
-#[derive(Clone)]
-pub(crate) struct Secrets {
-    pub(crate) suite: &'static Suite,
-    pub(crate) master_secret: MasterSecret,
-    pub(crate) randoms: Randoms,
-    pub(crate) encrypt_then_mac: bool,
-}
-
-impl Secrets {
-    pub(crate) fn keys(self, peer_id: Connection, own_id: Connection) -> Option<Keys> {
-        let (write, read) = self.master_secret.protections(
-            self.suite.algorithm,
-            &self.randoms,
-            self.encrypt_then_mac,
-        )?;
-        Some(Keys { write, read, peer_id, own_id, secrets: self })
-    }
-}
-
-/// What was agreed upon by the two hellos.
+/// What the two hellos negotiated.
 #[expect(clippy::struct_excessive_bools, reason = "each stands for an extension")]
-struct Agreement {
+struct Negotiated {
     suite: &'static Suite,
     extended_master_secret: bool,
     encrypt_then_mac: bool,
     session_id: Vec<u8>,
-    peer_id: Connection,
-    own_id: Connection,
+    peer_id: ConnectionId,
+    own_id: ConnectionId,
     resumed: bool,
+    /// Whether the server will send a NewSessionTicket.
     ticket: bool,
 }
 
-/// A handshake under way.
+/// A handshake in progress.
 pub(crate) struct Handshake {
     config: Config,
     randoms: Randoms,
     transcript: Transcript,
     pub(crate) reassembly: Reassembly,
-    expect: Expect,
-    /// What comes next instead if the server has taken the ticket. With an empty
-    /// id in the ClientHello only that message tells (RFC 5077, section 3.4); an
-    /// id of our own making would cost 96 bytes.
-    if_resumed: Option<Expect>,
+    expected: Expected,
+    /// What the server sends instead if it accepted the ticket. With an empty session id
+    /// in the ClientHello, only that message tells (RFC 5077, section 3.4). A session id
+    /// of the client's own would cost 96 bytes.
+    expected_if_resumed: Option<Expected>,
     next_message_seq: u16,
-    /// The id under which a session is to be resumed; empty where there is a
-    /// ticket.
+    /// The id of the session to resume; empty if there is a ticket or no session.
     session_id: Vec<u8>,
+    /// How many HelloVerifyRequests have come.
     cookies: u8,
-    agreement: Option<Agreement>,
+    negotiated: Option<Negotiated>,
     #[cfg(feature = "certificates")]
     server_key: Option<ServerKey>,
     #[cfg(feature = "certificates")]
@@ -163,36 +92,41 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    /// Fills `flight` with the first ClientHello.
+    /// Writes the first ClientHello into `flight`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if no cipher suite remains; [`Error::Random`];
+    /// [`Error::OutOfMemory`].
     pub(crate) fn start<R: TryCryptoRng>(
         mut config: Config,
         flight: &mut Flight,
         random: &mut R,
     ) -> Result<Self, Error> {
         if config.policy().suites().next().is_none() {
-            return Err(Error::Configuration("no cipher suite is left to offer"));
+            return Err(Error::Configuration("no cipher suite remains to offer"));
         }
         let mut randoms = Randoms { client: [0; RANDOM_LEN], server: [0; RANDOM_LEN] };
         random.try_fill_bytes(&mut randoms.client).map_err(|_| Error::Random)?;
-        // A server does not get past a session whose suite is not offered with
-        // it (RFC 5246, section 7.4.1.2), as after a change of configuration.
+        // After a change of the configuration the suite of the session may no longer be
+        // offered. A server would reject such a hello (RFC 5246, section 7.4.1.2).
         let policy = config.policy();
         config.resume.take_if(|session| policy.suite(session.suite.id).is_none());
         let mut session_id = Vec::new();
         if let Some(session) = config.resume.as_ref().filter(|session| session.ticket.is_empty()) {
-            session_id = crate::config::copy(&session.id)?;
+            session_id = copy(&session.id)?;
         }
         let mut handshake = Self {
-            reassembly: Reassembly::new(config.longest_message),
+            reassembly: Reassembly::new(config.max_message_len),
             config,
             randoms,
             transcript: Transcript::default(),
-            expect: Expect::HelloVerifyRequestOrServerHello,
-            if_resumed: None,
+            expected: Expected::HelloVerifyRequestOrServerHello,
+            expected_if_resumed: None,
             next_message_seq: 0,
             session_id,
             cookies: 0,
-            agreement: None,
+            negotiated: None,
             #[cfg(feature = "certificates")]
             server_key: None,
             #[cfg(feature = "certificates")]
@@ -212,8 +146,8 @@ impl Handshake {
         flight.clear();
         let (header, body) = flight
             .add(MessageType::CLIENT_HELLO, *next_message_seq, |out| hello.write(config, out))?;
-        // Neither a HelloVerifyRequest nor the hello that it answers is part of
-        // the transcript (RFC 6347, section 4.2.1).
+        // Neither a HelloVerifyRequest nor the ClientHello that it answers is part of the
+        // transcript (RFC 6347, section 4.2.1).
         *transcript = Transcript::default();
         transcript.add(&header);
         transcript.add(body);
@@ -221,7 +155,7 @@ impl Handshake {
         Ok(())
     }
 
-    /// Adds a message of ours to the flight and to the transcript.
+    /// Adds a message to the flight and to the transcript.
     fn write_message(
         &mut self,
         flight: &mut Flight,
@@ -229,28 +163,28 @@ impl Handshake {
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let (header, body) = flight.add(kind, self.next_message_seq, write)?;
-        self.add_own_to_transcript(&header, body);
+        self.add_sent_to_transcript(&header, body);
         Ok(())
     }
 
-    fn add_own_to_transcript(&mut self, header: &[u8], body: &[u8]) {
+    fn add_sent_to_transcript(&mut self, header: &[u8], body: &[u8]) {
         self.transcript.add(header);
         self.transcript.add(body);
         self.next_message_seq += 1;
     }
 
-    /// What to keep for the next connection, once this one is made; `None`
-    /// where the server gave nothing, or where it would not be safe.
+    /// The session to resume later, once the handshake is done. `None` if the server gave
+    /// neither a ticket nor a session id, or if resumption would be unsafe.
     pub(crate) fn saved_session(&mut self) -> Option<SavedSession> {
-        let agreement = self.agreement.as_mut()?;
-        if !agreement.extended_master_secret {
+        let negotiated = self.negotiated.as_mut()?;
+        if !negotiated.extended_master_secret {
             return None;
         }
         let mut ticket = core::mem::take(&mut self.new_ticket);
-        let mut id = core::mem::take(&mut agreement.session_id);
-        if agreement.resumed && ticket.is_empty() {
-            let before = self.config.resume.take()?;
-            (ticket, id) = (before.ticket, before.id);
+        let mut id = core::mem::take(&mut negotiated.session_id);
+        if negotiated.resumed && ticket.is_empty() {
+            let resumed = self.config.resume.take()?;
+            (ticket, id) = (resumed.ticket, resumed.id);
         } else if !ticket.is_empty() {
             id.clear();
         }
@@ -258,10 +192,10 @@ impl Handshake {
             return None;
         }
         let master_secret = self.master_secret.clone()?;
-        Some(SavedSession { suite: agreement.suite, master_secret, id, ticket })
+        Some(SavedSession { suite: negotiated.suite, master_secret, id, ticket })
     }
 
     pub(crate) fn was_resumed(&self) -> bool {
-        self.agreement.as_ref().is_some_and(|agreement| agreement.resumed)
+        self.negotiated.as_ref().is_some_and(|negotiated| negotiated.resumed)
     }
 }

@@ -1,197 +1,203 @@
-//! Putting the peer's handshake messages together from fragments that come cut,
-//! twice, overlapping and in any order (RFC 6347, section 4.2.3), in bounded
-//! memory. It hands messages out in the order of their numbers.
+//! Reassembles the server's handshake messages from fragments, which may be repeated,
+//! overlapping and in any order (RFC 6347, section 4.2.3), in bounded memory. Messages
+//! are returned in the order of their numbers.
 //!
-//! Before there are keys anybody may send a fragment. Where two contradict each
-//! other the later one counts: who forges one has to do it again each time that
-//! the peer repeats its flight, or the true message comes through.
+//! Before there are keys, anybody can send a fragment. If two fragments contradict each
+//! other, the later one counts. So a forged fragment is displaced when the server
+//! retransmits its flight, and an attacker has to forge again each time.
 
 use alloc::vec::Vec;
 
 use super::header::{FragmentHeader, MessageType};
 use crate::error::Error;
 
-/// Messages after the next one that are held: the rest of the longest flight,
-/// which has five.
-const WINDOW: u16 = 8;
+/// How far a message may be ahead of the next one. The longest flight has five messages.
+const MAX_AHEAD: u16 = 8;
 
-/// Pieces of one message between which there are gaps; more are dropped, and
-/// come again.
-const MOST_GAPS: usize = 16;
+/// How many separate ranges of one message are kept. Fragments that would make more are
+/// dropped; the server retransmits them.
+const MAX_RANGES: usize = 16;
 
-/// A message that is being put together.
-struct Partial {
+/// A message that may be incomplete.
+struct PartialMessage {
     kind: MessageType,
     message_seq: u16,
     epoch: u16,
     body: Vec<u8>,
-    /// What has come, as sorted ranges that do not touch.
+    /// The received parts of the body, as sorted ranges that do not touch.
     received: Vec<(usize, usize)>,
 }
 
-/// A message that is whole.
+/// A complete message.
 pub(crate) struct Message {
     pub(crate) kind: MessageType,
     pub(crate) message_seq: u16,
     pub(crate) body: Vec<u8>,
 }
 
-/// What a fragment turned out to be.
+/// What [`Reassembly::insert`] did with a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
-    /// Kept, or of no use.
-    Kept,
-    /// Part of a message that was handed out before: the peer repeats itself.
-    Repeated,
-    /// Part of the next message, which alone is longer than may be held.
+pub(crate) enum Inserted {
+    /// It was kept, or dropped for a reason that does not matter to the caller.
+    Accepted,
+    /// It belongs to an earlier message, so the server retransmits its flight.
+    Retransmission,
+    /// It belongs to the next message, which is longer than the limit.
     TooLong,
 }
 
-/// What there is of the next message.
-pub(crate) enum Next {
-    /// Not all of it.
-    Partial,
-    Whole(Message),
-    /// It is of a kind that, in this epoch, is not expected, and has been
-    /// dropped. Its number stays free for another.
+/// The state of the next message.
+pub(crate) enum NextMessage {
+    /// It has not come, or not completely.
+    Incomplete,
+    Complete(Message),
+    /// A message of this type was not expected in this epoch, and was dropped. Its number
+    /// remains free for another message.
     Unexpected(MessageType, u16),
 }
 
+/// The messages that are incomplete or not next yet.
 pub(crate) struct Reassembly {
-    next: u16,
-    partial: Vec<Partial>,
-    held: usize,
-    most_held: usize,
+    next_seq: u16,
+    messages: Vec<PartialMessage>,
+    /// The length of all bodies together.
+    held_len: usize,
+    max_held_len: usize,
 }
 
 impl Reassembly {
-    /// At most `most_held` bytes of messages are held at any time.
-    pub(crate) fn new(most_held: usize) -> Self {
-        Self { next: 0, partial: Vec::new(), held: 0, most_held }
+    /// `max_held_len` bounds the length of all bodies together.
+    pub(crate) fn new(max_held_len: usize) -> Self {
+        Self { next_seq: 0, messages: Vec::new(), held_len: 0, max_held_len }
     }
 
-    /// Takes a fragment of a record of `epoch`.
+    /// Adds a fragment from a record of `epoch`.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`].
-    pub(crate) fn take(
+    pub(crate) fn insert(
         &mut self,
         header: FragmentHeader,
         epoch: u16,
         fragment: &[u8],
-    ) -> Result<Taken, Error> {
-        if header.message_seq < self.next {
-            return Ok(Taken::Repeated);
+    ) -> Result<Inserted, Error> {
+        if header.message_seq < self.next_seq {
+            return Ok(Inserted::Retransmission);
         }
-        if header.message_seq - self.next >= WINDOW {
-            return Ok(Taken::Kept);
+        if header.message_seq - self.next_seq >= MAX_AHEAD {
+            return Ok(Inserted::Accepted);
         }
-        if header.message_len > self.most_held && header.message_seq == self.next {
-            return Ok(Taken::TooLong);
+        if header.message_len > self.max_held_len && header.message_seq == self.next_seq {
+            return Ok(Inserted::TooLong);
         }
-        let Some(partial) = self.slot(header, epoch)? else {
-            return Ok(Taken::Kept);
+        let Some(message) = self.message_for(header, epoch)? else {
+            return Ok(Inserted::Accepted);
         };
         let end = header.offset + fragment.len();
-        if let Some(room) = partial.body.get_mut(header.offset..end)
-            && mark(&mut partial.received, header.offset, end)?
+        if let Some(destination) = message.body.get_mut(header.offset..end)
+            && add_range(&mut message.received, header.offset, end)?
         {
-            room.copy_from_slice(fragment);
+            destination.copy_from_slice(fragment);
         }
-        Ok(Taken::Kept)
+        Ok(Inserted::Accepted)
     }
 
-    /// Where fragments of this message go; `None` if there is no room, or if
-    /// what came before is better proved.
-    fn slot(&mut self, header: FragmentHeader, epoch: u16) -> Result<Option<&mut Partial>, Error> {
-        let same = |partial: &Partial| partial.message_seq == header.message_seq;
-        let held = self.partial.iter().position(same);
-        let mut replaced = 0;
-        if let Some(index) = held {
-            let partial = &self.partial[index];
-            if partial.epoch > epoch {
+    /// The message that this fragment belongs to. `None` if there is no room for it, or if
+    /// fragments of a later epoch, which are authenticated, contradict it.
+    fn message_for(
+        &mut self,
+        header: FragmentHeader,
+        epoch: u16,
+    ) -> Result<Option<&mut PartialMessage>, Error> {
+        let same = |message: &PartialMessage| message.message_seq == header.message_seq;
+        let existing = self.messages.iter().position(same);
+        let mut replaced_len = 0;
+        if let Some(index) = existing {
+            let message = &self.messages[index];
+            if message.epoch > epoch {
                 return Ok(None);
             }
-            let agrees = partial.kind == header.kind && partial.body.len() == header.message_len;
-            if partial.epoch == epoch && agrees {
-                return Ok(self.partial.get_mut(index));
+            let agrees = message.kind == header.kind && message.body.len() == header.message_len;
+            if message.epoch == epoch && agrees {
+                return Ok(self.messages.get_mut(index));
             }
-            replaced = partial.body.len();
+            replaced_len = message.body.len();
         }
-        let is_next = header.message_seq == self.next;
-        if !is_next && self.held - replaced + header.message_len > self.most_held {
+        let is_next = header.message_seq == self.next_seq;
+        if !is_next && self.held_len - replaced_len + header.message_len > self.max_held_len {
             return Ok(None);
         }
-        if let Some(index) = held {
-            self.held -= replaced;
-            self.partial.swap_remove(index);
+        if let Some(index) = existing {
+            self.held_len -= replaced_len;
+            self.messages.swap_remove(index);
         }
         self.make_room(header.message_len);
         let mut body = Vec::new();
         body.try_reserve_exact(header.message_len).map_err(|_| Error::OutOfMemory)?;
         body.resize(header.message_len, 0);
-        self.partial.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-        self.held += header.message_len;
-        self.partial.push(Partial {
+        self.messages.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+        self.held_len += header.message_len;
+        self.messages.push(PartialMessage {
             kind: header.kind,
             message_seq: header.message_seq,
             epoch,
             body,
             received: Vec::new(),
         });
-        Ok(self.partial.last_mut())
+        Ok(self.messages.last_mut())
     }
 
-    /// Gives up later messages for the next one, without which they are of no
-    /// use.
+    /// Drops later messages to make room for the next one, without which they are useless.
     fn make_room(&mut self, len: usize) {
-        while self.held + len > self.most_held {
-            let Some(dropped) = self.partial.pop() else { break };
-            self.held -= dropped.body.len();
+        while self.held_len + len > self.max_held_len {
+            let Some(dropped) = self.messages.pop() else { break };
+            self.held_len -= dropped.body.len();
         }
     }
 
-    /// Hands out the next message once all of it is there, and drops it as soon
-    /// as it is of a kind that, in its epoch, is not expected.
+    /// Removes and returns the next message if it is complete. `is_expected` gets its type
+    /// and epoch; if it returns false, the message is dropped, complete or not.
     pub(crate) fn next_message(
         &mut self,
         is_expected: impl FnOnce(MessageType, u16) -> bool,
-    ) -> Next {
-        let is_next = |partial: &Partial| partial.message_seq == self.next;
-        let Some(index) = self.partial.iter().position(is_next) else {
-            return Next::Partial;
+    ) -> NextMessage {
+        let is_next = |message: &PartialMessage| message.message_seq == self.next_seq;
+        let Some(index) = self.messages.iter().position(is_next) else {
+            return NextMessage::Incomplete;
         };
-        let partial = &self.partial[index];
-        let is_expected = is_expected(partial.kind, partial.epoch);
-        let is_whole = match partial.received[..] {
-            [(0, end)] => end == partial.body.len(),
+        let message = &self.messages[index];
+        let is_expected = is_expected(message.kind, message.epoch);
+        let is_complete = match message.received[..] {
+            [(0, end)] => end == message.body.len(),
             _ => false,
         };
-        if is_expected && !is_whole {
-            return Next::Partial;
+        if is_expected && !is_complete {
+            return NextMessage::Incomplete;
         }
-        let Partial { kind, message_seq, epoch, body, .. } = self.partial.swap_remove(index);
-        self.held -= body.len();
+        let PartialMessage { kind, message_seq, epoch, body, .. } =
+            self.messages.swap_remove(index);
+        self.held_len -= body.len();
         if !is_expected {
-            return Next::Unexpected(kind, epoch);
+            return NextMessage::Unexpected(kind, epoch);
         }
-        self.next = self.next.saturating_add(1);
-        Next::Whole(Message { kind, message_seq, body })
+        self.next_seq = self.next_seq.saturating_add(1);
+        NextMessage::Complete(Message { kind, message_seq, body })
     }
 }
 
-/// Adds a range; false if there are too many already.
-fn mark(received: &mut Vec<(usize, usize)>, start: usize, end: usize) -> Result<bool, Error> {
-    let first = received.partition_point(|&(_, before)| before < start);
-    let last = received.partition_point(|&(after, _)| after <= end);
+/// Adds a range, and joins it with those that it touches. Returns false if there are too
+/// many ranges.
+fn add_range(received: &mut Vec<(usize, usize)>, start: usize, end: usize) -> Result<bool, Error> {
+    let first = received.partition_point(|&(_, range_end)| range_end < start);
+    let last = received.partition_point(|&(range_start, _)| range_start <= end);
     if first < last {
-        // It touches those from `first` to `last`: one range instead.
+        // It touches the ranges from `first` to `last`: replace them by one.
         let joined = (start.min(received[first].0), end.max(received[last - 1].1));
         received[first] = joined;
         received.drain(first + 1..last);
     } else {
-        if received.len() == MOST_GAPS {
+        if received.len() == MAX_RANGES {
             return Ok(false);
         }
         received.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
@@ -205,140 +211,142 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use super::{FragmentHeader, MessageType, Next, Reassembly, Taken, mark};
+    use super::{FragmentHeader, Inserted, MessageType, NextMessage, Reassembly, add_range};
 
     fn header(message_seq: u16, message_len: usize, offset: usize) -> FragmentHeader {
         FragmentHeader { kind: MessageType::CERTIFICATE, message_len, message_seq, offset }
     }
 
-    /// The body of the next message, if all of it is there.
+    /// The body of the next message, if it is complete.
     fn next(reassembly: &mut Reassembly) -> Option<Vec<u8>> {
         match reassembly.next_message(|_, _| true) {
-            Next::Whole(message) => Some(message.body),
+            NextMessage::Complete(message) => Some(message.body),
             _ => None,
         }
     }
 
     #[test]
-    fn fragments_in_any_order_with_overlaps_make_the_message() {
-        let whole: Vec<u8> = (0..100).collect();
+    fn overlapping_fragments_in_any_order_complete_the_message() {
+        let body: Vec<u8> = (0..100).collect();
         let mut reassembly = Reassembly::new(1000);
         for (start, end) in [(50, 70), (90, 100), (0, 20), (60, 95), (10, 55)] {
             assert_eq!(next(&mut reassembly), None);
-            let taken = reassembly.take(header(0, 100, start), 0, &whole[start..end]).unwrap();
-            assert_eq!(taken, Taken::Kept);
+            let inserted = reassembly.insert(header(0, 100, start), 0, &body[start..end]).unwrap();
+            assert_eq!(inserted, Inserted::Accepted);
         }
-        assert_eq!(next(&mut reassembly), Some(whole.clone()));
-        let repeated = reassembly.take(header(0, 100, 0), 0, &whole).unwrap();
-        assert_eq!(repeated, Taken::Repeated);
+        assert_eq!(next(&mut reassembly), Some(body.clone()));
+        let repeated = reassembly.insert(header(0, 100, 0), 0, &body).unwrap();
+        assert_eq!(repeated, Inserted::Retransmission);
     }
 
     #[test]
-    fn an_empty_message_is_whole_at_once() {
+    fn an_empty_message_is_complete_at_once() {
         let mut reassembly = Reassembly::new(1000);
-        reassembly.take(header(0, 0, 0), 0, &[]).unwrap();
+        reassembly.insert(header(0, 0, 0), 0, &[]).unwrap();
         assert_eq!(next(&mut reassembly), Some(vec![]));
     }
 
     #[test]
     fn messages_come_out_in_order() {
         let mut reassembly = Reassembly::new(1000);
-        reassembly.take(header(1, 1, 0), 0, &[1]).unwrap();
+        reassembly.insert(header(1, 1, 0), 0, &[1]).unwrap();
         assert_eq!(next(&mut reassembly), None);
-        reassembly.take(header(0, 1, 0), 0, &[0]).unwrap();
+        reassembly.insert(header(0, 1, 0), 0, &[0]).unwrap();
         assert_eq!(next(&mut reassembly), Some(vec![0]));
         assert_eq!(next(&mut reassembly), Some(vec![1]));
     }
 
     #[test]
-    fn memory_is_bounded_and_the_next_message_comes_first() {
+    fn memory_is_bounded_and_the_next_message_has_priority() {
         let mut reassembly = Reassembly::new(100);
         for message_seq in 1..20 {
-            reassembly.take(header(message_seq, 60, 0), 0, &[0]).unwrap();
+            reassembly.insert(header(message_seq, 60, 0), 0, &[0]).unwrap();
         }
-        assert!(reassembly.held <= 100);
-        reassembly.take(header(0, 80, 0), 0, &[7; 80]).unwrap();
-        assert!(reassembly.held <= 100);
+        assert!(reassembly.held_len <= 100);
+        reassembly.insert(header(0, 80, 0), 0, &[7; 80]).unwrap();
+        assert!(reassembly.held_len <= 100);
         assert_eq!(next(&mut reassembly), Some(vec![7; 80]));
-        assert_eq!(reassembly.take(header(1, 101, 0), 0, &[0]), Ok(Taken::TooLong));
+        assert_eq!(reassembly.insert(header(1, 101, 0), 0, &[0]), Ok(Inserted::TooLong));
     }
 
-    fn of_kind(kind: MessageType, header: FragmentHeader) -> FragmentHeader {
+    fn with_kind(kind: MessageType, header: FragmentHeader) -> FragmentHeader {
         FragmentHeader { kind, ..header }
     }
 
-    /// The first one may be forged as well as the second. If the later one
-    /// counts, the true message comes through when the peer repeats it.
+    /// Either may be forged. If the later one counts, the genuine message arrives when the
+    /// server retransmits it.
     #[test]
-    fn of_fragments_that_contradict_each_other_the_later_one_counts() {
+    fn the_later_of_two_contradicting_fragments_counts() {
         let forged = [
             header(0, 5, 1),
             header(0, 3, 0),
             header(0, 0, 0),
-            of_kind(MessageType::FINISHED, header(0, 4, 0)),
+            with_kind(MessageType::FINISHED, header(0, 4, 0)),
         ];
         for forged in forged {
             let mut reassembly = Reassembly::new(100);
-            reassembly.take(forged, 0, &[9; 2][..forged.message_len.min(2)]).unwrap();
-            reassembly.take(header(0, 4, 0), 0, &[1, 2]).unwrap();
-            // In the middle, too, and then nothing of what came before counts.
-            reassembly.take(forged, 0, &[]).unwrap();
-            reassembly.take(header(0, 4, 2), 0, &[3, 4]).unwrap();
+            reassembly.insert(forged, 0, &[9; 2][..forged.message_len.min(2)]).unwrap();
+            reassembly.insert(header(0, 4, 0), 0, &[1, 2]).unwrap();
+            // A forged fragment in between discards what came before it.
+            reassembly.insert(forged, 0, &[]).unwrap();
+            reassembly.insert(header(0, 4, 2), 0, &[3, 4]).unwrap();
             assert_eq!(next(&mut reassembly), None);
-            reassembly.take(header(0, 4, 0), 0, &[1, 2]).unwrap();
+            reassembly.insert(header(0, 4, 0), 0, &[1, 2]).unwrap();
             assert_eq!(next(&mut reassembly), Some(vec![1, 2, 3, 4]), "{forged:?}");
-            assert_eq!(reassembly.held, 0);
+            assert_eq!(reassembly.held_len, 0);
         }
     }
 
     #[test]
-    fn contradictions_hold_no_more_than_one_message() {
+    fn contradicting_fragments_hold_one_message_each() {
         let mut reassembly = Reassembly::new(100);
         for round in 0..1000 {
             let len = 1 + round * 7 % 90;
-            reassembly.take(header((round % 3) as u16, len, 0), 0, &[0]).unwrap();
-            let held = reassembly.partial.iter().map(|partial| partial.body.len()).sum();
-            assert_eq!(reassembly.held, held);
-            assert!(held <= 100 && reassembly.partial.len() <= 3);
+            reassembly.insert(header((round % 3) as u16, len, 0), 0, &[0]).unwrap();
+            let held = reassembly.messages.iter().map(|message| message.body.len()).sum();
+            assert_eq!(reassembly.held_len, held);
+            assert!(held <= 100 && reassembly.messages.len() <= 3);
         }
-        // A later message gives no room to what would not fit beside the others.
+        // A later message is not replaced by one that does not fit.
         let mut reassembly = Reassembly::new(100);
-        reassembly.take(header(0, 60, 0), 0, &[7; 60]).unwrap();
-        reassembly.take(header(1, 40, 0), 0, &[8; 40]).unwrap();
-        reassembly.take(header(1, 41, 0), 0, &[9; 41]).unwrap();
+        reassembly.insert(header(0, 60, 0), 0, &[7; 60]).unwrap();
+        reassembly.insert(header(1, 40, 0), 0, &[8; 40]).unwrap();
+        reassembly.insert(header(1, 41, 0), 0, &[9; 41]).unwrap();
         assert_eq!(next(&mut reassembly), Some(vec![7; 60]));
         assert_eq!(next(&mut reassembly), Some(vec![8; 40]));
     }
 
-    /// As soon as it is the next one, whole or not.
+    /// Once it is the next message, complete or not.
     #[test]
-    fn a_message_that_is_not_expected_is_dropped_and_keeps_no_other_out() {
+    fn an_unexpected_message_is_dropped_and_does_not_block_others() {
         let expected = |kind, _| kind == MessageType::CERTIFICATE;
         let mut reassembly = Reassembly::new(100);
-        reassembly.take(of_kind(MessageType::FINISHED, header(1, 90, 0)), 0, &[0]).unwrap();
-        reassembly.take(header(0, 1, 0), 0, &[1]).unwrap();
-        assert!(matches!(reassembly.next_message(expected), Next::Whole(_)));
+        reassembly.insert(with_kind(MessageType::FINISHED, header(1, 90, 0)), 0, &[0]).unwrap();
+        reassembly.insert(header(0, 1, 0), 0, &[1]).unwrap();
+        assert!(matches!(reassembly.next_message(expected), NextMessage::Complete(_)));
         let dropped = reassembly.next_message(expected);
-        assert!(matches!(dropped, Next::Unexpected(MessageType::FINISHED, 0)));
-        assert_eq!(reassembly.held, 0);
-        assert!(matches!(reassembly.next_message(expected), Next::Partial));
-        reassembly.take(header(1, 1, 0), 0, &[2]).unwrap();
-        let Next::Whole(message) = reassembly.next_message(expected) else { panic!("none") };
+        assert!(matches!(dropped, NextMessage::Unexpected(MessageType::FINISHED, 0)));
+        assert_eq!(reassembly.held_len, 0);
+        assert!(matches!(reassembly.next_message(expected), NextMessage::Incomplete));
+        reassembly.insert(header(1, 1, 0), 0, &[2]).unwrap();
+        let NextMessage::Complete(message) = reassembly.next_message(expected) else {
+            panic!("none")
+        };
         assert_eq!((message.message_seq, message.body), (1, vec![2]));
     }
 
     #[test]
-    fn what_is_proved_displaces_what_anybody_may_have_sent() {
+    fn authenticated_fragments_displace_unauthenticated_ones() {
         let mut reassembly = Reassembly::new(100);
-        reassembly.take(header(0, 2, 0), 0, &[9]).unwrap();
-        reassembly.take(header(0, 2, 0), 1, &[1, 2]).unwrap();
-        reassembly.take(header(0, 2, 0), 0, &[9]).unwrap();
+        reassembly.insert(header(0, 2, 0), 0, &[9]).unwrap();
+        reassembly.insert(header(0, 2, 0), 1, &[1, 2]).unwrap();
+        reassembly.insert(header(0, 2, 0), 0, &[9]).unwrap();
         let mut epoch = None;
-        let message = reassembly.next_message(|_, of| {
-            epoch = Some(of);
+        let message = reassembly.next_message(|_, message_epoch| {
+            epoch = Some(message_epoch);
             true
         });
-        assert!(matches!(message, Next::Whole(message) if message.body == [1, 2]));
+        assert!(matches!(message, NextMessage::Complete(message) if message.body == [1, 2]));
         assert_eq!(epoch, Some(1));
     }
 
@@ -346,10 +354,10 @@ mod tests {
     fn ranges_join_when_they_touch() {
         let mut received = Vec::new();
         for (start, end) in [(10, 20), (30, 40), (50, 60), (20, 30), (0, 5)] {
-            assert!(mark(&mut received, start, end).unwrap());
+            assert!(add_range(&mut received, start, end).unwrap());
         }
         assert_eq!(received, [(0, 5), (10, 40), (50, 60)]);
-        mark(&mut received, 4, 55).unwrap();
+        add_range(&mut received, 4, 55).unwrap();
         assert_eq!(received, [(0, 60)]);
     }
 }

@@ -1,28 +1,27 @@
-//! Reading the ServerHello and the HelloVerifyRequest, and holding the server
-//! to what was offered.
+//! Reads the ServerHello and the HelloVerifyRequest, and checks that the server chose
+//! only what was offered.
 
 use super::extension;
 use crate::config::Config;
 use crate::error::{Error, Violation};
 use crate::key_schedule::RANDOM_LEN;
-use crate::record::{Connection, VERSION};
+use crate::record::{ConnectionId, VERSION};
 use crate::suite::Suite;
 use crate::wire::Reader;
 
 const MALFORMED: Violation = Violation::Malformed("ServerHello");
 
-/// What the server chose.
+/// A ServerHello whose choices were offered.
 pub(crate) struct ServerHello<'m> {
     pub(crate) random: [u8; RANDOM_LEN],
     pub(crate) session_id: &'m [u8],
     pub(crate) suite: &'static Suite,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
-    /// A NewSessionTicket will come.
+    /// Whether the server will send a NewSessionTicket.
     pub(crate) ticket: bool,
-    /// The id that the server wants in records to it; `None` where connection
-    /// ids are not used.
-    pub(crate) connection_id: Option<Connection>,
+    /// The id for records to the server; `None` if connection ids are not used.
+    pub(crate) connection_id: Option<ConnectionId>,
 }
 
 impl<'m> ServerHello<'m> {
@@ -51,7 +50,7 @@ impl<'m> ServerHello<'m> {
             let extensions = reader.vector16().filter(|_| reader.is_empty()).ok_or(MALFORMED)?;
             hello.read_extensions(Reader::new(extensions), config)?;
         }
-        // Only block ciphers have it (RFC 7366, section 3).
+        // It is defined for block ciphers only (RFC 7366, section 3).
         if hello.encrypt_then_mac && !suite.algorithm.is_cbc() {
             return Err(Violation::NotOffered("encrypt-then-MAC for an AEAD").into());
         }
@@ -85,13 +84,13 @@ impl<'m> ServerHello<'m> {
                 extension::CONNECTION_ID if config.connection_id.is_some() => {
                     let mut content = Reader::new(content);
                     let id = content.vector8().filter(|_| content.is_empty()).ok_or(MALFORMED)?;
-                    let id = Connection::new(id)
-                        .ok_or(Violation::NotOffered("too long a connection id"))?;
+                    let id = ConnectionId::new(id)
+                        .ok_or(Violation::NotOffered("a long connection id"))?;
                     self.connection_id = Some(id);
                     4
                 }
-                // An acknowledgement without content, but some servers repeat
-                // the list of point formats; neither changes anything.
+                // The contents do not matter. They should be empty, but some servers
+                // repeat the list of point formats.
                 #[cfg(feature = "certificates")]
                 extension::SERVER_NAME if config.host_name().is_some() => 5,
                 extension::EC_POINT_FORMATS if !config.policy().psk => 6,
@@ -109,11 +108,11 @@ impl<'m> ServerHello<'m> {
     }
 }
 
-/// The cookie of a HelloVerifyRequest, to be sent back (RFC 6347, section 4.2.1).
+/// The cookie of a HelloVerifyRequest (RFC 6347, section 4.2.1).
 pub(crate) fn read_cookie(body: &[u8]) -> Result<&[u8], Error> {
     let malformed = Violation::Malformed("HelloVerifyRequest");
     let mut reader = Reader::new(body);
-    // Its version says nothing: servers of 1.2 are free to put 1.0.
+    // The minor version means nothing: servers of DTLS 1.2 may send 1.0 here.
     let [0xfe, _] = reader.array().ok_or(malformed)? else {
         return Err(Violation::Version.into());
     };

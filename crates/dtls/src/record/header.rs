@@ -1,25 +1,22 @@
-//! A record's header, and cutting a datagram into records.
-
-use crate::wire::Reader;
+//! The header of a record (RFC 6347, section 4.1; RFC 9146, section 4).
 
 /// DTLS 1.2 on the wire.
 pub(crate) const VERSION: [u8; 2] = [0xfe, 0xfd];
-const VERSION_1_0: [u8; 2] = [0xfe, 0xff];
 
-/// The header without a connection id.
+/// The length of a header without a connection id.
 pub(crate) const RECORD_HEADER_LEN: usize = 13;
 
-/// Before the keys are in use.
+/// The epoch before the keys are in use.
 pub(crate) const EPOCH_PLAIN: u16 = 0;
-/// With keys: renegotiation is refused, so there is no other.
+/// The epoch with keys. There is no later one, since renegotiation is refused.
 pub(crate) const EPOCH_PROTECTED: u16 = 1;
 
-/// Sequence numbers have 48 bits.
-pub(crate) const SEQUENCE_END: u64 = 1 << 48;
+/// The last sequence number: they have 48 bits.
+pub(crate) const MAX_SEQUENCE: u64 = (1 << 48) - 1;
 
-/// The longest connection id that is sent or asked for here. RFC 9146 allows
-/// 255 bytes; servers use 4 to 20.
-pub(crate) const LONGEST_CONNECTION_ID: usize = 32;
+/// The longest connection id that this client sends or asks for, in bytes.
+/// RFC 9146 allows 255; servers use 4 to 20.
+pub(crate) const MAX_CONNECTION_ID_LEN: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ContentType {
@@ -27,8 +24,9 @@ pub(crate) enum ContentType {
     Alert,
     Handshake,
     ApplicationData,
-    /// The outer type of a record with a connection id (RFC 9146, section 4).
-    ConnectionId,
+    /// The outer type of a record with a connection id, tls12_cid in RFC 9146,
+    /// section 4.
+    Tls12Cid,
 }
 
 impl ContentType {
@@ -38,7 +36,7 @@ impl ContentType {
             21 => Self::Alert,
             22 => Self::Handshake,
             23 => Self::ApplicationData,
-            25 => Self::ConnectionId,
+            25 => Self::Tls12Cid,
             _ => return None,
         })
     }
@@ -49,22 +47,22 @@ impl ContentType {
             Self::Alert => 21,
             Self::Handshake => 22,
             Self::ApplicationData => 23,
-            Self::ConnectionId => 25,
+            Self::Tls12Cid => 25,
         }
     }
 }
 
-/// A connection id, which may be empty: then it is not on the wire.
+/// A connection id. An empty one does not appear on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Connection {
+pub(crate) struct ConnectionId {
     len: u8,
-    bytes: [u8; LONGEST_CONNECTION_ID],
+    bytes: [u8; MAX_CONNECTION_ID_LEN],
 }
 
-impl Connection {
-    /// `None` if it is too long.
+impl ConnectionId {
+    /// `None` if `id` is longer than [`MAX_CONNECTION_ID_LEN`].
     pub(crate) fn new(id: &[u8]) -> Option<Self> {
-        let mut bytes = [0; LONGEST_CONNECTION_ID];
+        let mut bytes = [0; MAX_CONNECTION_ID_LEN];
         bytes.get_mut(..id.len())?.copy_from_slice(id);
         Some(Self { len: id.len() as u8, bytes })
     }
@@ -82,92 +80,37 @@ impl Connection {
     }
 }
 
-/// What is authenticated beside the content of a record.
+/// The header fields of a record. They are authenticated with its content.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub(crate) content_type: ContentType,
     pub(crate) epoch: u16,
     pub(crate) sequence: u64,
-    pub(crate) connection: Connection,
+    pub(crate) connection_id: ConnectionId,
 }
 
 impl Header {
-    /// Epoch and sequence number, as they stand in the header and in the
-    /// explicit nonce of an AEAD.
+    /// Epoch and sequence number as in the header, which is also the explicit
+    /// nonce of an AEAD.
     pub(crate) fn number(&self) -> [u8; 8] {
         (u64::from(self.epoch) << 48 | self.sequence).to_be_bytes()
     }
 
     pub(crate) fn len(&self) -> usize {
-        RECORD_HEADER_LEN + self.connection.len()
+        RECORD_HEADER_LEN + self.connection_id.len()
     }
 
-    /// Writes the header of a record whose fragment has `fragment_len` bytes;
-    /// `None` if `out` is shorter than [`len`](Self::len).
+    /// Writes the header of a record with a fragment of `fragment_len` bytes.
+    /// Returns `None` if `out` is shorter than [`len`](Self::len).
     pub(crate) fn encode(&self, fragment_len: usize, out: &mut [u8]) -> Option<()> {
         let (start, rest) = out.split_at_mut_checked(11)?;
         start[0] = self.content_type.byte();
         start[1..3].copy_from_slice(&VERSION);
         start[3..].copy_from_slice(&self.number());
-        let (id, rest) = rest.split_at_mut_checked(self.connection.len())?;
-        id.copy_from_slice(self.connection.as_bytes());
+        let (id, rest) = rest.split_at_mut_checked(self.connection_id.len())?;
+        id.copy_from_slice(self.connection_id.as_bytes());
         let length = u16::try_from(fragment_len).ok()?;
         rest.get_mut(..2)?.copy_from_slice(&length.to_be_bytes());
         Some(())
-    }
-}
-
-/// A record as it stands in a datagram.
-pub(crate) struct Record<'d> {
-    pub(crate) header: Header,
-    pub(crate) fragment: &'d mut [u8],
-}
-
-/// A datagram, where it is cut into records; see [`Client::read`].
-///
-/// [`Client::read`]: crate::Client::read
-pub struct Datagram<'d>(&'d mut [u8]);
-
-impl<'d> Datagram<'d> {
-    /// A datagram as it was received. Its records are decrypted in place.
-    pub fn new(bytes: &'d mut [u8]) -> Self {
-        Self(bytes)
-    }
-
-    /// What has not been read yet.
-    pub fn rest(&self) -> &[u8] {
-        self.0
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Cuts the next record off the front; `own` is the connection id that this
-    /// side has asked for. Where there is none the rest is dropped.
-    pub(crate) fn next_record(&mut self, own: &Connection) -> Option<Record<'d>> {
-        let bytes = core::mem::take(&mut self.0);
-        let mut reader = Reader::new(bytes);
-        let content_type = ContentType::from_byte(reader.u8()?)?;
-        let version = reader.array()?;
-        let epoch = reader.u16()?;
-        // Servers say DTLS 1.0 until the version is agreed upon.
-        if version != VERSION && !(version == VERSION_1_0 && epoch == EPOCH_PLAIN) {
-            return None;
-        }
-        let sequence = reader.u48()?;
-        let mut connection = Connection::default();
-        if content_type == ContentType::ConnectionId {
-            if own.is_empty() || reader.bytes(own.len())? != own.as_bytes() {
-                return None;
-            }
-            connection = *own;
-        }
-        let fragment_len = usize::from(reader.u16()?);
-        let header_len = bytes.len() - reader.rest().len();
-        let (_, rest) = bytes.split_at_mut_checked(header_len)?;
-        let (fragment, rest) = rest.split_at_mut_checked(fragment_len)?;
-        self.0 = rest;
-        Some(Record { header: Header { content_type, epoch, sequence, connection }, fragment })
     }
 }

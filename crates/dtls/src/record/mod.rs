@@ -1,12 +1,14 @@
-//! The record layer (RFC 6347, section 4.1; connection ids by RFC 9146):
-//! headers, epochs and the replay window. It knows nothing of handshakes.
+//! The record layer (RFC 6347, section 4.1; connection ids by RFC 9146): headers,
+//! epochs and the replay window. It knows nothing about handshakes.
 
+mod datagram;
 mod header;
 mod replay;
 
-pub use header::Datagram;
+pub use datagram::Datagram;
+pub(crate) use datagram::Record;
 pub(crate) use header::{
-    Connection, ContentType, EPOCH_PLAIN, EPOCH_PROTECTED, Header, LONGEST_CONNECTION_ID,
-    RECORD_HEADER_LEN, Record, SEQUENCE_END, VERSION,
+    ConnectionId, ContentType, EPOCH_PLAIN, EPOCH_PROTECTED, Header, MAX_CONNECTION_ID_LEN,
+    MAX_SEQUENCE, RECORD_HEADER_LEN, VERSION,
 };
 pub(crate) use replay::ReplayWindow;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
-use iot_coap_dtls::{Client, Config, Datagram, Error, State};
+use iot_coap_dtls::{Client, Config, Datagram, Error, Instant, State};
 use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVersion};
 
 use super::SystemRandom;
@@ -71,7 +71,7 @@ pub(crate) fn session(server: &SslContext, config: Config) -> (Ended, SslStream<
     let mut ssl = Ssl::new(server).unwrap();
     ssl.set_mtu(1200).unwrap();
     let mut stream = SslStream::new(ssl, Datagrams::default()).unwrap();
-    let mut client = Client::new(config, SystemRandom::default(), 0).unwrap();
+    let mut client = Client::new(config, SystemRandom::default(), Instant::from_millis(0)).unwrap();
     let mut result = Ok(());
     let mut alert = None;
     let mut timeouts = 0..3;
@@ -91,17 +91,17 @@ pub(crate) fn session(server: &SslContext, config: Config) -> (Ended, SslStream<
         }
         // What is not protected ends a handshake only if nothing better comes
         // in time.
-        let deadline = client.deadline().unwrap();
+        let deadline = client.next_timeout().unwrap();
         let state = stream.ssl().state_string_long();
         assert!(timeouts.next().is_some(), "both sides wait; the server: {state:?}");
-        result = client.tick(deadline);
+        result = client.handle_timeout(deadline);
     }
 }
 
 fn send(client: &mut Client<SystemRandom>, datagrams: &mut Datagrams) -> bool {
     let mut buffer = [0; 2048];
     let mut any = false;
-    while let Some(len) = client.transmit(&mut buffer) {
+    while let Some(len) = client.poll_transmit(&mut buffer) {
         datagrams.to_server.push_back(buffer[..len].to_vec());
         any = true;
     }
@@ -117,7 +117,9 @@ fn receive(
     for mut datagram in datagrams.to_client.drain(..) {
         any = true;
         if result.is_ok() {
-            *result = client.read(&mut Datagram::new(&mut datagram), 0).map(|_| ());
+            *result = client
+                .handle_datagram(Instant::from_millis(0), &mut Datagram::new(&mut datagram))
+                .map(|_| ());
         }
     }
     any

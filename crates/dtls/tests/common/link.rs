@@ -29,7 +29,9 @@ impl Link {
     pub(crate) fn start(config: Config, server: SocketAddr) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(server).unwrap();
-        let client = Client::new(config, SystemRandom::default(), 0).unwrap();
+        let client =
+            Client::new(config, SystemRandom::default(), iot_coap_dtls::Instant::from_millis(0))
+                .unwrap();
         let mut link = Self {
             client,
             socket,
@@ -65,7 +67,7 @@ impl Link {
     /// Waits for a datagram, for the timer, or for so long.
     fn step(&mut self, longest: Duration) -> Result<(), Error> {
         let mut buffer = [0; 4096];
-        let timer = self.client.deadline().map(|at| at.saturating_sub(self.now()));
+        let timer = self.client.next_timeout().map(|at| (at - self.now()).as_millis());
         let wait = timer.map_or(longest, |timer| longest.min(Duration::from_millis(timer)));
         self.socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)))).unwrap();
         let result = match self.socket.recv(&mut buffer) {
@@ -81,7 +83,7 @@ impl Link {
                 ) =>
             {
                 let now = self.now();
-                self.client.tick(now)
+                self.client.handle_timeout(now)
             }
             Err(error) => panic!("{error}"),
         };
@@ -92,7 +94,7 @@ impl Link {
     fn read(&mut self, datagram: &mut [u8]) -> Result<(), Error> {
         let now = self.now();
         let mut datagram = Datagram::new(datagram);
-        while let Some(plaintext) = self.client.read(&mut datagram, now)? {
+        while let Some(plaintext) = self.client.handle_datagram(now, &mut datagram)? {
             self.plaintexts.push_back(plaintext.to_vec());
         }
         Ok(())
@@ -175,13 +177,13 @@ impl Link {
         self.socket.connect(server).unwrap();
     }
 
-    fn now(&self) -> u64 {
-        self.start.elapsed().as_millis() as u64
+    fn now(&self) -> iot_coap_dtls::Instant {
+        iot_coap_dtls::Instant::from_millis(self.start.elapsed().as_millis() as u64)
     }
 
     fn flush(&mut self) {
         let mut buffer = [0; 4096];
-        while let Some(len) = self.client.transmit(&mut buffer) {
+        while let Some(len) = self.client.poll_transmit(&mut buffer) {
             self.transmit(&buffer[..len]);
         }
     }

@@ -1,4 +1,4 @@
-//! ServerHello and HelloVerifyRequest.
+//! Hostile ServerHello and HelloVerifyRequest messages.
 
 use iot_coap_dtls::{Error, State, Violation};
 
@@ -18,7 +18,7 @@ fn answered(hello: &Hello) -> (Result<Vec<Vec<u8>>, Error>, Pair) {
     (read, pair)
 }
 
-/// That the hello ends the handshake by this error and this alert.
+/// Asserts that the hello ends the handshake with this error and this alert.
 #[track_caller]
 fn refused(hello: &Hello, error: Error, alert: u8) {
     let (read, mut pair) = answered(hello);
@@ -43,8 +43,8 @@ fn the_good_one_is_taken() {
 
 #[test]
 fn a_suite_that_was_not_offered() {
-    // Of another authentication, without encryption, unknown, CBC that is off,
-    // and the two that are no suites at all.
+    // Suites with certificates, without encryption, unknown, with CBC while that is off,
+    // and the two signaling values.
     for suite in [0xc02b, 0x002c, 0x0000, 0xabcd, 0x008c, 0x00ff, 0x5600] {
         let hello = Hello { suite, ..Hello::new(SUITE) };
         refused(&hello, not_offered("a cipher suite"), 47);
@@ -69,13 +69,14 @@ fn another_version() {
 
 #[test]
 fn an_extension_that_was_not_offered() {
-    // RFC 5246, section 7.4.1.4: unsupported_extension. A name and the point
-    // formats are offered with certificates only.
+    // unsupported_extension (RFC 5246, section 7.4.1.4). server_name and the point formats
+    // are offered only with certificates.
     for number in [SERVER_NAME, EC_POINT_FORMATS, CONNECTION_ID, 16, 10, 0xabcd] {
         let error = Error::Protocol(Violation::Extension);
         refused(&Hello::new(SUITE).with(number, &[]), error, 110);
     }
-    // Offered for the block ciphers, chosen for an AEAD (RFC 7366, section 3).
+    // encrypt_then_mac is offered for block ciphers, but chosen for an AEAD (RFC 7366,
+    // section 3).
     let mut pair = Pair::start(psk_config().cbc(true), SUITE);
     let record = pair.server.say_hello(&Hello::new(SUITE).with(ENCRYPT_THEN_MAC, &[]));
     let error = not_offered("encrypt-then-MAC for an AEAD");
@@ -97,8 +98,8 @@ fn an_extension_with_content_that_it_does_not_have() {
     for number in [EXTENDED_MASTER_SECRET, SESSION_TICKET] {
         refused(&Hello::new(SUITE).without(number).with(number, &[0]), MALFORMED, 50);
     }
-    // Part of a renegotiation, so that somebody has put a handshake of his own
-    // before this one (RFC 5746, section 3.4).
+    // The server sees a renegotiation, so an attacker has inserted a handshake before this
+    // one (RFC 5746, section 3.4).
     for content in [&[][..], &[1, 7], &[0, 0], &[12; 13]] {
         let hello = Hello::new(SUITE).without(RENEGOTIATION_INFO);
         let error = Error::Protocol(Violation::Renegotiation);
@@ -124,7 +125,7 @@ fn a_connection_id_that_cannot_be_used() {
 #[test]
 fn a_hello_that_is_cut_or_has_more_behind_it() {
     let whole = Hello::new(SUITE).with(SESSION_TICKET, &[]).body(&[7; 32]);
-    // Without extensions it is one, too.
+    // A hello without extensions is valid.
     let bare = 2 + 32 + 1 + 2 + 1;
     for len in (0..whole.len()).filter(|&len| len != bare) {
         let mut pair = Pair::start(psk_config(), SUITE);

@@ -1,4 +1,4 @@
-//! The server's key exchange: signatures, groups and points.
+//! Hostile key exchanges: signatures, groups and points.
 
 use iot_coap_dtls::{CertificateError, Config, Error, State, TrustAnchors, Violation};
 use openssl::hash::MessageDigest;
@@ -32,7 +32,7 @@ impl Authority {
         Config::with_certificates("localhost", anchors, None).unwrap()
     }
 
-    /// Up to where the ServerKeyExchange is due.
+    /// A pair in which the ServerKeyExchange is due.
     fn pair(&self, config: Config, suite: Suite) -> Pair {
         let mut pair = Pair::start(config, suite);
         let der = self.server.certificate.to_der().unwrap();
@@ -104,19 +104,19 @@ fn a_signature_that_is_wrong() {
     let point = PKey::generate_x25519().unwrap().raw_public_key().unwrap();
     let parameters = parameters(X25519, &point);
 
-    // By another key.
+    // Signed with another key.
     let mut pair = authority.ecdsa_pair();
     let body = pair.server.signed(&parameters, ECDSA_SHA256, &ec_key());
     assert_eq!(exchange(&mut pair, &body), wrong);
 
-    // Over another handshake's randoms, so that it was recorded before.
+    // Recorded in an earlier handshake, with other random values.
     let mut pair = authority.ecdsa_pair();
     let mut before = pair.server.clone();
     before.client_random = [9; 32];
     let body = before.signed(&parameters, ECDSA_SHA256, &authority.server.key);
     assert_eq!(exchange(&mut pair, &body), wrong);
 
-    // Over another point; and one bit of each byte of the signature.
+    // With another point; and with one wrong bit in each byte of the signature.
     let mut pair = authority.ecdsa_pair();
     let mut body = pair.server.signed(&parameters, ECDSA_SHA256, &authority.server.key);
     body[10] ^= 1;
@@ -130,7 +130,7 @@ fn a_signature_that_is_wrong() {
         assert_eq!(pair.client.state(), State::Ended(wrong_signature));
     }
 
-    // None at all.
+    // No signature.
     let mut pair = authority.ecdsa_pair();
     let body = [&parameters[..], &[4, 3, 0, 0]].concat();
     assert_eq!(exchange(&mut pair, &body), wrong);
@@ -140,7 +140,7 @@ fn a_signature_that_is_wrong() {
 fn a_signature_scheme_that_does_not_fit() {
     let authority = Authority::new(ec_key);
     let point = PKey::generate_x25519().unwrap().raw_public_key().unwrap();
-    // Of RSA, by SHA-1, by no hash, and unknown.
+    // Schemes with RSA, with SHA-1, without a hash, and unknown ones.
     for scheme in [RSA_SHA256, 0x0203, 0x0003, 0x0804, 0xffff] {
         let mut pair = authority.ecdsa_pair();
         let key = &authority.server.key;
@@ -156,26 +156,26 @@ fn a_group_that_was_not_offered() {
     let signed = |pair: &Pair, parameters: &[u8]| {
         pair.server.signed(parameters, ECDSA_SHA256, &authority.server.key)
     };
-    // P-384, X448, nothing.
+    // P-384, X448, no group.
     for group in [24, 30, 0] {
         let mut pair = authority.ecdsa_pair();
         let body = signed(&pair, &parameters(group, &[4; 97]));
         let error = Error::Protocol(Violation::NotOffered("a group"));
         assert_eq!(exchange(&mut pair, &body), Err(error));
     }
-    // An explicit curve, which would be the attacker's own.
+    // An explicit curve, which an attacker could choose.
     let mut pair = authority.ecdsa_pair();
     let body = signed(&pair, &[1, 0, 23, 1, 4]);
     let error = Error::Protocol(Violation::NotOffered("a curve without a name"));
     assert_eq!(exchange(&mut pair, &body), Err(error));
 }
 
-/// Signed by the server itself: it wants a secret that everybody knows, or one
-/// that tells about our key.
+/// The server signs a point that makes the secret known to everybody, or that reveals the
+/// client's private key.
 #[test]
 fn a_point_that_gives_the_secret_away() {
     let authority = Authority::new(ec_key);
-    // RFC 7748: the points of small order, and one that is not reduced.
+    // The points of small order (RFC 7748), and one that is not reduced.
     let mut one = [0; 32];
     one[0] = 1;
     let order_8 = [
@@ -186,8 +186,8 @@ fn a_point_that_gives_the_secret_away() {
     let mut p = [0xff; 32];
     (p[0], p[31]) = (0xed, 0x7f);
     let x25519 = [[0; 32], one, order_8, p].map(|point| (X25519, point.to_vec()));
-    // Not on the curve; the point at infinity with bytes behind it; a form of
-    // point that was not offered.
+    // A point that is not on the curve; the point at infinity with trailing bytes; a point
+    // format that was not offered.
     let mut off = vec![4];
     off.extend([7; 64]);
     let mut hybrid = off.clone();
@@ -261,7 +261,7 @@ fn a_key_exchange_without_a_certificate() {
     assert_eq!(exchange(&mut pair, &[]), Ok(()));
     assert_eq!(ends_in_time(&mut pair.client), Err(error));
 
-    // Nor are the steps between the hello and the done left out.
+    // The messages between ServerHello and ServerHelloDone cannot be left out.
     for steps in 0..2 {
         let mut pair = Pair::start(authority.config(), suite);
         let mut flight = pair.server.say_hello(&Hello::new(suite));

@@ -1,6 +1,6 @@
-//! What a server, or somebody between, may do wrong on purpose: each is dropped
-//! in silence and counted, or ends the handshake by the right error, and never
-//! brings the device down or makes it believe anything.
+//! Hostile input from the server or from an attacker on the network. It is either dropped
+//! and counted, or ends the handshake with the right error. It never crashes the client
+//! and never makes it accept anything false.
 #![cfg(feature = "full")]
 
 #[path = "../../../port-linux/tests/common/certificates.rs"]

@@ -1,4 +1,4 @@
-//! Messages and records out of turn, and Finished.
+//! Messages and records out of order, and wrong Finished messages.
 
 use iot_coap_dtls::{Error, State, Violation};
 
@@ -6,7 +6,7 @@ use crate::scripted::messages::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_KEY_EXCHANGE, FINISHED, HANDSHAKE,
     HELLO_REQUEST, NEW_SESSION_TICKET, SERVER_HELLO_DONE, SESSION_TICKET, message, record,
 };
-use crate::scripted::{Hello, Pair, Suite, ends_in_time, feed, feed_at, psk_config, sent};
+use crate::scripted::{Hello, Pair, Suite, at, ends_in_time, feed, feed_at, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 
@@ -18,8 +18,7 @@ fn unexpected(what: &'static str) -> Error {
     Error::Protocol(Violation::Unexpected(what))
 }
 
-/// Anybody can send these; a handshake that goes on regardless was not
-/// impressed.
+/// Anybody can send these alerts, so they must not affect the handshake.
 #[test]
 fn forged_alerts_do_not_end_a_handshake() {
     let mut pair = Pair::start(psk_config(), SUITE);
@@ -37,31 +36,31 @@ fn forged_alerts_do_not_end_a_handshake() {
     assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
     pair.server.read_flight(&sent(&mut pair.client));
     pair.finish();
-    pair.client.tick(1_000_000).unwrap();
+    pair.client.handle_timeout(at(1_000_000)).unwrap();
     pair.assert_alive();
 }
 
-/// A server that refuses does not answer, however often the flight comes; what
-/// it says the second time may make less sense.
+/// A server that refuses does not answer retransmissions either. Its second alert may be
+/// less specific than the first, which is the one that counts.
 #[test]
-fn an_alert_with_nothing_better_behind_it_ends_the_handshake_in_time() {
+fn an_alert_without_a_later_answer_ends_the_handshake_in_time() {
     let mut pair = Pair::start(psk_config(), SUITE);
     let record = pair.server.plain(ALERT, &[2, 40]);
     feed(&mut pair.client, &record).unwrap();
-    assert_eq!(pair.client.tick(999), Ok(()));
-    assert_eq!(pair.client.tick(1000), Ok(()));
+    assert_eq!(pair.client.handle_timeout(at(999)), Ok(()));
+    assert_eq!(pair.client.handle_timeout(at(1000)), Ok(()));
     let [again] = &sent(&mut pair.client)[..] else { panic!("not sent again") };
     assert_eq!(again[0], HANDSHAKE);
     let record = pair.server.plain(ALERT, &[2, 10]);
     feed(&mut pair.client, &record).unwrap();
-    assert_eq!(pair.client.tick(2999), Ok(()));
-    let refused = pair.client.tick(3000);
+    assert_eq!(pair.client.handle_timeout(at(2999)), Ok(()));
+    let refused = pair.client.handle_timeout(at(3000));
     assert!(matches!(refused, Err(Error::PeerAlert(alert)) if alert.0 == 40), "{refused:?}");
-    assert!(sent(&mut pair.client).is_empty(), "nothing is owed for an alert");
+    assert!(sent(&mut pair.client).is_empty(), "an alert is not answered");
 }
 
-/// A server that takes longer than the timeout, and alerts of somebody else in
-/// each pause.
+/// The server takes longer than the timeout, and somebody else sends alerts while the client
+/// waits.
 #[test]
 fn forged_alerts_do_not_end_a_handshake_with_a_slow_server() {
     let mut pair = Pair::start(psk_config(), SUITE);
@@ -70,15 +69,15 @@ fn forged_alerts_do_not_end_a_handshake_with_a_slow_server() {
         feed_at(&mut pair.client, &record, now).unwrap();
     };
     alert(&mut pair, 10);
-    pair.client.tick(1000).unwrap();
+    pair.client.handle_timeout(at(1000)).unwrap();
     let flight = [pair.server.say_hello(&Hello::new(SUITE)), pair.server.say_done()].concat();
     feed_at(&mut pair.client, &flight, 2900).unwrap();
     pair.server.read_flight(&sent(&mut pair.client));
     alert(&mut pair, 3000);
-    pair.client.tick(3900).unwrap();
+    pair.client.handle_timeout(at(3900)).unwrap();
     let finished = pair.server.say_finished();
     feed_at(&mut pair.client, &finished, 5800).unwrap();
-    pair.client.tick(1_000_000).unwrap();
+    pair.client.handle_timeout(at(1_000_000)).unwrap();
     pair.assert_alive();
 }
 
@@ -91,7 +90,7 @@ fn a_plaintext_finished_proves_nothing() {
     assert_eq!(feed(&mut pair.client, &forged), Ok(vec![]));
     assert_eq!(pair.client.state(), State::Handshaking);
     assert_eq!(pair.client.dropped().malformed, 1);
-    // And takes no place that the true one needs.
+    // It does not block the genuine one.
     pair.finish();
     pair.assert_alive();
 }
@@ -110,7 +109,7 @@ fn a_finished_before_the_keys() {
     assert!(sent(&mut pair.client).is_empty());
 }
 
-/// The records changed places on the way; the Finished is proved all the same.
+/// The network reorders the records. The Finished is authenticated in any case.
 #[test]
 fn a_finished_before_its_change_cipher_spec() {
     let mut pair = before_finished();
@@ -165,7 +164,7 @@ fn a_finished_that_is_wrong() {
     }
 }
 
-/// What the client itself said, sent back to it.
+/// The client's own Finished, reflected.
 #[test]
 fn a_finished_that_is_the_clients_own() {
     let mut pair = Pair::start(psk_config(), SUITE);
@@ -186,21 +185,21 @@ fn plaintext_before_the_handshake_is_done() {
     assert_eq!(feed(&mut pair.client, &unprotected), Ok(vec![]));
     assert_eq!(pair.client.dropped().malformed, 2);
     pair.finish();
-    // Neither kept nor taken the second time.
+    // It is dropped the second time, too.
     assert_eq!(feed(&mut pair.client, &early), Ok(vec![]));
     pair.assert_alive();
 }
 
 #[test]
 fn a_message_in_the_epoch_that_it_is_not_for() {
-    // Of the plaintext flight, under the keys.
+    // A message of the plaintext flight, but protected.
     let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
     let mut pair = Pair::before_finished(psk_config(), SUITE, &hello);
     let ticket = pair.server.message(NEW_SESSION_TICKET, &[0, 0, 0, 0, 0, 1, 7]);
     let record = pair.server.protected(HANDSHAKE, &ticket);
     assert_eq!(feed(&mut pair.client, &record), Err(unexpected("NewSessionTicket")));
 
-    // A Finished of which the first half is protected and the second is not.
+    // The first half of a Finished is protected, the second is not.
     let mut pair = before_finished();
     let content = pair.server.finished();
     let number = pair.server.message_seq - 1;
@@ -217,9 +216,9 @@ fn a_message_in_the_epoch_that_it_is_not_for() {
     assert_eq!(pair.client.state(), State::Connected);
 }
 
-/// A forged piece under the number that the Finished will have.
+/// A forged fragment has the message number of the Finished.
 #[test]
-fn a_forged_piece_does_not_keep_the_finished_out() {
+fn a_forged_fragment_does_not_block_the_finished() {
     let mut pair = before_finished();
     let number = pair.server.message_seq;
     let forged = crate::scripted::messages::fragment(SERVER_HELLO_DONE, number, 500, 0, &[1; 9]);
@@ -229,10 +228,10 @@ fn a_forged_piece_does_not_keep_the_finished_out() {
     pair.assert_alive();
 }
 
-/// That these records are dropped and counted, and end the handshake only if
-/// the server has nothing better to say.
+/// Asserts that these records are dropped and counted, and end the handshake only if the
+/// server does not answer.
 #[track_caller]
-fn out_of_turn(mut pair: Pair, records: &[u8], what: &'static str) {
+fn out_of_order(mut pair: Pair, records: &[u8], what: &'static str) {
     let before = pair.client.dropped().malformed;
     assert_eq!(feed(&mut pair.client, records), Ok(vec![]));
     assert_eq!(pair.client.dropped().malformed, before + 1);
@@ -246,23 +245,23 @@ fn out_of_turn(mut pair: Pair, records: &[u8], what: &'static str) {
 }
 
 #[test]
-fn messages_out_of_turn() {
+fn messages_out_of_order() {
     for kind in [1, CLIENT_KEY_EXCHANGE, 15, 16, 21, 24, 99, 255] {
         for first in [true, false] {
             let mut pair = if first { Pair::start(psk_config(), SUITE) } else { before_finished() };
             let record = pair.server.say(kind, &[0; 40]);
-            out_of_turn(pair, &record, "a handshake message of another kind");
+            out_of_order(pair, &record, "a handshake message of another kind");
         }
     }
     let mut pair = Pair::start(psk_config(), SUITE);
     let record = pair.server.say_done();
-    out_of_turn(pair, &record, "ServerHelloDone");
-    // A second hello after the first.
+    out_of_order(pair, &record, "ServerHelloDone");
+    // A second ServerHello.
     let mut pair = Pair::start(psk_config(), SUITE);
     let mut hellos = pair.server.say_hello(&Hello::new(SUITE));
     hellos.extend(pair.server.say_hello(&Hello::new(SUITE)));
-    out_of_turn(pair, &hellos, "ServerHello");
-    // Something in the message that has nothing.
+    out_of_order(pair, &hellos, "ServerHello");
+    // Content in a message that must be empty.
     let mut pair = Pair::start(psk_config(), SUITE);
     let mut flight = pair.server.say_hello(&Hello::new(SUITE));
     flight.extend(pair.server.say(SERVER_HELLO_DONE, &[0]));
@@ -270,11 +269,10 @@ fn messages_out_of_turn() {
     assert_eq!(feed(&mut pair.client, &flight), Err(error));
 }
 
-/// Before each of the server's messages somebody forges one of another kind
-/// under its number, whole or a piece of it, and of a kind that would skip
-/// what proves the server.
+/// Before each message of the server, somebody sends a forged message or fragment of another
+/// type with the same number. Some types would skip the authentication of the server.
 #[test]
-fn forged_messages_out_of_turn_do_not_end_a_handshake() {
+fn forged_messages_out_of_order_do_not_end_a_handshake() {
     let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
     let kinds = [1, 2, 4, 12, 14, 20, 99];
     for len in [0, 40] {
@@ -299,7 +297,7 @@ fn forged_messages_out_of_turn_do_not_end_a_handshake() {
         feed(&mut pair.client, &record).unwrap();
         forge(&mut pair, &[]);
         pair.finish();
-        pair.client.tick(1_000_000).unwrap();
+        pair.client.handle_timeout(at(1_000_000)).unwrap();
         pair.assert_alive();
     }
 }
@@ -315,7 +313,7 @@ fn tickets_that_are_malformed_or_were_not_announced() {
     }
     let mut pair = before_finished();
     let record = pair.server.say(NEW_SESSION_TICKET, &[0, 0, 0, 0, 0, 1, 7]);
-    out_of_turn(pair, &record, "NewSessionTicket");
+    out_of_order(pair, &record, "NewSessionTicket");
 }
 
 #[test]
@@ -333,7 +331,7 @@ fn a_ticket_of_no_length_is_none() {
 fn a_request_to_negotiate_again_is_refused_once() {
     let request = message(HELLO_REQUEST, 0, &[]);
     let mut pair = before_finished();
-    // By nobody, and in the middle of a handshake: no part of it.
+    // Unprotected, or during a handshake: it is ignored.
     for record in
         [pair.server.plain(HANDSHAKE, &request), pair.server.protected(HANDSHAKE, &request)]
     {

@@ -1,6 +1,6 @@
-//! The padding of block ciphers: what is wrong must not be told apart from
-//! outside (RFC 5246, section 6.2.3.2; Lucky Thirteen). That it takes the same
-//! time is `constant_time.rs`'s subject.
+//! The padding of block ciphers: from outside, bad padding must look like a bad MAC (RFC
+//! 5246, section 6.2.3.2; Lucky Thirteen). `constant_time.rs` tests that both take the same
+//! time.
 
 use iot_coap_dtls::Dropped;
 
@@ -11,12 +11,13 @@ const SUITE: Suite = Suite::PskCbcSha;
 const CONTENT: &[u8] = b"21.5 degrees";
 const MAC_LEN: usize = 20;
 
-/// Every length that makes whole blocks.
+/// All padding lengths that make whole blocks.
 fn paddings() -> impl Iterator<Item = usize> {
     (0..=255).filter(|padding| (CONTENT.len() + MAC_LEN + padding + 1).is_multiple_of(16))
 }
 
-/// Feeds a record whose blocks `change` has changed: what came of it.
+/// Feeds a record with blocks modified by `change`. Returns the plaintext, and what was
+/// dropped.
 fn fed(pair: &mut Pair, padding: usize, change: impl FnOnce(&mut [u8])) -> (Vec<Vec<u8>>, Dropped) {
     let header = pair.server.next_header(APPLICATION_DATA);
     let mut blocks = pair.server.key().blocks(&header, CONTENT, padding);
@@ -34,7 +35,7 @@ fn fed(pair: &mut Pair, padding: usize, change: impl FnOnce(&mut [u8])) -> (Vec<
 }
 
 #[test]
-fn padding_of_every_length_is_taken() {
+fn padding_of_every_length_is_accepted() {
     let mut pair = Pair::connected(SUITE);
     for padding in paddings() {
         let (read, counted) = fed(&mut pair, padding, |_| ());
@@ -56,7 +57,7 @@ fn bad_padding_and_a_bad_mac_look_the_same() {
             let fed = fed(&mut pair, padding, |blocks| blocks[mac + index] ^= 1);
             assert_eq!(fed, refused, "MAC {padding} {index}");
         }
-        // Each byte of the padding, the length itself, and all of it at once.
+        // Change each byte of the padding, its length byte, and all of it at once.
         for index in mac + MAC_LEN..=last {
             let fed = fed(&mut pair, padding, |blocks| blocks[index] ^= 0x80);
             assert_eq!(fed, refused, "padding {padding} {index}");
@@ -64,7 +65,7 @@ fn bad_padding_and_a_bad_mac_look_the_same() {
         let fed = fed(&mut pair, padding, |blocks| blocks[mac..].fill(0));
         assert_eq!(fed, refused);
     }
-    // Longer than the record, up to the MAC's place and one beyond it.
+    // Padding longer than the record, up to the MAC, and one byte into the MAC.
     for value in 0..=255 {
         let fed = fed(&mut pair, 15, |blocks| blocks.fill(value));
         assert_eq!(fed, refused, "{value}");
@@ -72,7 +73,7 @@ fn bad_padding_and_a_bad_mac_look_the_same() {
     pair.assert_alive();
 }
 
-/// Outside the encryption the MAC says all, before anything is decrypted.
+/// With encrypt-then-MAC, the MAC is checked before anything is decrypted.
 #[test]
 fn encrypt_then_mac() {
     let hello = Hello::new(SUITE).with(ENCRYPT_THEN_MAC, &[]);
@@ -82,7 +83,7 @@ fn encrypt_then_mac() {
     for padding in (0..=255).filter(|padding| (CONTENT.len() + padding + 1).is_multiple_of(16)) {
         let (read, _) = fed(&mut pair, padding, |_| ());
         assert_eq!(read, [CONTENT], "{padding}");
-        // A server that pads badly under a good MAC is at fault itself.
+        // Bad padding with a valid MAC must come from the server itself.
         let (read, dropped) = fed(&mut pair, padding, |blocks| blocks[CONTENT.len()] ^= 0x40);
         assert_eq!((read.len(), dropped.forged), (0, 1));
     }

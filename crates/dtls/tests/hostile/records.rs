@@ -1,5 +1,5 @@
-//! Records that are forged, repeated, cut or of no epoch, and the end of the
-//! record numbers.
+//! Records that are forged, replayed, truncated or of an unknown epoch, and the end of the
+//! sequence numbers.
 
 use iot_coap_dtls::{Client, Error, SealingKey, State};
 
@@ -8,12 +8,12 @@ use crate::scripted::messages::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CONNECTION_ID, FINISHED, HANDSHAKE,
     WITH_CONNECTION_ID, message, record,
 };
-use crate::scripted::{Hello, Numbers, Pair, Suite, feed, psk_config, sent};
+use crate::scripted::{Hello, Numbers, Pair, Suite, at, feed, psk_config, sent};
 
 const SUITES: [Suite; 3] = [Suite::PskGcm, Suite::PskCcm8, Suite::PskCbcSha];
 
 #[test]
-fn plaintext_records_are_worth_nothing_once_connected() {
+fn plaintext_records_are_dropped_once_connected() {
     let mut pair = Pair::connected(Suite::PskGcm);
     let finished = message(FINISHED, pair.server.message_seq, &[0; 12]);
     let forged = [
@@ -31,7 +31,7 @@ fn plaintext_records_are_worth_nothing_once_connected() {
         assert!(sent(&mut pair.client).is_empty());
         pair.assert_alive();
     }
-    pair.client.tick(1 << 40).unwrap();
+    pair.client.handle_timeout(at(1 << 40)).unwrap();
     pair.assert_alive();
 }
 
@@ -45,15 +45,15 @@ fn forged_records_of_the_session() {
         }
     }
     assert_eq!(pair.client.dropped().forged, 40);
-    // The number of a forged one stays free.
+    // The sequence number of a forged record can still be used.
     pair.server.sequence[1] = 77;
     pair.assert_alive();
 }
 
-/// One bit of each byte of a good record; of the version the one that makes it
-/// DTLS 1.0, which is in nothing that is authenticated.
+/// Changes one bit in each byte of a valid record. In the version it is the bit that makes
+/// it DTLS 1.0, since the version in the header is not authenticated.
 #[test]
-fn records_that_were_changed_on_the_way() {
+fn records_modified_on_the_way() {
     for suite in SUITES {
         for encrypt_then_mac in [false, true] {
             let mut pair = connected(suite, encrypt_then_mac);
@@ -96,18 +96,18 @@ fn records_of_another_epoch() {
 }
 
 #[test]
-fn records_that_are_repeated_or_too_old() {
+fn records_that_are_replayed_or_too_old() {
     for suite in SUITES {
         let mut pair = Pair::connected(suite);
         let records: Vec<_> =
             (0..200).map(|_| pair.server.protected(APPLICATION_DATA, b"x")).collect();
-        // The last ones in reverse, each of them twice.
+        // The last records in reverse order, each of them twice.
         for record in records[150..].iter().rev() {
             assert_eq!(feed(&mut pair.client, record).unwrap().len(), 1);
             assert_eq!(feed(&mut pair.client, record).unwrap().len(), 0);
         }
         assert_eq!(pair.client.dropped().replayed, 50);
-        // Beyond the window it is not known whether they came before.
+        // For older records it is unknown whether they were seen.
         for record in &records[..100] {
             assert_eq!(feed(&mut pair.client, record).unwrap().len(), 0);
         }
@@ -127,7 +127,7 @@ fn the_last_number_there_is() {
 }
 
 #[test]
-fn datagrams_that_are_cut() {
+fn truncated_datagrams() {
     for suite in SUITES {
         let mut pair = Pair::connected(suite);
         let good = pair.server.protected(APPLICATION_DATA, b"x");
@@ -136,7 +136,7 @@ fn datagrams_that_are_cut() {
             assert_eq!(pair.client.dropped().malformed, len as u32);
         }
         assert_eq!(feed(&mut pair.client, &[]), Ok(vec![]));
-        // A good record before what is cut is taken.
+        // A complete record before the truncated one is accepted.
         let two = [&good[..], &good[..20]].concat();
         assert_eq!(feed(&mut pair.client, &two).unwrap().len(), 1);
         pair.assert_alive();
@@ -165,7 +165,7 @@ fn random_datagrams() {
     for _ in 0..20_000 {
         let len = (numbers.next() % 80) as usize;
         let mut datagram: Vec<u8> = (0..len).map(|_| numbers.next() as u8).collect();
-        // Most get past the first checks.
+        // Make most of them pass the first checks.
         if len > 13 && !numbers.next().is_multiple_of(8) {
             let rest = (len - 13) as u8;
             let (content_type, epoch) = (20 + datagram[0] % 6, datagram[4] % 2);
@@ -178,19 +178,19 @@ fn random_datagrams() {
     pair.assert_alive();
 }
 
-/// With a connection id the type stands inside, behind it zeros.
+/// With a connection id, the type is inside, followed by zeros.
 #[test]
 fn records_with_a_connection_id() {
     let suite = Suite::PskGcm;
     let config = psk_config().connection_id(b"me").unwrap();
-    // The server wants none in records to it.
+    // The server wants no id in records to it.
     let hello = Hello::new(suite).with(CONNECTION_ID, &[0]);
     let mut pair = Pair::before_finished(config, suite, &hello);
     pair.server.client_id = b"me".to_vec();
     pair.finish();
     pair.assert_alive();
 
-    // Without a type, with one that is unknown, with that of such a record.
+    // Without a type, with an unknown type, with the type tls12_cid.
     for (inner, forged) in [
         (&[][..], true),
         (&[0; 40], true),
@@ -211,7 +211,7 @@ fn records_with_a_connection_id() {
     let read = feed(&mut pair.client, &header.record(&fragment));
     assert_eq!(read, Ok(vec![b"x".to_vec()]));
 
-    // Without the id, though it was agreed upon; and with another.
+    // Without the negotiated id, and with another one.
     let before = pair.client.dropped();
     let bare = Header { connection_id: Vec::new(), content_type: APPLICATION_DATA, ..header };
     let bare = Header { sequence: bare.sequence + 1, ..bare };
@@ -225,9 +225,9 @@ fn records_with_a_connection_id() {
     pair.assert_alive();
 }
 
-/// A connection id in a session that has none.
+/// A connection id in a session without connection ids.
 #[test]
-fn records_with_a_connection_id_that_was_not_agreed_upon() {
+fn records_with_a_connection_id_that_was_not_negotiated() {
     let mut pair = Pair::connected(Suite::PskGcm);
     pair.server.client_id = b"me".to_vec();
     let record = pair.server.protected(APPLICATION_DATA, b"x");
@@ -239,7 +239,7 @@ fn records_with_a_connection_id_that_was_not_agreed_upon() {
 
 #[test]
 fn alerts_of_the_session() {
-    // Warnings, unknown levels and what is none do not end it.
+    // Warnings, unknown levels and malformed alerts do not end the session.
     let mut pair = Pair::connected(Suite::PskGcm);
     for alert in [&[1, 90][..], &[1, 100], &[3, 0], &[], &[2], &[2, 40, 2, 40]] {
         let record = pair.server.protected(ALERT, alert);
@@ -249,7 +249,7 @@ fn alerts_of_the_session() {
     let record = pair.server.protected(ALERT, &[2, 20]);
     let ended = feed(&mut pair.client, &record);
     assert!(matches!(ended, Err(Error::PeerAlert(alert)) if alert.0 == 20), "{ended:?}");
-    // Nothing is owed for an alert, and nothing is read any more.
+    // An alert is not answered, and nothing is read afterwards.
     assert!(sent(&mut pair.client).is_empty());
     let record = pair.server.protected(APPLICATION_DATA, b"x");
     assert_eq!(feed(&mut pair.client, &record), ended);
@@ -257,15 +257,15 @@ fn alerts_of_the_session() {
     let mut pair = Pair::connected(Suite::PskGcm);
     let record = pair.server.protected(ALERT, &[1, 0]);
     assert_eq!(feed(&mut pair.client, &record), Err(Error::Closed));
-    let [goodbye] = &sent(&mut pair.client)[..] else { panic!("no goodbye") };
-    assert_eq!(pair.server.open(goodbye), Some((ALERT, vec![1, 0])));
+    let [alert] = &sent(&mut pair.client)[..] else { panic!("no closing alert") };
+    assert_eq!(pair.server.open(alert), Some((ALERT, vec![1, 0])));
 }
 
-/// Where a blob says from which number on the session may write.
+/// The position in a blob of the first number that the session may use.
 const RESUME_AT: std::ops::Range<usize> = 9..17;
 
-/// A session whose next record has the last number but three, by way of a blob
-/// that says so: nobody waits for 2⁴⁸ records.
+/// Starts four numbers before the end, by a blob that says so, instead of sending 2⁴⁸
+/// records.
 #[test]
 fn numbers_that_run_out() {
     let mut pair = Pair::connected(Suite::PskGcm);
@@ -281,7 +281,7 @@ fn numbers_that_run_out() {
     let too_far = client.checkpoint(&key, b"here", 2, 4).unwrap_err();
     assert_eq!(too_far, Error::SequenceExhausted);
     client.checkpoint(&key, b"here", 2, 3).unwrap();
-    client.checkpoint_is_stored();
+    client.confirm_checkpoint();
     let mut out = [0; 100];
     for number in end - 4..end - 1 {
         let len = client.send(b"x", &mut out).unwrap();
@@ -292,7 +292,7 @@ fn numbers_that_run_out() {
     assert_eq!(client.state(), State::Ended(Error::SequenceExhausted));
     assert_eq!(client.send(b"x", &mut out), Err(Error::SequenceExhausted));
 
-    // No blob starts where there is no number.
+    // A blob that starts after the last number is invalid.
     content[RESUME_AT].copy_from_slice(&end.to_be_bytes());
     let blob = key.seal(b"here", &content, &mut Numbers::new(5)).unwrap();
     assert!(Client::restore(&blob, &key, b"here", 1, Numbers::new(5)).is_err());

@@ -1,4 +1,4 @@
-//! A server that resumes what it should not, or otherwise than it was.
+//! Servers that resume a session wrongly.
 
 use iot_coap_dtls::{Client, Config, Error, SavedSession, State, TrustAnchors, Violation};
 use openssl::hash::MessageDigest;
@@ -8,7 +8,7 @@ use crate::scripted::messages::{
     ALERT, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
     SERVER_KEY_EXCHANGE, SESSION_TICKET, message, vector16,
 };
-use crate::scripted::{Hello, Numbers, Pair, Suite, ends_in_time, feed, psk_config, sent};
+use crate::scripted::{Hello, Numbers, Pair, Suite, at, ends_in_time, feed, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 const RESUMPTION: Error = Error::Protocol(Violation::Resumption);
@@ -21,7 +21,7 @@ enum By {
 
 const BOTH: [By; 2] = [By::Id, By::Ticket];
 
-/// A session, and its secret.
+/// A session and its master secret.
 fn saved(by: By) -> (SavedSession, Vec<u8>) {
     let mut hello = Hello { session_id: vec![7; 32], ..Hello::new(SUITE) };
     if by == By::Ticket {
@@ -74,7 +74,8 @@ fn the_good_one_is_resumed() {
     }
 }
 
-/// Which says so by what it sends next (RFC 5077, section 3.4).
+/// The message after the ServerHello tells that the session is resumed (RFC 5077, section
+/// 3.4).
 #[test]
 fn by_a_ticket_under_any_id_with_a_new_ticket_or_none() {
     for session_id in [vec![], vec![7; 32], vec![8; 1]] {
@@ -95,7 +96,7 @@ fn by_a_ticket_under_any_id_with_a_new_ticket_or_none() {
     }
 }
 
-/// A server that does not know the ticket, or no longer wants to.
+/// The server does not accept the ticket.
 #[test]
 fn a_full_handshake_in_answer_to_a_ticket() {
     for announced in [true, false] {
@@ -124,7 +125,7 @@ fn a_full_handshake_in_answer_to_a_ticket() {
     }
 }
 
-/// The numbers of records begin anew with the keys.
+/// With the new keys, sequence numbers start again.
 #[test]
 fn a_full_handshake_after_a_record_under_the_old_secret() {
     let mut pair = offered(By::Ticket);
@@ -142,8 +143,8 @@ fn a_full_handshake_after_a_record_under_the_old_secret() {
     pair.assert_alive();
 }
 
-/// Who has the old secret proves nothing of a handshake that has gone on
-/// without it: no message of the full one is skipped.
+/// Once a full handshake has begun, the old secret is worthless: no message of the full
+/// handshake can be skipped with it.
 #[test]
 fn a_full_handshake_that_ends_as_a_resumed_one() {
     let mut pair = offered(By::Ticket);
@@ -156,7 +157,7 @@ fn a_full_handshake_that_ends_as_a_resumed_one() {
     assert_eq!(feed(&mut pair.client, &finished), Err(error));
     assert!(!pair.client.was_resumed());
 
-    // Nor is a handshake that has begun as a resumed one a full one later.
+    // A handshake that has begun as a resumption cannot become a full one.
     let mut pair = offered(By::Ticket);
     let hello = resuming(&pair).with(SESSION_TICKET, &[]);
     said(&mut pair, &hello).unwrap();
@@ -169,7 +170,8 @@ fn a_full_handshake_that_ends_as_a_resumed_one() {
     assert_eq!(ends_in_time(&mut pair.client), Err(error));
 }
 
-/// By a ticket it is a full handshake's hello, which a Finished does not follow.
+/// In answer to a ticket, this is the ServerHello of a full handshake, after which no
+/// Finished may come.
 #[test]
 fn with_another_suite_or_without_the_extended_master_secret() {
     for by in BOTH {
@@ -200,7 +202,7 @@ fn with_encrypt_then_mac_for_an_aead() {
     }
 }
 
-/// An id that nobody asked to resume is a new session's.
+/// A session id that the client did not send belongs to a new session.
 #[test]
 fn under_another_id() {
     for session_id in [vec![8; 32], vec![7; 31], Vec::new()] {
@@ -208,7 +210,7 @@ fn under_another_id() {
         let hello = Hello { session_id, ..resuming(&pair) };
         let record = pair.server.say_hello(&hello);
         feed(&mut pair.client, &record).unwrap();
-        // So a Finished under the old secret is none of this handshake.
+        // So a Finished with the old secret is not accepted.
         pair.server.make_keys();
         let finished = pair.server.say_finished();
         feed(&mut pair.client, &finished).unwrap();
@@ -217,7 +219,7 @@ fn under_another_id() {
     }
 }
 
-/// An empty id in both hellos is no resumption.
+/// An empty session id in both hellos does not mean resumption.
 #[test]
 fn without_a_session_to_resume() {
     let mut pair = Pair::start(psk_config(), SUITE);
@@ -232,7 +234,7 @@ fn without_a_session_to_resume() {
     assert_eq!(pair.client.state(), State::Handshaking);
 }
 
-/// By one who has the id or the ticket and not its secret.
+/// By a server that knows the session id or the ticket, but not the secret.
 #[test]
 fn with_another_secret() {
     for by in BOTH {
@@ -247,8 +249,7 @@ fn with_another_secret() {
     }
 }
 
-/// The client has not said ChangeCipherSpec yet, so its alert is in plaintext,
-/// or the server could not read it.
+/// The client has not sent its ChangeCipherSpec yet, so its alert must be in plaintext.
 #[test]
 fn with_a_wrong_finished() {
     for by in BOTH {
@@ -266,7 +267,7 @@ fn with_a_wrong_finished() {
 }
 
 #[test]
-fn a_saved_session_that_is_cut_or_of_another_form_is_none() {
+fn a_saved_session_that_is_truncated_or_of_another_format_is_refused() {
     let (session, _) = saved(By::Ticket);
     let bytes = session.to_bytes().unwrap();
     assert!(SavedSession::from_bytes(&bytes).is_some());
@@ -281,17 +282,17 @@ fn a_saved_session_that_is_cut_or_of_another_form_is_none() {
     }
 }
 
-/// A ticket for which a ClientHello has no room is none.
+/// A ticket that does not fit into a ClientHello is dropped.
 #[test]
 fn a_ticket_that_is_too_long() {
-    const LONGEST: usize = 1 << 15;
+    const MAX_TICKET_LEN: usize = 1 << 15;
     let (session, _) = saved(By::Ticket);
     let bytes = session.to_bytes().unwrap();
     let (front, _) = bytes.split_at(bytes.len() - 5);
     let with = |len: usize| [front, &vector16(&vec![7; len])].concat();
-    assert!(SavedSession::from_bytes(&with(LONGEST + 1)).is_none());
-    // Beside all that a hello may have, under a suite of certificates.
-    let mut longest = with(LONGEST);
+    assert!(SavedSession::from_bytes(&with(MAX_TICKET_LEN + 1)).is_none());
+    // The longest ticket fits into the longest hello, one with certificates.
+    let mut longest = with(MAX_TICKET_LEN);
     longest[1..3].copy_from_slice(&Suite::EcdheEcdsaGcm.number().to_be_bytes());
     let longest = SavedSession::from_bytes(&longest).unwrap();
     let root = root(ec_key(), MessageDigest::sha256()).certificate.to_der().unwrap();
@@ -299,13 +300,13 @@ fn a_ticket_that_is_too_long() {
     let config = Config::with_certificates(&host, TrustAnchors::from_der(&root).unwrap(), None);
     let config = config.unwrap().cbc(true).static_rsa(true);
     let config = config.connection_id(&[7; 32]).unwrap().resume(longest);
-    let mut client = Client::new(config, Numbers::new(1), 0).unwrap();
-    assert!(sent(&mut client).concat().len() > LONGEST);
+    let mut client = Client::new(config, Numbers::new(1), at(0)).unwrap();
+    assert!(sent(&mut client).concat().len() > MAX_TICKET_LEN);
 
-    // Of a server that may send such messages.
+    // From a server, with a limit on messages that allows it.
     let hello = Hello::new(SUITE).with(SESSION_TICKET, &[]);
-    for (len, kept) in [(LONGEST, true), (LONGEST + 1, false)] {
-        let config = psk_config().longest_message(1 << 16);
+    for (len, kept) in [(MAX_TICKET_LEN, true), (MAX_TICKET_LEN + 1, false)] {
+        let config = psk_config().max_message_len(1 << 16);
         let mut pair = Pair::before_finished(config, SUITE, &hello);
         let body = [&[0, 0, 0, 9][..], &vector16(&vec![7; len])].concat();
         for (number, piece) in body.chunks(15_000).enumerate() {

@@ -10,7 +10,7 @@ pub(crate) mod messages;
 pub(crate) mod numbers;
 pub(crate) mod server;
 
-use iot_coap_dtls::{Client, Config, Datagram, Error, PreSharedKey, State};
+use iot_coap_dtls::{Client, Config, Datagram, Error, Instant, PreSharedKey, State};
 
 pub(crate) use messages::Hello;
 pub(crate) use numbers::Numbers;
@@ -22,7 +22,12 @@ pub(crate) const PSK: &[u8] = b"0123456789abcdef";
 pub(crate) type TestClient = Client<Numbers>;
 
 pub(crate) fn client(config: Config) -> TestClient {
-    Client::new(config, Numbers::new(1), 0).unwrap()
+    Client::new(config, Numbers::new(1), at(0)).unwrap()
+}
+
+/// A time in milliseconds since the client was made.
+pub(crate) fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
 }
 
 pub(crate) fn psk_config() -> Config {
@@ -42,7 +47,7 @@ pub(crate) fn feed_at(
     let mut bytes = datagram.to_vec();
     let mut datagram = Datagram::new(&mut bytes);
     let mut read = Vec::new();
-    while let Some(plaintext) = client.read(&mut datagram, now)? {
+    while let Some(plaintext) = client.handle_datagram(at(now), &mut datagram)? {
         read.push(plaintext.to_vec());
     }
     Ok(read)
@@ -53,19 +58,19 @@ pub(crate) fn feed_at(
 pub(crate) fn ends_in_time(client: &mut TestClient) -> Result<(), Error> {
     assert_eq!(client.state(), State::Handshaking);
     while !sent(client).is_empty() {}
-    let deadline = client.deadline().unwrap();
-    assert_eq!(client.tick(deadline), Ok(()));
+    let deadline = client.next_timeout().unwrap();
+    assert_eq!(client.handle_timeout(deadline), Ok(()));
     assert!(!sent(client).is_empty(), "the flight goes out once more");
-    let deadline = client.deadline().unwrap();
-    assert_eq!(client.tick(deadline - 1), Ok(()));
-    client.tick(deadline)
+    let deadline = client.next_timeout().unwrap();
+    assert_eq!(client.handle_timeout(at(deadline.as_millis() - 1)), Ok(()));
+    client.handle_timeout(deadline)
 }
 
 /// Everything that is due.
 pub(crate) fn sent(client: &mut TestClient) -> Vec<Vec<u8>> {
     let mut buffer = [0; 4096];
     let mut datagrams = Vec::new();
-    while let Some(len) = client.transmit(&mut buffer) {
+    while let Some(len) = client.poll_transmit(&mut buffer) {
         datagrams.push(buffer[..len].to_vec());
     }
     datagrams

@@ -3,7 +3,7 @@
 //! what the client sends stays the same. `cargo run -p iot-coap-dtls --example
 //! record_handshakes` records them anew.
 
-use iot_coap_dtls::{Client, Config, Error, PreSharedKey, SavedSession, TrustAnchors};
+use iot_coap_dtls::{Client, Config, Error, Instant, PreSharedKey, SavedSession, TrustAnchors};
 
 use crate::numbers::Numbers;
 
@@ -73,7 +73,7 @@ impl Recording {
 
     /// The client for which it was recorded.
     pub(crate) fn client(&self) -> Result<Client<Numbers>, Error> {
-        Client::new(self.config(), Numbers::new(7), 0)
+        Client::new(self.config(), Numbers::new(7), Instant::from_millis(0))
     }
 
     /// The record with the server's Finished.

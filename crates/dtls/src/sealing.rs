@@ -1,6 +1,6 @@
-//! Sealing what leaves the device's memory: encrypted and bound to a context,
-//! so that a blob is of no use to who reads the flash, and cannot be made,
-//! changed or moved to another device or server.
+//! Seals data for storage outside the device's memory: encrypts it and binds it to a
+//! context. A reader of the flash learns nothing from the blob, and nobody without the
+//! key can make or modify one, or use it for another device or server.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,41 +13,41 @@ use rand_core::TryCryptoRng;
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::config::copy;
 use crate::error::Error;
+use crate::memory::copy;
 
 const SALT_LEN: usize = 16;
 type Salt = [u8; SALT_LEN];
 const TAG_LEN: usize = 16;
-/// By how much a content gets longer.
+/// The number of bytes that sealing adds.
 pub(crate) const SEAL_LEN: usize = SALT_LEN + TAG_LEN;
 const KEY_LEN: usize = 16;
-/// Each content has a key of its own, so that one nonce does for all.
+/// Constant, since every blob has its own key.
 const NONCE: [u8; 12] = [0; 12];
 
-/// The shortest secret of a [`SealingKey`].
-pub const SHORTEST_SEALING_SECRET: usize = 16;
+/// The minimum length of the secret of a [`SealingKey`], in bytes.
+pub const MIN_SEALING_SECRET_LEN: usize = 16;
 
-/// What blobs are sealed with: a secret of the device. Wiped when dropped.
+/// Seals blobs with a secret of the device. The secret is wiped when dropped.
 pub struct SealingKey(Zeroizing<Vec<u8>>);
 
 impl SealingKey {
-    /// From a secret that only this device has, of at least
-    /// [`SHORTEST_SEALING_SECRET`] bytes.
+    /// Makes a key from a secret that only this device knows.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if it is shorter; [`Error::OutOfMemory`].
+    /// [`Error::Configuration`] if `secret` is shorter than [`MIN_SEALING_SECRET_LEN`];
+    /// [`Error::OutOfMemory`].
     pub fn new(secret: &[u8]) -> Result<Self, Error> {
-        if secret.len() < SHORTEST_SEALING_SECRET {
-            return Err(Error::Configuration("a sealing secret has at least 16 bytes"));
+        if secret.len() < MIN_SEALING_SECRET_LEN {
+            return Err(Error::Configuration("a sealing secret must have at least 16 bytes"));
         }
         copy(secret).map(|secret| Self(Zeroizing::new(secret)))
     }
 
-    /// What makes a blob's key its own. It is random, and depends on everything
-    /// that is sealed besides: a source of randomness that repeats itself, as
-    /// after a reset, gives the same key to nothing but the same blob.
+    /// The salt from which a blob's key is derived. It depends on the context and the
+    /// content as well as on randomness. So if the source of randomness repeats itself,
+    /// as after a reset, only identical blobs get the same key.
     fn salt(&self, random: Salt, context: &[u8], content: &[u8]) -> Option<Salt> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(b"iot-coap-dtls salt");
@@ -58,7 +58,7 @@ impl SealingKey {
         mac.finalize().into_bytes().first_chunk().copied()
     }
 
-    /// The key of one blob.
+    /// The cipher with the key of one blob.
     fn cipher(&self, salt: &[u8]) -> Option<Aes128Gcm> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(b"iot-coap-dtls sealed session");
@@ -70,14 +70,18 @@ impl SealingKey {
         Some(cipher)
     }
 
-    /// Seals `content`, so that it can be opened by this key and with the same
-    /// `context` only: for what a caller keeps beside its sessions, such as
-    /// [`SavedSession::to_bytes`](crate::SavedSession::to_bytes). It gets 32
-    /// bytes longer.
+    /// Seals `content`. Only this key and the same `context` can open it. The blob is
+    /// 32 bytes longer than `content`.
+    ///
+    /// [`Client::checkpoint`](crate::Client::checkpoint) seals its blob itself; use this
+    /// for other secrets, such as [`SavedSession::to_bytes`].
+    ///
+    /// [`SavedSession::to_bytes`]: crate::SavedSession::to_bytes
     ///
     /// # Errors
     ///
-    /// [`Error::Random`], [`Error::OutOfMemory`].
+    /// [`Error::Random`]; [`Error::OutOfMemory`]; [`Error::BadLength`] for contents of
+    /// 64 GiB and more.
     pub fn seal<R: TryCryptoRng>(
         &self,
         context: &[u8],
@@ -92,16 +96,16 @@ impl SealingKey {
         sealed.extend_from_slice(&salt);
         sealed.extend_from_slice(content);
         let cipher = self.cipher(&salt).ok_or(Error::BadLength)?;
-        let place = sealed.get_mut(SALT_LEN..).unwrap_or_default();
+        let content = sealed.get_mut(SALT_LEN..).unwrap_or_default();
         let tag = cipher
-            .encrypt_inout_detached(&Nonce::from(NONCE), context, InOutBuf::from(place))
+            .encrypt_inout_detached(&Nonce::from(NONCE), context, InOutBuf::from(content))
             .map_err(|_| Error::BadLength)?;
         sealed.extend_from_slice(&tag);
         Ok(sealed)
     }
 
-    /// What was sealed; `None` if it was not by this key and for this context,
-    /// or has been changed since, or if there is no memory for it.
+    /// Returns the sealed content. `None` if the blob was sealed with another key or for
+    /// another context, or was modified, or for lack of memory.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let content_len = sealed.len().checked_sub(SEAL_LEN)?;
         let mut opened = Zeroizing::new(copy(sealed).ok()?);
@@ -111,7 +115,7 @@ impl SealingKey {
         Some(opened)
     }
 
-    /// The same in the memory of the blob.
+    /// Like [`open`](Self::open), but decrypts in place.
     pub(crate) fn open_in_place<'s>(
         &self,
         context: &[u8],
@@ -120,9 +124,9 @@ impl SealingKey {
         let (salt, rest) = sealed.split_at_mut_checked(SALT_LEN)?;
         let (content, tag) = rest.split_last_chunk_mut::<TAG_LEN>()?;
         let cipher = self.cipher(salt)?;
-        let place = InOutBuf::from(&mut *content);
+        let buffer = InOutBuf::from(&mut *content);
         let nonce = Nonce::from(NONCE);
-        cipher.decrypt_inout_detached(&nonce, context, place, (&*tag).into()).ok()?;
+        cipher.decrypt_inout_detached(&nonce, context, buffer, (&*tag).into()).ok()?;
         Some(content)
     }
 }
@@ -141,10 +145,10 @@ mod tests {
 
     use super::{SALT_LEN, SealingKey};
 
-    /// As of a device whose source of randomness starts anew with each reset.
-    struct Same;
+    /// A source of randomness that repeats itself, as after a reset.
+    struct RepeatingRandom;
 
-    impl TryRng for Same {
+    impl TryRng for RepeatingRandom {
         type Error = Infallible;
 
         fn try_next_u32(&mut self) -> Result<u32, Infallible> {
@@ -161,15 +165,15 @@ mod tests {
         }
     }
 
-    impl TryCryptoRng for Same {}
+    impl TryCryptoRng for RepeatingRandom {}
 
-    /// Two contents under one key and nonce would give both away.
+    /// Two contents under the same key and nonce would reveal both.
     #[test]
-    fn randomness_that_repeats_itself_gives_no_key_twice() {
+    fn repeated_randomness_does_not_repeat_keys() {
         let key = SealingKey::new(b"a secret of the device").unwrap();
         let other = SealingKey::new(b"a secret of another one").unwrap();
         let seal = |key: &SealingKey, context: &[u8], content: &[u8]| {
-            let sealed = key.seal(context, content, &mut Same).unwrap();
+            let sealed = key.seal(context, content, &mut RepeatingRandom).unwrap();
             assert_eq!(key.open(context, &sealed).unwrap()[..], *content);
             sealed
         };

@@ -1,4 +1,4 @@
-//! Why a certificate is not believed.
+//! Why a certificate is rejected.
 
 use core::fmt;
 
@@ -6,59 +6,59 @@ use webpki::Error as PathError;
 
 use crate::alert::Alert;
 
-/// Which check of the server's certificate failed.
+/// Why a server's certificate or a set of trust anchors was rejected. "Path" is
+/// the server's certificate with the certificates up to the trust anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// The server sent none.
+    /// The server sent no certificate.
     Missing,
-    /// It does not parse as X.509.
+    /// A certificate is not valid X.509.
     Malformed,
-    /// No trust anchor has signed it, directly or through the certificates that
-    /// the server sent: another root, an intermediate is missing, or a signature
-    /// is wrong or made by an RSA key of less than 2048 or more than 4096 bits.
-    /// The first five that the server sent along are considered.
+    /// No path leads to a trust anchor. The anchor or an intermediate certificate
+    /// is missing, or a signature is wrong, or an RSA key that signed has less than
+    /// 2048 or more than 4096 bits. Only the first five intermediates that the
+    /// server sends are considered.
     UnknownIssuer,
-    /// It is for other names or addresses than the host's.
+    /// The certificate does not name the configured host.
     WrongName,
-    /// It, or one between it and the anchor, is no longer valid.
+    /// A certificate on the path has expired.
     Expired {
-        /// The time of the check, in seconds since 1970.
+        /// The date of the check, in seconds since 1970.
         time: u64,
-        /// The end of its validity.
+        /// The end of the validity period, in seconds since 1970.
         not_after: u64,
     },
-    /// It, or one between it and the anchor, is not valid yet.
+    /// A certificate on the path is not valid yet.
     NotYetValid {
-        /// The time of the check, in seconds since 1970.
+        /// The date of the check, in seconds since 1970.
         time: u64,
-        /// The beginning of its validity.
+        /// The start of the validity period, in seconds since 1970.
         not_before: u64,
     },
-    /// Without a date to check: at no time was everything between it and the
-    /// anchor valid.
+    /// Without a date to check: the certificates on the path were never all valid
+    /// at the same time.
     NeverValid,
-    /// It may not be used by a server, or not for this key exchange.
+    /// The certificate may not be used by a server, or not with this key exchange.
     WrongUsage,
-    /// A certificate between it and the anchor may not sign certificates, or
-    /// not such ones.
+    /// A certificate on the path may not sign certificates, or not those below it.
     WrongAuthority,
-    /// It, or one between it and the anchor, is signed otherwise than by RSA
-    /// PKCS #1 v1.5 or by ECDSA on P-256 or P-384 (that with the feature `p384`),
-    /// with SHA-256 or longer. SHA-1 and RSA-PSS are not believed.
+    /// A certificate on the path uses an unsupported signature algorithm. Supported
+    /// are RSA PKCS #1 v1.5, ECDSA on P-256 and, with the feature `p384`, ECDSA on
+    /// P-384, each with SHA-256 or a longer hash. SHA-1 and RSA-PSS are not.
     Signature,
-    /// The certificates that the server sent make so many paths that more than
-    /// eight signatures would have to be checked.
+    /// Finding a path would take more than eight signature checks.
     TooManySignatures,
-    /// Its key is of another kind than the cipher suite needs, or too short.
+    /// The key has the wrong type for the cipher suite or an unacceptable size.
     Key,
     /// The trust anchors contain no certificate.
     NoAnchors,
-    /// Memory ran out while the trust anchors were read.
+    /// The heap was exhausted while the trust anchors were read.
     OutOfMemory,
 }
 
 impl CertificateError {
+    /// Maps an error of rustls-webpki.
     pub(crate) fn from_path(error: &PathError) -> Self {
         match error {
             PathError::CertExpired { time, not_after } => {
@@ -86,7 +86,7 @@ impl CertificateError {
         }
     }
 
-    pub(crate) fn alert(self) -> Alert {
+    pub(super) fn alert(self) -> Alert {
         match self {
             Self::UnknownIssuer | Self::NoAnchors => Alert::UNKNOWN_CA,
             Self::Expired { .. } | Self::NotYetValid { .. } | Self::NeverValid => {
@@ -109,24 +109,24 @@ impl fmt::Display for CertificateError {
         f.write_str("the server's certificate ")?;
         f.write_str(match self {
             Self::Missing => "is missing",
-            Self::Malformed => "does not parse",
-            Self::UnknownIssuer => "comes from an unknown root",
+            Self::Malformed => "is malformed",
+            Self::UnknownIssuer => "has an unknown issuer",
             Self::WrongName => "is for another host",
             Self::Expired { time, not_after } => {
-                return write!(f, "has expired {} s ago", time.saturating_sub(*not_after));
+                return write!(f, "expired {} s ago", time.saturating_sub(*not_after));
             }
             Self::NotYetValid { time, not_before } => {
                 let wait = not_before.saturating_sub(*time);
-                return write!(f, "is not valid yet, but in {wait} s; is the clock right?");
+                return write!(f, "becomes valid only in {wait} s; is the clock right?");
             }
-            Self::NeverValid => "and those above it were never valid at the same time",
+            Self::NeverValid => "and its issuers were never valid at the same time",
             Self::WrongUsage => "may not be used for this",
-            Self::WrongAuthority => "is signed by one that may not sign it",
-            Self::Signature => "is signed by an algorithm that is not believed",
-            Self::TooManySignatures => "comes with more signatures than are checked",
-            Self::Key => "has a key that cannot be used",
+            Self::WrongAuthority => "has an issuer that may not sign it",
+            Self::Signature => "has an unsupported signature algorithm",
+            Self::TooManySignatures => "requires too many signature checks",
+            Self::Key => "has an unsupported key",
             Self::OutOfMemory => "cannot be checked: out of memory",
-            Self::NoAnchors => "cannot be checked: there is no certificate to trust",
+            Self::NoAnchors => "cannot be checked: there are no trust anchors",
         })
     }
 }

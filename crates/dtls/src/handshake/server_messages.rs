@@ -1,4 +1,4 @@
-//! The server's messages, one by one, and what each leads to.
+//! Processes the server's handshake messages.
 
 use alloc::vec::Vec;
 
@@ -8,71 +8,77 @@ use super::header::{FragmentHeader, MessageType};
 use super::key_exchange;
 #[cfg(feature = "certificates")]
 use super::key_exchange::ServerShare;
-use super::reassembly::{Message, Next};
+use super::reassembly::{Message, NextMessage};
 use super::server_hello::{ServerHello, read_cookie};
-use super::{Agreement, Expect, Flight, Handshake, Secrets, Step};
+use super::{Expected, Flight, Handshake, Negotiated, Progress};
 #[cfg(feature = "certificates")]
 use crate::certificate::ServerKey;
-use crate::config::{Authentication, copy};
+use crate::config::Authentication;
 use crate::error::{Error, Violation};
 use crate::key_schedule::{MasterSecret, Side};
-use crate::record::{Connection, EPOCH_PROTECTED};
-use crate::saved_session::LONGEST_TICKET;
+use crate::keys::{Keys, Secrets};
+use crate::memory::copy;
+use crate::record::EPOCH_PROTECTED;
+use crate::saved_session::MAX_TICKET_LEN;
 use crate::suite::KeyExchange;
 use crate::wire::Reader;
 
-/// A server that answers every hello with another cookie is not to be followed
-/// for ever.
-const MOST_COOKIES: u8 = 4;
+/// How many HelloVerifyRequests are answered: a hostile server could send them forever.
+const MAX_COOKIES: u8 = 4;
 
-// Each step that computes much is a function of its own, not inlined: on a small
-// stack their needs must not add up.
+// Functions with expensive computations are not inlined, so that their needs do not add
+// up on a small stack.
 impl Handshake {
-    /// Takes the next message that is whole, if there is one.
+    /// Processes the next message, if it is complete.
     ///
-    /// What is not expected and not protected is dropped, so that the true
-    /// message can still come (RFC 6347, section 4.1.2.7). That skips nothing:
-    /// the transcript, the next number and what is expected stay as they are.
-    pub(crate) fn next_step<R: TryCryptoRng>(
+    /// A message that is neither expected nor protected is dropped, so that the genuine
+    /// one can still come (RFC 6347, section 4.1.2.7). Dropping it changes neither the
+    /// transcript nor the next message number.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the session.
+    pub(crate) fn process_next_message<R: TryCryptoRng>(
         &mut self,
         flight: &mut Flight,
         random: &mut R,
-    ) -> Result<Option<Step>, Error> {
-        let (expect, if_resumed) = (self.expect, self.if_resumed);
-        // Finished is the only message under the keys.
+    ) -> Result<Option<Progress>, Error> {
+        let (expected, if_resumed) = (self.expected, self.expected_if_resumed);
+        // Finished is the only protected message.
         let is_expected = |kind, epoch| {
-            (expect.admits(kind) || if_resumed.is_some_and(|expect| expect.admits(kind)))
+            (expected.allows(kind) || if_resumed.is_some_and(|expected| expected.allows(kind)))
                 && (kind == MessageType::FINISHED) == (epoch == EPOCH_PROTECTED)
         };
         let message = match self.reassembly.next_message(is_expected) {
-            Next::Partial => return Ok(None),
-            Next::Whole(message) => message,
-            Next::Unexpected(kind, epoch) => {
+            NextMessage::Incomplete => return Ok(None),
+            NextMessage::Complete(message) => message,
+            NextMessage::Unexpected(kind, epoch) => {
                 let violation = Violation::Unexpected(kind.name());
                 if epoch == EPOCH_PROTECTED {
                     return Err(violation.into());
                 }
-                return Ok(Some(Step { doubt: Some(violation), ..Step::default() }));
+                return Ok(Some(Progress { ignored: Some(violation), ..Progress::default() }));
             }
         };
-        self.learn_whether_resumed(message.kind);
-        // What Finished proves is everything before it.
+        self.detect_resumption(message.kind);
+        // A Finished covers the messages before it, not itself.
         if message.kind != MessageType::FINISHED {
             self.add_to_transcript(&message);
         }
-        self.step(&message, flight, random).map(Some)
+        self.process(&message, flight, random).map(Some)
     }
 
-    /// The first message after a ServerHello that answers a ticket.
-    fn learn_whether_resumed(&mut self, kind: MessageType) {
-        match self.if_resumed.take() {
-            Some(expect) if expect.admits(kind) => {
-                self.expect = expect;
-                if let Some(agreement) = &mut self.agreement {
-                    agreement.resumed = true;
+    /// After a ServerHello in answer to a ticket, the next message tells whether the
+    /// session is resumed.
+    fn detect_resumption(&mut self, kind: MessageType) {
+        match self.expected_if_resumed.take() {
+            Some(expected) if expected.allows(kind) => {
+                self.expected = expected;
+                if let Some(negotiated) = &mut self.negotiated {
+                    negotiated.resumed = true;
                 }
             }
-            // The saved secret is none of this handshake.
+            // The server does a full handshake, with a new secret.
             Some(_) => self.master_secret = None,
             None => {}
         }
@@ -80,60 +86,60 @@ impl Handshake {
 
     fn add_to_transcript(&mut self, message: &Message) {
         let len = message.body.len();
-        let header = FragmentHeader::of_whole(message.kind, message.message_seq, len);
+        let header = FragmentHeader::of_message(message.kind, message.message_seq, len);
         self.transcript.add(&header.encode(len));
         self.transcript.add(&message.body);
     }
 
-    fn step<R: TryCryptoRng>(
+    fn process<R: TryCryptoRng>(
         &mut self,
         message: &Message,
         flight: &mut Flight,
         random: &mut R,
-    ) -> Result<Step, Error> {
+    ) -> Result<Progress, Error> {
         let body = &message.body[..];
         match message.kind {
             MessageType::HELLO_VERIFY_REQUEST => {
                 self.cookies += 1;
-                if self.cookies == MOST_COOKIES {
-                    self.expect = Expect::ServerHello;
+                if self.cookies == MAX_COOKIES {
+                    self.expected = Expected::ServerHello;
                 }
                 self.write_client_hello(read_cookie(body)?, flight)?;
-                return Ok(Step { flight: true, ..Step::default() });
+                return Ok(Progress { new_flight: true, ..Progress::default() });
             }
             MessageType::SERVER_HELLO => return self.server_hello(body),
             #[cfg(feature = "certificates")]
             MessageType::CERTIFICATE => self.certificate(body)?,
             #[cfg(feature = "certificates")]
-            MessageType::SERVER_KEY_EXCHANGE if self.expect == Expect::ServerKeyExchange => {
+            MessageType::SERVER_KEY_EXCHANGE if self.expected == Expected::ServerKeyExchange => {
                 self.server_key_exchange(body)?;
             }
             MessageType::SERVER_KEY_EXCHANGE => {
-                key_exchange::check_hint(body)?;
-                self.expect = Expect::ServerHelloDone;
+                key_exchange::check_identity_hint(body)?;
+                self.expected = Expected::ServerHelloDone;
             }
             #[cfg(feature = "certificates")]
             MessageType::CERTIFICATE_REQUEST => {
                 self.certificate_requested = true;
-                self.expect = Expect::ServerHelloDone;
+                self.expected = Expected::ServerHelloDone;
             }
             MessageType::SERVER_HELLO_DONE => return self.server_hello_done(body, flight, random),
             MessageType::NEW_SESSION_TICKET => {
                 self.new_ticket = read_ticket(body)?;
-                self.expect = Expect::Finished;
+                self.expected = Expected::Finished;
             }
             MessageType::FINISHED => return self.finished(message, flight),
             kind => return Err(Violation::Unexpected(kind.name()).into()),
         }
-        Ok(Step::default())
+        Ok(Progress::default())
     }
 
-    fn server_hello(&mut self, body: &[u8]) -> Result<Step, Error> {
+    fn server_hello(&mut self, body: &[u8]) -> Result<Progress, Error> {
         let hello = ServerHello::read(body, &self.config)?;
         self.randoms.server = hello.random;
         let resumed = !self.session_id.is_empty() && hello.session_id == self.session_id;
         let own_id = self.config.connection_id.filter(|_| hello.connection_id.is_some());
-        self.agreement = Some(Agreement {
+        self.negotiated = Some(Negotiated {
             suite: hello.suite,
             extended_master_secret: hello.extended_master_secret,
             encrypt_then_mac: hello.encrypt_then_mac,
@@ -143,45 +149,50 @@ impl Handshake {
             resumed,
             ticket: hello.ticket,
         });
-        let if_resumed = if hello.ticket { Expect::NewSessionTicket } else { Expect::Finished };
-        self.expect = match hello.suite.key_exchange {
-            KeyExchange::Psk => Expect::ServerKeyExchangeOrDone,
+        let expected_if_resumed =
+            if hello.ticket { Expected::NewSessionTicket } else { Expected::Finished };
+        self.expected = match hello.suite.key_exchange {
+            KeyExchange::Psk => Expected::ServerKeyExchangeOrDone,
             #[cfg(feature = "certificates")]
-            _ => Expect::Certificate,
+            _ => Expected::Certificate,
         };
-        // Only sessions with an extended master secret are saved, so a server
-        // that resumes one must know it, too (RFC 7627, section 5.3).
+        // Only sessions with an extended master secret are saved, so a server that
+        // resumes one must use it too (RFC 7627, section 5.3).
         let session = self
             .config
             .resume
             .as_ref()
             .filter(|session| session.suite == hello.suite && hello.extended_master_secret);
         let Some(session) = session.filter(|session| resumed || !session.ticket.is_empty()) else {
-            return if resumed { Err(Violation::Resumption.into()) } else { Ok(Step::default()) };
+            return if resumed {
+                Err(Violation::Resumption.into())
+            } else {
+                Ok(Progress::default())
+            };
         };
         self.master_secret = Some(session.master_secret.clone());
         if resumed {
-            self.expect = if_resumed;
+            self.expected = expected_if_resumed;
         } else {
-            self.if_resumed = Some(if_resumed);
+            self.expected_if_resumed = Some(expected_if_resumed);
         }
-        Ok(Step { keys: Some(self.make_keys()?), ..Step::default() })
+        Ok(Progress { new_keys: Some(self.make_keys()?), ..Progress::default() })
     }
 
     #[cfg(feature = "certificates")]
     #[inline(never)]
     fn certificate(&mut self, body: &[u8]) -> Result<(), Error> {
-        let key_exchange = self.agreement()?.suite.key_exchange;
+        let key_exchange = self.negotiated()?.suite.key_exchange;
         let Authentication::Certificate { host, anchors, time } = &self.config.authentication
         else {
             return Err(Violation::Unexpected("Certificate").into());
         };
         let key = ServerKey::verify(body, anchors, host, *time, key_exchange)?;
         self.server_key = Some(key);
-        self.expect = match key_exchange {
+        self.expected = match key_exchange {
             #[cfg(feature = "static-rsa")]
-            KeyExchange::Rsa => Expect::CertificateRequestOrDone,
-            _ => Expect::ServerKeyExchange,
+            KeyExchange::Rsa => Expected::CertificateRequestOrDone,
+            _ => Expected::ServerKeyExchange,
         };
         Ok(())
     }
@@ -189,10 +200,10 @@ impl Handshake {
     #[cfg(feature = "certificates")]
     #[inline(never)]
     fn server_key_exchange(&mut self, body: &[u8]) -> Result<(), Error> {
-        let ecdsa = self.agreement()?.suite.key_exchange == KeyExchange::EcdheEcdsa;
+        let ecdsa = self.negotiated()?.suite.key_exchange == KeyExchange::EcdheEcdsa;
         let key = self.server_key.as_ref().ok_or(Violation::Unexpected("ServerKeyExchange"))?;
         self.server_share = Some(ServerShare::read(body, &self.randoms, key, ecdsa)?);
-        self.expect = Expect::CertificateRequestOrDone;
+        self.expected = Expected::CertificateRequestOrDone;
         Ok(())
     }
 
@@ -202,13 +213,13 @@ impl Handshake {
         body: &[u8],
         flight: &mut Flight,
         random: &mut R,
-    ) -> Result<Step, Error> {
+    ) -> Result<Progress, Error> {
         if !body.is_empty() {
             return Err(Violation::Malformed("ServerHelloDone").into());
         }
         flight.clear();
         if self.certificate_requested {
-            // None: an empty list (RFC 5246, section 7.4.6).
+            // An empty list, since the client has no certificate (RFC 5246, section 7.4.6).
             self.write_message(flight, MessageType::CERTIFICATE, |out| {
                 out.try_reserve(3).map_err(|_| Error::OutOfMemory)?;
                 out.extend_from_slice(&[0; 3]);
@@ -221,8 +232,8 @@ impl Handshake {
                 premaster = self.exchange_keys(random, out)?;
                 Ok(())
             })?;
-        self.add_own_to_transcript(&header, written);
-        let secret = if self.agreement()?.extended_master_secret {
+        self.add_sent_to_transcript(&header, written);
+        let secret = if self.negotiated()?.extended_master_secret {
             MasterSecret::derive_extended(&premaster, &self.transcript.hash())
         } else {
             MasterSecret::derive(&premaster, &self.randoms)
@@ -230,9 +241,9 @@ impl Handshake {
         self.master_secret = Some(secret);
         let keys = self.make_keys()?;
         self.write_finished(flight)?;
-        self.expect =
-            if self.agreement()?.ticket { Expect::NewSessionTicket } else { Expect::Finished };
-        Ok(Step { flight: true, keys: Some(keys), ..Step::default() })
+        self.expected =
+            if self.negotiated()?.ticket { Expected::NewSessionTicket } else { Expected::Finished };
+        Ok(Progress { new_flight: true, new_keys: Some(keys), ..Progress::default() })
     }
 
     fn exchange_keys<R: TryCryptoRng>(
@@ -242,7 +253,7 @@ impl Handshake {
     ) -> Result<key_exchange::Premaster, Error> {
         #[cfg(not(feature = "certificates"))]
         let _ = random;
-        match (&self.config.authentication, self.agreement()?.suite.key_exchange) {
+        match (&self.config.authentication, self.negotiated()?.suite.key_exchange) {
             (Authentication::PreSharedKey(key), KeyExchange::Psk) => {
                 key_exchange::pre_shared(key, out)
             }
@@ -260,27 +271,27 @@ impl Handshake {
         }
     }
 
-    /// The server's Finished: it proves that both sides saw the same messages.
+    /// The server's Finished proves that both sides saw the same messages.
     #[inline(never)]
-    fn finished(&mut self, message: &Message, flight: &mut Flight) -> Result<Step, Error> {
+    fn finished(&mut self, message: &Message, flight: &mut Flight) -> Result<Progress, Error> {
         let secret = self.master_secret()?;
         let expected = secret.verify_data(Side::Server, &self.transcript);
-        let is_good: bool = subtle::ConstantTimeEq::ct_eq(&expected[..], &message.body).into();
-        if !is_good {
+        let is_valid: bool = subtle::ConstantTimeEq::ct_eq(&expected[..], &message.body).into();
+        if !is_valid {
             return Err(Violation::Finished.into());
         }
-        let mut step = Step { done: true, ..Step::default() };
+        let mut progress = Progress { done: true, ..Progress::default() };
         if self.was_resumed() {
             self.add_to_transcript(message);
             flight.clear();
             self.write_finished(flight)?;
-            step.flight = true;
+            progress.new_flight = true;
         }
-        Ok(step)
+        Ok(progress)
     }
 
     fn write_finished(&mut self, flight: &mut Flight) -> Result<(), Error> {
-        flight.change_cipher_spec()?;
+        flight.add_change_cipher_spec()?;
         let data = self.master_secret()?.verify_data(Side::Client, &self.transcript);
         self.write_message(flight, MessageType::FINISHED, |out| {
             out.try_reserve(data.len()).map_err(|_| Error::OutOfMemory)?;
@@ -289,20 +300,19 @@ impl Handshake {
         })
     }
 
-    fn make_keys(&self) -> Result<super::Keys, Error> {
-        let agreement = self.agreement()?;
+    fn make_keys(&self) -> Result<Keys, Error> {
+        let negotiated = self.negotiated()?;
         let secrets = Secrets {
-            suite: agreement.suite,
+            suite: negotiated.suite,
             master_secret: self.master_secret()?.clone(),
             randoms: self.randoms,
-            encrypt_then_mac: agreement.encrypt_then_mac,
+            encrypt_then_mac: negotiated.encrypt_then_mac,
         };
-        let (peer_id, own_id): (Connection, Connection) = (agreement.peer_id, agreement.own_id);
-        secrets.keys(peer_id, own_id).ok_or(Error::BadLength)
+        secrets.into_keys(negotiated.peer_id, negotiated.own_id).ok_or(Error::BadLength)
     }
 
-    fn agreement(&self) -> Result<&Agreement, Error> {
-        self.agreement.as_ref().ok_or(Violation::Unexpected("a message before ServerHello").into())
+    fn negotiated(&self) -> Result<&Negotiated, Error> {
+        self.negotiated.as_ref().ok_or(Violation::Unexpected("a message before ServerHello").into())
     }
 
     fn master_secret(&self) -> Result<&MasterSecret, Error> {
@@ -310,12 +320,12 @@ impl Handshake {
     }
 }
 
-/// The ticket of a NewSessionTicket (RFC 5077, section 3.3); empty where the
-/// server has changed its mind, or where it is too long to be given back.
+/// The ticket of a NewSessionTicket (RFC 5077, section 3.3). Empty if the server decided
+/// not to issue one, or if it is too long to be kept.
 fn read_ticket(body: &[u8]) -> Result<Vec<u8>, Error> {
     let malformed = Violation::Malformed("NewSessionTicket");
     let mut reader = Reader::new(body);
     reader.bytes(4).ok_or(malformed)?;
     let ticket = reader.vector16().filter(|_| reader.is_empty()).ok_or(malformed)?;
-    if ticket.len() > LONGEST_TICKET { Ok(Vec::new()) } else { copy(ticket) }
+    if ticket.len() > MAX_TICKET_LEN { Ok(Vec::new()) } else { copy(ticket) }
 }

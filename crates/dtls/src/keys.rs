@@ -1,0 +1,39 @@
+//! The keys of a session, and the secrets they are derived from.
+
+use crate::cipher::Protection;
+use crate::key_schedule::{MasterSecret, Randoms};
+use crate::record::ConnectionId;
+use crate::suite::Suite;
+
+/// The record protection of both directions, and the connection ids.
+pub(crate) struct Keys {
+    pub(crate) write: Protection,
+    pub(crate) read: Protection,
+    /// The id in records to the server.
+    pub(crate) peer_id: ConnectionId,
+    /// The id in records from the server.
+    pub(crate) own_id: ConnectionId,
+    pub(crate) secrets: Secrets,
+}
+
+/// The inputs of the key derivation. A checkpoint stores them, so that the keys can be
+/// derived again.
+#[derive(Clone)]
+pub(crate) struct Secrets {
+    pub(crate) suite: &'static Suite,
+    pub(crate) master_secret: MasterSecret,
+    pub(crate) randoms: Randoms,
+    pub(crate) encrypt_then_mac: bool,
+}
+
+impl Secrets {
+    /// Derives the keys; `None` if a key has the wrong length for its cipher.
+    pub(crate) fn into_keys(self, peer_id: ConnectionId, own_id: ConnectionId) -> Option<Keys> {
+        let (write, read) = self.master_secret.protections(
+            self.suite.algorithm,
+            &self.randoms,
+            self.encrypt_then_mac,
+        )?;
+        Some(Keys { write, read, peer_id, own_id, secrets: self })
+    }
+}
