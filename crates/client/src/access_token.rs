@@ -1,25 +1,35 @@
-//! The cloud's access token: what a sign-in brings and every topic message
-//! carries. Opaque; wiped when dropped, never shown.
+//! The cloud's access token, which a sign-in brings and every message to a topic
+//! carries. Opaque, wiped when dropped, and never shown.
 
 use alloc::vec::Vec;
-use core::fmt;
 
+use iot_coap_time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// The longest access token, in bytes.
-pub const ACCESS_TOKEN_MAX_LEN: usize = 255;
+pub const MAX_ACCESS_TOKEN_LEN: usize = 255;
 
 /// How long an access token is valid: 48 hours.
-pub const ACCESS_TOKEN_LIFETIME_MS: u64 = 48 * 3600 * 1000;
+pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(48 * 3600);
 
-/// An access token and the time until which it is worth using.
+/// How long before its end an access token is renewed, at the most.
+const MAX_RENEWAL_MARGIN: Duration = Duration::from_secs(3600);
+
+/// How long after it was granted an access token of this lifetime is renewed: an
+/// hour before its end, or an eighth of its lifetime if that is less.
+pub(crate) fn renewal_delay(lifetime: Duration) -> Duration {
+    let eighth = Duration::from_millis(lifetime.as_millis() / 8);
+    lifetime.saturating_sub(eighth.min(MAX_RENEWAL_MARGIN))
+}
+
+/// An access token and the time at which it expires.
 pub(crate) struct AccessToken {
     value: Zeroizing<Vec<u8>>,
-    expires_at: u64,
+    expires_at: Instant,
 }
 
 impl AccessToken {
-    pub(crate) const fn new(value: Zeroizing<Vec<u8>>, expires_at: u64) -> Self {
+    pub(crate) const fn new(value: Zeroizing<Vec<u8>>, expires_at: Instant) -> Self {
         Self { value, expires_at }
     }
 
@@ -27,21 +37,7 @@ impl AccessToken {
         &self.value
     }
 
-    /// When to get a new one, while this is still good: an hour before its
-    /// end, or an eighth of its lifetime if that is less.
-    pub(crate) const fn renew_at(&self, lifetime_ms: u64) -> u64 {
-        const HOUR_MS: u64 = 3600 * 1000;
-        let margin = if lifetime_ms / 8 < HOUR_MS { lifetime_ms / 8 } else { HOUR_MS };
-        self.expires_at.saturating_sub(margin)
-    }
-
-    pub(crate) const fn has_expired(&self, now: u64) -> bool {
+    pub(crate) fn has_expired(&self, now: Instant) -> bool {
         now >= self.expires_at
-    }
-}
-
-impl fmt::Debug for AccessToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! Message codes (RFC 7252 section 3 and 12.1): a class of 3 bits and a detail
-//! of 5. Knows numbers only; what a code means for an exchange is decided in
-//! [`crate::client`].
+//! of 5. Knows only numbers; what a code means for an exchange is decided in
+//! `client/`.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ pub struct Code(pub u8);
 impl Code {
     /// 0.00, an Empty message.
     pub const EMPTY: Self = Self(0x00);
-    /// 0.02, the only method that the cloud takes.
+    /// 0.02, the only method that the cloud accepts.
     pub const POST: Self = Self(0x02);
     /// 2.05 Content.
     pub const CONTENT: Self = Self(0x45);

@@ -1,17 +1,19 @@
-//! Which separate responses were handled already (RFC 7252 section 4.5), so
-//! that a copy is acknowledged again but not delivered again.
+//! The message ids of separate responses that were handled already (RFC 7252
+//! section 4.5), so that a copy is acknowledged again but not delivered again.
 
 use alloc::vec::Vec;
 
-/// How many message ids of the peer are remembered. More separate responses
-/// than that within one lifetime, and a copy of the oldest would be refused
-/// with a Reset, or found to match no token.
-const REMEMBERED: usize = 64;
+use iot_coap_time::Instant;
 
-/// Message ids of separate responses that were handled. Takes no memory until
-/// the first.
+/// How many message ids are remembered. If the peer sends more separate responses
+/// than that within one lifetime, a copy of the oldest is rejected with a Reset,
+/// or matches no token.
+const MAX_REMEMBERED: usize = 64;
+
+/// The message ids of the last separate responses. Takes no memory until the
+/// first one.
 #[derive(Debug, Default)]
-pub(crate) struct Handled {
+pub(crate) struct RecentResponses {
     entries: Vec<Entry>,
     oldest: usize,
 }
@@ -19,26 +21,27 @@ pub(crate) struct Handled {
 #[derive(Debug)]
 struct Entry {
     id: u16,
-    until: u64,
+    until: Instant,
 }
 
-impl Handled {
-    /// Whether the message with `id` was handled and can still be on its way.
-    pub(crate) fn contains(&self, id: u16, now: u64) -> bool {
+impl RecentResponses {
+    /// Whether a message with `id` was handled, and copies of it can still be on
+    /// their way.
+    pub(crate) fn contains(&self, id: u16, now: Instant) -> bool {
         self.entries.iter().any(|entry| entry.id == id && now < entry.until)
     }
 
-    /// Remembers `id` until `until`. Where memory is short it is not
-    /// remembered: a copy will then match no token.
-    pub(crate) fn insert(&mut self, id: u16, until: u64) {
+    /// Remembers `id` until `until`, unless the heap is exhausted: a copy then
+    /// matches no token.
+    pub(crate) fn insert(&mut self, id: u16, until: Instant) {
         let entry = Entry { id, until };
-        if self.entries.len() < REMEMBERED {
+        if self.entries.len() < MAX_REMEMBERED {
             if self.entries.try_reserve(1).is_ok() {
                 self.entries.push(entry);
             }
         } else {
             self.entries[self.oldest] = entry;
-            self.oldest = (self.oldest + 1) % REMEMBERED;
+            self.oldest = (self.oldest + 1) % MAX_REMEMBERED;
         }
     }
 }

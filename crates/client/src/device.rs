@@ -1,19 +1,19 @@
-//! A device's identity: what the cloud knows it by, and the secret it signs
-//! with. Checks lengths; the secret is wiped when the identity is dropped.
+//! A device's identity: its names in the cloud, and the secret that signs its
+//! sign-ins. Checks lengths; wipes the secret when it is dropped.
 
 use alloc::string::String;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-/// Most bytes in a product key (`IOTX_PRODUCT_KEY_LEN`).
-pub const PRODUCT_KEY_MAX_LEN: usize = 20;
-/// Most bytes in a device name (`IOTX_DEVICE_NAME_LEN`).
-pub const DEVICE_NAME_MAX_LEN: usize = 32;
-/// Most bytes in a client id (`IOTX_DEVICE_ID_LEN`).
-pub const CLIENT_ID_MAX_LEN: usize = 64;
-/// Most bytes in a device secret (`IOTX_DEVICE_SECRET_LEN`).
-pub const DEVICE_SECRET_MAX_LEN: usize = 64;
+/// The longest product key, in bytes (`IOTX_PRODUCT_KEY_LEN`).
+pub const MAX_PRODUCT_KEY_LEN: usize = 20;
+/// The longest device name, in bytes (`IOTX_DEVICE_NAME_LEN`).
+pub const MAX_DEVICE_NAME_LEN: usize = 32;
+/// The longest client id, in bytes (`IOTX_DEVICE_ID_LEN`).
+pub const MAX_CLIENT_ID_LEN: usize = 64;
+/// The longest device secret, in bytes (`IOTX_DEVICE_SECRET_LEN`).
+pub const MAX_DEVICE_SECRET_LEN: usize = 64;
 
 /// What a device signs in with.
 pub struct Device {
@@ -47,7 +47,7 @@ impl fmt::Display for DeviceError {
 impl core::error::Error for DeviceError {}
 
 impl Device {
-    /// An identity of these parts. An empty `client_id` stands for
+    /// Makes an identity of its parts. An empty `client_id` stands for
     /// `<product_key>.<device_name>`.
     ///
     /// # Errors
@@ -59,15 +59,15 @@ impl Device {
         client_id: &str,
         device_secret: &str,
     ) -> Result<Self, DeviceError> {
-        let product_key = field("product_key", &[product_key], PRODUCT_KEY_MAX_LEN)?;
-        let device_name = field("device_name", &[device_name], DEVICE_NAME_MAX_LEN)?;
+        let product_key = field("product_key", &[product_key], MAX_PRODUCT_KEY_LEN)?;
+        let device_name = field("device_name", &[device_name], MAX_DEVICE_NAME_LEN)?;
         let client_id = if client_id.is_empty() {
-            field("device_id", &[&product_key, ".", &device_name], CLIENT_ID_MAX_LEN)?
+            field("device_id", &[&product_key, ".", &device_name], MAX_CLIENT_ID_LEN)?
         } else {
-            field("device_id", &[client_id], CLIENT_ID_MAX_LEN)?
+            field("device_id", &[client_id], MAX_CLIENT_ID_LEN)?
         };
         let device_secret =
-            Zeroizing::new(field("device_secret", &[device_secret], DEVICE_SECRET_MAX_LEN)?);
+            Zeroizing::new(field("device_secret", &[device_secret], MAX_DEVICE_SECRET_LEN)?);
         Ok(Self { product_key, device_name, client_id, device_secret })
     }
 
@@ -81,7 +81,7 @@ impl Device {
         &self.device_name
     }
 
-    /// The secret, for sealing what only this device is to read.
+    /// The secret, for sealing what only this device may read.
     pub fn device_secret(&self) -> &str {
         &self.device_secret
     }

@@ -1,29 +1,31 @@
 //! Writing a CoAP message (RFC 7252 section 3). Options must be written in the
-//! order of their numbers; the encoder checks that and the room that there is,
-//! nothing else.
+//! order of their numbers. The encoder checks that and the room in the buffer,
+//! and nothing else.
 
-use alloc::vec::Vec;
 use core::{fmt, mem};
 
 use crate::code::Code;
-use crate::message::{Kind, PAYLOAD_MARKER, header};
+use crate::format::{Kind, MAX_TOKEN_LEN, PAYLOAD_MARKER, header};
 use crate::option::OptionNumber;
 
-/// The longest message that the cloud takes, in bytes, header included.
+/// The longest message that the cloud accepts, in bytes, header included.
 pub const MAX_MESSAGE_LEN: usize = 1280;
 
-/// From here on a delta or a length has an extension (RFC 7252 section 3.1).
+/// The longest head of an option: one byte, and up to two of extension for each
+/// of delta and length.
+pub(crate) const MAX_OPTION_HEAD_LEN: usize = 5;
+
+/// The smallest delta or length with an extension (RFC 7252 section 3.1).
 const EXTENDED: u16 = 13;
 
 /// Why a message could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodeError {
-    /// It is longer than the buffer, or its token than 8 bytes.
+    /// The message does not fit in its buffer, or its token is longer than 8
+    /// bytes.
     TooLong,
-    /// An option came after one with a greater number.
+    /// The option's number is below that of the option before it.
     OptionOrder,
-    /// The heap is exhausted. An [`Encoder`] takes nothing of it.
-    OutOfMemory,
 }
 
 impl fmt::Display for EncodeError {
@@ -31,7 +33,6 @@ impl fmt::Display for EncodeError {
         f.write_str(match self {
             Self::TooLong => "message longer than its buffer",
             Self::OptionOrder => "options out of order",
-            Self::OutOfMemory => "out of memory",
         })
     }
 }
@@ -39,7 +40,7 @@ impl fmt::Display for EncodeError {
 impl core::error::Error for EncodeError {}
 
 /// Writes one message to the start of a buffer. [`Encoder::payload`] or
-/// [`Encoder::finish`] completes it and tells its length.
+/// [`Encoder::finish`] completes it and returns its length.
 ///
 /// ```
 /// use iot_coap_client::{Code, Encoder, Kind, OptionNumber};
@@ -60,12 +61,13 @@ pub struct Encoder<'b> {
 }
 
 impl<'b> Encoder<'b> {
-    /// Starts a message in `buffer`. To the cloud it may have
-    /// [`MAX_MESSAGE_LEN`] bytes.
+    /// Starts a message in `buffer`, at most [`MAX_MESSAGE_LEN`] bytes of which
+    /// the cloud accepts.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLong`].
+    /// [`EncodeError::TooLong`] if the token is longer than 8 bytes, or the
+    /// buffer is too short for header and token.
     pub fn new(
         buffer: &'b mut [u8],
         kind: Kind,
@@ -73,17 +75,17 @@ impl<'b> Encoder<'b> {
         id: u16,
         token: &[u8],
     ) -> Result<Self, EncodeError> {
-        let Ok(token_len @ 0..=8) = u8::try_from(token.len()) else {
+        if token.len() > MAX_TOKEN_LEN {
             return Err(EncodeError::TooLong);
-        };
+        }
         let mut encoder = Self { buffer_len: buffer.len(), rest: buffer, last_option: 0 };
-        encoder.write(&header(kind, token_len, code, id))?;
+        encoder.write(&header(kind, token.len() as u8, code, id))?;
         encoder.write(token)?;
         Ok(encoder)
     }
 
-    /// Goes on with a message whose options up to `last_option` are the first
-    /// `len` bytes of `buffer`.
+    /// Continues a message: the first `len` bytes of `buffer` are its header,
+    /// its token and its options up to `last_option`.
     pub(crate) fn resume(
         buffer: &'b mut [u8],
         len: usize,
@@ -98,30 +100,21 @@ impl<'b> Encoder<'b> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLong`] and [`EncodeError::OptionOrder`].
-    #[inline]
+    /// [`EncodeError::OptionOrder`] if an option with a greater number was
+    /// added before, [`EncodeError::TooLong`] if it does not fit.
     pub fn option(&mut self, number: OptionNumber, value: &[u8]) -> Result<(), EncodeError> {
         let delta = number.0.checked_sub(self.last_option).ok_or(EncodeError::OptionOrder)?;
         self.last_option = number.0;
-        // Most options have a short head; where flash counts, one way is enough.
-        if cfg!(feature = "fast") && delta < EXTENDED && value.len() < EXTENDED.into() {
-            let [head, place @ ..] = self.take(1 + value.len())? else {
-                return Err(EncodeError::TooLong);
-            };
-            *head = (delta << 4) as u8 | value.len() as u8;
-            place.copy_from_slice(value);
-            Ok(())
-        } else {
-            self.any_option(delta, value)
+        // Most options have a head of one byte.
+        if delta < EXTENDED && value.len() < EXTENDED.into() {
+            if let [head, place @ ..] = self.take(1 + value.len())? {
+                *head = (delta << 4) as u8 | value.len() as u8;
+                place.copy_from_slice(value);
+            }
+            return Ok(());
         }
-    }
-
-    /// Adds an option whose head may have an extension.
-    #[inline(never)]
-    fn any_option(&mut self, delta: u16, value: &[u8]) -> Result<(), EncodeError> {
         let len = u16::try_from(value.len()).map_err(|_| EncodeError::TooLong)?;
-        // One byte, and up to two of extension for each of delta and length.
-        let mut head = [0; 5];
+        let mut head = [0; MAX_OPTION_HEAD_LEN];
         let (delta_nibble, head_len) = extend(delta, &mut head, 1);
         let (len_nibble, head_len) = extend(len, &mut head, head_len);
         head[0] = delta_nibble << 4 | len_nibble;
@@ -129,18 +122,24 @@ impl<'b> Encoder<'b> {
         self.write(value)
     }
 
-    /// Ends the message with `payload`, or without one where that is empty, and
+    /// Ends the message with `payload`, or without one if that is empty, and
     /// returns its length.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLong`].
+    /// [`EncodeError::TooLong`] if the payload does not fit.
     pub fn payload(mut self, payload: &[u8]) -> Result<usize, EncodeError> {
-        if !payload.is_empty() {
-            self.write(&[PAYLOAD_MARKER])?;
-            self.write(payload)?;
-        }
+        self.payload_place(payload.len())?.copy_from_slice(payload);
         Ok(self.len())
+    }
+
+    /// Writes the marker of a payload of `len` bytes, if there is any, and
+    /// returns where the payload goes.
+    pub(crate) fn payload_place(&mut self, len: usize) -> Result<&'b mut [u8], EncodeError> {
+        if len > 0 {
+            self.write(&[PAYLOAD_MARKER])?;
+        }
+        self.take(len)
     }
 
     /// Ends the message without a payload and returns its length.
@@ -153,8 +152,6 @@ impl<'b> Encoder<'b> {
         self.buffer_len - self.rest.len()
     }
 
-    #[cfg_attr(feature = "fast", inline)]
-    #[cfg_attr(not(feature = "fast"), inline(never))]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.take(bytes.len())?.copy_from_slice(bytes);
         Ok(())
@@ -172,40 +169,9 @@ impl<'b> Encoder<'b> {
     }
 }
 
-/// Gives a buffer `len` bytes, or as many as a message may have, for a message to
-/// be written to. What it holds stays, up to there.
-pub(crate) fn make_room(buffer: &mut Vec<u8>, len: usize) -> Result<(), EncodeError> {
-    let len = len.min(MAX_MESSAGE_LEN);
-    let missing = len.saturating_sub(buffer.len());
-    buffer.try_reserve_exact(missing).map_err(|_| EncodeError::OutOfMemory)?;
-    buffer.resize(len, 0);
-    Ok(())
-}
-
-/// Ends a message whose options are complete with `payload`; with nothing where
-/// that is empty.
-pub(crate) fn append_payload(message: &mut Vec<u8>, payload: &[u8]) -> Result<(), EncodeError> {
-    if !payload.is_empty() {
-        begin_payload(message, payload.len())?;
-        message.extend_from_slice(payload);
-    }
-    Ok(())
-}
-
-/// Appends the payload marker, and makes room for a payload of `len` bytes,
-/// which must not be 0.
-pub(crate) fn begin_payload(message: &mut Vec<u8>, len: usize) -> Result<(), EncodeError> {
-    if message.len() + 1 + len > MAX_MESSAGE_LEN {
-        return Err(EncodeError::TooLong);
-    }
-    message.try_reserve_exact(1 + len).map_err(|_| EncodeError::OutOfMemory)?;
-    message.push(PAYLOAD_MARKER);
-    Ok(())
-}
-
 /// Puts the extension of `value` at `head[at..]`; returns its nibble and where
 /// the extension ends.
-fn extend(value: u16, head: &mut [u8; 5], at: usize) -> (u8, usize) {
+fn extend(value: u16, head: &mut [u8; MAX_OPTION_HEAD_LEN], at: usize) -> (u8, usize) {
     match value {
         0..EXTENDED => (value as u8, at),
         EXTENDED..=268 => {

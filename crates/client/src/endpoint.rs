@@ -1,12 +1,12 @@
-//! Endpoint URLs: which host, which port, how secured. Parses and nothing
-//! else; a name is resolved by the board port.
+//! Endpoint URLs: host, port and protection. Only parses; the board port resolves
+//! the name.
 
 use alloc::string::String;
 use core::fmt;
 use core::net::Ipv6Addr;
 
-/// Hosts are shorter than 128 characters.
-pub const HOST_MAX_LEN: usize = 127;
+/// The longest host, in bytes.
+pub const MAX_HOST_LEN: usize = 127;
 
 /// How the datagrams to an endpoint are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub enum Security {
     None,
     /// `coaps://`: DTLS.
     Dtls,
-    /// `coap-psk://`: payloads and sequence numbers are encrypted. Needs the
-    /// feature `symmetric`.
+    /// `coap-psk://`: payloads and sequence numbers are encrypted by the client.
+    /// Needs the feature `symmetric`.
     Symmetric,
 }
 
@@ -96,7 +96,7 @@ impl Endpoint {
         };
         let authority = split_at(rest, b"/?#").map_or(rest, |(authority, _)| authority);
         let (host, port) = split_port(authority)?;
-        if host.len() > HOST_MAX_LEN {
+        if host.len() > MAX_HOST_LEN {
             return Err(UrlError::HostTooLong);
         }
         let port = match port {
@@ -106,7 +106,7 @@ impl Endpoint {
         Ok(Self { security, host: owned(&[host])?, port })
     }
 
-    /// Where a device of `product_key` connects to when it names no URL.
+    /// The endpoint of a device of `product_key` that names no URL.
     ///
     /// # Errors
     ///

@@ -1,14 +1,49 @@
-//! Requests on their way (RFC 7252 sections 4.2 to 4.4 and 5.2): each keeps
-//! its one encoded copy, its timer and what the application tied to it. Holds
-//! state; what moves it from one state to the next is in [`crate::client`].
+//! One request on its way (RFC 7252 sections 4.2 to 4.4 and 5.2): its encoded copy,
+//! its timers and what the application tied to it. What an answer means is decided
+//! in `client/`.
+//!
+//! Every exchange has two times, whatever its state:
+//!
+//! | state | retransmitted | given up |
+//! | --- | --- | --- |
+//! | due, not yet transmitted | | `EXCHANGE_LIFETIME` after it was made |
+//! | due again | | `MAX_TRANSMIT_WAIT` after its first transmission |
+//! | awaiting an acknowledgement | a timeout after its last transmission | the same |
+//! | awaiting a response, Confirmable | | `EXCHANGE_LIFETIME` after its first transmission |
+//! | awaiting a response, Non-confirmable | | `NON_LIFETIME` after its transmission |
+//! | parked | | `EXCHANGE_LIFETIME` after it was made or refused |
+//!
+//! Over a new session, and encoded anew with another access token, a request counts
+//! as not yet transmitted.
 
-use alloc::vec::Vec;
+use core::mem;
 
-use zeroize::Zeroizing;
+use iot_coap_time::{Duration, Instant};
 
-use crate::client::{ExchangeId, GiveUp, HeadName};
 use crate::code::Code;
-use crate::message::Kind;
+use crate::encoded_request::EncodedRequest;
+use crate::event::{Dropped, GiveUp};
+use crate::format::Kind;
+use crate::random::Random;
+use crate::symmetric::{SymmetricKey, UndecryptableError};
+use crate::timing::{NEVER, TransmissionParameters};
+
+/// How a request ended without an answer of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The cloud refused it, and signing in again did not help.
+    Refused(Code),
+    /// The client no longer waits for its answer.
+    GaveUp(GiveUp),
+}
+
+/// Whose request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Application,
+    /// The client itself, to sign in.
+    SignIn,
+}
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,83 +52,60 @@ pub(crate) enum State {
     Free,
     /// To be transmitted, for the first time or again.
     Due,
-    /// Confirmable, transmitted, neither acknowledged nor answered.
+    /// Confirmable and transmitted, but neither acknowledged nor answered.
     AwaitingAck,
-    /// Acknowledged, or Non-confirmable: an answer is still to come.
+    /// Acknowledged, or Non-confirmable and transmitted: an answer is still to come.
     AwaitingResponse,
-    /// Without an access token: to be transmitted once there is one.
+    /// To be transmitted once there is an access token.
     Parked,
     /// Over without an answer to deliver; the application is yet to be told.
     Ended,
 }
 
-/// How a request ended without an answer of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The cloud refused it, and signing in again did not help.
-    Refused(Code),
-    /// It is not waited for any longer.
-    GaveUp(GiveUp),
+/// What the passing of time does to an exchange.
+pub(crate) enum Timeout {
+    /// It is to be transmitted again.
+    Resend,
+    /// It is to be given up.
+    GiveUp(GiveUp),
 }
 
 /// A request on its way, or a place for one.
 pub(crate) struct Exchange<A> {
     state: State,
-    /// How it ended, where it has.
+    /// How it ended, if it has.
     end: Option<End>,
     /// What the application tied to it; none for a sign-in.
     application: Option<A>,
-    pub(crate) kind: Kind,
-    pub(crate) id: u16,
-    pub(crate) token: u32,
-    /// When the state it is in ends.
-    pub(crate) deadline: u64,
-    /// How long the transmission that is running waits for its answer.
-    pub(crate) timeout_ms: u64,
-    pub(crate) retransmissions: u8,
+    request: EncodedRequest,
+    /// When it becomes due again.
+    resend_at: Instant,
+    give_up_at: Instant,
+    made_at: Instant,
+    first_sent: Instant,
+    /// How long the next transmission waits for its acknowledgement.
+    timeout: Duration,
+    retransmissions: u8,
     /// Whether it was ever transmitted.
-    pub(crate) transmitted: bool,
-    pub(crate) first_sent: u64,
-    /// When it was made: after an exchange lifetime from then no new session
-    /// gives it further tries.
-    pub(crate) made_at: u64,
-    /// The encoded message; holds an access token, so it is wiped.
-    pub(crate) datagram: Zeroizing<Vec<u8>>,
-    /// What `datagram` begins with, up to and with the access token.
-    pub(crate) head: HeadName,
-    /// Where the options up to Accept end, and the access token's begins.
-    pub(crate) head_len: usize,
-    /// Where the options end.
-    pub(crate) options_len: usize,
-    /// Where the payload, or what is encrypted of it, begins.
-    pub(crate) payload_start: usize,
-    /// Which access token it carries.
-    pub(crate) generation: u32,
+    was_transmitted: bool,
     /// The code with which it was refused before it was sent again.
-    pub(crate) refused: Option<Code>,
+    refused: Option<Code>,
 }
 
 impl<A> Exchange<A> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             state: State::Free,
             end: None,
             application: None,
-            kind: Kind::Confirmable,
-            id: 0,
-            token: 0,
-            deadline: u64::MAX,
-            timeout_ms: 0,
+            request: EncodedRequest::new(),
+            resend_at: NEVER,
+            give_up_at: NEVER,
+            made_at: Instant::from_millis(0),
+            first_sent: Instant::from_millis(0),
+            timeout: Duration::ZERO,
             retransmissions: 0,
-            transmitted: false,
-            first_sent: 0,
-            made_at: 0,
-            datagram: Zeroizing::new(Vec::new()),
-            head: HeadName::default(),
-            head_len: 0,
-            options_len: 0,
-            payload_start: 0,
-            generation: 0,
+            was_transmitted: false,
             refused: None,
         }
     }
@@ -102,137 +114,198 @@ impl<A> Exchange<A> {
         self.state
     }
 
-    /// Whether the application sent it; the client itself signs in.
-    pub(crate) const fn is_of_application(&self) -> bool {
-        self.application.is_some()
+    /// How it ended, if the application is yet to be told.
+    pub(crate) const fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    pub(crate) const fn owner(&self) -> Owner {
+        if self.application.is_some() { Owner::Application } else { Owner::SignIn }
+    }
+
+    pub(crate) const fn request(&self) -> &EncodedRequest {
+        &self.request
+    }
+
+    pub(crate) const fn request_mut(&mut self) -> &mut EncodedRequest {
+        &mut self.request
+    }
+
+    pub(crate) const fn first_sent(&self) -> Instant {
+        self.first_sent
+    }
+
+    /// Whether the cloud refused it before it was sent again.
+    pub(crate) const fn was_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// How long its answer took, if it was transmitted only once.
+    pub(crate) fn round_trip(&self, now: Instant) -> Option<Duration> {
+        (self.retransmissions == 0).then(|| now.duration_since(self.first_sent))
     }
 
     /// Whether the peer may still acknowledge, answer or reset it.
-    pub(crate) const fn is_outstanding(&self) -> bool {
+    pub(crate) const fn awaits_peer(&self) -> bool {
         matches!(self.state, State::Due | State::AwaitingAck | State::AwaitingResponse)
     }
 
-    /// The message's payload, as it was encoded.
-    pub(crate) fn payload(&self) -> &[u8] {
-        self.datagram.get(self.payload_start..).unwrap_or_default()
-    }
-}
-
-/// All requests of a client.
-pub(crate) struct Table<A> {
-    pub(crate) list: Vec<Exchange<A>>,
-    /// How many are `Due`, and how many `Ended`, so that asking takes no walk.
-    due: usize,
-    ended: usize,
-    /// How many are the application's.
-    outstanding: usize,
-}
-
-/// The heap is exhausted.
-pub(crate) struct OutOfMemory;
-
-impl<A> Table<A> {
-    pub(crate) const fn new() -> Self {
-        Self { list: Vec::new(), due: 0, ended: 0, outstanding: 0 }
+    /// When [`timeout`](Self::timeout) has something to say.
+    pub(crate) fn next_timeout(&self) -> Instant {
+        self.resend_at.min(self.give_up_at)
     }
 
-    /// How many places hold a request of the application.
-    pub(crate) const fn outstanding(&self) -> usize {
-        self.outstanding
+    /// What is to be done with it at `now`.
+    pub(crate) fn timeout(&self, now: Instant) -> Option<Timeout> {
+        if now >= self.give_up_at {
+            return Some(Timeout::GiveUp(match self.state {
+                State::Parked => GiveUp::NotSignedIn,
+                State::Due if self.retransmissions == 0 => GiveUp::NotFetched,
+                State::AwaitingResponse => GiveUp::NotAnswered,
+                _ => GiveUp::NotAcknowledged,
+            }));
+        }
+        (now >= self.resend_at).then_some(Timeout::Resend)
     }
 
-    /// Whether one is in [`State::Due`].
-    pub(crate) const fn any_due(&self) -> bool {
-        self.due != 0
+    /// Ties what the application gave to a request that was just encoded.
+    pub(crate) fn tie(&mut self, application: Option<A>) {
+        self.application = application;
+        self.refused = None;
+        self.was_transmitted = false;
     }
 
-    /// Moves the request at `index` to another state. What is due, waits for an
-    /// access token or is over has no deadline.
-    #[cfg_attr(feature = "fast", inline)]
-    #[cfg_attr(not(feature = "fast"), inline(never))]
-    pub(crate) fn set_state(&mut self, index: usize, state: State) {
-        let exchange = &mut self.list[index];
-        let old = core::mem::replace(&mut exchange.state, state);
-        self.due += usize::from(state == State::Due);
-        self.due -= usize::from(old == State::Due);
-        self.ended += usize::from(state == State::Ended);
-        self.ended -= usize::from(old == State::Ended);
-        if !matches!(state, State::AwaitingAck | State::AwaitingResponse) {
-            exchange.deadline = u64::MAX;
+    /// Makes it due as of now, for the first time.
+    pub(crate) fn make(
+        &mut self,
+        now: Instant,
+        transmission: TransmissionParameters,
+        random: &mut Random,
+    ) {
+        self.made_at = now;
+        self.first_sent = now;
+        self.start_over(transmission, random);
+    }
+
+    /// Makes it due, as if it was not yet transmitted.
+    fn start_over(&mut self, transmission: TransmissionParameters, random: &mut Random) {
+        self.retransmissions = 0;
+        self.timeout = transmission.first_timeout(random.next());
+        self.give_up_at = self.made_at + transmission.exchange_lifetime();
+        self.set_state(State::Due);
+    }
+
+    /// Starts over because the session below is another one, if it is Confirmable,
+    /// not answered, and not older than an exchange lifetime.
+    pub(crate) fn start_over_if_unanswered(
+        &mut self,
+        now: Instant,
+        transmission: TransmissionParameters,
+        random: &mut Random,
+    ) {
+        if matches!(self.state, State::AwaitingAck | State::AwaitingResponse)
+            && self.request.kind() == Kind::Confirmable
+            && now < self.made_at + transmission.exchange_lifetime()
+        {
+            self.start_over(transmission, random);
         }
     }
 
-    /// Ties what the application gave to the request at `index`.
-    pub(crate) fn tie(&mut self, index: usize, application: A) {
-        self.list[index].application = Some(application);
-        self.outstanding += 1;
+    /// Waits for an access token.
+    pub(crate) const fn park(&mut self) {
+        self.set_state(State::Parked);
     }
 
-    /// Empties the place; its buffer stays for the next request.
-    pub(crate) fn release(&mut self, index: usize) -> Option<A> {
-        self.set_state(index, State::Free);
-        let exchange = &mut self.list[index];
-        exchange.refused = None;
-        exchange.transmitted = false;
-        let application = exchange.application.take();
-        self.outstanding -= usize::from(application.is_some());
-        application
-    }
-
-    /// Ends the request at `index` without an answer.
-    pub(crate) fn end(&mut self, index: usize, end: End) {
-        self.set_state(index, State::Ended);
-        self.list[index].end = Some(end);
-    }
-
-    /// Ends the request at `index`, which waited for an access token: where it
-    /// was refused before, that is its answer.
-    pub(crate) fn end_unsent(&mut self, index: usize, reason: GiveUp) {
-        let refused = self.list[index].refused;
-        self.end(index, refused.map_or(End::GaveUp(reason), End::Refused));
-    }
-
-    /// Whether a request ended.
-    pub(crate) const fn has_ended(&self) -> bool {
-        self.ended != 0
-    }
-
-    /// A request that ended, and how.
-    pub(crate) fn ended(&self) -> Option<(usize, End)> {
-        if self.ended == 0 {
-            return None;
+    /// It is transmitted now. Returns whether it was transmitted before.
+    pub(crate) fn transmit(&mut self, now: Instant, transmission: TransmissionParameters) -> bool {
+        let is_confirmable = matches!(self.request.kind(), Kind::Confirmable);
+        if self.retransmissions == 0 {
+            self.first_sent = now;
+            self.give_up_at = if is_confirmable {
+                now + transmission.max_transmit_wait()
+            } else {
+                now + transmission.non_lifetime()
+            };
         }
-        let index = self.position(|exchange| exchange.state == State::Ended)?;
-        Some((index, self.list[index].end?))
-    }
-
-    /// A free place, made where there is none.
-    pub(crate) fn free_place(&mut self) -> Result<usize, OutOfMemory> {
-        if let Some(index) = self.position(|exchange| exchange.state == State::Free) {
-            return Ok(index);
+        if is_confirmable {
+            self.set_state(State::AwaitingAck);
+            if self.retransmissions < transmission.max_retransmit {
+                self.resend_at = now + self.timeout;
+            }
+        } else {
+            self.set_state(State::AwaitingResponse);
         }
-        self.list.try_reserve_exact(1).map_err(|_| OutOfMemory)?;
-        self.list.push(Exchange::new());
-        Ok(self.list.len() - 1)
+        mem::replace(&mut self.was_transmitted, true)
     }
 
-    pub(crate) fn position(&self, matches: impl FnMut(&Exchange<A>) -> bool) -> Option<usize> {
-        self.list.iter().position(matches)
+    /// Makes it due once more, with twice the timeout.
+    pub(crate) fn resend(&mut self) {
+        self.retransmissions += 1;
+        self.timeout = self.timeout.saturating_mul(2);
+        self.set_state(State::Due);
     }
 
-    /// The request that the peer means by message id `id`.
-    pub(crate) fn by_id(&self, id: u16) -> Option<usize> {
-        self.position(|exchange| exchange.id == id && exchange.is_outstanding())
+    /// The peer acknowledged it without an answer.
+    pub(crate) fn acknowledge(
+        &mut self,
+        transmission: TransmissionParameters,
+    ) -> Result<(), Dropped> {
+        if self.request.kind() != Kind::Confirmable {
+            return Err(Dropped::Unmatched);
+        }
+        if self.state == State::AwaitingResponse {
+            return Err(Dropped::Duplicate);
+        }
+        self.give_up_at = self.first_sent + transmission.exchange_lifetime();
+        self.set_state(State::AwaitingResponse);
+        Ok(())
     }
 
-    /// The request that the peer means by `token`.
-    pub(crate) fn by_token(&self, token: u32) -> Option<usize> {
-        self.position(|exchange| exchange.token == token && exchange.is_outstanding())
+    /// The cloud refused it for its access token: parks it with its payload in
+    /// clear. If that does not decrypt, the refusal ends it.
+    pub(crate) fn refuse(
+        &mut self,
+        now: Instant,
+        code: Code,
+        key: Result<Option<&SymmetricKey>, UndecryptableError>,
+        transmission: TransmissionParameters,
+    ) {
+        self.refused = Some(code);
+        self.give_up_at = now + transmission.exchange_lifetime();
+        match key.and_then(|key| self.request.decrypt_payload(key)) {
+            Ok(()) => self.set_state(State::Parked),
+            Err(UndecryptableError) => self.finish(End::Refused(code)),
+        }
     }
 
-    /// Where the exchange with this name is, unless it is over.
-    pub(crate) fn named(&self, name: ExchangeId) -> Option<usize> {
-        let exchange = self.list.get(name.index)?;
-        (exchange.token == name.token && exchange.state != State::Free).then_some(name.index)
+    /// Ends it without an answer. A request that waited to be sent again after a
+    /// refusal has that for its answer.
+    pub(crate) const fn give_up(&mut self, reason: GiveUp) {
+        self.finish(match (self.state, self.refused) {
+            (State::Parked, Some(code)) => End::Refused(code),
+            _ => End::GaveUp(reason),
+        });
+    }
+
+    const fn finish(&mut self, end: End) {
+        self.end = Some(end);
+        self.set_state(State::Ended);
+    }
+
+    /// Makes its place free; the buffer stays for the next request.
+    pub(crate) const fn release(&mut self) -> Option<A> {
+        self.end = None;
+        self.set_state(State::Free);
+        self.application.take()
+    }
+
+    /// In another state it is no longer retransmitted; when it is over, it can no
+    /// longer be given up.
+    const fn set_state(&mut self, state: State) {
+        self.state = state;
+        self.resend_at = NEVER;
+        if matches!(state, State::Free | State::Ended) {
+            self.give_up_at = NEVER;
+        }
     }
 }

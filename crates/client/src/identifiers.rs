@@ -1,16 +1,18 @@
 //! Message ids and tokens (RFC 7252 sections 4.4 and 5.3.1): both start at
 //! random and count up. A message id is not given out again while a message
-//! that carried it may still be alive.
+//! that carried it may still be on its way.
+
+use iot_coap_time::{Duration, Instant};
 
 use crate::random::Random;
 
-/// Message ids are watched in blocks, so that remembering when each was last
-/// used takes 64 bytes and one comparison in 4096 messages.
+/// Message ids are tracked in blocks, so that remembering when each was last used
+/// takes 64 bytes and one comparison in 4096 messages.
 const BLOCK_BITS: u32 = 12;
 const BLOCKS: usize = 1 << (16 - BLOCK_BITS);
 
-/// In what their last use is told: about a second, and a power of two, since
-/// 32-bit machines divide 64 bits in software.
+/// The unit of their last use: about a second, and a power of two, since 32-bit
+/// processors divide 64 bits in software.
 const TICK_MS: u64 = 1024;
 
 /// Gives out message ids, each at most once within an exchange lifetime.
@@ -23,26 +25,26 @@ pub(crate) struct MessageIds {
 }
 
 /// All 65,536 message ids were used within one exchange lifetime.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ExhaustedError;
+#[derive(Debug)]
+pub(crate) struct IdsExhausted;
 
 impl MessageIds {
     pub(crate) fn new(random: &mut Random) -> Self {
         Self { next: (random.next() & 0xFFFF) as u16, last_used: [0; BLOCKS] }
     }
 
-    /// The next id, unless its block was in use less than `lifetime_ms` ago.
-    pub(crate) fn allocate(&mut self, now: u64, lifetime_ms: u64) -> Result<u16, ExhaustedError> {
+    /// The next id, unless its block was in use less than `lifetime` ago.
+    pub(crate) fn allocate(&mut self, now: Instant, lifetime: Duration) -> Result<u16, IdsExhausted> {
         let id = self.next;
         let last_used = &mut self.last_used[usize::from(id >> BLOCK_BITS)];
         // Wraps after 139 years of uptime.
-        let tick = (now / TICK_MS) as u32;
+        let tick = (now.as_millis() / TICK_MS) as u32;
         let entering = id.trailing_zeros() >= BLOCK_BITS;
         if entering && *last_used != 0 {
             let age_ms = u64::from(tick.wrapping_sub(*last_used - 1)) * TICK_MS;
-            // A whole tick more, since the times are rounded down.
-            if age_ms <= lifetime_ms + TICK_MS {
-                return Err(ExhaustedError);
+            // One tick more, since the times are rounded down.
+            if age_ms <= lifetime.as_millis() + TICK_MS {
+                return Err(IdsExhausted);
             }
         }
         *last_used = tick.wrapping_add(1).max(1);
@@ -84,6 +86,7 @@ mod tests {
     use super::*;
 
     const LIFETIME_MS: u64 = 247_000;
+    const LIFETIME: Duration = Duration::from_millis(LIFETIME_MS);
 
     fn ids_starting_at(next: u16) -> MessageIds {
         MessageIds { next, last_used: [0; BLOCKS] }
@@ -92,7 +95,7 @@ mod tests {
     #[test]
     fn ids_wrap_to_zero() {
         let mut ids = ids_starting_at(0xFFFE);
-        let got: [u16; 4] = core::array::from_fn(|_| ids.allocate(0, LIFETIME_MS).unwrap());
+        let got: [u16; 4] = core::array::from_fn(|_| ids.allocate(Instant::from_millis(0), LIFETIME).unwrap());
         assert_eq!(got, [0xFFFE, 0xFFFF, 0, 1]);
     }
 
@@ -103,7 +106,7 @@ mod tests {
         let mut now = 5_000;
         let mut refused = 0;
         for _ in 0..200_000 {
-            let Ok(id) = ids.allocate(now, LIFETIME_MS) else {
+            let Ok(id) = ids.allocate(Instant::from_millis(now), LIFETIME) else {
                 refused += 1;
                 now += 1000;
                 continue;
@@ -120,7 +123,7 @@ mod tests {
     fn a_slow_sender_never_meets_the_limit() {
         let mut ids = ids_starting_at(7);
         for message in 0..300_000_u64 {
-            assert!(ids.allocate(message * 5, LIFETIME_MS).is_ok());
+            assert!(ids.allocate(Instant::from_millis(message * 5), LIFETIME).is_ok());
         }
     }
 }

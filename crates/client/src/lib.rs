@@ -8,43 +8,50 @@ mod access_token;
 mod auth;
 mod client;
 mod code;
+mod config;
+mod credentials;
+mod decimal;
 mod deduplication;
 mod device;
 mod encode;
+mod encoded_request;
 mod endpoint;
+mod event;
 mod exchange;
+mod exchanges;
+mod format;
 mod identifiers;
 mod message;
 mod option;
+mod out_of_memory;
+mod pending_reply;
 mod random;
-mod sign;
+mod request;
+mod server_request;
+mod sign_in;
 mod statistics;
 #[cfg_attr(not(feature = "symmetric"), path = "symmetric_absent.rs")]
 mod symmetric;
 mod timing;
 
-pub use access_token::{ACCESS_TOKEN_LIFETIME_MS, ACCESS_TOKEN_MAX_LEN};
-pub use auth::{Encoding, SignInOptions};
-pub use client::{
-    Attempt, Client, Config, Dropped, Event, ExchangeId, GiveUp, MAX_OUTSTANDING, Received,
-    Refusal, Request, Response, SIGN_IN_LIMIT_MS, SendError, SignInError, Transmit,
-};
+pub use access_token::{ACCESS_TOKEN_LIFETIME, MAX_ACCESS_TOKEN_LEN};
+pub use auth::{Encoding, SignMethod};
+pub use client::{Client, Transmit};
 pub use code::Code;
+pub use config::{Config, DEFAULT_MAX_OUTSTANDING};
 pub use device::{
-    CLIENT_ID_MAX_LEN, DEVICE_NAME_MAX_LEN, DEVICE_SECRET_MAX_LEN, Device, DeviceError,
-    PRODUCT_KEY_MAX_LEN,
+    Device, DeviceError, MAX_CLIENT_ID_LEN, MAX_DEVICE_NAME_LEN, MAX_DEVICE_SECRET_LEN,
+    MAX_PRODUCT_KEY_LEN,
 };
 pub use encode::{EncodeError, Encoder, MAX_MESSAGE_LEN};
-pub use endpoint::{Endpoint, HOST_MAX_LEN, Security, UrlError};
-pub use message::{FormatError, Kind, Malformed, Message};
-pub use option::{
-    ContentFormat, MessageOption, OptionNumber, Options, access_token_option_for_host,
-};
-pub use sign::SignMethod;
+pub use endpoint::{Endpoint, MAX_HOST_LEN, Security, UrlError};
+pub use event::{Dropped, Event, GiveUp, Received, Response, SignInError};
+pub use exchanges::ExchangeId;
+pub use format::{FormatError, Kind};
+pub use iot_coap_time::{Duration, Instant};
+pub use message::{Malformed, Message};
+pub use option::{ContentFormat, MessageOption, OptionNumber, Options};
+pub use request::{MAX_PATH_LEN, Request, SendError, Unsent};
+pub use sign_in::{Attempt, SIGN_IN_LIMIT};
 pub use statistics::Statistics;
-#[cfg(feature = "symmetric")]
-pub use symmetric::{SymmetricKey, UndecryptableError};
 pub use timing::TransmissionParameters;
-
-/// The longest path that a request may carry, in bytes (`IOTX_URI_MAX_LEN`).
-pub const PATH_MAX_LEN: usize = 135;

@@ -5,45 +5,8 @@
 use core::fmt;
 
 use crate::code::Code;
+use crate::format::{FormatError, HEADER_LEN, Kind, MAX_TOKEN_LEN, is_version_1};
 use crate::option::Options;
-
-const VERSION: u8 = 1;
-const HEADER_LEN: usize = 4;
-const TOKEN_MAX_LEN: usize = 8;
-pub(crate) const PAYLOAD_MARKER: u8 = 0xFF;
-
-/// The type of a message (RFC 7252 section 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// CON: to be acknowledged or rejected by the peer.
-    Confirmable,
-    /// NON.
-    NonConfirmable,
-    /// ACK.
-    Acknowledgement,
-    /// RST.
-    Reset,
-}
-
-impl Kind {
-    const fn from_bits(bits: u8) -> Self {
-        match bits & 3 {
-            0 => Self::Confirmable,
-            1 => Self::NonConfirmable,
-            2 => Self::Acknowledgement,
-            _ => Self::Reset,
-        }
-    }
-
-    pub(crate) const fn bits(self) -> u8 {
-        match self {
-            Self::Confirmable => 0,
-            Self::NonConfirmable => 1,
-            Self::Acknowledgement => 2,
-            Self::Reset => 3,
-        }
-    }
-}
 
 /// A message, borrowed from its datagram.
 ///
@@ -75,47 +38,6 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
 }
 
-/// Which rule of RFC 7252 section 3 a datagram breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FormatError {
-    /// Shorter than its header and token.
-    TooShort,
-    /// Not version 1: to be ignored in silence.
-    Version,
-    /// A token length of 9 to 15.
-    TokenLength,
-    /// Code 0.00 with a token, options or a payload (section 4.1).
-    NotEmpty,
-    /// An option's delta is the reserved 15 without being a payload marker.
-    OptionDelta,
-    /// An option's length is the reserved 15.
-    OptionLength,
-    /// An option's number is above 65,535.
-    OptionNumber,
-    /// An option goes on past the end of the datagram.
-    OptionTruncated,
-    /// A payload marker with nothing after it.
-    EmptyPayload,
-}
-
-impl fmt::Display for FormatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooShort => "shorter than its header and token",
-            Self::Version => "not CoAP version 1",
-            Self::TokenLength => "reserved token length",
-            Self::NotEmpty => "code 0.00 but not empty",
-            Self::OptionDelta => "reserved option delta",
-            Self::OptionLength => "reserved option length",
-            Self::OptionNumber => "option number above 65535",
-            Self::OptionTruncated => "option cut off",
-            Self::EmptyPayload => "payload marker without payload",
-        })
-    }
-}
-
-impl core::error::Error for FormatError {}
-
 /// A datagram that is not a CoAP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed {
@@ -125,6 +47,14 @@ pub struct Malformed {
     /// Confirmable message is rejected (section 4.2).
     pub header: Option<(Kind, u16)>,
 }
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl core::error::Error for Malformed {}
 
 impl<'a> Message<'a> {
     /// Reads `datagram`, all of it.
@@ -139,7 +69,7 @@ impl<'a> Message<'a> {
         else {
             return Err(Malformed { error: FormatError::TooShort, header: None });
         };
-        if first >> 6 != VERSION {
+        if !is_version_1(first) {
             return Err(Malformed { error: FormatError::Version, header: None });
         }
         let kind = Kind::from_bits(first >> 4);
@@ -151,7 +81,7 @@ impl<'a> Message<'a> {
             return Err(malformed(FormatError::NotEmpty));
         }
         let token_len = usize::from(first & 0x0F);
-        if token_len > TOKEN_MAX_LEN {
+        if token_len > MAX_TOKEN_LEN {
             return Err(malformed(FormatError::TokenLength));
         }
         let Some((token, rest)) = rest.split_at_checked(token_len) else {
@@ -165,15 +95,4 @@ impl<'a> Message<'a> {
         };
         Ok(Self { kind, code, id, token, options, payload })
     }
-}
-
-/// Whether options end here.
-pub(crate) const fn is_payload_marker(byte: u8) -> bool {
-    byte == PAYLOAD_MARKER
-}
-
-/// The header of a message with a token of `token_len` bytes.
-pub(crate) const fn header(kind: Kind, token_len: u8, code: Code, id: u16) -> [u8; HEADER_LEN] {
-    let [id_high, id_low] = id.to_be_bytes();
-    [VERSION << 6 | kind.bits() << 4 | token_len & 0x0F, code.0, id_high, id_low]
 }

@@ -1,7 +1,7 @@
-//! Options of a message (RFC 7252 sections 3.1 and 5.4): their numbers, and
-//! walking them. Does not know which of them a message may carry.
+//! Options of a message (RFC 7252 sections 3.1 and 5.4): their numbers, and an
+//! iterator over them. Does not know which of them a message may carry.
 
-use crate::message::{FormatError, is_payload_marker};
+use crate::format::{FormatError, PAYLOAD_MARKER};
 
 /// The number of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,24 +28,24 @@ impl OptionNumber {
     pub const PROXY_URI: Self = Self(35);
     /// Proxy-Scheme.
     pub const PROXY_SCHEME: Self = Self(39);
-    /// The cloud's access token, as the mission's document, V2.00 to V2.1 and
-    /// v3.x number it.
+    /// The cloud's access token, as releases V2.00 to V2.1 and v3.x of the original
+    /// SDK number it.
     pub const ACCESS_TOKEN: Self = Self(61);
     /// The cloud's access token at the endpoints of 2018 and later.
     pub const ACCESS_TOKEN_LINK: Self = Self(2088);
     /// The encrypted sequence number of symmetric mode.
     pub const SEQUENCE: Self = Self(2089);
 
-    /// Whether a message with this option must be refused by who does not know
-    /// it (RFC 7252 section 5.4.1).
+    /// Whether a recipient that does not know this option must reject the message
+    /// (RFC 7252 section 5.4.1).
     pub const fn is_critical(self) -> bool {
         self.0 & 1 == 1
     }
 }
 
-/// The number under which an endpoint takes the access token:
-/// 2088 for hosts below `link.aliyuncs.com` and `iothub.aliyuncs.com`, else 61.
-pub fn access_token_option_for_host(host: &str) -> OptionNumber {
+/// The option in which a host expects the access token: 2088 for hosts below
+/// `link.aliyuncs.com` and `iothub.aliyuncs.com`, else 61.
+pub(crate) fn access_token_option_for_host(host: &str) -> OptionNumber {
     let below = |domain: &str| {
         let host = host.as_bytes();
         host.len() > domain.len()
@@ -90,40 +90,23 @@ pub struct MessageOption<'a> {
     pub value: &'a [u8],
 }
 
-/// The options of a message, walked in the order of their numbers.
+/// An iterator over the options of a message, in the order of their numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options<'a> {
     rest: &'a [u8],
     number: u16,
-    /// Looked for with the feature `fast` alone.
-    has_critical: bool,
 }
 
 impl<'a> Options<'a> {
-    /// Checks the options at the start of `bytes`, which end at a payload marker
-    /// or at the end. Returns them and what follows.
+    /// Checks the options at the start of `bytes`, which go up to a payload marker
+    /// or to the end. Returns them and the rest.
     pub(crate) fn check(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), FormatError> {
-        let mut walk = Self { rest: bytes, number: 0, has_critical: false };
-        // Odd once one of them is.
-        let mut numbers = 0;
-        loop {
-            match walk.rest.first() {
-                Some(&byte) if !is_payload_marker(byte) => {
-                    walk.step()?;
-                    numbers |= walk.number;
-                }
-                _ => break,
-            }
+        let mut walk = Self { rest: bytes, number: 0 };
+        while walk.rest.first().is_some_and(|&byte| byte != PAYLOAD_MARKER) {
+            walk.step()?;
         }
         let (options, rest) = bytes.split_at(bytes.len() - walk.rest.len());
-        let has_critical = cfg!(feature = "fast") && OptionNumber(numbers).is_critical();
-        Ok((Self { rest: options, number: 0, has_critical }, rest))
-    }
-
-    /// Whether the message may have a critical option, walked over or not: most
-    /// responses have none, and need no second walk.
-    pub(crate) const fn may_have_critical(&self) -> bool {
-        !cfg!(feature = "fast") || self.has_critical
+        Ok((Self { rest: options, number: 0 }, rest))
     }
 
     fn step(&mut self) -> Result<MessageOption<'a>, FormatError> {

@@ -1,4 +1,6 @@
-//! What a client has done so far, in numbers. Counts; decides nothing.
+//! What a client has done so far, in numbers. Counts and decides nothing.
+
+use iot_coap_time::Duration;
 
 /// Counters of one client; none is ever reset. Only the application's messages
 /// count as messages, every datagram as bytes.
@@ -13,14 +15,14 @@ pub struct Statistics {
     pub answered: u64,
     /// Messages that ended without an answer of their own.
     pub given_up: u64,
-    /// Bytes of all datagrams handed out, as CoAP counts them.
+    /// Bytes of all datagrams handed out: CoAP only, without what is below it.
     pub bytes_sent: u64,
-    /// Bytes of all datagrams taken in.
+    /// Bytes of all datagrams handed in, counted likewise.
     pub bytes_received: u64,
-    /// Round trips measured: of messages that were transmitted once, since an
-    /// answer to one of several transmissions tells no time.
+    /// Round trips measured: those of messages that were transmitted once, since it
+    /// is unknown which of several transmissions an answer is for.
     pub round_trips: u64,
-    /// The shortest of them, in milliseconds; 0 as long as there is none.
+    /// The shortest of them, in milliseconds; 0 while there is none.
     pub round_trip_min_ms: u32,
     /// The longest.
     pub round_trip_max_ms: u32,
@@ -28,14 +30,14 @@ pub struct Statistics {
     pub round_trip_sum_ms: u64,
 }
 
-/// Where a client counts; without the feature `statistics` nothing, nowhere.
+/// The statistics of a client; empty without the feature `statistics`.
 #[derive(Debug, Default)]
-pub(crate) struct Counting {
+pub(crate) struct Counters {
     #[cfg(feature = "statistics")]
     all: Statistics,
 }
 
-impl Counting {
+impl Counters {
     #[inline]
     #[allow(clippy::unused_self, reason = "as with the feature")]
     pub(crate) fn count(&mut self, count: impl FnOnce(&mut Statistics)) {
@@ -52,8 +54,8 @@ impl Counting {
 }
 
 impl Statistics {
-    pub(crate) fn note_round_trip(&mut self, ms: u64) {
-        let ms = u32::try_from(ms).unwrap_or(u32::MAX);
+    pub(crate) fn note_round_trip(&mut self, round_trip: Duration) {
+        let ms = round_trip.as_millis_u32();
         let shortest = if self.round_trips == 0 { ms } else { self.round_trip_min_ms.min(ms) };
         self.round_trip_min_ms = shortest;
         self.round_trip_max_ms = self.round_trip_max_ms.max(ms);
@@ -61,7 +63,7 @@ impl Statistics {
         self.round_trips += 1;
     }
 
-    /// The mean round trip in milliseconds; 0 as long as there is none.
+    /// The mean round trip in milliseconds; 0 while there is none.
     pub const fn round_trip_mean_ms(&self) -> u64 {
         match self.round_trip_sum_ms.checked_div(self.round_trips) {
             Some(mean) => mean,

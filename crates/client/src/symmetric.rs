@@ -4,39 +4,26 @@
 //! The scheme is the cloud's: AES-128-CBC with one fixed initialisation vector
 //! and no authentication. It hides content from a casual listener and no more.
 
-use alloc::vec::Vec;
-use core::fmt;
-
 use aes::Aes128;
 use cbc::cipher::block_padding::{Padding, Pkcs7};
 use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::encode::EncodeError;
-
 const BLOCK_LEN: usize = 16;
 const INITIALISATION_VECTOR: [u8; BLOCK_LEN] = *b"543yhjy97ae7fyfg";
 
 /// The key of one sign-in; wiped when dropped.
-pub struct SymmetricKey(Zeroizing<[u8; BLOCK_LEN]>);
+pub(crate) struct SymmetricKey(Zeroizing<[u8; BLOCK_LEN]>);
 
 /// A payload is not whole blocks, or its padding is wrong: it was encrypted
 /// under another key, or not at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UndecryptableError;
-
-impl fmt::Display for UndecryptableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("payload does not decrypt under the session's key")
-    }
-}
-
-impl core::error::Error for UndecryptableError {}
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct UndecryptableError;
 
 impl SymmetricKey {
     /// `SHA-256(device_secret + "," + random)[8..24]`.
-    pub fn derive(device_secret: &str, random: &str) -> Self {
+    fn derive(device_secret: &str, random: &str) -> Self {
         let mut hash = Sha256::new();
         hash.update(device_secret.as_bytes());
         hash.update(b",");
@@ -47,54 +34,31 @@ impl SymmetricKey {
         Self(key)
     }
 
-    /// Appends the encryption of `plain` to `out`: 1 to 16 bytes longer.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::OutOfMemory`].
-    pub fn encrypt(&self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let start = out.len();
-        let len = encrypted_len(plain.len());
-        out.try_reserve(len).map_err(|_| EncodeError::OutOfMemory)?;
-        out.extend_from_slice(plain);
-        out.resize(start + len, 0);
-        self.encrypt_in_place(out.get_mut(start..).unwrap_or_default(), plain.len())
-            .map_or(Err(EncodeError::TooLong), |_| Ok(()))
-    }
-
-    /// Encrypts `buffer`, of which the first `plain_len` bytes are plain text and
-    /// the rest is for their padding; `None` if that does not fit.
-    pub(crate) fn encrypt_in_place<'b>(
-        &self,
-        buffer: &'b mut [u8],
-        plain_len: usize,
-    ) -> Option<&'b [u8]> {
+    /// Pads and encrypts the first `plain_len` bytes of `buffer`, which has room
+    /// for [`encrypted_len`] bytes and no more.
+    pub(crate) fn encrypt(&self, buffer: &mut [u8], plain_len: usize) {
         let mut encryptor =
             cbc::Encryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into());
-        let padding = buffer.get_mut(plain_len..encrypted_len(plain_len))?;
-        // PKCS #7: as many bytes as there are, each saying how many.
-        padding.fill(padding.len() as u8);
+        let padding = buffer.get_mut(plain_len..).unwrap_or_default();
+        // PKCS #7: each byte of the padding says how many there are.
+        let padding_len = padding.len() as u8;
+        padding.fill(padding_len);
         let (blocks, _) = Block::<Aes128>::slice_as_chunks_mut(buffer);
         for block in blocks {
             encryptor.encrypt_block(block);
         }
-        Some(buffer)
     }
 
-    /// Decrypts in place and returns the length of the plain text, which
-    /// starts where the cipher text did.
-    ///
-    /// # Errors
-    ///
-    /// [`UndecryptableError`]; what `cipher` then holds is undefined.
-    pub fn decrypt(&self, cipher: &mut [u8]) -> Result<usize, UndecryptableError> {
+    /// Decrypts in place and returns the length of the plain text, which starts
+    /// where the cipher text did. On an error the content of `cipher` is undefined.
+    pub(crate) fn decrypt(&self, cipher: &mut [u8]) -> Result<usize, UndecryptableError> {
         let mut decryptor =
             cbc::Decryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into());
         let (blocks, rest) = Block::<Aes128>::slice_as_chunks_mut(cipher);
         if !rest.is_empty() {
             return Err(UndecryptableError);
         }
-        // One at a time: what decrypts several takes as much code again, and an
+        // One at a time: decrypting several at once takes as much code again, and an
         // answer has few.
         for block in &mut *blocks {
             decryptor.decrypt_block(block);
@@ -103,15 +67,9 @@ impl SymmetricKey {
     }
 }
 
-impl fmt::Debug for SymmetricKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SymmetricKey").finish_non_exhaustive()
-    }
-}
-
-/// The keys of the last two sign-ins: an answer may come after the sign-in that
-/// followed its question.
-#[derive(Debug, Default)]
+/// The keys of the last two sign-ins: an answer may arrive after the sign-in that
+/// followed its request.
+#[derive(Default)]
 pub(crate) struct Keys {
     generation: u32,
     current: Option<SymmetricKey>,
@@ -119,7 +77,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Derives the key of the sign-in that made `generation`.
+    /// Derives the key of the sign-in that brought access token `generation`.
     pub(crate) fn renew(&mut self, device_secret: &str, random: &str, generation: u32) {
         self.generation = generation;
         self.previous = self.current.replace(SymmetricKey::derive(device_secret, random));
@@ -139,7 +97,7 @@ impl Keys {
     }
 }
 
-/// The length of `plain_len` bytes once padded.
+/// The length of `plain_len` bytes once they are padded and encrypted.
 pub(crate) const fn encrypted_len(plain_len: usize) -> usize {
     (plain_len / BLOCK_LEN + 1) * BLOCK_LEN
 }
@@ -147,6 +105,14 @@ pub(crate) const fn encrypted_len(plain_len: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `plain` with room for its padding, encrypted.
+    fn encrypted(key: &SymmetricKey, plain: &[u8]) -> alloc::vec::Vec<u8> {
+        let mut buffer = plain.to_vec();
+        buffer.resize(encrypted_len(plain.len()), 0xA5);
+        key.encrypt(&mut buffer, plain.len());
+        buffer
+    }
 
     #[test]
     fn derives_and_encrypts_as_published() {
@@ -156,13 +122,11 @@ mod tests {
             0x6c, 0x70,
         ];
         assert_eq!(*key.0, expected);
-        let mut cipher = Vec::new();
-        key.encrypt(b"1", &mut cipher).unwrap();
         let expected = [
             0x1e, 0xa3, 0x75, 0x6c, 0x2c, 0xff, 0x52, 0x1d, 0x23, 0x53, 0x0a, 0x18, 0xdd, 0x9c,
             0xb8, 0x40,
         ];
-        assert_eq!(cipher, expected);
+        assert_eq!(encrypted(&key, b"1"), expected);
     }
 
     #[test]
@@ -170,11 +134,10 @@ mod tests {
         let key = SymmetricKey::derive("secret", "random");
         for len in 0..70 {
             let plain = alloc::vec![7; len];
-            let mut cipher = alloc::vec![1, 2, 3];
-            key.encrypt(&plain, &mut cipher).unwrap();
-            assert_eq!(cipher.len(), 3 + encrypted_len(len));
-            let plain_len = key.decrypt(&mut cipher[3..]).unwrap();
-            assert_eq!(cipher[3..][..plain_len], plain);
+            let mut cipher = encrypted(&key, &plain);
+            assert!((len + 1..=len + 16).contains(&cipher.len()) && cipher.len() % 16 == 0);
+            let plain_len = key.decrypt(&mut cipher).unwrap();
+            assert_eq!(cipher[..plain_len], plain);
         }
     }
 

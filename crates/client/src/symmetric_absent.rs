@@ -1,32 +1,15 @@
-//! In the place of `symmetric.rs` where the feature `symmetric` is off: there
-//! is no key, so nothing is ever encrypted, and none of it is compiled in.
+//! Stands in for `symmetric.rs` without the feature `symmetric`: there is no key,
+//! nothing is ever encrypted, and none of it is compiled in.
 
-use alloc::vec::Vec;
-
-use crate::encode::EncodeError;
-
-/// A key that cannot be.
-#[derive(Debug)]
+/// A key that cannot exist.
 pub(crate) enum SymmetricKey {}
 
-/// See the feature's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// As with the feature.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UndecryptableError;
 
 impl SymmetricKey {
-    pub(crate) const fn encrypt(
-        &self,
-        _plain: &[u8],
-        _out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        match *self {}
-    }
-
-    pub(crate) const fn encrypt_in_place<'b>(
-        &self,
-        _buffer: &'b mut [u8],
-        _plain_len: usize,
-    ) -> Option<&'b [u8]> {
+    pub(crate) const fn encrypt(&self, _buffer: &mut [u8], _plain_len: usize) {
         match *self {}
     }
 
@@ -36,10 +19,10 @@ impl SymmetricKey {
 }
 
 /// No keys.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Keys {}
 
-#[allow(clippy::unused_self, reason = "as the feature's own")]
+#[allow(clippy::unused_self, reason = "as with the feature")]
 impl Keys {
     pub(crate) const fn renew(&mut self, _device_secret: &str, _random: &str, _generation: u32) {}
 
@@ -52,7 +35,7 @@ impl Keys {
     }
 }
 
-/// The length of `plain_len` bytes once padded.
+/// As with the feature.
 pub(crate) const fn encrypted_len(plain_len: usize) -> usize {
     plain_len
 }

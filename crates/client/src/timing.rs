@@ -1,57 +1,84 @@
 //! Transmission parameters and the times derived from them (RFC 7252 section
-//! 4.8). Numbers only: nothing here reads a clock.
+//! 4.8). Nothing here reads a clock.
 
-/// How long to wait for an acknowledgement and how often to send again
-/// (RFC 7252 section 4.8). The factor by which timeouts are spread is fixed at
-/// the RFC's 1.5.
+use iot_coap_time::{Duration, Instant};
+
+/// How long to wait for an acknowledgement and how often to retransmit (RFC 7252
+/// section 4.8). `ACK_RANDOM_FACTOR`, which spreads the timeouts, is always the
+/// RFC's 1.5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransmissionParameters {
-    /// `ACK_TIMEOUT` in milliseconds; 2000 by default. Below 1000 the RFC asks
-    /// for congestion control that is not here (section 4.8.1).
-    pub ack_timeout_ms: u32,
-    /// `MAX_RETRANSMIT`; 4 by default, 20 at most.
+    /// `ACK_TIMEOUT`; 2 s by default. A client brings it into the range from 1 ms
+    /// to 10 minutes. Below 1 s the RFC asks for congestion control that this
+    /// client does not have (section 4.8.1).
+    pub ack_timeout: Duration,
+    /// `MAX_RETRANSMIT`; 4 by default. A client takes at most 20.
     pub max_retransmit: u8,
 }
 
 /// `MAX_LATENCY` (RFC 7252 section 4.8.2).
-const MAX_LATENCY_MS: u64 = 100_000;
+const MAX_LATENCY: Duration = Duration::from_secs(100);
+
+/// The longest [`TransmissionParameters::ack_timeout`], in milliseconds.
+const MAX_ACK_TIMEOUT_MS: u32 = 600_000;
+
+/// The greatest [`TransmissionParameters::max_retransmit`].
+const MAX_MAX_RETRANSMIT: u8 = 20;
+
+/// What a timer is set to that does not run.
+pub(crate) const NEVER: Instant = Instant::from_millis(u64::MAX);
 
 impl Default for TransmissionParameters {
     fn default() -> Self {
-        Self { ack_timeout_ms: 2000, max_retransmit: 4 }
+        Self { ack_timeout: Duration::from_secs(2), max_retransmit: 4 }
     }
 }
 
 impl TransmissionParameters {
     /// The first timeout of a Confirmable message: between `ACK_TIMEOUT` and
     /// `ACK_TIMEOUT * ACK_RANDOM_FACTOR`, by `random` (section 4.2).
-    pub(crate) fn first_timeout_ms(self, random: u32) -> u64 {
-        let spread = self.ack_timeout_ms / 2;
-        u64::from(self.ack_timeout_ms) + u64::from(random % (spread + 1))
+    pub(crate) fn first_timeout(self, random: u32) -> Duration {
+        let ack_timeout = self.ack_timeout.as_millis_u32();
+        let spread = ack_timeout / 2;
+        Duration::from_millis(u64::from(ack_timeout) + u64::from(random % (spread + 1)))
+    }
+
+    /// The longest time in which the first transmission and `retransmissions`
+    /// more can follow each other.
+    const fn span(self, retransmissions: u8) -> Duration {
+        let timeouts = (1 << retransmissions) - 1;
+        Duration::from_millis(self.ack_timeout.as_millis() * timeouts * 3 / 2)
     }
 
     /// `MAX_TRANSMIT_SPAN`: from the first transmission to the last; 45 s.
-    const fn max_transmit_span_ms(self) -> u64 {
-        self.ack_timeout_ms as u64 * ((1 << self.max_retransmit) - 1) * 3 / 2
+    const fn max_transmit_span(self) -> Duration {
+        self.span(self.max_retransmit)
     }
 
-    /// `EXCHANGE_LIFETIME`: how long a message id of a Confirmable message must
-    /// not be used again, and how long a separate response is waited for; 247 s.
-    pub const fn exchange_lifetime_ms(self) -> u64 {
-        self.max_transmit_span_ms() + 2 * MAX_LATENCY_MS + self.ack_timeout_ms as u64
+    /// `MAX_TRANSMIT_WAIT`: how long after its first transmission a Confirmable
+    /// message is given up if nothing acknowledges it; 93 s.
+    pub(crate) const fn max_transmit_wait(self) -> Duration {
+        self.span(self.max_retransmit + 1)
+    }
+
+    /// `EXCHANGE_LIFETIME`: how long the message id of a Confirmable message must
+    /// not be used again, and how long a separate response is awaited; 247 s.
+    pub(crate) fn exchange_lifetime(self) -> Duration {
+        self.max_transmit_span() + MAX_LATENCY + MAX_LATENCY + self.ack_timeout
     }
 
     /// `NON_LIFETIME`: the same for a Non-confirmable message; 145 s.
-    pub const fn non_lifetime_ms(self) -> u64 {
-        self.max_transmit_span_ms() + MAX_LATENCY_MS
+    pub(crate) fn non_lifetime(self) -> Duration {
+        self.max_transmit_span() + MAX_LATENCY
     }
 
-    /// Within what can be computed with: a caller's odd values are brought
-    /// into range rather than trusted.
+    /// The same, within what can be computed with: a caller's odd values are
+    /// brought into range rather than trusted.
     pub(crate) fn clamped(self) -> Self {
+        let ack_timeout = self.ack_timeout.as_millis_u32().clamp(1, MAX_ACK_TIMEOUT_MS);
         Self {
-            ack_timeout_ms: self.ack_timeout_ms.clamp(1, 600_000),
-            max_retransmit: self.max_retransmit.min(20),
+            ack_timeout: Duration::from_millis(ack_timeout.into()),
+            max_retransmit: self.max_retransmit.min(MAX_MAX_RETRANSMIT),
         }
     }
 }
@@ -63,18 +90,28 @@ mod tests {
     #[test]
     fn derived_times_are_those_of_the_rfc() {
         let parameters = TransmissionParameters::default();
-        assert_eq!(parameters.max_transmit_span_ms(), 45_000);
-        assert_eq!(parameters.exchange_lifetime_ms(), 247_000);
-        assert_eq!(parameters.non_lifetime_ms(), 145_000);
+        assert_eq!(parameters.max_transmit_span(), Duration::from_secs(45));
+        assert_eq!(parameters.max_transmit_wait(), Duration::from_secs(93));
+        assert_eq!(parameters.exchange_lifetime(), Duration::from_secs(247));
+        assert_eq!(parameters.non_lifetime(), Duration::from_secs(145));
     }
 
     #[test]
     fn first_timeout_stays_within_the_random_factor() {
         let parameters = TransmissionParameters::default();
-        assert_eq!(parameters.first_timeout_ms(0), 2000);
-        assert_eq!(parameters.first_timeout_ms(1000), 3000);
+        let first = |random| parameters.first_timeout(random).as_millis();
+        assert_eq!(first(0), 2000);
+        assert_eq!(first(1000), 3000);
         for random in [1, 999, 1001, u32::MAX] {
-            assert!((2000..=3000).contains(&parameters.first_timeout_ms(random)));
+            assert!((2000..=3000).contains(&first(random)));
         }
+    }
+
+    #[test]
+    fn the_greatest_parameters_can_be_computed_with() {
+        let ack_timeout = Duration::MAX;
+        let greatest = TransmissionParameters { ack_timeout, max_retransmit: u8::MAX }.clamped();
+        let wait = u64::from(MAX_ACK_TIMEOUT_MS) * ((1 << 21) - 1) * 3 / 2;
+        assert_eq!(greatest.max_transmit_wait(), Duration::from_millis(wait));
     }
 }

@@ -9,8 +9,7 @@ use iot_coap_client::SendError;
 use support::{Bench, CONTENT, SECOND, con, config, id_of, read, response, separate};
 
 fn bench_with_seed(seed: u64) -> Bench {
-    let mut config = config();
-    config.seed = seed;
+    let config = seeded_config(seed);
     Bench::signed_in_with(config)
 }
 
@@ -54,7 +53,7 @@ fn no_message_id_is_used_twice_within_an_exchange_lifetime() {
     let mut tokens = HashSet::new();
     let (mut sent, mut exhausted) = (0_u32, 0_u32);
     while sent < 200_000 {
-        let exchange = match bench.client.send(bench.now, &con(b""), 1) {
+        let exchange = match bench.try_send(&con(b""), 1) {
             Ok(exchange) => exchange,
             Err((error, given_back)) => {
                 assert_eq!((error, given_back), (SendError::MessageIdsExhausted, 1));
@@ -63,7 +62,7 @@ fn no_message_id_is_used_twice_within_an_exchange_lifetime() {
                 continue;
             }
         };
-        let transmit = bench.client.poll_transmit(bench.now).expect("due");
+        let transmit = bench.client.poll_transmit(at(bench.now)).expect("due");
         let id = u16::from_be_bytes([transmit.datagram[2], transmit.datagram[3]]);
         assert!(tokens.insert(transmit.datagram[4..8].to_vec()), "a token twice");
         if let Some(before) = used_at.insert(id, bench.now) {
@@ -81,7 +80,7 @@ fn no_message_id_is_used_twice_within_an_exchange_lifetime() {
 fn used_up_they_are_to_be_had_again_after_their_lifetime() {
     let mut bench = bench_with_seed(4);
     let mut sent = 0_u32;
-    while let Ok(exchange) = bench.client.send(bench.now, &con(b""), 1) {
+    while let Ok(exchange) = bench.try_send(&con(b""), 1) {
         bench.client.cancel(exchange);
         sent += 1;
     }
@@ -125,7 +124,7 @@ fn sign_ins_and_replies_take_from_the_same_numbers() {
     for application in 0..50 {
         let message = bench.post(application);
         assert!(ids.insert(id_of(&message)));
-        bench.client.sign_in(bench.now, 10 * SECOND);
+        bench.start_sign_in(10 * SECOND);
         let request = bench.one();
         assert!(ids.insert(id_of(&request)));
         bench.grant(&request, "token");

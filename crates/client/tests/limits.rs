@@ -3,7 +3,7 @@
 
 mod support;
 
-use iot_coap_client::{Device, DeviceError, Event, GiveUp, MAX_OUTSTANDING, Request, SendError};
+use iot_coap_client::{Device, DeviceError, Event, GiveUp, DEFAULT_MAX_OUTSTANDING, Request, SendError};
 use support::{
     ACK, Bench, CONTENT, NON, URI_PATH, con, config, empty, id_of, non, option, read, response,
     separate,
@@ -22,8 +22,8 @@ fn a_path_has_135_bytes_at_most() {
     assert_eq!(option(&bench.one(), URI_PATH), [b"topic".to_vec(), vec![b'p'; 128]]);
 
     let too_long = [&longest[..], b"q"].concat();
-    let refused = bench.client.send(bench.now, &with_path(&too_long), 2);
-    assert_eq!(refused, Err((SendError::PathTooLong, 2)));
+    let refused = bench.try_send(&with_path(&too_long), 2);
+    assert_eq!(refused, Err(SendError::PathTooLong));
     assert!(bench.is_silent());
 }
 
@@ -58,8 +58,8 @@ fn a_message_has_1280_bytes_at_most() {
         bench.send(&request, 1);
         let overhead = bench.one().len() + 1;
         let payload = vec![0xA5; 1281 - overhead];
-        let refused = bench.client.send(bench.now, &Request { payload: &payload, ..request }, 2);
-        assert_eq!(refused, Err((SendError::MessageTooLong, 2)));
+        let refused = bench.try_send(&Request { payload: &payload, ..request }, 2);
+        assert_eq!(refused, Err(SendError::MessageTooLong));
         assert!(bench.is_silent());
         let payload = &payload[1..];
         bench.send(&Request { payload, ..request }, 3);
@@ -74,8 +74,8 @@ fn absurd_payloads_are_refused() {
     let mut bench = Bench::signed_in();
     for len in [1280, 65_535, 65_536, 1 << 20] {
         let payload = vec![0; len];
-        let refused = bench.client.send(bench.now, &con(&payload), 1);
-        assert_eq!(refused, Err((SendError::MessageTooLong, 1)));
+        let refused = bench.try_send(&con(&payload), 1);
+        assert_eq!(refused, Err(SendError::MessageTooLong));
     }
     assert_eq!(bench.client.outstanding(), 0);
 }
@@ -95,9 +95,8 @@ fn payloads_are_sent_as_they_are() {
 
 #[test]
 fn so_many_may_be_outstanding() {
-    for most in [1, 3, MAX_OUTSTANDING] {
-        let mut config = config();
-        config.max_outstanding = most;
+    for most in [1, 3, DEFAULT_MAX_OUTSTANDING] {
+        let config = config().max_outstanding(most);
         let mut bench = Bench::signed_in_with(config);
         let messages: Vec<_> =
             (0..most).map(|application| bench.post(application as u32)).collect();
@@ -124,16 +123,14 @@ fn thirty_two_unless_configured() {
 
 #[test]
 fn with_none_allowed_none_is_taken() {
-    let mut config = config();
-    config.max_outstanding = 0;
+    let config = config().max_outstanding(0);
     let mut bench = Bench::signed_in_with(config);
     assert_eq!(bench.try_post(1).err(), Some(SendError::TooManyOutstanding));
 }
 
 #[test]
 fn signing_in_needs_no_room() {
-    let mut config = config();
-    config.max_outstanding = 1;
+    let config = config().max_outstanding(1);
     let mut bench = Bench::signed_in_with(config);
     let message = bench.post(1);
     bench.sign_in("second");
@@ -142,8 +139,7 @@ fn signing_in_needs_no_room() {
 
 #[test]
 fn the_oldest_non_confirmable_message_gives_way() {
-    let mut config = config();
-    config.max_outstanding = 4;
+    let config = config().max_outstanding(4);
     let mut bench = Bench::signed_in_with(config);
     let confirmable = bench.post(0);
     let oldest = bench.post_non(1);
@@ -168,13 +164,12 @@ fn the_oldest_non_confirmable_message_gives_way() {
 
 #[test]
 fn a_message_that_is_refused_displaces_none() {
-    let mut config = config();
-    config.max_outstanding = 1;
+    let config = config().max_outstanding(1);
     let mut bench = Bench::signed_in_with(config);
     let waiting = bench.post_non(1);
     let too_long = vec![0; 1280];
-    let refused = bench.client.send(bench.now, &con(&too_long), 2);
-    assert_eq!(refused, Err((SendError::MessageTooLong, 2)));
+    let refused = bench.try_send(&con(&too_long), 2);
+    assert_eq!(refused, Err(SendError::MessageTooLong));
     assert!(bench.events().is_empty(), "given up for nothing");
     let answer = separate(NON, 6, &waiting, CONTENT, b"");
     assert_eq!(response(bench.receive(&answer)).application, 1);

@@ -86,7 +86,7 @@ fn a_hundred_thousand_messages_take_no_memory() {
 #[test]
 fn nor_do_they_in_symmetric_mode() {
     let mut bench = Bench::new(config_for("coap-psk://127.0.0.1"));
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     let reply = br#"{"random":"915ede6cbc8a059f","seqOffset":1,"token":"t"}"#;
     bench.answer(&request, support::CONTENT, reply);

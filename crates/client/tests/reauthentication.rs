@@ -89,7 +89,7 @@ fn the_second_answer_is_delivered_whatever_it_is() {
             let again = bench.one();
             bench.events();
             let mut datagram = piggybacked(&again, second, b"why");
-            let answer = response(bench.client.receive(bench.now, &mut datagram));
+            let answer = response(bench.receive_in_place(&mut datagram));
             assert_eq!((answer.application, answer.code), (1, Code(second)));
             assert_eq!(&datagram[answer.payload], b"why");
             assert!(bench.is_silent() && bench.events().is_empty());
@@ -207,7 +207,7 @@ fn where_signing_in_is_not_answered_the_messages_are_told_in_bounded_time() {
 fn a_message_that_no_longer_fits_gets_its_refusal() {
     let mut bench = Bench::signed_in();
     let mut payload = vec![b'x'; 1280];
-    while bench.client.send(bench.now, &con(&payload), 1).is_err() {
+    while bench.try_send(&con(&payload), 1).is_err() {
         payload.pop();
     }
     let message = bench.one();
@@ -241,7 +241,7 @@ fn the_retransmissions_of_a_message_sent_again_start_over() {
     let mut bench = Bench::signed_in();
     let message = bench.post(1);
     for _ in 0..3 {
-        bench.next_deadline();
+        bench.pass_timeout();
         bench.sent();
     }
     bench.answer(&message, UNAUTHORIZED, b"");
@@ -275,7 +275,7 @@ fn a_waiting_message_can_be_cancelled() {
 fn a_refusal_while_signing_in_joins_it() {
     let mut bench = Bench::signed_in();
     let message = bench.post(1);
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     bench.answer(&message, UNAUTHORIZED, b"");
     assert!(bench.is_silent(), "one sign-in");

@@ -124,7 +124,7 @@ fn with_another_id_or_token_is_ignored() {
         assert_eq!(bench.one(), empty(RST, 98));
     }
     // Still outstanding, still not acknowledged, and its answer is taken.
-    bench.next_deadline();
+    bench.pass_timeout();
     assert_eq!(bench.one(), request);
     assert_eq!(bench.answered(&request, CONTENT), (1, CONTENT));
 }
@@ -205,7 +205,7 @@ fn an_unknown_elective_option_does_not() {
         packet.add_option(CoapOption::from(number), vec![1, 2]);
     }
     let mut datagram = packet.to_bytes().unwrap();
-    let answer = response(bench.client.receive(bench.now, &mut datagram));
+    let answer = response(bench.receive_in_place(&mut datagram));
     assert_eq!(&datagram[answer.payload], b"hello");
 }
 
@@ -257,7 +257,7 @@ fn the_payload_is_where_it_is_said_to_be() {
                 packet.add_option(CoapOption::from(*number), vec![0xFF]);
             }
             let mut datagram = packet.to_bytes().unwrap();
-            let answer = response(bench.client.receive(bench.now, &mut datagram));
+            let answer = response(bench.receive_in_place(&mut datagram));
             assert_eq!(&datagram[answer.payload], payload);
         }
     }
@@ -273,13 +273,13 @@ fn a_copy_of_a_separate_response_is_acknowledged_again_and_not_delivered() {
     assert!(acknowledges(&bench.one(), 77));
     let start = bench.now;
     for after in [0, 100 * SECOND, 247 * SECOND - 1] {
-        bench.tick_at(start + after);
+        bench.pass_until(start + after);
         assert!(matches!(bench.receive(&answer), Received::Dropped(Dropped::Duplicate)));
         assert!(acknowledges(&bench.one(), 77));
     }
     assert!(bench.events().is_empty());
     // After that the id can be another message's.
-    bench.tick_at(start + 247 * SECOND);
+    bench.pass_until(start + 247 * SECOND);
     let request = bench.post(2);
     assert_eq!(response(bench.receive(&separate(CON, 77, &request, CONTENT, b"y"))).application, 2);
 }

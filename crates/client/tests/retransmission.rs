@@ -13,11 +13,11 @@ fn transmissions(bench: &mut Bench) -> (Vec<u64>, u64) {
     let first = bench.post(7);
     let mut times = vec![0];
     loop {
-        let deadline = bench.client.deadline().expect("still outstanding");
+        let deadline = bench.next_timeout().expect("still outstanding");
         // A millisecond before, nothing happens.
-        bench.tick_at(deadline - 1);
+        bench.pass_until(deadline - 1);
         assert!(bench.is_silent() && bench.events().is_empty(), "too soon");
-        bench.tick_at(deadline);
+        bench.pass_until(deadline);
         let events = bench.events();
         if !events.is_empty() {
             let gave_up = matches!(
@@ -37,8 +37,7 @@ fn transmissions(bench: &mut Bench) -> (Vec<u64>, u64) {
 fn four_times_at_doubling_distances_then_given_up() {
     let mut first_timeouts = Vec::new();
     for seed in 0..200 {
-        let mut config = config();
-        config.seed = seed;
+        let config = seeded_config(seed);
         let (times, end) = transmissions(&mut Bench::signed_in_with(config));
         // ACK_TIMEOUT 2 s, ACK_RANDOM_FACTOR 1.5, MAX_RETRANSMIT 4.
         let first = times[1];
@@ -96,7 +95,7 @@ fn a_late_transmission_moves_the_next_one() {
     bench.send(&support::con(b"x"), 1);
     bench.advance(10 * SECOND);
     assert_eq!(bench.sent().len(), 1);
-    let deadline = bench.client.deadline().unwrap();
+    let deadline = bench.next_timeout().unwrap();
     assert!((2000..=3000).contains(&(deadline - bench.now)));
 }
 
@@ -115,7 +114,7 @@ fn an_acknowledgement_stops_it() {
         let mut bench = Bench::signed_in();
         let request = bench.post(1);
         for _ in 0..retransmissions {
-            bench.next_deadline();
+            bench.pass_timeout();
             assert_eq!(bench.one(), request);
         }
         bench.receive(&empty(ACK, id_of(&request)));
@@ -131,8 +130,8 @@ fn an_acknowledgement_stops_it() {
 fn an_acknowledgement_at_the_last_moment_stops_it_too() {
     let mut bench = Bench::signed_in();
     let request = bench.post(1);
-    let deadline = bench.client.deadline().unwrap();
-    bench.tick_at(deadline);
+    let deadline = bench.next_timeout().unwrap();
+    bench.pass_until(deadline);
     bench.receive(&empty(ACK, id_of(&request)));
     assert!(bench.is_silent());
 }
@@ -149,10 +148,10 @@ fn a_separate_response_is_waited_for_247_seconds() {
             bench.sent();
             bench.receive(&empty(ACK, id_of(&request)));
             bench.run_until(start + 247 * SECOND - 1);
-            bench.tick_at(start + 247 * SECOND - 1);
+            bench.pass_until(start + 247 * SECOND - 1);
             assert!(bench.events().is_empty(), "given up too soon");
             if late {
-                bench.tick_at(start + 247 * SECOND);
+                bench.pass_until(start + 247 * SECOND);
                 let [Event::GaveUp { application: 5, reason: GiveUp::NotAnswered, .. }] =
                     bench.events()[..]
                 else {
@@ -173,9 +172,9 @@ fn a_non_confirmable_message_is_sent_once_and_waited_for_145_seconds() {
     let start = bench.now;
     bench.post_non(9);
     assert!(bench.run_until(start + 145 * SECOND - 1).is_empty());
-    bench.tick_at(start + 145 * SECOND - 1);
+    bench.pass_until(start + 145 * SECOND - 1);
     assert!(bench.events().is_empty(), "given up too soon");
-    bench.tick_at(start + 145 * SECOND);
+    bench.pass_until(start + 145 * SECOND);
     let events = bench.events();
     let gave_up =
         matches!(events[..], [Event::GaveUp { application: 9, reason: GiveUp::NotAnswered, .. }]);
@@ -186,15 +185,15 @@ fn a_non_confirmable_message_is_sent_once_and_waited_for_145_seconds() {
 #[test]
 fn a_message_that_is_over_has_no_deadline() {
     let mut bench = Bench::signed_in();
-    let idle = bench.client.deadline();
+    let idle = bench.next_timeout();
     let request = bench.post(1);
-    assert_ne!(bench.client.deadline(), idle);
+    assert_ne!(bench.next_timeout(), idle);
     bench.answered(&request, CONTENT);
-    assert_eq!(bench.client.deadline(), idle);
+    assert_eq!(bench.next_timeout(), idle);
     let request = bench.post(2);
     bench.receive(&empty(RST, id_of(&request)));
     bench.events();
-    assert_eq!(bench.client.deadline(), idle);
+    assert_eq!(bench.next_timeout(), idle);
 }
 
 #[test]
@@ -216,13 +215,13 @@ fn a_new_session_starts_the_transmissions_over() {
     let acknowledged = bench.post(1);
     bench.receive(&empty(ACK, id_of(&acknowledged)));
     let waiting = bench.post(2);
-    bench.next_deadline();
+    bench.pass_timeout();
     bench.sent();
     let unconfirmed = bench.post_non(3);
     let answered = bench.post(4);
     bench.answered(&answered, CONTENT);
 
-    bench.client.session_renewed(bench.now);
+    bench.client.handle_session_renewed(at(bench.now));
     assert_eq!(bench.sent(), [acknowledged.clone(), waiting.clone()]);
     // All four retransmissions are to be had again.
     let now = bench.now;

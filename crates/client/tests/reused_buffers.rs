@@ -88,8 +88,7 @@ fn surely_fits(post: Post, access_token: &str) -> bool {
 }
 
 fn run(posts: Vec<Post>) {
-    let mut config = config();
-    config.max_outstanding = 5;
+    let config = config().max_outstanding(5);
     let mut bench = Bench::signed_in_with(config);
     let mut access_token = FIRST_TOKEN.to_owned();
     let mut ids = Vec::new();
@@ -106,13 +105,13 @@ fn run(posts: Vec<Post>) {
             give_up_all(&mut bench);
         }
         let token = bench.client.next_token();
-        let exchange = match bench.client.send(bench.now, &request, number as u32) {
+        let exchange = match bench.try_send(&request, number as u32) {
             Ok(exchange) => exchange,
-            Err((SendError::MessageTooLong, _)) => {
+            Err(SendError::MessageTooLong) => {
                 assert!(!surely_fits(post, &access_token), "{post:?}");
                 continue;
             }
-            Err((SendError::TooManyOutstanding, _)) => {
+            Err(SendError::TooManyOutstanding) => {
                 give_up_all(&mut bench);
                 continue;
             }
@@ -134,7 +133,7 @@ fn run(posts: Vec<Post>) {
                 let sign_in = loop {
                     match bench.sent().pop() {
                         Some(datagram) => break datagram,
-                        None => bench.next_deadline(),
+                        None => bench.pass_timeout(),
                     };
                 };
                 access_token = "x".repeat(len);
@@ -189,7 +188,7 @@ fn a_renewal_that_failed_leaves_nothing() {
         check(&datagram, first, b"{}", FIRST_TOKEN);
         assert_eq!(bench.answered(&datagram, CONTENT), (number, CONTENT));
         if number == 0 {
-            bench.next_deadline();
+            bench.pass_timeout();
             let renewal = bench.one();
             assert!(is_sign_in(&renewal));
             bench.answer(&renewal, INTERNAL_SERVER_ERROR, b"");

@@ -14,10 +14,9 @@ use support::{Bench, CONTENT, SECOND, access_token_of, config, piggybacked};
 /// The access token that a client takes from `payload`; `None` if it takes
 /// none.
 fn taken(encoding: Encoding, payload: &[u8]) -> Option<String> {
-    let mut config = config();
-    config.sign_in.encoding = encoding;
+    let config = config().encoding(encoding);
     let mut bench = Bench::new(config);
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     bench.receive(&piggybacked(&request, CONTENT, payload));
     match bench.events()[..] {
@@ -270,10 +269,10 @@ fn cbor_that_is_none() {
 fn the_reply_is_wiped_from_the_datagram() {
     for reply in [&br#"{"token":"secret"}"#[..], br#"{"token":"secret"#] {
         let mut bench = Bench::new(config());
-        bench.client.sign_in(bench.now, 10 * SECOND);
+        bench.start_sign_in(10 * SECOND);
         let request = bench.one();
         let mut datagram = piggybacked(&request, CONTENT, reply);
-        bench.client.receive(bench.now, &mut datagram);
+        bench.receive_in_place(&mut datagram);
         let payload = &datagram[datagram.len() - reply.len()..];
         assert!(payload.iter().all(|byte| *byte == 0), "{payload:02x?}");
     }

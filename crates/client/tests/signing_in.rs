@@ -25,7 +25,7 @@ const VECTORS: &str = include_str!("vectors.json");
 /// The request that a client of `config` signs in with.
 fn request(config: Config) -> Vec<u8> {
     let mut bench = Bench::new(config);
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     bench.one()
 }
 
@@ -77,8 +77,7 @@ fn signs_as_the_published_vector() {
 #[test]
 fn asks_as_the_cloud_expects() {
     for (encoding, format) in [(Encoding::Json, 50), (Encoding::Cbor, 60)] {
-        let mut config = config();
-        config.sign_in.encoding = encoding;
+        let config = config().encoding(encoding);
         let request = request(config);
         let packet = read(&request);
         assert_eq!(packet.header.get_type(), support::CON);
@@ -98,9 +97,7 @@ fn other_methods_and_a_timestamp_are_signed_and_named() {
         (SignMethod::HmacSha1, Some("hmacsha1"), MessageDigest::sha1()),
     ] {
         for timestamp in [None, Some(0), Some(1_700_000_000_123), Some(u64::MAX)] {
-            let mut config = config();
-            config.sign_in.method = method;
-            config.sign_in.timestamp = timestamp;
+            let config = config().sign_method(method).timestamp_ms(timestamp);
             let fields = json(&request(config));
             assert_eq!(fields.get("signmethod").and_then(Value::as_str), name);
             let sent = fields.get("timestamp").and_then(Value::as_str).map(str::to_owned);
@@ -146,8 +143,7 @@ proptest! {
         for encoding in [Encoding::Json, Encoding::Cbor] {
             let device = Device::new(&product_key, &device_name, &client_id, &secret).unwrap();
             let endpoint = Endpoint::parse("coap://127.0.0.1").unwrap();
-            let mut config = Config::new(device, &endpoint, 1);
-            config.sign_in.encoding = encoding;
+            let config = Config::new(device, &endpoint, 1).encoding(encoding);
             let request = request(config);
             let fields = match encoding {
                 Encoding::Json => json(&request),
@@ -174,7 +170,7 @@ proptest! {
 fn nothing_is_sent_before_the_first_sign_in() {
     let mut bench = Bench::new(config());
     assert_eq!(bench.try_post(1), Err(SendError::NotSignedIn));
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     assert_eq!(bench.try_post(1), Err(SendError::NotSignedIn), "not yet either");
     let request = bench.one();
     bench.answer(&request, BAD_REQUEST, b"no");
@@ -217,7 +213,7 @@ fn a_message_is_what_the_cloud_expects() {
 fn refused_it_fails_at_once() {
     for code in [BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, 0x86, 0x8F] {
         let mut bench = Bench::new(config());
-        let attempt = bench.client.sign_in(bench.now, 10 * SECOND);
+        let attempt = bench.start_sign_in(10 * SECOND);
         assert_eq!(bench.client.sign_in_outcome(attempt), None);
         let request = bench.one();
         bench.answer(&request, code, b"error text");
@@ -244,7 +240,7 @@ fn where_the_server_fails_it_asks_again_after_growing_pauses_within_the_limit() 
                 bench.answer(&request, code, b"busy");
             }
             if bench.client.sign_in_outcome(attempt).is_none() {
-                bench.next_deadline();
+                bench.pass_timeout();
             }
         }
         assert!(bench.now <= start + limit, "within the limit");
@@ -261,10 +257,10 @@ fn where_the_server_fails_it_asks_again_after_growing_pauses_within_the_limit() 
 #[test]
 fn where_the_server_recovers_it_succeeds() {
     let mut bench = Bench::new(config());
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     bench.answer(&request, INTERNAL_SERVER_ERROR, b"");
-    bench.next_deadline();
+    bench.pass_timeout();
     let again = bench.one();
     assert_ne!(id_of(&again), id_of(&request), "a request of its own");
     bench.grant(&again, "token");
@@ -281,7 +277,7 @@ fn unanswered_it_fails_at_the_limit() {
         let sent = bench.run_until(start + limit);
         assert!(sent.iter().all(|(_, datagram)| *datagram == sent[0].1), "sent again as it was");
         assert_eq!(bench.client.sign_in_outcome(attempt), None, "too soon");
-        bench.tick_at(start + limit);
+        bench.pass_until(start + limit);
         assert_eq!(bench.client.sign_in_outcome(attempt), Some(Err(SignInError::NotAnswered)));
         assert_eq!(bench.events(), [Event::SignInFailed(SignInError::NotAnswered)]);
         assert!(bench.run_until(start + limit + 600 * SECOND).is_empty());
@@ -295,18 +291,18 @@ fn unanswered_it_fails_at_the_limit() {
 #[test]
 fn a_reset_is_no_answer() {
     let mut bench = Bench::new(config());
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     bench.receive(&empty(RST, id_of(&request)));
     assert!(bench.is_silent(), "a pause first");
-    bench.next_deadline();
+    bench.pass_timeout();
     assert!(is_sign_in(&bench.one()));
 }
 
 #[test]
 fn a_separate_reply_will_do() {
     let mut bench = Bench::new(config());
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     bench.receive(&empty(ACK, id_of(&request)));
     bench.advance(5 * SECOND);
@@ -318,10 +314,10 @@ fn a_separate_reply_will_do() {
 #[test]
 fn asked_twice_it_signs_in_once() {
     let mut bench = Bench::new(config());
-    let first = bench.client.sign_in(bench.now, 10 * SECOND);
+    let first = bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     bench.advance(SECOND);
-    let second = bench.client.sign_in(bench.now, 10 * SECOND);
+    let second = bench.start_sign_in(10 * SECOND);
     let again = bench.one();
     assert!(is_sign_in(&again));
     // The one that was replaced is over.
@@ -340,13 +336,13 @@ fn asked_twice_it_signs_in_once() {
 #[test]
 fn called_off_it_is_over() {
     let mut bench = Bench::new(config());
-    let attempt = bench.client.sign_in(bench.now, 10 * SECOND);
+    let attempt = bench.start_sign_in(10 * SECOND);
     bench.sent();
-    bench.client.cancel_sign_in(bench.now);
+    bench.client.cancel_sign_in(at(bench.now));
     assert_eq!(bench.client.sign_in_outcome(attempt), Some(Err(SignInError::Cancelled)));
     assert_eq!(bench.events(), [Event::SignInFailed(SignInError::Cancelled)]);
     let now = bench.now;
     assert!(bench.run_until(now + 600 * SECOND).is_empty());
-    bench.client.cancel_sign_in(bench.now);
+    bench.client.cancel_sign_in(at(bench.now));
     assert!(bench.events().is_empty(), "once");
 }

@@ -57,7 +57,7 @@ fn grant(bench: &mut Bench, request: &[u8], random: &str, offset: u64) -> Sessio
 
 fn signed_in(random: &str, offset: u64) -> (Bench, Session) {
     let mut bench = Bench::new(config_for("coap-psk://127.0.0.1"));
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     let session = grant(&mut bench, &request, random, offset);
     (bench, session)
@@ -86,7 +86,7 @@ fn keys_and_sequence_numbers_are_those_of_the_vectors() {
     let mut config = config_for("coap-psk://127.0.0.1");
     config.device = device.unwrap();
     let mut bench = Bench::new(config);
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     grant(&mut bench, &request, text("random"), 0);
     let message = bench.post(1);
@@ -100,7 +100,7 @@ fn a_sign_in_carries_a_signed_sequence_number_in_digits() {
         let mut config = config_for("coap-psk://127.0.0.1");
         config.seed = seed;
         let mut bench = Bench::new(config);
-        bench.client.sign_in(bench.now, 10 * SECOND);
+        bench.start_sign_in(10 * SECOND);
         let fields: Value = serde_json::from_slice(&read(&bench.one()).payload).unwrap();
         let sequence = fields["seq"].as_str().expect("a string").to_owned();
         assert!(sequence.bytes().all(|byte| byte.is_ascii_digit()), "{sequence}");
@@ -138,7 +138,7 @@ fn the_device_reads_every_payload() {
         let payload: Vec<u8> = (0..=255).cycle().take(len).collect();
         let message = bench.post(1);
         let mut datagram = piggybacked(&message, CONTENT, &session.encrypt(&payload));
-        let answer = response(bench.client.receive(bench.now, &mut datagram));
+        let answer = response(bench.receive_in_place(&mut datagram));
         assert_eq!(&datagram[answer.payload], payload, "{len}");
     }
     let message = bench.post(1);
@@ -188,7 +188,7 @@ fn the_first_sequence_number_is_above_the_offset() {
 #[test]
 fn an_offset_that_leaves_no_numbers_is_no_reply() {
     let mut bench = Bench::new(config_for("coap-psk://127.0.0.1"));
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     let reply = format!(r#"{{"random":"r","seqOffset":{},"token":"t"}}"#, u64::MAX);
     bench.answer(&request, CONTENT, reply.as_bytes());
@@ -199,7 +199,7 @@ fn an_offset_that_leaves_no_numbers_is_no_reply() {
 fn a_retransmission_is_the_same_message() {
     let (mut bench, session) = signed_in("r", 7);
     let message = bench.post(1);
-    bench.next_deadline();
+    bench.pass_timeout();
     assert_eq!(bench.one(), message, "the same sequence number too");
     let next = bench.post(2);
     assert!(session.open(&next).0 > session.open(&message).0);
@@ -222,7 +222,7 @@ fn messages_sent_again_are_encrypted_anew() {
         assert_eq!(after.open(&waiting), (10, payload.to_vec()));
         assert_eq!(read(&again).get_token(), read(&message).get_token());
         let mut datagram = piggybacked(&again, CONTENT, &after.encrypt(b"taken"));
-        let answer = response(bench.client.receive(bench.now, &mut datagram));
+        let answer = response(bench.receive_in_place(&mut datagram));
         assert_eq!(&datagram[answer.payload], b"taken");
     }
 }
@@ -232,11 +232,11 @@ fn an_answer_under_the_previous_key_is_read_after_a_new_sign_in() {
     let (mut bench, before) = signed_in("before", 7);
     let message = bench.post(1);
     let other = bench.post(2);
-    bench.client.sign_in(bench.now, 10 * SECOND);
+    bench.start_sign_in(10 * SECOND);
     let request = bench.one();
     let after = grant(&mut bench, &request, "after", 9);
     let mut datagram = separate(NON, 1, &message, CONTENT, &before.encrypt(b"late"));
-    let answer = response(bench.client.receive(bench.now, &mut datagram));
+    let answer = response(bench.receive_in_place(&mut datagram));
     assert_eq!(&datagram[answer.payload], b"late");
     // Refused late, it is sent again under the new key.
     bench.answer(&other, UNAUTHORIZED, b"");
@@ -250,7 +250,7 @@ fn an_answer_under_an_older_key_is_said_to_be_undecryptable() {
     let message = bench.post(1);
     let refused = bench.post(2);
     for random in ["older", "new"] {
-        bench.client.sign_in(bench.now, 10 * SECOND);
+        bench.start_sign_in(10 * SECOND);
         let request = bench.one();
         grant(&mut bench, &request, random, 9);
     }
@@ -317,7 +317,7 @@ fn a_reply_without_what_the_key_needs_is_none() {
         &too_long,
     ] {
         let mut bench = Bench::new(config_for("coap-psk://127.0.0.1"));
-        bench.client.sign_in(bench.now, 10 * SECOND);
+        bench.start_sign_in(10 * SECOND);
         let request = bench.one();
         bench.answer(&request, CONTENT, reply.as_bytes());
         assert_eq!(bench.events(), [Event::SignInFailed(SignInError::BadReply)], "{reply}");

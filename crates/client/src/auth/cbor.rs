@@ -1,5 +1,5 @@
-//! CBOR (RFC 8949) as far as sign-in needs it: a flat map of strings out, a
-//! map of anything in.
+//! CBOR (RFC 8949) as far as a sign-in needs it: writes a flat map of strings and
+//! reads a map of anything.
 
 use alloc::vec::Vec;
 
@@ -7,14 +7,14 @@ use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 use zeroize::Zeroizing;
 
-use super::{Reply, ReplyError};
-use crate::encode::EncodeError;
+use super::reply::{ReplyError, SignInReply};
+use crate::out_of_memory::OutOfMemory;
 
 /// Appends a map of `fields` to `out`.
-pub(super) fn write_map(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<(), EncodeError> {
+pub(super) fn write_map(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<(), OutOfMemory> {
     // A head takes at most 3 bytes for what is this short.
     let len = fields.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>() + 3;
-    out.try_reserve(len).map_err(|_| EncodeError::OutOfMemory)?;
+    out.try_reserve(len).map_err(OutOfMemory::from)?;
     // Writing to a vector cannot fail.
     let mut encoder = Encoder::new(out);
     let _ = encoder.map(fields.len() as u64);
@@ -25,13 +25,13 @@ pub(super) fn write_map(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<()
 }
 
 /// Reads the fields of the map that `payload` is into `reply`.
-pub(super) fn read_map(payload: &[u8], reply: &mut Reply) -> Result<(), ReplyError> {
+pub(super) fn read_map(payload: &[u8], reply: &mut SignInReply) -> Result<(), ReplyError> {
     let mut decoder = Decoder::new(payload);
     read(&mut decoder, reply)?;
     if decoder.position() == payload.len() { Ok(()) } else { Err(ReplyError::Bad) }
 }
 
-fn read(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), ReplyError> {
+fn read(decoder: &mut Decoder<'_>, reply: &mut SignInReply) -> Result<(), ReplyError> {
     let pairs = decoder.map().map_err(|_| ReplyError::Bad)?;
     let mut done = 0;
     loop {
@@ -47,7 +47,7 @@ fn read(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), ReplyError> 
     }
 }
 
-fn read_pair(decoder: &mut Decoder<'_>, reply: &mut Reply) -> Result<(), ReplyError> {
+fn read_pair(decoder: &mut Decoder<'_>, reply: &mut SignInReply) -> Result<(), ReplyError> {
     let (mut name_pieces, mut value_pieces) = (Zeroizing::default(), Zeroizing::default());
     let name = if matches!(decoder.datatype(), Ok(Type::String | Type::StringIndef)) {
         read_text(decoder, &mut name_pieces)?
@@ -77,7 +77,7 @@ fn read_text<'t, 'p: 't>(
         return decoder.str().map_err(|_| ReplyError::Bad);
     }
     // All of them fit, so that the vector does not move and leave a copy behind.
-    joined.try_reserve_exact(decoder.input().len()).map_err(|_| ReplyError::OutOfMemory)?;
+    joined.try_reserve_exact(decoder.input().len()).map_err(OutOfMemory::from)?;
     for piece in decoder.str_iter().map_err(|_| ReplyError::Bad)? {
         joined.extend_from_slice(piece.map_err(|_| ReplyError::Bad)?.as_bytes());
     }

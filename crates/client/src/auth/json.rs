@@ -1,20 +1,20 @@
-//! JSON (RFC 8259) as far as sign-in needs it: a flat object of strings out,
-//! an object of anything in. (The crates that
-//! read JSON without an allocator take four times the flash.)
+//! JSON (RFC 8259) as far as a sign-in needs it: writes a flat object of strings
+//! and reads an object of anything. (The crates that read JSON without an
+//! allocator take four times the flash.)
 
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::{Reply, ReplyError};
-use crate::access_token::ACCESS_TOKEN_MAX_LEN;
-use crate::encode::EncodeError;
+use super::reply::{ReplyError, SignInReply};
+use crate::access_token::MAX_ACCESS_TOKEN_LEN;
+use crate::out_of_memory::OutOfMemory;
 
 /// Appends an object of `fields` to `out`.
-pub(super) fn write_object(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<(), EncodeError> {
+pub(super) fn write_object(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<(), OutOfMemory> {
     // Enough for what needs no escapes, at once.
     let len = fields.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>() + 1;
-    out.try_reserve_exact(len).map_err(|_| EncodeError::OutOfMemory)?;
+    out.try_reserve_exact(len).map_err(OutOfMemory::from)?;
     let mut separator = b'{';
     for (name, value) in fields {
         push(out, &[separator])?;
@@ -26,7 +26,7 @@ pub(super) fn write_object(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result
     push(out, b"}")
 }
 
-fn write_string(out: &mut Vec<u8>, text: &str) -> Result<(), EncodeError> {
+fn write_string(out: &mut Vec<u8>, text: &str) -> Result<(), OutOfMemory> {
     push(out, b"\"")?;
     for &byte in text.as_bytes() {
         match byte {
@@ -43,14 +43,14 @@ fn write_string(out: &mut Vec<u8>, text: &str) -> Result<(), EncodeError> {
     push(out, b"\"")
 }
 
-fn push(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), EncodeError> {
-    out.try_reserve(bytes.len()).map_err(|_| EncodeError::OutOfMemory)?;
+fn push(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), OutOfMemory> {
+    out.try_reserve(bytes.len()).map_err(OutOfMemory::from)?;
     out.extend_from_slice(bytes);
     Ok(())
 }
 
 /// Reads the fields of the object that `payload` is into `reply`.
-pub(super) fn read_object(payload: &[u8], reply: &mut Reply) -> Result<(), ReplyError> {
+pub(super) fn read_object(payload: &[u8], reply: &mut SignInReply) -> Result<(), ReplyError> {
     core::str::from_utf8(payload).map_err(|_| ReplyError::Bad)?;
     let mut reader = Reader { rest: payload };
     let mut levels = Levels::NONE;
@@ -142,13 +142,13 @@ impl Levels {
 /// the beginning.
 struct Text {
     /// May be the access token.
-    bytes: Zeroizing<[u8; ACCESS_TOKEN_MAX_LEN]>,
+    bytes: Zeroizing<[u8; MAX_ACCESS_TOKEN_LEN]>,
     len: usize,
 }
 
 impl Text {
     fn new() -> Self {
-        Self { bytes: Zeroizing::new([0; ACCESS_TOKEN_MAX_LEN]), len: 0 }
+        Self { bytes: Zeroizing::new([0; MAX_ACCESS_TOKEN_LEN]), len: 0 }
     }
 
     fn push(&mut self, byte: u8) {

@@ -1,112 +1,130 @@
-//! The client: takes what happens (calls, datagrams, the passing of time) and
-//! says what to do (datagrams to send, answers to deliver). It reads no clock,
-//! opens no socket and waits for nothing; see [`Client`] for how it is driven.
+//! The client: puts the state machines together. What each input does is in the
+//! files of this folder; what they share is here.
 
 mod receive;
 mod send;
-mod server_request;
-mod sign_in;
-mod template;
+mod signing_in;
 mod timers;
-mod types;
 
-pub use sign_in::{Attempt, SIGN_IN_LIMIT_MS, SignInError};
-pub use types::{
-    Config, Dropped, Event, ExchangeId, GiveUp, MAX_OUTSTANDING, Received, Refusal, Request,
-    Response, SendError, Transmit,
-};
+use iot_coap_time::Instant;
 
-use crate::access_token::AccessToken;
-use crate::deduplication::Handled;
-use crate::endpoint::Security;
-use crate::exchange::{End, State, Table};
+use crate::config::Config;
+use crate::credentials::Credentials;
+use crate::deduplication::RecentResponses;
+use crate::device::Device;
+use crate::event::Event;
+use crate::exchange::{End, Owner};
+use crate::exchanges::{ExchangeId, Exchanges};
 use crate::identifiers::{MessageIds, Tokens};
-use crate::message::Kind;
+use crate::pending_reply::PendingReply;
 use crate::random::Random;
-use crate::statistics::Counting;
+use crate::sign_in::SignIn;
+use crate::statistics::Counters;
 #[cfg(feature = "statistics")]
 use crate::statistics::Statistics;
-use crate::symmetric::Keys;
-use sign_in::SignIn;
-pub(crate) use template::HeadName;
-use template::Template;
-use types::Control;
 
-/// A CoAP client of one device at one endpoint.
+/// A CoAP client of one device at one endpoint, without I/O.
 ///
-/// `A` is what the application ties to each message, handed back with its
-/// answer.
+/// `A` is what the application ties to each message; it comes back with the answer
+/// to the message, or with the news that there is none.
 ///
-/// Times are milliseconds of any clock that never goes back. After every call
-/// of [`Client::sign_in`], [`Client::send`], [`Client::receive`] and
-/// [`Client::tick`], drain [`Client::poll_transmit`] and [`Client::poll_event`]
-/// until both return `None`; call [`Client::tick`] when [`Client::deadline`]
-/// has come.
+/// Four kinds of methods are told apart by their names:
+///
+/// - getters, such as [`outstanding`](Self::outstanding) and
+///   [`next_timeout`](Self::next_timeout), change nothing;
+/// - `handle_*` take what comes from outside: datagrams
+///   ([`handle_datagram`](Self::handle_datagram)), the passing of time
+///   ([`handle_timeout`](Self::handle_timeout)) and a new session below
+///   ([`handle_session_renewed`](Self::handle_session_renewed));
+/// - commands take what the application wants: [`send`](Self::send),
+///   [`cancel`](Self::cancel), [`sign_in`](Self::sign_in),
+///   [`cancel_sign_in`](Self::cancel_sign_in) and
+///   [`restore_access_token`](Self::restore_access_token);
+/// - `poll_*` return what goes out: datagrams
+///   ([`poll_transmit`](Self::poll_transmit)) and events
+///   ([`poll_event`](Self::poll_event)).
+///
+/// After each `handle_*` and each command, call both `poll_*` until they return
+/// `None`. Call [`handle_timeout`](Self::handle_timeout) when
+/// [`next_timeout`](Self::next_timeout) has come. The times may be of any clock that
+/// never goes back.
+///
+/// # Datagrams before time
+///
+/// Everything that has arrived is handed in before `handle_timeout(now)`. If a caller
+/// keeps to that, an answer that lay in the socket while the program slept is never
+/// followed by a retransmission of its request, and its message is not given up.
+///
+/// # When a message ends
+///
+/// Each message that [`send`](Self::send) accepts ends exactly once: with its answer
+/// ([`Received::Response`](crate::Received::Response)), with an event
+/// ([`Event::Refused`], [`Event::GaveUp`]), or by [`cancel`](Self::cancel). With the
+/// default [`TransmissionParameters`](crate::TransmissionParameters) it is given up
+///
+/// - 93 s after it was first sent, if it is Confirmable and nothing acknowledges it
+///   (`MAX_TRANSMIT_WAIT`, RFC 7252 section 4.8.2);
+/// - 247 s after it was first sent, if it is Confirmable, acknowledged and not
+///   answered (`EXCHANGE_LIFETIME`);
+/// - 145 s after it was sent, if it is Non-confirmable and not answered
+///   (`NON_LIFETIME`);
+/// - 247 s after it was made, if it waits for an access token or nobody fetches it;
+///   or when the sign-in that it waits for fails.
+///
+/// A message that the cloud refuses for its access token, and one that is sent again
+/// over a new session, starts over once in this.
 pub struct Client<A> {
     config: Config,
     random: Random,
     message_ids: MessageIds,
-    tokens: Tokens,
-    exchanges: Table<A>,
-    handled: Handled,
+    exchanges: Exchanges<A>,
+    recent_responses: RecentResponses,
     sign_in: SignIn,
-    access_token: Option<AccessToken>,
-    /// Counts the access tokens had so far, so that an exchange can tell
-    /// whether it was refused with the one in force.
-    generation: u32,
-    keys: Keys,
-    /// The last sequence number used in symmetric mode. Grows for ever, also
-    /// over sign-ins.
-    last_sequence: u64,
-    control: Control,
-    statistics: Counting,
-    /// What the next message may begin with.
-    template: Template,
-    path_was_new: bool,
+    credentials: Credentials,
+    reply: PendingReply,
+    counters: Counters,
+}
+
+/// A datagram to transmit.
+#[derive(Debug)]
+pub struct Transmit<'a> {
+    /// Its bytes.
+    pub datagram: &'a [u8],
+    /// The exchange it belongs to; none for an acknowledgement, a Reset, and the
+    /// answer to a request from the server.
+    pub exchange: Option<ExchangeId>,
 }
 
 impl<A> Client<A> {
     /// A client that has not signed in.
+    #[must_use]
     pub fn new(config: Config) -> Self {
         let mut random = Random::new(config.seed);
-        let config = Config { transmission: config.transmission.clamped(), ..config };
         Self {
             message_ids: MessageIds::new(&mut random),
-            tokens: Tokens::new(&mut random),
-            exchanges: Table::new(),
-            handled: Handled::default(),
+            exchanges: Exchanges::new(config.transmission, Tokens::new(&mut random)),
+            recent_responses: RecentResponses::default(),
             sign_in: SignIn::new(),
-            access_token: None,
-            generation: 0,
-            keys: Keys::default(),
-            last_sequence: 0,
-            control: Control::none(),
-            statistics: Counting::default(),
-            template: Template::default(),
-            path_was_new: true,
+            credentials: Credentials::new(config.security, config.access_token_option),
+            reply: PendingReply::new(),
+            counters: Counters::default(),
             random,
             config,
         }
     }
 
     /// The device that the client speaks for.
-    pub const fn device(&self) -> &crate::Device {
+    pub const fn device(&self) -> &Device {
         &self.config.device
     }
 
     /// The token that the next message will carry, as
-    /// [`Response::token`] shows it.
+    /// [`Response::token`](crate::Response::token) shows it.
     pub const fn next_token(&self) -> u32 {
-        self.tokens.peek()
+        self.exchanges.next_token()
     }
 
-    /// Whether the last message had another path than the one before it, as far
-    /// as that is known.
-    pub const fn path_was_new(&self) -> bool {
-        self.path_was_new
-    }
-
-    /// How many messages wait for their answers.
+    /// How many messages have not ended.
     pub const fn outstanding(&self) -> usize {
         self.exchanges.outstanding()
     }
@@ -114,61 +132,37 @@ impl<A> Client<A> {
     /// What the client has done so far.
     #[cfg(feature = "statistics")]
     pub const fn statistics(&self) -> &Statistics {
-        self.statistics.all()
+        self.counters.all()
     }
 
-    /// Whether [`Client::poll_transmit`] has a datagram.
+    /// Whether [`poll_transmit`](Self::poll_transmit) has a datagram.
     pub fn has_transmit(&self) -> bool {
-        self.control.is_due() || self.exchanges.any_due()
+        self.reply.is_due() || self.exchanges.any_due()
     }
 
-    /// The next datagram to transmit; it counts as transmitted, whatever
-    /// becomes of it.
-    pub fn poll_transmit(&mut self, now: u64) -> Option<Transmit<'_>> {
-        // An acknowledgement first: the peer's timer runs.
-        if self.control.take_due() {
-            let len = self.control.bytes().len();
-            self.statistics.count(|all| all.bytes_sent += len as u64);
-            return Some(Transmit { datagram: self.control.bytes(), exchange: None });
+    /// The next datagram to transmit. It counts as transmitted, whatever becomes of
+    /// it.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
+        // A reply goes first: the peer's timer runs.
+        if self.reply.take_due() {
+            let datagram = self.reply.bytes();
+            self.counters.count(|all| all.bytes_sent += datagram.len() as u64);
+            return Some(Transmit { datagram, exchange: None });
         }
-        if !self.exchanges.any_due() {
-            return None;
-        }
-        let index = self.oldest(State::Due)?;
-        let lifetime_ms = match self.exchanges.list[index].kind {
-            Kind::NonConfirmable => self.config.transmission.non_lifetime_ms(),
-            _ => 0,
-        };
-        let exchange = &mut self.exchanges.list[index];
-        if exchange.retransmissions == 0 {
-            exchange.first_sent = now;
-        }
-        let is_of_application = exchange.is_of_application();
-        let (len, transmitted) = (exchange.datagram.len(), exchange.transmitted);
-        self.statistics.count(|all| {
-            all.bytes_sent += len as u64;
-            all.resent += u64::from(is_of_application && transmitted);
-            all.sent += u64::from(is_of_application && !transmitted);
+        let transmission = self.exchanges.transmit(now)?;
+        let datagram = self.exchanges.datagram(transmission.exchange);
+        self.counters.count(|all| {
+            let is_of_application = transmission.owner == Owner::Application;
+            all.bytes_sent += datagram.len() as u64;
+            all.resent += u64::from(is_of_application && transmission.is_repeated);
+            all.sent += u64::from(is_of_application && !transmission.is_repeated);
         });
-        exchange.transmitted = true;
-        if exchange.kind == Kind::NonConfirmable {
-            exchange.deadline = now.saturating_add(lifetime_ms);
-            self.exchanges.set_state(index, State::AwaitingResponse);
-        } else {
-            exchange.deadline = now.saturating_add(exchange.timeout_ms);
-            self.exchanges.set_state(index, State::AwaitingAck);
-        }
-        let exchange = &self.exchanges.list[index];
-        Some(Transmit {
-            datagram: &exchange.datagram,
-            exchange: Some(ExchangeId { index, token: exchange.token }),
-        })
+        Some(Transmit { datagram, exchange: Some(transmission.exchange) })
     }
 
-    /// Whether [`Client::poll_event`] has an event.
-    #[inline]
-    pub const fn has_event(&self) -> bool {
-        self.sign_in.has_announcement() || self.exchanges.has_ended()
+    /// Whether [`poll_event`](Self::poll_event) has an event.
+    pub fn has_event(&self) -> bool {
+        self.sign_in.has_announcement() || self.exchanges.any_ended()
     }
 
     /// The next event to tell the application.
@@ -179,34 +173,11 @@ impl<A> Client<A> {
                 Err(error) => Event::SignInFailed(error),
             });
         }
-        let (index, end) = self.exchanges.ended()?;
-        let token = self.exchanges.list[index].token;
-        let application = self.exchanges.release(index)?;
-        self.statistics.count(|all| all.given_up += 1);
+        let (application, token, end) = self.exchanges.take_ended()?;
+        self.counters.count(|all| all.given_up += 1);
         Some(match end {
-            End::Refused(code) => Event::Refused(Refusal { application, code, token }),
+            End::Refused(code) => Event::Refused { application, code, token },
             End::GaveUp(reason) => Event::GaveUp { application, reason, token },
         })
-    }
-
-    /// Takes back a message that could not be transmitted; returns what the
-    /// application tied to it.
-    pub fn cancel(&mut self, exchange: ExchangeId) -> Option<A> {
-        let index = self.exchanges.named(exchange)?;
-        self.exchanges.release(index)
-    }
-
-    /// The oldest exchange in `state`.
-    fn oldest(&self, state: State) -> Option<usize> {
-        let tokens = &self.tokens;
-        let candidates = self.exchanges.list.iter().enumerate();
-        candidates
-            .filter(|(_, exchange)| exchange.state() == state)
-            .max_by_key(|(_, exchange)| tokens.age(exchange.token))
-            .map(|(index, _)| index)
-    }
-
-    const fn is_symmetric(&self) -> bool {
-        cfg!(feature = "symmetric") && matches!(self.config.security, Security::Symmetric)
     }
 }

@@ -8,8 +8,8 @@ use std::fmt::Write;
 
 use coap_lite::{MessageClass, MessageType, Packet};
 use iot_coap_client::{
-    Client, Config, ContentFormat, Device, Endpoint, Event, ExchangeId, Received, Request,
-    Response, SendError,
+    Attempt, Client, Config, ContentFormat, Device, Duration, Endpoint, Event, ExchangeId, Instant,
+    Received, Request, Response, SendError,
 };
 
 // The published sample's identity (vectors.json, sign_plain).
@@ -44,6 +44,7 @@ pub(crate) const ACCESS_TOKEN: u16 = 61;
 pub(crate) const ACCESS_TOKEN_LINK: u16 = 2088;
 pub(crate) const SEQUENCE: u16 = 2089;
 
+// Times of the tests' clock, in milliseconds.
 pub(crate) const SECOND: u64 = 1000;
 pub(crate) const HOUR: u64 = 3600 * SECOND;
 
@@ -55,15 +56,31 @@ pub(crate) fn device() -> Device {
 }
 
 pub(crate) fn config_for(url: &str) -> Config {
-    Config::new(device(), &Endpoint::parse(url).unwrap(), 0x5EED)
+    seeded_config_for(url, 0x5EED)
+}
+
+pub(crate) fn seeded_config_for(url: &str, seed: u64) -> Config {
+    Config::new(device(), &Endpoint::parse(url).unwrap(), seed)
+}
+
+pub(crate) fn seeded_config(seed: u64) -> Config {
+    seeded_config_for("coap://127.0.0.1", seed)
 }
 
 pub(crate) fn config() -> Config {
     config_for("coap://127.0.0.1")
 }
 
-/// A client on a virtual clock. What the application ties to each message is a
-/// number.
+pub(crate) const fn at(ms: u64) -> Instant {
+    Instant::from_millis(ms)
+}
+
+pub(crate) const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A client on a virtual clock in milliseconds. What the application ties to each
+/// message is a number.
 pub(crate) struct Bench {
     pub(crate) client: Client<u32>,
     pub(crate) now: u64,
@@ -87,10 +104,15 @@ impl Bench {
 
     /// Signs in and has the cloud answer with `access_token`.
     pub(crate) fn sign_in(&mut self, access_token: &str) {
-        self.client.sign_in(self.now, 10 * SECOND);
+        self.start_sign_in(10 * SECOND);
         let request = self.one();
         self.grant(&request, access_token);
         assert_eq!(self.events(), [Event::SignedIn]);
+    }
+
+    /// Asks for a sign-in within `limit` milliseconds.
+    pub(crate) fn start_sign_in(&mut self, limit: u64) -> Attempt {
+        self.client.sign_in(at(self.now), ms(limit))
     }
 
     /// Has the cloud answer the sign-in `request` with `access_token`.
@@ -114,7 +136,7 @@ impl Bench {
     }
 
     pub(crate) fn send(&mut self, request: &Request<'_>, application: u32) -> ExchangeId {
-        self.client.send(self.now, request, application).expect("taken")
+        self.try_send(request, application).expect("accepted")
     }
 
     /// Sends a Confirmable message and returns its datagram.
@@ -129,17 +151,25 @@ impl Bench {
         self.one()
     }
 
-    pub(crate) fn try_post(&mut self, application: u32) -> Result<ExchangeId, SendError> {
-        self.client.send(self.now, &con(b"{}"), application).map_err(|(error, given_back)| {
-            assert_eq!(given_back, application);
-            error
+    pub(crate) fn try_send(
+        &mut self,
+        request: &Request<'_>,
+        application: u32,
+    ) -> Result<ExchangeId, SendError> {
+        self.client.send(at(self.now), request, application).map_err(|unsent| {
+            assert_eq!(unsent.application, application);
+            unsent.error
         })
+    }
+
+    pub(crate) fn try_post(&mut self, application: u32) -> Result<ExchangeId, SendError> {
+        self.try_send(&con(b"{}"), application)
     }
 
     /// All datagrams that are due.
     pub(crate) fn sent(&mut self) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
-        while let Some(transmit) = self.client.poll_transmit(self.now) {
+        while let Some(transmit) = self.client.poll_transmit(at(self.now)) {
             all.push(transmit.datagram.to_vec());
         }
         all
@@ -161,27 +191,36 @@ impl Bench {
     }
 
     pub(crate) fn receive(&mut self, datagram: &[u8]) -> Received<u32> {
-        self.client.receive(self.now, &mut datagram.to_vec())
+        self.receive_in_place(&mut datagram.to_vec())
+    }
+
+    /// As [`Bench::receive`], of a datagram in which the payload is then in clear.
+    pub(crate) fn receive_in_place(&mut self, datagram: &mut [u8]) -> Received<u32> {
+        self.client.handle_datagram(at(self.now), datagram)
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<u64> {
+        self.client.next_timeout().map(Instant::as_millis)
     }
 
     pub(crate) fn advance(&mut self, ms: u64) {
-        self.tick_at(self.now + ms);
+        self.pass_until(self.now + ms);
     }
 
-    pub(crate) fn tick_at(&mut self, now: u64) {
+    pub(crate) fn pass_until(&mut self, now: u64) {
         assert!(now >= self.now, "the clock does not go back");
         self.now = now;
-        self.client.tick(now);
+        self.client.handle_timeout(at(now));
     }
 
-    /// Lets time pass until the next deadline, and says when that was.
-    pub(crate) fn next_deadline(&mut self) -> u64 {
-        let deadline = self.client.deadline().expect("something to wait for");
-        self.tick_at(deadline.max(self.now));
-        deadline
+    /// Lets time pass until the next timeout, and says when that was.
+    pub(crate) fn pass_timeout(&mut self) -> u64 {
+        let timeout = self.next_timeout().expect("something to wait for");
+        self.pass_until(timeout.max(self.now));
+        timeout
     }
 
-    /// Lets time pass until `end`, tick by tick, and returns what was sent and
+    /// Lets time pass until `end`, timeout by timeout, and returns what was sent and
     /// when.
     pub(crate) fn run_until(&mut self, end: u64) -> Vec<(u64, Vec<u8>)> {
         let mut all = Vec::new();
@@ -189,20 +228,20 @@ impl Bench {
         all
     }
 
-    /// Lets time pass until `end`, tick by tick, and gives each datagram to
+    /// Lets time pass until `end`, timeout by timeout, and gives each datagram to
     /// `server` when it is sent.
     pub(crate) fn serve_until(&mut self, end: u64, server: &mut dyn FnMut(&mut Self, Vec<u8>)) {
         let mut rounds_at_once = 0;
         loop {
-            while let Some(transmit) = self.client.poll_transmit(self.now) {
+            while let Some(transmit) = self.client.poll_transmit(at(self.now)) {
                 let datagram = transmit.datagram.to_vec();
                 server(self, datagram);
             }
-            match self.client.deadline() {
-                Some(deadline) if deadline < end => {
-                    rounds_at_once = if deadline > self.now { 0 } else { rounds_at_once + 1 };
-                    assert!(rounds_at_once < 100, "a deadline that ticking does not move");
-                    self.tick_at(deadline.max(self.now));
+            match self.next_timeout() {
+                Some(timeout) if timeout < end => {
+                    rounds_at_once = if timeout > self.now { 0 } else { rounds_at_once + 1 };
+                    assert!(rounds_at_once < 100, "a timeout that does not move");
+                    self.pass_until(timeout.max(self.now));
                 }
                 _ => break,
             }

@@ -4,10 +4,10 @@
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 
-/// The hash under a sign-in's HMAC.
+/// The hash of the HMAC that signs a sign-in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignMethod {
-    /// `hmacmd5`, which the cloud takes where none is named.
+    /// `hmacmd5`, which the cloud assumes if none is named.
     #[default]
     HmacMd5,
     /// `hmacsha1`.
@@ -17,7 +17,7 @@ pub enum SignMethod {
 
 impl SignMethod {
     /// The method's name on the wire.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::HmacMd5 => "hmacmd5",
             #[cfg(feature = "hmac-sha1")]
@@ -37,13 +37,13 @@ impl Signature {
     /// of their names.
     pub(crate) fn new(method: SignMethod, secret: &str, fields: &[(&str, &str)]) -> Self {
         match method {
-            SignMethod::HmacMd5 => Self::by::<Hmac<Md5>>(secret, fields),
+            SignMethod::HmacMd5 => Self::with::<Hmac<Md5>>(secret, fields),
             #[cfg(feature = "hmac-sha1")]
-            SignMethod::HmacSha1 => Self::by::<Hmac<sha1::Sha1>>(secret, fields),
+            SignMethod::HmacSha1 => Self::with::<Hmac<sha1::Sha1>>(secret, fields),
         }
     }
 
-    fn by<M: Mac + KeyInit>(secret: &str, fields: &[(&str, &str)]) -> Self {
+    fn with<M: Mac + KeyInit>(secret: &str, fields: &[(&str, &str)]) -> Self {
         let mut signature = Self { digits: [0; 40], len: 0 };
         // An HMAC takes keys of any length: this cannot fail.
         let Ok(mut mac) = <M as KeyInit>::new_from_slice(secret.as_bytes()) else {

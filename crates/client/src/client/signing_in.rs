@@ -1,0 +1,167 @@
+//! Signing in: makes the requests, reads the replies, and sends or gives up the
+//! messages that waited. When to do what is decided in `sign_in.rs`.
+
+use alloc::vec::Vec;
+
+use iot_coap_time::{Duration, Instant};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Client;
+use crate::auth::{ReplyError, parse_reply, write_request};
+use crate::code::Code;
+use crate::event::SignInError;
+use crate::request::SendError;
+use crate::sign_in::{Action, Attempt};
+
+impl<A> Client<A> {
+    /// Whether there is an access token that the cloud is not known to refuse.
+    pub const fn is_signed_in(&self) -> bool {
+        self.credentials.has_access_token()
+    }
+
+    /// The current access token, to be kept over a restart. A secret.
+    pub fn access_token(&self) -> Option<&[u8]> {
+        self.credentials.access_token()
+    }
+
+    /// How an attempt ended, or `None` while it is under way.
+    pub fn sign_in_outcome(&self, attempt: Attempt) -> Option<Result<(), SignInError>> {
+        self.sign_in.outcome(attempt, self.is_signed_in())
+    }
+
+    /// Starts to sign in, or joins the sign-in that is under way. It ends `limit` from
+    /// now at the latest; [`sign_in_outcome`](Self::sign_in_outcome) tells how.
+    pub fn sign_in(&mut self, now: Instant, limit: Duration) -> Attempt {
+        let attempt = self.sign_in.start(now + limit);
+        // The timer of an outstanding request may have doubled a few times already,
+        // and whoever waits had better not wait for that.
+        self.exchanges.release_sign_in();
+        self.act(now, Action::Ask);
+        attempt
+    }
+
+    /// Cancels the sign-in, if one is under way.
+    pub fn cancel_sign_in(&mut self, now: Instant) {
+        if self.sign_in.is_under_way() {
+            self.fail_sign_in(now, SignInError::Cancelled);
+        }
+    }
+
+    /// Continues with an access token that was kept over a restart, as if it had just
+    /// been granted. If the cloud refuses it, the client signs in. Returns whether the
+    /// client can use it: not in symmetric mode, whose key is lost, not if it is empty
+    /// or longer than [`MAX_ACCESS_TOKEN_LEN`](crate::MAX_ACCESS_TOKEN_LEN), and not if
+    /// the heap is exhausted.
+    pub fn restore_access_token(&mut self, now: Instant, access_token: &[u8]) -> bool {
+        let lifetime = self.config.access_token_lifetime;
+        let is_stored = self.credentials.restore(access_token, now + lifetime);
+        if is_stored {
+            self.sign_in.access_token_stored(now, lifetime);
+        }
+        is_stored
+    }
+
+    /// Sees to it that a sign-in is under way, for messages that wait for one.
+    pub(super) fn ensure_signing_in(&mut self, now: Instant) {
+        let action = self.sign_in.start_if_idle(now);
+        self.act(now, action);
+    }
+
+    pub(super) fn act(&mut self, now: Instant, action: Action) {
+        let error = match action {
+            Action::Nothing => return,
+            Action::Ask => match self.ask(now) {
+                Ok(()) => return,
+                Err(error) => SignInError::NotSent(error),
+            },
+            Action::Fail(error) => error,
+        };
+        self.fail_sign_in(now, error);
+    }
+
+    /// Makes a request to `/auth`.
+    fn ask(&mut self, now: Instant) -> Result<(), SendError> {
+        let index = self.exchanges.free_place()?;
+        let sequence =
+            self.credentials.is_symmetric().then(|| u64::from(self.random.next() >> 8));
+        let mut payload = Zeroizing::new(Vec::new());
+        write_request(&mut payload, &self.config.device, &self.config.sign_in, sequence)?;
+        let format = self.config.sign_in.encoding.content_format();
+        let token = self.exchanges.next_token();
+        self.exchanges.request_mut(index).encode_sign_in(format, token, &payload)?;
+        let id = self.allocate_message_id(now)?;
+        self.exchanges.request_mut(index).set_id(id);
+        self.exchanges.start(now, index, None, &mut self.random);
+        Ok(())
+    }
+
+    /// The answer to a request to `/auth`. Wipes `payload`.
+    pub(super) fn handle_sign_in_answer(&mut self, now: Instant, code: Code, payload: &mut [u8]) {
+        if code.class() == 2 {
+            let outcome = self.store_reply(now, payload);
+            payload.zeroize();
+            match outcome {
+                Ok(()) => self.finish_sign_in(now, Ok(())),
+                Err(error) => self.fail_sign_in(now, error),
+            }
+        } else if code.class() == 5 || code == Code::TOO_MANY_REQUESTS {
+            self.retry_sign_in(now, SignInError::Refused(code));
+        } else {
+            self.fail_sign_in(now, SignInError::Refused(code));
+        }
+    }
+
+    /// A request to `/auth` was given up.
+    pub(super) fn handle_sign_in_unanswered(&mut self, now: Instant) {
+        self.retry_sign_in(now, SignInError::NotAnswered);
+    }
+
+    /// The cloud refused the current access token.
+    pub(super) fn handle_access_token_refused(&mut self, now: Instant) {
+        let first_pause = self.first_pause();
+        self.sign_in.access_token_refused(now, first_pause);
+    }
+
+    fn store_reply(&mut self, now: Instant, payload: &[u8]) -> Result<(), SignInError> {
+        let reply = parse_reply(payload, self.config.sign_in.encoding).map_err(|error| match error
+        {
+            ReplyError::Bad => SignInError::BadReply,
+            ReplyError::OutOfMemory => SignInError::OutOfMemory,
+        })?;
+        let lifetime = self.config.access_token_lifetime;
+        let secret = self.config.device.device_secret();
+        self.credentials.renew(reply, secret, now + lifetime)?;
+        self.sign_in.access_token_stored(now, lifetime);
+        Ok(())
+    }
+
+    fn retry_sign_in(&mut self, now: Instant, error: SignInError) {
+        let first_pause = self.first_pause();
+        if let Some(error) = self.sign_in.retry(now, first_pause, error) {
+            self.finish_sign_in(now, Err(error));
+        }
+    }
+
+    fn fail_sign_in(&mut self, now: Instant, error: SignInError) {
+        let first_pause = self.first_pause();
+        self.sign_in.postpone(now, first_pause);
+        self.finish_sign_in(now, Err(error));
+    }
+
+    fn finish_sign_in(&mut self, now: Instant, outcome: Result<(), SignInError>) {
+        self.sign_in.finish(outcome, self.is_signed_in());
+        self.exchanges.release_sign_in();
+        // An old access token may still be accepted where a renewal failed.
+        if self.is_signed_in() {
+            self.send_parked(now);
+        } else {
+            self.exchanges.give_up_parked();
+        }
+    }
+
+    /// The shortest pause after a request that brought nothing, spread like the first
+    /// timeout of a message.
+    fn first_pause(&mut self) -> Duration {
+        self.config.transmission.first_timeout(self.random.next())
+    }
+}

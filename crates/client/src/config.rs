@@ -1,0 +1,103 @@
+//! How a client behaves.
+
+use iot_coap_time::Duration;
+
+use crate::access_token::ACCESS_TOKEN_LIFETIME;
+use crate::auth::SignInOptions;
+use crate::auth::{Encoding, SignMethod};
+use crate::device::Device;
+use crate::endpoint::{Endpoint, Security};
+use crate::option::{OptionNumber, access_token_option_for_host};
+use crate::timing::TransmissionParameters;
+
+/// How many messages may be outstanding at a time, unless
+/// [`Config::max_outstanding`] says otherwise.
+pub const DEFAULT_MAX_OUTSTANDING: usize = 32;
+
+/// How a client behaves.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) device: Device,
+    /// Only [`Security::Symmetric`] concerns the client; DTLS is below it.
+    pub(crate) security: Security,
+    pub(crate) access_token_option: OptionNumber,
+    pub(crate) access_token_lifetime: Duration,
+    pub(crate) sign_in: SignInOptions,
+    pub(crate) transmission: TransmissionParameters,
+    pub(crate) max_outstanding: usize,
+    pub(crate) seed: u64,
+}
+
+impl Config {
+    /// What suits `device` at `endpoint`. Message ids, tokens and timeouts start
+    /// from `seed`: 64 random bits, which must differ from one start of the
+    /// device to the next.
+    #[must_use]
+    pub fn new(device: Device, endpoint: &Endpoint, seed: u64) -> Self {
+        Self {
+            device,
+            security: endpoint.security,
+            access_token_option: access_token_option_for_host(&endpoint.host),
+            access_token_lifetime: ACCESS_TOKEN_LIFETIME,
+            sign_in: SignInOptions::default(),
+            transmission: TransmissionParameters::default(),
+            max_outstanding: DEFAULT_MAX_OUTSTANDING,
+            seed,
+        }
+    }
+
+    /// The hash of the HMAC that signs a sign-in.
+    #[must_use]
+    pub fn sign_method(mut self, method: SignMethod) -> Self {
+        self.sign_in.method = method;
+        self
+    }
+
+    /// How sign-ins and their replies are encoded.
+    #[must_use]
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.sign_in.encoding = encoding;
+        self
+    }
+
+    /// A time to send along with a sign-in, in milliseconds since 1970; none by
+    /// default. The cloud does not check how old it is.
+    #[must_use]
+    pub fn timestamp_ms(mut self, timestamp_ms: Option<u64>) -> Self {
+        self.sign_in.timestamp_ms = timestamp_ms;
+        self
+    }
+
+    /// The option that carries the access token. By default it is chosen by the
+    /// endpoint's host: 2088 below `link.aliyuncs.com` and `iothub.aliyuncs.com`,
+    /// else 61. A number that cannot follow the other options makes
+    /// [`Client::send`](crate::Client::send) fail with
+    /// [`SendError::AccessTokenOption`](crate::SendError::AccessTokenOption).
+    #[must_use]
+    pub fn access_token_option(mut self, option: OptionNumber) -> Self {
+        self.access_token_option = option;
+        self
+    }
+
+    /// How long an access token is valid; [`ACCESS_TOKEN_LIFETIME`] by default.
+    #[must_use]
+    pub fn access_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.access_token_lifetime = lifetime;
+        self
+    }
+
+    /// How many messages may be outstanding at a time;
+    /// [`DEFAULT_MAX_OUTSTANDING`] by default. More are refused.
+    #[must_use]
+    pub fn max_outstanding(mut self, max_outstanding: usize) -> Self {
+        self.max_outstanding = max_outstanding;
+        self
+    }
+
+    /// The timers of the message layer.
+    #[must_use]
+    pub fn transmission(mut self, transmission: TransmissionParameters) -> Self {
+        self.transmission = transmission.clamped();
+        self
+    }
+}

@@ -1,0 +1,165 @@
+//! What a sign-in brings and every message carries: the access token, and in
+//! symmetric mode the key and the sequence numbers. When to sign in is decided in
+//! `sign_in.rs`.
+
+use alloc::vec::Vec;
+
+use iot_coap_time::Instant;
+use zeroize::Zeroizing;
+
+use crate::access_token::{AccessToken, MAX_ACCESS_TOKEN_LEN};
+use crate::auth::SignInReply;
+use crate::endpoint::Security;
+use crate::event::SignInError;
+use crate::option::OptionNumber;
+use crate::symmetric::{Keys, SymmetricKey, UndecryptableError};
+
+/// The greatest sequence offset that is accepted: above it, there might not be
+/// enough greater numbers.
+const MAX_SEQUENCE_OFFSET: u64 = u64::MAX / 2;
+
+/// The credentials of a client.
+pub(crate) struct Credentials {
+    is_symmetric: bool,
+    option: OptionNumber,
+    access_token: Option<AccessToken>,
+    /// How many access tokens there were so far. Each message remembers the one
+    /// that it was sent with.
+    generation: u32,
+    keys: Keys,
+    /// The last sequence number used in symmetric mode. Never starts over, not even
+    /// with a new sign-in.
+    last_sequence: u64,
+}
+
+/// The credentials of one message.
+pub(crate) struct MessageCredentials<'a> {
+    pub(crate) option: OptionNumber,
+    pub(crate) access_token: &'a [u8],
+    pub(crate) generation: u32,
+    /// In symmetric mode, the key and the sequence number.
+    pub(crate) symmetric: Option<(&'a SymmetricKey, u64)>,
+}
+
+impl Credentials {
+    pub(crate) fn new(security: Security, option: OptionNumber) -> Self {
+        Self {
+            is_symmetric: cfg!(feature = "symmetric") && security == Security::Symmetric,
+            option,
+            access_token: None,
+            generation: 0,
+            keys: Keys::default(),
+            last_sequence: 0,
+        }
+    }
+
+    pub(crate) const fn is_symmetric(&self) -> bool {
+        self.is_symmetric
+    }
+
+    /// The option of the access token.
+    pub(crate) const fn option(&self) -> OptionNumber {
+        self.option
+    }
+
+    /// Whether that option can stand where it has to: after Accept and, in
+    /// symmetric mode, before the sequence number.
+    pub(crate) fn option_is_in_order(&self) -> bool {
+        self.option > OptionNumber::ACCEPT
+            && (!self.is_symmetric || self.option < OptionNumber::SEQUENCE)
+    }
+
+    pub(crate) const fn has_access_token(&self) -> bool {
+        self.access_token.is_some()
+    }
+
+    pub(crate) fn access_token(&self) -> Option<&[u8]> {
+        self.access_token.as_ref().map(AccessToken::bytes)
+    }
+
+    /// Takes what a sign-in brought.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError::BadReply`] if symmetric mode needs more than it holds.
+    pub(crate) fn renew(
+        &mut self,
+        reply: SignInReply,
+        device_secret: &str,
+        expires_at: Instant,
+    ) -> Result<(), SignInError> {
+        if self.is_symmetric {
+            let (Some(random), Some(offset @ ..=MAX_SEQUENCE_OFFSET)) =
+                (&reply.random, reply.sequence_offset)
+            else {
+                return Err(SignInError::BadReply);
+            };
+            self.keys.renew(device_secret, random, self.generation.wrapping_add(1));
+            self.last_sequence = self.last_sequence.max(offset);
+        }
+        self.store_access_token(reply.access_token, expires_at);
+        Ok(())
+    }
+
+    /// Takes an access token that was kept over a restart. Returns whether it could
+    /// be used: not in symmetric mode, whose key is lost, not if its length is that
+    /// of no access token, and not if the heap is exhausted.
+    pub(crate) fn restore(&mut self, value: &[u8], expires_at: Instant) -> bool {
+        if self.is_symmetric || value.is_empty() || value.len() > MAX_ACCESS_TOKEN_LEN {
+            return false;
+        }
+        let mut copy = Zeroizing::new(Vec::new());
+        if copy.try_reserve_exact(value.len()).is_err() {
+            return false;
+        }
+        copy.extend_from_slice(value);
+        self.store_access_token(copy, expires_at);
+        true
+    }
+
+    fn store_access_token(&mut self, value: Zeroizing<Vec<u8>>, expires_at: Instant) {
+        self.access_token = Some(AccessToken::new(value, expires_at));
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// Drops the access token of `generation`, which the cloud refused. Returns
+    /// whether that was the current one, and there still was one.
+    pub(crate) fn revoke(&mut self, generation: u32) -> bool {
+        generation == self.generation && self.access_token.take().is_some()
+    }
+
+    /// Drops an access token that has expired.
+    pub(crate) fn drop_expired(&mut self, now: Instant) {
+        if self.access_token.as_ref().is_some_and(|token| token.has_expired(now)) {
+            self.access_token = None;
+        }
+    }
+
+    /// The key for the payloads of an exchange that carries access token
+    /// `generation`: none outside of symmetric mode.
+    ///
+    /// # Errors
+    ///
+    /// [`UndecryptableError`] if the key is older than the last two.
+    pub(crate) fn key_of(
+        &self,
+        generation: u32,
+    ) -> Result<Option<&SymmetricKey>, UndecryptableError> {
+        if !self.is_symmetric {
+            return Ok(None);
+        }
+        self.keys.of(generation).map(Some).ok_or(UndecryptableError)
+    }
+
+    /// The credentials of the next message; `None` without an access token. In
+    /// symmetric mode, uses up a sequence number.
+    pub(crate) fn for_message(&mut self) -> Option<MessageCredentials<'_>> {
+        let access_token = self.access_token.as_ref()?.bytes();
+        let symmetric = self.keys.current().map(|key| {
+            self.last_sequence = self.last_sequence.saturating_add(1);
+            (key, self.last_sequence)
+        });
+        let Self { option, generation, .. } = *self;
+        Some(MessageCredentials { option, access_token, generation, symmetric })
+    }
+}

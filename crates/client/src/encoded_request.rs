@@ -1,0 +1,233 @@
+//! A request as it is sent: its datagram, and where in it those parts begin that
+//! are written anew after a sign-in. All messages are encoded here.
+
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use crate::code::Code;
+use crate::credentials::MessageCredentials;
+use crate::decimal::{MAX_DECIMAL_LEN, decimal};
+use crate::encode::{Encoder, MAX_MESSAGE_LEN, MAX_OPTION_HEAD_LEN};
+use crate::format::Kind;
+use crate::option::{ContentFormat, OptionNumber};
+use crate::out_of_memory::OutOfMemory;
+use crate::request::{Request, SendError};
+use crate::symmetric::{SymmetricKey, UndecryptableError, encrypted_len};
+
+/// Header, token, Content-Format and Accept of a post.
+const OVERHEAD_LEN: usize = 4 + 4 + 2 + 2;
+
+/// The same of a sign-in, with its path and the payload marker.
+const SIGN_IN_OVERHEAD_LEN: usize = OVERHEAD_LEN + 5 + 1;
+
+/// A request and its datagram. The buffer of one request serves the next one.
+pub(crate) struct EncodedRequest {
+    kind: Kind,
+    id: u16,
+    token: u32,
+    /// Which access token it carries.
+    generation: u32,
+    /// Holds an access token, so it is wiped.
+    datagram: Zeroizing<Vec<u8>>,
+    /// Where the options up to Accept end and the credentials begin.
+    head_len: usize,
+    /// Where the payload begins, in clear or encrypted.
+    payload_start: usize,
+}
+
+impl EncodedRequest {
+    pub(crate) fn new() -> Self {
+        Self {
+            kind: Kind::Confirmable,
+            id: 0,
+            token: 0,
+            generation: 0,
+            datagram: Zeroizing::new(Vec::new()),
+            head_len: 0,
+            payload_start: 0,
+        }
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) const fn id(&self) -> u16 {
+        self.id
+    }
+
+    pub(crate) const fn token(&self) -> u32 {
+        self.token
+    }
+
+    pub(crate) const fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    pub(crate) fn datagram(&self) -> &[u8] {
+        &self.datagram
+    }
+
+    /// Sets the message id, which is the last thing that a request gets: a request
+    /// that cannot be encoded must not use one up.
+    pub(crate) fn set_id(&mut self, id: u16) {
+        self.id = id;
+        if let [_, _, high, low, ..] = self.datagram.as_mut_slice() {
+            [*high, *low] = id.to_be_bytes();
+        }
+    }
+
+    /// Encodes a post; without credentials if it has to wait for them.
+    pub(crate) fn encode(
+        &mut self,
+        request: &Request<'_>,
+        token: u32,
+        credentials: Option<&MessageCredentials<'_>>,
+    ) -> Result<(), SendError> {
+        self.kind = if request.confirmable { Kind::Confirmable } else { Kind::NonConfirmable };
+        self.token = token;
+        let out: &mut Vec<u8> = &mut self.datagram;
+        let head_len = OVERHEAD_LEN + max_path_options_len(request.path);
+        make_room(out, head_len + max_tail_len(credentials, request.payload))?;
+        let mut encoder = Encoder::new(out, self.kind, Code::POST, 0, &token.to_le_bytes())?;
+        for segment in request.path.split(|&byte| byte == b'/') {
+            if !segment.is_empty() {
+                encoder.option(OptionNumber::URI_PATH, segment)?;
+            }
+        }
+        encoder.option(OptionNumber::CONTENT_FORMAT, &[request.content_format.number()])?;
+        // Every release of the original accepts octet streams, whatever it sends.
+        encoder.option(OptionNumber::ACCEPT, &[ContentFormat::OctetStream.number()])?;
+        self.head_len = encoder.len();
+        let (payload_start, len) = write_tail(encoder, credentials, request.payload)?;
+        out.truncate(len);
+        self.payload_start = payload_start;
+        self.generation = credentials.map_or(0, |credentials| credentials.generation);
+        Ok(())
+    }
+
+    /// Encodes a sign-in, whose request and reply are in `format`.
+    pub(crate) fn encode_sign_in(
+        &mut self,
+        format: ContentFormat,
+        token: u32,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        self.kind = Kind::Confirmable;
+        self.token = token;
+        let format = [format.number()];
+        let out: &mut Vec<u8> = &mut self.datagram;
+        make_room(out, SIGN_IN_OVERHEAD_LEN + payload.len())?;
+        let mut encoder = Encoder::new(out, self.kind, Code::POST, 0, &token.to_le_bytes())?;
+        encoder.option(OptionNumber::URI_PATH, b"auth")?;
+        encoder.option(OptionNumber::CONTENT_FORMAT, &format)?;
+        encoder.option(OptionNumber::ACCEPT, &format)?;
+        let len = encoder.payload(payload)?;
+        out.truncate(len);
+        Ok(())
+    }
+
+    /// Puts the payload in clear, for [`renewed`](Self::renewed).
+    pub(crate) fn decrypt_payload(
+        &mut self,
+        key: Option<&SymmetricKey>,
+    ) -> Result<(), UndecryptableError> {
+        let payload = self.datagram.get_mut(self.payload_start..).unwrap_or_default();
+        if let Some(key) = key
+            && !payload.is_empty()
+        {
+            let len = key.decrypt(payload)?;
+            self.datagram.truncate(self.payload_start + len);
+        }
+        Ok(())
+    }
+
+    /// The same request with other credentials, from one whose payload is in clear.
+    pub(crate) fn renewed(
+        &self,
+        credentials: Option<&MessageCredentials<'_>>,
+    ) -> Result<Self, SendError> {
+        let head = self.datagram.get(..self.head_len).unwrap_or_default();
+        let payload = self.datagram.get(self.payload_start..).unwrap_or_default();
+        let mut datagram = Zeroizing::new(Vec::new());
+        make_room(&mut datagram, head.len() + max_tail_len(credentials, payload))?;
+        datagram.get_mut(..head.len()).ok_or(SendError::MessageTooLong)?.copy_from_slice(head);
+        let encoder = Encoder::resume(&mut datagram, head.len(), OptionNumber::ACCEPT)?;
+        let (payload_start, len) = write_tail(encoder, credentials, payload)?;
+        datagram.truncate(len);
+        let generation = credentials.map_or(0, |credentials| credentials.generation);
+        Ok(Self { datagram, payload_start, generation, ..*self })
+    }
+}
+
+/// Gives a buffer `len` bytes for a message to be written to, or as many as a
+/// message may have. What it holds up to there stays.
+fn make_room(buffer: &mut Vec<u8>, len: usize) -> Result<(), OutOfMemory> {
+    let len = len.min(MAX_MESSAGE_LEN);
+    buffer.try_reserve_exact(len.saturating_sub(buffer.len()))?;
+    buffer.resize(len, 0);
+    Ok(())
+}
+
+/// The most bytes that the options of a path can take: a head in the place of each
+/// slash, and an extension of it for each segment of 13 bytes and more.
+const fn max_path_options_len(path: &[u8]) -> usize {
+    path.len() + 1 + path.len() / 8
+}
+
+/// The most bytes that [`write_tail`] can take.
+fn max_tail_len(credentials: Option<&MessageCredentials<'_>>, payload: &[u8]) -> usize {
+    let mut len = 1 + payload.len();
+    if let Some(credentials) = credentials {
+        len += MAX_OPTION_HEAD_LEN + credentials.access_token.len();
+        if credentials.symmetric.is_some() {
+            // The sequence number, and the padding of the payload.
+            len += MAX_OPTION_HEAD_LEN + encrypted_len(MAX_DECIMAL_LEN) + encrypted_len(0);
+        }
+    }
+    len
+}
+
+/// Writes what follows the Accept option: the access token, in symmetric mode the
+/// sequence number, and the payload. Returns where the payload begins and where it
+/// ends.
+fn write_tail(
+    mut encoder: Encoder<'_>,
+    credentials: Option<&MessageCredentials<'_>>,
+    payload: &[u8],
+) -> Result<(usize, usize), SendError> {
+    let mut payload_key = None;
+    if let Some(credentials) = credentials {
+        encoder.option(credentials.option, credentials.access_token)?;
+        if let Some((key, sequence)) = credentials.symmetric {
+            write_sequence(&mut encoder, key, sequence)?;
+            payload_key = Some(key).filter(|_| !payload.is_empty());
+        }
+    }
+    let len = payload_key.map_or(payload.len(), |_| encrypted_len(payload.len()));
+    let place = encoder.payload_place(len)?;
+    if let Some((start, _)) = place.split_at_mut_checked(payload.len()) {
+        start.copy_from_slice(payload);
+    }
+    if let Some(key) = payload_key {
+        key.encrypt(place, payload.len());
+    }
+    let end = encoder.finish();
+    Ok((end - len, end))
+}
+
+/// Adds the sequence number of symmetric mode: encrypted decimal digits.
+fn write_sequence(
+    encoder: &mut Encoder<'_>,
+    key: &SymmetricKey,
+    sequence: u64,
+) -> Result<(), SendError> {
+    let mut digits = [0; MAX_DECIMAL_LEN];
+    let digits = decimal(sequence, &mut digits).as_bytes();
+    let mut buffer = [0; encrypted_len(MAX_DECIMAL_LEN)];
+    buffer[..digits.len()].copy_from_slice(digits);
+    let encrypted = &mut buffer[..encrypted_len(digits.len())];
+    key.encrypt(encrypted, digits.len());
+    Ok(encoder.option(OptionNumber::SEQUENCE, encrypted)?)
+}

@@ -1,0 +1,163 @@
+//! What comes out of the client: what a datagram brought, events, and the reasons
+//! in both.
+
+use core::fmt;
+use core::ops::Range;
+
+use crate::code::Code;
+use crate::format::FormatError;
+use crate::option::OptionNumber;
+use crate::request::SendError;
+
+/// What a datagram brought.
+#[derive(Debug)]
+pub enum Received<A> {
+    /// An answer to deliver.
+    Response(Response<A>),
+    /// Nothing to deliver: an acknowledgement, the answer to a sign-in, a request
+    /// from the server.
+    Handled,
+    /// The client ignored the datagram, or rejected it with a Reset.
+    Dropped(Dropped),
+}
+
+/// Why a datagram was ignored or rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// It is not a CoAP message.
+    Malformed(FormatError),
+    /// It answers nothing that is outstanding.
+    Unmatched,
+    /// It is a copy of one that was handled before.
+    Duplicate,
+    /// It carries a critical option that the client does not know (RFC 7252
+    /// section 5.4.1).
+    CriticalOption(OptionNumber),
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(error) => write!(f, "malformed: {error}"),
+            Self::Unmatched => f.write_str("answers nothing that is outstanding"),
+            Self::Duplicate => f.write_str("a copy of one that was handled"),
+            Self::CriticalOption(number) => write!(f, "unknown critical option {}", number.0),
+        }
+    }
+}
+
+impl core::error::Error for Dropped {}
+
+/// An answer to a message.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Response<A> {
+    /// What the application tied to the message.
+    pub application: A,
+    /// The response code.
+    pub code: Code,
+    /// Where in the datagram the payload is, in clear.
+    pub payload: Range<usize>,
+    /// The token of the message, its four bytes in little-endian order.
+    pub token: u32,
+}
+
+/// Something to tell the application.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<A> {
+    /// There is a new access token.
+    SignedIn,
+    /// A sign-in brought no access token.
+    SignInFailed(SignInError),
+    /// The cloud refused a message for its access token, and the client could not
+    /// get a valid one. The code is all there is of the answer.
+    Refused {
+        /// What the application tied to the message.
+        application: A,
+        /// The code of the refusal: 4.01 or 4.02.
+        code: Code,
+        /// The token of the message.
+        token: u32,
+    },
+    /// The client no longer waits for the answer to a message, which may or may
+    /// not have arrived.
+    GaveUp {
+        /// What the application tied to the message.
+        application: A,
+        /// Why.
+        reason: GiveUp,
+        /// The token of the message.
+        token: u32,
+    },
+}
+
+/// Why the client no longer waits for the answer to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GiveUp {
+    /// Confirmable, and neither acknowledged nor answered within 93 s
+    /// (`MAX_TRANSMIT_WAIT`, RFC 7252 section 4.8.2).
+    NotAcknowledged,
+    /// Acknowledged or Non-confirmable, and not answered within its lifetime.
+    NotAnswered,
+    /// The peer rejected it with a Reset.
+    Reset,
+    /// Non-confirmable, and given up for a newer message.
+    Displaced,
+    /// Never sent: there was no access token, and the client could not get one.
+    NotSignedIn,
+    /// To be sent, but nobody fetched it from
+    /// [`Client::poll_transmit`](crate::Client::poll_transmit) within 247 s.
+    NotFetched,
+    /// The answer does not decrypt under the key of its sign-in.
+    Undecryptable,
+    /// It could not be encoded with a new access token.
+    Unsendable(SendError),
+}
+
+impl fmt::Display for GiveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAcknowledged => f.write_str("not acknowledged in time"),
+            Self::NotAnswered => f.write_str("not answered within its lifetime"),
+            Self::Reset => f.write_str("rejected by the peer with a Reset"),
+            Self::Displaced => f.write_str("Non-confirmable and given up for a newer message"),
+            Self::NotSignedIn => f.write_str("not sent, since signing in failed"),
+            Self::NotFetched => f.write_str("to be sent, but not fetched in time"),
+            Self::Undecryptable => f.write_str("answered, but the answer does not decrypt"),
+            Self::Unsendable(error) => write!(f, "could not be sent again: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for GiveUp {}
+
+/// Why a sign-in failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInError {
+    /// The cloud refused it with this code.
+    Refused(Code),
+    /// There was no answer within the time limit.
+    NotAnswered,
+    /// The answer holds no access token that can be used.
+    BadReply,
+    /// The heap is exhausted, and the access token could not be stored.
+    OutOfMemory,
+    /// [`Client::cancel_sign_in`](crate::Client::cancel_sign_in) cancelled it.
+    Cancelled,
+    /// The request could not be made.
+    NotSent(SendError),
+}
+
+impl fmt::Display for SignInError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(code) => write!(f, "refused with {code}"),
+            Self::NotAnswered => f.write_str("not answered in time"),
+            Self::BadReply => f.write_str("answered without a usable access token"),
+            Self::OutOfMemory => f.write_str("out of memory"),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::NotSent(error) => write!(f, "not sent: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for SignInError {}

@@ -1,0 +1,282 @@
+//! All requests of a client that are on their way: finds the one that is meant, and
+//! gives out tokens and places. What happens to one of them is in `exchange.rs`.
+
+use alloc::vec::Vec;
+
+use iot_coap_time::Instant;
+
+use crate::code::Code;
+use crate::encoded_request::EncodedRequest;
+use crate::event::{Dropped, GiveUp};
+use crate::exchange::{End, Exchange, Owner, State, Timeout};
+use crate::format::Kind;
+use crate::identifiers::Tokens;
+use crate::out_of_memory::OutOfMemory;
+use crate::random::Random;
+use crate::symmetric::{SymmetricKey, UndecryptableError};
+use crate::timing::{NEVER, TransmissionParameters};
+
+/// Names an exchange while it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExchangeId {
+    index: usize,
+    token: u32,
+}
+
+/// A datagram that is to be transmitted now.
+pub(crate) struct Transmission {
+    pub(crate) exchange: ExchangeId,
+    pub(crate) owner: Owner,
+    /// Whether the request was transmitted before.
+    pub(crate) is_repeated: bool,
+}
+
+/// All requests of a client.
+pub(crate) struct Exchanges<A> {
+    list: Vec<Exchange<A>>,
+    tokens: Tokens,
+    transmission: TransmissionParameters,
+    /// How many are the application's.
+    outstanding: usize,
+}
+
+impl<A> Exchanges<A> {
+    pub(crate) const fn new(transmission: TransmissionParameters, tokens: Tokens) -> Self {
+        Self { list: Vec::new(), tokens, transmission, outstanding: 0 }
+    }
+
+    pub(crate) const fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// The token of the next request.
+    pub(crate) const fn next_token(&self) -> u32 {
+        self.tokens.peek()
+    }
+
+    /// Whether [`transmit`](Self::transmit) has a request.
+    pub(crate) fn any_due(&self) -> bool {
+        self.position(|exchange| exchange.state() == State::Due).is_some()
+    }
+
+    /// Whether [`take_ended`](Self::take_ended) has a request.
+    pub(crate) fn any_ended(&self) -> bool {
+        self.position(|exchange| exchange.end().is_some()).is_some()
+    }
+
+    pub(crate) fn any_awaits_ack(&self) -> bool {
+        self.position(|exchange| exchange.state() == State::AwaitingAck).is_some()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(crate) fn next_timeout(&self) -> Instant {
+        self.list.iter().map(Exchange::next_timeout).fold(NEVER, Instant::min)
+    }
+
+    pub(crate) fn get(&self, index: usize) -> &Exchange<A> {
+        &self.list[index]
+    }
+
+    /// The request that the peer means by message id `id`.
+    pub(crate) fn by_id(&self, id: u16) -> Option<usize> {
+        self.position(|exchange| exchange.request().id() == id && exchange.awaits_peer())
+    }
+
+    /// The request that the peer means by `token`.
+    pub(crate) fn by_token(&self, token: u32) -> Option<usize> {
+        self.position(|exchange| exchange.request().token() == token && exchange.awaits_peer())
+    }
+
+    /// The oldest request that waits for an access token.
+    pub(crate) fn oldest_parked(&self) -> Option<usize> {
+        self.oldest(State::Parked)
+    }
+
+    /// The request that gives way to a newer one. A Non-confirmable one promises
+    /// nothing, so of those the one that was sent first.
+    pub(crate) fn displaceable(&self) -> Option<usize> {
+        let candidates = self.list.iter().enumerate();
+        candidates
+            .filter(|(_, exchange)| {
+                exchange.request().kind() == Kind::NonConfirmable
+                    && exchange.state() == State::AwaitingResponse
+            })
+            .min_by_key(|(_, exchange)| exchange.first_sent())
+            .map(|(index, _)| index)
+    }
+
+    /// A free place for a request to be encoded in, until
+    /// [`start`](Self::start) makes an exchange of it.
+    pub(crate) fn free_place(&mut self) -> Result<usize, OutOfMemory> {
+        if let Some(index) = self.position(|exchange| exchange.state() == State::Free) {
+            return Ok(index);
+        }
+        self.list.try_reserve_exact(1)?;
+        self.list.push(Exchange::new());
+        Ok(self.list.len() - 1)
+    }
+
+    /// The request at a free place.
+    pub(crate) fn request_mut(&mut self, index: usize) -> &mut EncodedRequest {
+        self.list[index].request_mut()
+    }
+
+    /// Starts the exchange of the request that was encoded at `index` with
+    /// [`next_token`](Self::next_token); that of a sign-in without `application`.
+    pub(crate) fn start(
+        &mut self,
+        now: Instant,
+        index: usize,
+        application: Option<A>,
+        random: &mut Random,
+    ) -> ExchangeId {
+        let token = self.tokens.allocate();
+        self.outstanding += usize::from(application.is_some());
+        self.list[index].tie(application);
+        self.make(now, index, random);
+        ExchangeId { index, token }
+    }
+
+    /// Has the request at `index` wait for an access token.
+    pub(crate) fn park(&mut self, index: usize) {
+        self.list[index].park();
+    }
+
+    /// Has the parked request at `index` sent as `request`.
+    pub(crate) fn unpark(
+        &mut self,
+        now: Instant,
+        index: usize,
+        request: EncodedRequest,
+        random: &mut Random,
+    ) {
+        *self.list[index].request_mut() = request;
+        self.make(now, index, random);
+    }
+
+    fn make(&mut self, now: Instant, index: usize, random: &mut Random) {
+        self.list[index].make(now, self.transmission, random);
+    }
+
+    /// The next request to transmit, which counts as transmitted from now on.
+    pub(crate) fn transmit(&mut self, now: Instant) -> Option<Transmission> {
+        let index = self.oldest(State::Due)?;
+        let exchange = &mut self.list[index];
+        let is_repeated = exchange.transmit(now, self.transmission);
+        let (owner, token) = (exchange.owner(), exchange.request().token());
+        Some(Transmission { exchange: ExchangeId { index, token }, owner, is_repeated })
+    }
+
+    /// The datagram of an exchange.
+    pub(crate) fn datagram(&self, exchange: ExchangeId) -> &[u8] {
+        self.list[exchange.index].request().datagram()
+    }
+
+    /// The peer acknowledged message `id` without an answer.
+    pub(crate) fn acknowledge(&mut self, id: u16) -> Result<(), Dropped> {
+        let index = self.by_id(id).ok_or(Dropped::Unmatched)?;
+        self.list[index].acknowledge(self.transmission)
+    }
+
+    /// The cloud refused the request at `index` for its access token.
+    pub(crate) fn refuse(
+        &mut self,
+        now: Instant,
+        index: usize,
+        code: Code,
+        key: Result<Option<&SymmetricKey>, UndecryptableError>,
+    ) {
+        self.list[index].refuse(now, code, key, self.transmission);
+    }
+
+    /// The session below is another one: has every Confirmable request that is not
+    /// answered sent again, unless it is older than an exchange lifetime.
+    pub(crate) fn handle_session_renewed(&mut self, now: Instant, random: &mut Random) {
+        for exchange in &mut self.list {
+            exchange.start_over_if_unanswered(now, self.transmission, random);
+        }
+    }
+
+    /// Does what is due at `now`. Returns whether the request of a sign-in was given
+    /// up.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
+        let mut is_sign_in_given_up = false;
+        for index in 0..self.list.len() {
+            let exchange = &mut self.list[index];
+            match exchange.timeout(now) {
+                None => {}
+                Some(Timeout::Resend) => exchange.resend(),
+                Some(Timeout::GiveUp(reason)) => {
+                    is_sign_in_given_up |= self.give_up(index, reason) == Owner::SignIn;
+                }
+            }
+        }
+        is_sign_in_given_up
+    }
+
+    /// Ends the request at `index` without an answer, and returns whose it was.
+    pub(crate) fn give_up(&mut self, index: usize, reason: GiveUp) -> Owner {
+        let exchange = &mut self.list[index];
+        let owner = exchange.owner();
+        match owner {
+            Owner::SignIn => {
+                self.release(index);
+            }
+            Owner::Application => exchange.give_up(reason),
+        }
+        owner
+    }
+
+    /// Ends all requests that wait for an access token.
+    pub(crate) fn give_up_parked(&mut self) {
+        while let Some(index) = self.oldest_parked() {
+            self.give_up(index, GiveUp::NotSignedIn);
+        }
+    }
+
+    /// Takes the next request that ended: what the application tied to it, its
+    /// token, and how it ended.
+    pub(crate) fn take_ended(&mut self) -> Option<(A, u32, End)> {
+        let index = self.position(|exchange| exchange.end().is_some())?;
+        let exchange = &self.list[index];
+        let (token, end) = (exchange.request().token(), exchange.end()?);
+        Some((self.release(index)?, token, end))
+    }
+
+    /// Frees the place at `index`, and returns what the application tied to it.
+    pub(crate) fn release(&mut self, index: usize) -> Option<A> {
+        let application = self.list[index].release();
+        self.outstanding -= usize::from(application.is_some());
+        application
+    }
+
+    /// Ends the application's exchange with this name, unless it is over.
+    pub(crate) fn cancel(&mut self, name: ExchangeId) -> Option<A> {
+        let exchange = self.list.get(name.index)?;
+        let is_meant = exchange.request().token() == name.token
+            && exchange.owner() == Owner::Application;
+        if is_meant { self.release(name.index) } else { None }
+    }
+
+    /// Ends the request of a sign-in, if there is one.
+    pub(crate) fn release_sign_in(&mut self) {
+        let is_sign_in =
+            |exchange: &Exchange<A>| exchange.owner() == Owner::SignIn && exchange.awaits_peer();
+        if let Some(index) = self.position(is_sign_in) {
+            self.release(index);
+        }
+    }
+
+    /// The oldest request in `state`.
+    fn oldest(&self, state: State) -> Option<usize> {
+        let candidates = self.list.iter().enumerate();
+        candidates
+            .filter(|(_, exchange)| exchange.state() == state)
+            .max_by_key(|(_, exchange)| self.tokens.age(exchange.request().token()))
+            .map(|(index, _)| index)
+    }
+
+    fn position(&self, matches: impl FnMut(&Exchange<A>) -> bool) -> Option<usize> {
+        self.list.iter().position(matches)
+    }
+}
