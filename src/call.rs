@@ -12,7 +12,6 @@ use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 
 /// What one call holds of its context.
-#[repr(C)]
 pub(crate) struct Call {
     /// The context.
     pub(crate) context: *const c_void,
@@ -31,11 +30,15 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) const fn new(context: *const c_void, cancellation: c_int) -> Self {
+    pub(crate) const fn new(
+        context: *const c_void,
+        cancellation: c_int,
+        is_opening: bool,
+    ) -> Self {
         Self {
             context,
             cancellation,
-            is_opening: false,
+            is_opening,
             reads: Cell::new(false),
             calls_back: Cell::new(false),
             buffer: Cell::new(None),
@@ -101,7 +104,7 @@ unsafe extern "C" {
 #[cfg(any(feature = "std", feature = "port-linux"))]
 unsafe extern "C-unwind" {
     // In `c/edges.c`.
-    fn iotx_interruptible(work: Work, argument: *mut c_void, state: c_int, call: *const Call);
+    fn iotx_interruptible(work: Work, argument: *mut c_void, state: c_int, call: *const c_void);
 }
 
 /// From now on the thread cannot be cancelled; returns whether it could.
@@ -131,7 +134,7 @@ pub(crate) unsafe fn interruptible(call: &Call, work: Work, argument: *mut c_voi
     #[cfg(any(feature = "std", feature = "port-linux"))]
     // SAFETY: as promised for `work`; the call outlives it.
     unsafe {
-        iotx_interruptible(work, argument, call.cancellation, call);
+        iotx_interruptible(work, argument, call.cancellation, core::ptr::from_ref(call).cast());
     }
     #[cfg(not(any(feature = "std", feature = "port-linux")))]
     {

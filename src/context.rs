@@ -54,7 +54,6 @@ pub(crate) enum Ending {
     /// For good.
     Deinit,
     /// To go on later: its session is kept.
-    #[cfg_attr(not(feature = "extension"), allow(dead_code, reason = "then none is"))]
     Sleep,
 }
 
@@ -65,7 +64,6 @@ pub(crate) struct Context {
     pub(crate) wait_ms: u32,
     pub(crate) connector: Connector,
     /// Its DTLS session outlives it.
-    #[cfg_attr(not(feature = "extension"), allow(dead_code, reason = "then none does"))]
     pub(crate) keeps_session: bool,
     /// The calls that are in it.
     pub(crate) entered: Entered,
@@ -293,10 +291,6 @@ impl Context {
         while !self.entered.is_empty() {
             port::sleep_ms(1);
         }
-        #[cfg_attr(
-            not(all(feature = "dtls-psk", feature = "extension")),
-            allow(unused_mut, reason = "then nothing is kept")
-        )]
         let mut state = self.state.lock();
         #[cfg(all(feature = "dtls-psk", feature = "extension"))]
         if ending == Ending::Sleep {

@@ -113,7 +113,7 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
         return R::FALLBACK;
     };
     context.entered.add();
-    let call = Call::new(handle, cancellation);
+    let call = Call::new(handle, cancellation, false);
     let result = match catch(name, || begin(context)) {
         Some(Begun::Done(result)) => Some(result),
         // SAFETY: this frame holds nothing that is to be dropped.
@@ -155,7 +155,7 @@ pub(crate) unsafe fn enter_and_open(
     // SAFETY: just made, and known to this thread alone.
     let context = unsafe { made.as_ref() };
     context.entered.add();
-    let call = Call { is_opening: true, ..Call::new(context.handle(), cancellation) };
+    let call = Call::new(context.handle(), cancellation, true);
     // SAFETY: this frame holds nothing that is to be dropped.
     let waited = unsafe { wait(name, context, &call, Until::Connected, LIMIT) };
     context.entered.remove();

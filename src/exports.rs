@@ -261,6 +261,9 @@ const fn refused(error: SendError) -> (iotx_ret_code_t, &'static str) {
             IOTX_ERR_SEND_MSG_FAILED,
             "61,440 messages within 247 s: message ids are used up; send more slowly",
         ),
+        SendError::AccessTokenOption => {
+            (IOTX_ERR_INVALID_PARAM, "access_token_option must be greater than 17")
+        }
         SendError::OutOfMemory => (IOTX_ERR_NO_MEM, "no memory for the message"),
     }
 }

@@ -1,6 +1,8 @@
 //! Notices: what happens to a client, told to a handler that the program names
 //! in its options. (The original's events have a handler that is never called.)
 
+#![allow(non_camel_case_types, reason = "the names of a C interface")]
+
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
 
@@ -41,6 +43,8 @@ pub enum iotx_coap_give_up_t {
     IOTX_COAP_GIVE_UP_UNDECRYPTABLE = 5,
     /// It could not be sent again with a new access token.
     IOTX_COAP_GIVE_UP_UNSENDABLE = 6,
+    /// Not sent: there was no connection within 247 s.
+    IOTX_COAP_GIVE_UP_NOT_SENT = 7,
 }
 
 impl From<GiveUp> for iotx_coap_give_up_t {
@@ -51,6 +55,7 @@ impl From<GiveUp> for iotx_coap_give_up_t {
             GiveUp::Reset => Self::IOTX_COAP_GIVE_UP_RESET,
             GiveUp::Displaced => Self::IOTX_COAP_GIVE_UP_DISPLACED,
             GiveUp::NotSignedIn => Self::IOTX_COAP_GIVE_UP_NOT_SIGNED_IN,
+            GiveUp::NotFetched => Self::IOTX_COAP_GIVE_UP_NOT_SENT,
             GiveUp::Undecryptable => Self::IOTX_COAP_GIVE_UP_UNDECRYPTABLE,
             GiveUp::Unsendable(_) => Self::IOTX_COAP_GIVE_UP_UNSENDABLE,
         }
@@ -97,7 +102,6 @@ pub type iotx_coap_notice_handler_t = Option<
 >;
 
 /// Who is told.
-#[cfg_attr(not(feature = "extension"), allow(dead_code, reason = "then no one is"))]
 #[derive(Clone, Copy)]
 pub(crate) struct Subscriber {
     pub(crate) handler:

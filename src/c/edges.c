@@ -44,12 +44,9 @@ __attribute__((weak, visibility("default"))) const char *iotx_coap_get_ca(void)
 
 /* --- threads that are cancelled ------------------------------------------------ */
 
-/* The state of a call that can be cancelled while it waits; src/enter.rs. */
-struct call;
-
 int iotx_cancellation_disable(void);
 void iotx_cancellation_restore(int state);
-void iotx_interruptible(void (*work)(void *), void *argument, int state, struct call *call);
+void iotx_interruptible(void (*work)(void *), void *argument, int state, void *call);
 
 #ifdef IOTX_PTHREAD
 /* In src/enter.rs: gives back what the call holds. */
@@ -72,7 +69,7 @@ void iotx_cancellation_restore(int state)
 
 /* Runs `work`, a wait or a callback, in the caller's own state: it may be cancelled
  * or leave by pthread_exit, and then the call is abandoned. */
-void iotx_interruptible(void (*work)(void *), void *argument, int state, struct call *call)
+void iotx_interruptible(void (*work)(void *), void *argument, int state, void *call)
 {
     pthread_cleanup_push(iotx_call_abandoned, call);
     (void)pthread_setcancelstate(state, NULL);

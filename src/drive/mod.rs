@@ -37,7 +37,6 @@ pub(crate) enum Until {
     /// A sign-in to end.
     SignedIn(Attempt),
     /// Nothing to be outstanding any more.
-    #[cfg_attr(not(feature = "extension"), allow(dead_code, reason = "then nobody does"))]
     NothingOutstanding,
     /// The first transport to be open, or to have failed.
     Connected,

@@ -153,7 +153,7 @@ impl Session {
 
     /// Whether a record number is left that may be used.
     pub(crate) fn can_write(&self) -> bool {
-        self.client.reservation_left() > 0
+        !self.client.needs_checkpoint()
     }
 
     /// Whether it has to be saved, for a store that keeps it: at first, and where
@@ -317,7 +317,7 @@ impl Session {
     /// What was saved last is stored where a restart finds it, or could not be. Says
     /// whether the session can go on.
     #[cfg(feature = "extension")]
-    pub(super) fn note_saved(&mut self, is_stored: bool) -> bool {
+    pub(crate) fn note_saved(&mut self, is_stored: bool) -> bool {
         if is_stored {
             self.client.confirm_checkpoint();
         }

@@ -49,6 +49,8 @@ impl Candidate {
             Stage::Handshaking(session) => {
                 session.next_timeout().map_or(self.give_up_at, |at| at.min(self.give_up_at))
             }
+            #[cfg(not(any(feature = "port-linux", feature = "dtls-psk")))]
+            _ => self.give_up_at,
         }
     }
 

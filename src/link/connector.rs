@@ -26,10 +26,6 @@ pub(crate) enum Opened {
     /// It can be used at once.
     Ready(Transport),
     /// It takes some steps more.
-    #[cfg_attr(
-        not(any(feature = "dtls-psk", feature = "port-linux")),
-        allow(dead_code, reason = "then nothing does")
-    )]
     Candidate(Candidate),
 }
 
@@ -47,7 +43,6 @@ pub(crate) struct Connector {
     security: Security,
     host: CString,
     port: u16,
-    #[cfg_attr(not(feature = "_coaps"), allow(dead_code, reason = "then there is no DTLS"))]
     dtls: DtlsOptions,
 }
 
@@ -172,7 +167,7 @@ impl Connector {
 
     #[cfg(not(feature = "_coaps"))]
     fn protection(&self) -> Result<Protection, Unavailable> {
-        if self.uses_dtls() { Err(Unavailable) } else { Ok(Protection::None) }
+        if self.uses_dtls() { Err(Unavailable {}) } else { Ok(Protection::None) }
     }
 }
 
@@ -182,7 +177,6 @@ enum Protection {
     None,
     #[cfg(feature = "dtls-psk")]
     Ours,
-    #[cfg_attr(not(feature = "_coaps"), allow(dead_code, reason = "then there is no DTLS"))]
     Firmware,
 }
 

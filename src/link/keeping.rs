@@ -18,11 +18,6 @@ impl Save {
 }
 
 impl Link {
-    /// Whether sessions are kept.
-    pub(crate) const fn keeps_sessions(&self) -> bool {
-        self.store.is_some()
-    }
-
     /// What is to be written to the store now, if anything.
     pub(crate) fn save(&mut self, log: &mut Queue) -> Option<Save> {
         let (Some(store), Some(Transport::Session(session))) = (&mut self.store, &mut self.transport)

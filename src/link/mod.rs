@@ -25,10 +25,9 @@ use iot_coap_client::{Duration, Instant};
 use crate::log::{Queue, log_later};
 use crate::port::{IoError, Udp};
 pub(crate) use candidate::Candidate;
+#[cfg(any(feature = "port-linux", feature = "dtls-psk"))]
 use candidate::Stage;
 pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
-#[cfg(all(feature = "dtls-psk", feature = "extension"))]
-pub(crate) use keeping::Save;
 pub(crate) use transport::{Reader, Transport, Unwritten};
 
 /// A DTLS peer from which nothing has come for so long, though it was sent to,
@@ -72,7 +71,6 @@ pub(crate) enum Work {
     /// Open a transport, by [`Connector::reopen`].
     Open,
     /// Go on with a socket that is connected, by [`Connector::open_over`].
-    #[cfg_attr(not(feature = "port-linux"), allow(dead_code, reason = "then none is"))]
     OpenOver(Udp),
 }
 
@@ -118,10 +116,6 @@ pub(crate) struct Link {
     serial: u32,
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     poller: Option<iot_coap_port_linux::Poller>,
-    #[cfg_attr(
-        not(all(feature = "dtls-psk", feature = "extension")),
-        allow(dead_code, reason = "then none is kept")
-    )]
     store: Option<Box<SessionStore>>,
 }
 
@@ -308,7 +302,7 @@ impl Link {
                 log_later!(log, Warning, "sending failed ({}): {} bytes", error.0, datagram.len());
                 self.suspect(now);
             }
-            #[cfg(feature = "_coaps")]
+            #[cfg(feature = "dtls-psk")]
             Err(Unwritten::Ended) => self.end_session(),
         }
         written

@@ -33,7 +33,7 @@ pub(crate) enum Unwritten {
     /// The port refused it.
     Io(IoError),
     /// The session is over.
-    #[cfg(feature = "_coaps")]
+    #[cfg(feature = "dtls-psk")]
     Ended,
 }
 

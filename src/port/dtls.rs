@@ -43,7 +43,6 @@ const NAMES: [&str; 4] = ["create", "write", "read", "free"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Linked {
     /// All four functions of the program's own.
-    #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "then always"))]
     All,
     #[cfg(feature = "dtls-psk")]
     None,

@@ -10,7 +10,7 @@ pub(crate) mod store;
 mod udp;
 
 #[cfg(feature = "_coaps")]
-pub(crate) use dtls::{Dtls, Peer, certificates_to_trust};
+pub(crate) use dtls::{Dtls, Linked, Peer, certificates_to_trust};
 pub(crate) use mutex::Mutex;
 pub(crate) use udp::Udp;
 

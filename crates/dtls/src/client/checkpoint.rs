@@ -93,6 +93,12 @@ impl<R: TryCryptoRng> Client<R> {
         self.writer.checkpoint_stored();
     }
 
+    /// Whether all reserved numbers are used up: then [`send`](Self::send) fails until
+    /// another checkpoint is confirmed.
+    pub fn needs_checkpoint(&self) -> bool {
+        self.writer.is_limit_reached()
+    }
+
     /// Restores a session from a blob of [`checkpoint`](Self::checkpoint) without a handshake
     /// and without allocating.
     ///

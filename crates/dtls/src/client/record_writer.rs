@@ -79,6 +79,11 @@ impl RecordWriter {
         self.unconfirmed_limit = Some(limit);
     }
 
+    /// Whether no number is left below the limit.
+    pub(super) const fn is_limit_reached(&self) -> bool {
+        self.sequence >= self.sequence_limit
+    }
+
     /// The last checkpoint is stored.
     pub(super) fn checkpoint_stored(&mut self) {
         if let Some(limit) = self.unconfirmed_limit.take() {
@@ -122,7 +127,7 @@ impl RecordWriter {
         content: [&[u8]; 2],
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        if self.sequence >= self.sequence_limit {
+        if self.is_limit_reached() {
             return Err(Error::ReservationExhausted);
         }
         let content_len = content[0].len() + content[1].len();
