@@ -382,68 +382,64 @@ extern "C" {
 /**
  * Makes a client and connects it to the cloud.
  *
- * Over `coaps://` this blocks through the DTLS handshake, which verifies the
- * cloud's certificate against `iotx_coap_get_ca()`. The configuration and all
- * it points to are copied.
+ * Over `coaps://` the cloud's certificate is verified against `iotx_coap_get_ca()`.
  *
- * Returns NULL, with the reason logged, if the configuration is wrong, the
- * host cannot be reached or its certificate does not hold. Any thread may
- * call; contexts are independent of each other.
- *
- * `p_config` is NULL or points to a configuration whose `p_url` is NULL or a
- * string, and whose `p_devinfo` is NULL or points to an `iotx_deviceinfo_t`.
+ * @param p_config the configuration; it and all it points to are copied
+ * @return the client, or NULL with the reason logged: the configuration is wrong, the
+ *     host cannot be reached, or its certificate does not hold
+ * @note Blocks while the host's name is looked up and, over `coaps://`, for the DTLS
+ *     handshake: at most 30 s after the look-up. Any thread may call; clients are
+ *     independent of each other.
  */
 iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
 
 /**
  * Disconnects a client, frees it and sets `*p_context` to NULL.
  *
- * NULL, or a pointer to NULL, is no error. Messages that wait for an answer
- * are forgotten. Waits for other threads to leave `IOT_CoAP_Yield` and
- * `IOT_CoAP_DeviceNameAuth` of this context; no other call of it may start.
- * From a callback of the same context it is refused, with a line in the log.
+ * Messages that wait for an answer are forgotten.
  *
- * `p_context` is NULL or points to NULL or to a context of `IOT_CoAP_Init`.
+ * @param p_context where the client is; NULL, or a pointer to NULL, is no error
+ * @note Waits for every call of this client that other threads are in, which for a
+ *     read of theirs may take 10 s; no other call may start. From a callback of the
+ *     same client it is refused, with a line in the log.
  */
 void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
 
 /**
- * Signs the device in; returns as soon as the cloud has answered, after 10
- * seconds (or `wait_time_ms`, if that is more) at the latest.
+ * Signs the device in, and returns as soon as the cloud has answered.
  *
- * Responses that arrive meanwhile are delivered to their callbacks. Any
- * thread may call, also from a callback.
+ * The access token is valid for 48 hours, and is renewed by itself while
+ * `IOT_CoAP_Yield` is called. Responses that arrive meanwhile are delivered to their
+ * callbacks.
  *
- * Returns `IOTX_SUCCESS` with an access token in hand, valid for 48 hours and
- * renewed by itself while `IOT_CoAP_Yield` is called;
- * `IOTX_ERR_AUTH_FAILED` if the cloud refused or did not answer;
- * `IOTX_ERR_NO_MEM` if the heap is exhausted;
- * `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
- * `IOTX_ERR_INVALID_PARAM` for a context that is none.
- *
- * `p_context` is NULL or a context of `IOT_CoAP_Init`.
+ * @param p_context a client of `IOT_CoAP_Init`
+ * @return `IOTX_SUCCESS` with an access token in hand; `IOTX_ERR_AUTH_FAILED` if the
+ *     cloud refused or did not answer; `IOTX_ERR_NO_MEM` if the heap is exhausted;
+ *     `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
+ *     `IOTX_ERR_INVALID_PARAM` for an invalid client
+ * @note Blocks for 10 s (or `wait_time_ms`, if that is more) at most. Any thread may
+ *     call, also from a callback.
  */
 int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
 
 /**
- * Sends a message to `/topic/<productKey>/<deviceName>/...`; returns at once.
+ * Sends a message to `/topic/<productKey>/<deviceName>/...`, and returns at once.
  *
- * Its callback is called with the response, by whichever thread is then in
- * `IOT_CoAP_Yield` or `IOT_CoAP_DeviceNameAuth`. The path and the message are
- * copied. If the cloud refuses the access token the device is signed in again
- * and the message sent again, once. Any thread may call, also from a callback.
+ * Its callback is called with the response, by whichever thread is then in a call
+ * that waits. If the cloud refuses the access token the device is signed in again
+ * and the message sent again, once.
  *
- * Returns `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL, an unknown
- * content type, or a message type other than CON and NON;
- * `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes;
- * `IOTX_ERR_MSG_TOO_LOOG` if the whole message would have more than 1280;
- * `IOTX_ERR_NOT_AUTHED` before the first sign-in; `IOTX_ERR_NO_MEM`;
- * `IOTX_ERR_SEND_MSG_FAILED` if 32 messages wait for their answers already,
- * or the network refused a NON message.
- *
- * `p_context` is NULL or a context of `IOT_CoAP_Init`; `p_path` is NULL or a
- * string; `p_message` is NULL or a message whose `p_payload` points to
- * `payload_len` bytes.
+ * @param p_context a client of `IOT_CoAP_Init`
+ * @param p_path the topic's path, at most 135 bytes; it is copied
+ * @param p_message the message; it and its payload are copied
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL, an unknown content
+ *     type, or a message type other than CON and NON; `IOTX_ERR_URI_TOO_LOOG` for a
+ *     path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message would
+ *     have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
+ *     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 messages wait for their
+ *     answers already, or the network refused a NON message
+ * @note Does not block, unless another thread writes to the store. Any thread may
+ *     call, also from a callback.
  */
 int IOT_CoAP_SendMessage(iotx_coap_context_t *p_context,
                          char *p_path,
@@ -452,71 +448,67 @@ int IOT_CoAP_SendMessage(iotx_coap_context_t *p_context,
 /**
  * Tells the payload of the response that a callback was handed.
  *
- * `*pp_payload` is set to its first byte, which is followed, after the last,
- * by a NUL, and `*p_len` to its length in bytes; an empty payload is NULL and
- * 0. Both live until the callback returns.
- *
- * Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a message
- * that is none.
- *
- * `p_message` is NULL or the running callback's; `pp_payload` and `p_len` are
- * NULL or may be written.
+ * @param p_message the callback's `message`
+ * @param pp_payload set to the payload's first byte, or to NULL if it is empty; a NUL
+ *     follows the last byte
+ * @param p_len set to the payload's length in bytes
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid message
+ * @note Payload and message live until the callback returns. Does not block.
  */
 int IOT_CoAP_GetMessagePayload(void *p_message, unsigned char **pp_payload, int *p_len);
 
 /**
- * Tells the code of the response that a callback was handed: one of
- * `iotx_coap_resp_code_t`, or any other as its byte (`0x84` for 4.04).
+ * Tells the code of the response that a callback was handed.
  *
- * Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a message
- * that is none.
- *
- * `p_message` is NULL or the running callback's; `p_resp_code` is NULL or may
- * be written, as wide as the target's enumerations are.
+ * @param p_message the callback's `message`
+ * @param p_resp_code set to one of `iotx_coap_resp_code_t`, or to any other code as
+ *     its byte (`0x84` for 4.04)
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid message
+ * @note Does not block.
  */
 int IOT_CoAP_GetMessageCode(void *p_message, iotx_coap_resp_code_t *p_resp_code);
 
 /**
- * Tells the token of the response that a callback was handed: that of its
- * message, as `IOT_CoAP_GetCurToken` told it before the message was sent.
+ * Tells the token of the response that a callback was handed.
  *
- * Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a message
- * that is none.
- *
- * `p_message` is NULL or the running callback's; `token` is NULL or may be
- * written.
+ * @param p_message the callback's `message`
+ * @param token set to the token of the response's request, as `IOT_CoAP_GetCurToken`
+ *     told it before that was sent
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid message
+ * @note Does not block.
  */
 int IOT_CoAP_GetMessageToken(void *p_message, unsigned int *token);
 
 /**
- * Tells the token that the next message of this context will carry. Another
- * thread may send one in between. 0 for a context that is none.
+ * Tells the token that the next message of this client will carry.
  *
- * `p_context` is NULL or a context of `IOT_CoAP_Init`.
+ * @param p_context a client of `IOT_CoAP_Init`
+ * @return the token; 0 for an invalid client
+ * @note Does not block. Any thread may call, but another may send a message in
+ *     between.
  */
 uint32_t IOT_CoAP_GetCurToken(iotx_coap_context_t *p_context);
 
 /**
  * Waits for something to arrive, handles it, and does what time asks for:
- * retransmissions, giving up, signing in again.
+ * retransmissions, giving up, signing in again, opening a connection anew.
  *
- * Returns as soon as it has handled what arrived, after `wait_time_ms` at the
- * latest; only where a DTLS session ended does it stay for the handshake of
- * another. Call it in a loop, best in a thread of its own. Any thread may
- * call; while one waits here others may send.
+ * Call it in a loop, best in a thread of its own.
  *
- * Returns `IOTX_SUCCESS`, also if nothing arrived; `IOTX_ERR_INVALID_PARAM`
- * for a context that is none.
- *
- * `p_context` is NULL or a context of `IOT_CoAP_Init`.
+ * @param p_context a client of `IOT_CoAP_Init`
+ * @return `IOTX_SUCCESS`, also if nothing arrived; `IOTX_ERR_INVALID_PARAM` for an
+ *     invalid client
+ * @note Blocks until what arrived is handled, for `wait_time_ms` at most; a
+ *     firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open a
+ *     connection anew, may take longer. Any thread may call; while one waits here
+ *     others may send. A thread that waits may be cancelled, and a callback may leave
+ *     by `pthread_exit`.
  */
 int IOT_CoAP_Yield(iotx_coap_context_t *p_context);
 
 /**
  * Names the program in the log, in the original. Here it does nothing: the
  * level alone decides what is logged.
- *
- * `ident` is not looked at.
  */
 void IOT_OpenLog(const char *ident);
 
@@ -535,8 +527,6 @@ void IOT_SetLogLevel(int level);
 /**
  * Gets or sets an option (`IOTX_IOCTL_*`). Returns 0; or -1, with a line in
  * the log, for an unknown option, NULL, or a string that is too long.
- *
- * `data` is NULL or what the option takes.
  */
 int IOT_Ioctl(int option, void *data);
 
@@ -544,8 +534,6 @@ int IOT_Ioctl(int option, void *data);
  * Stores the device's identity in the board port. `info` may be NULL; what it
  * points to is set to NULL, since there is nothing to hand out over CoAP.
  * Returns 0; or -1, with a line in the log, for NULL or a string too long.
- *
- * The strings are NULL or end with NUL; `info` is NULL or may be written.
  */
 int IOT_SetupConnInfo(const char *product_key,
                       const char *device_name,

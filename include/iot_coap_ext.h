@@ -32,6 +32,11 @@
 #define IOTX_COAP_SIGN_IN_CBOR 1
 
 /**
+ * What `IOT_CoAP_StartSignIn` returns where there is nothing to wait for.
+ */
+#define IOTX_COAP_SIGNED_IN_ALREADY 1
+
+/**
  * What happened.
  */
 typedef enum {
@@ -85,7 +90,11 @@ typedef enum {
   /**
    * It could not be sent again with a new access token.
    */
-  IOTX_COAP_GIVE_UP_UNSENDABLE = 6
+  IOTX_COAP_GIVE_UP_UNSENDABLE = 6,
+  /**
+   * Not sent: there was no connection within 247 s.
+   */
+  IOTX_COAP_GIVE_UP_NOT_SENT = 7
 } iotx_coap_give_up_t;
 
 /**
@@ -180,11 +189,16 @@ typedef struct {
   unsigned int ack_timeout_ms;
   /**
    * Not 0: the DTLS session is kept, sealed with the device's secret, through
-   * `HAL_Kv_*` and the port's `HAL_DTLSSession_save`, so that it outlives a
-   * loss of power; see `IOT_CoAP_Resume`. Without effect over `coap://`, and
-   * on a port that lacks these functions.
+   * `HAL_Kv_*`, so that it outlives a loss of power; see `IOT_CoAP_Resume`.
+   * Without effect over `coap://`, on a port that lacks these functions, and
+   * where the program brings its own `HAL_DTLSSession_*`.
    */
   unsigned int keep_session;
+  /**
+   * Not 0: over `coaps://`, key exchange by static RSA is not offered. Old servers
+   * know no other; it has no forward secrecy.
+   */
+  unsigned int refuse_static_rsa;
 } iotx_coap_options_t;
 
 /**
@@ -249,116 +263,123 @@ extern "C" {
 #endif
 
 /**
- * As `IOT_CoAP_Init`, with options; NULL for them stands for the defaults.
+ * Makes a client, as `IOT_CoAP_Init`, with options.
  *
- * Returns NULL, with the reason logged, also if an option is out of its range.
- *
- * As `IOT_CoAP_Init`; `options` is NULL or points to as many bytes as its
- * `size` says, its `trust_root_pem` is NULL or a string.
+ * @param config the configuration, as for `IOT_CoAP_Init`
+ * @param options the options; NULL for the defaults
+ * @return the client, or NULL with the reason logged: as `IOT_CoAP_Init`, or an option
+ *     is out of its range
+ * @note Blocks as `IOT_CoAP_Init`.
  */
 iotx_coap_context_t *IOT_CoAP_InitWithOptions(iotx_coap_config_t *config,
                                               const iotx_coap_options_t *options);
 
 /**
- * As `IOT_CoAP_InitWithOptions` with `keep_access_token` and `keep_session`: a
- * context that goes on where the last one of this device and endpoint was when
- * the power went, whether or not `IOT_CoAP_Pause` had been called. Call
- * `IOT_CoAP_DeviceNameAuth` as ever; with a token that was kept it returns at
- * once.
+ * Goes on where the last client of this device and endpoint was when the power went,
+ * whether or not `IOT_CoAP_Pause` had been called.
  *
- * Where the peer knows DTLS sessions by a connection id (RFC 9146), the next
- * datagram is a message; where it resumes sessions, an abbreviated handshake
- * comes before; else all is as after `IOT_CoAP_Init`. Of what is kept nothing
- * is used twice: the port's `HAL_Kv_Set` must have stored it when it returns,
- * each entry as a whole. It is called twice for each 256 records written.
+ * As `IOT_CoAP_InitWithOptions` with `keep_access_token` and `keep_session`. Call
+ * `IOT_CoAP_DeviceNameAuth` as ever; with a token that was kept it returns at once.
  *
- * Returns NULL, with the reason logged, as `IOT_CoAP_InitWithOptions` does.
+ * Where the peer knows DTLS sessions by a connection id (RFC 9146), the next datagram
+ * is a message; where it resumes sessions, an abbreviated handshake comes before;
+ * otherwise all is as after `IOT_CoAP_Init`. Nothing that is kept is used twice: the
+ * port's `HAL_Kv_Set` must have stored it when it returns, each entry as a whole. It
+ * is called twice for each 256 records written.
  *
- * As `IOT_CoAP_InitWithOptions`.
+ * @param config the configuration, as for `IOT_CoAP_Init`
+ * @param options the options; NULL for the defaults
+ * @return the client, or NULL with the reason logged, as `IOT_CoAP_InitWithOptions`
+ * @note Blocks as `IOT_CoAP_Init`.
  */
 iotx_coap_context_t *IOT_CoAP_Resume(iotx_coap_config_t *config,
                                      const iotx_coap_options_t *options);
 
 /**
- * Keeps the DTLS session and the access token for `IOT_CoAP_Resume`, frees the
- * context and sets `*context` to NULL. The peer is told nothing, and no record
- * is written any more. Messages that wait for an answer are forgotten: call
- * `IOT_CoAP_Flush` before. Waits for other threads, as `IOT_CoAP_Deinit` does.
+ * Keeps the DTLS session and the access token for `IOT_CoAP_Resume`, frees the client
+ * and sets `*context` to NULL.
  *
- * Returns `IOTX_SUCCESS`, also where the port keeps nothing;
- * `IOTX_ERR_INVALID_PARAM`, with the reason logged and the context as it was,
- * if it is none, was made without `keep_session`, or a callback of it runs on
- * this thread.
+ * The peer is told nothing, and no record is written any more. Messages that wait for
+ * an answer are forgotten: call `IOT_CoAP_Flush` before.
  *
- * `context` is NULL or points to NULL or to a context of `IOT_CoAP_Resume` or
- * `IOT_CoAP_InitWithOptions`, of which no other call starts.
+ * @param context where the client is, which `IOT_CoAP_Resume` or
+ *     `IOT_CoAP_InitWithOptions` made
+ * @return `IOTX_SUCCESS`, also where the port keeps nothing; `IOTX_ERR_INVALID_PARAM`,
+ *     with the reason logged and the client as it was, if it is invalid, was made
+ *     without `keep_session`, or a callback of it runs on this thread
+ * @note Waits for every call of this client that other threads are in, as
+ *     `IOT_CoAP_Deinit`; no other call may start.
  */
 int IOT_CoAP_Pause(iotx_coap_context_t **context);
 
 /**
- * Tells what a context has done. `size` is `sizeof(*statistics)`: fields that
- * a shorter structure lacks are left out, those that a longer one has besides
- * set to 0. Any thread may call.
+ * Tells what a client has done since it was made.
  *
- * Returns `IOTX_SUCCESS`, or `IOTX_ERR_INVALID_PARAM` for a NULL or a context
- * that is none.
- *
- * `context` is NULL or a context of `IOT_CoAP_Init`; `statistics` is NULL or
- * has `size` bytes to write.
+ * @param context a client of `IOT_CoAP_Init`
+ * @param statistics where to write it
+ * @param size `sizeof(*statistics)`: fields that a shorter structure lacks are left
+ *     out, those that a longer one has besides are set to 0
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid client
+ * @note Does not block. Any thread may call.
  */
 int IOT_CoAP_GetStatistics(iotx_coap_context_t *context,
                            iotx_coap_statistics_t *statistics,
                            unsigned int size);
 
 /**
- * Tells the file descriptor that becomes readable when something arrives, for
- * `poll`; call `IOT_CoAP_Yield` then. It changes when a DTLS session is opened
- * anew: ask before each `poll`. Any thread may call.
+ * Tells the file descriptor that becomes readable when something arrives, for `poll`;
+ * call `IOT_CoAP_Yield` then.
  *
- * Returns it; or -1 for a context that is none, while a session is being
- * opened, and with a board port other than this library's.
+ * It is the same for the client's whole life, whatever connections come and go.
  *
- * `context` is NULL or a context of `IOT_CoAP_Init`.
+ * @param context a client of `IOT_CoAP_Init`
+ * @return the descriptor; -1 for an invalid client, and with a board port other than
+ *     this library's
+ * @note Does not block. Any thread may call. The descriptor is the library's to
+ *     close.
  */
 int IOT_CoAP_GetFd(iotx_coap_context_t *context);
 
 /**
- * Tells how long `poll` may wait, in milliseconds, before `IOT_CoAP_Yield`
- * must be called for what time asks for, or to hand over a notice, whether or not
- * something arrives.
- * Give the context a `wait_time_ms` of 1, so that this call does not wait.
+ * Tells how long `poll` may wait before `IOT_CoAP_Yield` must be called for what time
+ * asks for, or to hand over a notice, whether or not something arrives.
  *
- * Returns 0 if that is now; -1 if nothing is waited for, or for a context that
- * is none.
+ * Give the client a `wait_time_ms` of 1, so that this call does not wait.
  *
- * `context` is NULL or a context of `IOT_CoAP_Init`.
+ * @param context a client of `IOT_CoAP_Init`
+ * @return milliseconds; 0 if that is now; -1 if nothing is waited for, or for an
+ *     invalid client
+ * @note Does not block. Any thread may call.
  */
 int IOT_CoAP_GetTimeoutMs(iotx_coap_context_t *context);
 
 /**
- * Starts to sign the device in and returns at once, where
- * `IOT_CoAP_DeviceNameAuth` would wait: `IOT_CoAP_Yield` goes on with it, for
- * `most_ms` milliseconds at most, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
- * `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. If one is under way it is
- * joined, and the cloud asked again. Any thread may call, also from a callback.
+ * Starts to sign the device in, and returns at once, where `IOT_CoAP_DeviceNameAuth`
+ * would wait.
  *
- * Returns `IOTX_SUCCESS` if it is under way; 1 if there is nothing to wait for,
- * since an access token was kept over a restart (then there is no notice);
- * `IOTX_ERR_NO_MEM`; `IOTX_ERR_INVALID_PARAM` for a context that is none or a
- * `most_ms` of 0.
+ * `IOT_CoAP_Yield` goes on with it, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
+ * `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
+ * is joined, and the cloud asked again.
  *
- * `context` is NULL or a context of `IOT_CoAP_Init`.
+ * @param context a client of `IOT_CoAP_Init`
+ * @param most_ms how long it may take, in milliseconds, at least 1
+ * @return `IOTX_SUCCESS` if it is in progress; `IOTX_COAP_SIGNED_IN_ALREADY` (1) if an
+ *     access token was kept over a restart: then there is no notice;
+ *     `IOTX_ERR_NO_MEM` if the heap is exhausted; `IOTX_ERR_AUTH_FAILED` if the
+ *     request could not be made; `IOTX_ERR_INVALID_PARAM` for an invalid client or a
+ *     `most_ms` of 0
+ * @note Does not block. Any thread may call, also from a callback.
  */
 int IOT_CoAP_StartSignIn(iotx_coap_context_t *context, unsigned int most_ms);
 
 /**
- * Yields until every message has ended, in its callback or a notice, or
- * `most_ms` milliseconds are over. Any thread may call, also from a callback.
+ * Waits until every message has ended, in its callback or a notice.
  *
- * Returns how many messages still wait for their answers, 0 if none;
- * `IOTX_ERR_INVALID_PARAM` for a context that is none.
- *
- * `context` is NULL or a context of `IOT_CoAP_Init`.
+ * @param context a client of `IOT_CoAP_Init`
+ * @param most_ms how long to wait at most, in milliseconds
+ * @return how many messages still wait for their answers, 0 if none;
+ *     `IOTX_ERR_INVALID_PARAM` for an invalid client
+ * @note Blocks for `most_ms` at most. Any thread may call, also from a callback.
  */
 int IOT_CoAP_Flush(iotx_coap_context_t *context, unsigned int most_ms);
 
@@ -377,8 +398,6 @@ const char *IOT_CoAP_ErrorString(int code);
  * Sends log lines to `handler` rather than to `HAL_Printf`; NULL sends them
  * there again. `IOT_SetLogLevel` decides, as before, which lines there are.
  * Call it before other threads use the library.
- *
- * `handler` may be called with `data` from any thread until another is set.
  */
 void IOT_CoAP_SetLogHandler(iotx_coap_log_handler_t handler, void *data);
 

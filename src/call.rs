@@ -30,11 +30,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) const fn new(
-        context: *const c_void,
-        cancellation: c_int,
-        is_opening: bool,
-    ) -> Self {
+    pub(crate) const fn new(context: *const c_void, cancellation: c_int, is_opening: bool) -> Self {
         Self {
             context,
             cancellation,

@@ -117,10 +117,12 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     let result = match catch(name, || begin(context)) {
         Some(Begun::Done(result)) => Some(result),
         // SAFETY: this frame holds nothing that is to be dropped.
-        Some(Begun::Wait(until, most)) => match unsafe { wait(name, context, &call, until, most) } {
-            Some(()) => catch(name, || end(context)),
-            None => None,
-        },
+        Some(Begun::Wait(until, most)) => {
+            match unsafe { wait(name, context, &call, until, most) } {
+                Some(()) => catch(name, || end(context)),
+                None => None,
+            }
+        }
         None => None,
     };
     context.entered.remove();
@@ -161,6 +163,7 @@ pub(crate) unsafe fn enter_and_open(
     context.entered.remove();
     let is_open = waited.is_some() && catch(name, || context.settle()) == Some(true);
     if !is_open {
+        context.connector.explain();
         // SAFETY: nobody else knows it.
         let _ = catch(name, || unsafe { context.close(name, Ending::Deinit) });
     }
@@ -188,4 +191,3 @@ unsafe extern "C" fn iotx_call_abandoned(call: *mut Call) {
         }
     });
 }
-

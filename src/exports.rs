@@ -244,10 +244,9 @@ unsafe fn send(
 /// What a refusal is to C.
 const fn refused(error: SendError) -> (iotx_ret_code_t, &'static str) {
     match error {
-        SendError::NotSignedIn => (
-            IOTX_ERR_NOT_AUTHED,
-            "not signed in: call IOT_CoAP_DeviceNameAuth until it returns 0",
-        ),
+        SendError::NotSignedIn => {
+            (IOTX_ERR_NOT_AUTHED, "not signed in: call IOT_CoAP_DeviceNameAuth until it returns 0")
+        }
         SendError::PathTooLong => (IOTX_ERR_URI_TOO_LOOG, "the path is longer than 135 bytes"),
         SendError::MessageTooLong => (
             IOTX_ERR_MSG_TOO_LOOG,

@@ -35,7 +35,11 @@ pub(crate) fn set_level(level: i32) {
     THRESHOLD.store(level, Ordering::Relaxed);
 }
 
-pub(crate) fn is_enabled(level: c_int) -> bool {
+pub(crate) fn is_enabled(level: Level) -> bool {
+    cfg!(feature = "log") && is_number_enabled(level as c_int)
+}
+
+fn is_number_enabled(level: c_int) -> bool {
     level <= THRESHOLD.load(Ordering::Relaxed)
 }
 
@@ -188,7 +192,7 @@ fn during_write(write: impl FnOnce()) {
 /// them.
 macro_rules! log {
     ($level:ident, $($line:tt)+) => {
-        if cfg!(feature = "log") && $crate::log::is_enabled($crate::log::Level::$level as i32) {
+        if $crate::log::is_enabled($crate::log::Level::$level) {
             $crate::log::write($crate::log::Level::$level as i32, core::format_args!($($line)+));
         }
     };
@@ -198,7 +202,7 @@ pub(crate) use log;
 /// Logs a line by a [`Queue`], which is written once the context is unlocked.
 macro_rules! log_later {
     ($queue:expr, $level:ident, $($line:tt)+) => {
-        if cfg!(feature = "log") && $crate::log::is_enabled($crate::log::Level::$level as i32) {
+        if $crate::log::is_enabled($crate::log::Level::$level) {
             $queue.add($crate::log::Level::$level, core::format_args!($($line)+));
         }
     };
@@ -209,7 +213,7 @@ pub(crate) use log_later;
 #[cfg(all(feature = "log", feature = "port-linux"))]
 pub(crate) fn connect_port() {
     iot_coap_port_linux::set_log(|level, line| {
-        if is_enabled(level) {
+        if is_number_enabled(level) {
             write(level, line);
         }
     });

@@ -104,8 +104,11 @@ pub type iotx_coap_notice_handler_t = Option<
 /// Who is told.
 #[derive(Clone, Copy)]
 pub(crate) struct Subscriber {
-    pub(crate) handler:
-        unsafe extern "C-unwind" fn(*mut c_void, *mut iotx_coap_context_t, *const iotx_coap_notice_t),
+    pub(crate) handler: unsafe extern "C-unwind" fn(
+        *mut c_void,
+        *mut iotx_coap_context_t,
+        *const iotx_coap_notice_t,
+    ),
     pub(crate) data: *mut c_void,
 }
 

@@ -37,6 +37,7 @@ fn options() -> iotx_coap_options_t {
         max_outstanding: 0,
         ack_timeout_ms: 0,
         keep_session: 0,
+        refuse_static_rsa: 0,
     }
 }
 
@@ -69,7 +70,7 @@ impl Notices {
     }
 }
 
-unsafe extern "C" fn keep_notice(
+unsafe extern "C-unwind" fn keep_notice(
     data: *mut c_void,
     context: *mut c_void,
     notice: *const iotx_coap_notice_t,

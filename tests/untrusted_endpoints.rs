@@ -70,7 +70,7 @@ fn an_unknown_root_is_refused() {
 fn a_program_that_names_no_root_trusts_the_librarys_own() {
     let cloud = cloud(&[], false);
     // Not this cloud's, then: refused for its issuer, not for want of a root.
-    is_refused(&cloud, Path::new("-"), "unknown root");
+    is_refused(&cloud, Path::new("-"), "unknown issuer");
 }
 
 #[test]

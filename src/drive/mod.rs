@@ -25,7 +25,7 @@ use iot_coap_client::{
 
 use crate::context::{Application, Context, State};
 use crate::lock::Guard;
-use crate::log::log_later;
+use crate::log::{Level, is_enabled, log_later};
 use crate::thread;
 pub(crate) use wait::wait;
 
@@ -129,7 +129,7 @@ impl Context {
         let now = state.now();
         let sent = state.client.send(now, request, application);
         let exchange = sent.map_err(|unsent| Unsent::Refused(unsent.error))?;
-        if !state.query_logged && request.path.contains(&b'?') {
+        if is_enabled(Level::Warning) && !state.query_logged && request.path.contains(&b'?') {
             state.query_logged = true;
             log_later!(
                 state.log,
@@ -157,7 +157,9 @@ impl Context {
     #[cfg(feature = "extension")]
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let mut state = self.state.lock();
-        if state.client.has_event() || state.link.has_news() {
+        if state.client.has_event()
+            || !state.link.is_at_rest() && state.link.next_timeout().is_none()
+        {
             return Some(Duration::ZERO);
         }
         let now = state.now();
@@ -181,18 +183,17 @@ impl Context {
 
 /// When time next asks for something.
 fn next_timeout(state: &State) -> Option<Instant> {
-    [state.client.next_timeout(), state.link.next_timeout()].into_iter().flatten().min()
+    match (state.client.next_timeout(), state.link.next_timeout()) {
+        (Some(client), Some(link)) => Some(client.min(link)),
+        (client, link) => client.or(link),
+    }
 }
 
 /// Sends all that is due. Says whether the port refused the datagram of `watched`,
 /// or any where that is `None`.
 #[inline]
 fn transmit(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
-    if state.client.has_transmit() {
-        transmit_all(state, now, watched)
-    } else {
-        Transmitted::Sent
-    }
+    if state.client.has_transmit() { transmit_all(state, now, watched) } else { Transmitted::Sent }
 }
 
 fn transmit_all(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {

@@ -26,11 +26,15 @@ impl Drop for Storing<'_> {
 
 impl Context {
     /// Writes what there is to write.
+    #[inline]
     pub(super) fn write_stores<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
-        if !cfg!(feature = "extension") || state.is_storing {
-            return state;
+        let has_any =
+            cfg!(feature = "extension") && (state.has_token_changed || state.link.needs_saving());
+        if has_any && !state.is_storing {
+            self.write_session(self.write_token(state))
+        } else {
+            state
         }
-        self.write_session(self.write_token(state))
     }
 
     fn write_token<'s>(&'s self, mut state: Guard<'s, State>) -> Guard<'s, State> {

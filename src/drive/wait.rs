@@ -6,6 +6,7 @@
 //! [`crate::call`]: steps are closed in themselves, and what they hand on is plain data.
 
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
 use iot_coap_client::{Duration, Instant, MAX_MESSAGE_LEN, Received, Response};
@@ -118,9 +119,9 @@ unsafe fn wait_on_stack(
     until: Until,
     most: Duration,
 ) -> Option<()> {
-    let mut buffer = [0; BUFFER_LEN];
+    let mut buffer = MaybeUninit::<[u8; BUFFER_LEN]>::uninit();
     // SAFETY: as promised; an array holds nothing that is to be dropped.
-    unsafe { run(name, context, call, until, most, buffer.as_mut_ptr()) }
+    unsafe { run(name, context, call, until, most, buffer.as_mut_ptr().cast()) }
 }
 
 unsafe fn run(
@@ -231,17 +232,21 @@ impl Context {
         let mut now = state.now();
         let end = *wait.end.get_or_insert(now + wait.most);
         loop {
-            if wait.incoming.is_some() {
+            while wait.incoming.is_some() {
                 if self.handle_incoming(&mut state, now, call, wait) {
-                    return self.call_out(state, call);
+                    return Self::call_out(state, call);
                 }
-                continue;
             }
-            if self.has_outcall(&mut state, now, wait) {
-                return self.call_out(state, call);
+            if (state.client.has_event() || !state.link.is_at_rest())
+                && self.has_outcall(&mut state, now, wait)
+            {
+                return Self::call_out(state, call);
             }
             state = self.write_stores(state);
-            if !state.reading {
+            if wait.has_handled && matches!(wait.until, Until::Datagram) {
+                return (state, Action::Done);
+            }
+            if !state.reading && !state.link.is_at_rest() {
                 let is_changed;
                 (state, is_changed) = self.tend_link(state, now, call);
                 if is_changed {
@@ -261,9 +266,7 @@ impl Context {
                 continue;
             }
             let is_connected = state.link.is_connected();
-            let is_met = wait.has_handled && matches!(wait.until, Until::Datagram)
-                || wait.until.is_met(&state.client, is_connected);
-            if is_met || now >= end || state.closing {
+            if now >= end || state.closing || wait.until.is_met(&state.client, is_connected) {
                 return (state, Action::Done);
             }
             let until = due.map_or(end, |due| due.min(end));
@@ -406,12 +409,7 @@ impl Context {
     }
 
     /// Has the caller call the program.
-    #[allow(clippy::unused_self, reason = "reads as the rest")]
-    fn call_out<'s>(
-        &'s self,
-        mut state: Guard<'s, State>,
-        call: &Call,
-    ) -> (Guard<'s, State>, Action) {
+    fn call_out<'s>(mut state: Guard<'s, State>, call: &Call) -> (Guard<'s, State>, Action) {
         state.callbacks += 1;
         call.begin_callback();
         (state, Action::Call)
@@ -432,9 +430,12 @@ impl Context {
             Self::release_buffer(state, call);
             return false;
         }
-        // SAFETY: the read's buffer is this call's alone, and `end` bytes of it at
-        // most were read, with one more behind them.
-        let buffer = unsafe { core::slice::from_raw_parts_mut(wait.read.buffer, end + 1) };
+        // SAFETY: the read's buffer is this call's alone, `end` bytes of it were read,
+        // and there is one more behind them, which is written here.
+        let buffer = unsafe {
+            wait.read.buffer.add(end).write(0);
+            core::slice::from_raw_parts_mut(wait.read.buffer, end + 1)
+        };
         let found = buffer.get_mut(start..end).and_then(|datagram| {
             let State { link, log, .. } = &mut *state;
             link.handle_datagram(now, side, datagram, log)
@@ -473,7 +474,12 @@ impl Context {
                 false
             }
             Received::Response(Response { application, code, payload, token }) => {
-                log_later!(state.log, Debug, "message {token:08x}: {code}, {} bytes", payload.len());
+                log_later!(
+                    state.log,
+                    Debug,
+                    "message {token:08x}: {code}, {} bytes",
+                    payload.len()
+                );
                 wait.has_handled = true;
                 // What stands behind the payload is its padding, the record's seal or
                 // the spare byte.

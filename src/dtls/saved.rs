@@ -53,15 +53,12 @@ pub(super) fn unseal(
 ) -> Result<Option<Client>, &'static str> {
     let seal = SealingKey::new(keep.secret).map_err(|_| "the device secret is too short")?;
     match blob.split_first() {
-        Some((&LIVE, blob)) => {
-            Client::restore(blob, &seal, keep.context, keep.generation, Source)
-                .map(Some)
-                .map_err(|_| "it is not the latest, or was kept for another device or server")
-        }
+        Some((&LIVE, blob)) => Client::restore(blob, &seal, keep.context, keep.generation, Source)
+            .map(Some)
+            .map_err(|_| "it is not the latest, or was kept for another device or server"),
         Some((&RESUMABLE, blob)) => {
-            let session = seal
-                .open(keep.context, blob)
-                .ok_or("it was kept for another device or server")?;
+            let session =
+                seal.open(keep.context, blob).ok_or("it was kept for another device or server")?;
             resumption::remember_bytes(key, session);
             Ok(None)
         }

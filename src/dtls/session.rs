@@ -159,7 +159,7 @@ impl Session {
     /// Whether it has to be saved, for a store that keeps it: at first, and where
     /// all that was reserved is spent.
     #[cfg(feature = "extension")]
-    pub(super) fn needs_saving(&self) -> bool {
+    pub(crate) fn needs_saving(&self) -> bool {
         self.is_open() && (!self.is_saved || !self.can_write())
     }
 
@@ -308,7 +308,9 @@ impl Session {
     pub(super) fn save(&mut self, keep: &Keep<'_>, log: &mut Queue) -> Option<Vec<u8>> {
         match saved::seal(&mut self.client, &self.key, keep) {
             Ok(Some(blob)) => return Some(blob),
-            Ok(None) => log_later!(log, Info, "the server has given nothing to resume a session by"),
+            Ok(None) => {
+                log_later!(log, Info, "the server has given nothing to resume a session by")
+            }
             Err(error) => log_later!(log, Warning, "the DTLS session cannot be kept: {error}"),
         }
         None
@@ -359,10 +361,7 @@ fn client(
     Client::new(config, Source, now)
 }
 
-fn config(
-    terms: &Terms<'_>,
-    pre_shared_key: Option<(&[u8], &[u8])>,
-) -> Result<Config, Error> {
+fn config(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Result<Config, Error> {
     let config = match pre_shared_key {
         Some((identity, key)) => {
             iot_coap_dtls::PreSharedKey::new(identity, key).map(Config::with_pre_shared_key)?

@@ -81,9 +81,9 @@ impl Connector {
         #[cfg(feature = "_coaps")]
         if self.protection() == Ok(Protection::Firmware) {
             let dtls = Dtls::connect(self.peer()).map(Transport::Firmware);
-            return self.explain(dtls.map(Opened::Ready));
+            return self.explained(dtls.map(Opened::Ready));
         }
-        let socket = self.explain(Udp::connect(&self.host, self.port))?;
+        let socket = self.explained(Udp::connect(&self.host, self.port))?;
         self.open_over(socket, now, kept)
     }
 
@@ -95,7 +95,8 @@ impl Connector {
             && iot_coap_port_linux::needs_lookup(&self.host)
         {
             let opening = iot_coap_port_linux::Opening::start(&self.host, self.port);
-            return self.explain(opening.map(|opening| Opened::Candidate(Candidate::looking(opening, now))));
+            let candidate = opening.map(|opening| Candidate::looking(opening, now));
+            return self.explained(candidate.map(Opened::Candidate));
         }
         self.open(now, None)
     }
@@ -136,13 +137,18 @@ impl Connector {
         false
     }
 
-    fn explain<T>(&self, opened: Option<T>) -> Option<T> {
+    fn explained<T>(&self, opened: Option<T>) -> Option<T> {
         if opened.is_none() {
-            let over = if self.uses_dtls() { "DTLS" } else { "UDP" };
-            let host = self.host.to_str().unwrap_or_default();
-            log!(Error, "no {over} connection to {host} port {}", self.port);
+            self.explain();
         }
         opened
+    }
+
+    /// Says in the log that there is no connection.
+    pub(crate) fn explain(&self) {
+        let over = if self.uses_dtls() { "DTLS" } else { "UDP" };
+        let host = self.host.to_str().unwrap_or_default();
+        log!(Error, "no {over} connection to {host} port {}", self.port);
     }
 
     #[cfg(feature = "_coaps")]

@@ -18,9 +18,19 @@ impl Save {
 }
 
 impl Link {
+    /// Whether the session is to be written to the store.
+    #[inline]
+    pub(crate) fn needs_saving(&self) -> bool {
+        match (&self.store, &self.transport) {
+            (Some(_), Some(Transport::Session(session))) => session.needs_saving(),
+            _ => false,
+        }
+    }
+
     /// What is to be written to the store now, if anything.
     pub(crate) fn save(&mut self, log: &mut Queue) -> Option<Save> {
-        let (Some(store), Some(Transport::Session(session))) = (&mut self.store, &mut self.transport)
+        let (Some(store), Some(Transport::Session(session))) =
+            (&mut self.store, &mut self.transport)
         else {
             return None;
         };

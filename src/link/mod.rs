@@ -172,16 +172,13 @@ impl Link {
     /// When [`handle_timeout`](Self::handle_timeout) or [`work`](Self::work) has
     /// something to do.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let candidate = self.candidate.as_ref().map(Candidate::next_timeout);
-        let pause = match self.state {
-            State::BackingOff { until } if self.candidate.is_none() => Some(until),
-            _ => None,
-        };
-        let silence = match self.state {
-            State::Open => self.silent_since.map(|since| since + SILENCE),
-            _ => None,
-        };
-        [candidate, pause, silence].into_iter().flatten().min()
+        let silence = self.silent_since.map(|since| since + SILENCE);
+        match (self.state, &self.candidate) {
+            (State::Open, None) => silence,
+            (_, Some(candidate)) => Some(candidate.next_timeout()),
+            (State::BackingOff { until }, None) => Some(until),
+            (State::Suspect, None) => None,
+        }
     }
 
     /// What to read from; `None` where there is nothing to.
@@ -407,10 +404,13 @@ impl Link {
         }
     }
 
-    /// Whether there is something to tell the owner, or to do with no lock held.
-    #[cfg(feature = "extension")]
-    pub(crate) fn has_news(&self) -> bool {
-        self.is_renewed || self.state == State::Suspect && self.candidate.is_none()
+    /// Whether there is nothing to tell the owner, to open or to close.
+    #[inline]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.state == State::Open
+            && !self.is_renewed
+            && self.candidate.is_none()
+            && self.retired.is_empty()
     }
 
     /// Whether a transport was replaced since the last call.
@@ -496,6 +496,15 @@ impl Link {
             self.fruitless = 0;
         }
         self.watch();
+    }
+}
+
+#[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+impl Link {
+    /// Nothing is kept.
+    #[allow(clippy::unused_self, reason = "as with sessions")]
+    pub(crate) const fn needs_saving(&self) -> bool {
+        false
     }
 }
 

@@ -42,7 +42,7 @@ impl Reader {
     ///
     /// # Safety
     ///
-    /// `buffer` is valid for writes of `len` bytes, which are initialised.
+    /// `buffer` is valid for writes of `len` bytes.
     pub(crate) unsafe fn read(
         self,
         buffer: *mut u8,

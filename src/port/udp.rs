@@ -81,8 +81,9 @@ impl Udp {
     ) -> Result<usize, IoError> {
         #[cfg(feature = "port-linux")]
         if ms == 0 {
-            // SAFETY: as promised for `buffer` and `len`; the bytes are initialised.
-            let buffer = unsafe { core::slice::from_raw_parts_mut(buffer, len) };
+            // SAFETY: as promised for `buffer` and `len`; the bytes need not be
+            // initialised.
+            let buffer = unsafe { core::slice::from_raw_parts_mut(buffer.cast(), len) };
             if let Some(read) = iot_coap_port_linux::receive_now(self.0, buffer) {
                 return usize::try_from(read).map_err(|_| IoError(read.into()));
             }

@@ -172,7 +172,7 @@ impl Drop for Client {
 }
 
 /// The callback of every message.
-unsafe extern "C" fn keep_answer(user_data: *mut c_void, message: *mut c_void) {
+unsafe extern "C-unwind" fn keep_answer(user_data: *mut c_void, message: *mut c_void) {
     // Not every code is one of the enumeration's: kept as an int.
     let mut number: c_int = 0;
     let mut payload = null_mut();

@@ -3,7 +3,9 @@
 
 mod support;
 
-use iot_coap_client::{Device, DeviceError, Event, GiveUp, DEFAULT_MAX_OUTSTANDING, Request, SendError};
+use iot_coap_client::{
+    DEFAULT_MAX_OUTSTANDING, Device, DeviceError, Event, GiveUp, Request, SendError,
+};
 use support::{
     ACK, Bench, CONTENT, NON, URI_PATH, con, config, empty, id_of, non, option, read, response,
     separate,

@@ -49,13 +49,8 @@ pub fn udp_descriptor(handle: *mut c_void) -> Option<c_int> {
 /// Takes a datagram that has arrived, without waiting for one: `Some` with its
 /// length, 0 if there is none, or a negative number if the socket is of no use.
 /// `None` where the program brought its own `HAL_UDP_*`.
-pub fn receive_now(handle: *mut c_void, buffer: &mut [u8]) -> Option<c_int> {
+pub fn receive_now(handle: *mut c_void, buffer: &mut [MaybeUninit<u8>]) -> Option<c_int> {
     let fd = udp_descriptor(handle)?;
-    let len = buffer.len();
-    // SAFETY: the same bytes, as ones that need not be initialised. Only a whole
-    // datagram is written, so that none becomes uninitialised.
-    let buffer =
-        unsafe { slice::from_raw_parts_mut(buffer.as_mut_ptr().cast::<MaybeUninit<u8>>(), len) };
     Some(match receive(fd, buffer, Wait::For(0), true) {
         Ok(datagram) => c_int::try_from(datagram.len()).unwrap_or(FAILED),
         Err(ReceiveError::TimedOut | ReceiveError::Interrupted) => 0,

@@ -7,8 +7,8 @@ use core::ptr::{NonNull, null_mut, without_provenance_mut};
 use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use core::task::Poll;
 
-use super::socket::{self, Host, bare_host, is_address};
 use super::iotx_linux_udp_is_builtin;
+use super::socket::{self, Host, bare_host, is_address};
 use crate::fd::Fd;
 
 /// No result yet.

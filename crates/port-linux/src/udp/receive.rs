@@ -136,9 +136,8 @@ fn receive_now(
 ) -> Result<Received, ReceiveError> {
     // MSG_TRUNC: the result is the datagram's length, not that of what fits.
     // SAFETY: the buffer is valid for writes of the length given.
-    let got = unsafe {
-        recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags | libc::MSG_TRUNC)
-    };
+    let got =
+        unsafe { recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags | libc::MSG_TRUNC) };
     match usize::try_from(got) {
         Ok(0) if is_shut_down(fd) => Err(ReceiveError::ShutDown),
         Ok(0) => Ok(Received::Ignored),

@@ -110,12 +110,13 @@ struct Addresses(*mut libc::addrinfo);
 impl Addresses {
     fn resolve(host: &CStr, port: u16) -> Option<Self> {
         let found = Self::look_up(host, port, 0);
-        found.map_err(|code| {
-            // SAFETY: it returns a static string for every code.
-            let reason = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
-            log(Level::Error, format_args!("cannot resolve {host:?}: {reason:?}"));
-        })
-        .ok()
+        found
+            .map_err(|code| {
+                // SAFETY: it returns a static string for every code.
+                let reason = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
+                log(Level::Error, format_args!("cannot resolve {host:?}: {reason:?}"));
+            })
+            .ok()
     }
 
     fn look_up(host: &CStr, port: u16, flags: c_int) -> Result<Self, c_int> {
