@@ -253,8 +253,8 @@ impl<A> Exchanges<A> {
     /// Ends the application's exchange with this name, unless it is over.
     pub(crate) fn cancel(&mut self, name: ExchangeId) -> Option<A> {
         let exchange = self.list.get(name.index)?;
-        let is_meant = exchange.request().token() == name.token
-            && exchange.owner() == Owner::Application;
+        let is_meant =
+            exchange.request().token() == name.token && exchange.owner() == Owner::Application;
         if is_meant { self.release(name.index) } else { None }
     }
 

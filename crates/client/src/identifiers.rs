@@ -34,7 +34,11 @@ impl MessageIds {
     }
 
     /// The next id, unless its block was in use less than `lifetime` ago.
-    pub(crate) fn allocate(&mut self, now: Instant, lifetime: Duration) -> Result<u16, IdsExhausted> {
+    pub(crate) fn allocate(
+        &mut self,
+        now: Instant,
+        lifetime: Duration,
+    ) -> Result<u16, IdsExhausted> {
         let id = self.next;
         let last_used = &mut self.last_used[usize::from(id >> BLOCK_BITS)];
         // Wraps after 139 years of uptime.
@@ -95,7 +99,8 @@ mod tests {
     #[test]
     fn ids_wrap_to_zero() {
         let mut ids = ids_starting_at(0xFFFE);
-        let got: [u16; 4] = core::array::from_fn(|_| ids.allocate(Instant::from_millis(0), LIFETIME).unwrap());
+        let got: [u16; 4] =
+            core::array::from_fn(|_| ids.allocate(Instant::from_millis(0), LIFETIME).unwrap());
         assert_eq!(got, [0xFFFE, 0xFFFF, 0, 1]);
     }
 

@@ -77,7 +77,8 @@ impl<'a> Fields<'a> {
 
 /// Appends the payload of a sign-in request to `out`; `sequence` is for symmetric
 /// mode.
-pub(crate) fn write_request(    out: &mut Vec<u8>,
+pub(crate) fn write_request(
+    out: &mut Vec<u8>,
     device: &Device,
     options: &SignInOptions,
     sequence: Option<u64>,

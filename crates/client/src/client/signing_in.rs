@@ -82,8 +82,7 @@ impl<A> Client<A> {
     /// Makes a request to `/auth`.
     fn ask(&mut self, now: Instant) -> Result<(), SendError> {
         let index = self.exchanges.free_place()?;
-        let sequence =
-            self.credentials.is_symmetric().then(|| u64::from(self.random.next() >> 8));
+        let sequence = self.credentials.is_symmetric().then(|| u64::from(self.random.next() >> 8));
         let mut payload = Zeroizing::new(Vec::new());
         write_request(&mut payload, &self.config.device, &self.config.sign_in, sequence)?;
         let format = self.config.sign_in.encoding.content_format();
@@ -123,11 +122,11 @@ impl<A> Client<A> {
     }
 
     fn store_reply(&mut self, now: Instant, payload: &[u8]) -> Result<(), SignInError> {
-        let reply = parse_reply(payload, self.config.sign_in.encoding).map_err(|error| match error
-        {
-            ReplyError::Bad => SignInError::BadReply,
-            ReplyError::OutOfMemory => SignInError::OutOfMemory,
-        })?;
+        let reply =
+            parse_reply(payload, self.config.sign_in.encoding).map_err(|error| match error {
+                ReplyError::Bad => SignInError::BadReply,
+                ReplyError::OutOfMemory => SignInError::OutOfMemory,
+            })?;
         let lifetime = self.config.access_token_lifetime;
         let secret = self.config.device.device_secret();
         self.credentials.renew(reply, secret, now + lifetime)?;
