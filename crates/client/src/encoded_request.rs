@@ -94,10 +94,14 @@ impl EncodedRequest {
         let max_len = head_len + max_tail_len(credentials, request.payload);
         let buffer = with_room(&mut self.buffer, max_len)?;
         let mut encoder = Encoder::new(buffer, self.kind, Code::POST, 0, &token.to_le_bytes())?;
-        for segment in request.path.split(|&byte| byte == b'/') {
+        let mut rest = request.path;
+        while !rest.is_empty() {
+            let len = rest.iter().take_while(|&&byte| byte != b'/').count();
+            let (segment, tail) = rest.split_at(len);
             if !segment.is_empty() {
                 encoder.option(OptionNumber::URI_PATH, segment)?;
             }
+            rest = tail.get(1..).unwrap_or_default();
         }
         encoder.option(OptionNumber::CONTENT_FORMAT, &[request.content_format.number()])?;
         // Every release of the original accepts octet streams, whatever it sends.
@@ -154,7 +158,7 @@ impl EncodedRequest {
         let encoder = Encoder::resume(out, head.len(), OptionNumber::ACCEPT);
         let (payload_start, len) = write_tail(encoder, credentials, payload)?;
         let generation = credentials.map_or(0, |credentials| credentials.generation);
-        Ok(Self { buffer, len, payload_start, generation, ..*self })
+        Ok(Self { generation, buffer, len, payload_start, ..*self })
     }
 }
 
