@@ -21,20 +21,21 @@ impl Buffers {
     /// A buffer that no other call has, by its number; `None` where the heap is
     /// exhausted.
     pub(crate) fn take(&mut self) -> Option<usize> {
-        let free = self.all.iter().position(|buffer| !buffer.is_taken);
-        let number = match free {
+        let number = match self.all.iter().position(|buffer| !buffer.is_taken) {
             Some(number) => number,
-            None => {
-                let mut bytes = Vec::new();
-                bytes.try_reserve_exact(RECEIVE_BUFFER_LEN).ok()?;
-                bytes.resize(RECEIVE_BUFFER_LEN, 0);
-                self.all.try_reserve_exact(1).ok()?;
-                self.all.push(Buffer { is_taken: false, bytes });
-                self.all.len() - 1
-            }
+            None => self.add()?,
         };
         self.all.get_mut(number)?.is_taken = true;
         Some(number)
+    }
+
+    fn add(&mut self) -> Option<usize> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(RECEIVE_BUFFER_LEN).ok()?;
+        bytes.resize(RECEIVE_BUFFER_LEN, 0);
+        self.all.try_reserve_exact(1).ok()?;
+        self.all.push(Buffer { is_taken: false, bytes });
+        Some(self.all.len() - 1)
     }
 
     /// Its memory, which does not move while it is taken.

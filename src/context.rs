@@ -184,17 +184,19 @@ impl Context {
         Some(NonNull::from(Box::leak(context)))
     }
 
-    #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+    #[cfg(feature = "dtls-psk")]
     fn session_store(
         options: &Options,
         device: &iot_coap_client::Device,
         endpoint: &iot_coap_client::Endpoint,
     ) -> Option<Box<SessionStore>> {
-        let keeps = options.keep_session && endpoint.security == iot_coap_client::Security::Dtls;
+        let keeps = cfg!(feature = "extension")
+            && options.keep_session
+            && endpoint.security == iot_coap_client::Security::Dtls;
         keeps.then(|| SessionStore::new(device, endpoint).and_then(boxed)).flatten()
     }
 
-    #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+    #[cfg(not(feature = "dtls-psk"))]
     const fn session_store(
         _options: &Options,
         _device: &iot_coap_client::Device,
@@ -295,7 +297,7 @@ impl Context {
             port::sleep_ms(1);
         }
         let mut state = self.state.lock();
-        #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+        #[cfg(feature = "dtls-psk")]
         if ending == Ending::Sleep {
             state.link.leave();
         }

@@ -116,8 +116,8 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     let call = Call::new(handle, cancellation, false);
     let result = match catch(name, || begin(context)) {
         Some(Begun::Done(result)) => Some(result),
-        // SAFETY: this frame holds nothing that is to be dropped.
         Some(Begun::Wait(until, most)) => {
+            // SAFETY: this frame holds nothing that is to be dropped.
             match unsafe { wait(name, context, &call, until, most) } {
                 Some(()) => catch(name, || end(context)),
                 None => None,

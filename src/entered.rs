@@ -18,6 +18,7 @@ pub(crate) struct Entered {
 #[cfg(target_has_atomic = "32")]
 impl Entered {
     /// Nobody.
+    #[allow(clippy::unnecessary_wraps, reason = "as where there is a mutex")]
     pub(crate) const fn new() -> Option<Self> {
         Some(Self { count: AtomicU32::new(0) })
     }

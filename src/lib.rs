@@ -9,7 +9,15 @@
 // Where parts are left out, what has to do with them stays whole.
 #![cfg_attr(
     not(all(feature = "std", feature = "port-linux", feature = "dtls")),
-    allow(dead_code, irrefutable_let_patterns, unused_mut)
+    allow(
+        dead_code,
+        irrefutable_let_patterns,
+        unreachable_patterns,
+        unused_mut,
+        clippy::needless_pass_by_ref_mut,
+        clippy::unnecessary_wraps,
+        clippy::unused_self
+    )
 )]
 
 extern crate alloc;

@@ -4,7 +4,6 @@
 //! No line is written while a context is locked: a program's log handler may take
 //! its time, or take locks of its own. What is to be said then waits in a [`Queue`].
 
-#[cfg(feature = "log")]
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
 use core::fmt::{self, Write};
@@ -26,7 +25,6 @@ pub(crate) enum Level {
 const MAX_LINE_LEN: usize = 256;
 
 /// The most bytes that wait in a queue; what does not fit is dropped.
-#[cfg(feature = "log")]
 const MAX_QUEUE_LEN: usize = 4096;
 
 static THRESHOLD: AtomicI32 = AtomicI32::new(0);
@@ -91,15 +89,14 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
     }
 }
 
-/// Lines that wait until no context is locked.
+/// Lines that wait until no context is locked. Without the feature `log` there are
+/// none.
 #[derive(Default)]
 pub(crate) struct Queue {
     /// Of each line its level, its text and a NUL.
-    #[cfg(feature = "log")]
     lines: Vec<u8>,
 }
 
-#[cfg(feature = "log")]
 impl Queue {
     /// Adds a line; one that there is no memory for is dropped.
     #[cold]
@@ -117,12 +114,12 @@ impl Queue {
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        !cfg!(feature = "log") || self.lines.is_empty()
     }
 
     /// Writes every line. No context is locked.
     pub(crate) fn write(self) {
-        for line in self.lines.split(|&byte| byte == 0) {
+        for line in self.lines.split(|&byte| byte == 0).filter(|_| cfg!(feature = "log")) {
             if let Some((&level, text)) = line.split_first()
                 && let Ok(text) = core::str::from_utf8(text)
             {
@@ -130,19 +127,6 @@ impl Queue {
             }
         }
     }
-}
-
-#[cfg(not(feature = "log"))]
-impl Queue {
-    #[allow(clippy::unused_self, reason = "as with the feature")]
-    pub(crate) fn add(&mut self, _level: Level, _line: fmt::Arguments<'_>) {}
-
-    #[allow(clippy::unused_self, reason = "as with the feature")]
-    pub(crate) const fn is_empty(&self) -> bool {
-        true
-    }
-
-    pub(crate) const fn write(self) {}
 }
 
 type Handler = unsafe extern "C" fn(*mut c_void, c_int, *const c_char);

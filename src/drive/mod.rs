@@ -16,6 +16,7 @@
 //! first, so that a program that slept does not send again what was answered.
 
 mod notify;
+mod receive;
 mod stores;
 mod wait;
 
@@ -157,9 +158,7 @@ impl Context {
     #[cfg(feature = "extension")]
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let mut state = self.state.lock();
-        if state.client.has_event()
-            || !state.link.is_at_rest() && state.link.next_timeout().is_none()
-        {
+        if state.client.has_event() || state.link.has_news() || state.link.is_due() {
             return Some(Duration::ZERO);
         }
         let now = state.now();

@@ -70,9 +70,9 @@ impl Outcall {
         &mut self,
         context: &Context,
         state: &mut State,
-        event: Event<Application>,
+        event: &Event<Application>,
     ) -> bool {
-        match event {
+        match *event {
             Event::SignedIn => {
                 log_later!(state.log, Info, "signed in");
                 state.has_token_changed = true;

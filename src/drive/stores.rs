@@ -49,7 +49,7 @@ impl Context {
         state
     }
 
-    #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+    #[cfg(feature = "dtls-psk")]
     fn write_session<'s>(&'s self, mut state: Guard<'s, State>) -> Guard<'s, State> {
         loop {
             let State { link, log, .. } = &mut *state;
@@ -65,7 +65,7 @@ impl Context {
         }
     }
 
-    #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+    #[cfg(not(feature = "dtls-psk"))]
     #[allow(clippy::unused_self, reason = "as with sessions")]
     fn write_session<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
         let _ = transmit;

@@ -9,7 +9,7 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
-use iot_coap_client::{Duration, Instant, MAX_MESSAGE_LEN, Received, Response};
+use iot_coap_client::{Duration, Instant, MAX_MESSAGE_LEN};
 
 use super::notify::Outcall;
 use super::{Until, next_timeout, transmit};
@@ -18,7 +18,6 @@ use crate::call::{Call, interruptible};
 use crate::context::{Context, State};
 use crate::link::{Reader, Reading, Side, TURN_MS, Work};
 use crate::lock::Guard;
-use crate::log::log_later;
 use crate::panic::catch;
 use crate::port::{self, IoError};
 use crate::thread;
@@ -49,39 +48,39 @@ enum Action {
 
 /// What is left of a datagram.
 #[derive(Clone, Copy)]
-struct Incoming {
-    side: Side,
-    start: usize,
-    end: usize,
+pub(super) struct Incoming {
+    pub(super) side: Side,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 /// A read from the port.
-struct Read {
+pub(super) struct Read {
     reader: Option<Reader>,
-    buffer: *mut u8,
+    pub(super) buffer: *mut u8,
     len: usize,
     ms: u32,
     result: Result<usize, IoError>,
 }
 
 /// One wait, from step to step. Plain data.
-struct Wait {
+pub(super) struct Wait {
     until: Until,
     most: Duration,
     /// When it ends; set by the first step.
     end: Option<Instant>,
     /// A buffer on the stack, where none of the heap's is used.
     own_buffer: *mut u8,
-    read: Read,
+    pub(super) read: Read,
     /// Where the read that was done was from.
     side: Option<Side>,
-    incoming: Option<Incoming>,
-    outcall: Outcall,
+    pub(super) incoming: Option<Incoming>,
+    pub(super) outcall: Outcall,
     sleep_ms: u32,
     /// Nothing lies unread.
     is_drained: bool,
     /// A datagram meant something.
-    has_handled: bool,
+    pub(super) has_handled: bool,
     /// Time was looked at, at this point of it.
     timed_at: Option<Instant>,
 }
@@ -200,7 +199,7 @@ unsafe extern "C-unwind" fn call_out(argument: *mut c_void) {
 
 fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
     let mut state = context.state.lock();
-    context.take_in(&mut state, call, wait);
+    Context::take_in(&mut state, call, wait);
     let (state, action) = context.decide(state, call, wait);
     Context::unlock(state);
     action
@@ -208,7 +207,7 @@ fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
 
 impl Context {
     /// Takes in what was done since the step before.
-    fn take_in(&self, state: &mut State, call: &Call, wait: &mut Wait) {
+    fn take_in(state: &mut State, call: &Call, wait: &mut Wait) {
         if call.calls_back.get() {
             call.end_callback();
             state.callbacks -= 1;
@@ -247,7 +246,7 @@ impl Context {
         let end = *wait.end.get_or_insert(now + wait.most);
         loop {
             while wait.incoming.is_some() {
-                if self.handle_incoming(&mut state, now, call, wait) {
+                if Self::handle_incoming(&mut state, now, call, wait) {
                     return Self::call_out(state, call);
                 }
             }
@@ -341,7 +340,7 @@ impl Context {
         Some((state.buffers.memory(number)?, RECEIVE_BUFFER_LEN - 1))
     }
 
-    fn release_buffer(state: &mut State, call: &Call) {
+    pub(super) fn release_buffer(state: &mut State, call: &Call) {
         if let Some(number) = call.buffer.take() {
             state.buffers.give_back(number);
         }
@@ -415,7 +414,7 @@ impl Context {
             }
         }
         while let Some(event) = state.client.poll_event() {
-            if wait.outcall.event(self, state, event) {
+            if wait.outcall.event(self, state, &event) {
                 return true;
             }
         }
@@ -427,79 +426,5 @@ impl Context {
         state.callbacks += 1;
         call.begin_callback();
         (state, Action::Call)
-    }
-
-    /// Handles the next message of what was received; says whether its answer is to
-    /// be told.
-    fn handle_incoming(
-        &self,
-        state: &mut State,
-        now: Instant,
-        call: &Call,
-        wait: &mut Wait,
-    ) -> bool {
-        let Some(Incoming { side, start, end }) = wait.incoming else { return false };
-        if start >= end {
-            wait.incoming = None;
-            Self::release_buffer(state, call);
-            return false;
-        }
-        // SAFETY: the read's buffer is this call's alone, `end` bytes of it were read,
-        // and there is one more behind them, which is written here.
-        let buffer = unsafe {
-            wait.read.buffer.add(end).write(0);
-            core::slice::from_raw_parts_mut(wait.read.buffer, end + 1)
-        };
-        let found = buffer.get_mut(start..end).and_then(|datagram| {
-            let State { link, log, .. } = &mut *state;
-            link.handle_datagram(now, side, datagram, log)
-        });
-        let Some((message, rest)) = found else {
-            wait.incoming = None;
-            Self::release_buffer(state, call);
-            return false;
-        };
-        wait.incoming = Some(Incoming { side, start: start + rest, end });
-        let message = start + message.start..start + message.end;
-        self.handle_message(state, now, wait, &mut buffer[message.start..=message.end])
-    }
-
-    /// Hands a message to the client. The last byte of `buffer` is not the message's.
-    fn handle_message(
-        &self,
-        state: &mut State,
-        now: Instant,
-        wait: &mut Wait,
-        buffer: &mut [u8],
-    ) -> bool {
-        let len = buffer.len() - 1;
-        let had_token = state.client.is_signed_in();
-        let received = state.client.handle_datagram(now, &mut buffer[..len]);
-        state.has_token_changed |= had_token && !state.client.is_signed_in();
-        // An acknowledgement goes out before the callback runs.
-        transmit(state, now, None);
-        match received {
-            Received::Handled => {
-                wait.has_handled = true;
-                false
-            }
-            Received::Dropped(reason) => {
-                log_later!(state.log, Debug, "dropped a datagram of {len} bytes: {reason}");
-                false
-            }
-            Received::Response(Response { application, code, payload, token }) => {
-                log_later!(
-                    state.log,
-                    Debug,
-                    "message {token:08x}: {code}, {} bytes",
-                    payload.len()
-                );
-                wait.has_handled = true;
-                // What stands behind the payload is its padding, the record's seal or
-                // the spare byte.
-                buffer[payload.end] = 0;
-                wait.outcall.answer(application, code, token, &mut buffer[payload])
-            }
-        }
     }
 }

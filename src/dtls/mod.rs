@@ -4,9 +4,7 @@
 mod resumption;
 mod saved;
 mod session;
-#[cfg(feature = "extension")]
 mod store;
 
 pub(crate) use session::{Session, Terms, WriteError};
-#[cfg(feature = "extension")]
 pub(crate) use store::{Saving, SessionStore};

@@ -12,7 +12,6 @@ use iot_coap_dtls::{Alert, Config, DEFAULT_MTU, Datagram, Error, SavedSession, S
 use iot_coap_dtls::{CertificateError, TrustAnchors};
 
 use super::resumption::{self, Key};
-#[cfg(feature = "extension")]
 use super::saved::{self, Keep};
 use crate::fallible::room;
 use crate::log::{Queue, log, log_later};
@@ -20,6 +19,10 @@ use crate::port::secrets::{PreSharedKey, Source};
 use crate::port::{IoError, Peer, Udp};
 
 pub(super) type Client = iot_coap_dtls::Client<Source>;
+
+/// What names the session for resumption, and identity and key where certificates are
+/// not used.
+type Credentials<'a> = (Key, Option<(&'a [u8], &'a [u8])>);
 
 /// Whom to connect to, and whom to believe.
 #[derive(Clone, Copy)]
@@ -52,7 +55,6 @@ pub(crate) struct Session {
     /// The handshake is done.
     is_open: bool,
     /// It was saved since, or cannot be.
-    #[cfg(feature = "extension")]
     is_saved: bool,
     /// Where records are made; as long as the longest so far.
     out: Vec<u8>,
@@ -67,7 +69,6 @@ impl Session {
 
     /// Goes on with the session in a blob; or begins a new one, resumed where that
     /// can be.
-    #[cfg(feature = "extension")]
     pub(super) fn restore(
         socket: Udp,
         terms: &Terms<'_>,
@@ -93,7 +94,7 @@ impl Session {
     fn make(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce((Key, Option<(&[u8], &[u8])>)) -> Result<Client, Error>,
+        make: impl FnOnce(Credentials<'_>) -> Result<Client, Error>,
     ) -> Option<Box<Self>> {
         let made = Self::assemble(socket, terms, make);
         if let Err(error) = &made {
@@ -109,7 +110,7 @@ impl Session {
     fn assemble(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce((Key, Option<(&[u8], &[u8])>)) -> Result<Client, Error>,
+        make: impl FnOnce(Credentials<'_>) -> Result<Client, Error>,
     ) -> Result<Box<Self>, Error> {
         let place = room::<Self>().ok_or(Error::OutOfMemory)?;
         let mut out = Vec::new();
@@ -129,15 +130,7 @@ impl Session {
         out: Vec<u8>,
         client: Client,
     ) -> Box<Self> {
-        let session = Self {
-            client,
-            socket,
-            key,
-            is_open: false,
-            #[cfg(feature = "extension")]
-            is_saved: false,
-            out,
-        };
+        let session = Self { client, socket, key, is_open: false, is_saved: false, out };
         Box::write(place, session)
     }
 
@@ -158,7 +151,6 @@ impl Session {
 
     /// Whether it has to be saved, for a store that keeps it: at first, and where
     /// all that was reserved is spent.
-    #[cfg(feature = "extension")]
     pub(crate) fn needs_saving(&self) -> bool {
         self.is_open() && (!self.is_saved || !self.can_write())
     }
@@ -243,13 +235,12 @@ impl Session {
     /// done or the session over.
     fn note_progress(&mut self, log: &mut Queue) {
         match self.client.state() {
-            State::Handshaking => {}
+            State::Handshaking | State::Ended(Error::Closed) => {}
             State::Connected if self.is_open => {}
             State::Connected => {
                 self.is_open = true;
                 self.note_opened(log);
             }
-            State::Ended(Error::Closed) => {}
             State::Ended(error) => {
                 // RFC 5246, section 7.2.2: a session with a fatal alert is not
                 // resumed.
@@ -304,12 +295,11 @@ impl Session {
 
     /// Seals the session as it is; from then on it may write as many records as
     /// are reserved, once [`confirm_saved`](Self::confirm_saved) is called.
-    #[cfg(feature = "extension")]
     pub(super) fn save(&mut self, keep: &Keep<'_>, log: &mut Queue) -> Option<Vec<u8>> {
         match saved::seal(&mut self.client, &self.key, keep) {
             Ok(Some(blob)) => return Some(blob),
             Ok(None) => {
-                log_later!(log, Info, "the server has given nothing to resume a session by")
+                log_later!(log, Info, "the server has given nothing to resume a session by");
             }
             Err(error) => log_later!(log, Warning, "the DTLS session cannot be kept: {error}"),
         }
@@ -318,7 +308,6 @@ impl Session {
 
     /// What was saved last is stored where a restart finds it, or could not be. Says
     /// whether the session can go on.
-    #[cfg(feature = "extension")]
     pub(crate) fn note_saved(&mut self, is_stored: bool) -> bool {
         if is_stored {
             self.client.confirm_checkpoint();
@@ -339,7 +328,6 @@ impl Session {
     }
 
     /// Closes the socket, and tells the peer nothing: the session is kept.
-    #[cfg(feature = "extension")]
     pub(crate) fn leave(self: Box<Self>) {
         self.socket.close();
     }
@@ -349,7 +337,7 @@ impl Session {
 #[inline(never)]
 fn client(
     terms: &Terms<'_>,
-    (key, pre_shared_key): (Key, Option<(&[u8], &[u8])>),
+    (key, pre_shared_key): Credentials<'_>,
     now: Instant,
 ) -> Result<Client, Error> {
     let config = config(terms, pre_shared_key)?;

@@ -8,7 +8,7 @@ use iot_coap_client::{Endpoint, Instant, Security};
 
 use super::candidate::Candidate;
 use super::transport::Transport;
-#[cfg(all(feature = "dtls-psk", feature = "extension"))]
+#[cfg(feature = "dtls-psk")]
 pub(crate) use crate::dtls::SessionStore;
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::{Session, Terms};
@@ -18,7 +18,7 @@ use crate::port::Udp;
 use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
 
 /// Without DTLS of ours no session is kept.
-#[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+#[cfg(not(feature = "dtls-psk"))]
 pub(crate) enum SessionStore {}
 
 /// What opening gave.
@@ -111,13 +111,10 @@ impl Connector {
         #[cfg(feature = "dtls-psk")]
         if self.uses_dtls() {
             let terms = Terms { peer: self.peer(), static_rsa: !self.dtls.refuses_static_rsa };
-            #[cfg(feature = "extension")]
             let session = match kept {
                 Some(kept) => kept.connect(socket, &terms, now),
                 None => Session::connect(socket, &terms, now),
             };
-            #[cfg(not(feature = "extension"))]
-            let session = Session::connect(socket, &terms, now);
             return session.map(|session| Opened::Candidate(Candidate::handshaking(session, now)));
         }
         let _ = (now, kept);

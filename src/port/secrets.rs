@@ -52,6 +52,7 @@ impl fmt::Display for BadSource {
 impl core::error::Error for BadSource {}
 
 #[cfg(feature = "port-linux")]
+#[allow(clippy::unnecessary_wraps, reason = "as on a board")]
 fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     iot_coap_port_linux::fill_random(bytes);
     Ok(())
