@@ -106,24 +106,30 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
         return R::FALLBACK;
     }
     let cancellation = disable_cancellation();
-    // SAFETY: as promised.
-    let found = catch(name, || unsafe { Context::from_handle(handle, name) });
-    let Some(Some(context)) = found else {
+    let begun = catch(name, || {
+        // SAFETY: as promised.
+        let context = unsafe { Context::from_handle(handle, name) }?;
+        context.entered.add();
+        let visit = Visit(context);
+        let begun = begin(visit.0);
+        // It lasts until the end of the call.
+        core::mem::forget(visit);
+        Some((context, begun))
+    });
+    let Some(Some((context, begun))) = begun else {
         restore_cancellation(cancellation);
         return R::FALLBACK;
     };
-    context.entered.add();
     let call = Call::new(handle, cancellation, false);
-    let result = match catch(name, || begin(context)) {
-        Some(Begun::Done(result)) => Some(result),
-        Some(Begun::Wait(until, most)) => {
+    let result = match begun {
+        Begun::Done(result) => Some(result),
+        Begun::Wait(until, most) => {
             // SAFETY: this frame holds nothing that is to be dropped.
             match unsafe { wait(name, context, &call, until, most) } {
                 Some(()) => catch(name, || end(context)),
                 None => None,
             }
         }
-        None => None,
     };
     context.entered.remove();
     restore_cancellation(cancellation);

@@ -5,6 +5,8 @@ mod resumption;
 mod saved;
 mod session;
 mod store;
+mod terms;
 
-pub(crate) use session::{Session, Terms, WriteError};
+pub(crate) use session::{Session, WriteError};
 pub(crate) use store::{Saving, SessionStore};
+pub(crate) use terms::Terms;

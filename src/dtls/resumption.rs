@@ -12,7 +12,7 @@ use iot_coap_dtls::SavedSession;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::session::Terms;
+use super::terms::{PreShared, Terms};
 
 /// How many sessions are remembered: a device talks to one or two endpoints.
 const MAX_SESSIONS: usize = 8;
@@ -23,7 +23,7 @@ const MAX_SESSIONS: usize = 8;
 pub(super) struct Key([u8; 32]);
 
 impl Key {
-    pub(super) fn of(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Self {
+    pub(super) fn of(terms: &Terms<'_>, pre_shared_key: Option<PreShared<'_>>) -> Self {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
             hash.update((part.len() as u64).to_be_bytes());

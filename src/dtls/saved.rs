@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use iot_coap_dtls::{Error, SealingKey};
 
 use super::resumption::{self, Key};
-use super::session::Client;
 use crate::port::secrets::Source;
+
+pub(super) type Client = iot_coap_dtls::Client<Source>;
 
 /// The first byte of a blob: what the rest is.
 const LIVE: u8 = 1;

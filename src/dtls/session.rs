@@ -12,31 +12,15 @@ use iot_coap_dtls::{Alert, Config, DEFAULT_MTU, Datagram, Error, SavedSession, S
 use iot_coap_dtls::{CertificateError, TrustAnchors};
 
 use super::resumption::{self, Key};
-use super::saved::{self, Keep};
+use super::saved::{self, Client, Keep};
+use super::terms::{PreShared, Terms};
 use crate::fallible::room;
 use crate::log::{Queue, log, log_later};
 use crate::port::secrets::{PreSharedKey, Source};
-use crate::port::{IoError, Peer, Udp};
+use crate::port::{IoError, Udp};
 
-pub(super) type Client = iot_coap_dtls::Client<Source>;
-
-/// What names the session for resumption, and identity and key where certificates are
-/// not used.
-type Credentials<'a> = (Key, Option<(&'a [u8], &'a [u8])>);
-
-/// Whom to connect to, and whom to believe.
-#[derive(Clone, Copy)]
-pub(crate) struct Terms<'a> {
-    pub(crate) peer: Peer<'a>,
-    /// Whether key exchange by static RSA may be offered.
-    pub(crate) static_rsa: bool,
-}
-
-impl Terms<'_> {
-    fn host(&self) -> &str {
-        self.peer.host.to_str().unwrap_or_default()
-    }
-}
+/// What names the session for resumption, and the key where one is shared.
+type Proof<'a> = (Key, Option<PreShared<'a>>);
 
 /// Why plaintext was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +78,7 @@ impl Session {
     fn make(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Credentials<'_>) -> Result<Client, Error>,
+        make: impl FnOnce(Proof<'_>) -> Result<Client, Error>,
     ) -> Option<Box<Self>> {
         let made = Self::assemble(socket, terms, make);
         if let Err(error) = &made {
@@ -110,7 +94,7 @@ impl Session {
     fn assemble(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Credentials<'_>) -> Result<Client, Error>,
+        make: impl FnOnce(Proof<'_>) -> Result<Client, Error>,
     ) -> Result<Box<Self>, Error> {
         let place = room::<Self>().ok_or(Error::OutOfMemory)?;
         let mut out = Vec::new();
@@ -337,7 +321,7 @@ impl Session {
 #[inline(never)]
 fn client(
     terms: &Terms<'_>,
-    (key, pre_shared_key): Credentials<'_>,
+    (key, pre_shared_key): Proof<'_>,
     now: Instant,
 ) -> Result<Client, Error> {
     let config = config(terms, pre_shared_key)?;

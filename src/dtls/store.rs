@@ -15,7 +15,8 @@ use iot_coap_client::{Device, Endpoint, Instant};
 use zeroize::Zeroizing;
 
 use super::saved::Keep;
-use super::session::{Session, Terms};
+use super::session::Session;
+use super::terms::Terms;
 use crate::entry::Entry;
 use crate::log::{Queue, log};
 use crate::port::{Udp, store};
