@@ -113,7 +113,7 @@ fn a_connection_id_that_cannot_be_used() {
         (&[][..], MALFORMED),
         (&[3, 1, 2], MALFORMED),
         (&[1, 2, 3], MALFORMED),
-        (&[33; 34], not_offered("too long a connection id")),
+        (&[33; 34], not_offered("a connection id of over 32 bytes")),
     ] {
         let config = psk_config().connection_id(b"me").unwrap();
         let mut pair = Pair::start(config, SUITE);

@@ -250,7 +250,7 @@ fn messages_out_of_order() {
         for first in [true, false] {
             let mut pair = if first { Pair::start(psk_config(), SUITE) } else { before_finished() };
             let record = pair.server.say(kind, &[0; 40]);
-            out_of_order(pair, &record, "a handshake message of another kind");
+            out_of_order(pair, &record, "a handshake message of another type");
         }
     }
     let mut pair = Pair::start(psk_config(), SUITE);
