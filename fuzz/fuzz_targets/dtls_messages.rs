@@ -8,21 +8,14 @@
 
 #![no_main]
 
-#[path = "../../crates/dtls/tests/scripted/numbers.rs"]
-mod numbers;
-#[path = "../../crates/dtls/tests/scripted/recording.rs"]
-#[allow(dead_code)]
-mod recording;
-#[path = "../../crates/dtls/tests/scripted/recordings.rs"]
-mod recordings;
-
 use std::sync::LazyLock;
 
 use iot_coap_dtls::{Client, Datagram, State};
 use libfuzzer_sys::fuzz_target;
 
-use crate::numbers::Numbers;
-use crate::recording::Recording;
+use iot_coap_test_support::scripted::numbers::Numbers;
+use iot_coap_test_support::scripted::recordings;
+use iot_coap_test_support::scripted::recording::Recording;
 
 static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
 

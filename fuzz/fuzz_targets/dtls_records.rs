@@ -6,22 +6,16 @@
 
 #![no_main]
 
-#[path = "../../crates/dtls/tests/scripted/mod.rs"]
-mod scripted;
-#[path = "../short.rs"]
-#[allow(dead_code)]
-mod short;
-
 use std::collections::HashSet;
 
 use arbitrary::{Arbitrary, Unstructured};
 use iot_coap_dtls::{Datagram, State};
 use libfuzzer_sys::fuzz_target;
 
-use crate::scripted::crypto::Header;
-use crate::scripted::messages::{self, CONNECTION_ID, ENCRYPT_THEN_MAC};
-use crate::scripted::{Hello, Pair, Suite, psk_config};
-use crate::short::Short;
+use iot_coap_test_support::scripted::crypto::Header;
+use iot_coap_test_support::scripted::messages::{self, CONNECTION_ID, ENCRYPT_THEN_MAC};
+use iot_coap_test_support::scripted::{Hello, Pair, Suite, psk_config};
+use iot_coap_fuzz::Short;
 
 #[derive(Arbitrary, Debug)]
 struct Case {

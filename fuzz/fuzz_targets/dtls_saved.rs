@@ -7,15 +7,12 @@
 
 #![no_main]
 
-#[path = "../../crates/dtls/tests/scripted/numbers.rs"]
-mod numbers;
-
 use iot_coap_dtls::{
     Client, Config, Error, PreSharedKey, SavedSession, SealingKey, State, TrustAnchors,
 };
 use libfuzzer_sys::fuzz_target;
 
-use crate::numbers::Numbers;
+use iot_coap_test_support::scripted::numbers::Numbers;
 
 const CONTEXT: &[u8] = b"localhost/sensor-7";
 

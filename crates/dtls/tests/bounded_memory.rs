@@ -2,13 +2,10 @@
 //! become whole fills its memory. An allocator that counts watches.
 #![cfg(feature = "full")]
 
-#[path = "scripted/mod.rs"]
-mod scripted;
-
 use iot_coap_dtls::{DEFAULT_LONGEST_MESSAGE, Datagram};
 use iot_coap_test_heap::{allocations, peak_of};
-use scripted::messages::{APPLICATION_DATA, HANDSHAKE, fragment, record};
-use scripted::{Numbers, Pair, Suite, TestClient, psk_config};
+use iot_coap_test_support::scripted::messages::{APPLICATION_DATA, HANDSHAKE, fragment, record};
+use iot_coap_test_support::scripted::{Numbers, Pair, Suite, TestClient, psk_config};
 
 /// Beside the messages themselves: what is known of eight of them and of the
 /// gaps in each.

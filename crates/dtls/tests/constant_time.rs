@@ -5,16 +5,13 @@
 //! with `--release`, which is what devices run.
 #![cfg(feature = "full")]
 
-#[path = "scripted/mod.rs"]
-mod scripted;
-
 use std::path::Path;
 use std::process::Command;
 
 use iot_coap_dtls::{Client, Datagram, SealingKey};
-use scripted::crypto::{Algorithm, Header, Key, keys};
-use scripted::messages::APPLICATION_DATA;
-use scripted::{Numbers, TestClient};
+use iot_coap_test_support::scripted::crypto::{Algorithm, Header, Key, keys};
+use iot_coap_test_support::scripted::messages::APPLICATION_DATA;
+use iot_coap_test_support::scripted::{Numbers, TestClient};
 
 const BLOCKS: usize = 20;
 /// Around the ends of the blocks of the cipher and of the hash, and the ends.
