@@ -120,7 +120,7 @@ impl Peer {
         Self::start(command, port, "IPv4", files)
     }
 
-    /// A `program` of `peers/mbedtls_server.c`, where its options and what it
+    /// A `program` of `mbedtls/mbedtls_server.c`, where its options and what it
     /// prints are explained.
     pub fn mbedtls(program: &Path, proof: &Proof<'_>, options: &[&str]) -> Self {
         let files = Folder::new();
