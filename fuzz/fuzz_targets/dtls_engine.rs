@@ -11,12 +11,11 @@ use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use iot_coap_dtls::{Client, Datagram, Error, State};
-use libfuzzer_sys::fuzz_target;
-
-use iot_coap_test_support::scripted::numbers::Numbers;
-use iot_coap_test_support::scripted::recordings;
-use iot_coap_test_support::scripted::recording::{GREETING, Recording};
 use iot_coap_fuzz::Short;
+use iot_coap_test_support::scripted::numbers::Numbers;
+use iot_coap_test_support::scripted::recording::{GREETING, Recording};
+use iot_coap_test_support::scripted::recordings;
+use libfuzzer_sys::fuzz_target;
 
 static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
 

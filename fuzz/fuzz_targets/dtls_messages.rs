@@ -11,11 +11,10 @@
 use std::sync::LazyLock;
 
 use iot_coap_dtls::{Client, Datagram, State};
-use libfuzzer_sys::fuzz_target;
-
 use iot_coap_test_support::scripted::numbers::Numbers;
-use iot_coap_test_support::scripted::recordings;
 use iot_coap_test_support::scripted::recording::Recording;
+use iot_coap_test_support::scripted::recordings;
+use libfuzzer_sys::fuzz_target;
 
 static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
 

@@ -10,12 +10,11 @@ use std::collections::HashSet;
 
 use arbitrary::{Arbitrary, Unstructured};
 use iot_coap_dtls::{Datagram, State};
-use libfuzzer_sys::fuzz_target;
-
+use iot_coap_fuzz::Short;
 use iot_coap_test_support::scripted::crypto::Header;
 use iot_coap_test_support::scripted::messages::{self, CONNECTION_ID, ENCRYPT_THEN_MAC};
 use iot_coap_test_support::scripted::{Hello, Pair, Suite, psk_config};
-use iot_coap_fuzz::Short;
+use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
 struct Case {

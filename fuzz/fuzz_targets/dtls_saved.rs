@@ -10,9 +10,8 @@
 use iot_coap_dtls::{
     Client, Config, Error, PreSharedKey, SavedSession, SealingKey, State, TrustAnchors,
 };
-use libfuzzer_sys::fuzz_target;
-
 use iot_coap_test_support::scripted::numbers::Numbers;
+use libfuzzer_sys::fuzz_target;
 
 const CONTEXT: &[u8] = b"localhost/sensor-7";
 

@@ -1,5 +1,6 @@
-//! Bytes for a sequence of inputs: short ones, since `arbitrary`'s own take half
-//! of all that is left each time, and leave nothing for the rest.
+//! What the targets share: bytes for a sequence of inputs. They are short, since
+//! `arbitrary`'s own take half of all that is left each time, and leave nothing for
+//! the rest.
 
 use std::ops::Deref;
 

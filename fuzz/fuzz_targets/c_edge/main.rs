@@ -14,6 +14,7 @@ mod callbacks;
 mod calls;
 mod run;
 mod server;
+
 use std::ptr::null_mut;
 
 use arbitrary::{Arbitrary, Unstructured};

@@ -9,6 +9,7 @@
 
 mod inputs;
 mod model;
+
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
