@@ -4,7 +4,7 @@
 //!
 //! What needs one of the crates under test is behind a feature, so that the tests of a
 //! small crate do not wait for a large one. The allocator that counts is a crate of its
-//! own, `iot-coap-test-heap`: a program that links it is measured by it.
+//! own, `iot-coap-test-heap`, because a program that links it has it for allocator.
 
 // C's functions and symbols are reached in `library` only.
 #![deny(unsafe_code)]

@@ -3,8 +3,9 @@
 //! fails only within [`limited`]. A program that uses anything of this crate
 //! has it for its allocator.
 //!
-//! It is for tests alone, and a crate of its own: one that a program had to ask for
-//! would count nothing for a program that forgot to, and its tests would pass.
+//! It is for tests alone. It is a crate of its own so that linking it installs it: if
+//! each program had to install it, one that forgot to would count nothing, and its
+//! tests would pass.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

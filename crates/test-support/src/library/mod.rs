@@ -1,5 +1,6 @@
-//! What the tests share: C programs compiled against the library, and a local
-//! cloud to run them against.
+//! The C library as its tests use it: C programs compiled against it, and its functions
+//! called from Rust. For tests of the package `iot-coap` alone: cargo puts the static
+//! library beside those.
 
 use std::env;
 use std::fs;
