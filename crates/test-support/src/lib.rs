@@ -3,11 +3,11 @@
 //! it is asked for fails: that is how a test fails.
 //!
 //! What needs one of the crates under test is behind a feature, so that the tests of a
-//! small crate do not wait for a large one. The allocator that counts is a crate of its
-//! own, `iot-coap-test-heap`, because a program that links it has it for allocator.
+//! small crate do not wait for a large one. Two crates stand beside this one, because a
+//! program cannot link them without an effect: `iot-coap-test-heap`, an allocator, and
+//! `iot-coap-test-library`, which brings the C library.
 
-// C's functions and symbols are reached in `library` only.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 #![allow(clippy::missing_panics_doc, reason = "see above")]
 #![allow(clippy::missing_errors_doc, reason = "what fails is what is tested")]
 
@@ -23,7 +23,5 @@ pub mod waiting;
 pub mod cloud;
 #[cfg(feature = "dtls")]
 pub mod dtls;
-#[cfg(feature = "library")]
-pub mod library;
 #[cfg(feature = "scripted")]
 pub mod scripted;
