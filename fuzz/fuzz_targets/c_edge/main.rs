@@ -14,8 +14,6 @@ mod callbacks;
 mod calls;
 mod run;
 mod server;
-#[path = "../../short.rs"]
-mod short;
 
 use std::ptr::null_mut;
 

@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use iot_coap_client::{Code, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber, SymmetricKey};
 
 use crate::calls::Begin;
-use crate::short::Short;
+use iot_coap_fuzz::Short;
 
 #[derive(Arbitrary, Clone, Debug)]
 pub(crate) enum SignInReply<'a> {

@@ -4,7 +4,7 @@
 use arbitrary::Arbitrary;
 use iot_coap_client::{Code, Encoding, SymmetricKey};
 
-use crate::short::Short;
+use iot_coap_fuzz::Short;
 
 pub(crate) const SECRET: &str = "fPloaszb6saUFJte4EhyuBHQpR9SuKHb";
 /// The text that keys are derived from, in the replies below.

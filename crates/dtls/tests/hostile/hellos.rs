@@ -2,11 +2,11 @@
 
 use iot_coap_dtls::{Error, State, Violation};
 
-use crate::scripted::messages::{
+use iot_coap_test_support::scripted::messages::{
     CONNECTION_ID, EC_POINT_FORMATS, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET,
     HELLO_VERIFY_REQUEST, RENEGOTIATION_INFO, SERVER_HELLO, SERVER_NAME, SESSION_TICKET,
 };
-use crate::scripted::{Hello, Pair, Suite, ends_in_time, feed, psk_config, sent};
+use iot_coap_test_support::scripted::{Hello, Pair, Suite, ends_in_time, feed, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 const MALFORMED: Error = Error::Protocol(Violation::Malformed("ServerHello"));
