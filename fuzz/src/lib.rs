@@ -1,12 +1,16 @@
-//! What the targets share: bytes for a sequence of inputs. They are short, since
-//! `arbitrary`'s own take half of all that is left each time, and leave nothing for
-//! the rest.
+//! What the targets share: short bytes for a sequence of inputs, and the cloud's side of
+//! symmetric mode.
+
+mod symmetric;
 
 use std::ops::Deref;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-/// 0 to 63 bytes, mostly few.
+pub use symmetric::encrypted;
+
+/// 0 to 63 bytes, mostly few: `arbitrary`'s own take half of all that is left each time,
+/// and leave nothing for the inputs that follow.
 #[derive(Clone, Copy, Debug)]
 pub struct Short<'a>(pub &'a [u8]);
 
