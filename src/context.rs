@@ -63,6 +63,8 @@ pub(crate) struct Context {
     magic: u32,
     pub(crate) wait_ms: u32,
     pub(crate) connector: Connector,
+    /// Datagrams are received on the heap; see [`crate::buffers`].
+    pub(crate) uses_heap_buffers: bool,
     /// Its DTLS session outlives it.
     pub(crate) keeps_session: bool,
     /// The calls that are in it.
@@ -165,6 +167,7 @@ impl Context {
             boxed(Self {
                 magic: MAGIC,
                 wait_ms,
+                uses_heap_buffers: connector.needs_long_buffer(),
                 connector,
                 keeps_session: options.keep_session,
                 entered: Entered::new()?,

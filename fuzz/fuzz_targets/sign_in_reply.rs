@@ -7,8 +7,8 @@
 
 use ciborium::Value;
 use iot_coap_client::{
-    ACCESS_TOKEN_MAX_LEN, Client, Code, Config, ContentFormat, Device, Encoder, Encoding, Endpoint,
-    Event, Kind, MAX_MESSAGE_LEN, Message, Received, Request, SignInError,
+    Client, Code, Config, ContentFormat, Device, Encoder, Encoding, Endpoint, Event, Instant, Kind,
+    MAX_ACCESS_TOKEN_LEN, MAX_MESSAGE_LEN, Message, Received, Request, SIGN_IN_LIMIT, SignInError,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -32,11 +32,10 @@ fuzz_target!(|payload: &[u8]| {
 fn sign_in(url: &str, encoding: Encoding, payload: &[u8]) -> Option<Vec<u8>> {
     let endpoint = Endpoint::parse(url).expect("a URL");
     let device = Device::new("key", "name", "", "secret").expect("an identity");
-    let mut config = Config::new(device, &endpoint, 1);
-    config.sign_in.encoding = encoding;
-    let mut client = Client::<u8>::new(config);
-    let attempt = client.sign_in(0, 10_000);
-    let request = client.poll_transmit(0).expect("a request").datagram.to_vec();
+    let mut client = Client::<u8>::new(Config::new(device, &endpoint, 1).encoding(encoding));
+    let [start, replied, posted] = [0, 1, 2].map(Instant::from_millis);
+    let attempt = client.sign_in(start, SIGN_IN_LIMIT);
+    let request = client.poll_transmit(start).expect("a request").datagram.to_vec();
     let request = Message::parse(&request).expect("what is sent parses");
 
     let mut reply = vec![0; MAX_MESSAGE_LEN];
@@ -45,7 +44,7 @@ fn sign_in(url: &str, encoding: Encoding, payload: &[u8]) -> Option<Vec<u8>> {
     let len = encoder.expect("a head").payload(payload).ok()?;
     reply.truncate(len);
     let payload_at = reply.len() - payload.len();
-    assert!(matches!(client.receive(1, &mut reply), Received::Handled));
+    assert!(matches!(client.handle_datagram(replied, &mut reply), Received::Handled));
     // It held a secret.
     assert!(reply[payload_at..].iter().all(|byte| *byte == 0));
 
@@ -62,14 +61,14 @@ fn sign_in(url: &str, encoding: Encoding, payload: &[u8]) -> Option<Vec<u8>> {
         return None;
     };
     assert_eq!(outcome, Ok(()));
-    assert!((1..=ACCESS_TOKEN_MAX_LEN).contains(&token.len()));
+    assert!((1..=MAX_ACCESS_TOKEN_LEN).contains(&token.len()));
 
     // The token fits what it is for.
     let path = b"/topic/key/name/update";
     let request =
         Request { confirmable: true, path, content_format: ContentFormat::Json, payload: b"{}" };
-    client.send(2, &request, 7).expect("a message");
-    let sent = client.poll_transmit(2).expect("a message").datagram;
+    client.send(posted, &request, 7).expect("a message");
+    let sent = client.poll_transmit(posted).expect("a message").datagram;
     let mut options = Message::parse(sent).expect("what is sent parses").options;
     assert!(options.any(|option| option.value == token));
     Some(token)

@@ -191,13 +191,8 @@ fn next_timeout(state: &State) -> Option<Instant> {
 
 /// Sends all that is due. Says whether the port refused the datagram of `watched`,
 /// or any where that is `None`.
-#[inline]
 fn transmit(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
-    if state.client.has_transmit() { transmit_all(state, now, watched) } else { Transmitted::Sent }
-}
-
-fn transmit_all(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
-    if state.reading {
+    if state.reading && state.client.has_transmit() {
         state.shared = true;
         if !state.link.is_full_duplex() {
             return Transmitted::Left;

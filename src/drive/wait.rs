@@ -86,6 +86,17 @@ struct Wait {
     timed_at: Option<Instant>,
 }
 
+impl Wait {
+    /// Whether a datagram was waited for and one was handled, with nothing left to
+    /// tell.
+    fn is_content(&self, state: &State) -> bool {
+        self.has_handled
+            && matches!(self.until, Until::Datagram)
+            && !state.client.has_event()
+            && !state.link.has_news()
+    }
+}
+
 /// Waits, at most `most`; meanwhile does all that a client needs. `None` if it
 /// panicked.
 ///
@@ -101,7 +112,7 @@ pub(crate) unsafe fn wait(
 ) -> Option<()> {
     // SAFETY: as promised.
     unsafe {
-        if context.connector.needs_long_buffer() {
+        if context.uses_heap_buffers {
             run(name, context, call, until, most, null_mut())
         } else {
             wait_on_stack(name, context, call, until, most)
@@ -229,6 +240,9 @@ impl Context {
         call: &Call,
         wait: &mut Wait,
     ) -> (Guard<'s, State>, Action) {
+        if wait.incoming.is_none() && wait.is_content(&state) {
+            return (self.write_stores(state), Action::Done);
+        }
         let mut now = state.now();
         let end = *wait.end.get_or_insert(now + wait.most);
         loop {
@@ -243,7 +257,7 @@ impl Context {
                 return Self::call_out(state, call);
             }
             state = self.write_stores(state);
-            if wait.has_handled && matches!(wait.until, Until::Datagram) {
+            if wait.is_content(&state) {
                 return (state, Action::Done);
             }
             if !state.reading && !state.link.is_at_rest() {

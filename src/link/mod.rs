@@ -404,6 +404,12 @@ impl Link {
         }
     }
 
+    /// Whether the owner is to be told that the transport was replaced.
+    #[inline]
+    pub(crate) const fn has_news(&self) -> bool {
+        self.is_renewed
+    }
+
     /// Whether there is nothing to tell the owner, to open or to close.
     #[inline]
     pub(crate) fn is_at_rest(&self) -> bool {
@@ -411,6 +417,12 @@ impl Link {
             && !self.is_renewed
             && self.candidate.is_none()
             && self.retired.is_empty()
+    }
+
+    /// Whether there is something to open or to close now.
+    #[cfg(feature = "extension")]
+    pub(crate) fn is_due(&self) -> bool {
+        !self.retired.is_empty() || self.state == State::Suspect && self.candidate.is_none()
     }
 
     /// Whether a transport was replaced since the last call.

@@ -2,7 +2,7 @@
 //! order of their numbers. The encoder checks that and the room in the buffer,
 //! and nothing else.
 
-use core::{fmt, mem};
+use core::fmt;
 
 use crate::code::Code;
 use crate::format::{Kind, MAX_TOKEN_LEN, PAYLOAD_MARKER, header};
@@ -54,9 +54,9 @@ impl core::error::Error for EncodeError {}
 /// ```
 #[derive(Debug)]
 pub struct Encoder<'b> {
-    /// What is still to be written to.
-    rest: &'b mut [u8],
-    buffer_len: usize,
+    buffer: &'b mut [u8],
+    /// The length of what is written.
+    len: usize,
     last_option: u16,
 }
 
@@ -68,6 +68,7 @@ impl<'b> Encoder<'b> {
     ///
     /// [`EncodeError::TooLong`] if the token is longer than 8 bytes, or the
     /// buffer is too short for header and token.
+    #[inline]
     pub fn new(
         buffer: &'b mut [u8],
         kind: Kind,
@@ -78,7 +79,7 @@ impl<'b> Encoder<'b> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(EncodeError::TooLong);
         }
-        let mut encoder = Self { buffer_len: buffer.len(), rest: buffer, last_option: 0 };
+        let mut encoder = Self { buffer, len: 0, last_option: 0 };
         encoder.write(&header(kind, token.len() as u8, code, id))?;
         encoder.write(token)?;
         Ok(encoder)
@@ -86,14 +87,12 @@ impl<'b> Encoder<'b> {
 
     /// Continues a message: the first `len` bytes of `buffer` are its header,
     /// its token and its options up to `last_option`.
-    pub(crate) fn resume(
+    pub(crate) const fn resume(
         buffer: &'b mut [u8],
         len: usize,
         last_option: OptionNumber,
-    ) -> Result<Self, EncodeError> {
-        let buffer_len = buffer.len();
-        let rest = buffer.get_mut(len..).ok_or(EncodeError::TooLong)?;
-        Ok(Self { rest, buffer_len, last_option: last_option.0 })
+    ) -> Self {
+        Self { buffer, len, last_option: last_option.0 }
     }
 
     /// Adds an option.
@@ -102,6 +101,7 @@ impl<'b> Encoder<'b> {
     ///
     /// [`EncodeError::OptionOrder`] if an option with a greater number was
     /// added before, [`EncodeError::TooLong`] if it does not fit.
+    #[inline]
     pub fn option(&mut self, number: OptionNumber, value: &[u8]) -> Result<(), EncodeError> {
         let delta = number.0.checked_sub(self.last_option).ok_or(EncodeError::OptionOrder)?;
         self.last_option = number.0;
@@ -113,6 +113,11 @@ impl<'b> Encoder<'b> {
             }
             return Ok(());
         }
+        self.long_option(delta, value)
+    }
+
+    /// Adds an option with an extension in its head.
+    fn long_option(&mut self, delta: u16, value: &[u8]) -> Result<(), EncodeError> {
         let len = u16::try_from(value.len()).map_err(|_| EncodeError::TooLong)?;
         let mut head = [0; MAX_OPTION_HEAD_LEN];
         let (delta_nibble, head_len) = extend(delta, &mut head, 1);
@@ -130,12 +135,12 @@ impl<'b> Encoder<'b> {
     /// [`EncodeError::TooLong`] if the payload does not fit.
     pub fn payload(mut self, payload: &[u8]) -> Result<usize, EncodeError> {
         self.payload_place(payload.len())?.copy_from_slice(payload);
-        Ok(self.len())
+        Ok(self.len)
     }
 
     /// Writes the marker of a payload of `len` bytes, if there is any, and
     /// returns where the payload goes.
-    pub(crate) fn payload_place(&mut self, len: usize) -> Result<&'b mut [u8], EncodeError> {
+    pub(crate) fn payload_place(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
         if len > 0 {
             self.write(&[PAYLOAD_MARKER])?;
         }
@@ -144,14 +149,15 @@ impl<'b> Encoder<'b> {
 
     /// Ends the message without a payload and returns its length.
     pub fn finish(self) -> usize {
-        self.len()
+        self.len
     }
 
     /// The length of what is written.
     pub(crate) const fn len(&self) -> usize {
-        self.buffer_len - self.rest.len()
+        self.len
     }
 
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.take(bytes.len())?.copy_from_slice(bytes);
         Ok(())
@@ -159,12 +165,10 @@ impl<'b> Encoder<'b> {
 
     /// The next `len` bytes of the buffer.
     #[inline]
-    fn take(&mut self, len: usize) -> Result<&'b mut [u8], EncodeError> {
-        if len > self.rest.len() {
-            return Err(EncodeError::TooLong);
-        }
-        let (place, rest) = mem::take(&mut self.rest).split_at_mut(len);
-        self.rest = rest;
+    fn take(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
+        let start = self.len;
+        let place = self.buffer.get_mut(start..start + len).ok_or(EncodeError::TooLong)?;
+        self.len = start + len;
         Ok(place)
     }
 }

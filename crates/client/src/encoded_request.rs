@@ -28,8 +28,10 @@ pub(crate) struct EncodedRequest {
     token: u32,
     /// Which access token it carries.
     generation: u32,
-    /// Holds an access token, so it is wiped.
-    datagram: Zeroizing<Vec<u8>>,
+    /// The datagram, and room for longer ones. Holds an access token, so it is wiped.
+    buffer: Zeroizing<Vec<u8>>,
+    /// The length of the datagram.
+    len: usize,
     /// Where the options up to Accept end and the credentials begin.
     head_len: usize,
     /// Where the payload begins, in clear or encrypted.
@@ -43,7 +45,8 @@ impl EncodedRequest {
             id: 0,
             token: 0,
             generation: 0,
-            datagram: Zeroizing::new(Vec::new()),
+            buffer: Zeroizing::new(Vec::new()),
+            len: 0,
             head_len: 0,
             payload_start: 0,
         }
@@ -66,14 +69,14 @@ impl EncodedRequest {
     }
 
     pub(crate) fn datagram(&self) -> &[u8] {
-        &self.datagram
+        self.buffer.get(..self.len).unwrap_or_default()
     }
 
     /// Sets the message id, which is the last thing that a request gets: a request
     /// that cannot be encoded must not use one up.
     pub(crate) fn set_id(&mut self, id: u16) {
         self.id = id;
-        if let [_, _, high, low, ..] = self.datagram.as_mut_slice() {
+        if let [_, _, high, low, ..] = self.buffer.as_mut_slice() {
             [*high, *low] = id.to_be_bytes();
         }
     }
@@ -87,22 +90,24 @@ impl EncodedRequest {
     ) -> Result<(), SendError> {
         self.kind = if request.confirmable { Kind::Confirmable } else { Kind::NonConfirmable };
         self.token = token;
-        let out: &mut Vec<u8> = &mut self.datagram;
         let head_len = OVERHEAD_LEN + max_path_options_len(request.path);
-        make_room(out, head_len + max_tail_len(credentials, request.payload))?;
-        let mut encoder = Encoder::new(out, self.kind, Code::POST, 0, &token.to_le_bytes())?;
-        for segment in request.path.split(|&byte| byte == b'/') {
+        let max_len = head_len + max_tail_len(credentials, request.payload);
+        let buffer = with_room(&mut self.buffer, max_len)?;
+        let mut encoder = Encoder::new(buffer, self.kind, Code::POST, 0, &token.to_le_bytes())?;
+        let mut rest = request.path;
+        while !rest.is_empty() {
+            let len = rest.iter().take_while(|&&byte| byte != b'/').count();
+            let (segment, tail) = rest.split_at(len);
             if !segment.is_empty() {
                 encoder.option(OptionNumber::URI_PATH, segment)?;
             }
+            rest = tail.get(1..).unwrap_or_default();
         }
         encoder.option(OptionNumber::CONTENT_FORMAT, &[request.content_format.number()])?;
         // Every release of the original accepts octet streams, whatever it sends.
         encoder.option(OptionNumber::ACCEPT, &[ContentFormat::OctetStream.number()])?;
         self.head_len = encoder.len();
-        let (payload_start, len) = write_tail(encoder, credentials, request.payload)?;
-        out.truncate(len);
-        self.payload_start = payload_start;
+        (self.payload_start, self.len) = write_tail(encoder, credentials, request.payload)?;
         self.generation = credentials.map_or(0, |credentials| credentials.generation);
         Ok(())
     }
@@ -117,14 +122,12 @@ impl EncodedRequest {
         self.kind = Kind::Confirmable;
         self.token = token;
         let format = [format.number()];
-        let out: &mut Vec<u8> = &mut self.datagram;
-        make_room(out, SIGN_IN_OVERHEAD_LEN + payload.len())?;
-        let mut encoder = Encoder::new(out, self.kind, Code::POST, 0, &token.to_le_bytes())?;
+        let buffer = with_room(&mut self.buffer, SIGN_IN_OVERHEAD_LEN + payload.len())?;
+        let mut encoder = Encoder::new(buffer, self.kind, Code::POST, 0, &token.to_le_bytes())?;
         encoder.option(OptionNumber::URI_PATH, b"auth")?;
         encoder.option(OptionNumber::CONTENT_FORMAT, &format)?;
         encoder.option(OptionNumber::ACCEPT, &format)?;
-        let len = encoder.payload(payload)?;
-        out.truncate(len);
+        self.len = encoder.payload(payload)?;
         Ok(())
     }
 
@@ -133,12 +136,11 @@ impl EncodedRequest {
         &mut self,
         key: Option<&SymmetricKey>,
     ) -> Result<(), UndecryptableError> {
-        let payload = self.datagram.get_mut(self.payload_start..).unwrap_or_default();
+        let payload = self.buffer.get_mut(self.payload_start..self.len).unwrap_or_default();
         if let Some(key) = key
             && !payload.is_empty()
         {
-            let len = key.decrypt(payload)?;
-            self.datagram.truncate(self.payload_start + len);
+            self.len = self.payload_start + key.decrypt(payload)?;
         }
         Ok(())
     }
@@ -148,26 +150,27 @@ impl EncodedRequest {
         &self,
         credentials: Option<&MessageCredentials<'_>>,
     ) -> Result<Self, SendError> {
-        let head = self.datagram.get(..self.head_len).unwrap_or_default();
-        let payload = self.datagram.get(self.payload_start..).unwrap_or_default();
-        let mut datagram = Zeroizing::new(Vec::new());
-        make_room(&mut datagram, head.len() + max_tail_len(credentials, payload))?;
-        datagram.get_mut(..head.len()).ok_or(SendError::MessageTooLong)?.copy_from_slice(head);
-        let encoder = Encoder::resume(&mut datagram, head.len(), OptionNumber::ACCEPT)?;
+        let head = self.datagram().get(..self.head_len).unwrap_or_default();
+        let payload = self.datagram().get(self.payload_start..).unwrap_or_default();
+        let mut buffer = Zeroizing::new(Vec::new());
+        let out = with_room(&mut buffer, head.len() + max_tail_len(credentials, payload))?;
+        out.get_mut(..head.len()).ok_or(SendError::MessageTooLong)?.copy_from_slice(head);
+        let encoder = Encoder::resume(out, head.len(), OptionNumber::ACCEPT);
         let (payload_start, len) = write_tail(encoder, credentials, payload)?;
-        datagram.truncate(len);
         let generation = credentials.map_or(0, |credentials| credentials.generation);
-        Ok(Self { datagram, payload_start, generation, ..*self })
+        Ok(Self { generation, buffer, len, payload_start, ..*self })
     }
 }
 
-/// Gives a buffer `len` bytes for a message to be written to, or as many as a
-/// message may have. What it holds up to there stays.
-fn make_room(buffer: &mut Vec<u8>, len: usize) -> Result<(), OutOfMemory> {
+/// Makes a buffer at least `len` bytes long, or as long as a message may be, and
+/// returns that much of it.
+fn with_room(buffer: &mut Vec<u8>, len: usize) -> Result<&mut [u8], OutOfMemory> {
     let len = len.min(MAX_MESSAGE_LEN);
-    buffer.try_reserve_exact(len.saturating_sub(buffer.len()))?;
-    buffer.resize(len, 0);
-    Ok(())
+    if let Some(missing) = len.checked_sub(buffer.len()) {
+        buffer.try_reserve_exact(missing)?;
+        buffer.resize(len, 0);
+    }
+    Ok(buffer.get_mut(..len).unwrap_or_default())
 }
 
 /// The most bytes that the options of a path can take: a head in the place of each

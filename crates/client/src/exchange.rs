@@ -203,7 +203,7 @@ impl<A> Exchange<A> {
         transmission: TransmissionParameters,
         random: &mut Random,
     ) {
-        if matches!(self.state, State::AwaitingAck | State::AwaitingResponse)
+        if self.awaits_peer()
             && self.request.kind() == Kind::Confirmable
             && now < self.made_at + transmission.exchange_lifetime()
         {

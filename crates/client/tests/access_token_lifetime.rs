@@ -6,7 +6,7 @@ mod support;
 use iot_coap_client::{Event, Received, SignInError};
 use support::{
     Bench, CONTENT, FIRST_TOKEN, HOUR, INTERNAL_SERVER_ERROR, SECOND, UNAUTHORIZED,
-    access_token_of, config, is_sign_in,
+    access_token_of, config, is_sign_in, ms,
 };
 
 /// Posts and has it answered; returns the access token that went with it.
@@ -44,9 +44,7 @@ fn it_is_renewed_before_48_hours_without_a_gap() {
 #[test]
 fn other_lifetimes_are_kept_too() {
     for lifetime_ms in [60 * SECOND, HOUR, 24 * HOUR] {
-        let mut config = config();
-        config.access_token_lifetime_ms = lifetime_ms;
-        let bench = Bench::signed_in_with(config);
+        let bench = Bench::signed_in_with(config().access_token_lifetime(ms(lifetime_ms)));
         let start = bench.now;
         let due = bench.next_timeout().expect("a renewal") - start;
         assert!((lifetime_ms * 8 / 10..lifetime_ms).contains(&due), "{due} of {lifetime_ms}");

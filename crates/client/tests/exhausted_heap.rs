@@ -4,11 +4,13 @@
 
 mod support;
 
-use iot_coap_client::{Client, Event, Received, SendError, SignInError};
+use iot_coap_client::{
+    Client, Event, Instant, Received, SIGN_IN_LIMIT, SendError, SignInError, Unsent,
+};
 use iot_coap_test_heap::{Limit, limit, limited, set_limit};
-use support::{CONTENT, SECOND, UNAUTHORIZED, con, config_for, is_sign_in, piggybacked};
+use support::{CONTENT, UNAUTHORIZED, con, config_for, is_sign_in, piggybacked};
 
-const NOW: u64 = 1_000_000;
+const NOW: Instant = Instant::from_millis(1_000_000);
 
 /// A client, and a cloud that grants `reply`.
 struct Life {
@@ -22,7 +24,7 @@ impl Life {
     }
 
     fn receive(&mut self, mut datagram: Vec<u8>) -> Received<u32> {
-        limited(|| self.client.receive(NOW, &mut datagram))
+        limited(|| self.client.handle_datagram(NOW, &mut datagram))
     }
 
     /// Has the cloud answer a sign-in that is due; says how it ended.
@@ -35,7 +37,7 @@ impl Life {
     }
 
     fn sign_in(&mut self) {
-        limited(|| self.client.sign_in(NOW, 10 * SECOND));
+        limited(|| self.client.sign_in(NOW, SIGN_IN_LIMIT));
         let event = self.grant();
         if event == Event::SignedIn {
             return;
@@ -45,14 +47,15 @@ impl Life {
             [SignInError::OutOfMemory, not_sent].map(Event::SignInFailed).contains(&event),
             "{event:?}"
         );
-        limited(|| self.client.sign_in(NOW, 10 * SECOND));
+        limited(|| self.client.sign_in(NOW, SIGN_IN_LIMIT));
         assert_eq!(self.grant(), Event::SignedIn, "the heap is well again");
     }
 
     fn post(&mut self, number: u32) -> Vec<u8> {
         let sent = limited(|| self.client.send(NOW, &con(b"{\"a\":1}"), number));
         if sent.is_err() {
-            assert_eq!(sent, Err((SendError::OutOfMemory, number)));
+            let error = SendError::OutOfMemory;
+            assert_eq!(sent, Err(Unsent { error, application: number }));
             limited(|| self.client.send(NOW, &con(b"{\"a\":1}"), number)).expect("well again");
         }
         self.due().expect("a message is due")
@@ -83,8 +86,8 @@ impl Life {
         }
         assert_eq!(limit(), Limit::None, "nothing else keeps it from being sent again");
         match self.client.poll_event() {
-            Some(Event::Refused(refusal)) => {
-                assert_eq!((refusal.application, refusal.code.0), (number, UNAUTHORIZED));
+            Some(Event::Refused { application, code, .. }) => {
+                assert_eq!((application, code.0), (number, UNAUTHORIZED));
             }
             other => panic!("{other:?}"),
         }
@@ -112,7 +115,7 @@ fn live(url: &str, reply: &'static [u8], left: u32) -> bool {
 
 fn every_allocation_fails_once(url: &str, reply: &'static [u8]) {
     let runs = (0..1000).take_while(|&left| live(url, reply, left)).count();
-    // A token, a message, the scratch buffer and the sign-in's at the least.
+    // At least the access token, a message, a sign-in and its payload.
     assert!((4..100).contains(&runs), "{runs} allocations");
 }
 

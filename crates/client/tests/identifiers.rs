@@ -5,12 +5,11 @@ mod support;
 
 use std::collections::{HashMap, HashSet};
 
-use iot_coap_client::SendError;
-use support::{Bench, CONTENT, SECOND, con, config, id_of, read, response, separate};
+use iot_coap_client::{Request, SendError};
+use support::{Bench, CONTENT, SECOND, at, con, id_of, read, response, seeded_config, separate};
 
 fn bench_with_seed(seed: u64) -> Bench {
-    let config = seeded_config(seed);
-    Bench::signed_in_with(config)
+    Bench::signed_in_with(seeded_config(seed))
 }
 
 fn token_of(datagram: &[u8]) -> u32 {
@@ -55,8 +54,8 @@ fn no_message_id_is_used_twice_within_an_exchange_lifetime() {
     while sent < 200_000 {
         let exchange = match bench.try_send(&con(b""), 1) {
             Ok(exchange) => exchange,
-            Err((error, given_back)) => {
-                assert_eq!((error, given_back), (SendError::MessageIdsExhausted, 1));
+            Err(error) => {
+                assert_eq!(error, SendError::MessageIdsExhausted);
                 exhausted += 1;
                 bench.now += SECOND;
                 continue;
@@ -74,6 +73,30 @@ fn no_message_id_is_used_twice_within_an_exchange_lifetime() {
     }
     assert!(exhausted > 0, "200,000 messages in 100 s must meet the limit");
     assert_eq!(used_at.len(), 65_536, "every id gets its turn");
+}
+
+/// What is refused uses up neither a message id nor a token.
+#[test]
+fn a_refused_message_uses_none_up() {
+    let mut bench = Bench::signed_in_with(seeded_config(9).max_outstanding(2));
+    let first = bench.post(1);
+    let too_long = vec![0; 1280];
+    let long_path = [b'x'; 136];
+    let refused = [
+        (con(&too_long), SendError::MessageTooLong),
+        (Request { path: &long_path, ..con(b"") }, SendError::PathTooLong),
+    ];
+    for (request, error) in refused {
+        assert_eq!(bench.try_send(&request, 2), Err(error));
+    }
+    let second = bench.post(2);
+    assert_eq!(bench.try_post(3), Err(SendError::TooManyOutstanding));
+    bench.answered(&first, CONTENT);
+    let third = bench.post(3);
+    for (newer, older) in [(&second, &first), (&third, &second)] {
+        assert_eq!(id_of(newer), id_of(older).wrapping_add(1));
+        assert_eq!(token_of(newer), token_of(older).wrapping_add(1));
+    }
 }
 
 #[test]

@@ -4,11 +4,11 @@
 mod support;
 
 use iot_coap_client::{
-    DEFAULT_MAX_OUTSTANDING, Device, DeviceError, Event, GiveUp, Request, SendError,
+    DEFAULT_MAX_OUTSTANDING, Device, DeviceError, Event, GiveUp, OptionNumber, Request, SendError,
 };
 use support::{
-    ACK, Bench, CONTENT, NON, URI_PATH, con, config, empty, id_of, non, option, read, response,
-    separate,
+    ACK, Bench, CONTENT, NON, URI_PATH, con, config, config_for, empty, id_of, non, option, read,
+    response, separate,
 };
 
 fn with_path(path: &[u8]) -> Request<'_> {
@@ -120,7 +120,38 @@ fn so_many_may_be_outstanding() {
 
 #[test]
 fn thirty_two_unless_configured() {
-    assert_eq!(config().max_outstanding, 32);
+    let mut bench = Bench::signed_in();
+    (0..32).for_each(|application| drop(bench.post(application)));
+    assert_eq!(bench.try_post(99).err(), Some(SendError::TooManyOutstanding));
+}
+
+/// The access token's option comes after Accept, 17, and in symmetric mode before the
+/// sequence number, 2089: an error of its own, not a message that is too long.
+#[test]
+fn the_access_token_has_an_option_that_can_follow_the_others() {
+    let post = |url: &str, number| {
+        let config = config_for(url).access_token_option(OptionNumber(number));
+        let mut bench = Bench::new(config);
+        bench.start_sign_in(1000);
+        let request = bench.one();
+        let reply = br#"{"token":"t","random":"r","seqOffset":1}"#;
+        bench.answer(&request, CONTENT, reply);
+        bench.events();
+        let posted = bench.try_post(1);
+        assert_eq!(bench.is_silent(), posted.is_err());
+        posted.err()
+    };
+    let refused = Some(SendError::AccessTokenOption);
+    for (number, expected) in
+        [(0, refused), (11, refused), (17, refused), (18, None), (2089, None), (u16::MAX, None)]
+    {
+        assert_eq!(post("coap://127.0.0.1", number), expected, "{number}");
+    }
+    if cfg!(feature = "symmetric") {
+        for (number, expected) in [(17, refused), (18, None), (2088, None), (2089, refused)] {
+            assert_eq!(post("coap-psk://127.0.0.1", number), expected, "{number}");
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 
 use iot_coap_client::{Client, Received};
 use iot_coap_test_heap as heap;
-use support::{Bench, SECOND, con, config_for, non};
+use support::{Bench, SECOND, at, con, config_for, non};
 
 fn allocations_of(run: impl FnOnce()) -> u64 {
     let before = heap::allocations();
@@ -24,15 +24,15 @@ fn round(client: &mut Client<u32>, now: &mut u64, number: u32, payload: &[u8]) {
         let payload =
             if (index as u32 + number).is_multiple_of(3) { payload } else { &payload[..20] };
         let request = if index % 4 == 3 { non(payload) } else { con(payload) };
-        client.send(*now, &request, number).expect("taken");
+        client.send(at(*now), &request, number).expect("accepted");
     }
     let mut headers = [[0; 8]; WINDOW];
     for header in &mut headers {
-        let transmit = client.poll_transmit(*now).expect("due");
+        let transmit = client.poll_transmit(at(*now)).expect("due");
         header.copy_from_slice(&transmit.datagram[..8]);
     }
     *now += 40;
-    client.tick(*now);
+    client.handle_timeout(at(*now));
     for (index, header) in headers.iter().enumerate() {
         let token = &header[4..];
         let [id_high, id_low] =
@@ -47,20 +47,20 @@ fn round(client: &mut Client<u32>, now: &mut u64, number: u32, payload: &[u8]) {
             2 => [datagram[0], datagram[2], datagram[3]] = [0x44, id_high, id_low],
             _ => [datagram[0], datagram[2], datagram[3]] = [0x54, id_high, id_low],
         }
-        let received = client.receive(*now, &mut datagram);
+        let received = client.handle_datagram(at(*now), &mut datagram);
         assert!(matches!(received, Received::Response(_)), "{received:?}");
-        while client.poll_transmit(*now).is_some() {}
+        while client.poll_transmit(at(*now)).is_some() {}
         // A ping, a request, rubbish.
-        client.receive(*now, &mut [0x40, 0, 1, 2]);
-        client.receive(*now, &mut [0x41, 1, 1, 2, 9]);
-        client.receive(*now, &mut [0x4F, 1, 1, 2, 9]);
-        while client.poll_transmit(*now).is_some() {}
+        client.handle_datagram(at(*now), &mut [0x40, 0, 1, 2]);
+        client.handle_datagram(at(*now), &mut [0x41, 1, 1, 2, 9]);
+        client.handle_datagram(at(*now), &mut [0x4F, 1, 1, 2, 9]);
+        while client.poll_transmit(at(*now)).is_some() {}
     }
     // And one that is given up.
-    client.send(*now, &con(payload), number).expect("taken");
-    let transmit = client.poll_transmit(*now).expect("due");
+    client.send(at(*now), &con(payload), number).expect("accepted");
+    let transmit = client.poll_transmit(at(*now)).expect("due");
     let mut reset = [0x70, 0, transmit.datagram[2], transmit.datagram[3]];
-    client.receive(*now, &mut reset);
+    client.handle_datagram(at(*now), &mut reset);
     assert!(client.poll_event().is_some());
     assert!(client.poll_event().is_none());
 }

@@ -13,7 +13,7 @@ use iot_coap_client::{Client, Event, ExchangeId, Received, Request};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use support::{HOUR, con, config_for, message, read};
+use support::{HOUR, at, con, message, ms, read, seeded_config_for};
 
 const MOST: usize = 4;
 
@@ -29,9 +29,9 @@ enum Input {
     /// Sends what is due; else it stays due.
     Transmit,
     SessionRenewed,
-    /// Time passes, and `tick` is called.
+    /// Time passes, and `handle_timeout` is called.
     Pass(u64),
-    /// Time passes until the next deadline.
+    /// Time passes until the next timeout.
     Due,
     /// An answer to one of the datagrams sent last.
     Answer {
@@ -101,7 +101,7 @@ const PAYLOADS: [&[u8]; 6] = [
 struct Model {
     client: Client<u32>,
     now: u64,
-    /// Messages that were taken and have not ended.
+    /// Messages that were accepted and have not ended.
     open: HashSet<u32>,
     exchanges: Vec<(ExchangeId, u32)>,
     taken: u32,
@@ -113,11 +113,8 @@ struct Model {
 
 impl Model {
     fn new(url: &str, seed: u64) -> Self {
-        let mut config = config_for(url);
-        config.max_outstanding = MOST;
-        config.seed = seed;
         Self {
-            client: Client::new(config),
+            client: Client::new(seeded_config_for(url, seed).max_outstanding(MOST)),
             now: seed % 1_000_000,
             open: HashSet::new(),
             exchanges: Vec::new(),
@@ -135,21 +132,21 @@ impl Model {
     fn apply(&mut self, input: Input) {
         match input {
             Input::SignIn(limit_ms) => {
-                let attempt = self.client.sign_in(self.now, limit_ms);
+                let attempt = self.client.sign_in(at(self.now), ms(limit_ms));
                 self.client.sign_in_outcome(attempt);
             }
-            Input::CancelSignIn => self.client.cancel_sign_in(self.now),
+            Input::CancelSignIn => self.client.cancel_sign_in(at(self.now)),
             Input::Send { confirmable, len } => {
                 let payload = vec![0xA5; len];
                 let request = Request { confirmable, ..con(&payload) };
                 let application = self.taken;
-                match self.client.send(self.now, &request, application) {
+                match self.client.send(at(self.now), &request, application) {
                     Ok(exchange) => {
                         self.taken += 1;
                         assert!(self.open.insert(application));
                         self.exchanges.push((exchange, application));
                     }
-                    Err((_, given_back)) => assert_eq!(given_back, application),
+                    Err(unsent) => assert_eq!(unsent.application, application),
                 }
             }
             Input::Cancel(which) if !self.exchanges.is_empty() => {
@@ -162,15 +159,15 @@ impl Model {
                 }
             }
             Input::Transmit => self.transmit(),
-            Input::SessionRenewed => self.client.session_renewed(self.now),
+            Input::SessionRenewed => self.client.handle_session_renewed(at(self.now)),
             Input::Pass(ms) => {
                 self.now += ms;
-                self.client.tick(self.now);
+                self.client.handle_timeout(at(self.now));
             }
             Input::Due => {
-                if let Some(deadline) = self.client.deadline() {
-                    self.now = self.now.max(deadline);
-                    self.client.tick(self.now);
+                if let Some(timeout) = self.client.next_timeout() {
+                    self.now = self.now.max(timeout.as_millis());
+                    self.client.handle_timeout(at(self.now));
                 }
             }
             Input::Answer { which, kind, code, id, payload, flip } if !self.sent.is_empty() => {
@@ -201,7 +198,7 @@ impl Model {
     }
 
     fn transmit(&mut self) {
-        while let Some(transmit) = self.client.poll_transmit(self.now) {
+        while let Some(transmit) = self.client.poll_transmit(at(self.now)) {
             assert!(transmit.datagram.len() <= 1280);
             let datagram = transmit.datagram.to_vec();
             // Whatever came in, what goes out is well-formed.
@@ -213,7 +210,7 @@ impl Model {
     }
 
     fn receive(&mut self, mut datagram: Vec<u8>) {
-        let received = self.client.receive(self.now, &mut datagram);
+        let received = self.client.handle_datagram(at(self.now), &mut datagram);
         if let Received::Response(answer) = received {
             assert!(datagram.get(answer.payload).is_some());
             self.ended(answer.application, 0);
@@ -224,19 +221,14 @@ impl Model {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::SignedIn | Event::SignInFailed(_) => {}
-                Event::Refused(refusal) => self.ended(refusal.application, 1),
+                Event::Refused { application, .. } => self.ended(application, 1),
                 Event::GaveUp { application, .. } => self.ended(application, 2),
             }
         }
         assert_eq!(self.client.outstanding(), self.open.len());
         assert!(self.open.len() <= MOST);
-        // What is open is waited for, or due now.
-        if !self.open.is_empty() && self.client.deadline().is_none() {
-            let due =
-                self.client.poll_transmit(self.now).map(|transmit| transmit.datagram.to_vec());
-            self.sent.extend(due.clone());
-            assert!(due.is_some(), "messages that nothing will ever end");
-        }
+        // Whatever state it is in, a message that has not ended will.
+        assert!(self.open.is_empty() || self.client.next_timeout().is_some());
     }
 
     /// The cloud falls silent: everything ends in bounded time.
@@ -246,11 +238,12 @@ impl Model {
         while !self.open.is_empty() {
             self.transmit();
             self.check();
-            let Some(deadline) = self.client.deadline() else { continue };
+            let Some(timeout) = self.client.next_timeout() else { continue };
+            let timeout = timeout.as_millis();
             rounds += 1;
-            assert!(deadline < end && rounds < 10_000, "still open: {:?}", self.open);
-            self.now = self.now.max(deadline);
-            self.client.tick(self.now);
+            assert!(timeout < end && rounds < 10_000, "still open: {:?}", self.open);
+            self.now = self.now.max(timeout);
+            self.client.handle_timeout(at(self.now));
             self.check();
         }
     }

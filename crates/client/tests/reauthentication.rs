@@ -3,7 +3,7 @@
 
 mod support;
 
-use iot_coap_client::{Code, Event, GiveUp, Received, Refusal, SendError};
+use iot_coap_client::{Code, Event, GiveUp, Received, SendError};
 use support::{
     ACK, BAD_OPTION, Bench, CON, CONTENT, FIRST_TOKEN, FORBIDDEN, NON, SECOND, UNAUTHORIZED,
     access_token_of, con, empty, id_of, is_sign_in, piggybacked, read, response, separate,
@@ -172,7 +172,7 @@ fn where_signing_in_is_refused_too_each_message_gets_its_refusal() {
     let events = bench.events();
     let refusal = |application: u32, code, message: &[u8]| {
         let token = <[u8; 4]>::try_from(read(message).get_token()).unwrap();
-        Event::Refused(Refusal { application, code: Code(code), token: u32::from_le_bytes(token) })
+        Event::Refused { application, code: Code(code), token: u32::from_le_bytes(token) }
     };
     assert_eq!(events.len(), 4, "{events:?}");
     assert!(matches!(events[0], Event::SignInFailed(_)));
@@ -196,7 +196,7 @@ fn where_signing_in_is_not_answered_the_messages_are_told_in_bounded_time() {
     assert!(sent.iter().all(|(_, datagram)| is_sign_in(datagram)));
     assert!(sent.len() > 4, "tried in earnest");
     let events = bench.events();
-    assert!(matches!(events[1], Event::Refused(Refusal { application: 1, .. })), "{events:?}");
+    assert!(matches!(events[1], Event::Refused { application: 1, .. }), "{events:?}");
     // And the next message tries again.
     bench.try_post(2).expect("taken");
     assert!(is_sign_in(&bench.one()));
@@ -223,7 +223,7 @@ fn a_message_that_no_longer_fits_gets_its_refusal() {
         matches!(
             events[1..],
             [
-                Event::Refused(Refusal { application: 1, code: Code(UNAUTHORIZED), .. }),
+                Event::Refused { application: 1, code: Code(UNAUTHORIZED), .. },
                 Event::GaveUp {
                     application: 2,
                     reason: GiveUp::Unsendable(SendError::MessageTooLong),

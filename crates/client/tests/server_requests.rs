@@ -206,7 +206,7 @@ fn nothing_that_is_outstanding_is_disturbed() {
     let mut bench = Bench::signed_in();
     let ours = bench.post(1);
     let unconfirmed = bench.post_non(2);
-    let deadline = bench.next_timeout();
+    let timeout = bench.next_timeout();
     for outstanding in [&ours, &unconfirmed] {
         let (id, token) = (id_of(outstanding), read(outstanding).get_token().to_vec());
         for method in [1, 2, 31] {
@@ -218,7 +218,7 @@ fn nothing_that_is_outstanding_is_disturbed() {
         assert_eq!(bench.one(), empty(RST, id));
     }
     assert!(bench.events().is_empty());
-    assert_eq!(bench.next_timeout(), deadline);
+    assert_eq!(bench.next_timeout(), timeout);
     assert_eq!(bench.client.outstanding(), 2);
     bench.pass_timeout();
     assert_eq!(bench.one(), ours, "sent again as it was");

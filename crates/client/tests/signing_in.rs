@@ -16,7 +16,7 @@ use serde_json::Value;
 use support::{
     ACCEPT, ACCESS_TOKEN, ACCESS_TOKEN_LINK, ACK, BAD_REQUEST, Bench, CONTENT, CONTENT_FORMAT,
     FORBIDDEN, INTERNAL_SERVER_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, RST, SECOND,
-    TOO_MANY_REQUESTS, UNAUTHORIZED, URI_PATH, config, config_for, empty, id_of, is_sign_in,
+    TOO_MANY_REQUESTS, UNAUTHORIZED, URI_PATH, at, config, config_for, empty, id_of, is_sign_in,
     message, option, piggybacked, read, separate,
 };
 
@@ -232,7 +232,7 @@ fn where_the_server_fails_it_asks_again_after_growing_pauses_within_the_limit() 
         let mut bench = Bench::new(config());
         let start = bench.now;
         let limit = 100 * SECOND;
-        let attempt = bench.client.sign_in(start, limit);
+        let attempt = bench.start_sign_in(limit);
         let mut asked = Vec::new();
         while bench.client.sign_in_outcome(attempt).is_none() {
             for request in bench.sent() {
@@ -273,7 +273,7 @@ fn unanswered_it_fails_at_the_limit() {
     for limit in [100, 10 * SECOND, 60 * SECOND] {
         let mut bench = Bench::new(config());
         let start = bench.now;
-        let attempt = bench.client.sign_in(start, limit);
+        let attempt = bench.start_sign_in(limit);
         let sent = bench.run_until(start + limit);
         assert!(sent.iter().all(|(_, datagram)| *datagram == sent[0].1), "sent again as it was");
         assert_eq!(bench.client.sign_in_outcome(attempt), None, "too soon");

@@ -16,6 +16,8 @@ mod run;
 mod server;
 #[path = "../../short.rs"]
 mod short;
+#[path = "../../symmetric.rs"]
+mod symmetric;
 
 use std::ptr::null_mut;
 

@@ -5,10 +5,11 @@ use std::net::UdpSocket;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arbitrary::Arbitrary;
-use iot_coap_client::{Code, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber, SymmetricKey};
+use iot_coap_client::{Code, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber};
 
 use crate::calls::Begin;
 use crate::short::Short;
+use crate::symmetric::encrypted;
 
 #[derive(Arbitrary, Clone, Debug)]
 pub(crate) enum SignInReply<'a> {
@@ -146,10 +147,8 @@ impl Reply<'_> {
                 vec![vec![0x60, 0, 0, 0], write(kind, *code, *id, TOKEN, payload)]
             }
             Self::Encrypted { code, payload } => {
-                let mut out = Vec::new();
-                let payload = &payload[..payload.len().min(1000)];
-                SymmetricKey::derive("secret", "r").encrypt(payload, &mut out).expect("memory");
-                vec![write(Kind::Acknowledgement, *code, 0, TOKEN, &out)]
+                let payload = encrypted("secret", "r", &payload[..payload.len().min(1000)]);
+                vec![write(Kind::Acknowledgement, *code, 0, TOKEN, &payload)]
             }
             Self::Unauthorized => vec![write(Kind::Acknowledgement, 0x81, 0, TOKEN, b"")],
             Self::Reset => vec![vec![0x70, 0, 0, 0]],

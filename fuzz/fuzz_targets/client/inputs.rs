@@ -2,9 +2,10 @@
 //! a variant more, or in another place, and the seeds mean something else.
 
 use arbitrary::Arbitrary;
-use iot_coap_client::{Code, Encoding, SymmetricKey};
+use iot_coap_client::{Code, Encoding};
 
 use crate::short::Short;
+use crate::symmetric::encrypted;
 
 pub(crate) const SECRET: &str = "fPloaszb6saUFJte4EhyuBHQpR9SuKHb";
 /// The text that keys are derived from, in the replies below.
@@ -144,11 +145,7 @@ impl Payload<'_> {
             Self::Bytes(bytes) => bytes.to_vec(),
             Self::Len(len) => vec![0xA5; usize::from(*len) * 8],
             Self::Token(token) => grant(encoding, token.text()),
-            Self::Encrypted(plain) => {
-                let mut out = Vec::new();
-                SymmetricKey::derive(SECRET, RANDOM).encrypt(plain, &mut out).expect("memory");
-                out
-            }
+            Self::Encrypted(plain) => encrypted(SECRET, RANDOM, plain),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The client as a whole: calls, datagrams from valid through mutated to
-//! random, and the passing of time. What must hold: every message taken ends
+//! random, and the passing of time. What must hold: every message accepted ends
 //! once, and is told of as what was counted; no more are outstanding than
 //! allowed; whatever is sent parses; a message is sent again only in time and
 //! not too often; no timer is left behind, and everything ends when the cloud
@@ -11,6 +11,8 @@ mod inputs;
 mod model;
 #[path = "../../short.rs"]
 mod short;
+#[path = "../../symmetric.rs"]
+mod symmetric;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;

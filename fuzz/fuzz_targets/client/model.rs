@@ -1,36 +1,36 @@
-//! The client under test, beside a record of what it must do: what was taken and
+//! The client under test, beside a record of what it must do: what was accepted and
 //! has not ended, when each message was sent and how often.
 
 use std::collections::{HashMap, HashSet};
 
 use iot_coap_client::{
-    ACCESS_TOKEN_MAX_LEN, Client, Code, Config, ContentFormat, Device, Encoder, Encoding, Endpoint,
-    Event, ExchangeId, Kind, MAX_MESSAGE_LEN, Message, OptionNumber, Received, Request, SendError,
-    SignMethod,
+    Client, Code, Config, ContentFormat, Device, Duration, Encoder, Encoding, Endpoint, Event,
+    ExchangeId, Instant, Kind, MAX_ACCESS_TOKEN_LEN, MAX_MESSAGE_LEN, MAX_PATH_LEN, Message,
+    OptionNumber, Received, Request, SendError, SignMethod, TransmissionParameters,
 };
 
 use crate::inputs::{Answer, Case, Form, Input, Path, Payload, SECRET};
 
 /// When everything has ended at the latest, if the cloud falls silent.
-const DAY_MS: u64 = 24 * 3600 * 1000;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How often and when a Confirmable message was sent.
 struct Sent {
     times: u32,
-    last: u64,
+    last: Instant,
 }
 
 pub(crate) struct Model {
     pub(crate) client: Client<u32>,
     encoding: Encoding,
-    now: u64,
-    ack_timeout_ms: u64,
+    now: Instant,
+    ack_timeout: Duration,
     max_retransmit: u32,
     max_outstanding: usize,
     hold: bool,
-    /// Messages that were taken and have not ended.
+    /// Messages that were accepted and have not ended.
     open: HashSet<u32>,
-    taken: Vec<ExchangeId>,
+    accepted: Vec<ExchangeId>,
     transmitted: Vec<ExchangeId>,
     /// How many were answered, told of, cancelled.
     ended: [u64; 3],
@@ -44,36 +44,39 @@ impl Model {
     pub(crate) fn new(case: &Case) -> Self {
         let url = if case.symmetric { "coap-psk://127.0.0.1" } else { "coap://127.0.0.1" };
         let device = Device::new("a1RP1qZfrEi", "example1", "", SECRET).expect("an identity");
-        let mut config = Config::new(device, &Endpoint::parse(url).expect("a URL"), case.seed);
-        if case.link {
-            config.access_token_option = OptionNumber::ACCESS_TOKEN_LINK;
-        }
-        if let Some(seconds) = case.lifetime {
-            config.access_token_lifetime_ms = u64::from(seconds) * 1000 + 1000;
-        }
-        if case.cbor {
-            config.sign_in.encoding = Encoding::Cbor;
-        }
-        if case.sha1 {
-            config.sign_in.method = SignMethod::HmacSha1;
-        }
-        config.sign_in.timestamp = case.timestamp;
+        let endpoint = Endpoint::parse(url).expect("a URL");
+        let mut transmission = TransmissionParameters::default();
         if let Some(ms) = case.ack_timeout_ms {
-            config.transmission.ack_timeout_ms = u32::from(ms);
+            transmission.ack_timeout = Duration::from_millis(ms.into());
         }
         if let Some(times) = case.max_retransmit {
-            config.transmission.max_retransmit = times % 6;
+            transmission.max_retransmit = times % 6;
         }
-        config.max_outstanding = usize::from(case.max_outstanding % 8);
+        let encoding = if case.cbor { Encoding::Cbor } else { Encoding::Json };
+        let max_outstanding = usize::from(case.max_outstanding % 8);
+        let mut config = Config::new(device, &endpoint, case.seed)
+            .encoding(encoding)
+            .timestamp_ms(case.timestamp)
+            .transmission(transmission)
+            .max_outstanding(max_outstanding);
+        if case.link {
+            config = config.access_token_option(OptionNumber::ACCESS_TOKEN_LINK);
+        }
+        if let Some(seconds) = case.lifetime {
+            config = config.access_token_lifetime(Duration::from_secs(u64::from(seconds) + 1));
+        }
+        if case.sha1 {
+            config = config.sign_method(SignMethod::HmacSha1);
+        }
         Self {
-            encoding: config.sign_in.encoding,
-            now: case.start.into(),
-            ack_timeout_ms: config.transmission.ack_timeout_ms.max(1).into(),
-            max_retransmit: config.transmission.max_retransmit.into(),
-            max_outstanding: config.max_outstanding,
+            encoding,
+            now: Instant::from_millis(case.start.into()),
+            ack_timeout: transmission.ack_timeout.max(Duration::from_millis(1)),
+            max_retransmit: transmission.max_retransmit.into(),
+            max_outstanding,
             hold: false,
             open: HashSet::new(),
-            taken: Vec::new(),
+            accepted: Vec::new(),
             transmitted: Vec::new(),
             ended: [0; 3],
             last: Vec::new(),
@@ -85,19 +88,19 @@ impl Model {
     pub(crate) fn apply(&mut self, input: &Input<'_>) {
         match input {
             Input::SignIn { limit_ms } => {
-                let attempt = self.client.sign_in(self.now, (*limit_ms).into());
+                let attempt = self.client.sign_in(self.now, Duration::from_millis((*limit_ms).into()));
                 self.client.sign_in_outcome(attempt);
             }
             Input::CancelSignIn => self.client.cancel_sign_in(self.now),
             Input::Send { confirmable, path, format, payload } => {
                 self.send(*confirmable, path, *format, payload);
             }
-            Input::Cancel { which } => self.cancel(&self.taken.clone(), *which),
+            Input::Cancel { which } => self.cancel(&self.accepted.clone(), *which),
             Input::CancelTransmitted { which } => {
                 self.cancel(&self.transmitted.clone(), *which);
             }
             Input::SessionRenewed => {
-                self.client.session_renewed(self.now);
+                self.client.handle_session_renewed(self.now);
                 self.transmissions.clear();
             }
             Input::Restore { token } => {
@@ -106,13 +109,13 @@ impl Model {
                     assert_eq!(self.client.access_token(), Some(&**token));
                 }
             }
-            Input::Tick => self.client.tick(self.now),
-            Input::Pass { ms } => self.pass((*ms).into()),
-            Input::PassLong { seconds } => self.pass(u64::from(*seconds) * 1000),
+            Input::Tick => self.client.handle_timeout(self.now),
+            Input::Pass { ms } => self.pass(Duration::from_millis((*ms).into())),
+            Input::PassLong { seconds } => self.pass(Duration::from_secs((*seconds).into())),
             Input::Due => {
-                if let Some(deadline) = self.client.deadline() {
-                    self.now = self.now.max(deadline);
-                    self.client.tick(self.now);
+                if let Some(timeout) = self.client.next_timeout() {
+                    self.now = self.now.max(timeout);
+                    self.client.handle_timeout(self.now);
                 }
             }
             Input::Hold { hold } => self.hold = *hold,
@@ -125,9 +128,9 @@ impl Model {
         self.check();
     }
 
-    fn pass(&mut self, ms: u64) {
-        self.now += ms;
-        self.client.tick(self.now);
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.client.handle_timeout(self.now);
     }
 
     fn send(&mut self, confirmable: bool, path: &Path<'_>, format: u8, payload: &Payload<'_>) {
@@ -144,21 +147,22 @@ impl Model {
         };
         let payload = payload.bytes(self.encoding);
         let request = Request { confirmable, path, content_format, payload: &payload };
-        let application = self.taken.len() as u32;
+        let application = self.accepted.len() as u32;
         let token = self.client.next_token();
         let before = self.client.outstanding();
         match self.client.send(self.now, &request, application) {
             Ok(exchange) => {
-                assert!(path.len() <= iot_coap_client::PATH_MAX_LEN);
+                assert!(path.len() <= MAX_PATH_LEN);
                 // A sign-in that it brings on takes a token of its own.
                 assert!(matches!(self.client.next_token().wrapping_sub(token), 1 | 2));
-                self.taken.push(exchange);
+                self.accepted.push(exchange);
                 assert!(self.open.insert(application));
             }
-            Err((error, given_back)) => {
-                assert_eq!(given_back, application);
+            Err(unsent) => {
+                assert_eq!(unsent.application, application);
                 assert_eq!(self.client.outstanding(), before);
-                if error == SendError::TooManyOutstanding {
+                assert_eq!(self.client.next_token(), token);
+                if unsent.error == SendError::TooManyOutstanding {
                     assert!(before >= self.max_outstanding);
                 }
             }
@@ -217,7 +221,7 @@ impl Model {
 
     fn receive(&mut self, mut datagram: Vec<u8>) {
         let outstanding = self.client.outstanding();
-        match self.client.receive(self.now, &mut datagram) {
+        match self.client.handle_datagram(self.now, &mut datagram) {
             Received::Response(answer) => {
                 assert!(datagram.get(answer.payload).is_some());
                 assert!(answer.code.is_response());
@@ -233,17 +237,17 @@ impl Model {
         assert!(self.open.remove(&application), "message {application} ended, but is not open");
     }
 
-    /// Sends what is due. The next deadline then lies ahead: a program that
+    /// Sends what is due. The next timeout then lies ahead: a program that
     /// waits for it does not spin.
     fn transmit(&mut self) {
         for _ in 0..4 {
             self.transmit_all();
-            if self.client.deadline().is_none_or(|deadline| deadline > self.now) {
+            if self.client.next_timeout().is_none_or(|timeout| timeout > self.now) {
                 return;
             }
-            self.client.tick(self.now);
+            self.client.handle_timeout(self.now);
         }
-        panic!("the deadline stands still");
+        panic!("the timeout does not move");
     }
 
     fn transmit_all(&mut self) {
@@ -257,11 +261,11 @@ impl Model {
             assert_eq!(message.code, Code::POST);
             assert_eq!(message.token.len(), 4);
             let key = (message.id, message.token.to_vec());
-            let sent = self.transmissions.entry(key).or_insert(Sent { times: 0, last: 0 });
+            let sent = self.transmissions.entry(key).or_insert(Sent { times: 0, last: self.now });
             if sent.times > 0 {
                 assert_eq!(message.kind, Kind::Confirmable, "a NON message is sent once");
                 assert!(sent.times <= self.max_retransmit, "sent too often");
-                let least = self.ack_timeout_ms << (sent.times - 1);
+                let least = self.ack_timeout.saturating_mul(1 << (sent.times - 1));
                 assert!(self.now - sent.last >= least, "sent again too soon");
             }
             sent.times += 1;
@@ -279,30 +283,32 @@ impl Model {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::SignedIn | Event::SignInFailed(_) => {}
-                Event::Refused(refusal) => self.ends(refusal.application, 1),
+                Event::Refused { application, .. } => self.ends(application, 1),
                 Event::GaveUp { application, .. } => self.ends(application, 1),
             }
         }
         assert_eq!(self.client.outstanding(), self.open.len());
         assert!(self.open.len() <= self.max_outstanding);
+        // Whatever state it is in, also one that nobody fetches: what is open will end.
+        assert!(self.open.is_empty() || self.client.next_timeout().is_some());
         let statistics = self.client.statistics();
         assert_eq!(statistics.answered, self.ended[0]);
         assert_eq!(statistics.given_up, self.ended[1]);
         if let Some(token) = self.client.access_token() {
-            assert!((1..=ACCESS_TOKEN_MAX_LEN).contains(&token.len()));
+            assert!((1..=MAX_ACCESS_TOKEN_LEN).contains(&token.len()));
         }
     }
 
     /// The cloud falls silent: everything ends in bounded time.
     pub(crate) fn fall_silent(&mut self) {
-        let end = self.now + DAY_MS;
+        let end = self.now + DAY;
         self.transmit();
         self.check();
         while !self.open.is_empty() {
-            let deadline = self.client.deadline().expect("messages that nothing will ever end");
-            assert!(deadline < end, "still open: {:?}", self.open);
-            self.now = self.now.max(deadline);
-            self.client.tick(self.now);
+            let timeout = self.client.next_timeout().expect("messages that nothing will ever end");
+            assert!(timeout < end, "still open: {:?}", self.open);
+            self.now = self.now.max(timeout);
+            self.client.handle_timeout(self.now);
             self.transmit();
             self.check();
         }

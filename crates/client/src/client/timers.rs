@@ -3,6 +3,7 @@
 use iot_coap_time::{Duration, Instant};
 
 use super::Client;
+use crate::sign_in::Action;
 use crate::timing::NEVER;
 
 impl<A> Client<A> {
@@ -31,8 +32,10 @@ impl<A> Client<A> {
         if self.exchanges.handle_timeout(now) {
             self.handle_sign_in_unanswered(now);
         }
-        let action = self.sign_in.handle_timeout(now);
-        self.act(now, action);
+        match self.sign_in.handle_timeout(now) {
+            Action::Nothing => {}
+            action => self.act(now, action),
+        }
     }
 
     /// Tells the client that the session below is another one, whose peer has
