@@ -1,5 +1,5 @@
-//! Reading what C hands over: strings that may lack their end, structures that
-//! may hold anything. Copies; nothing of the caller's is kept.
+//! Reads what C hands over: strings that may lack their end, structures that may hold
+//! anything. Everything is copied; no pointer of the caller's is kept.
 
 use core::ffi::c_char;
 use core::fmt;
@@ -68,7 +68,7 @@ impl From<DeviceError> for ConfigError {
     }
 }
 
-/// What `IOT_CoAP_Init` works with.
+/// The configuration of `IOT_CoAP_Init`, checked.
 pub(crate) struct Configuration {
     pub(crate) device: Device,
     pub(crate) endpoint: Endpoint,
@@ -105,7 +105,7 @@ impl Configuration {
     }
 }
 
-/// What the extension's options ask for, checked.
+/// The options of `IOT_CoAP_InitWithOptions`, checked.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) sign_method: SignMethod,
@@ -120,7 +120,7 @@ pub(crate) struct Options {
     pub(crate) keep_session: bool,
 }
 
-/// Firmwares exist that never set `wait_time_ms`.
+/// Some firmwares never set `wait_time_ms`.
 fn wait_ms(wait_time_ms: i32) -> u32 {
     match u32::try_from(wait_time_ms) {
         Ok(ms @ 1..=MAX_WAIT_MS) => ms,
@@ -149,8 +149,8 @@ pub(crate) unsafe fn bounded<'a>(start: *const c_char, most: usize) -> Option<&'
     (len <= most).then(|| unsafe { core::slice::from_raw_parts(start.cast(), len) })
 }
 
-/// The length of a string, or `most` if it is no shorter; what is behind that, or
-/// behind the NUL, is not read.
+/// The length of a string, or `most` if it is not shorter. Nothing is read beyond the NUL,
+/// or beyond `most` bytes.
 ///
 /// # Safety
 ///

@@ -1,6 +1,6 @@
 //! The other functions that samples of the original call: logging, settings,
-//! identity. The identity is the board port's; nothing is kept here but the
-//! settings that no one reads.
+//! identity. The board port keeps the identity; kept here are only settings that
+//! nothing reads.
 
 use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicI32, Ordering};

@@ -1,6 +1,6 @@
-//! `IOT_CoAP_InitWithOptions`: everything that the original's configuration
-//! has no field for. A zero is always the default, and a structure that an
-//! older header made shorter is taken as it is.
+//! `IOT_CoAP_InitWithOptions`: everything that the original's configuration has no
+//! field for. Zero is always the default. The shorter structure of an older header is
+//! accepted.
 
 use core::ffi::{CStr, c_char, c_uint, c_void};
 use core::mem::{offset_of, size_of};
@@ -131,7 +131,7 @@ impl Options {
             return Err(ConfigError::Option("size"));
         }
         let mut known = iotx_coap_options_t::DEFAULT;
-        // Whole fields only: half a pointer would be followed.
+        // Whole fields only: a pointer that is half copied would be followed.
         let whole = FIELD_ENDS.iter().copied().filter(|&end| end <= size);
         let len = whole.max().unwrap_or(0);
         // SAFETY: it has `size` bytes, as promised; what an older header lacks stays zero,
@@ -229,8 +229,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_InitWithOptions(
     unsafe { enter_and_open(NAME, || make(NAME, config, options, |_| ())) }
 }
 
-/// A context of what the program says and `adapt` changes; `None`, with a line in the
-/// log that begins with `name`.
+/// A context with this configuration and these options, which `adapt` changes first;
+/// `None`, with a line in the log that begins with `name`.
 ///
 /// # Safety
 ///

@@ -1,6 +1,5 @@
-//! Contexts that go without power between messages: `IOT_CoAP_Pause` before a
-//! deep sleep, `IOT_CoAP_Resume` after it, or after a loss of power that nobody
-//! announced.
+//! Devices that have no power between messages: `IOT_CoAP_Pause` before a deep sleep,
+//! `IOT_CoAP_Resume` after it, or after an unexpected loss of power.
 
 use core::ffi::c_int;
 use core::ptr::null_mut;
