@@ -1,5 +1,5 @@
-//! What is on its way to become a transport: a socket whose name is looked up, a
-//! session that shakes hands.
+//! What is to become a transport: a socket whose name is being looked up, or a session
+//! in its handshake.
 
 #[cfg(feature = "dtls-psk")]
 use alloc::boxed::Box;
@@ -10,11 +10,11 @@ use iot_coap_client::{Duration, Instant};
 use crate::dtls::Session;
 
 /// A candidate that takes longer has failed. With a first retransmission after one
-/// second, doubling (RFC 6347, section 4.2.4.1), there is time for four. A port that
-/// refuses is given as long: the peer may be starting.
+/// second, doubling (RFC 6347, section 4.2.4.1), there is time for four. A peer that
+/// refuses datagrams has as long: it may be starting.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What is opened, and until when.
+/// What is being opened, and until when.
 pub(crate) struct Candidate {
     pub(super) stage: Stage,
     pub(super) give_up_at: Instant,
@@ -22,7 +22,7 @@ pub(crate) struct Candidate {
 
 /// How far it is.
 pub(super) enum Stage {
-    /// A thread of the port's looks the name up and connects.
+    /// A thread of the port looks the name up and connects.
     #[cfg(feature = "port-linux")]
     Looking(iot_coap_port_linux::Opening),
     #[cfg(feature = "dtls-psk")]
@@ -54,7 +54,7 @@ impl Candidate {
         }
     }
 
-    /// What becomes readable when it can go on.
+    /// The descriptor that becomes readable when it can go on.
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     pub(super) fn descriptor(&self) -> Option<i32> {
         match &self.stage {
@@ -64,7 +64,7 @@ impl Candidate {
         }
     }
 
-    /// Frees it; a peer that began to shake hands is owed the alert.
+    /// Frees it. A peer in a handshake is sent the closing alert.
     pub(super) fn close(self) {
         match self.stage {
             #[cfg(feature = "port-linux")]

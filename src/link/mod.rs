@@ -3,13 +3,12 @@
 //! | state | means |
 //! | --- | --- |
 //! | open | the transport serves |
-//! | suspect | it failed, or is gone: a candidate is opened, beside it where it still stands |
-//! | backing off | the last candidate failed: another is not opened before a time |
+//! | suspect | it failed or is gone: a candidate is opened |
+//! | backing off | the last candidate failed: the next one is opened after a pause |
 //!
-//! There is one transport and at most one candidate. A candidate that is ready takes
-//! the transport's place; a transport that is heard of again takes the candidate's.
-//! Nothing here waits and nothing here locks: [`Connector`] opens, and the caller
-//! reads.
+//! There is at most one transport and one candidate. A suspect transport is used until
+//! the candidate replaces it; if something comes over it, the candidate is closed.
+//! Nothing here waits or locks: [`Connector`] opens, and the caller reads.
 
 mod candidate;
 mod connector;
@@ -30,16 +29,16 @@ use candidate::Stage;
 pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
 pub(crate) use transport::{Reader, Transport, Unwritten};
 
-/// A DTLS peer from which nothing has come for so long, though it was sent to,
-/// has forgotten the session: it cannot say so, and drops what it is sent.
+/// If nothing has come from a DTLS peer for so long after a message was sent, it is taken
+/// to have forgotten the session. It cannot say so: it drops what it receives.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// The first pause before a link is opened again; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// How long a read waits where two sockets are read by turns, or a thread of the
-/// port's is waited for.
+/// How long a read lasts while there are both a transport and a candidate, which are
+/// read in turn, in milliseconds.
 pub(crate) const TURN_MS: u32 = 20;
 
 /// Whether the transport serves.
@@ -62,7 +61,7 @@ pub(crate) enum Side {
 pub(crate) struct Reading {
     pub(crate) side: Side,
     pub(crate) reader: Reader,
-    /// There is another socket, which waits for its turn.
+    /// There is another socket to be read next.
     pub(crate) is_shared: bool,
 }
 
@@ -101,16 +100,15 @@ pub(crate) struct Link {
     state: State,
     transport: Option<Transport>,
     candidate: Option<Candidate>,
-    /// For the owner to close. A transport is retired only by being missed or
-    /// replaced, and replaced only by the thread that closes what is here.
+    /// For the owner to close.
     retired: Retired,
-    /// Openings in a row that led to nothing.
+    /// Failures in a row, since something came from the peer.
     fruitless: u32,
-    /// Since when a message sent over a session waits for any sign of the peer.
+    /// When the first message was sent over a session since something came from the peer.
     silent_since: Option<Instant>,
-    /// Two sockets are read by turns.
+    /// Of two sockets that are read in turn, the next one is the candidate's.
     is_candidates_turn: bool,
-    /// A transport was replaced; the owner is yet to be told.
+    /// A session was opened; the owner is yet to be told.
     is_renewed: bool,
     /// Counts transports, so that one can be told from the one before.
     serial: u32,
@@ -120,7 +118,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// A link by what was opened.
+    /// A link over what was opened.
     pub(crate) fn new(
         now: Instant,
         opened: Opened,
@@ -159,7 +157,7 @@ impl Link {
         self.transport.as_ref().is_none_or(Transport::is_full_duplex)
     }
 
-    /// Whether datagrams can be written: they stay due otherwise.
+    /// Whether datagrams can be written. Otherwise they stay due.
     pub(crate) fn can_write(&self) -> bool {
         match &self.transport {
             None => false,
@@ -249,7 +247,7 @@ impl Link {
         }
     }
 
-    /// The transport was heard of.
+    /// Something came over the transport.
     fn note_sign_of_life(&mut self) {
         self.silent_since = None;
         self.fruitless = 0;
@@ -280,7 +278,7 @@ impl Link {
         }
     }
 
-    /// Writes a datagram. `expects_answer`: the peer is to be heard of.
+    /// Writes a datagram. `expects_answer`: the peer has to answer it.
     pub(crate) fn write(
         &mut self,
         now: Instant,
@@ -305,7 +303,7 @@ impl Link {
         written
     }
 
-    /// Does what time asks for. `is_waiting`: messages were sent that nothing
+    /// Does what is due at `now`. `is_waiting`: messages were sent that nothing
     /// acknowledged.
     pub(crate) fn handle_timeout(&mut self, now: Instant, is_waiting: bool, log: &mut Queue) {
         if let Some(candidate) = &mut self.candidate {
@@ -338,7 +336,7 @@ impl Link {
         }
     }
 
-    /// What is to be done with no lock held, by [`open`](Self::open) thereafter.
+    /// What is to be done with no lock held; [`open`](Self::open) takes the result.
     pub(crate) fn work(&mut self, now: Instant) -> Option<Work> {
         #[cfg(feature = "port-linux")]
         if let Some(Candidate { stage: Stage::Looking(opening), .. }) = &mut self.candidate {
@@ -376,7 +374,7 @@ impl Link {
         }
     }
 
-    /// Sends a candidate's first flight. One that goes on with a kept session is
+    /// Sends the first flight of a candidate. If it goes on with a kept session, it is
     /// ready at once.
     #[cfg(feature = "dtls-psk")]
     fn start_candidate(&mut self, now: Instant, log: &mut Queue) {
@@ -395,7 +393,7 @@ impl Link {
         (!self.retired.is_empty()).then(|| core::mem::take(&mut self.retired))
     }
 
-    /// Whether a name is looked up.
+    /// Whether a name is being looked up.
     pub(crate) const fn is_looking(&self) -> bool {
         match &self.candidate {
             #[cfg(feature = "port-linux")]
@@ -425,12 +423,12 @@ impl Link {
         !self.retired.is_empty() || self.state == State::Suspect && self.candidate.is_none()
     }
 
-    /// Whether a transport was replaced since the last call.
+    /// Whether a session was opened since the last call.
     pub(crate) const fn take_renewed(&mut self) -> bool {
         core::mem::replace(&mut self.is_renewed, false)
     }
 
-    /// Something is wrong with the transport, which is used on meanwhile.
+    /// The transport failed. It is used until another one replaces it.
     fn suspect(&mut self, now: Instant) {
         if self.state != State::Open {
             return;
@@ -443,7 +441,7 @@ impl Link {
         self.fruitless = self.fruitless.saturating_add(1);
     }
 
-    /// The session is over: another takes its place.
+    /// The session is over, and another one is to be opened.
     fn end_session(&mut self) {
         self.retire_transport();
         if self.candidate.is_none() {
@@ -474,7 +472,7 @@ impl Link {
         FIRST_PAUSE.saturating_mul(1 << self.fruitless.min(6)).min(MAX_PAUSE)
     }
 
-    /// Sees whether the candidate's handshake has ended.
+    /// Checks whether the candidate's handshake has ended.
     #[cfg(feature = "dtls-psk")]
     fn judge_candidate(&mut self, now: Instant) {
         let Some(Candidate { stage: Stage::Handshaking(session), .. }) = &self.candidate else {
@@ -495,7 +493,7 @@ impl Link {
     #[allow(clippy::unused_self, reason = "as with the feature")]
     fn judge_candidate(&mut self, _now: Instant) {}
 
-    /// A transport takes the place of the one before.
+    /// Replaces the transport.
     fn renew(&mut self, transport: Transport) {
         let is_proven = transport.is_session();
         self.retire_transport();
@@ -531,7 +529,7 @@ impl Drop for Link {
 /// One descriptor for `poll`, whatever sockets the link has.
 #[cfg(feature = "extension")]
 impl Link {
-    /// The descriptor; `None` with a port whose sockets have none.
+    /// The descriptor; `None` with a firmware's own sockets.
     #[cfg(feature = "port-linux")]
     pub(crate) fn descriptor(&mut self) -> Option<i32> {
         if self.transport.as_ref().is_some_and(|transport| transport.descriptor().is_none()) {
@@ -552,7 +550,7 @@ impl Link {
 }
 
 impl Link {
-    /// Lets the descriptor follow a socket that is new.
+    /// Lets the descriptor follow new sockets.
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     fn watch(&self) {
         let Some(poller) = &self.poller else { return };
