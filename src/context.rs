@@ -304,7 +304,7 @@ impl Context {
         Self::unlock(state);
         OPEN.store(open_contexts().saturating_sub(1), Ordering::Relaxed);
         let context = core::ptr::from_ref(self).cast_mut();
-        // SAFETY: no call is in it and, as promised, none starts. Its magic word is
+        // SAFETY: no call is in it and, by the contract, none starts. Its magic word is
         // changed so that a late use can be told, for as long as the memory is not
         // used again.
         unsafe {
