@@ -1,10 +1,10 @@
 //! Receive buffers on the heap, for transports whose datagrams are too long for a
-//! small stack. One stays; a thread that reads while another has it gets a second.
+//! small stack. One is kept. While it is in use, another call gets a second one.
 
 use alloc::vec::Vec;
 
-/// How long a datagram may be that is received. Servers send their handshakes in
-/// datagrams that an Ethernet frame carries, and a message with its record is shorter.
+/// The longest datagram that is received, and one byte. Servers send their handshakes in
+/// datagrams that fit an Ethernet frame, and a message with its record is shorter.
 pub(crate) const RECEIVE_BUFFER_LEN: usize = 2048;
 
 #[derive(Default)]

@@ -1,5 +1,5 @@
-//! Writing to the port's store what must outlive the program. Flash takes its time:
-//! never while the context is locked, and one thread at a time.
+//! Writes what must outlive the program to the port's store. Flash is slow: the context
+//! is not locked meanwhile, and one thread at a time writes.
 
 use super::transmit;
 use crate::context::{Context, State};
@@ -25,7 +25,7 @@ impl Drop for Storing<'_> {
 }
 
 impl Context {
-    /// Writes what there is to write.
+    /// Writes what is due.
     #[inline]
     pub(super) fn write_stores<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
         let has_any =
@@ -59,7 +59,7 @@ impl Context {
             drop(storing);
             state = self.state.lock();
             state.link.note_saved(&save, is_stored);
-            // Messages wait for record numbers that are free to use.
+            // Messages may have waited for record numbers.
             let now = state.now();
             transmit(&mut state, now, None);
         }

@@ -1,9 +1,9 @@
-//! Waiting: what a thread does in `IOT_CoAP_Yield` and every other call that takes
-//! its time. A wait is a row of steps. A step locks the context, decides, and says
-//! what to do next with no lock held: read, sleep, or call the program.
+//! Waiting: what a thread does in `IOT_CoAP_Yield` and every other call that waits. A
+//! wait is a sequence of steps. A step locks the context, decides, unlocks, and says what
+//! to do next: read, sleep, or call the program.
 //!
-//! While that is done nothing is on the stack that would have to be given back, see
-//! [`crate::call`]: steps are closed in themselves, and what they hand on is plain data.
+//! Meanwhile the stack holds nothing that would have to be given back, see
+//! [`crate::call`]: a step releases what it takes, and hands on plain data.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -22,10 +22,10 @@ use crate::panic::catch;
 use crate::port::{self, IoError};
 use crate::thread;
 
-/// How long a thread waits before it looks whether it can read.
+/// How long a thread waits before it looks again whether it can read.
 const LOOK_IN: Duration = Duration::from_millis(5);
 
-/// How long a read waits at a time where another thread's messages wait for it.
+/// How long a read lasts while messages of another thread wait for its end.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// How long to wait after a read that failed at once.
@@ -46,7 +46,7 @@ enum Action {
     Call,
 }
 
-/// What is left of a datagram.
+/// A datagram, and the part of it that is not handled yet.
 #[derive(Clone, Copy)]
 pub(super) struct Incoming {
     pub(super) side: Side,
@@ -69,7 +69,7 @@ pub(super) struct Wait {
     most: Duration,
     /// When it ends; set by the first step.
     end: Option<Instant>,
-    /// A buffer on the stack, where none of the heap's is used.
+    /// A buffer on the stack; null if one on the heap is used.
     own_buffer: *mut u8,
     pub(super) read: Read,
     /// Where the read that was done was from.
@@ -77,7 +77,7 @@ pub(super) struct Wait {
     pub(super) incoming: Option<Incoming>,
     pub(super) outcall: Outcall,
     sleep_ms: u32,
-    /// Nothing lies unread.
+    /// The last read found nothing.
     is_drained: bool,
     /// A datagram meant something.
     pub(super) has_handled: bool,
@@ -96,8 +96,8 @@ impl Wait {
     }
 }
 
-/// Waits, at most `most`; meanwhile does all that a client needs. `None` if it
-/// panicked.
+/// Waits for at most `most`, and meanwhile does all that the client and the link need.
+/// `None` if it panicked.
 ///
 /// # Safety
 ///
@@ -109,7 +109,7 @@ pub(crate) unsafe fn wait(
     until: Until,
     most: Duration,
 ) -> Option<()> {
-    // SAFETY: as promised.
+    // SAFETY: by the contract, the frames above hold nothing.
     unsafe {
         if context.uses_heap_buffers {
             run(name, context, call, until, most, null_mut())
@@ -119,8 +119,8 @@ pub(crate) unsafe fn wait(
     }
 }
 
-/// The same with a buffer on the stack, in a frame of its own: on a board, DTLS needs
-/// the room for other things.
+/// [`wait`] with a buffer on the stack, in a frame of its own: with DTLS a board needs
+/// that room for other things.
 #[inline(never)]
 unsafe fn wait_on_stack(
     name: &str,
@@ -130,7 +130,7 @@ unsafe fn wait_on_stack(
     most: Duration,
 ) -> Option<()> {
     let mut buffer = MaybeUninit::<[u8; BUFFER_LEN]>::uninit();
-    // SAFETY: as promised; an array holds nothing that is to be dropped.
+    // SAFETY: by the contract, the frames above hold nothing; an array is not dropped.
     unsafe { run(name, context, call, until, most, buffer.as_mut_ptr().cast()) }
 }
 
@@ -193,7 +193,7 @@ unsafe extern "C-unwind" fn sleep(argument: *mut c_void) {
 }
 
 unsafe extern "C-unwind" fn call_out(argument: *mut c_void) {
-    // SAFETY: `run` passes a call of the program's, and no lock is held.
+    // SAFETY: `run` passes an outcall, and no lock is held.
     unsafe { (*argument.cast::<Outcall>()).call() }
 }
 
@@ -283,14 +283,14 @@ impl Context {
                 return (state, Action::Done);
             }
             let until = due.map_or(end, |due| due.min(end));
-            // A timer that has just been served is found anew in a millisecond.
+            // At least a millisecond, also if a timer ends at once.
             let left = (until - now).max(Duration::from_millis(1));
             let action = Self::pass_time(&mut state, call, wait, left);
             return (state, action);
         }
     }
 
-    /// Says how time passes until something happens.
+    /// Decides how to let time pass: by a read, or by sleeping.
     fn pass_time(state: &mut State, call: &Call, wait: &mut Wait, left: Duration) -> Action {
         let after_failure = core::mem::take(&mut wait.sleep_ms);
         let pause = if after_failure != 0 {
@@ -311,7 +311,7 @@ impl Context {
         Action::Sleep
     }
 
-    /// Makes this call the one that reads, at most so long; says whether it can.
+    /// Makes this call the one that reads, for at most `most`; returns whether it can.
     fn begin_read(state: &mut State, call: &Call, wait: &mut Wait, most: Duration) -> bool {
         if state.reading {
             return false;
@@ -346,21 +346,21 @@ impl Context {
         }
     }
 
-    /// How long this thread may read at a time, for the sake of others: their
-    /// messages wait for it to transmit them, or for it to see their timers.
+    /// How long this thread may read at a time. Messages of other threads wait for it to
+    /// send them, or to see their timers.
     fn longest_read(state: &State) -> Duration {
         if state.shared && !state.link.is_full_duplex() {
             SLICE
         } else if state.shared || state.sender.is_some_and(|sender| sender != thread::current()) {
-            // What is sent while the read lasts is due again no sooner than
-            // this after.
+            // A message that is sent during the read is due again after this time at
+            // the earliest.
             state.client.ack_timeout()
         } else {
             MAX_READ
         }
     }
 
-    /// Does what time asks for. Everything that had arrived is handled.
+    /// Handles the timers that have ended. Everything that had arrived is handled.
     fn handle_timeout(state: &mut State, now: Instant) {
         if state.client.next_timeout().is_some_and(|at| now >= at) {
             state.client.handle_timeout(now);
@@ -371,8 +371,8 @@ impl Context {
         }
     }
 
-    /// Does for the link what is done with no lock held. The caller is the only one
-    /// that reads. Says whether anything was done.
+    /// Closes and opens transports for the link, with no lock held. The caller is the only
+    /// thread that reads. Returns whether there was anything to do.
     fn tend_link<'s>(
         &'s self,
         mut state: Guard<'s, State>,
@@ -405,7 +405,7 @@ impl Context {
         (state, true)
     }
 
-    /// Whether there is something to tell the program, besides answers.
+    /// Whether there is something to tell the program, other than an answer.
     fn has_outcall(&self, state: &mut State, now: Instant, wait: &mut Wait) -> bool {
         if state.link.take_renewed() && !matches!(wait.until, Until::Connected) {
             state.client.handle_session_renewed(now);
@@ -421,7 +421,7 @@ impl Context {
         false
     }
 
-    /// Has the caller call the program.
+    /// Lets the next thing to do be a call of the program.
     fn call_out<'s>(mut state: Guard<'s, State>, call: &Call) -> (Guard<'s, State>, Action) {
         state.callbacks += 1;
         call.begin_callback();

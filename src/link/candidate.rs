@@ -1,5 +1,5 @@
-//! What is on its way to become a transport: a socket whose name is looked up, a
-//! session that shakes hands.
+//! What is to become a transport: a socket whose name is being looked up, or a session
+//! in its handshake.
 
 #[cfg(feature = "dtls-psk")]
 use alloc::boxed::Box;
@@ -15,11 +15,11 @@ use crate::log::{Queue, log_later};
 use crate::port::Udp;
 
 /// A candidate that takes longer has failed. With a first retransmission after one
-/// second, doubling (RFC 6347, section 4.2.4.1), there is time for four. A port that
-/// refuses is given as long: the peer may be starting.
+/// second, doubling (RFC 6347, section 4.2.4.1), there is time for four. A peer that
+/// refuses datagrams has as long: it may be starting.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What is opened, and until when.
+/// What is being opened, and until when.
 pub(crate) struct Candidate {
     stage: Stage,
     give_up_at: Instant,
@@ -88,7 +88,7 @@ impl Candidate {
         }
     }
 
-    /// What becomes readable when it can go on.
+    /// The descriptor that becomes readable when it can go on.
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     pub(super) fn descriptor(&self) -> Option<i32> {
         match &self.stage {

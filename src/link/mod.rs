@@ -3,13 +3,12 @@
 //! | state | means |
 //! | --- | --- |
 //! | open | the transport serves |
-//! | suspect | it failed, or is gone: a candidate is opened, beside it where it still stands |
-//! | backing off | the last candidate failed: another is not opened before a time |
+//! | suspect | it failed or is gone: a candidate is opened |
+//! | backing off | the last candidate failed: the next one is opened after a pause |
 //!
-//! There is one transport and at most one candidate. A candidate that is ready takes
-//! the transport's place; a transport that is heard of again takes the candidate's.
-//! Nothing here waits and nothing here locks: [`Connector`] opens, and the caller
-//! reads.
+//! There is at most one transport and one candidate. A suspect transport is used until
+//! the candidate replaces it; if something comes over it, the candidate is closed.
+//! Nothing here waits or locks: [`Connector`] opens, and the caller reads.
 
 mod candidate;
 mod connector;
@@ -30,8 +29,8 @@ pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
 pub(crate) use reopening::Work;
 pub(crate) use transport::{Reader, Transport, Unwritten};
 
-/// A DTLS peer from which nothing has come for so long, though it was sent to,
-/// has forgotten the session: it cannot say so, and drops what it is sent.
+/// If nothing has come from a DTLS peer for so long after a message was sent, it is taken
+/// to have forgotten the session. It cannot say so: it drops what it receives.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// How long a read waits where two sockets are read by turns, or a thread of the
@@ -58,7 +57,7 @@ pub(crate) enum Side {
 pub(crate) struct Reading {
     pub(crate) side: Side,
     pub(crate) reader: Reader,
-    /// There is another socket, which waits for its turn.
+    /// There is another socket to be read next.
     pub(crate) is_shared: bool,
 }
 
@@ -89,16 +88,15 @@ pub(crate) struct Link {
     state: State,
     transport: Option<Transport>,
     candidate: Option<Candidate>,
-    /// For the owner to close. A transport is retired only by being missed or
-    /// replaced, and replaced only by the thread that closes what is here.
+    /// For the owner to close.
     retired: Retired,
-    /// Openings in a row that led to nothing.
+    /// Failures in a row, since something came from the peer.
     fruitless: u32,
-    /// Since when a message sent over a session waits for any sign of the peer.
+    /// When the first message was sent over a session since something came from the peer.
     silent_since: Option<Instant>,
-    /// Two sockets are read by turns.
+    /// Of two sockets that are read in turn, the next one is the candidate's.
     is_candidates_turn: bool,
-    /// A transport was replaced; the owner is yet to be told.
+    /// A session was opened; the owner is yet to be told.
     is_renewed: bool,
     /// Counts transports, so that one can be told from the one before.
     serial: u32,
@@ -108,7 +106,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// A link by what was opened.
+    /// A link over what was opened.
     pub(crate) fn new(
         now: Instant,
         opened: Opened,
@@ -147,7 +145,7 @@ impl Link {
         self.transport.as_ref().is_none_or(Transport::is_full_duplex)
     }
 
-    /// Whether datagrams can be written: they stay due otherwise.
+    /// Whether datagrams can be written. Otherwise they stay due.
     pub(crate) fn can_write(&self) -> bool {
         match &self.transport {
             None => false,
@@ -212,7 +210,7 @@ impl Link {
         Some(found)
     }
 
-    /// The transport was heard of.
+    /// Something came over the transport.
     fn note_sign_of_life(&mut self) {
         self.silent_since = None;
         self.fruitless = 0;
@@ -243,7 +241,7 @@ impl Link {
         }
     }
 
-    /// Writes a datagram. `expects_answer`: the peer is to be heard of.
+    /// Writes a datagram. `expects_answer`: the peer has to answer it.
     pub(crate) fn write(
         &mut self,
         now: Instant,
@@ -268,7 +266,7 @@ impl Link {
         written
     }
 
-    /// Does what time asks for. `is_waiting`: messages were sent that nothing
+    /// Does what is due at `now`. `is_waiting`: messages were sent that nothing
     /// acknowledged.
     pub(crate) fn handle_timeout(&mut self, now: Instant, is_waiting: bool, log: &mut Queue) {
         if let Some(candidate) = &mut self.candidate {
@@ -317,7 +315,7 @@ impl Link {
         !self.retired.is_empty() || self.state == State::Suspect && self.candidate.is_none()
     }
 
-    /// Whether a transport was replaced since the last call.
+    /// Whether a session was opened since the last call.
     pub(crate) const fn take_renewed(&mut self) -> bool {
         core::mem::replace(&mut self.is_renewed, false)
     }
@@ -364,7 +362,7 @@ impl Drop for Link {
 /// One descriptor for `poll`, whatever sockets the link has.
 #[cfg(feature = "extension")]
 impl Link {
-    /// The descriptor; `None` with a port whose sockets have none.
+    /// The descriptor; `None` with a firmware's own sockets.
     #[cfg(feature = "port-linux")]
     pub(crate) fn descriptor(&mut self) -> Option<i32> {
         if self.transport.as_ref().is_some_and(|transport| transport.descriptor().is_none()) {
@@ -385,7 +383,7 @@ impl Link {
 }
 
 impl Link {
-    /// Lets the descriptor follow a socket that is new.
+    /// Lets the descriptor follow new sockets.
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     fn watch(&self) {
         let Some(poller) = &self.poller else { return };
