@@ -81,11 +81,11 @@ pub(crate) unsafe fn enter_context<R: Fallback>(
     })
 }
 
-/// What a function that may wait has found when it begins.
+/// What a function that may wait does after its beginning.
 pub(crate) enum Begun<R> {
     /// It returns at once.
     Done(R),
-    /// It waits for this, at most so long.
+    /// It waits for this, at most that long.
     Wait(Until, Duration),
 }
 
@@ -107,12 +107,12 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     }
     let cancellation = disable_cancellation();
     let begun = catch(name, || {
-        // SAFETY: as promised.
+        // SAFETY: by the contract, `handle` is NULL or a context.
         let context = unsafe { Context::from_handle(handle, name) }?;
         context.entered.add();
         let visit = Visit(context);
         let begun = begin(visit.0);
-        // It lasts until the end of the call.
+        // The call stays counted until it ends.
         core::mem::forget(visit);
         Some((context, begun))
     });
@@ -124,7 +124,8 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     let result = match begun {
         Begun::Done(result) => Some(result),
         Begun::Wait(until, most) => {
-            // SAFETY: this frame holds nothing that is to be dropped.
+            // SAFETY: this frame holds nothing that is to be dropped; by the contract,
+            // neither do those above.
             match unsafe { wait(name, context, &call, until, most) } {
                 Some(()) => catch(name, || end(context)),
                 None => None,

@@ -24,7 +24,7 @@ pub(crate) enum Level {
 /// The longest line, in bytes, with its end; a longer one is cut.
 const MAX_LINE_LEN: usize = 256;
 
-/// The most bytes that wait in a queue; what does not fit is dropped.
+/// The most bytes that wait in a queue; lines that do not fit are dropped.
 const MAX_QUEUE_LEN: usize = 4096;
 
 static THRESHOLD: AtomicI32 = AtomicI32::new(0);
@@ -89,11 +89,10 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
     }
 }
 
-/// Lines that wait until no context is locked. Without the feature `log` there are
-/// none.
+/// Lines that wait until no context is locked. Empty without the feature `log`.
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// Of each line its level, its text and a NUL.
+    /// For each line, its level, its text and a NUL.
     lines: Vec<u8>,
 }
 

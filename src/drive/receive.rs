@@ -1,5 +1,5 @@
-//! What was read: each message in it goes through the link to the client, and an
-//! answer on to the program.
+//! Handles what was read: each message in it goes through the link to the client, and an
+//! answer goes on to the program.
 
 use iot_coap_client::{Instant, Received, Response};
 
@@ -10,8 +10,8 @@ use crate::context::{Context, State};
 use crate::log::log_later;
 
 impl Context {
-    /// Handles the next message of what was received; says whether its answer is to
-    /// be told.
+    /// Handles the next message in what was received; returns whether there is an answer
+    /// to deliver.
     pub(super) fn handle_incoming(
         state: &mut State,
         now: Instant,
@@ -44,7 +44,7 @@ impl Context {
         Self::handle_message(state, now, wait, &mut buffer[message.start..=message.end])
     }
 
-    /// Hands a message to the client. The last byte of `buffer` is not the message's.
+    /// Hands a message to the client. The last byte of `buffer` is spare, for a NUL.
     fn handle_message(state: &mut State, now: Instant, wait: &mut Wait, buffer: &mut [u8]) -> bool {
         let len = buffer.len() - 1;
         let had_token = state.client.is_signed_in();
@@ -69,8 +69,8 @@ impl Context {
                     payload.len()
                 );
                 wait.has_handled = true;
-                // What stands behind the payload is its padding, the record's seal or
-                // the spare byte.
+                // The byte behind the payload is padding, part of the record's tag, or the
+                // spare byte.
                 buffer[payload.end] = 0;
                 wait.outcall.answer(application, code, token, &mut buffer[payload])
             }

@@ -72,16 +72,16 @@ pub(super) struct Wait {
     /// A buffer on the stack; null if one on the heap is used.
     own_buffer: *mut u8,
     pub(super) read: Read,
-    /// Where the read that was done was from.
+    /// Which socket the last read was from.
     side: Option<Side>,
     pub(super) incoming: Option<Incoming>,
     pub(super) outcall: Outcall,
     sleep_ms: u32,
     /// The last read found nothing.
     is_drained: bool,
-    /// A datagram meant something.
+    /// A datagram was handled.
     pub(super) has_handled: bool,
-    /// Time was looked at, at this point of it.
+    /// When timers were last handled.
     timed_at: Option<Instant>,
 }
 
@@ -206,7 +206,7 @@ fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
 }
 
 impl Context {
-    /// Takes in what was done since the step before.
+    /// Takes in the result of what was done since the last step.
     fn take_in(state: &mut State, call: &Call, wait: &mut Wait) {
         if call.calls_back.get() {
             call.end_callback();

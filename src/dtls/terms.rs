@@ -1,4 +1,4 @@
-//! Whom to connect to, and whom to believe.
+//! Whom to connect to, and on what terms.
 
 use crate::port::Peer;
 
@@ -14,7 +14,7 @@ pub(crate) struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    /// The host, for the certificate and for people.
+    /// The host, to check the certificate against and to log.
     pub(super) fn host(&self) -> &str {
         self.peer.host.to_str().unwrap_or_default()
     }

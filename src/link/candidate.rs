@@ -27,7 +27,7 @@ pub(crate) struct Candidate {
 
 /// How far it is.
 enum Stage {
-    /// A thread of the port's looks the name up and connects.
+    /// A thread of the port looks the name up and connects.
     #[cfg(feature = "port-linux")]
     Looking(iot_coap_port_linux::Opening),
     #[cfg(feature = "dtls-psk")]
@@ -61,7 +61,7 @@ impl Candidate {
         if let Stage::Handshaking(session) = &mut self.stage { Some(session) } else { None }
     }
 
-    /// Whether a name is looked up.
+    /// Whether a name is being looked up.
     pub(super) const fn is_looking(&self) -> bool {
         match self.stage {
             #[cfg(feature = "port-linux")]
@@ -70,7 +70,7 @@ impl Candidate {
         }
     }
 
-    /// The socket, once its name is looked up; `None` in it if there is none.
+    /// The socket, once its name was looked up; `None` if it could not be opened.
     pub(super) fn poll_socket(&mut self) -> Poll<Option<Udp>> {
         match &mut self.stage {
             #[cfg(feature = "port-linux")]
@@ -133,7 +133,7 @@ impl Candidate {
         None
     }
 
-    /// Does what time asks for.
+    /// Does what is due at `now`.
     pub(super) fn handle_timeout(&mut self, now: Instant, log: &mut Queue) {
         let is_late = now >= self.give_up_at;
         #[cfg(feature = "dtls-psk")]
@@ -170,7 +170,7 @@ impl Candidate {
         }
     }
 
-    /// Frees it; a peer that began to shake hands is owed the alert.
+    /// Frees it. A peer in a handshake is sent the closing alert.
     pub(super) fn close(self) {
         if let Some(transport) = self.into_transport() {
             transport.close();

@@ -33,8 +33,8 @@ pub(crate) use transport::{Reader, Transport, Unwritten};
 /// to have forgotten the session. It cannot say so: it drops what it receives.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// How long a read waits where two sockets are read by turns, or a thread of the
-/// port's is waited for.
+/// How long a read lasts while there are both a transport and a candidate, which are
+/// read in turn, in milliseconds.
 pub(crate) const TURN_MS: u32 = 20;
 
 /// Whether the transport serves.
@@ -289,12 +289,12 @@ impl Link {
         (!self.retired.is_empty()).then(|| core::mem::take(&mut self.retired))
     }
 
-    /// Whether a name is looked up.
+    /// Whether a name is being looked up.
     pub(crate) fn is_looking(&self) -> bool {
         self.candidate.as_ref().is_some_and(Candidate::is_looking)
     }
 
-    /// Whether the owner is to be told that the transport was replaced.
+    /// Whether a session was opened and the owner is yet to be told.
     #[inline]
     pub(crate) const fn has_news(&self) -> bool {
         self.is_renewed
@@ -320,7 +320,7 @@ impl Link {
         core::mem::replace(&mut self.is_renewed, false)
     }
 
-    /// The session is over: another takes its place.
+    /// The session is over, and another one is to be opened.
     fn end_session(&mut self) {
         self.retire_transport();
         if self.candidate.is_none() {

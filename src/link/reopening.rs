@@ -1,5 +1,4 @@
-//! Opening a link anew: when, how long to wait after a failure, and what takes the
-//! transport's place.
+//! Opens a link anew: when, after how long a pause, and what replaces the transport.
 
 use core::task::Poll;
 
@@ -25,7 +24,7 @@ pub(crate) enum Work {
 }
 
 impl Link {
-    /// What is to be done with no lock held, by [`open`](Self::open) thereafter.
+    /// What is to be done with no lock held; [`open`](Self::open) takes the result.
     pub(crate) fn work(&mut self, now: Instant) -> Option<Work> {
         match (&mut self.candidate, self.state) {
             (Some(candidate), _) => {
@@ -51,14 +50,14 @@ impl Link {
                 self.state = State::Suspect;
                 self.candidate = Some(candidate);
                 self.watch();
-                // One that goes on with a kept session is ready at once.
+                // If it goes on with a kept session, it is ready at once.
                 self.judge_candidate(now);
             }
             None => self.fail_candidate(now),
         }
     }
 
-    /// Something is wrong with the transport, which is used on meanwhile.
+    /// The transport failed. It is used until another one replaces it.
     pub(super) fn suspect(&mut self, now: Instant) {
         if self.state != State::Open {
             return;
@@ -81,7 +80,7 @@ impl Link {
         FIRST_PAUSE.saturating_mul(1 << self.fruitless.min(6)).min(MAX_PAUSE)
     }
 
-    /// Sees what has become of the candidate.
+    /// Checks what has become of the candidate.
     pub(super) fn judge_candidate(&mut self, now: Instant) {
         match self.candidate.as_ref().map(|candidate| candidate.progress(now)) {
             Some(Progress::Ready) => {
@@ -94,7 +93,7 @@ impl Link {
         }
     }
 
-    /// A transport takes the place of the one before.
+    /// Replaces the transport.
     fn renew(&mut self, transport: Transport) {
         let is_proven = transport.is_session();
         self.retire_transport();
