@@ -1,5 +1,5 @@
 //! What the program is told: answers to its messages, and notices. This module decides
-//! what to tell; [`super::wait`] calls the program, with no lock held.
+//! what to tell; [`wait`](mod@super::wait) calls the program, with no lock held.
 
 use core::ffi::c_void;
 

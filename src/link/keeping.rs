@@ -1,4 +1,4 @@
-//! Keeps the link's session over restarts, in a [`SessionStore`].
+//! Keeps the link's session over restarts, in a [`SessionStore`](super::SessionStore).
 
 use super::{Link, Transport};
 use crate::dtls::Saving;

@@ -17,9 +17,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// What has to be done with no lock held.
 pub(crate) enum Work {
-    /// Open a transport, by [`Connector::reopen`].
+    /// Open a transport, by [`Connector::reopen`](super::Connector::reopen).
     Open,
-    /// Go on with a socket that is connected, by [`Connector::open_over`].
+    /// Go on with a socket that is connected, by
+    /// [`Connector::open_over`](super::Connector::open_over).
     OpenOver(Udp),
 }
 
