@@ -60,9 +60,9 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 /// Messages that wait for an answer are forgotten.
 ///
 /// @param p_context where the client is; NULL, or a pointer to NULL, is no error
-/// @note Waits for every call of this client that other threads are in, which for a
-///     read of theirs may take 10 s; no other call may start. From a callback of the
-///     same client it is refused, with a line in the log.
+/// @note Waits until other threads have left their calls of this client, which may take
+///     10 s if one of them reads; no other call may start. From a callback of the same
+///     client it is refused, with a line in the log.
 ///
 /// # Safety
 ///
@@ -88,7 +88,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_c
 
 /// Signs the device in, and returns as soon as the cloud has answered.
 ///
-/// The access token is valid for 48 hours, and is renewed by itself while
+/// The access token is valid for 48 hours. It is renewed automatically while
 /// `IOT_CoAP_Yield` is called. Responses that arrive meanwhile are delivered to their
 /// callbacks.
 ///
@@ -146,9 +146,9 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
 
 /// Sends a message to `/topic/<productKey>/<deviceName>/...`, and returns at once.
 ///
-/// Its callback is called with the response, by whichever thread is then in a call
-/// that waits. If the cloud refuses the access token the device is signed in again
-/// and the message sent again, once.
+/// Its callback is called with the response, by a thread that is then in a call that
+/// waits. If the cloud refuses the access token, the device signs in again and the
+/// message is sent once more.
 ///
 /// @param p_context a client of `IOT_CoAP_Init`
 /// @param p_path the topic's path, at most 135 bytes; it is copied
@@ -159,8 +159,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
 ///     have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
 ///     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 messages wait for their
 ///     answers already, or the network refused a NON message
-/// @note Does not block, unless another thread writes to the store. Any thread may
-///     call, also from a callback.
+/// @note Does not wait for an answer: blocks only as long as functions of the port do.
+///     Any thread may call, also from a callback.
 ///
 /// # Safety
 ///
@@ -241,7 +241,7 @@ unsafe fn send(
     })
 }
 
-/// What a refusal is to C.
+/// The return code for a refused message, and the reason for the log.
 const fn refused(error: SendError) -> (iotx_ret_code_t, &'static str) {
     match error {
         SendError::NotSignedIn => {
@@ -382,8 +382,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_c
     unsafe { enter_context("IOT_CoAP_GetCurToken", p_context, Context::next_token) }
 }
 
-/// Waits for something to arrive, handles it, and does what time asks for:
-/// retransmissions, giving up, signing in again, opening a connection anew.
+/// Waits for something to arrive, handles it, and does what is due: retransmissions,
+/// giving up, signing in again, opening a connection anew.
 ///
 /// Call it in a loop, best in a thread of its own.
 ///
