@@ -271,6 +271,7 @@ proptest! {
         run("coap://127.0.0.1", seed, inputs);
     }
 
+    #[cfg(feature = "symmetric")]
     #[test]
     fn in_symmetric_mode_too(seed: u64, inputs in vec(input(), 1..150)) {
         run("coap-psk://127.0.0.1", seed, inputs);
