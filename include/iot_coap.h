@@ -399,9 +399,10 @@ iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
  * Messages that wait for an answer are forgotten.
  *
  * @param p_context where the client is; NULL, or a pointer to NULL, is no error
- * @note Waits until other threads have left their calls of this client, which may take
- *     10 s if one of them reads; no other call may start. From a callback of the same
- *     client it is refused, with a line in the log.
+ * @note Waits until other threads have left their calls of this client. A read of theirs
+ *     ends at once with this library's port, and within 10 s with others. No other call
+ *     may start. From a callback of the same client it is refused, with a line in the
+ *     log.
  */
 void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
 

@@ -293,17 +293,21 @@ impl Context {
             return false;
         }
         state.closing = true;
+        state.link.stop_reading();
         drop(state);
         while !self.entered.is_empty() {
             port::sleep_ms(1);
         }
-        let mut state = self.state.lock();
+        let mut guard = self.state.lock();
+        let State { link, log, .. } = &mut *guard;
         #[cfg(feature = "dtls-psk")]
-        if ending == Ending::Sleep {
-            state.link.leave();
+        let left = (ending == Ending::Sleep).then(|| link.leave(log)).flatten();
+        let _ = (ending, link, log);
+        Self::unlock(guard);
+        #[cfg(feature = "dtls-psk")]
+        if let Some(left) = left {
+            left.keep();
         }
-        let _ = ending;
-        Self::unlock(state);
         OPEN.store(open_contexts().saturating_sub(1), Ordering::Relaxed);
         let context = core::ptr::from_ref(self).cast_mut();
         // SAFETY: no call is in it and, by the contract, none starts. Its magic word is

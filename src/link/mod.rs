@@ -181,6 +181,18 @@ impl Link {
         Some(Reading { side, reader, is_shared })
     }
 
+    /// Ends the read of another thread, if the port can do that, since the link is about to
+    /// be closed.
+    pub(crate) fn stop_reading(&self) {
+        let transport = self.transport.as_ref().map(Transport::reader);
+        let candidate = self.candidate.as_ref().and_then(Candidate::reader);
+        for reader in [transport, candidate].into_iter().flatten() {
+            if let Reader::Udp(socket) = reader {
+                socket.stop_reading();
+            }
+        }
+    }
+
     /// Takes a datagram, or what is left of one, and returns where in it there is a
     /// CoAP message in clear, and where the rest begins; `None` once all is read.
     pub(crate) fn handle_datagram(

@@ -67,6 +67,12 @@ impl Udp {
         }
     }
 
+    /// Ends the read of another thread, and every later one, if the port can do that.
+    pub(crate) fn stop_reading(self) {
+        #[cfg(feature = "port-linux")]
+        iot_coap_port_linux::stop_reading(self.0);
+    }
+
     /// Waits up to `ms` for a datagram, and returns its length, 0 for none. With 0, takes
     /// only what has arrived. A firmware's port is asked to wait a millisecond, since 0
     /// means for ever in many.

@@ -58,6 +58,15 @@ pub fn receive_now(handle: *mut c_void, buffer: &mut [MaybeUninit<u8>]) -> Optio
     })
 }
 
+/// Ends a read that waits on the socket, and every later one; datagrams can still be sent.
+/// Has no effect if the program has its own `HAL_UDP_create`.
+pub fn stop_reading(handle: *mut c_void) {
+    if let Some(fd) = udp_descriptor(handle) {
+        // SAFETY: takes two integers.
+        unsafe { libc::shutdown(fd, libc::SHUT_RD) };
+    }
+}
+
 /// A socket connected to `host`, or `(void *)-1`.
 ///
 /// # Safety

@@ -33,6 +33,9 @@ unsafe extern "C-unwind" {
     fn recv(fd: c_int, buffer: *mut c_void, len: usize, flags: c_int) -> isize;
 }
 
+/// What `poll` reports of a socket that was shut down for reading.
+const SHUT_DOWN: core::ffi::c_short = libc::POLLRDHUP | libc::POLLHUP | libc::POLLNVAL;
+
 /// Why there is no datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReceiveError {
@@ -109,10 +112,12 @@ fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
         Wait::For(0) => return Ok(()),
         Wait::For(ms) => c_int::try_from(ms).unwrap_or(c_int::MAX),
     };
-    let mut polled = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let events = libc::POLLIN | libc::POLLRDHUP;
+    let mut polled = libc::pollfd { fd, events, revents: 0 };
     // SAFETY: one valid pollfd, and the count says so.
     match unsafe { poll(&raw mut polled, 1, timeout) } {
         0 => Err(ReceiveError::TimedOut),
+        1.. if polled.revents & SHUT_DOWN != 0 => Err(ReceiveError::ShutDown),
         1.. => Ok(()),
         _ if errno() == libc::EINTR => Err(ReceiveError::Interrupted),
         _ => Err(ReceiveError::Failed),
@@ -184,5 +189,5 @@ fn is_shut_down(fd: c_int) -> bool {
     let mut polled = libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 };
     // SAFETY: one valid pollfd, and the count says so.
     let count = unsafe { libc::poll(&raw mut polled, 1, 0) };
-    count > 0 && polled.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLNVAL) != 0
+    count > 0 && polled.revents & SHUT_DOWN != 0
 }
