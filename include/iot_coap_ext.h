@@ -191,7 +191,7 @@ typedef struct {
    * Not 0: the DTLS session is kept, sealed with the device's secret, through
    * `HAL_Kv_*`, so that it outlives a loss of power; see `IOT_CoAP_Resume`.
    * Without effect over `coap://`, on a port that lacks these functions, and
-   * where the program brings its own `HAL_DTLSSession_*`.
+   * if the program has its own `HAL_DTLSSession_*`.
    */
   unsigned int keep_session;
   /**

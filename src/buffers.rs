@@ -18,8 +18,7 @@ struct Buffer {
 }
 
 impl Buffers {
-    /// A buffer that no other call has, by its number; `None` where the heap is
-    /// exhausted.
+    /// The number of a buffer that no other call has; `None` if the heap is exhausted.
     pub(crate) fn take(&mut self) -> Option<usize> {
         let number = match self.all.iter().position(|buffer| !buffer.is_taken) {
             Some(number) => number,

@@ -37,7 +37,7 @@ impl TokenStore {
         Self { entry: Entry::new(*b"token", device, endpoint) }
     }
 
-    /// Lets `client` go on with the token that is kept; says whether one is.
+    /// Lets `client` go on with the kept token; returns whether there is one.
     pub(crate) fn restore<A>(&self, now: Instant, client: &mut Client<A>) -> bool {
         let mut value = Zeroizing::new([0; MAX_ACCESS_TOKEN_LEN]);
         let restored = store::get(self.entry.key(), &mut *value)

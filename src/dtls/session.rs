@@ -19,7 +19,7 @@ use crate::log::{Queue, log, log_later};
 use crate::port::secrets::{PreSharedKey, Source};
 use crate::port::{IoError, Udp};
 
-/// What names the session for resumption, and the key where one is shared.
+/// What names the session for resumption, and the pre-shared key, if there is one.
 type Proof<'a> = (Key, Option<PreShared<'a>>);
 
 /// Why plaintext was not written.

@@ -49,7 +49,7 @@ pub(crate) struct Saving {
 }
 
 impl Saving {
-    /// Writes it; says whether the session is kept.
+    /// Writes it; returns whether the session is kept.
     pub(crate) fn write(&self) -> bool {
         let Some(blob) = &self.blob else {
             store::delete(self.session.key());

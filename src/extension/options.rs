@@ -71,7 +71,7 @@ pub struct iotx_coap_options_t {
     /// Not 0: the DTLS session is kept, sealed with the device's secret, through
     /// `HAL_Kv_*`, so that it outlives a loss of power; see `IOT_CoAP_Resume`.
     /// Without effect over `coap://`, on a port that lacks these functions, and
-    /// where the program brings its own `HAL_DTLSSession_*`.
+    /// if the program has its own `HAL_DTLSSession_*`.
     pub keep_session: c_uint,
     /// Not 0: over `coaps://`, key exchange by static RSA is not offered. Old servers
     /// know no other; it has no forward secrecy.
@@ -134,8 +134,8 @@ impl Options {
         // Whole fields only: a pointer that is half copied would be followed.
         let whole = FIELD_ENDS.iter().copied().filter(|&end| end <= size);
         let len = whole.max().unwrap_or(0);
-        // SAFETY: it has `size` bytes, by the contract; what an older header lacks stays zero,
-        // what a newer one has besides is not looked at.
+        // SAFETY: it has `size` bytes, by the contract; fields that an older header lacks stay
+        // zero, and those that only a newer one has are not read.
         unsafe {
             options.cast::<u8>().copy_to_nonoverlapping((&raw mut known).cast::<u8>(), len);
         }

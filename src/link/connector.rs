@@ -17,7 +17,7 @@ use crate::port::Udp;
 #[cfg(feature = "_coaps")]
 use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
 
-/// Without DTLS of ours no session is kept.
+/// Only sessions of our DTLS are kept.
 #[cfg(not(feature = "dtls-psk"))]
 pub(crate) enum SessionStore {}
 
@@ -47,8 +47,7 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// `None` where the heap is exhausted (or the host holds a NUL, which no
-    /// parsed URL's does).
+    /// `None` if the heap is exhausted (or the host holds a NUL, which no parsed URL has).
     pub(crate) fn new(endpoint: Endpoint, dtls: DtlsOptions) -> Option<Self> {
         let mut host = endpoint.host.into_bytes();
         host.try_reserve_exact(1).ok()?;

@@ -167,7 +167,7 @@ impl Link {
         }
     }
 
-    /// What to read from; `None` where there is nothing to.
+    /// What to read from; `None` if there is no socket.
     pub(crate) fn reading(&mut self) -> Option<Reading> {
         let transport = self.transport.as_ref().map(Transport::reader);
         let candidate = self.candidate.as_ref().and_then(Candidate::reader);

@@ -1,5 +1,5 @@
-//! The three ways in which datagrams travel: UDP, a DTLS session of ours, a DTLS
-//! session of the firmware's.
+//! The three ways in which datagrams travel: UDP, a DTLS session of our engine, and a
+//! DTLS session of the firmware.
 
 #[cfg(feature = "dtls-psk")]
 use alloc::boxed::Box;

@@ -86,7 +86,7 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
-    /// Calls it; negative where the port lacks it or refuses the text.
+    /// Calls it; negative if the port lacks it or refuses the text.
     ///
     /// # Safety
     ///

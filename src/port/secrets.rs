@@ -22,7 +22,7 @@ const MAX_KEY_LEN: usize = 64;
 const MAX_REPEATS: u32 = 7;
 
 unsafe extern "C" {
-    /// In `c/edges.c`: not 0 where the program has no key for this host.
+    /// In `c/edges.c`: not 0 if the program has no key for this host.
     fn iotx_port_dtls_psk(
         host: *const c_char,
         identity: *mut u8,
@@ -30,7 +30,7 @@ unsafe extern "C" {
         key: *mut u8,
         key_len: *mut c_uint,
     ) -> c_int;
-    /// In `c/edges.c`: milliseconds since 1970, or 0 where the port does not know.
+    /// In `c/edges.c`: milliseconds since 1970, or 0 if the port does not know.
     #[cfg(not(feature = "port-linux"))]
     safe fn iotx_port_calendar_ms() -> i64;
 }

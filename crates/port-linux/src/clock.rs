@@ -17,7 +17,7 @@ pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
     seconds * 1000 + u64::from(nanoseconds / 1_000_000)
 }
 
-/// Seconds since 1970; 0 where the clock stands before that.
+/// Seconds since 1970; 0 if the clock stands before that.
 pub fn calendar_seconds() -> u64 {
     // SAFETY: time accepts NULL if the result is not to be stored.
     let now = unsafe { libc::time(core::ptr::null_mut()) };

@@ -110,9 +110,9 @@ unsafe extern "C" fn iotx_linux_udp_write(
     socket::send(fd, datagram).ok().and_then(|sent| c_int::try_from(sent).ok()).unwrap_or(-1)
 }
 
-/// Receives one datagram, waiting `ms` milliseconds, or for ever when `ms` is
+/// Receives one datagram, waiting `ms` milliseconds, or for ever if `ms` is
 /// 0; its length, or a code as in the interface. See [`receive()`] for what is
-/// not handed over. `has_receive_timeout` says that the socket is one of
+/// ignored. `has_receive_timeout` says that the socket is one of
 /// `socket::connect`'s.
 ///
 /// # Safety

@@ -1,7 +1,7 @@
 //! Receives one datagram within a time limit, in one system call if it is there or comes
 //! soon.
 //!
-//! A socket of ours carries a receive timeout of [`RECEIVE_TIMEOUT_MS`], so
+//! Our sockets have a receive timeout of [`RECEIVE_TIMEOUT_MS`], so
 //! that a plain blocking `recv` comes back by itself: a wait at least that long
 //! starts with one, and needs `poll` only for what is left. An idle wait thus
 //! wakes at most once early, and a round trip is one send and one receive.
