@@ -341,8 +341,12 @@ impl Link {
     }
 
     fn retire_transport(&mut self) {
-        if self.transport.is_some() {
-            self.retired.transport = self.transport.take();
+        if let Some(transport) = self.transport.take() {
+            // One that was retired before is not being read: since it was replaced,
+            // whoever reads has read from its successor.
+            if let Some(older) = self.retired.transport.replace(transport) {
+                older.close();
+            }
         }
         self.silent_since = None;
     }
