@@ -390,7 +390,7 @@ const char *IOT_CoAP_Version(void);
 
 /**
  * What a return code of this interface means, in English; a string that lives
- * for ever. "unknown return code" for a number that is none.
+ * for ever. "unknown return code" for any other number.
  */
 const char *IOT_CoAP_ErrorString(int code);
 

@@ -42,7 +42,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 ) -> *mut iotx_coap_context_t {
     let make = || {
         connect_port();
-        // SAFETY: the configuration is as promised.
+        // SAFETY: the configuration is valid by the contract.
         match unsafe { Configuration::read(p_config) } {
             Ok(configuration) => Context::new(configuration, Options::default()),
             Err(error) => {
@@ -51,7 +51,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
             }
         }
     };
-    // SAFETY: a pointer is nothing that is to be dropped, and this frame is the first.
+    // SAFETY: pointers need no drop, and this frame is the first.
     unsafe { enter_and_open("IOT_CoAP_Init", make) }
 }
 
@@ -71,14 +71,14 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_context_t) {
     const NAME: &str = "IOT_CoAP_Deinit";
     enter(NAME, || {
-        // SAFETY: NULL or a place for a context, as promised.
+        // SAFETY: NULL or a place for a context, by the contract.
         let Some(slot) = (unsafe { p_context.as_mut() }) else { return };
         if slot.is_null() {
             return;
         }
-        // SAFETY: it came from IOT_CoAP_Init, as promised.
+        // SAFETY: it came from IOT_CoAP_Init, by the contract.
         if let Some(context) = unsafe { Context::from_handle(*slot, NAME) } {
-            // SAFETY: no other call of it starts, as promised.
+            // SAFETY: no other call of it starts, by the contract.
             if unsafe { context.close(NAME, Ending::Deinit) } {
                 *slot = core::ptr::null_mut();
             }
@@ -139,7 +139,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
             _ => IOTX_ERR_AUTH_FAILED as c_int,
         }
     };
-    // SAFETY: the context is as promised; nothing here is to be dropped, and this
+    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
     // frame is the first.
     unsafe { enter_and_wait(NAME, p_context, begin, end) }
 }
@@ -175,7 +175,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_SendMessage(
 ) -> c_int {
     const NAME: &str = "IOT_CoAP_SendMessage";
     let work = |context: &Context| {
-        // SAFETY: path and message are as promised.
+        // SAFETY: path and message are valid by the contract.
         match unsafe { send(context, p_path, p_message) } {
             Ok(()) => IOTX_SUCCESS as c_int,
             Err((code, reason)) => {
@@ -184,7 +184,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_SendMessage(
             }
         }
     };
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe { enter_context(NAME, p_context, work) }
 }
 
@@ -199,7 +199,7 @@ unsafe fn send(
     if path.is_null() {
         return Err((IOTX_ERR_INVALID_PARAM, "p_path is NULL"));
     }
-    // SAFETY: NULL or a message, as promised.
+    // SAFETY: NULL or a message, by the contract.
     let message =
         unsafe { message.as_ref() }.ok_or((IOTX_ERR_INVALID_PARAM, "p_message is NULL"))?;
     let confirmable = match Enumeration::number(&message.msg_type) {
@@ -227,10 +227,10 @@ unsafe fn send(
         _ if message.p_payload.is_null() => {
             return Err((IOTX_ERR_INVALID_PARAM, "p_payload is NULL, but payload_len is not 0"));
         }
-        // SAFETY: not NULL, so it points to `payload_len` bytes, as promised.
+        // SAFETY: not NULL, so it points to `payload_len` bytes, by the contract.
         len => unsafe { core::slice::from_raw_parts(message.p_payload, len) },
     };
-    // SAFETY: not NULL, so a string, as promised.
+    // SAFETY: not NULL, so a string, by the contract.
     let path = unsafe { bounded(path, MAX_PATH_LEN) }
         .ok_or((IOTX_ERR_URI_TOO_LOOG, "the path is longer than 135 bytes"))?;
     let request = Request { confirmable, path, content_format, payload };
@@ -286,13 +286,13 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessagePayload(
     pp_payload: *mut *mut c_uchar,
     p_len: *mut c_int,
 ) -> c_int {
-    // SAFETY: NULL or the running callback's, as promised.
+    // SAFETY: NULL or the running callback's, by the contract.
     let response = unsafe { ResponseHandle::from_message(p_message) };
     let (Some(response), false, false) = (response, pp_payload.is_null(), p_len.is_null()) else {
         return invalid("IOT_CoAP_GetMessagePayload");
     };
     let (payload, len) = response.payload();
-    // SAFETY: not NULL, so they may be written, as promised.
+    // SAFETY: not NULL, so they may be written, by the contract.
     unsafe {
         pp_payload.write(payload);
         p_len.write(len);
@@ -317,17 +317,17 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageCode(
     p_message: *mut c_void,
     p_resp_code: *mut iotx_coap_resp_code_t,
 ) -> c_int {
-    // SAFETY: NULL or the running callback's, as promised.
+    // SAFETY: NULL or the running callback's, by the contract.
     let response = unsafe { ResponseHandle::from_message(p_message) };
     let (Some(response), false) = (response, p_resp_code.is_null()) else {
         return invalid("IOT_CoAP_GetMessageCode");
     };
     let code = response.code().0;
     if size_of::<iotx_coap_resp_code_t>() == 1 {
-        // SAFETY: not NULL, so it may be written, as promised, and is one byte.
+        // SAFETY: not NULL, so it may be written, by the contract, and is one byte.
         unsafe { p_resp_code.cast::<u8>().write(code) };
     } else {
-        // SAFETY: not NULL, so it may be written, as promised, and is as wide as an int
+        // SAFETY: not NULL, so it may be written, by the contract, and is as wide as an int
         // (`types::layout`).
         unsafe { p_resp_code.cast::<c_int>().write(code.into()) };
     }
@@ -351,12 +351,12 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageToken(
     p_message: *mut c_void,
     token: *mut c_uint,
 ) -> c_int {
-    // SAFETY: NULL or the running callback's, as promised.
+    // SAFETY: NULL or the running callback's, by the contract.
     let response = unsafe { ResponseHandle::from_message(p_message) };
     let (Some(response), false) = (response, token.is_null()) else {
         return invalid("IOT_CoAP_GetMessageToken");
     };
-    // SAFETY: not NULL, so it may be written, as promised.
+    // SAFETY: not NULL, so it may be written, by the contract.
     unsafe { token.write(response.token()) };
     IOTX_SUCCESS as c_int
 }
@@ -378,7 +378,7 @@ fn invalid(name: &str) -> c_int {
 /// `p_context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_context_t) -> u32 {
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe { enter_context("IOT_CoAP_GetCurToken", p_context, Context::next_token) }
 }
 
@@ -402,7 +402,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_c
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_Yield(p_context: *mut iotx_coap_context_t) -> c_int {
     let begin = |context: &Context| Begun::Wait(Until::Datagram, context.wait_time());
-    // SAFETY: the context is as promised; nothing here is to be dropped, and this
+    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
     // frame is the first.
     unsafe { enter_and_wait("IOT_CoAP_Yield", p_context, begin, |_| IOTX_SUCCESS as c_int) }
 }

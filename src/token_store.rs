@@ -8,7 +8,7 @@ use crate::entry::Entry;
 use crate::log::log;
 use crate::port::store;
 
-/// Where one device's token for one endpoint is kept.
+/// Where the token of one device for one endpoint is kept.
 #[derive(Clone, Copy)]
 pub(crate) struct TokenStore {
     entry: Entry,
@@ -48,7 +48,7 @@ impl TokenStore {
         restored
     }
 
-    /// Keeps a token, or forgets the one that is kept where it is empty.
+    /// Keeps a token. If it is empty, deletes the one that is kept.
     pub(crate) fn write(&self, token: &TokenCopy) {
         match token.bytes.get(..token.len) {
             Some(bytes) if !bytes.is_empty() => {

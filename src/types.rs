@@ -258,7 +258,7 @@ mod layout {
         assert!(align_of::<iotx_message_t>() == POINTER);
     };
 
-    /// The numbers of `abi.md`, for the machines it states them for.
+    /// The offsets in object files of 64-bit machines.
     #[cfg(target_pointer_width = "64")]
     const _: () = {
         assert!(size_of::<iotx_coap_config_t>() == 32);

@@ -1,13 +1,11 @@
 //! One C program, the same against the static and the shared library, as C and
 //! as C++, over each transport, under the sanitizers: `tests/c/contract.c`.
 
-mod support;
-
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use support::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 fn cloud() -> Cloud {
     let bind = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];

@@ -1,15 +1,13 @@
 //! DTLS sessions that end under the application: it notices nothing but a
 //! little delay.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Event, Transport};
-use support::client::Client;
+use iot_coap_test_library::client::Client;
 
 fn trusting_client(cloud: &Cloud) -> Client {
-    support::trust::set(cloud.root_pem());
+    iot_coap_test_library::trust::set(cloud.root_pem());
     Client::signed_in(&cloud.url(Transport::Dtls))
 }
 

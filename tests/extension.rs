@@ -1,7 +1,5 @@
 //! `iot_coap_ext.h`: options, notices, statistics and waiting elsewhere.
 
-mod support;
-
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +12,7 @@ use iot_coap::{
     iotx_coap_notice_t, iotx_coap_options_t, iotx_coap_statistics_t, iotx_msg_type_t,
 };
 use iot_coap_cloud::{Cloud, Config, Device, Event, Faults, Transport};
-use support::client::Client;
+use iot_coap_test_library::client::Client;
 
 const SECONDS_5: Duration = Duration::from_secs(5);
 

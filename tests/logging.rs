@@ -1,12 +1,10 @@
 //! The log: each refused call says in one line what was wrong, naming the
 //! function; nothing is said before a level is set; no secret ever.
 
-mod support;
-
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Device, Transport};
-use support::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 /// Each mistake of `log_lines.c`, and what its line must name.
 const MISTAKES: [(&str, &str); 18] = [

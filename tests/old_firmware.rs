@@ -2,22 +2,20 @@
 //! original's luck: `tests/c/old_firmware.c`, and what takes a cloud that is
 //! steered meanwhile.
 
-mod support;
-
 use std::ffi::c_void;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use iot_coap::{IOT_CoAP_Init, iotx_coap_event_t, iotx_msg_type_t};
 use iot_coap_cloud::{Cloud, Config, Event, Faults, Transport};
-use support::client::Client;
-use support::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::client::Client;
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
 
 fn start(config: Config) -> Cloud {
     let cloud = Cloud::start(config).expect("the local cloud starts");
-    support::trust::set(cloud.root_pem());
+    iot_coap_test_library::trust::set(cloud.root_pem());
     cloud
 }
 

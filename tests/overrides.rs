@@ -1,12 +1,10 @@
 //! The Linux port is weak, symbol by symbol: a program brings any one of its
 //! own and keeps the rest, against the static and the shared library.
 
-mod support;
-
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use support::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 fn works(source: &str) {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");

@@ -1,14 +1,12 @@
 //! A program that brings its whole board port: the library, built without
 //! ours, leaves `HAL_*` to it.
 
-mod support;
-
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use support::{Language, compile_against, profile_dir, root, run, succeed};
+use iot_coap_test_library::{Language, compile_against, profile_dir, root, run, succeed};
 
 /// The static library of `--no-default-features --features std`.
 fn library() -> &'static PathBuf {

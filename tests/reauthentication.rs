@@ -1,12 +1,10 @@
 //! An access token that the cloud no longer takes: the application's messages
 //! arrive all the same, once each, in order, after one sign-in.
 
-mod support;
-
 use std::time::Duration;
 
 use iot_coap_cloud::{Cloud, Config, Device, Event, Transport};
-use support::client::Client;
+use iot_coap_test_library::client::Client;
 
 const CONTENT: u8 = 0x45;
 const UNAUTHORIZED: u8 = 0x81;

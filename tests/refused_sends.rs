@@ -1,12 +1,10 @@
 //! A network that refuses to send: `IOTX_ERR_SEND_MSG_FAILED` where nothing
 //! else will send the message, and nothing lost that the library has accepted.
 
-mod support;
-
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use support::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 #[test]
 fn a_refused_message_is_kept_or_refused_in_turn() {

@@ -1,13 +1,11 @@
 //! Devices without power between messages: what they keep spares them the
 //! sign-in and the full handshake, and never does harm.
 
-mod support;
-
 use std::path::PathBuf;
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Event, Transport};
-use support::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 struct Device {
     program: PathBuf,
@@ -16,7 +14,7 @@ struct Device {
 
 impl Device {
     fn new(name: &str) -> Self {
-        let folder = support::scratch_dir().join(name);
+        let folder = iot_coap_test_library::scratch_dir().join(name);
         let _ = std::fs::remove_dir_all(&folder);
         Self { program: compile("sleeper.c", Linkage::Static, Language::Sanitized), folder }
     }

@@ -8,8 +8,6 @@
 //!
 //! `IOT_COAP_SOAK_SECONDS` says for how long; `scripts/soak MINUTES` sets it.
 
-mod support;
-
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -20,8 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Faults, Log, Transport};
+use iot_coap_test_library::{Language, Linkage, compile, scratch_dir};
 use serde_json::Value;
-use support::{Language, Linkage, compile, scratch_dir};
 
 /// Where each process's numbers begin: at a multiple of this.
 const NUMBERS: i64 = 100_000_000;

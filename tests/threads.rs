@@ -1,8 +1,6 @@
 //! One context, many threads: any function from any of them, none waits for
 //! another's blocking `IOT_CoAP_Yield`.
 
-mod support;
-
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -10,15 +8,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Event, Faults, Transport};
-use support::client::Client;
-use support::threads::{is_waiting, this_thread};
-use support::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::client::Client;
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
+use iot_coap_test_support::threads::{is_waiting, this_thread};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
 
 fn start() -> Cloud {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
-    support::trust::set(cloud.root_pem());
+    iot_coap_test_library::trust::set(cloud.root_pem());
     cloud
 }
 

@@ -7,26 +7,15 @@
 
 #![no_main]
 
-#[path = "../../crates/dtls/tests/scripted/numbers.rs"]
-mod numbers;
-#[path = "../../crates/dtls/tests/scripted/recording.rs"]
-#[allow(dead_code)]
-mod recording;
-#[path = "../../crates/dtls/tests/scripted/recordings.rs"]
-mod recordings;
-#[path = "../short.rs"]
-#[allow(dead_code)]
-mod short;
-
 use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use iot_coap_dtls::{Client, Datagram, Duration, Error, Instant, State};
+use iot_coap_fuzz::Short;
+use iot_coap_test_support::scripted::numbers::Numbers;
+use iot_coap_test_support::scripted::recording::{GREETING, Recording};
+use iot_coap_test_support::scripted::recordings;
 use libfuzzer_sys::fuzz_target;
-
-use crate::numbers::Numbers;
-use crate::recording::{GREETING, Recording};
-use crate::short::Short;
 
 static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
 

@@ -9,21 +9,13 @@
 
 #![no_main]
 
-#[path = "../../crates/dtls/tests/scripted/numbers.rs"]
-mod numbers;
-#[path = "../../crates/dtls/tests/scripted/recording.rs"]
-#[allow(dead_code)]
-mod recording;
-#[path = "../../crates/dtls/tests/scripted/recordings.rs"]
-mod recordings;
-
 use std::sync::LazyLock;
 
 use iot_coap_dtls::{Client, Datagram, Instant, State};
+use iot_coap_test_support::scripted::numbers::Numbers;
+use iot_coap_test_support::scripted::recording::Recording;
+use iot_coap_test_support::scripted::recordings;
 use libfuzzer_sys::fuzz_target;
-
-use crate::numbers::Numbers;
-use crate::recording::Recording;
 
 static RECORDINGS: LazyLock<[Recording; 6]> = LazyLock::new(recordings::all);
 

@@ -6,22 +6,15 @@
 
 #![no_main]
 
-#[path = "../../crates/dtls/tests/scripted/mod.rs"]
-mod scripted;
-#[path = "../short.rs"]
-#[allow(dead_code)]
-mod short;
-
 use std::collections::HashSet;
 
 use arbitrary::{Arbitrary, Unstructured};
 use iot_coap_dtls::{Datagram, State};
+use iot_coap_fuzz::Short;
+use iot_coap_test_support::scripted::crypto::Header;
+use iot_coap_test_support::scripted::messages::{self, CONNECTION_ID, ENCRYPT_THEN_MAC};
+use iot_coap_test_support::scripted::{Hello, Pair, Suite, at, psk_config};
 use libfuzzer_sys::fuzz_target;
-
-use crate::scripted::crypto::Header;
-use crate::scripted::messages::{self, CONNECTION_ID, ENCRYPT_THEN_MAC};
-use crate::scripted::{Hello, Pair, Suite, at, psk_config};
-use crate::short::Short;
 
 #[derive(Arbitrary, Debug)]
 struct Case {

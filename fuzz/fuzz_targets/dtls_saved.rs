@@ -8,15 +8,11 @@
 
 #![no_main]
 
-#[path = "../../crates/dtls/tests/scripted/numbers.rs"]
-mod numbers;
-
 use iot_coap_dtls::{
     Client, Config, Error, Instant, PreSharedKey, SavedSession, SealingKey, State, TrustAnchors,
 };
+use iot_coap_test_support::scripted::numbers::Numbers;
 use libfuzzer_sys::fuzz_target;
-
-use crate::numbers::Numbers;
 
 const CONTEXT: &[u8] = b"localhost/sensor-7";
 

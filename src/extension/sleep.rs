@@ -1,6 +1,5 @@
-//! Contexts that go without power between messages: `IOT_CoAP_Pause` before a
-//! deep sleep, `IOT_CoAP_Resume` after it, or after a loss of power that nobody
-//! announced.
+//! Devices that have no power between messages: `IOT_CoAP_Pause` before a deep sleep,
+//! `IOT_CoAP_Resume` after it, or after an unexpected loss of power.
 
 use core::ffi::c_int;
 use core::ptr::null_mut;
@@ -37,7 +36,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Resume(
     options: *const iotx_coap_options_t,
 ) -> *mut iotx_coap_context_t {
     const NAME: &str = "IOT_CoAP_Resume";
-    // SAFETY: both are as promised; pointers are nothing that is to be dropped, and
+    // SAFETY: both are valid by the contract; pointers need no drop, and
     // this frame is the first.
     unsafe {
         enter_and_open(NAME, || {
@@ -72,9 +71,9 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_cont
     const NAME: &str = "IOT_CoAP_Pause";
     const REFUSED: c_int = iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
     enter(NAME, || {
-        // SAFETY: NULL or a place for a context, as promised.
+        // SAFETY: NULL or a place for a context, by the contract.
         let Some(slot) = (unsafe { context.as_mut() }) else { return REFUSED };
-        // SAFETY: NULL or a context, as promised.
+        // SAFETY: NULL or a context, by the contract.
         let Some(context) = (unsafe { Context::from_handle(*slot, NAME) }) else {
             return REFUSED;
         };
@@ -86,7 +85,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_cont
             );
             return REFUSED;
         }
-        // SAFETY: no other call starts, as promised.
+        // SAFETY: no other call starts, by the contract.
         if !unsafe { context.close(NAME, Ending::Sleep) } {
             return REFUSED;
         }

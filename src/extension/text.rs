@@ -16,7 +16,7 @@ pub extern "C" fn IOT_CoAP_Version() -> *const c_char {
 }
 
 /// What a return code of this interface means, in English; a string that lives
-/// for ever. "unknown return code" for a number that is none.
+/// for ever. "unknown return code" for any other number.
 #[unsafe(no_mangle)]
 pub extern "C" fn IOT_CoAP_ErrorString(code: c_int) -> *const c_char {
     let text = match code {

@@ -34,7 +34,7 @@ pub const IOTX_COAP_SIGNED_IN_ALREADY: c_int = 1;
 /// `context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_GetFd(context: *mut iotx_coap_context_t) -> c_int {
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe {
         enter_context("IOT_CoAP_GetFd", context, |context| {
             context.state.lock().link.descriptor().unwrap_or(-1)
@@ -57,7 +57,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetFd(context: *mut iotx_coap_context_t
 /// `context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_GetTimeoutMs(context: *mut iotx_coap_context_t) -> c_int {
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe {
         enter_context("IOT_CoAP_GetTimeoutMs", context, |context| {
             let left = context.time_left();
@@ -113,7 +113,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_StartSignIn(
             _ => IOTX_ERR_AUTH_FAILED as c_int,
         }
     };
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe { enter_context(NAME, context, work) }
 }
 
@@ -139,7 +139,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Flush(
         let outstanding = context.state.lock().client.outstanding();
         c_int::try_from(outstanding).unwrap_or(c_int::MAX)
     };
-    // SAFETY: the context is as promised; nothing here is to be dropped, and this
+    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
     // frame is the first.
     unsafe { enter_and_wait("IOT_CoAP_Flush", context, begin, end) }
 }

@@ -1,4 +1,4 @@
-//! Keeping the link's session over restarts, by a [`SessionStore`].
+//! Keeps the link's session over restarts, in a [`SessionStore`].
 
 use super::{Link, Transport};
 use crate::dtls::Saving;
@@ -11,7 +11,7 @@ pub(crate) struct Save {
 }
 
 impl Save {
-    /// Writes it, with no lock held; says whether the session is kept.
+    /// Writes it, with no lock held; returns whether the session is kept.
     pub(crate) fn write(&self) -> bool {
         self.saving.write()
     }
@@ -38,16 +38,16 @@ impl Link {
         Some(Save { saving, serial: self.serial })
     }
 
-    /// It is written, or could not be.
+    /// Notes whether `save` was written.
     pub(crate) fn note_saved(&mut self, save: &Save, is_stored: bool) {
         let Some(Transport::Session(session)) = &mut self.transport else { return };
         if save.serial == self.serial && !session.note_saved(is_stored) {
-            // It may not write what is not reserved.
+            // No record may be written whose number is not reserved.
             self.end_session();
         }
     }
 
-    /// Keeps the session for a restart, and closes its socket without a goodbye.
+    /// Keeps the session for a restart, and closes its socket without an alert.
     pub(crate) fn leave(&mut self) {
         let Some(store) = &mut self.store else { return };
         let Some(Transport::Session(mut session)) =

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use crate::support::root;
+use iot_coap_test_library::root;
 
 /// A Markdown file.
 #[derive(Debug)]

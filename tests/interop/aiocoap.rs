@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::bench::ACCESS_TOKEN_LEN;
 use crate::peer::Peer;
-use crate::support::client::{Answer, Client};
 use crate::wire::{Datagram, Relay, Side, nothing_lost};
+use iot_coap_test_library::client::{Answer, Client};
 
 const LIMIT: Duration = Duration::from_secs(20);
 

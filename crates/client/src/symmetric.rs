@@ -135,7 +135,9 @@ mod tests {
         for len in 0..70 {
             let plain = alloc::vec![7; len];
             let mut cipher = encrypted(&key, &plain);
-            assert!((len + 1..=len + 16).contains(&cipher.len()) && cipher.len().is_multiple_of(16));
+            assert!(
+                (len + 1..=len + 16).contains(&cipher.len()) && cipher.len().is_multiple_of(16)
+            );
             let plain_len = key.decrypt(&mut cipher).unwrap();
             assert_eq!(cipher[..plain_len], plain);
         }

@@ -1,11 +1,9 @@
 //! Hazard: a message is taken on a token that should not do, or refused with a
 //! code that does not make the client sign in again.
 
-mod support;
-
 use coap_lite::{CoapOption, MessageClass};
 use iot_coap_cloud::{Config, Device, Reply, TokenOption, Transport};
-use support::*;
+use iot_coap_test_support::cloud::*;
 
 #[test]
 fn a_message_is_taken_by_either_option_and_recorded_whole() {

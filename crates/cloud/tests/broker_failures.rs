@@ -1,15 +1,13 @@
 //! Hazard: a device is told that its message arrived when the broker does not
 //! have it, or the broker's trouble becomes everybody's.
 
-mod support;
-
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use coap_lite::{CoapOption, MessageType, Packet};
 use iot_coap_cloud::{Cloud, Config, Event, Forward, Transport};
-use support::broker::{Broker, Limits, Published};
-use support::*;
+use iot_coap_test_support::cloud::broker::{Broker, Limits, Published};
+use iot_coap_test_support::cloud::*;
 
 /// Never reached in a test that does not mean to.
 const LONG: Duration = Duration::from_mins(1);

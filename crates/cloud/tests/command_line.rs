@@ -1,13 +1,11 @@
 //! Hazard: a script that runs the program cannot find the server, cannot stop
 //! it, or takes its failure for a success.
 
-mod support;
-
 use std::process::Output;
 
 use iot_coap_cloud::Device;
-use support::program::{Serving, program, serve};
-use support::*;
+use iot_coap_test_support::cloud::program::{Serving, program, serve};
+use iot_coap_test_support::cloud::*;
 
 fn output(folder: &Folder, arguments: &[&str]) -> Output {
     program(arguments).env("XDG_STATE_HOME", folder.file("state")).output().expect("it runs")

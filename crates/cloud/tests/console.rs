@@ -1,20 +1,16 @@
 //! Hazard: another page, another machine or a slow browser gets at the cloud through
 //! its console; or the console tells something else than what happened.
 
-#[path = "support/http.rs"]
-mod http;
-mod support;
-
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use coap_lite::{CoapOption, MessageClass, MessageType};
-use http::*;
 use iot_coap_cloud::{Config, ConsoleConfig, Event, Faults, Transport};
+use iot_coap_test_support::cloud::http::*;
+use iot_coap_test_support::cloud::*;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::{Value, json};
-use support::*;
 
 #[test]
 fn a_message_is_told_with_its_options_and_its_device() {

@@ -1,22 +1,14 @@
 //! Hazard: the console's page shows something else than what happens: nothing, too
 //! much, or what was before the connection was lost.
 
-#[path = "support/browser.rs"]
-mod browser;
-#[path = "support/fleet.rs"]
-mod fleet;
-#[path = "support/line.rs"]
-mod line;
-mod support;
-
 use std::time::Duration;
 
-use browser::*;
 use coap_lite::{MessageClass, MessageType};
-use fleet::devices;
 use iot_coap_cloud::{Config, ConsoleConfig, Event, Transport};
-use line::{Line, State};
-use support::*;
+use iot_coap_test_support::cloud::browser::*;
+use iot_coap_test_support::cloud::fleet::devices;
+use iot_coap_test_support::cloud::line::{Line, State};
+use iot_coap_test_support::cloud::*;
 
 /// Set, it has the screenshot of the README made anew, after five minutes of work that
 /// fill its graphs.

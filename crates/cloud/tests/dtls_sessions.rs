@@ -1,16 +1,14 @@
 //! Hazard: a session is lost, mixed up with another, or taken by somebody else;
 //! or a certificate that is meant to be wrong is right.
 
-mod support;
-
 use std::io::Write as _;
 use std::net::UdpSocket;
 use std::time::Duration;
 
 use iot_coap_cloud::{Certificates, Cloud, Config, DtlsConfig, Event, Faults, Transport};
+use iot_coap_test_support::cloud::engine::ping;
+use iot_coap_test_support::cloud::*;
 use openssl::ssl::{SslCipherRef, SslStream};
-use support::engine::ping;
-use support::*;
 
 fn with(dtls: DtlsConfig) -> Cloud {
     start(Config { dtls, ..Config::default() })

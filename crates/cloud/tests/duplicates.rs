@@ -1,13 +1,11 @@
 //! Hazard: a request is processed twice because a datagram came twice, or a
 //! stray datagram takes the server down.
 
-mod support;
-
 use std::time::Duration;
 
 use coap_lite::{MessageClass, MessageType, Packet};
 use iot_coap_cloud::{Event, Transport};
-use support::*;
+use iot_coap_test_support::cloud::*;
 
 #[test]
 fn a_duplicate_gets_the_same_reply_and_is_not_taken_again() {

@@ -1,13 +1,11 @@
 //! Hazard: a fault that was asked for does not happen, or one happens that
 //! nobody asked for, and a client's test proves nothing.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use coap_lite::{MessageClass, MessageType};
 use iot_coap_cloud::{Event, Faults, Transport};
-use support::*;
+use iot_coap_test_support::cloud::*;
 
 fn faults(text: &str) -> Faults {
     text.parse().expect("valid")

@@ -1,8 +1,6 @@
 //! Hazard: a message that was answered 2.05 is not at the broker, or a device has
 //! to sign in again, because a server or the broker went away meanwhile.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,11 +9,11 @@ use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use iot_coap_cloud::{BrokerAddress, Config, Event, Forward, Transport};
-use support::balancer::Balancer;
-use support::mosquitto::{Arrived, Consumer, Mosquitto};
-use support::poster::{Account, Poster};
-use support::program::{Serving, serve_on};
-use support::*;
+use iot_coap_test_support::cloud::balancer::Balancer;
+use iot_coap_test_support::cloud::mosquitto::{Arrived, Consumer, Mosquitto};
+use iot_coap_test_support::cloud::poster::{Account, Poster};
+use iot_coap_test_support::cloud::program::{Serving, serve_on};
+use iot_coap_test_support::cloud::*;
 
 const DEVICES_OVER_UDP: usize = 8;
 const DEVICES_OVER_DTLS: usize = 4;

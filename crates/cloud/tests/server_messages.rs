@@ -1,13 +1,11 @@
 //! Hazard: the server's own messages are wrong, and a client's answers to them
 //! are misread.
 
-mod support;
-
 use std::collections::LinkedList;
 
 use coap_lite::{CoapOption, MessageClass, MessageType, Packet};
 use iot_coap_cloud::{Cloud, Event, Transport};
-use support::*;
+use iot_coap_test_support::cloud::*;
 
 fn answer(cloud: &Cloud, mark: usize) -> (String, String) {
     let event =

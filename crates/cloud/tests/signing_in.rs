@@ -1,13 +1,11 @@
 //! Hazard: a client signs in wrongly and is let in, or rightly and is not, or is
 //! told something that the cloud would not tell.
 
-mod support;
-
 use std::time::Duration;
 
 use coap_lite::{CoapOption, MessageClass, MessageType};
 use iot_coap_cloud::{Config, Device, Event, Transport};
-use support::*;
+use iot_coap_test_support::cloud::*;
 
 #[test]
 fn the_reply_comes_in_the_encoding_that_accept_asks_for() {
@@ -190,7 +188,7 @@ fn a_non_confirmable_request_is_answered_likewise() {
 
 #[test]
 fn neither_secrets_nor_whole_tokens_are_logged() {
-    let folder = support::Folder::new();
+    let folder = Folder::new();
     let log = folder.file("log");
     let cloud = start(Config {
         log: iot_coap_cloud::Log::File(log.clone()),

@@ -1,13 +1,11 @@
 //! Hazard: the symmetric mode takes what was not encrypted for it, or a
 //! sequence number twice.
 
-mod support;
-
 use coap_lite::{CoapOption, Packet};
 use iot_coap_cloud::{Cloud, Transport};
+use iot_coap_test_support::cloud::*;
 use openssl::hash::{MessageDigest, hash};
 use openssl::symm::{Cipher, decrypt, encrypt};
-use support::*;
 
 const IV: &[u8; 16] = b"543yhjy97ae7fyfg";
 

@@ -1,14 +1,12 @@
 //! Hazard: a key is replaced and devices lose their access tokens, or a key that
 //! everybody can read signs them.
 
-mod support;
-
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use iot_coap_cloud::{Cloud, Config, Event, TokenKeys, Transport};
-use support::*;
+use iot_coap_test_support::cloud::*;
 
 /// A file of the keys named by these letters.
 fn write_keys(path: &Path, letters: &str) {

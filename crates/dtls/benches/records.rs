@@ -5,13 +5,10 @@
 //! cargo bench -p iot-coap-dtls --bench records
 //! ```
 
-#[path = "../tests/scripted/mod.rs"]
-mod scripted;
-
 use criterion::{BatchSize, Criterion, Throughput};
 use iot_coap_dtls::Datagram;
-use scripted::messages::APPLICATION_DATA;
-use scripted::{Pair, Suite, at};
+use iot_coap_test_support::scripted::messages::APPLICATION_DATA;
+use iot_coap_test_support::scripted::{Pair, Suite, at};
 
 /// As long as a request or its response.
 const PLAINTEXT: [u8; 300] = [7; 300];

@@ -6,24 +6,16 @@
 //! cargo run -p iot-coap-dtls --example record_handshakes
 //! ```
 
-#[path = "../../port-linux/tests/common/certificates.rs"]
-#[allow(dead_code)]
-mod certificates;
-#[path = "../tests/scripted/numbers.rs"]
-mod numbers;
-#[path = "../tests/scripted/recording.rs"]
-#[allow(dead_code)]
-mod recording;
-
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use certificates::{GOOD, Identity, ec_key, leaf, root, rsa_key};
 use iot_coap_dtls::{Datagram, Instant, SavedSession, State};
+use iot_coap_test_support::certificates::{GOOD, Identity, ec_key, leaf, root, rsa_key};
+use iot_coap_test_support::scripted::recording::{GREETING, Recording};
+use iot_coap_test_support::scripted::{IDENTITY, PSK};
 use openssl::hash::MessageDigest;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVersion};
-use recording::{GREETING, IDENTITY, PSK, Recording};
 
 /// The datagrams in flight.
 #[derive(Default)]

@@ -2,13 +2,10 @@
 //! that are never completed. A counting allocator measures the heap.
 #![cfg(feature = "full")]
 
-#[path = "scripted/mod.rs"]
-mod scripted;
-
 use iot_coap_dtls::{DEFAULT_MAX_MESSAGE_LEN, Datagram};
 use iot_coap_test_heap::{allocations, peak_of};
-use scripted::messages::{APPLICATION_DATA, HANDSHAKE, fragment, record};
-use scripted::{Numbers, Pair, Suite, TestClient, at, psk_config};
+use iot_coap_test_support::scripted::messages::{APPLICATION_DATA, HANDSHAKE, fragment, record};
+use iot_coap_test_support::scripted::{Numbers, Pair, Suite, TestClient, at, psk_config};
 
 /// The bound for the bookkeeping of eight messages and their ranges, in bytes.
 const BOOKKEEPING: usize = 4096;

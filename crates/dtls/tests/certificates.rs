@@ -2,15 +2,13 @@
 //! alert that the server receives.
 #![cfg(feature = "full")]
 
-mod common;
-
-use common::certificates::{
+use iot_coap_dtls::{CertificateError, Config, Error, TrustAnchors, Violation};
+use iot_coap_test_support::certificates::{
     GOOD, Identity, Leaf, Usage, ec_key, ec_key_on, intermediate, intermediate_valid, leaf,
     named_intermediate, root, rsa_key, rsa_key_of,
 };
-use common::in_memory::{self, Ended};
-use common::now;
-use iot_coap_dtls::{CertificateError, Config, Error, TrustAnchors, Violation};
+use iot_coap_test_support::dtls::in_memory::{self, Ended};
+use iot_coap_test_support::dtls::now;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 
@@ -218,7 +216,7 @@ fn an_unknown_root() {
 /// Another key with the name of the trusted root.
 #[test]
 fn a_root_of_the_same_name() {
-    use common::certificates::named_root;
+    use iot_coap_test_support::certificates::named_root;
     for key in [rsa_key as fn() -> _, ec_key] {
         let root = named_root("the root", key(), MessageDigest::sha256());
         let impostor = named_root("the root", key(), MessageDigest::sha256());

@@ -2,17 +2,16 @@
 //! servers that do not support them.
 #![cfg(feature = "full")]
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::link::Link;
-use common::peers::Proof;
-use common::proxy::{Direction, Fate, Proxy};
-use common::servers::{Resumption, Server, Suite, Wish};
-use common::{IDENTITY, PSK, certificates, pre_shared_key, rsa};
 use iot_coap_dtls::{Config, Dropped};
+use iot_coap_test_support::certificates::rsa;
+use iot_coap_test_support::dtls::link::Link;
+use iot_coap_test_support::dtls::{IDENTITY, PSK, certificates, pre_shared_key};
+use iot_coap_test_support::network::{Direction, Fate, Proxy};
+use iot_coap_test_support::peers::Proof;
+use iot_coap_test_support::peers::servers::{Resumption, Server, Suite, Wish};
 
 const SERVERS_ID: &str = "c0ffee0102";
 const CONNECTION_ID_RECORD: u8 = 25;

@@ -6,16 +6,13 @@
 //! what devices run.
 #![cfg(feature = "full")]
 
-#[path = "scripted/mod.rs"]
-mod scripted;
-
 use std::path::Path;
 use std::process::Command;
 
 use iot_coap_dtls::{Client, Datagram, SealingKey};
-use scripted::crypto::{Algorithm, Header, Key, keys};
-use scripted::messages::APPLICATION_DATA;
-use scripted::{Numbers, TestClient, at};
+use iot_coap_test_support::scripted::crypto::{Algorithm, Header, Key, keys};
+use iot_coap_test_support::scripted::messages::APPLICATION_DATA;
+use iot_coap_test_support::scripted::{Numbers, TestClient, at};
 
 const BLOCKS: usize = 20;
 /// Lengths around multiples of the block sizes of cipher and hash, and the extremes.

@@ -3,14 +3,12 @@
 //! lists where this client is stricter on purpose.
 #![cfg(feature = "full")]
 
-mod common;
-
-use common::certificates::{
+use iot_coap_dtls::{Client, Config, Datagram, Instant, TrustAnchors};
+use iot_coap_test_support::certificates::{
     GOOD, Identity, Leaf, Usage, ec_key, intermediate, leaf, root, rsa_key, rsa_key_of,
 };
-use common::in_memory::{self, Datagrams};
-use common::{IDENTITY, PSK, now, pre_shared_key};
-use iot_coap_dtls::{Client, Config, Datagram, Instant, TrustAnchors};
+use iot_coap_test_support::dtls::in_memory::{self, Datagrams};
+use iot_coap_test_support::dtls::{IDENTITY, PSK, now, pre_shared_key};
 use openssl::hash::MessageDigest;
 use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,

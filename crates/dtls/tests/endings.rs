@@ -2,13 +2,12 @@
 //! names, and requests to renegotiate.
 #![cfg(feature = "full")]
 
-mod common;
-
-use common::link::Link;
-use common::peers::Proof;
-use common::servers::{Server, Suite, Wish};
-use common::{IDENTITY, PSK, certificates, pre_shared_key, rsa};
 use iot_coap_dtls::{Config, Duration, Error, PreSharedKey, State};
+use iot_coap_test_support::certificates::rsa;
+use iot_coap_test_support::dtls::link::Link;
+use iot_coap_test_support::dtls::{IDENTITY, PSK, certificates, pre_shared_key};
+use iot_coap_test_support::peers::Proof;
+use iot_coap_test_support::peers::servers::{Server, Suite, Wish};
 
 const PROOF: Proof<'static> = Proof::PreSharedKey { identity: IDENTITY, key: PSK };
 const MBED: [Server; 2] = [Server::Mbed2, Server::Mbed3];

@@ -4,25 +4,23 @@
 //! session works.
 #![cfg(feature = "full")]
 
-#[path = "../../port-linux/tests/common/certificates.rs"]
-#[allow(dead_code)]
-mod certificates;
-#[path = "scripted/mod.rs"]
-mod scripted;
-
-use certificates::{GOOD, Identity, ec_key, intermediate, leaf, root, rsa_key, rsa_key_of};
 use iot_coap_dtls::{
     CertificateError, Client, Config, Datagram, Error, PreSharedKey, SavedSession, SealingKey,
     State, TrustAnchors,
 };
 use iot_coap_test_heap::{Limit, limit, limited, set_limit};
-use openssl::hash::MessageDigest;
-use openssl::pkey::{Id, PKey, Private};
-use scripted::messages::{
+use iot_coap_test_support::certificates::{
+    GOOD, Identity, ec_key, intermediate, leaf, root, rsa_key, rsa_key_of,
+};
+use iot_coap_test_support::scripted::messages::{
     APPLICATION_DATA, EC_POINT_FORMATS, NEW_SESSION_TICKET, SERVER_KEY_EXCHANGE, SESSION_TICKET,
 };
-use scripted::server::Secret;
-use scripted::{Hello, IDENTITY, Numbers, PSK, Server, Suite, TestClient, at};
+use iot_coap_test_support::scripted::server::Secret;
+use iot_coap_test_support::scripted::{
+    Hello, IDENTITY, Numbers, PSK, Server, Suite, TestClient, at,
+};
+use openssl::hash::MessageDigest;
+use openssl::pkey::{Id, PKey, Private};
 
 /// Makes the messages of the server between ServerHello and ServerHelloDone.
 type Reply<'r> = &'r dyn Fn(&mut Server) -> Vec<u8>;

@@ -2,17 +2,16 @@
 //! environment variable `DTLS_LOSS_SEEDS` sets the number of seeds; 8 by default.
 #![cfg(feature = "full")]
 
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::link::Link;
-use common::peers::{Peer, Proof};
-use common::proxy::{Decide, Direction, Fate, Proxy, by_seed};
-use common::servers::{Resumption, Server, Suite, Wish};
-use common::{IDENTITY, PSK, SystemRandom, certificates, pre_shared_key, rsa};
 use iot_coap_dtls::{Client, Config, SavedSession};
+use iot_coap_test_support::certificates::rsa;
+use iot_coap_test_support::dtls::link::Link;
+use iot_coap_test_support::dtls::{IDENTITY, PSK, SystemRandom, certificates, pre_shared_key};
+use iot_coap_test_support::network::{Decide, Direction, Fate, Proxy, by_seed};
+use iot_coap_test_support::peers::servers::{Resumption, Server, Suite, Wish};
+use iot_coap_test_support::peers::{Peer, Proof};
 
 const LOST_PERCENT: u64 = 20;
 /// How many sessions run at the same time. They mostly wait.

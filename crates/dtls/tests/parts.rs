@@ -1,29 +1,11 @@
 //! Hazard: a build without some features offers what it does not support, or does not
 //! support what it offers. `scripts/test` runs this with several sets of features.
 
-/// The support code of the other tests, without what needs a feature.
-#[allow(dead_code)]
-mod common {
-    mod basics;
-    #[path = "../../../port-linux/tests/common/certificates.rs"]
-    pub(crate) mod certificates;
-    pub(crate) mod link;
-    pub(crate) mod mbedtls;
-    pub(crate) mod peers;
-    pub(crate) mod servers;
-    #[cfg(feature = "certificates")]
-    mod trusting;
-
-    pub(crate) use basics::*;
-    #[cfg(feature = "certificates")]
-    pub(crate) use trusting::certificates;
-}
-
-use common::link::Link;
-use common::peers::Proof;
-use common::servers::{Server, Suite, Wish};
-use common::{IDENTITY, PSK, SystemRandom, pre_shared_key};
 use iot_coap_dtls::{Client, Config, Instant};
+use iot_coap_test_support::dtls::link::Link;
+use iot_coap_test_support::dtls::{IDENTITY, PSK, SystemRandom, pre_shared_key};
+use iot_coap_test_support::peers::Proof;
+use iot_coap_test_support::peers::servers::{Server, Suite, Wish};
 
 /// The signaling value among the suites (RFC 5746, section 3.3).
 const RENEGOTIATION_INFO: u16 = 0x00ff;
@@ -72,7 +54,7 @@ fn a_pre_shared_key_needs_no_feature() {
 #[cfg(feature = "certificates")]
 #[test]
 fn suites_with_certificates_follow_the_features() {
-    let (root, _) = common::rsa();
+    let (root, _) = iot_coap_test_support::certificates::rsa();
     let mut suites = Vec::new();
     if cfg!(feature = "p256") {
         suites.push(0xc02b);
@@ -86,30 +68,37 @@ fn suites_with_certificates_follow_the_features() {
     if cfg!(feature = "static-rsa") {
         suites.extend([0x003c, 0x003d, 0x002f, 0x0035]);
     }
-    assert_eq!(offered(common::certificates(&root).cbc(true).static_rsa(true)), suites);
+    assert_eq!(
+        offered(iot_coap_test_support::dtls::certificates(&root).cbc(true).static_rsa(true)),
+        suites
+    );
 }
 
 #[cfg(feature = "rsa")]
 #[test]
 fn an_rsa_certificate() {
-    let (root, leaf) = common::rsa();
+    let (root, leaf) = iot_coap_test_support::certificates::rsa();
     let proof = Proof::Certificate(&leaf, &[]);
-    assert_exchange(Suite::ECDHE_RSA_GCM, &proof, common::certificates(&root));
+    assert_exchange(Suite::ECDHE_RSA_GCM, &proof, iot_coap_test_support::dtls::certificates(&root));
 }
 
 #[cfg(feature = "p256")]
 #[test]
 fn an_ecdsa_certificate() {
-    let (root, leaf) = common::ecdsa();
+    let (root, leaf) = iot_coap_test_support::certificates::ecdsa();
     let proof = Proof::Certificate(&leaf, &[]);
-    assert_exchange(Suite::ECDHE_ECDSA_GCM, &proof, common::certificates(&root));
+    assert_exchange(
+        Suite::ECDHE_ECDSA_GCM,
+        &proof,
+        iot_coap_test_support::dtls::certificates(&root),
+    );
 }
 
 #[cfg(feature = "static-rsa")]
 #[test]
 fn static_rsa() {
-    let (root, leaf) = common::rsa();
+    let (root, leaf) = iot_coap_test_support::certificates::rsa();
     let proof = Proof::Certificate(&leaf, &[]);
-    let config = common::certificates(&root).cbc(true).static_rsa(true);
+    let config = iot_coap_test_support::dtls::certificates(&root).cbc(true).static_rsa(true);
     assert_exchange(Suite::RSA_CBC[0], &proof, config);
 }

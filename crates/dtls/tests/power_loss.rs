@@ -2,16 +2,14 @@
 //! sequence number is used twice, whenever the power fails.
 #![cfg(feature = "full")]
 
-mod common;
-
 use std::collections::HashMap;
 
-use common::SystemRandom;
-use common::link::Link;
-use common::peers::{Peer, Proof};
 use iot_coap_dtls::{
     Client, Config, Error, PreSharedKey, RestoreError, SealingKey, State, TrustAnchors,
 };
+use iot_coap_test_support::dtls::SystemRandom;
+use iot_coap_test_support::dtls::link::Link;
+use iot_coap_test_support::peers::{Peer, Proof};
 
 const IDENTITY: &str = "sensor-7";
 const PSK: &[u8] = b"0123456789abcdef";
@@ -108,8 +106,8 @@ fn blobs_of_one_session_have_nothing_in_common() {
 
 #[test]
 fn a_restored_session_remembers_whether_dates_were_checked() {
-    let (root, leaf) = common::rsa();
-    for date in [Some(common::now()), None] {
+    let (root, leaf) = iot_coap_test_support::certificates::rsa();
+    for date in [Some(iot_coap_test_support::dtls::now()), None] {
         let peer = Peer::openssl(&Proof::Certificate(&leaf, &[]), &[]);
         let anchors = TrustAnchors::from_pem(root.pem().as_bytes()).unwrap();
         let config = Config::with_certificates("localhost", anchors, date).unwrap();

@@ -3,17 +3,10 @@
 //! `dtls_engine` takes this further.
 #![cfg(feature = "full")]
 
-#[path = "scripted/numbers.rs"]
-mod numbers;
-#[path = "scripted/recording.rs"]
-#[allow(dead_code)]
-mod recording;
-#[path = "scripted/recordings.rs"]
-mod recordings;
-
 use iot_coap_dtls::{Client, Datagram, Error, Instant, State};
-use numbers::Numbers;
-use recording::{GREETING, Recording};
+use iot_coap_test_support::scripted::numbers::Numbers;
+use iot_coap_test_support::scripted::recording::{GREETING, Recording};
+use iot_coap_test_support::scripted::recordings;
 
 fn feed(client: &mut Client<Numbers>, record: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     let mut record = record.to_vec();

@@ -2,13 +2,12 @@
 //! side, and never without an extended master secret.
 #![cfg(feature = "full")]
 
-mod common;
-
-use common::link::Link;
-use common::peers::{Peer, Proof};
-use common::servers::{Resumption, Server, Suite, Wish};
-use common::{IDENTITY, PSK, certificates, pre_shared_key, rsa};
 use iot_coap_dtls::{Config, SavedSession};
+use iot_coap_test_support::certificates::rsa;
+use iot_coap_test_support::dtls::link::Link;
+use iot_coap_test_support::dtls::{IDENTITY, PSK, certificates, pre_shared_key};
+use iot_coap_test_support::peers::servers::{Resumption, Server, Suite, Wish};
+use iot_coap_test_support::peers::{Peer, Proof};
 
 const HOW: [Resumption; 2] = [Resumption::Tickets, Resumption::Ids];
 

@@ -2,14 +2,14 @@
 //! and type of certificate. `--nocapture` shows the traffic.
 #![cfg(feature = "full")]
 
-mod common;
-
-use common::certificates::{GOOD, Leaf, intermediate, leaf, root, rsa_key};
-use common::link::Link;
-use common::peers::Proof;
-use common::servers::{Group, Server, Suite, Wish};
-use common::{IDENTITY, PSK, certificates, ecdsa, pre_shared_key, rsa};
 use iot_coap_dtls::{Config, PreSharedKey};
+use iot_coap_test_support::certificates::{
+    GOOD, Leaf, ecdsa, intermediate, leaf, root, rsa, rsa_key,
+};
+use iot_coap_test_support::dtls::link::Link;
+use iot_coap_test_support::dtls::{IDENTITY, PSK, certificates, pre_shared_key};
+use iot_coap_test_support::peers::Proof;
+use iot_coap_test_support::peers::servers::{Group, Server, Suite, Wish};
 use openssl::hash::MessageDigest;
 
 const GROUPS: [Group; 2] = [Group::X25519, Group::P256];

@@ -12,7 +12,8 @@ use common::hal::{
     HAL_Free, HAL_Malloc, HAL_MutexCreate, HAL_MutexDestroy, HAL_MutexLock, HAL_MutexUnlock,
     HAL_Printf, HAL_Random, HAL_SleepMs, HAL_Snprintf, HAL_Srandom, HAL_UptimeMs,
 };
-use common::{in_child, timed};
+use iot_coap_test_support::processes::in_child;
+use iot_coap_test_support::waiting::timed;
 
 fn random(region: u32) -> u32 {
     // SAFETY: it takes any number.

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use common::hal::{
     HAL_UDP_close, HAL_UDP_create, HAL_UDP_readTimeout, HAL_UDP_write, INVALID, Udp,
 };
-use common::threads::{is_waiting, this_thread};
-use common::timed;
+use iot_coap_test_support::threads::{is_waiting, this_thread};
+use iot_coap_test_support::waiting::timed;
 
 const TIMED_OUT: i32 = -2;
 

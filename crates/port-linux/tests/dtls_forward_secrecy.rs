@@ -4,11 +4,11 @@
 
 mod common;
 
-use common::certificates::{GOOD, leaf, root, rsa_key};
-use common::dtls::{Manner, Server};
 use common::hal::Dtls;
 use common::{collect_log, logged, was_logged};
 use iot_coap_port_linux::dtls_allow_static_rsa;
+use iot_coap_test_support::certificates::{GOOD, leaf, root, rsa_key};
+use iot_coap_test_support::peers::echo::{Manner, Server};
 use openssl::hash::MessageDigest;
 
 #[test]

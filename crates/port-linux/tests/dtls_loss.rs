@@ -8,11 +8,12 @@ use std::net::UdpSocket;
 use std::thread;
 use std::time::Duration;
 
-use common::certificates::{GOOD, Identity, leaf, root, rsa_key};
-use common::dtls::{Manner, Server};
 use common::hal::Dtls;
-use common::proxy::{Direction, Fate, Proxy};
-use common::{collect_log, logged, timed, was_logged};
+use common::{collect_log, logged, was_logged};
+use iot_coap_test_support::certificates::{GOOD, Identity, leaf, root, rsa_key};
+use iot_coap_test_support::network::{Direction, Fate, Proxy};
+use iot_coap_test_support::peers::echo::{Manner, Server};
+use iot_coap_test_support::waiting::timed;
 use openssl::hash::MessageDigest;
 
 /// A handshake has no more datagrams in one direction.

@@ -9,14 +9,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::certificates::{GOOD, Identity, ec_key, leaf, root};
-use common::dtls::{BYE, LONG, Manner, Server, TWICE};
 use common::hal::{
     Dtls, DtlsOptions, HAL_DTLSSession_create, HAL_DTLSSession_free, HAL_DTLSSession_read,
     HAL_DTLSSession_write, c,
 };
-use common::threads::{is_waiting, this_thread};
-use common::{becomes_so, collect_log, logged, timed, was_logged};
+use common::{collect_log, logged, was_logged};
+use iot_coap_test_support::certificates::{GOOD, Identity, ec_key, leaf, root};
+use iot_coap_test_support::peers::echo::{BYE, LONG, Manner, Server, TWICE};
+use iot_coap_test_support::threads::{is_waiting, this_thread};
+use iot_coap_test_support::waiting::{becomes_so, timed};
 use openssl::hash::MessageDigest;
 
 const BAD_PARAMETER: u32 = 1 << 24 | 1;

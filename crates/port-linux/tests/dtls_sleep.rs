@@ -3,17 +3,14 @@
 //! used once is refused.
 #![cfg(all(feature = "dtls", not(feature = "openssl")))]
 
-#[path = "../../dtls/tests/common/mod.rs"]
 mod common;
-#[allow(dead_code, reason = "each test program uses its own part")]
-#[path = "common/hal.rs"]
-mod hal;
 
 use std::ffi::{c_char, c_uint, c_void};
 
-use common::peers::{Peer, Proof};
-use common::servers::{Server, Wish};
-use hal::{Dtls, DtlsOptions, c};
+use common::hal::{Dtls, DtlsOptions, c};
+use iot_coap_test_support::certificates;
+use iot_coap_test_support::peers::servers::{Server, Wish};
+use iot_coap_test_support::peers::{Peer, Proof};
 
 #[repr(C)]
 struct Keep {
@@ -80,7 +77,7 @@ fn restore(peer: &Peer, authorities: &str, blob: &[u8], oldest: u64) -> Option<D
 
 #[test]
 fn a_session_goes_on_from_another_port_without_a_handshake() {
-    let (root, leaf) = common::rsa();
+    let (root, leaf) = certificates::rsa();
     let wish = Wish { connection_id: Some("c0ffee0102"), ..Wish::default() };
     let peer = wish.start(Server::Mbed3, &Proof::Certificate(&leaf, &[]));
     let session = Dtls::create("localhost", peer.address().port(), &root.pem()).unwrap();
@@ -106,7 +103,7 @@ fn a_session_goes_on_from_another_port_without_a_handshake() {
 
 #[test]
 fn what_was_used_once_leads_to_a_handshake() {
-    let (root, leaf) = common::rsa();
+    let (root, leaf) = certificates::rsa();
     let wish = Wish { connection_id: Some("c0ffee0102"), ..Wish::default() };
     let peer = wish.start(Server::Mbed3, &Proof::Certificate(&leaf, &[]));
     let session = Dtls::create("localhost", peer.address().port(), &root.pem()).unwrap();

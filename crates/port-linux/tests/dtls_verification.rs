@@ -4,12 +4,13 @@
 
 mod common;
 
-use common::certificates::{
+use common::hal::Dtls;
+use common::{collect_log, logged, was_logged};
+use iot_coap_test_support::certificates::{
     GOOD, Identity, Leaf, ec_key, intermediate, leaf, named_root, root, rsa_key,
 };
-use common::dtls::{Manner, Server};
-use common::hal::Dtls;
-use common::{collect_log, logged, timed, was_logged};
+use iot_coap_test_support::peers::echo::{Manner, Server};
+use iot_coap_test_support::waiting::timed;
 use openssl::hash::MessageDigest;
 
 fn ec_root() -> Identity {

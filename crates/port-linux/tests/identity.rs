@@ -11,7 +11,7 @@ use common::hal::{
     HAL_GetProductKey, HAL_GetProductSecret, HAL_SetDeviceName, HAL_SetDeviceSecret,
     HAL_SetProductKey, HAL_SetProductSecret, c,
 };
-use common::in_child;
+use iot_coap_test_support::processes::in_child;
 
 type Getter = unsafe extern "C" fn(*mut c_char) -> c_int;
 type Setter = unsafe extern "C" fn(*const c_char) -> c_int;

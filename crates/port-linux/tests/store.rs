@@ -13,15 +13,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::hal::{HAL_Kv_Del, HAL_Kv_Erase_All, HAL_Kv_Get, HAL_Kv_Set, c};
-use common::{Scratch, becomes_so, in_child};
+use iot_coap_test_support::folders::Folder;
+use iot_coap_test_support::processes::in_child;
+use iot_coap_test_support::waiting::becomes_so;
 
 /// The store of this process.
 fn open_store() -> &'static Path {
     static SET: Once = Once::new();
     static PATH: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
     let path = PATH.get_or_init(|| {
-        let scratch = std::mem::ManuallyDrop::new(Scratch::new("kv"));
-        scratch.0.join("a/b")
+        let scratch = std::mem::ManuallyDrop::new(Folder::new());
+        scratch.file("a/b")
     });
     // SAFETY: every test comes through here before it reads the environment.
     SET.call_once(|| unsafe { std::env::set_var("IOT_COAP_KV_DIR", path) });
@@ -161,8 +163,8 @@ fn child_has_no_place() {
 
 #[test]
 fn a_restart_keeps_what_was_set_in_each_of_the_places() {
-    let scratch = Scratch::new("kv-restart");
-    let at = |part: &str| scratch.0.join(part).to_str().unwrap().to_owned();
+    let scratch = Folder::new();
+    let at = |part: &str| scratch.file(part).to_str().unwrap().to_owned();
     let (own, state, home) = (at("own"), at("state"), at("home"));
     let places: [(&[(&str, &str)], &str); 4] = [
         (&[("HOME", &home), ("XDG_STATE_HOME", &state), ("IOT_COAP_KV_DIR", &own)], "own"),
@@ -172,13 +174,13 @@ fn a_restart_keeps_what_was_set_in_each_of_the_places() {
     ];
     for (environment, place) in places {
         in_child("child_sets", environment);
-        assert!(scratch.0.join(place).join("6b657074").is_file(), "{place}");
+        assert!(scratch.file(place).join("6b657074").is_file(), "{place}");
         in_child("child_gets", environment);
         // What a power cut leaves goes too; what is not ours stays.
-        fs::write(scratch.0.join(place).join(".new-01234567"), "half").unwrap();
-        fs::write(scratch.0.join(place).join("README"), "not ours").unwrap();
+        fs::write(scratch.file(place).join(".new-01234567"), "half").unwrap();
+        fs::write(scratch.file(place).join("README"), "not ours").unwrap();
         in_child("child_erases", environment);
-        let left: Vec<_> = fs::read_dir(scratch.0.join(place))
+        let left: Vec<_> = fs::read_dir(scratch.file(place))
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .collect();

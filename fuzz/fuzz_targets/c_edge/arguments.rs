@@ -11,7 +11,7 @@ use iot_coap_client::Endpoint;
 use crate::callbacks::{on_notice, on_response};
 use crate::calls::{Configuration, Data, Options, Post, Text, Url};
 use crate::server::ports;
-use crate::short::Short;
+use iot_coap_fuzz::Short;
 
 impl Url<'_> {
     /// As it is handed over: with its NUL, or too long and without one.

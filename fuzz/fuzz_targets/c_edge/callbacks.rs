@@ -9,7 +9,7 @@ use iot_coap::*;
 
 use crate::arguments::send;
 use crate::calls::{Post, Text};
-use crate::short::Short;
+use iot_coap_fuzz::Short;
 
 thread_local! {
     /// The context of the call that runs, for callbacks.

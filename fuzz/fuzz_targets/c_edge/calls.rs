@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 
-use crate::short::Short;
+use iot_coap_fuzz::Short;
 
 /// What the first context is, signed in.
 #[derive(Arbitrary, Clone, Copy, Debug)]

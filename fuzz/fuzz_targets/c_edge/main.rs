@@ -14,10 +14,6 @@ mod callbacks;
 mod calls;
 mod run;
 mod server;
-#[path = "../../short.rs"]
-mod short;
-#[path = "../../symmetric.rs"]
-mod symmetric;
 
 use std::ptr::null_mut;
 

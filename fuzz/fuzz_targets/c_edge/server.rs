@@ -8,8 +8,7 @@ use arbitrary::Arbitrary;
 use iot_coap_client::{Code, Encoder, Kind, MAX_MESSAGE_LEN, Message, OptionNumber};
 
 use crate::calls::Begin;
-use crate::short::Short;
-use crate::symmetric::encrypted;
+use iot_coap_fuzz::{Short, encrypted};
 
 #[derive(Arbitrary, Clone, Debug)]
 pub(crate) enum SignInReply<'a> {

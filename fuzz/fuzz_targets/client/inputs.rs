@@ -4,8 +4,7 @@
 use arbitrary::Arbitrary;
 use iot_coap_client::{Code, Encoding};
 
-use crate::short::Short;
-use crate::symmetric::encrypted;
+use iot_coap_fuzz::{Short, encrypted};
 
 pub(crate) const SECRET: &str = "fPloaszb6saUFJte4EhyuBHQpR9SuKHb";
 /// The text that keys are derived from, in the replies below.

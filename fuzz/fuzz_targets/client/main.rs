@@ -9,17 +9,13 @@
 
 mod inputs;
 mod model;
-#[path = "../../short.rs"]
-mod short;
-#[path = "../../symmetric.rs"]
-mod symmetric;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
 use crate::inputs::{Answer, AnyCode, Case, Form, Input, Payload};
 use crate::model::Model;
-use crate::short::Short;
+use iot_coap_fuzz::Short;
 
 fuzz_target!(|data: &[u8]| {
     let mut data = Unstructured::new(data);

@@ -88,7 +88,8 @@ impl Model {
     pub(crate) fn apply(&mut self, input: &Input<'_>) {
         match input {
             Input::SignIn { limit_ms } => {
-                let attempt = self.client.sign_in(self.now, Duration::from_millis((*limit_ms).into()));
+                let attempt =
+                    self.client.sign_in(self.now, Duration::from_millis((*limit_ms).into()));
                 self.client.sign_in_outcome(attempt);
             }
             Input::CancelSignIn => self.client.cancel_sign_in(self.now),

@@ -8,7 +8,7 @@ use core::fmt;
 
 use iot_coap_client::{self as coap, Client, Device, Endpoint};
 use iot_coap_dtls::rand_core::{TryCryptoRng, TryRng};
-use iot_coap_dtls::{self as dtls, Config, Datagram, TrustAnchors};
+use iot_coap_dtls::{self as dtls, Config, Datagram, Instant, TrustAnchors};
 
 /// A heap that is always exhausted.
 struct NoHeap;
@@ -60,9 +60,11 @@ pub extern "C" fn iot_coap_no_std_probe_dtls() -> bool {
     let anchors = TrustAnchors::from_der(&datagram);
     let config = anchors.map(|anchors| Config::with_certificates("localhost", anchors, None));
     let Ok(Ok(config)) = config else { return false };
-    let Ok(mut client) = dtls::Client::new(config, NoRandom, 0) else { return false };
-    client.transmit(&mut datagram);
-    client.read(&mut Datagram::new(&mut datagram), 0).is_ok()
+    let Ok(mut client) = dtls::Client::new(config, NoRandom, Instant::from_millis(0)) else {
+        return false;
+    };
+    client.poll_transmit(&mut datagram);
+    client.handle_datagram(Instant::from_millis(0), &mut Datagram::new(&mut datagram)).is_ok()
 }
 
 /// Uses the client, so that all of it is compiled in.

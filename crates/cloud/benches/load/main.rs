@@ -4,9 +4,6 @@
 //! own, with its event lines on standard output; clients and broker share the
 //! machine with it. `scripts/scale` runs this and keeps what it prints.
 
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 mod devices;
 mod process;
 
@@ -16,9 +13,9 @@ use std::time::Duration;
 use iot_coap_cloud::Device;
 
 use devices::{Measured, Place, measure, post};
-use support::mosquitto::{Consumer, Mosquitto};
-use support::program::{Serving, serve};
-use support::{Folder, PRODUCT_KEY, TestDevice};
+use iot_coap_test_support::cloud::mosquitto::{Consumer, Mosquitto};
+use iot_coap_test_support::cloud::program::{Serving, serve};
+use iot_coap_test_support::cloud::{Folder, PRODUCT_KEY, TestDevice};
 
 /// Devices at once; each waits for the answer before it sends again.
 const CROWD: usize = 64;

@@ -11,10 +11,12 @@ use alloc::vec::Vec;
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
+use super::Client;
 use super::record_reader::RecordReader;
 use super::record_writer::RecordWriter;
-use super::{Client, Origin, State};
+use super::retransmission::Retransmission;
 use crate::error::{Error, RestoreError};
+use crate::handshake::Flight;
 use crate::key_schedule::{MASTER_SECRET_LEN, MasterSecret, RANDOM_LEN, Randoms};
 use crate::keys::Secrets;
 use crate::record::{ConnectionId, MAX_CONNECTION_ID_LEN, MAX_SEQUENCE};
@@ -148,14 +150,16 @@ impl<R: TryCryptoRng> Client<R> {
         let peer_id = ConnectionId::new(reader.vector8()?)?;
         let own_id = ConnectionId::new(reader.vector8()?)?;
         let secrets = Secrets { suite, master_secret, randoms, encrypt_then_mac };
-        let mut client = Self::with_records(
+        let keys = secrets.into_keys(peer_id, own_id)?;
+        let mut client = Self::from_parts(
             random,
+            None,
+            Flight::default(),
+            Retransmission::idle(),
+            Some(keys),
             RecordReader::restored(own_id, first_unseen),
             RecordWriter::restored(sequence),
         );
-        client.keys = Some(secrets.into_keys(peer_id, own_id)?);
-        client.state = State::Connected;
-        client.origin = Origin::Restored;
         client.dates_checked = flags & DATES_CHECKED != 0;
         Some(client)
     }

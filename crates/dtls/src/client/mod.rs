@@ -142,31 +142,44 @@ impl<R: TryCryptoRng> Client<R> {
         let retransmission = Retransmission::started(config.first_timeout, config.max_timeout, now);
         let mut flight = Flight::default();
         let handshake = Handshake::start(config, &mut flight, &mut random)?;
-        let mut client = Self::with_records(random, reader, RecordWriter::new());
-        client.handshake = Some(handshake);
-        client.flight = flight;
-        client.retransmission = retransmission;
+        let mut client = Self::from_parts(
+            random,
+            Some(handshake),
+            flight,
+            retransmission,
+            None,
+            reader,
+            RecordWriter::new(),
+        );
         client.mtu = mtu;
         client.dates_checked = dates_checked;
         Ok(client)
     }
 
-    /// A client without a handshake and without keys.
-    fn with_records(random: R, reader: RecordReader, writer: RecordWriter) -> Self {
+    /// A client with a handshake; or one with keys from a checkpoint, which is connected.
+    fn from_parts(
+        random: R,
+        handshake: Option<Handshake>,
+        flight: Flight,
+        retransmission: Retransmission,
+        keys: Option<Keys>,
+        reader: RecordReader,
+        writer: RecordWriter,
+    ) -> Self {
         Self {
             random,
-            state: State::Handshaking,
-            handshake: None,
-            flight: Flight::default(),
-            retransmission: Retransmission::idle(),
-            keys: None,
+            state: if keys.is_some() { State::Connected } else { State::Handshaking },
+            handshake,
+            flight,
+            retransmission,
+            origin: if keys.is_some() { Origin::Restored } else { Origin::Full },
+            keys,
             reader,
             writer,
             mtu: DEFAULT_MTU,
             alert: None,
             renegotiation_refused: false,
             saved_session: None,
-            origin: Origin::Full,
             dates_checked: true,
         }
     }

@@ -85,7 +85,7 @@ impl<'m> ServerHello<'m> {
                     let mut content = Reader::new(content);
                     let id = content.vector8().filter(|_| content.is_empty()).ok_or(MALFORMED)?;
                     let id = ConnectionId::new(id)
-                        .ok_or(Violation::NotOffered("a long connection id"))?;
+                        .ok_or(Violation::NotOffered("a connection id of over 32 bytes"))?;
                     self.connection_id = Some(id);
                     4
                 }

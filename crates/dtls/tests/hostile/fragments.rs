@@ -2,8 +2,10 @@
 
 use iot_coap_dtls::{Client, Duration, Error, Instant, State, Violation};
 
-use crate::scripted::messages::{HANDSHAKE, SERVER_HELLO, fragment};
-use crate::scripted::{Hello, Numbers, Pair, Suite, ends_in_time, feed, feed_at, psk_config, sent};
+use iot_coap_test_support::scripted::messages::{HANDSHAKE, SERVER_HELLO, fragment};
+use iot_coap_test_support::scripted::{
+    Hello, Numbers, Pair, Suite, ends_in_time, feed, feed_at, psk_config, sent,
+};
 
 const SUITE: Suite = Suite::PskGcm;
 

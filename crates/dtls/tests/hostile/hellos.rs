@@ -2,11 +2,11 @@
 
 use iot_coap_dtls::{Error, State, Violation};
 
-use crate::scripted::messages::{
+use iot_coap_test_support::scripted::messages::{
     CONNECTION_ID, EC_POINT_FORMATS, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET,
     HELLO_VERIFY_REQUEST, RENEGOTIATION_INFO, SERVER_HELLO, SERVER_NAME, SESSION_TICKET,
 };
-use crate::scripted::{Hello, Pair, Suite, ends_in_time, feed, psk_config, sent};
+use iot_coap_test_support::scripted::{Hello, Pair, Suite, ends_in_time, feed, psk_config, sent};
 
 const SUITE: Suite = Suite::PskGcm;
 const MALFORMED: Error = Error::Protocol(Violation::Malformed("ServerHello"));
@@ -113,7 +113,7 @@ fn a_connection_id_that_cannot_be_used() {
         (&[][..], MALFORMED),
         (&[3, 1, 2], MALFORMED),
         (&[1, 2, 3], MALFORMED),
-        (&[33; 34], not_offered("too long a connection id")),
+        (&[33; 34], not_offered("a connection id of over 32 bytes")),
     ] {
         let config = psk_config().connection_id(b"me").unwrap();
         let mut pair = Pair::start(config, SUITE);

@@ -4,10 +4,12 @@ use iot_coap_dtls::{CertificateError, Config, Error, State, TrustAnchors, Violat
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 
-use crate::certificates::{GOOD, Identity, ec_key, leaf, root, rsa_key};
-use crate::scripted::messages::{CERTIFICATE, EC_POINT_FORMATS, SERVER_KEY_EXCHANGE};
-use crate::scripted::server::Secret;
-use crate::scripted::{Hello, Pair, Suite, ends_in_time, feed, psk_config, sent};
+use iot_coap_test_support::certificates::{GOOD, Identity, ec_key, leaf, root, rsa_key};
+use iot_coap_test_support::scripted::messages::{
+    CERTIFICATE, EC_POINT_FORMATS, SERVER_KEY_EXCHANGE,
+};
+use iot_coap_test_support::scripted::server::Secret;
+use iot_coap_test_support::scripted::{Hello, Pair, Suite, ends_in_time, feed, psk_config, sent};
 
 const ECDSA_SHA256: u16 = 0x0403;
 const RSA_SHA256: u16 = 0x0401;

@@ -3,12 +3,6 @@
 //! and never makes it accept anything false.
 #![cfg(feature = "full")]
 
-#[path = "../../../port-linux/tests/common/certificates.rs"]
-#[allow(dead_code)]
-mod certificates;
-#[path = "../scripted/mod.rs"]
-mod scripted;
-
 mod fragments;
 mod hellos;
 mod key_exchange;

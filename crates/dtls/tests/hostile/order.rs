@@ -2,11 +2,13 @@
 
 use iot_coap_dtls::{Error, State, Violation};
 
-use crate::scripted::messages::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_KEY_EXCHANGE, FINISHED, HANDSHAKE,
+use iot_coap_test_support::scripted::messages::{
+    self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_KEY_EXCHANGE, FINISHED, HANDSHAKE,
     HELLO_REQUEST, NEW_SESSION_TICKET, SERVER_HELLO_DONE, SESSION_TICKET, message, record,
 };
-use crate::scripted::{Hello, Pair, Suite, at, ends_in_time, feed, feed_at, psk_config, sent};
+use iot_coap_test_support::scripted::{
+    Hello, Pair, Suite, at, ends_in_time, feed, feed_at, psk_config, sent,
+};
 
 const SUITE: Suite = Suite::PskGcm;
 
@@ -205,7 +207,7 @@ fn a_message_in_the_epoch_that_it_is_not_for() {
     let number = pair.server.message_seq - 1;
     let half = |offset: usize| {
         let bytes = &content[12 + offset..18 + offset];
-        crate::scripted::messages::fragment(FINISHED, number, 12, offset, bytes)
+        messages::fragment(FINISHED, number, 12, offset, bytes)
     };
     let flight =
         [pair.server.protected(HANDSHAKE, &half(0)), pair.server.plain(HANDSHAKE, &half(6))];
@@ -221,7 +223,7 @@ fn a_message_in_the_epoch_that_it_is_not_for() {
 fn a_forged_fragment_does_not_block_the_finished() {
     let mut pair = before_finished();
     let number = pair.server.message_seq;
-    let forged = crate::scripted::messages::fragment(SERVER_HELLO_DONE, number, 500, 0, &[1; 9]);
+    let forged = messages::fragment(SERVER_HELLO_DONE, number, 500, 0, &[1; 9]);
     let record = pair.server.plain(HANDSHAKE, &forged);
     feed(&mut pair.client, &record).unwrap();
     pair.finish();
@@ -250,7 +252,7 @@ fn messages_out_of_order() {
         for first in [true, false] {
             let mut pair = if first { Pair::start(psk_config(), SUITE) } else { before_finished() };
             let record = pair.server.say(kind, &[0; 40]);
-            out_of_order(pair, &record, "a handshake message of another kind");
+            out_of_order(pair, &record, "a handshake message of another type");
         }
     }
     let mut pair = Pair::start(psk_config(), SUITE);

@@ -4,8 +4,8 @@
 
 use iot_coap_dtls::Dropped;
 
-use crate::scripted::messages::{APPLICATION_DATA, ENCRYPT_THEN_MAC};
-use crate::scripted::{Hello, Pair, Suite, feed, psk_config, sent};
+use iot_coap_test_support::scripted::messages::{APPLICATION_DATA, ENCRYPT_THEN_MAC};
+use iot_coap_test_support::scripted::{Hello, Pair, Suite, feed, psk_config, sent};
 
 const SUITE: Suite = Suite::PskCbcSha;
 const CONTENT: &[u8] = b"21.5 degrees";

@@ -3,12 +3,12 @@
 
 use iot_coap_dtls::{Client, Error, SealingKey, State};
 
-use crate::scripted::crypto::Header;
-use crate::scripted::messages::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CONNECTION_ID, FINISHED, HANDSHAKE,
-    WITH_CONNECTION_ID, message, record,
+use iot_coap_test_support::scripted::crypto::Header;
+use iot_coap_test_support::scripted::messages::{
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CONNECTION_ID, ENCRYPT_THEN_MAC, FINISHED,
+    HANDSHAKE, WITH_CONNECTION_ID, message, record,
 };
-use crate::scripted::{Hello, Numbers, Pair, Suite, at, feed, psk_config, sent};
+use iot_coap_test_support::scripted::{Hello, Numbers, Pair, Suite, at, feed, psk_config, sent};
 
 const SUITES: [Suite; 3] = [Suite::PskGcm, Suite::PskCcm8, Suite::PskCbcSha];
 
@@ -76,7 +76,7 @@ fn connected(suite: Suite, encrypt_then_mac: bool) -> Pair {
     if !encrypt_then_mac || suite != Suite::PskCbcSha {
         return Pair::connected(suite);
     }
-    let hello = Hello::new(suite).with(crate::scripted::messages::ENCRYPT_THEN_MAC, &[]);
+    let hello = Hello::new(suite).with(ENCRYPT_THEN_MAC, &[]);
     let mut pair = Pair::before_finished(psk_config().cbc(true), suite, &hello);
     pair.finish();
     pair

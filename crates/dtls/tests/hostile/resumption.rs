@@ -3,12 +3,14 @@
 use iot_coap_dtls::{Client, Config, Error, SavedSession, State, TrustAnchors, Violation};
 use openssl::hash::MessageDigest;
 
-use crate::certificates::{ec_key, root};
-use crate::scripted::messages::{
+use iot_coap_test_support::certificates::{ec_key, root};
+use iot_coap_test_support::scripted::messages::{
     ALERT, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
     SERVER_KEY_EXCHANGE, SESSION_TICKET, message, vector16,
 };
-use crate::scripted::{Hello, Numbers, Pair, Suite, at, ends_in_time, feed, psk_config, sent};
+use iot_coap_test_support::scripted::{
+    Hello, Numbers, Pair, Suite, at, ends_in_time, feed, psk_config, sent,
+};
 
 const SUITE: Suite = Suite::PskGcm;
 const RESUMPTION: Error = Error::Protocol(Violation::Resumption);
