@@ -15,6 +15,7 @@ fn main() {
         build.define("IOTX_PTHREAD", None);
     }
     if has("STD") {
+        build.define("IOTX_STD", None);
         // A thread that is cancelled in a wait unwinds through these functions.
         build.flag("-fexceptions");
     }

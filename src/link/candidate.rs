@@ -105,7 +105,7 @@ impl Candidate {
             Stage::Handshaking(session) => session.next_timeout(),
             _ => None,
         };
-        next.map_or(self.give_up_at, |at| at.min(self.give_up_at))
+        next.map_or(self.give_up_at, |at: Instant| at.min(self.give_up_at))
     }
 
     /// Sends the first flight.
