@@ -65,8 +65,12 @@ impl Write for Line {
     }
 }
 
-/// Writes a line at once. No context is locked.
+/// Writes a line at once. No context is locked. A line about what the program's log
+/// handler does itself would call it again, without end: it is dropped.
 pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
+    if is_writing() {
+        return;
+    }
     let mut buffer = Line::new();
     // A NUL in the text only ends the line early.
     if let Some(handler) = handler() {
