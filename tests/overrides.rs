@@ -1,10 +1,12 @@
 //! The Linux port is weak, symbol by symbol: a program brings any one of its
 //! own and keeps the rest, against the static and the shared library.
 
+use std::collections::HashSet;
 use std::process::Command;
 
-use iot_coap_cloud::{Cloud, Config, Transport};
+use iot_coap_cloud::{Cloud, Config, DtlsConfig, Transport};
 use iot_coap_test_library::{Language, Linkage, compile, succeed};
+use iot_coap_test_support::network::{Fate, Proxy};
 
 fn works(source: &str) {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
@@ -35,4 +37,50 @@ fn dtls_functions_that_are_not_thread_safe_are_never_entered_twice() {
         let program = compile("foreign_dtls.c", linkage, Language::Sanitized);
         succeed(Command::new(program).arg(&url));
     }
+}
+
+const RECORD_HANDSHAKE: u8 = 22;
+const CLIENT_HELLO: u8 = 1;
+const CLIENT_KEY_EXCHANGE: u8 = 16;
+
+/// The messages of a type that a client has sent in clear, without their headers.
+fn sent_in_clear(datagrams: &[Vec<u8>], wanted: u8) -> Vec<Vec<u8>> {
+    const RECORD_HEADER: usize = 13;
+    const MESSAGE_HEADER: usize = 12;
+    let mut found = Vec::new();
+    for mut records in datagrams.iter().map(Vec::as_slice) {
+        while !records.is_empty() {
+            let (header, rest) = records.split_at(RECORD_HEADER);
+            let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
+            let (record, rest) = rest.split_at(len);
+            let is_in_clear = header[3..5] == [0, 0];
+            if header[0] == RECORD_HANDSHAKE && is_in_clear && record[0] == wanted {
+                found.push(record[MESSAGE_HEADER..].to_vec());
+            }
+            records = rest;
+        }
+    }
+    found
+}
+
+/// Hazard: a program's `HAL_Random` is no source of keys.
+#[test]
+fn a_constant_hal_random_does_not_weaken_dtls() {
+    let dtls = DtlsConfig { resumption: false, ..DtlsConfig::default() };
+    let cloud = Cloud::start(Config { dtls, ..Config::default() }).expect("the local cloud starts");
+    let network = Proxy::start(cloud.address(Transport::Dtls), |_, _| Fate::ARRIVES);
+    let url = format!("coaps://localhost:{}", network.port());
+    for linkage in [Linkage::Static, Linkage::Shared] {
+        let program = compile("constant_random.c", linkage, Language::Sanitized);
+        succeed(Command::new(program).arg(&url).arg(cloud.root_path()));
+    }
+    let datagrams = network.from_client();
+    // Behind the version; a hello that is sent again, with a cookie too, has the same.
+    let hellos = sent_in_clear(&datagrams, CLIENT_HELLO);
+    let randoms: HashSet<_> = hellos.iter().map(|hello| &hello[2..34]).collect();
+    assert_eq!(randoms.len(), 4, "two connections of two programs: {hellos:02x?}");
+    // What makes the master secret: an ephemeral key, or one encrypted.
+    let keys = sent_in_clear(&datagrams, CLIENT_KEY_EXCHANGE);
+    let keys: HashSet<_> = keys.iter().collect();
+    assert_eq!(keys.len(), 4, "{keys:02x?}");
 }

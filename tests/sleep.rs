@@ -6,6 +6,9 @@ use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Event, Transport};
 use iot_coap_test_library::{Language, Linkage, compile, succeed};
+use iot_coap_test_support::certificates::{self, Identity};
+use iot_coap_test_support::peers::servers::{Resumption, Server, Wish};
+use iot_coap_test_support::peers::{Peer, Proof};
 
 struct Device {
     program: PathBuf,
@@ -21,12 +24,21 @@ impl Device {
 
     /// Wakes, posts and ends as `ending` says; what it logged.
     fn wake(&self, cloud: &Cloud, ending: &str) -> String {
+        self.wake_for(&cloud.url(Transport::Dtls), cloud.root_pem(), ending)
+    }
+
+    fn wake_for(&self, url: &str, root_pem: &str, ending: &str) -> String {
         let mut device = Command::new(&self.program);
-        device
-            .args([&cloud.url(Transport::Dtls), ending])
-            .env("IOT_COAP_KV_DIR", &self.folder)
-            .env("ROOT_PEM", cloud.root_pem());
+        device.args([url, ending]).env("IOT_COAP_KV_DIR", &self.folder).env("ROOT_PEM", root_pem);
         succeed(&mut device)
+    }
+
+    /// The file in which the session is kept.
+    fn session(&self) -> PathBuf {
+        let files = std::fs::read_dir(&self.folder).expect("the store is there");
+        let mut paths = files.map(|file| file.expect("it can be listed").path());
+        let is_session = |path: &PathBuf| path.to_string_lossy().contains("dtls");
+        paths.find(is_session).expect("a session is kept")
     }
 }
 
@@ -92,4 +104,96 @@ fn pausing_what_keeps_nothing_is_refused_and_says_what_to_do() {
     let device = Device::new("wrongly");
     let log = device.wake(&cloud, "wrongly");
     assert!(log.contains("IOT_CoAP_Resume, or with keep_session"), "{log}");
+}
+
+/// A cloud behind a DTLS server by Mbed TLS, which the local cloud's own is not: it knows
+/// connection ids.
+struct Behind {
+    cloud: Cloud,
+    peer: Peer,
+    root: Identity,
+}
+
+impl Behind {
+    fn start(wish: Wish, server: Server) -> Self {
+        let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+        let (root, leaf) = certificates::rsa();
+        let forward = Some(cloud.address(Transport::Udp).port());
+        let peer = Wish { forward, ..wish }.start(server, &Proof::Certificate(&leaf, &[]));
+        Self { cloud, peer, root }
+    }
+
+    fn with_connection_ids() -> Self {
+        let wish = Wish { connection_id: Some("c0ffee0102"), ..Wish::default() };
+        Self::start(wish, Server::Mbed3)
+    }
+
+    fn wake(&self, device: &Device, ending: &str) -> String {
+        let url = format!("coaps://localhost:{}", self.peer.address().port());
+        device.wake_for(&url, &self.root.pem(), ending)
+    }
+}
+
+#[test]
+fn a_session_with_connection_ids_goes_on_without_a_handshake() {
+    let behind = Behind::with_connection_ids();
+    let device = Device::new("connection-ids");
+    for (waking, ending) in ["pause", "pause", "fail", "fail", "pause", "pause"].iter().enumerate()
+    {
+        let log = behind.wake(&device, ending);
+        let how = if waking == 0 { "opened" } else { "restored" };
+        assert!(log.contains(&format!("DTLS session {how}")), "{waking}: {log}");
+        // After a loss of power too no record bears a number that was used: the server
+        // would drop it (RFC 6347, section 4.1.2.6), and the message be sent again.
+        assert_eq!(behind.cloud.messages().len(), waking + 1, "{log}");
+        assert!(behind.cloud.messages().iter().all(|message| !message.duplicate), "{log}");
+        // It comes from another port, as after a NAT has forgotten it.
+        behind.peer.wait_for(if waking == 0 { "connected" } else { "moved" });
+    }
+    assert_eq!(sign_ins(&behind.cloud), 1);
+}
+
+#[test]
+fn a_kept_session_that_was_used_once_leads_to_a_handshake() {
+    let behind = Behind::with_connection_ids();
+    let device = Device::new("used-once");
+    behind.wake(&device, "pause");
+    let session = std::fs::read(device.session()).expect("it can be read");
+    behind.wake(&device, "pause");
+    std::fs::write(device.session(), session).expect("it can be written");
+    let log = behind.wake(&device, "pause");
+    assert!(log.contains("is not restored: it is not the latest"), "{log}");
+    assert!(log.contains("DTLS session opened"), "{log}");
+    // And that one is kept in turn.
+    let log = behind.wake(&device, "pause");
+    assert!(log.contains("DTLS session restored"), "{log}");
+    assert_eq!(behind.cloud.messages().len(), 4);
+}
+
+#[test]
+fn a_session_without_connection_ids_is_resumed_by_ticket_or_by_id() {
+    for resumption in [Resumption::Tickets, Resumption::Ids] {
+        let behind = Behind::start(Wish { resumption, ..Wish::default() }, Server::Mbed2);
+        let device = Device::new(&format!("resumed-{resumption:?}"));
+        for (waking, ending) in ["pause", "fail", "pause"].iter().enumerate() {
+            let log = behind.wake(&device, ending);
+            let how = if waking == 0 { "opened" } else { "resumed" };
+            assert!(log.contains(&format!("DTLS session {how}")), "{resumption:?}: {log}");
+            behind.peer.wait_for("connected");
+        }
+        assert_eq!(behind.cloud.messages().len(), 3);
+        assert_eq!(sign_ins(&behind.cloud), 1);
+    }
+}
+
+#[test]
+fn a_server_that_keeps_nothing_gets_a_handshake_at_each_waking() {
+    let behind = Behind::start(Wish::default(), Server::Mbed2);
+    let device = Device::new("nothing-kept");
+    for waking in 1..=2 {
+        let log = behind.wake(&device, "pause");
+        assert!(log.contains("DTLS session opened"), "{log}");
+        assert_eq!(behind.cloud.messages().len(), waking);
+    }
+    assert_eq!(sign_ins(&behind.cloud), 1);
 }

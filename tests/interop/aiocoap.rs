@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use iot_coap::iotx_msg_type_t::{IOTX_MESSAGE_CON, IOTX_MESSAGE_NON};
-use iot_coap_client::ACCESS_TOKEN_MAX_LEN;
+use iot_coap_client::MAX_ACCESS_TOKEN_LEN;
 use iot_coap_cloud::Device;
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fn understood(kind: &str, name: &str, message: usize, access_token: &str) -> Val
 
 #[test]
 fn signs_in_and_is_understood() {
-    for access_token_len in [1, ACCESS_TOKEN_LEN, ACCESS_TOKEN_MAX_LEN] {
+    for access_token_len in [1, ACCESS_TOKEN_LEN, MAX_ACCESS_TOKEN_LEN] {
         let connected = Connected::new(access_token_len);
         let access_token = format!("{:0>access_token_len$}", 1);
         let answer = connected.confirm("update");

@@ -2,11 +2,11 @@
 //! and a clock, behind a relay and before a server.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::{self, Duration};
 
 use iot_coap_client::{
-    Client, Code, Config, ContentFormat, Device, Dropped, Endpoint, Event, GiveUp, MAX_MESSAGE_LEN,
-    OptionNumber, Received, Request,
+    Client, Code, Config, ContentFormat, Device, Dropped, Endpoint, Event, GiveUp, Instant,
+    MAX_MESSAGE_LEN, OptionNumber, Received, Request,
 };
 
 use crate::peer::Peer;
@@ -37,24 +37,23 @@ pub(crate) enum Outcome {
 pub(crate) struct Wired {
     pub(crate) client: Client<u32>,
     socket: UdpSocket,
-    start: Instant,
+    start: time::Instant,
 }
 
 impl Wired {
-    pub(crate) fn new(server: SocketAddr, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn new(server: SocketAddr, change: impl FnOnce(Config) -> Config) -> Self {
         let device = Device::new("a1RP1qZfrEi", "example1", "", "secret").expect("it is short");
         let endpoint = Endpoint::parse(&format!("coap://{server}")).expect("an address");
-        let mut config = Config::new(device, &endpoint, u64::from(server.port()));
-        change(&mut config);
-        let mut client = Client::new(config);
-        assert!(client.restore_access_token(0, &[b't'; ACCESS_TOKEN_LEN]));
+        let config = Config::new(device, &endpoint, u64::from(server.port()));
+        let mut client = Client::new(change(config));
+        assert!(client.restore_access_token(Instant::from_millis(0), &[b't'; ACCESS_TOKEN_LEN]));
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket.connect(server).expect("loopback is there");
-        Self { client, socket, start: Instant::now() }
+        Self { client, socket, start: time::Instant::now() }
     }
 
-    fn now(&self) -> u64 {
-        self.start.elapsed().as_millis() as u64
+    fn now(&self) -> Instant {
+        Instant::from_millis(self.start.elapsed().as_millis() as u64)
     }
 
     pub(crate) fn send(&mut self, request: &Request<'_>, number: u32) {
@@ -63,7 +62,7 @@ impl Wired {
         self.transmit(now);
     }
 
-    fn transmit(&mut self, now: u64) {
+    fn transmit(&mut self, now: Instant) {
         while let Some(transmit) = self.client.poll_transmit(now) {
             self.socket.send(transmit.datagram).expect("loopback takes all");
         }
@@ -71,31 +70,30 @@ impl Wired {
 
     /// Drives the client until there is something to tell.
     pub(crate) fn next(&mut self) -> Outcome {
-        let end = Instant::now() + LIMIT;
+        let end = time::Instant::now() + LIMIT;
         let mut buffer = [0; MAX_MESSAGE_LEN];
-        while Instant::now() < end {
+        while time::Instant::now() < end {
             let now = self.now();
-            if self.client.deadline().is_some_and(|deadline| deadline <= now) {
-                self.client.tick(now);
+            if self.client.next_timeout().is_some_and(|at| at <= now) {
+                self.client.handle_timeout(now);
             }
             self.transmit(now);
             match self.client.poll_event() {
                 Some(Event::GaveUp { application, reason, .. }) => {
                     return Outcome::GaveUp(application, reason);
                 }
-                Some(Event::Refused(refusal)) => {
-                    return Outcome::Refused(refusal.application, refusal.code);
+                Some(Event::Refused { application, code, .. }) => {
+                    return Outcome::Refused(application, code);
                 }
                 Some(_) => continue,
                 None => {}
             }
-            let deadline = self.client.deadline().unwrap_or(u64::MAX);
-            let wait_ms = deadline.saturating_sub(now).clamp(1, 100);
-            let wait = Duration::from_millis(wait_ms);
+            let wait_ms = self.client.next_timeout().map_or(100, |at| (at - now).as_millis());
+            let wait = Duration::from_millis(wait_ms.clamp(1, 100));
             self.socket.set_read_timeout(Some(wait)).expect("a timeout above 0");
             let Ok(len) = self.socket.recv(&mut buffer) else { continue };
             let now = self.now();
-            let received = self.client.receive(now, &mut buffer[..len]);
+            let received = self.client.handle_datagram(now, &mut buffer[..len]);
             self.transmit(now);
             match received {
                 Received::Response(response) => {
@@ -130,23 +128,23 @@ impl Bench {
     /// it: the access token goes in 2088.
     pub(crate) fn libcoap(arguments: &[&str], rule: Rule) -> Self {
         Self::libcoap_with(arguments, rule, |config| {
-            config.access_token_option = OptionNumber(ACCESS_TOKEN_LINK);
+            config.access_token_option(OptionNumber(ACCESS_TOKEN_LINK))
         })
     }
 
     pub(crate) fn libcoap_with(
         arguments: &[&str],
         rule: Rule,
-        change: impl FnOnce(&mut Config),
+        change: impl FnOnce(Config) -> Config,
     ) -> Self {
         Self::before(Peer::libcoap(arguments), rule, change)
     }
 
     pub(crate) fn aiocoap(rule: Rule) -> Self {
-        Self::before(Peer::aiocoap(ACCESS_TOKEN_LEN), rule, |_| {})
+        Self::before(Peer::aiocoap(ACCESS_TOKEN_LEN), rule, |config| config)
     }
 
-    fn before(peer: Peer, rule: Rule, change: impl FnOnce(&mut Config)) -> Self {
+    fn before(peer: Peer, rule: Rule, change: impl FnOnce(Config) -> Config) -> Self {
         let relay = Relay::start(peer.address, rule);
         let device = Wired::new(relay.address, change);
         Self { device, relay, _peer: peer }

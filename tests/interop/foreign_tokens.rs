@@ -27,7 +27,7 @@ const ACK: u8 = 2;
 fn answers_with_tokens_of_other_lengths_are_ignored() {
     let server = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     server.set_read_timeout(Some(Duration::from_secs(10))).expect("above 0");
-    let mut device = Wired::new(server.local_addr().expect("it is bound"), |_| {});
+    let mut device = Wired::new(server.local_addr().expect("it is bound"), |config| config);
     device.send(&con("/a", b"{}"), 1);
 
     let mut buffer = [0; 2048];

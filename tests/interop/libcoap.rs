@@ -1,6 +1,9 @@
 //! libcoap's server: what it says that the plugtest cases do not.
 
-use iot_coap_client::{ACCESS_TOKEN_MAX_LEN, Code, Dropped, GiveUp, OptionNumber};
+use iot_coap_client::{
+    Code, Dropped, Duration, GiveUp, Instant, MAX_ACCESS_TOKEN_LEN, OptionNumber,
+    TransmissionParameters,
+};
 
 use crate::bench::{ACCESS_TOKEN, ACCESS_TOKEN_LEN, ACCESS_TOKEN_LINK, Bench, Outcome, con, non};
 use crate::wire::{Side, nothing_lost};
@@ -9,6 +12,11 @@ const BLOCK2: u16 = 23;
 
 /// Creates what is posted to, and sends back what was posted.
 const ECHOES: &[&str] = &["-d", "10", "-e"];
+
+/// Gives up soon.
+fn quickly(max_retransmit: u8) -> TransmissionParameters {
+    TransmissionParameters { ack_timeout: Duration::from_millis(300), max_retransmit }
+}
 
 #[test]
 fn codes_come_through_raw_with_their_text() {
@@ -49,9 +57,7 @@ fn messages_of_up_to_1152_bytes_go_both_ways() {
 #[test]
 fn longer_messages_are_lost_on_libcoap() {
     let mut bench = Bench::libcoap_with(ECHOES, nothing_lost(), |config| {
-        config.access_token_option = OptionNumber(ACCESS_TOKEN_LINK);
-        config.transmission.ack_timeout_ms = 300;
-        config.transmission.max_retransmit = 0;
+        config.access_token_option(OptionNumber(ACCESS_TOKEN_LINK)).transmission(quickly(0))
     });
     bench.device.send(&con("/a/b", &[b'x'; LIBCOAP_LEN - 158]), 1);
     assert_eq!(bench.device.next(), Outcome::Dropped(Dropped::Unmatched));
@@ -65,8 +71,8 @@ fn longer_messages_are_lost_on_libcoap() {
 #[test]
 fn the_longest_access_token_is_taken() {
     let mut bench = Bench::libcoap(ECHOES, nothing_lost());
-    let token = [b'T'; ACCESS_TOKEN_MAX_LEN];
-    assert!(bench.device.client.restore_access_token(0, &token));
+    let token = [b'T'; MAX_ACCESS_TOKEN_LEN];
+    assert!(bench.device.client.restore_access_token(Instant::from_millis(0), &token));
     bench.device.send(&con("/a", b"{}"), 1);
     assert_eq!(bench.device.answer(), (1, "2.01".into(), b"{}".to_vec()));
     assert_eq!(bench.relay.seen(2)[0].option(ACCESS_TOKEN_LINK), [&token[..]]);
@@ -80,12 +86,10 @@ fn the_longest_access_token_is_taken() {
 fn an_answer_in_blocks_is_rejected_and_never_delivered() {
     let dropped = || Outcome::Dropped(Dropped::CriticalOption(OptionNumber(BLOCK2)));
     let mut bench = Bench::libcoap_with(ECHOES, nothing_lost(), |config| {
-        config.access_token_option = OptionNumber(ACCESS_TOKEN_LINK);
-        config.transmission.ack_timeout_ms = 300;
-        config.transmission.max_retransmit = 1;
+        config.access_token_option(OptionNumber(ACCESS_TOKEN_LINK)).transmission(quickly(1))
     });
     // With a longer one, the request itself would not fit.
-    assert!(bench.device.client.restore_access_token(0, b"short"));
+    assert!(bench.device.client.restore_access_token(Instant::from_millis(0), b"short"));
     let payload = [b'x'; 1100];
     bench.device.send(&con("/a", &payload), 1);
     assert_eq!([bench.device.next(), bench.device.next()], [dropped(), dropped()]);
@@ -106,7 +110,7 @@ fn an_answer_in_blocks_is_rejected_and_never_delivered() {
 #[test]
 fn a_non_message_with_an_unknown_critical_option_is_reset() {
     let mut bench = Bench::libcoap_with(ECHOES, nothing_lost(), |config| {
-        config.access_token_option = OptionNumber(ACCESS_TOKEN);
+        config.access_token_option(OptionNumber(ACCESS_TOKEN))
     });
     bench.device.send(&non("/a", b"{}"), 1);
     assert_eq!(bench.device.next(), Outcome::GaveUp(1, GiveUp::Reset));
@@ -120,7 +124,7 @@ fn a_non_message_with_an_unknown_critical_option_is_reset() {
 #[test]
 fn bad_option_with_the_access_token_in_it_is_heeded() {
     let mut bench = Bench::libcoap_with(ECHOES, nothing_lost(), |config| {
-        config.access_token_option = OptionNumber(ACCESS_TOKEN);
+        config.access_token_option(OptionNumber(ACCESS_TOKEN))
     });
     bench.device.send(&con("/a", b"{}"), 1);
     assert_eq!(bench.device.next(), Outcome::Refused(1, Code::BAD_OPTION));

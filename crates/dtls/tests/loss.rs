@@ -33,6 +33,7 @@ const WISH: Wish = Wish {
     mtu: None,
     timeout_ms: 200,
     connection_id: None,
+    forward: None,
 };
 
 /// With a short first timeout. A longest timeout of a few seconds would block with GnuTLS,

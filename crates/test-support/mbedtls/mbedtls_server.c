@@ -12,6 +12,8 @@
  *   mtu=BYTES              of datagrams of the handshake
  *   timeout=MS             before a flight is sent again, at first
  *   cid=HEX                the connection id that clients are to use (RFC 9146)
+ *   forward=PORT           plaintext goes to this UDP port of 127.0.0.1 instead, and
+ *                          what comes from there goes to the client
  *
  * It prints "ready PORT", then one line for each thing that happens:
  * "connected SUITE" (and " cid" if both sides use connection ids), "moved" when
@@ -41,6 +43,7 @@
 #define RECORD_HANDSHAKE 22
 #define RECORD_CONNECTION_ID 25
 #define MOST_SUITES 16
+#define FORWARD_POLL_MS 10
 
 /* The network, as one session sees it. */
 struct network {
@@ -299,12 +302,30 @@ static void tell_connected(mbedtls_ssl_context *ssl)
     printf("connected %s%s\n", mbedtls_ssl_get_ciphersuite(ssl), both ? " cid" : "");
 }
 
-static int converse(mbedtls_ssl_context *ssl, struct network *network)
+/* Hands to the client what has come from the port behind. */
+static int return_forwarded(mbedtls_ssl_context *ssl, int behind)
+{
+    unsigned char buffer[8192];
+    ssize_t len;
+    while ((len = recv(behind, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
+        int result = mbedtls_ssl_write(ssl, buffer, (size_t) len);
+        if (result < 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int converse(mbedtls_ssl_context *ssl, struct network *network, int behind)
 {
     unsigned char buffer[8192];
     for (;;) {
         int len = mbedtls_ssl_read(ssl, buffer, sizeof buffer);
         if (len == MBEDTLS_ERR_SSL_WANT_READ || len == MBEDTLS_ERR_SSL_TIMEOUT) {
+            int result = behind < 0 ? 0 : return_forwarded(ssl, behind);
+            if (result < 0) {
+                return result;
+            }
             continue;
         }
         if (len <= 0) {
@@ -315,6 +336,10 @@ static int converse(mbedtls_ssl_context *ssl, struct network *network)
             network->peer = network->other;
             network->from_other = 0;
             printf("moved\n");
+        }
+        if (behind >= 0) {
+            send(behind, buffer, (size_t) len, 0);
+            continue;
         }
         if (len == 3 && !memcmp(buffer, "bye", 3)) {
             mbedtls_ssl_close_notify(ssl);
@@ -339,6 +364,21 @@ static int open_socket(void)
     check("bind", bind(opened, (struct sockaddr *) &address, sizeof address));
     check("getsockname", getsockname(opened, (struct sockaddr *) &address, &len));
     printf("ready %u\n", ntohs(address.sin_port));
+    return opened;
+}
+
+/* A socket to the port that plaintext is forwarded to; -1 for none. */
+static int open_behind(mbedtls_ssl_config *config)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    if (!option("forward")) {
+        return -1;
+    }
+    int opened = socket(AF_INET, SOCK_DGRAM, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons((uint16_t) number("forward", 0));
+    check("forward", connect(opened, (struct sockaddr *) &address, sizeof address));
+    mbedtls_ssl_conf_read_timeout(config, FORWARD_POLL_MS);
     return opened;
 }
 
@@ -380,6 +420,7 @@ int main(int count, char **argv)
     check("setup", mbedtls_ssl_setup(&ssl, &config));
     mbedtls_ssl_set_bio(&ssl, &network, send_datagram, NULL, receive_datagram);
     mbedtls_ssl_set_timer_cb(&ssl, &timer, mbedtls_timing_set_delay, mbedtls_timing_get_delay);
+    int behind = open_behind(&config);
     network.socket = open_socket();
     for (;;) {
         wait_for_client(&network);
@@ -393,7 +434,7 @@ int main(int count, char **argv)
         }
         if (result == 0) {
             tell_connected(&ssl);
-            result = converse(&ssl, &network);
+            result = converse(&ssl, &network, behind);
         }
         if (result != MBEDTLS_ERR_NET_CONN_RESET) {
             tell_end(&ssl, result);

@@ -23,6 +23,8 @@ pub struct Fate {
     copies: usize,
     /// It arrives after the next one, or a little later if there is none.
     late: bool,
+    /// It arrives in one datagram with the next one, before it.
+    joined: bool,
     /// The server sees it, and what follows, come from another port.
     rebound: bool,
 }
@@ -35,13 +37,20 @@ impl Fate {
 
     /// It arrives so often.
     pub const fn times(copies: usize) -> Self {
-        Self { copies, late: false, rebound: false }
+        Self { copies, late: false, joined: false, rebound: false }
     }
 
     /// The same, but after the next one.
     #[must_use]
     pub const fn late(self) -> Self {
         Self { late: true, ..self }
+    }
+
+    /// The same, but in one datagram with the next one, as DTLS allows (RFC 6347, section
+    /// 4.1.1).
+    #[must_use]
+    pub const fn joined(self) -> Self {
+        Self { joined: true, ..self }
     }
 
     /// The same, but from another port, which the server sees from now on.
@@ -95,6 +104,8 @@ struct Network {
     client: Mutex<Option<SocketAddr>>,
     decide: Mutex<Box<dyn Decide>>,
     seen: Mutex<[usize; 2]>,
+    /// What the client has sent.
+    from_client: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Proxy {
@@ -110,6 +121,7 @@ impl Proxy {
             client: Mutex::new(None),
             decide: Mutex::new(Box::new(decide)),
             seen: Mutex::new([0; 2]),
+            from_client: Mutex::default(),
         });
         let threads = [Direction::ToServer, Direction::ToClient].map(|direction| {
             let network = Arc::clone(&network);
@@ -131,6 +143,11 @@ impl Proxy {
     /// How many datagrams have come so far, to the server and to the client.
     pub fn seen(&self) -> [usize; 2] {
         *self.network.seen.lock().unwrap()
+    }
+
+    /// The datagrams that the client has sent so far.
+    pub fn from_client(&self) -> Vec<Vec<u8>> {
+        self.network.from_client.lock().unwrap().clone()
     }
 }
 
@@ -155,6 +172,7 @@ impl Network {
         const LATE: Duration = Duration::from_millis(20);
         let mut buffer = [0; 4096];
         let mut held: Vec<(Instant, Vec<u8>)> = Vec::new();
+        let mut joined = Vec::new();
         while !self.stop.load(Ordering::SeqCst) {
             let wait = if held.is_empty() { 2 * LATE } else { LATE / 4 };
             let Some(len) = self.receive(direction, &mut buffer, wait) else {
@@ -168,10 +186,18 @@ impl Network {
             if fate.rebound {
                 *self.back.lock().unwrap() = Self::connected(self.server);
             }
-            let copies = std::iter::repeat_n(&buffer[..len], fate.copies);
+            if direction == Direction::ToServer {
+                self.from_client.lock().unwrap().push(buffer[..len].to_vec());
+            }
+            joined.extend_from_slice(&buffer[..len]);
+            if fate.joined {
+                continue;
+            }
+            let datagram = std::mem::take(&mut joined);
+            let copies = std::iter::repeat_n(&datagram, fate.copies);
             if fate.late {
                 let due = Instant::now() + LATE;
-                held.extend(copies.map(|datagram| (due, datagram.to_vec())));
+                held.extend(copies.map(|datagram| (due, datagram.clone())));
                 continue;
             }
             copies.for_each(|datagram| self.send(direction, datagram));

@@ -5,13 +5,6 @@ use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 // Links the port.
 use iot_coap_port_linux as _;
 
-#[repr(C)]
-pub(crate) struct DtlsOptions {
-    pub(crate) authorities: *const c_char,
-    pub(crate) host: *const c_char,
-    pub(crate) port: u16,
-}
-
 unsafe extern "C" {
     pub(crate) fn HAL_Malloc(size: u32) -> *mut c_void;
     pub(crate) fn HAL_Free(memory: *mut c_void);
@@ -34,19 +27,6 @@ unsafe extern "C" {
         len: c_uint,
         ms: c_uint,
     ) -> c_int;
-    pub(crate) fn HAL_DTLSSession_create(options: *const DtlsOptions) -> *mut c_void;
-    pub(crate) fn HAL_DTLSSession_write(
-        session: *mut c_void,
-        data: *const u8,
-        len: *mut c_uint,
-    ) -> c_uint;
-    pub(crate) fn HAL_DTLSSession_read(
-        session: *mut c_void,
-        data: *mut u8,
-        len: *mut c_uint,
-        ms: c_uint,
-    ) -> c_uint;
-    pub(crate) fn HAL_DTLSSession_free(session: *mut c_void) -> c_uint;
     pub(crate) fn HAL_Kv_Set(
         key: *const c_char,
         value: *const c_void,
@@ -107,66 +87,5 @@ impl Drop for Udp {
     fn drop(&mut self) {
         // SAFETY: a live handle, given up here.
         unsafe { HAL_UDP_close(self.0) };
-    }
-}
-
-/// A DTLS session, freed at the end.
-pub(crate) struct Dtls(pub(crate) *mut c_void);
-
-// SAFETY: the port's own sessions may be used by several threads.
-unsafe impl Send for Dtls {}
-// SAFETY: as above.
-unsafe impl Sync for Dtls {}
-
-impl Dtls {
-    pub(crate) fn create(host: &str, port: u16, authorities: &str) -> Option<Self> {
-        let (host, authorities) = (c(host), c(authorities));
-        let options = DtlsOptions { authorities: authorities.as_ptr(), host: host.as_ptr(), port };
-        // SAFETY: valid options with NUL-terminated strings.
-        let session = unsafe { HAL_DTLSSession_create(&raw const options) };
-        (!session.is_null()).then(|| Self(session))
-    }
-
-    /// The code, and what `*len` was set to.
-    pub(crate) fn write(&self, data: &[u8]) -> (c_uint, c_uint) {
-        let mut len = u32::try_from(data.len()).unwrap();
-        // SAFETY: a live session and a slice with its length.
-        let code = unsafe { HAL_DTLSSession_write(self.0, data.as_ptr(), &raw mut len) };
-        (code, len)
-    }
-
-    pub(crate) fn read_into(&self, buffer: &mut [u8], ms: u32) -> (c_uint, c_uint) {
-        let mut len = u32::try_from(buffer.len()).unwrap();
-        // SAFETY: a live session and a slice with its length.
-        let code = unsafe { HAL_DTLSSession_read(self.0, buffer.as_mut_ptr(), &raw mut len, ms) };
-        (code, len)
-    }
-
-    /// What came, empty after the time; the code on failure.
-    pub(crate) fn read(&self, ms: u32) -> Result<Vec<u8>, c_uint> {
-        let mut buffer = vec![0; 2048];
-        match self.read_into(&mut buffer, ms) {
-            (0, len) => {
-                buffer.truncate(usize::try_from(len).unwrap());
-                Ok(buffer)
-            }
-            (code, len) => {
-                assert_eq!(len, 0, "a failure leaves *len 0");
-                Err(code)
-            }
-        }
-    }
-
-    /// Sends and waits for the echo.
-    pub(crate) fn assert_echo(&self, data: &[u8]) {
-        assert_eq!(self.write(data), (0, u32::try_from(data.len()).unwrap()));
-        assert_eq!(self.read(5000).as_deref(), Ok(data));
-    }
-}
-
-impl Drop for Dtls {
-    fn drop(&mut self) {
-        // SAFETY: a live session, given up here.
-        assert_eq!(unsafe { HAL_DTLSSession_free(self.0) }, 0);
     }
 }

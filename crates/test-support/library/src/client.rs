@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use iot_coap::{
     IOT_CoAP_Deinit, IOT_CoAP_DeviceNameAuth, IOT_CoAP_GetMessageCode, IOT_CoAP_GetMessagePayload,
-    IOT_CoAP_GetStatistics, IOT_CoAP_Init, IOT_CoAP_SendMessage, IOT_CoAP_Yield,
-    iotx_coap_config_t, iotx_coap_statistics_t, iotx_content_type_t, iotx_deviceinfo_t,
-    iotx_message_t, iotx_msg_type_t,
+    IOT_CoAP_GetStatistics, IOT_CoAP_Init, IOT_CoAP_InitWithOptions, IOT_CoAP_SendMessage,
+    IOT_CoAP_Yield, iotx_coap_config_t, iotx_coap_options_t, iotx_coap_statistics_t,
+    iotx_content_type_t, iotx_deviceinfo_t, iotx_message_t, iotx_msg_type_t,
 };
 use iot_coap_cloud::Device;
 
@@ -55,6 +55,26 @@ impl Client {
         })
     }
 
+    /// `IOT_CoAP_InitWithOptions`, with roots in PEM and with whatever else `change` sets.
+    pub fn init_trusting(
+        url: &str,
+        wait_ms: c_int,
+        root_pem: &str,
+        change: impl FnOnce(&mut iotx_coap_options_t),
+    ) -> Option<Self> {
+        let root_pem = CString::new(root_pem).expect("PEM holds no NUL");
+        // SAFETY: the structure's own documentation: all of it zero is the default.
+        let mut options: iotx_coap_options_t = unsafe { std::mem::zeroed() };
+        options.size = size_of::<iotx_coap_options_t>().try_into().expect("a small structure");
+        options.trust_root_pem = root_pem.as_ptr();
+        change(&mut options);
+        Self::init_by(url, wait_ms, |config| {
+            // SAFETY: `init_by` gives a whole configuration, and the options live during the
+            // call.
+            unsafe { IOT_CoAP_InitWithOptions(config, &raw const options) }
+        })
+    }
+
     /// As [`Client::init`], by another function that makes contexts.
     pub fn init_by(
         url: &str,
@@ -96,6 +116,11 @@ impl Client {
 
     /// How many messages wait for their answers.
     pub fn outstanding(&self) -> u32 {
+        self.statistics().outstanding
+    }
+
+    /// `IOT_CoAP_GetStatistics`.
+    pub fn statistics(&self) -> iotx_coap_statistics_t {
         let mut statistics = iotx_coap_statistics_t::default();
         let size = size_of::<iotx_coap_statistics_t>().try_into().expect("a small structure");
         // SAFETY: the context lives as long as `self`, and `statistics` has its
@@ -103,7 +128,7 @@ impl Client {
         let code =
             unsafe { IOT_CoAP_GetStatistics(self.context.as_ptr(), &raw mut statistics, size) };
         assert_eq!(code, 0);
-        statistics.outstanding
+        statistics
     }
 
     /// `IOT_CoAP_DeviceNameAuth`; returns its code.
@@ -121,10 +146,20 @@ impl Client {
     /// Sends `payload` to the device's topic `name`, under the number
     /// `message`.
     pub fn post(&self, name: &str, message: usize, kind: iotx_msg_type_t) -> c_int {
+        self.post_bytes(name, message, kind, format!("{{\"message\":{message}}}").into_bytes())
+    }
+
+    /// The same with a payload of the test's own.
+    pub fn post_bytes(
+        &self,
+        name: &str,
+        message: usize,
+        kind: iotx_msg_type_t,
+        mut payload: Vec<u8>,
+    ) -> c_int {
         let device = Device::sample();
         let path = format!("/topic/{}/{}/{name}", device.product_key, device.device_name);
         let path = CString::new(path).expect("a path holds no NUL");
-        let mut payload = format!("{{\"message\":{message}}}").into_bytes();
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let keep = Arc::new(Sent { message, answers: Arc::clone(&self.answers) });
         let user_data = Arc::as_ptr(&keep);

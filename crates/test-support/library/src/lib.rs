@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub mod client;
+pub mod log;
 pub mod trust;
 
 pub use iot_coap_test_support::folders::profile_dir;

@@ -23,12 +23,12 @@ pub fn ping(
     let socket = socket_to(address);
     socket.set_read_timeout(Some(Duration::from_millis(100))).expect("not zero");
     let start = Instant::now();
-    let now = || start.elapsed().as_millis() as u64;
+    let now = || iot_coap_dtls::Instant::from_millis(start.elapsed().as_millis() as u64);
     let mut client = Client::new(config, getrandom::SysRng, now()).expect("a client");
     let mut buffer = [0; 2048];
     let mut pinged = false;
     loop {
-        while let Some(len) = client.transmit(&mut buffer) {
+        while let Some(len) = client.poll_transmit(&mut buffer) {
             socket.send(&buffer[..len]).expect("loopback sends");
         }
         if client.state() == State::Connected && !pinged {
@@ -39,15 +39,15 @@ pub fn ping(
         assert!(start.elapsed() < PATIENCE, "{:?}", client.state());
         if let Ok(len) = socket.recv(&mut buffer) {
             let mut datagram = Datagram::new(&mut buffer[..len]);
-            if let Some(answer) = client.read(&mut datagram, now()).expect("no error") {
+            if let Some(answer) = client.handle_datagram(now(), &mut datagram).expect("no error") {
                 assert_eq!(answer, [0x70, 0, 0, 1]);
                 break;
             }
         }
-        client.tick(now()).expect("no error");
+        client.handle_timeout(now()).expect("no error");
     }
     client.close();
-    while let Some(len) = client.transmit(&mut buffer) {
+    while let Some(len) = client.poll_transmit(&mut buffer) {
         socket.send(&buffer[..len]).expect("loopback sends");
     }
     (client.was_resumed(), client.take_saved_session())

@@ -145,6 +145,9 @@ pub struct Wish {
     /// What clients are to put into their records, in hexadecimal digits; of
     /// Mbed TLS 3.6 only.
     pub connection_id: Option<&'static str>,
+    /// The UDP port of 127.0.0.1 that plaintext goes to, and that the answers come from,
+    /// rather than going back as it is; of Mbed TLS only.
+    pub forward: Option<u16>,
 }
 
 impl Default for Wish {
@@ -160,6 +163,7 @@ impl Default for Wish {
             mtu: None,
             timeout_ms: 1000,
             connection_id: None,
+            forward: None,
         }
     }
 }
@@ -182,6 +186,7 @@ impl Wish {
 
     fn openssl(&self, proof: &Proof<'_>) -> Peer {
         assert!(self.extended_master_secret && self.connection_id.is_none());
+        assert!(self.forward.is_none());
         let mut options: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| options.extend(words.iter().map(ToString::to_string));
         if let Some(suite) = self.suite {
@@ -213,7 +218,7 @@ impl Wish {
     }
 
     fn gnutls(&self, proof: &Proof<'_>) -> Peer {
-        assert!(self.connection_id.is_none());
+        assert!(self.connection_id.is_none() && self.forward.is_none());
         let mut priority = String::from(match self.suite {
             None => "NORMAL:-VERS-ALL:+VERS-DTLS1.2:+PSK",
             Some(_) => "NONE:+VERS-DTLS1.2:+COMP-NULL:+SIGN-ALL:+CTYPE-ALL:+GROUP-ALL",
@@ -282,6 +287,9 @@ impl Wish {
         }
         if let Some(id) = self.connection_id {
             options.push(format!("cid={id}"));
+        }
+        if let Some(port) = self.forward {
+            options.push(format!("forward={port}"));
         }
         options
     }
