@@ -2,13 +2,13 @@
 //! once and hold nothing back, and the context is used on by others. (`scripts/musl`
 //! runs the same program where nothing unwinds.)
 
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use support::{Language, Linkage, compile, root, scratch_dir, static_library, succeed};
+use iot_coap_test_library::{
+    Language, Linkage, compile, root, scratch_dir, static_library, succeed,
+};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
 

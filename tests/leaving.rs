@@ -2,12 +2,10 @@
 //! context, over mutexes whose unlock lets others run: nothing of the context is used
 //! once it is gone. (`scripts/sanitizers` runs the same program under ThreadSanitizer.)
 
-mod support;
-
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use support::{Language, Linkage, compile, scratch_dir, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, scratch_dir, succeed};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
 

@@ -2,14 +2,12 @@
 //! lock held: they may take their time, and call the library, which refuses a call
 //! from the log.
 
-mod support;
-
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use support::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
 
