@@ -17,6 +17,8 @@
 
 mod notify;
 mod stores;
+#[cfg(test)]
+pub(crate) mod trip;
 mod wait;
 
 use iot_coap_client::{
