@@ -139,3 +139,42 @@ pub(crate) unsafe fn interruptible(call: &Call, work: Work, argument: *mut c_voi
         unsafe { work(argument) }
     }
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_callback_that_a_thread_is_in_is_known() {
+        let contexts = [0_u8; 3];
+        let [first, second, third] =
+            [0, 1, 2].map(|at| core::ptr::from_ref(&contexts[at]).cast::<c_void>());
+        let outer = Call::new(first, 0, false);
+        let middle = Call::new(second, 0, false);
+        let inner = Call::new(first, 0, false);
+        let known = || [first, second, third].map(is_calling_back);
+        assert_eq!(known(), [false; 3]);
+        outer.begin_callback();
+        assert_eq!(known(), [true, false, false]);
+        middle.begin_callback();
+        inner.begin_callback();
+        assert_eq!(known(), [true, true, false]);
+        std::thread::scope(|scope| {
+            let contexts = &contexts;
+            scope.spawn(move || {
+                let context = core::ptr::from_ref(&contexts[0]).cast();
+                assert!(!is_calling_back(context), "another thread is in none");
+            });
+        });
+        inner.end_callback();
+        assert_eq!(known(), [true, true, false]);
+        middle.end_callback();
+        assert_eq!(known(), [true, false, false]);
+        // One after the other, as a wait calls back.
+        outer.end_callback();
+        outer.begin_callback();
+        outer.end_callback();
+        assert_eq!(known(), [false; 3]);
+        assert!(!outer.calls_back.get());
+    }
+}

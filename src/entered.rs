@@ -55,3 +55,42 @@ impl Entered {
         *self.count.lock() == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a call did to a context is done when it has left.
+    #[test]
+    fn who_sees_that_all_have_left_sees_what_they_did() {
+        const THREADS: usize = 4;
+        let entered = Entered::new().expect("a count");
+        let mut marks = [0_u32; THREADS];
+        assert!(entered.is_empty());
+        for _ in 0..THREADS {
+            entered.add();
+        }
+        std::thread::scope(|scope| {
+            let pointers =
+                marks.each_mut().map(|mark| core::ptr::from_mut(mark).expose_provenance());
+            for pointer in pointers {
+                let entered = &entered;
+                scope.spawn(move || {
+                    entered.add();
+                    entered.remove();
+                    // SAFETY: the mark lives, and is this thread's until it leaves.
+                    unsafe { core::ptr::with_exposed_provenance_mut::<u32>(pointer).write(1) };
+                    entered.remove();
+                });
+            }
+            while !entered.is_empty() {
+                std::thread::yield_now();
+            }
+            for pointer in pointers {
+                // SAFETY: the mark lives, and whoever wrote to it has left.
+                let mark = unsafe { core::ptr::with_exposed_provenance::<u32>(pointer).read() };
+                assert_eq!(mark, 1);
+            }
+        });
+    }
+}

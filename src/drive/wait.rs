@@ -199,8 +199,14 @@ unsafe extern "C-unwind" fn call_out(argument: *mut c_void) {
 
 fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
     let mut state = context.state.lock();
+    #[cfg(test)]
+    super::trip::point();
     Context::take_in(&mut state, call, wait);
+    #[cfg(test)]
+    super::trip::point();
     let (state, action) = context.decide(state, call, wait);
+    #[cfg(test)]
+    super::trip::point();
     Context::unlock(state);
     action
 }

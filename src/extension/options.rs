@@ -257,3 +257,59 @@ pub(super) unsafe fn make(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads options of which a program has `size` bytes, and no more.
+    fn read(options: &iotx_coap_options_t, size: usize) -> Result<Options, ConfigError> {
+        let mut words = vec![0_u64; size.div_ceil(8)].into_boxed_slice();
+        let copied = size.min(size_of::<iotx_coap_options_t>());
+        // SAFETY: both have as many bytes.
+        unsafe {
+            core::ptr::from_ref(options)
+                .cast::<u8>()
+                .copy_to_nonoverlapping(words.as_mut_ptr().cast(), copied);
+        }
+        let place = words.as_mut_ptr().cast::<c_uint>();
+        // SAFETY: there are at least four bytes, and `size` in all but the rounding.
+        unsafe {
+            place.write(size.try_into().expect("a small size"));
+            Options::read(place.cast())
+        }
+    }
+
+    #[test]
+    fn a_structure_of_any_length_is_read_by_whole_fields() {
+        let pem = c"PEM";
+        let options = iotx_coap_options_t {
+            access_token_option: 61,
+            timestamp_ms: 5,
+            trust_root_pem: pem.as_ptr(),
+            max_outstanding: 6,
+            ack_timeout_ms: 1000,
+            keep_session: 1,
+            refuse_static_rsa: 1,
+            ..iotx_coap_options_t::DEFAULT
+        };
+        for size in 4..=size_of::<iotx_coap_options_t>() + 16 {
+            let read = read(&options, size).expect("sound");
+            let knows = |field: usize| FIELD_ENDS[field] <= size;
+            assert_eq!(read.access_token_option.is_some(), knows(3), "{size}");
+            assert_eq!(read.timestamp_ms.is_some(), knows(4), "{size}");
+            assert_eq!(read.dtls.trust_root.as_deref(), knows(5).then_some(pem), "{size}");
+            assert_eq!(read.max_outstanding.is_some(), knows(9), "{size}");
+            assert_eq!(read.ack_timeout.is_some(), knows(10), "{size}");
+            assert_eq!(read.keep_session, knows(11), "{size}");
+            assert_eq!(read.dtls.refuses_static_rsa, knows(12), "{size}");
+        }
+        for size in 0..4 {
+            assert!(matches!(read(&options, 4.max(size)), Ok(_)));
+            let short = [size; 1];
+            // SAFETY: its size is all that is read of it.
+            let read = unsafe { Options::read(short.as_ptr().cast()) };
+            assert!(matches!(read, Err(ConfigError::Option("size"))));
+        }
+    }
+}
