@@ -208,6 +208,12 @@ pub(crate) mod tests {
         }
 
         pub(crate) fn read(&mut self) -> Result<Configuration, ConfigError> {
+            // SAFETY: a configuration; its URL ends with NUL or is long, and the device's
+            // structure has 184 bytes.
+            self.hand_over(|config| unsafe { Configuration::read(config) })
+        }
+
+        pub(crate) fn hand_over<R>(&mut self, to: impl FnOnce(*mut iotx_coap_config_t) -> R) -> R {
             let odd = usize::from(self.is_odd);
             self.info.copy_within(0..184, odd);
             let mut config = iotx_coap_config_t {
@@ -219,9 +225,7 @@ pub(crate) mod tests {
                 p_devinfo: self.info[odd..odd + 184].as_mut_ptr().cast(),
                 event_handle: None,
             };
-            // SAFETY: a configuration; its URL ends with NUL or is long, and the device's
-            // structure has 184 bytes.
-            unsafe { Configuration::read(&raw mut config) }
+            to(&raw mut config)
         }
     }
 

@@ -164,7 +164,7 @@ pub(crate) unsafe fn enter_and_open(
     // SAFETY: just made, and known to this thread alone.
     let context = unsafe { made.as_ref() };
     context.entered.add();
-    let call = Call::new(context.handle(), cancellation, true);
+    let call = Call::new(made.as_ptr().cast(), cancellation, true);
     // SAFETY: this frame holds nothing that is to be dropped; by the contract, neither do
     // those above.
     let waited = unsafe { wait(name, context, &call, Until::Connected, LIMIT) };
@@ -173,7 +173,7 @@ pub(crate) unsafe fn enter_and_open(
     if !is_open {
         context.connector.explain();
         // SAFETY: Init has not returned it, so no other call of it starts.
-        let _ = catch(name, || unsafe { context.close(name, Ending::Deinit) });
+        let _ = catch(name, || unsafe { Context::close(made, name, Ending::Deinit) });
     }
     restore_cancellation(cancellation);
     if is_open { made.as_ptr().cast() } else { null_mut() }
@@ -193,9 +193,11 @@ unsafe extern "C" fn iotx_call_abandoned(call: *mut Call) {
         let (call, context) = unsafe { (&*call, &*(*call).context.cast::<Context>()) };
         context.abandon(call);
         context.entered.remove();
-        if call.is_opening {
+        if call.is_opening
+            && let Some(made) = NonNull::new(call.context.cast_mut().cast())
+        {
             // SAFETY: Init did not return it, so no other call of it starts.
-            unsafe { context.close("IOT_CoAP_Init", Ending::Deinit) };
+            unsafe { Context::close(made, "IOT_CoAP_Init", Ending::Deinit) };
         }
     });
 }
@@ -271,7 +273,7 @@ mod tests {
         fn drop(&mut self) {
             if !std::thread::panicking() {
                 // SAFETY: no other call is in it, and none starts.
-                assert!(unsafe { self.0.as_ref().close(NAME, Ending::Deinit) });
+                assert!(unsafe { Context::close(self.0, NAME, Ending::Deinit) });
             }
         }
     }
@@ -365,5 +367,17 @@ mod tests {
         }
         // SAFETY: nothing is made.
         assert!(unsafe { enter_and_open(NAME, || None) }.is_null());
+    }
+
+    /// A thread ended in `IOT_CoAP_Init`: nobody else knows the context. (A checker sees
+    /// whether it is freed.)
+    #[test]
+    fn a_context_whose_making_is_abandoned_is_freed() {
+        let made = core::mem::ManuallyDrop::new(Silent::new("coap://127.0.0.1:9"));
+        // SAFETY: the context lives.
+        unsafe { made.0.as_ref() }.entered.add();
+        let mut call = Call::new(made.handle(), 0, true);
+        // SAFETY: the call is in this frame, and its context counts it.
+        unsafe { iotx_call_abandoned(&raw mut call) };
     }
 }

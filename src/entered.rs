@@ -58,38 +58,41 @@ impl Entered {
 
 #[cfg(test)]
 mod tests {
+    use core::cell::UnsafeCell;
+
     use super::*;
 
-    /// What a call did to a context is done when it has left.
+    /// Written to by one thread, before it leaves.
+    struct Mark(UnsafeCell<u32>);
+
+    // SAFETY: who reads it has seen that its thread has left.
+    unsafe impl Sync for Mark {}
+
     #[test]
     fn who_sees_that_all_have_left_sees_what_they_did() {
-        const THREADS: usize = 4;
         let entered = Entered::new().expect("a count");
-        let mut marks = [0_u32; THREADS];
+        let marks = [const { Mark(UnsafeCell::new(0)) }; 4];
         assert!(entered.is_empty());
-        for _ in 0..THREADS {
+        for _ in &marks {
             entered.add();
         }
         std::thread::scope(|scope| {
-            let pointers =
-                marks.each_mut().map(|mark| core::ptr::from_mut(mark).expose_provenance());
-            for pointer in pointers {
+            for mark in &marks {
                 let entered = &entered;
                 scope.spawn(move || {
                     entered.add();
                     entered.remove();
-                    // SAFETY: the mark lives, and is this thread's until it leaves.
-                    unsafe { core::ptr::with_exposed_provenance_mut::<u32>(pointer).write(1) };
+                    // SAFETY: this thread's, until it leaves.
+                    unsafe { mark.0.get().write(1) };
                     entered.remove();
                 });
             }
             while !entered.is_empty() {
                 std::thread::yield_now();
             }
-            for pointer in pointers {
-                // SAFETY: the mark lives, and whoever wrote to it has left.
-                let mark = unsafe { core::ptr::with_exposed_provenance::<u32>(pointer).read() };
-                assert_eq!(mark, 1);
+            for mark in &marks {
+                // SAFETY: whoever wrote to it has left.
+                assert_eq!(unsafe { mark.0.get().read() }, 1);
             }
         });
     }

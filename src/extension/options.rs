@@ -305,11 +305,69 @@ mod tests {
             assert_eq!(read.dtls.refuses_static_rsa, knows(12), "{size}");
         }
         for size in 0..4 {
-            assert!(matches!(read(&options, 4.max(size)), Ok(_)));
+            assert!(read(&options, 4.max(size)).is_ok());
             let short = [size; 1];
             // SAFETY: its size is all that is read of it.
             let read = unsafe { Options::read(short.as_ptr().cast()) };
             assert!(matches!(read, Err(ConfigError::Option("size"))));
         }
+    }
+
+    #[test]
+    fn a_context_lives_from_its_making_to_its_end() {
+        use crate::configuration::tests::Handed;
+        use crate::exports::*;
+        use crate::extension::*;
+        use crate::notices::iotx_coap_notice_kind_t::IOTX_COAP_NOTICE_SIGN_IN_FAILED;
+        use crate::notices::iotx_coap_notice_t;
+        use crate::types::iotx_coap_config_t;
+
+        /// Counts, and calls the library.
+        unsafe extern "C-unwind" fn count(
+            data: *mut c_void,
+            context: *mut c_void,
+            notice: *const iotx_coap_notice_t,
+        ) {
+            // SAFETY: what the library promises, and the data set below.
+            unsafe {
+                assert_eq!((*notice).kind, IOTX_COAP_NOTICE_SIGN_IN_FAILED);
+                *data.cast::<u32>() += 1;
+                let mut own = context;
+                IOT_CoAP_Deinit(&raw mut own);
+                assert_eq!(own, context, "refused");
+                IOT_CoAP_Yield(context);
+            }
+        }
+
+        let mut failed = 0_u32;
+        let mut options = iotx_coap_options_t {
+            size: size_of::<iotx_coap_options_t>() as u32,
+            on_notice: Some(count),
+            notice_data: (&raw mut failed).cast(),
+            ..iotx_coap_options_t::DEFAULT
+        };
+        let init = |config: *mut iotx_coap_config_t| {
+            // SAFETY: both are sound.
+            unsafe { IOT_CoAP_InitWithOptions(config, &raw mut options) }
+        };
+        let mut context = Handed::new("coap://127.0.0.1:9").hand_over(init);
+        assert!(!context.is_null());
+        let mut statistics = iotx_coap_statistics_t::default();
+        // SAFETY: the context lives until its end, and the rest is this frame's.
+        unsafe {
+            assert_eq!(IOT_CoAP_StartSignIn(context, 1), 0);
+            assert_eq!(IOT_CoAP_Flush(context, 10), 0);
+            for _ in 0..10 {
+                assert_eq!(IOT_CoAP_Yield(context), 0);
+            }
+            let size = size_of::<iotx_coap_statistics_t>() as u32;
+            assert_eq!(IOT_CoAP_GetStatistics(context, &raw mut statistics, size), 0);
+            assert_ne!(statistics.bytes_sent, 0);
+            assert_ne!(IOT_CoAP_GetCurToken(context), 0);
+            assert!(IOT_CoAP_GetTimeoutMs(context) >= -1);
+            IOT_CoAP_Deinit(&raw mut context);
+        }
+        assert!(context.is_null());
+        assert_eq!(failed, 1);
     }
 }
