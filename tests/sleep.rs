@@ -33,11 +33,12 @@ impl Device {
         succeed(&mut device)
     }
 
-    /// The file in which the session is kept.
+    /// The file in which the session is kept; its name is the key in hexadecimal digits.
     fn session(&self) -> PathBuf {
         let files = std::fs::read_dir(&self.folder).expect("the store is there");
         let mut paths = files.map(|file| file.expect("it can be listed").path());
-        let is_session = |path: &PathBuf| path.to_string_lossy().contains("dtls");
+        let name: String = "dtls".bytes().map(|byte| format!("{byte:02x}")).collect();
+        let is_session = |path: &PathBuf| path.to_string_lossy().contains(&name);
         paths.find(is_session).expect("a session is kept")
     }
 }
