@@ -15,8 +15,12 @@ fn main() {
         build.define("IOTX_PTHREAD", None);
     }
     if has("STD") {
-        // A thread that is cancelled in a wait unwinds through these functions.
-        build.flag("-fexceptions");
+        build.define("IOTX_STD", None);
+        // A thread that is cancelled in a wait unwinds through these functions. Not
+        // -fexceptions: with it glibc's pthread_cleanup_push relies on the unwinder
+        // alone, which ends at a callback that was compiled without tables, and what
+        // the thread held would be lost.
+        build.flag("-funwind-tables");
     }
     match (has("DTLS_PSK"), has("PORT_DTLS")) {
         (true, true) => println!(

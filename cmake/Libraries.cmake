@@ -19,8 +19,8 @@ set(include_folders
   $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
-# Without the port, HAL_* are the program's to define, with either library.
-if(IOT_COAP_PORT_LINUX)
+# Otherwise the program defines the HAL_* that are missing, with either library.
+if(IOT_COAP_SELF_CONTAINED)
   set(nothing_undefined -Wl,-z,defs)
 endif()
 

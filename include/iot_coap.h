@@ -110,7 +110,7 @@ const char *iotx_coap_get_ca(void);
 #define IOTX_IOCTL_GET_DEVICE_SECRET 27
 
 /**
- * The events that the original names; its handler is never called.
+ * The events that the original names. The handler is never called.
  */
 typedef enum {
   /**
@@ -168,7 +168,7 @@ typedef enum {
  */
 typedef enum {
   /**
-   * 2.05: taken.
+   * 2.05: accepted.
    */
   IOTX_COAP_RESP_CODE_CONTENT = 69,
   /**
@@ -241,7 +241,7 @@ typedef enum {
 } iotx_ret_code_t;
 
 /**
- * How much is logged: a level and everything graver.
+ * How much is logged: lines of a level and of more severe ones.
  */
 typedef enum {
   /**
@@ -257,7 +257,7 @@ typedef enum {
    */
   IOT_LOG_ERROR = 2,
   /**
-   * What the library copes with.
+   * What the library can cope with.
    */
   IOT_LOG_WARNING = 3,
   /**
@@ -332,7 +332,7 @@ typedef struct {
    */
   iotx_msg_type_t msg_type;
   /**
-   * Handed to the callback as `arg`, never looked into.
+   * Passed to the callback as `arg`, never read.
    */
   void *user_data;
   /**
@@ -399,16 +399,17 @@ iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
  * Messages that wait for an answer are forgotten.
  *
  * @param p_context where the client is; NULL, or a pointer to NULL, is no error
- * @note Waits for every call of this client that other threads are in, which for a
- *     read of theirs may take 10 s; no other call may start. From a callback of the
- *     same client it is refused, with a line in the log.
+ * @note Waits until other threads have left their calls of this client. A read of theirs
+ *     ends at once with this library's port, and within 10 s with others. No other call
+ *     may start. From a callback of the same client it is refused, with a line in the
+ *     log.
  */
 void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
 
 /**
  * Signs the device in, and returns as soon as the cloud has answered.
  *
- * The access token is valid for 48 hours, and is renewed by itself while
+ * The access token is valid for 48 hours. It is renewed automatically while
  * `IOT_CoAP_Yield` is called. Responses that arrive meanwhile are delivered to their
  * callbacks.
  *
@@ -425,9 +426,9 @@ int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
 /**
  * Sends a message to `/topic/<productKey>/<deviceName>/...`, and returns at once.
  *
- * Its callback is called with the response, by whichever thread is then in a call
- * that waits. If the cloud refuses the access token the device is signed in again
- * and the message sent again, once.
+ * Its callback is called with the response, by a thread that is then in a call that
+ * waits. If the cloud refuses the access token, the device signs in again and the
+ * message is sent once more.
  *
  * @param p_context a client of `IOT_CoAP_Init`
  * @param p_path the topic's path, at most 135 bytes; it is copied
@@ -438,8 +439,8 @@ int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
  *     have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
  *     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 messages wait for their
  *     answers already, or the network refused a NON message
- * @note Does not block, unless another thread writes to the store. Any thread may
- *     call, also from a callback.
+ * @note Does not wait for an answer: blocks only as long as functions of the port do.
+ *     Any thread may call, also from a callback.
  */
 int IOT_CoAP_SendMessage(iotx_coap_context_t *p_context,
                          char *p_path,
@@ -490,8 +491,8 @@ int IOT_CoAP_GetMessageToken(void *p_message, unsigned int *token);
 uint32_t IOT_CoAP_GetCurToken(iotx_coap_context_t *p_context);
 
 /**
- * Waits for something to arrive, handles it, and does what time asks for:
- * retransmissions, giving up, signing in again, opening a connection anew.
+ * Waits for something to arrive, handles it, and does what is due: retransmissions,
+ * giving up, signing in again, opening a connection anew.
  *
  * Call it in a loop, best in a thread of its own.
  *

@@ -32,7 +32,7 @@
 #define IOTX_COAP_SIGN_IN_CBOR 1
 
 /**
- * What `IOT_CoAP_StartSignIn` returns where there is nothing to wait for.
+ * What `IOT_CoAP_StartSignIn` returns if there is nothing to wait for.
  */
 #define IOTX_COAP_SIGNED_IN_ALREADY 1
 
@@ -54,7 +54,7 @@ typedef enum {
    */
   IOTX_COAP_NOTICE_GAVE_UP = 2,
   /**
-   * The DTLS session ended and another was opened.
+   * A new DTLS session replaced the previous one.
    */
   IOTX_COAP_NOTICE_SESSION_RENEWED = 3
 } iotx_coap_notice_kind_t;
@@ -124,9 +124,9 @@ typedef struct {
 } iotx_coap_notice_t;
 
 /**
- * Called with the options' `notice_data`, the context and what happened to
- * it, by a thread that is in a call of that context that waits, with no lock
- * held. May call anything but `IOT_CoAP_Deinit` of the same context.
+ * Called with the options' `notice_data`, the context and what happened to it, by a
+ * thread that is in a call of that context that waits, with no lock held. May call
+ * anything but `IOT_CoAP_Deinit` and `IOT_CoAP_Pause` of the same context.
  */
 typedef void (*iotx_coap_notice_handler_t)(void *data,
                                            iotx_coap_context_t *context,
@@ -191,7 +191,7 @@ typedef struct {
    * Not 0: the DTLS session is kept, sealed with the device's secret, through
    * `HAL_Kv_*`, so that it outlives a loss of power; see `IOT_CoAP_Resume`.
    * Without effect over `coap://`, on a port that lacks these functions, and
-   * where the program brings its own `HAL_DTLSSession_*`.
+   * if the program has its own `HAL_DTLSSession_*`.
    */
   unsigned int keep_session;
   /**
@@ -275,17 +275,17 @@ iotx_coap_context_t *IOT_CoAP_InitWithOptions(iotx_coap_config_t *config,
                                               const iotx_coap_options_t *options);
 
 /**
- * Goes on where the last client of this device and endpoint was when the power went,
+ * Goes on where the last client of this device and endpoint was when the power was lost,
  * whether or not `IOT_CoAP_Pause` had been called.
  *
  * As `IOT_CoAP_InitWithOptions` with `keep_access_token` and `keep_session`. Call
- * `IOT_CoAP_DeviceNameAuth` as ever; with a token that was kept it returns at once.
+ * `IOT_CoAP_DeviceNameAuth` as usual; with a kept token it returns at once.
  *
- * Where the peer knows DTLS sessions by a connection id (RFC 9146), the next datagram
- * is a message; where it resumes sessions, an abbreviated handshake comes before;
- * otherwise all is as after `IOT_CoAP_Init`. Nothing that is kept is used twice: the
- * port's `HAL_Kv_Set` must have stored it when it returns, each entry as a whole. It
- * is called twice for each 256 records written.
+ * If the peer supports connection ids (RFC 9146), the next datagram is a message. If it
+ * resumes sessions, an abbreviated handshake comes first. Otherwise everything is as
+ * after `IOT_CoAP_Init`. A kept session is used only once: when the port's `HAL_Kv_Set`
+ * returns, it must have stored the entry as a whole. It is called twice for each 256
+ * records written.
  *
  * @param config the configuration, as for `IOT_CoAP_Init`
  * @param options the options; NULL for the defaults
@@ -299,15 +299,15 @@ iotx_coap_context_t *IOT_CoAP_Resume(iotx_coap_config_t *config,
  * Keeps the DTLS session and the access token for `IOT_CoAP_Resume`, frees the client
  * and sets `*context` to NULL.
  *
- * The peer is told nothing, and no record is written any more. Messages that wait for
- * an answer are forgotten: call `IOT_CoAP_Flush` before.
+ * Nothing is sent to the peer. Messages that wait for an answer are forgotten: call
+ * `IOT_CoAP_Flush` first.
  *
  * @param context where the client is, which `IOT_CoAP_Resume` or
  *     `IOT_CoAP_InitWithOptions` made
  * @return `IOTX_SUCCESS`, also where the port keeps nothing; `IOTX_ERR_INVALID_PARAM`,
  *     with the reason logged and the client as it was, if it is invalid, was made
  *     without `keep_session`, or a callback of it runs on this thread
- * @note Waits for every call of this client that other threads are in, as
+ * @note Waits until other threads have left their calls of this client, as
  *     `IOT_CoAP_Deinit`; no other call may start.
  */
 int IOT_CoAP_Pause(iotx_coap_context_t **context);
@@ -341,8 +341,8 @@ int IOT_CoAP_GetStatistics(iotx_coap_context_t *context,
 int IOT_CoAP_GetFd(iotx_coap_context_t *context);
 
 /**
- * Tells how long `poll` may wait before `IOT_CoAP_Yield` must be called for what time
- * asks for, or to hand over a notice, whether or not something arrives.
+ * Tells how long `poll` may wait before `IOT_CoAP_Yield` must be called, even if
+ * nothing arrives: for a timer, or to deliver a notice.
  *
  * Give the client a `wait_time_ms` of 1, so that this call does not wait.
  *
@@ -384,13 +384,13 @@ int IOT_CoAP_StartSignIn(iotx_coap_context_t *context, unsigned int most_ms);
 int IOT_CoAP_Flush(iotx_coap_context_t *context, unsigned int most_ms);
 
 /**
- * This library's version, e.g. "0.1.0"; a string that lives for ever.
+ * This library's version, e.g. "0.1.0"; the string is never freed.
  */
 const char *IOT_CoAP_Version(void);
 
 /**
- * What a return code of this interface means, in English; a string that lives
- * for ever. "unknown return code" for a number that is none.
+ * What a return code of this interface means, in English; "unknown return code" for
+ * any other number. The string is never freed.
  */
 const char *IOT_CoAP_ErrorString(int code);
 

@@ -1,16 +1,17 @@
 /*
- * The board port: what the library takes from the machine it runs on.
+ * The board port: the functions that the library calls on the machine it runs on.
  *
- * A firmware that has its own port defines these functions and links a library
- * built without the Linux port. A Linux program gets them all from the library,
- * each a weak symbol: it may define any one of them itself and keep the rest.
+ * A firmware with a board port of its own defines these functions, and links a
+ * library built without the Linux port. A Linux program gets all but
+ * HAL_DTLSSession_* from the library. They are weak symbols: the program may define
+ * any of them itself and keep the others.
  *
- * Sources written for the original include "iot_import.h" (V2.x), "wrappers.h"
- * or "coap_wrapper.h" (v3.x), which include this.
+ * Sources written for the original SDK include "iot_import.h" (V2.x), "wrappers.h"
+ * or "coap_wrapper.h" (v3.x), which include this header.
  *
- * Unless said otherwise a function may be called by several threads at once,
- * times are in milliseconds, lengths in bytes, and nothing is kept of what a
- * pointer points to once the call has returned.
+ * Unless a function says otherwise, several threads may call it at once, times are
+ * in milliseconds and lengths in bytes. A function must not keep a pointer that it
+ * was passed after it has returned.
  */
 #ifndef IOT_COAP_HAL_H
 #define IOT_COAP_HAL_H
@@ -21,106 +22,213 @@
 extern "C" {
 #endif
 
-/* --- memory, time, randomness, text ---------------------------------------- */
+/* --- memory, time, random numbers, text ------------------------------------- */
 
-/* `size` bytes, aligned for any type, or NULL if there are none left. */
+/**
+ * Allocates memory.
+ *
+ * @param size the number of bytes
+ * @return memory aligned for any type, or NULL if there is not enough
+ */
 void *HAL_Malloc(uint32_t size);
 
-/* Gives back what HAL_Malloc gave; NULL is no error. */
+/**
+ * Frees memory.
+ *
+ * @param ptr what HAL_Malloc returned, or NULL, for which nothing is done
+ */
 void HAL_Free(void *ptr);
 
-/* The time since some fixed moment. It never runs backwards. */
+/**
+ * Reads the monotonic clock.
+ *
+ * @return milliseconds since a fixed moment, such as the start; never less than before
+ */
 uint64_t HAL_UptimeMs(void);
 
-/* Waits, at least that long. */
+/**
+ * Sleeps.
+ *
+ * @param ms how long, at least
+ * @note Blocks the calling thread only.
+ */
 void HAL_SleepMs(uint32_t ms);
 
-/* Sets where HAL_Random starts; a port with a true source may ignore it. */
+/**
+ * Seeds HAL_Random. A port with a true source of randomness may ignore it.
+ *
+ * @param seed the seed
+ */
 void HAL_Srandom(uint32_t seed);
 
-/* A random number from 0 to `region` - 1 (`region` is never 0). Message ids and
- * tokens start with it: it should not be guessable.
+/**
+ * Draws a random number. The first message id and the first token are drawn here, so
+ * it should be hard to guess.
  *
- * Where the library provides HAL_DTLSSession_* over a port of the firmware's own,
- * every key comes from it too, a byte at a time (region 256). Then it MUST be a
- * source for cryptography: each number as likely as any other, and not to be
- * foretold from all that came before, nor from the time, nor from another start of
- * this or another device. What a hardware generator gives is such, once its own
- * tests have passed, and so is a generator for cryptography that was seeded by one
- * or by a secret that changes at each start. C's rand() is NOT, whatever seeds it:
- * then anybody may read along. A port whose numbers are all alike is found out, and
- * no session is made; nothing else can be found out from here. */
+ * @param region the number of possible values, at least 1
+ * @return a number from 0 to `region` - 1
+ * @warning If the library was built with its own DTLS engine (feature `dtls` or one of
+ *     its parts) and without the Linux port, this function is the source of every
+ *     key: one byte is drawn at a time, with a `region` of 256. It must then be
+ *     cryptographically secure: every value equally likely, and unpredictable from
+ *     earlier values, from the time, and from other starts of this or any other
+ *     device. A hardware generator that has passed its own tests is suitable; so is a
+ *     cryptographic generator seeded by one, or by a secret that changes at each
+ *     start. C's rand() is not, whatever its seed: anybody could decrypt the traffic.
+ *     The library refuses to connect if the same byte is returned again and again. It
+ *     cannot detect any other weakness. With the Linux port, keys always come from
+ *     the kernel, also in a program that defines this function itself.
+ */
 uint32_t HAL_Random(uint32_t region);
 
-/* Prints text; the log comes here. The format is printf's. */
+/**
+ * Prints text. The library's log goes through this function.
+ *
+ * @param fmt a format string as for printf, followed by its arguments
+ */
 void HAL_Printf(const char *fmt, ...);
 
-/* Writes text of at most `len` bytes, with its NUL, to `str`. Returns the
- * length that the whole text has, without its NUL, or a negative number. */
+/**
+ * Formats text into a buffer, as snprintf does.
+ *
+ * @param str the buffer
+ * @param len the size of the buffer; the text is cut to fit, and a NUL is always written
+ * @param fmt a format string as for printf, followed by its arguments
+ * @return the length of the complete text without its NUL, also if it was cut; a
+ *     negative number on failure
+ */
 int HAL_Snprintf(char *str, const int len, const char *fmt, ...);
 
-/* --- locks ------------------------------------------------------------------ */
+/* --- mutexes ---------------------------------------------------------------- */
 
-/* A lock that is free, or NULL if there is no memory for it. A port for one
- * thread may return anything but NULL and leave the others empty. */
+/*
+ * A port for a single thread may leave out these four functions, if the library was
+ * built without std.
+ */
+
+/**
+ * Creates a mutex, which need not be recursive.
+ *
+ * @return an unlocked mutex, or NULL if there is not enough memory
+ */
 void *HAL_MutexCreate(void);
 
-/* Frees a lock that no thread holds. */
+/**
+ * Destroys a mutex.
+ *
+ * @param mutex a mutex that is not locked
+ */
 void HAL_MutexDestroy(void *mutex);
 
-/* Waits until the lock is free, and takes it. A thread that holds it already
- * must not call. */
+/**
+ * Locks a mutex.
+ *
+ * @param mutex a mutex that the calling thread has not locked
+ * @note Blocks until the mutex is free.
+ */
 void HAL_MutexLock(void *mutex);
 
-/* Frees the lock; called by the thread that took it. */
+/**
+ * Unlocks a mutex.
+ *
+ * @param mutex a mutex that the calling thread has locked
+ */
 void HAL_MutexUnlock(void *mutex);
 
 /* --- UDP -------------------------------------------------------------------- */
 
-/* A socket. Releases of the original declare it an integer or, the first ones
- * of V2.x, a pointer, which is passed alike: a port written for those is
- * compiled with IOTX_HAL_UDP_POINTER defined. */
+/**
+ * A socket. Most releases of the original declare it as an integer, the first
+ * releases of V2.x as a pointer. Both are passed alike. To compile a port written for
+ * those first releases, define IOTX_HAL_UDP_POINTER.
+ */
 #ifdef IOTX_HAL_UDP_POINTER
 typedef void *iotx_hal_udp_t;
 #else
 typedef intptr_t iotx_hal_udp_t;
 #endif
 
-/* A socket that is connected to a host (its name, or its address as text) and
- * port, or -1. */
+/**
+ * Opens a UDP socket that is connected to a host.
+ *
+ * @param host the host's name, or its address as text
+ * @param port the host's port
+ * @return the socket, or -1 on failure
+ * @note May block while the name is looked up.
+ */
 iotx_hal_udp_t HAL_UDP_create(char *host, unsigned short port);
 
-/* Closes a socket that no thread uses. */
+/**
+ * Closes a socket.
+ *
+ * @param p_socket a socket that no other thread is using
+ */
 void HAL_UDP_close(iotx_hal_udp_t p_socket);
 
-/* Sends one datagram. Returns `datalen`, or a negative number. One thread may
- * send while another receives. */
+/**
+ * Sends one datagram.
+ *
+ * @param p_socket the socket
+ * @param p_data the datagram
+ * @param datalen its length
+ * @return `datalen`, or a negative number on failure
+ * @note Should not block. May be called while another thread is in
+ *     HAL_UDP_readTimeout of the same socket.
+ */
 int HAL_UDP_write(iotx_hal_udp_t p_socket, const unsigned char *p_data, unsigned int datalen);
 
-/* Receives one datagram of at most `datalen` bytes, waiting at most
- * `timeout_ms`. Returns its length; 0 at the end; -1 for a bad parameter, -2
- * if the time is up, -3 if a signal interrupted, -4 if it failed.
+/**
+ * Waits for one datagram.
  *
- * 0 waits for ever in many ports in the field: the library never passes it. */
+ * @param p_socket the socket
+ * @param p_data where to write the datagram
+ * @param datalen the most bytes to write
+ * @param timeout_ms how long to wait at most. The library never passes 0, because
+ *     many existing ports take it to mean for ever.
+ * @return the datagram's length; 0 if the connection was closed; -1 for an invalid
+ *     parameter, -2 if the time is up, -3 if a signal interrupted the wait, -4 on
+ *     failure
+ */
 int HAL_UDP_readTimeout(iotx_hal_udp_t p_socket, unsigned char *p_data, unsigned int datalen,
                         unsigned int timeout_ms);
 
-/* The wall clock, in ports for v2.3.0 and later: milliseconds since 1970; anything
- * before 2026 says that it was never set. Optional: where the library provides
- * HAL_DTLSSession_*, it checks the dates of certificates by it, and without it says
- * in the log that it did not. */
+/* --- the date: optional, in ports for v2.3.0 and later ----------------------- */
+
 #if (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L) || \
     (defined(__cplusplus) && __cplusplus >= 201103L)
-long long HAL_UTC_Get(void); /* a type that C89 and C++98 lack */
+/**
+ * Reads the calendar clock. The library's own DTLS engine needs the date to check the
+ * validity of certificates. Without one it skips that check and says so in the log.
+ *
+ * @return milliseconds since 1970-01-01 00:00 UTC; a date before 2026 means that the
+ *     clock was never set
+ */
+long long HAL_UTC_Get(void); /* C89 and C++98 have no type for it */
 #endif
 
-/* --- DTLS: needed for coaps:// ----------------------------------------------
- *
- * By the firmware or program, or by the library, if it was built with the feature
- * dtls: over HAL_UDP_*, HAL_UptimeMs and HAL_Random. Each of the library's is a weak
- * symbol, which an object file's own replaces. */
+/* --- DTLS: for coaps:// ------------------------------------------------------ */
 
-/* What HAL_DTLSSession_* return. */
+/*
+ * The library calls the functions HAL_DTLSSession_create, _write, _read and _free, but
+ * never defines them. How it was built decides whether they are needed (IOT_COAP_DTLS
+ * in CMake, a feature in cargo):
+ *
+ *   builtin (feature dtls)     optional. coaps:// uses the library's own engine, over
+ *                              HAL_UDP_*. If the program defines all four functions,
+ *                              they are used instead. They must be in an object file
+ *                              of the program, or in its executable if the library is
+ *                              a shared one: a linker does not search archives for
+ *                              them. If only some of the four are defined,
+ *                              IOT_CoAP_Init fails and the log names the missing ones.
+ *   port (feature port-dtls)   required, in an object file or in an archive behind the
+ *                              library.
+ *   none (neither)             never called; coaps:// is refused.
+ *
+ * IOT_CoAP_Init logs, at information level, whose DTLS is used. No two of these
+ * functions are called at the same time for one session.
+ */
+
+/** Results of HAL_DTLSSession_*. The library treats all but DTLS_SUCCESS as failure. */
 #define DTLS_ERROR_BASE (1 << 24)
 #define DTLS_SUCCESS 0
 #define DTLS_INVALID_PARAM (DTLS_ERROR_BASE | 1)
@@ -131,146 +239,171 @@ long long HAL_UTC_Get(void); /* a type that C89 and C++98 lack */
 #define DTLS_PEER_CLOSE_NOTIFY (DTLS_ERROR_BASE | 6)
 #define DTLS_SESSION_CREATE_FAILED (DTLS_ERROR_BASE | 7)
 #define DTLS_READ_DATA_FAILED (DTLS_ERROR_BASE | 8)
-/* Ours: every record that HAL_DTLSSession_save has reserved is written; save
- * again. */
-#define DTLS_RESERVATION_SPENT (DTLS_ERROR_BASE | 9)
-/* Ours: the session cannot be kept. */
-#define DTLS_NOT_KEPT (DTLS_ERROR_BASE | 10)
-/* Ours: there is no memory for it; a session that stood still stands. */
-#define DTLS_OUT_OF_MEMORY (DTLS_ERROR_BASE | 11)
 
-/* A session, known by its address alone. */
+/** A DTLS session, whose layout only the port knows. */
 typedef void DTLSContext;
 
-/* Whom to connect to, and whom to trust. */
+/** What HAL_DTLSSession_create connects to. */
 typedef struct {
-    /* Certificates of the roots to trust: PEM text that ends with NUL. */
+    /** The trusted root certificates: PEM text that ends with NUL. */
     unsigned char *p_ca_cert_pem;
-    /* The host's name, which its certificate must be made out to. */
+    /** The host's name, for which its certificate must have been issued. */
     char *p_host;
-    /* Its port. */
+    /** The host's port. */
     unsigned short port;
 } coap_dtls_options_t;
 
-/* The allocator of a port's TLS library. */
+/** The allocator for a port's TLS library. */
 typedef struct {
     void *(*malloc)(uint32_t size);
     void (*free)(void *ptr);
 } dtls_hooks_t;
 
-/* Ports for v2.3.0 and later define this; the library never calls it. */
+/**
+ * Sets the allocator of the port's TLS library. Ports for v2.3.0 and later define this
+ * function. The library never calls it.
+ *
+ * @param hooks the allocator
+ * @return DTLS_SUCCESS or an error
+ */
 int HAL_DTLSHooks_set(dtls_hooks_t *hooks);
 
-/* Connects and shakes hands, which takes seconds on a bad network. Returns NULL
- * if that failed or the host's certificate does not hold. */
+/**
+ * Connects to a host and performs the handshake.
+ *
+ * @param p_options the host and the roots to trust
+ * @return the session, or NULL on failure, also if the host's certificate is not valid
+ * @note Blocks during the handshake, which takes seconds on a bad network. So does
+ *     IOT_CoAP_Yield when it reconnects.
+ */
 DTLSContext *HAL_DTLSSession_create(coap_dtls_options_t *p_options);
 
-/* Sends `*p_datalen` bytes as one datagram. Returns DTLS_SUCCESS or an error. */
+/**
+ * Sends one datagram.
+ *
+ * @param context the session
+ * @param p_data the datagram
+ * @param p_datalen its length
+ * @return DTLS_SUCCESS or an error
+ */
 unsigned int HAL_DTLSSession_write(DTLSContext *context, const unsigned char *p_data,
                                    unsigned int *p_datalen);
 
-/* Receives one datagram of at most `*p_datalen` bytes, waiting at most
- * `timeout_ms` (never 0), and sets `*p_datalen` to its length. Returns
- * DTLS_SUCCESS, with the length 0 if the time is up; or an error. */
+/**
+ * Waits for one datagram.
+ *
+ * @param context the session
+ * @param p_data where to write the datagram
+ * @param p_datalen the most bytes to write; set to the datagram's length, or to 0 if the
+ *     time is up
+ * @param timeout_ms how long to wait at most, never 0
+ * @return DTLS_SUCCESS, also if the time is up; or an error
+ */
 unsigned int HAL_DTLSSession_read(DTLSContext *context, unsigned char *p_data,
                                   unsigned int *p_datalen, unsigned int timeout_ms);
 
-/* Tells the peer, closes and frees a session that no thread uses. Returns
- * DTLS_SUCCESS or an error, after either of which the session is gone. */
+/**
+ * Sends the peer a close_notify alert, closes the session and frees it.
+ *
+ * @param context a session that no other thread is using; it must not be used
+ *     afterwards, whatever is returned
+ * @return DTLS_SUCCESS or an error
+ */
 unsigned int HAL_DTLSSession_free(DTLSContext *context);
 
-/* Ours, and optional, for the HAL_DTLSSession_* that the library provides: the key
- * that the host and the device both know, to be used in the place of certificates.
- * Writes an identity and its key into their buffers, whose lengths the two numbers
- * are at first (128 and 64), and sets these to what was written. Returns 0; another
- * number if there is no key for this host. */
+/**
+ * Tells a pre-shared key to the library's own DTLS engine. Not part of the original's
+ * interface, and optional: if the program defines this function and it returns a key,
+ * that key is used instead of certificates.
+ *
+ * @param host the name of the host to connect to
+ * @param identity where to write the PSK identity
+ * @param identity_len the size of `identity`, which is 128; to be set to the
+ *     identity's length
+ * @param key where to write the key
+ * @param key_len the size of `key`, which is 64; to be set to the key's length
+ * @return 0, or another number if there is no key for this host
+ */
 int HAL_DTLSSession_psk(const char *host, unsigned char *identity, unsigned int *identity_len,
                         unsigned char *key, unsigned int *key_len);
 
-/* --- keeping DTLS sessions: ours, and optional --------------------------------
+/* --- key-value store: optional, in ports for v2.3.0 and later ---------------- */
+
+/**
+ * Stores a value under a key.
  *
- * For devices that go without power between messages; see IOT_CoAP_Pause. A port
- * without these three functions is one that keeps no session. */
-
-/* How a session is kept, and for whom. */
-typedef struct {
-    /* A secret of the device that seals what is kept: at least 16 bytes. */
-    const unsigned char *p_secret;
-    unsigned int secret_len;
-    /* How many records the session may go on to write before it is saved again;
-     * what is restored goes on behind them, so that no record number comes
-     * twice. 0 before a sleep. */
-    unsigned int reserve;
-    /* Numbers what is saved: greater each time. To restore: the smallest that
-     * will do. */
-    uint64_t generation;
-    /* Whose session it is, and where: text that ends with NUL. What was saved
-     * for one is not restored for another. */
-    const char *p_context;
-} coap_dtls_keep_t;
-
-/* Writes what the session is restored from into `p_blob`, of `*p_len` bytes, 512
- * of which do unless the peer's tickets are long, and sets `*p_len` to its
- * length. Returns DTLS_SUCCESS or an error. */
-unsigned int HAL_DTLSSession_save(DTLSContext *context, const coap_dtls_keep_t *p_keep,
-                                  unsigned char *p_blob, unsigned int *p_len);
-
-/* What was saved last is stored where a restart finds it: from now on its
- * reserve may be used. Returns DTLS_SUCCESS or an error. */
-unsigned int HAL_DTLSSession_saved(DTLSContext *context);
-
-/* As HAL_DTLSSession_create, but goes on with the session in the blob, without a
- * handshake where the peer knows it by a connection id (RFC 9146), with an
- * abbreviated one where it resumes sessions. It must be saved again, and that be
- * stored, before it is written to. */
-DTLSContext *HAL_DTLSSession_restore(coap_dtls_options_t *p_options,
-                                     const coap_dtls_keep_t *p_keep, const unsigned char *p_blob,
-                                     unsigned int len);
-
-/* --- key/value store: in ports for v2.3.0 and later -------------------------- */
-
-/* Keeps `len` bytes under a name, on the medium itself before it returns if
- * `sync` is not 0. Returns 0, or another number if it failed. */
+ * @param key the key
+ * @param val the value
+ * @param len the value's length
+ * @param sync not 0 if the value must have reached the storage medium before this
+ *     function returns
+ * @return 0, or another number on failure
+ */
 int HAL_Kv_Set(const char *key, const void *val, int len, int sync);
 
-/* Reads what was kept: at most `*len` bytes, and sets `*len` to their number.
- * Returns 0, or another number if there is nothing, or no room for it. */
+/**
+ * Reads the value of a key.
+ *
+ * @param key the key
+ * @param val where to write the value
+ * @param len the size of `val`; set to the value's length
+ * @return 0; another number if there is no value, or if it does not fit
+ */
 int HAL_Kv_Get(const char *key, void *val, int *len);
 
-/* Forgets what was kept. Returns 0, or another number if it failed. */
+/**
+ * Deletes a key and its value.
+ *
+ * @param key the key
+ * @return 0, or another number on failure
+ */
 int HAL_Kv_Del(const char *key);
 
-/* Forgets everything. Returns 0, or another number if it failed. */
+/**
+ * Deletes all keys and values. The library never calls this function.
+ *
+ * @return 0, or another number on failure
+ */
 int HAL_Kv_Erase_All(void);
 
-/* --- the device's identity ---------------------------------------------------- */
+/* --- the device's identity: optional ----------------------------------------- */
 
-/* Each getter writes a text with its NUL to room for the longest one, and
- * returns its length; 0 and an empty text if it is not known. */
+/*
+ * Each getter writes text that ends with NUL to a buffer with room for the longest
+ * value and its NUL, and returns the text's length. If the value is not known, it
+ * writes an empty text and returns 0.
+ */
 
-/* At most IOTX_PRODUCT_KEY_LEN bytes and NUL. */
+/** @param product_key room for IOTX_PRODUCT_KEY_LEN bytes and a NUL */
 int HAL_GetProductKey(char *product_key);
 
-/* At most IOTX_DEVICE_NAME_LEN bytes and NUL. */
+/** @param device_name room for IOTX_DEVICE_NAME_LEN bytes and a NUL */
 int HAL_GetDeviceName(char *device_name);
 
-/* At most IOTX_DEVICE_SECRET_LEN bytes and NUL. Do not print it. */
+/** @param device_secret room for IOTX_DEVICE_SECRET_LEN bytes and a NUL; never print it */
 int HAL_GetDeviceSecret(char *device_secret);
 
-/* At most IOTX_PRODUCT_SECRET_LEN bytes and NUL. Do not print it. */
+/** @param product_secret room for IOTX_PRODUCT_SECRET_LEN bytes and a NUL; never print it */
 int HAL_GetProductSecret(char *product_secret);
 
-/* `<productKey>.<deviceName>`: at most IOTX_DEVICE_ID_LEN bytes and NUL. */
+/**
+ * Gets `<productKey>.<deviceName>`.
+ *
+ * @param device_id room for IOTX_DEVICE_ID_LEN bytes and a NUL
+ */
 int HAL_GetDeviceID(char *device_id);
 
-/* At most IOTX_PARTNER_ID_LEN bytes and NUL; mostly empty. */
+/** @param pid_str room for IOTX_PARTNER_ID_LEN bytes and a NUL; usually set to "" */
 int HAL_GetPartnerID(char *pid_str);
 
-/* At most IOTX_MODULE_ID_LEN bytes and NUL; mostly empty. */
+/** @param mid_str room for IOTX_MODULE_ID_LEN bytes and a NUL; usually set to "" */
 int HAL_GetModuleID(char *mid_str);
 
-/* Each setter takes a text that ends with NUL, and returns its length, or -1 if
- * it is NULL or longer than its getter could return. */
+/*
+ * Each setter takes text that ends with NUL, and returns its length; -1 if it is NULL or
+ * longer than its getter can return.
+ */
+
 int HAL_SetProductKey(char *product_key);
 int HAL_SetDeviceName(char *device_name);
 int HAL_SetDeviceSecret(char *device_secret);

@@ -1,6 +1,6 @@
-//! What `std` would bring: an allocator, over the port's heap, and a panic
-//! handler, which reports through the port and stops. Only in the `bare` build:
-//! beside `std` they would be there twice.
+//! What `std` would bring: an allocator over the port's heap, and a panic handler,
+//! which reports through the port and stops. Only in the `bare` build: with `std` they
+//! would be defined twice.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::c_void;
@@ -19,8 +19,8 @@ struct PortHeap;
 /// What every port's memory is aligned to.
 const ALIGNMENT: usize = align_of::<u64>();
 
-/// More strictly aligned memory, as the tables of a cipher want it, starts where
-/// it may within a larger piece; the piece's own start stands before it.
+/// Memory with a stricter alignment, such as for the tables of a cipher, lies within a
+/// larger piece, at its first such address. The start of the piece is written before it.
 type Start = *mut c_void;
 const _: () = assert!(size_of::<Start>() <= ALIGNMENT);
 
@@ -62,8 +62,8 @@ unsafe impl GlobalAlloc for PortHeap {
 #[global_allocator]
 static HEAP: PortHeap = PortHeap;
 
-/// Tells the port where, and stops. By C's formatting: a build without the log
-/// has no other.
+/// Prints where, and stops. The text is formatted in C: a build without the log has no
+/// other formatting.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));

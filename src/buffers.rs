@@ -1,10 +1,10 @@
 //! Receive buffers on the heap, for transports whose datagrams are too long for a
-//! small stack. One stays; a thread that reads while another has it gets a second.
+//! small stack. One is kept. While it is in use, another call gets a second one.
 
 use alloc::vec::Vec;
 
-/// How long a datagram may be that is received. Servers send their handshakes in
-/// datagrams that an Ethernet frame carries, and a message with its record is shorter.
+/// The longest datagram that is received, and one byte. Servers send their handshakes in
+/// datagrams that fit an Ethernet frame, and a message with its record is shorter.
 pub(crate) const RECEIVE_BUFFER_LEN: usize = 2048;
 
 #[derive(Default)]
@@ -18,23 +18,23 @@ struct Buffer {
 }
 
 impl Buffers {
-    /// A buffer that no other call has, by its number; `None` where the heap is
-    /// exhausted.
+    /// The number of a buffer that no other call has; `None` if the heap is exhausted.
     pub(crate) fn take(&mut self) -> Option<usize> {
-        let free = self.all.iter().position(|buffer| !buffer.is_taken);
-        let number = match free {
+        let number = match self.all.iter().position(|buffer| !buffer.is_taken) {
             Some(number) => number,
-            None => {
-                let mut bytes = Vec::new();
-                bytes.try_reserve_exact(RECEIVE_BUFFER_LEN).ok()?;
-                bytes.resize(RECEIVE_BUFFER_LEN, 0);
-                self.all.try_reserve_exact(1).ok()?;
-                self.all.push(Buffer { is_taken: false, bytes });
-                self.all.len() - 1
-            }
+            None => self.add()?,
         };
         self.all.get_mut(number)?.is_taken = true;
         Some(number)
+    }
+
+    fn add(&mut self) -> Option<usize> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(RECEIVE_BUFFER_LEN).ok()?;
+        bytes.resize(RECEIVE_BUFFER_LEN, 0);
+        self.all.try_reserve_exact(1).ok()?;
+        self.all.push(Buffer { is_taken: false, bytes });
+        Some(self.all.len() - 1)
     }
 
     /// Its memory, which does not move while it is taken.

@@ -1,12 +1,12 @@
 //! A call of an exported function, from its entry to its return.
 //!
 //! A thread may be cancelled while it waits for a datagram, and may end in a
-//! callback (`pthread_cancel`, `pthread_exit`). Inside the library it cannot be
-//! cancelled; it waits and calls back through [`interruptible`], in the state that the
-//! program chose. While it does, its stack holds no lock, no value that is to be
+//! callback (`pthread_cancel`, `pthread_exit`). Elsewhere in the library it cannot be
+//! cancelled; it waits and calls the program through [`interruptible`], in the state
+//! that the program chose. Meanwhile its stack holds no lock, no value that is to be
 //! dropped and nothing that catches panics: glibc unwinds such a thread, musl does not,
-//! and neither gives anything back. What the thread held then is in its [`Call`],
-//! which is plain data, and is given back by whoever made it.
+//! and neither gives anything back. What the thread holds is in its [`Call`], which is
+//! plain data, and `iotx_call_abandoned` gives it back.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -17,15 +17,15 @@ pub(crate) struct Call {
     pub(crate) context: *const c_void,
     /// Whether the thread could be cancelled before the call.
     cancellation: c_int,
-    /// The call made the context, which goes with it.
+    /// The call makes the context, which is freed if the call is abandoned.
     pub(crate) is_opening: bool,
-    /// It is the one that reads, or that opens a transport.
+    /// This call reads, or opens a transport.
     pub(crate) reads: Cell<bool>,
-    /// It is in a callback of the program's.
+    /// This call is calling the program.
     pub(crate) calls_back: Cell<bool>,
-    /// The receive buffer that it has, by number.
+    /// The number of the receive buffer that this call has.
     pub(crate) buffer: Cell<Option<usize>>,
-    /// The call whose callback made this one, where both call back.
+    /// The call in whose callback this one was made, if both are calling the program.
     outer: Cell<*const Call>,
 }
 
@@ -42,7 +42,7 @@ impl Call {
         }
     }
 
-    /// From now on [`is_calling_back`] knows of it.
+    /// Notes that this call is calling the program, for [`is_calling_back`].
     pub(crate) fn begin_callback(&self) {
         self.calls_back.set(true);
         #[cfg(feature = "std")]
@@ -87,7 +87,7 @@ pub(crate) fn is_calling_back(context: *const c_void) -> bool {
     }
 }
 
-/// Work that waits or calls back.
+/// Work that waits or calls the program.
 pub(crate) type Work = unsafe extern "C-unwind" fn(*mut c_void);
 
 #[cfg(any(feature = "std", feature = "port-linux"))]
@@ -103,7 +103,7 @@ unsafe extern "C-unwind" {
     fn iotx_interruptible(work: Work, argument: *mut c_void, state: c_int, call: *const c_void);
 }
 
-/// From now on the thread cannot be cancelled; returns whether it could.
+/// Disables the cancellation of this thread. Returns the state before.
 pub(crate) fn disable_cancellation() -> c_int {
     #[cfg(any(feature = "std", feature = "port-linux"))]
     return iotx_cancellation_disable();
@@ -111,7 +111,7 @@ pub(crate) fn disable_cancellation() -> c_int {
     0
 }
 
-/// Restores what [`disable_cancellation`] returned.
+/// Restores the state that [`disable_cancellation`] returned.
 pub(crate) fn restore_cancellation(state: c_int) {
     #[cfg(any(feature = "std", feature = "port-linux"))]
     iotx_cancellation_restore(state);
@@ -124,18 +124,18 @@ pub(crate) fn restore_cancellation(state: c_int) {
 ///
 /// # Safety
 ///
-/// `work` may be called with `argument`. No frame of this thread that the program did
-/// not make holds a lock, a value to drop, or catches panics.
+/// `work` may be called with `argument`. No frame of the library on this stack holds a
+/// lock or a value that is to be dropped, or catches panics.
 pub(crate) unsafe fn interruptible(call: &Call, work: Work, argument: *mut c_void) {
     #[cfg(any(feature = "std", feature = "port-linux"))]
-    // SAFETY: as promised for `work`; the call outlives it.
+    // SAFETY: by the contract, `work` may be called with `argument`; `call` outlives it.
     unsafe {
         iotx_interruptible(work, argument, call.cancellation, core::ptr::from_ref(call).cast());
     }
     #[cfg(not(any(feature = "std", feature = "port-linux")))]
     {
         let _ = call.cancellation;
-        // SAFETY: as promised.
+        // SAFETY: by the contract, `work` may be called with `argument`.
         unsafe { work(argument) }
     }
 }

@@ -1,5 +1,5 @@
-//! The roots that the cloud's certificate may chain to: GlobalSign's R1, under
-//! which it stood until now, and its successors.
+//! The roots that the cloud's certificate may chain to: GlobalSign's R1, which it has
+//! chained to until now, and its successors.
 //!
 //! | root | expires |
 //! | --- | --- |

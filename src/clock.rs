@@ -1,16 +1,17 @@
-//! A clock that never goes back, from an uptime that may: ports exist whose
-//! `HAL_UptimeMs` is 32 bits wide and starts over after 49.7 days.
+//! A clock that never goes back, made from an uptime that may: some ports have a
+//! `HAL_UptimeMs` of 32 bits, which starts over after 49.7 days.
 
 use iot_coap_client::Instant;
 
-/// Stitches readings of an uptime together.
+/// Joins readings of an uptime into one time that never goes back.
 #[derive(Debug)]
 pub(crate) struct Clock {
     last: u64,
     now: u64,
 }
 
-/// Two threads may read the uptime in one order and get here in the other.
+/// By how much a reading may be older than the last one without being a wrap: two threads
+/// may read the uptime in one order and get here in the other.
 const DISORDER_MS: u64 = 10_000;
 
 impl Clock {
@@ -30,7 +31,7 @@ impl Clock {
             return self.now;
         } else if self.last <= u32::MAX as u64 {
             let elapsed = (uptime_ms as u32).wrapping_sub(self.last as u32);
-            // A step back that is no wrap of 32 bits: the clock was set.
+            // Otherwise the clock was set back.
             if elapsed < u32::MAX / 2 {
                 self.now += elapsed as u64;
             }

@@ -1,5 +1,5 @@
-//! Reading what C hands over: strings that may lack their end, structures that
-//! may hold anything. Copies; nothing of the caller's is kept.
+//! Reads what C hands over: strings that may lack their end, structures that may hold
+//! anything. Everything is copied; no pointer of the caller's is kept.
 
 use core::ffi::c_char;
 use core::fmt;
@@ -68,7 +68,7 @@ impl From<DeviceError> for ConfigError {
     }
 }
 
-/// What `IOT_CoAP_Init` works with.
+/// The configuration of `IOT_CoAP_Init`, checked.
 pub(crate) struct Configuration {
     pub(crate) device: Device,
     pub(crate) endpoint: Endpoint,
@@ -81,10 +81,10 @@ impl Configuration {
     /// `config` is NULL or points to a configuration; its `p_url` is NULL or
     /// points to a string, its `p_devinfo` is NULL or points to 184 bytes.
     pub(crate) unsafe fn read(config: *const iotx_coap_config_t) -> Result<Self, ConfigError> {
-        // SAFETY: NULL or a configuration, as promised.
+        // SAFETY: NULL or a configuration, by the contract.
         let config = unsafe { config.as_ref() }.ok_or(ConfigError::Null("the configuration"))?;
         let info = config.p_devinfo.cast_const().cast::<iotx_deviceinfo_t>();
-        // SAFETY: NULL or 184 bytes, as promised; an array of characters needs no
+        // SAFETY: NULL or 184 bytes, by the contract; an array of characters needs no
         // alignment.
         let info = unsafe { info.as_ref() }.ok_or(ConfigError::Null("p_devinfo"))?;
         let device = Device::new(
@@ -96,7 +96,7 @@ impl Configuration {
         let endpoint = if config.p_url.is_null() {
             Endpoint::default_for(device.product_key())?
         } else {
-            // SAFETY: not NULL, so it is a string, as promised.
+            // SAFETY: not NULL, so it is a string, by the contract.
             let url = unsafe { bounded(config.p_url, MAX_URL_LEN) }
                 .ok_or(ConfigError::Unterminated("p_url"))?;
             Endpoint::parse(core::str::from_utf8(url).map_err(|_| ConfigError::NotUtf8("p_url"))?)?
@@ -105,7 +105,7 @@ impl Configuration {
     }
 }
 
-/// What the extension's options ask for, checked.
+/// The options of `IOT_CoAP_InitWithOptions`, checked.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) sign_method: SignMethod,
@@ -120,7 +120,7 @@ pub(crate) struct Options {
     pub(crate) keep_session: bool,
 }
 
-/// Firmwares exist that never set `wait_time_ms`.
+/// Some firmwares never set `wait_time_ms`.
 fn wait_ms(wait_time_ms: i32) -> u32 {
     match u32::try_from(wait_time_ms) {
         Ok(ms @ 1..=MAX_WAIT_MS) => ms,
@@ -142,15 +142,15 @@ fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigE
 /// `start` points to bytes up to a NUL, or to more than `most`; they are not
 /// changed during `'a`.
 pub(crate) unsafe fn bounded<'a>(start: *const c_char, most: usize) -> Option<&'a [u8]> {
-    // SAFETY: a string, or more than `most` bytes, as promised; of a longer string one
+    // SAFETY: a string, or more than `most` bytes, by the contract; of a longer string one
     // byte more is read.
     let len = unsafe { length(start, most + 1) };
     // SAFETY: these bytes were just read.
     (len <= most).then(|| unsafe { core::slice::from_raw_parts(start.cast(), len) })
 }
 
-/// The length of a string, or `most` if it is no shorter; what is behind that, or
-/// behind the NUL, is not read.
+/// The length of a string, or `most` if it is not shorter. Nothing is read beyond the NUL,
+/// or beyond `most` bytes.
 ///
 /// # Safety
 ///
@@ -160,7 +160,7 @@ unsafe fn length(start: *const c_char, most: usize) -> usize {
     unsafe extern "C" {
         fn strnlen(start: *const c_char, most: usize) -> usize;
     }
-    // SAFETY: a string, or at least `most` bytes, as promised.
+    // SAFETY: a string, or at least `most` bytes, by the contract.
     unsafe { strnlen(start, most) }
 }
 
@@ -170,7 +170,7 @@ unsafe fn length(start: *const c_char, most: usize) -> usize {
 #[cfg(not(feature = "std"))]
 unsafe fn length(start: *const c_char, most: usize) -> usize {
     let mut len = 0;
-    // SAFETY: a string, or at least `most` bytes, as promised; nothing behind the first
+    // SAFETY: a string, or at least `most` bytes, by the contract; nothing behind the first
     // NUL is read.
     while len < most && unsafe { start.add(len).read() } != 0 {
         len += 1;

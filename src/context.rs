@@ -1,5 +1,5 @@
 //! What an `iotx_coap_context_t *` points to: one client, its link and its
-//! lock. Made by Init, taken apart by Deinit; what happens in between is in
+//! lock. Init makes it and Deinit closes it; what happens in between is in
 //! [`crate::drive`].
 
 use alloc::boxed::Box;
@@ -24,12 +24,12 @@ use crate::thread::Thread;
 use crate::token_store::TokenStore;
 use crate::types::iotx_response_callback_t;
 
-/// Tells a context from other memory, as far as that can be told.
+/// Marks a context, so that most invalid handles are recognised.
 const MAGIC: u32 = 0x496f_5443;
 
-/// How many contexts are open. Only for people to read: two threads that open
-/// or close at the same moment may be counted as one, so that no more than
-/// loads and stores are needed of the machine.
+/// How many contexts are open, for people to read. Two threads that open or close at
+/// the same moment may be counted as one: some cores have atomic loads and stores, but
+/// no atomic addition.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) fn open_contexts() -> usize {
@@ -40,7 +40,7 @@ pub(crate) fn open_contexts() -> usize {
 #[derive(Clone, Copy)]
 pub(crate) struct Application {
     pub(crate) callback: iotx_response_callback_t,
-    /// Handed through, never looked into.
+    /// Passed to the callback, never read.
     pub(crate) user_data: *mut c_void,
 }
 
@@ -48,12 +48,12 @@ pub(crate) struct Application {
 // which of its threads call.
 unsafe impl Send for Application {}
 
-/// Why a context is taken apart.
+/// Why a context is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// For good.
     Deinit,
-    /// To go on later: its session is kept.
+    /// For a sleep: its session is kept, and another context goes on with it.
     Sleep,
 }
 
@@ -63,7 +63,9 @@ pub(crate) struct Context {
     magic: u32,
     pub(crate) wait_ms: u32,
     pub(crate) connector: Connector,
-    /// Its DTLS session outlives it.
+    /// Datagrams are received on the heap; see [`crate::buffers`].
+    pub(crate) uses_heap_buffers: bool,
+    /// Its DTLS session is kept for another context.
     pub(crate) keeps_session: bool,
     /// The calls that are in it.
     pub(crate) entered: Entered,
@@ -90,7 +92,7 @@ pub(crate) struct State {
     pub(crate) sender: Option<Thread>,
     /// Deinit was called: whoever waits is to leave.
     pub(crate) closing: bool,
-    /// Callbacks that run, on any thread.
+    /// How many callbacks are running, on any thread.
     pub(crate) callbacks: u32,
     /// The access token in force was kept over a restart, and no sign-in was
     /// asked for since.
@@ -160,11 +162,13 @@ impl Context {
             is_storing: false,
             query_logged: false,
         };
-        // A lock or a box that cannot be made drops the link, which closes itself.
+        // If there is no memory for the lock or the box, the link is dropped, which closes
+        // it.
         let context = Lock::new(state).ok().and_then(|state| {
             boxed(Self {
                 magic: MAGIC,
                 wait_ms,
+                uses_heap_buffers: connector.needs_long_buffer(),
                 connector,
                 keeps_session: options.keep_session,
                 entered: Entered::new()?,
@@ -181,17 +185,19 @@ impl Context {
         Some(NonNull::from(Box::leak(context)))
     }
 
-    #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+    #[cfg(feature = "dtls-psk")]
     fn session_store(
         options: &Options,
         device: &iot_coap_client::Device,
         endpoint: &iot_coap_client::Endpoint,
     ) -> Option<Box<SessionStore>> {
-        let keeps = options.keep_session && endpoint.security == iot_coap_client::Security::Dtls;
+        let keeps = cfg!(feature = "extension")
+            && options.keep_session
+            && endpoint.security == iot_coap_client::Security::Dtls;
         keeps.then(|| SessionStore::new(device, endpoint).and_then(boxed)).flatten()
     }
 
-    #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+    #[cfg(not(feature = "dtls-psk"))]
     const fn session_store(
         _options: &Options,
         _device: &iot_coap_client::Device,
@@ -200,8 +206,8 @@ impl Context {
         None
     }
 
-    /// Who is told what happens. (Said so that a build without the extension
-    /// has nothing of it.)
+    /// Who gets notices. (Written so that the compiler leaves notices out of a build
+    /// without the extension.)
     pub(crate) fn subscriber(&self) -> Option<Subscriber> {
         self.subscriber.filter(|_| cfg!(feature = "extension"))
     }
@@ -216,8 +222,8 @@ impl Context {
         core::ptr::from_ref(self).cast()
     }
 
-    /// The context behind `handle`, or `None`, with a line in the log, if it is
-    /// NULL or can be told to be invalid.
+    /// The context behind `handle`; `None`, with a line in the log, if it is NULL or
+    /// recognised as invalid.
     ///
     /// # Safety
     ///
@@ -241,8 +247,8 @@ impl Context {
         state.callbacks != 0 && is_calling_back(self.handle())
     }
 
-    /// Gives back what a call holds that will not go on: it panicked, or its thread
-    /// was cancelled. Its sign-in goes on, and another thread takes over reading.
+    /// Gives back what an abandoned call holds: it panicked, or its thread ended. Its
+    /// sign-in goes on, and another thread takes over reading.
     pub(crate) fn abandon(&self, call: &Call) {
         let mut state = self.state.lock();
         if call.reads.replace(false) {
@@ -257,7 +263,7 @@ impl Context {
         }
     }
 
-    /// Unlocks the context, and writes what is to be said to the log.
+    /// Unlocks the context, and writes the log lines that waited.
     pub(crate) fn unlock(mut state: Guard<'_, State>) {
         if state.log.is_empty() {
             return;
@@ -287,20 +293,24 @@ impl Context {
             return false;
         }
         state.closing = true;
+        state.link.stop_reading();
         drop(state);
         while !self.entered.is_empty() {
             port::sleep_ms(1);
         }
-        let mut state = self.state.lock();
-        #[cfg(all(feature = "dtls-psk", feature = "extension"))]
-        if ending == Ending::Sleep {
-            state.link.leave();
+        let mut guard = self.state.lock();
+        let State { link, log, .. } = &mut *guard;
+        #[cfg(feature = "dtls-psk")]
+        let left = (ending == Ending::Sleep).then(|| link.leave(log)).flatten();
+        let _ = (ending, link, log);
+        Self::unlock(guard);
+        #[cfg(feature = "dtls-psk")]
+        if let Some(left) = left {
+            left.keep();
         }
-        let _ = ending;
-        Self::unlock(state);
         OPEN.store(open_contexts().saturating_sub(1), Ordering::Relaxed);
         let context = core::ptr::from_ref(self).cast_mut();
-        // SAFETY: no call is in it and, as promised, none starts. Its magic word is
+        // SAFETY: no call is in it and, by the contract, none starts. Its magic word is
         // changed so that a late use can be told, for as long as the memory is not
         // used again.
         unsafe {

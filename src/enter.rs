@@ -2,9 +2,9 @@
 //! here.
 //!
 //! A call that enters a context is counted until it leaves. No panic gets out, and
-//! nothing stays raised after one. The thread cannot be cancelled but while it waits
-//! or calls back (see [`crate::call`]). A call from the program's own log handler is
-//! refused.
+//! after one nothing stays locked or counted. The thread can be cancelled only while it
+//! waits or calls the program (see [`crate::call`]). A call from the program's own log
+//! handler is refused.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
@@ -18,7 +18,7 @@ use crate::log;
 use crate::panic::catch;
 use crate::types::iotx_ret_code_t::IOTX_ERR_INVALID_PARAM;
 
-/// What a function returns that cannot do its work: its context is invalid, it was
+/// What a function returns if it cannot do its work: its context is invalid, it was
 /// called from the log handler, or it panicked.
 pub(crate) trait Fallback: Copy {
     const FALLBACK: Self;
@@ -40,7 +40,7 @@ impl Fallback for () {
     const FALLBACK: Self = ();
 }
 
-/// Enters for a function that has no context, or that takes one apart.
+/// Enters the library, for a function that has no context, or that closes one.
 pub(crate) fn enter<R: Fallback>(name: &str, work: impl FnOnce() -> R) -> R {
     if log::is_writing() {
         return R::FALLBACK;
@@ -71,7 +71,7 @@ pub(crate) unsafe fn enter_context<R: Fallback>(
     work: impl FnOnce(&Context) -> R,
 ) -> R {
     enter(name, || {
-        // SAFETY: as promised.
+        // SAFETY: by the contract, `handle` is NULL or a context.
         let Some(context) = (unsafe { Context::from_handle(handle, name) }) else {
             return R::FALLBACK;
         };
@@ -81,11 +81,11 @@ pub(crate) unsafe fn enter_context<R: Fallback>(
     })
 }
 
-/// What a function that may wait has found when it begins.
+/// What a function that may wait does after its beginning.
 pub(crate) enum Begun<R> {
     /// It returns at once.
     Done(R),
-    /// It waits for this, at most so long.
+    /// It waits for this, at most that long.
     Wait(Until, Duration),
 }
 
@@ -94,8 +94,8 @@ pub(crate) enum Begun<R> {
 ///
 /// # Safety
 ///
-/// As [`enter_context`]; the closures hold nothing that is to be dropped, nor do the
-/// frames above hold anything.
+/// As [`enter_context`]. Neither the closures nor the frames above hold a value that is
+/// to be dropped.
 pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     name: &str,
     handle: *mut c_void,
@@ -106,24 +106,31 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
         return R::FALLBACK;
     }
     let cancellation = disable_cancellation();
-    // SAFETY: as promised.
-    let found = catch(name, || unsafe { Context::from_handle(handle, name) });
-    let Some(Some(context)) = found else {
+    let begun = catch(name, || {
+        // SAFETY: by the contract, `handle` is NULL or a context.
+        let context = unsafe { Context::from_handle(handle, name) }?;
+        context.entered.add();
+        let visit = Visit(context);
+        let begun = begin(visit.0);
+        // The call stays counted until it ends.
+        core::mem::forget(visit);
+        Some((context, begun))
+    });
+    let Some(Some((context, begun))) = begun else {
         restore_cancellation(cancellation);
         return R::FALLBACK;
     };
-    context.entered.add();
     let call = Call::new(handle, cancellation, false);
-    let result = match catch(name, || begin(context)) {
-        Some(Begun::Done(result)) => Some(result),
-        // SAFETY: this frame holds nothing that is to be dropped.
-        Some(Begun::Wait(until, most)) => {
+    let result = match begun {
+        Begun::Done(result) => Some(result),
+        Begun::Wait(until, most) => {
+            // SAFETY: this frame holds nothing that is to be dropped; by the contract,
+            // neither do those above.
             match unsafe { wait(name, context, &call, until, most) } {
                 Some(()) => catch(name, || end(context)),
                 None => None,
             }
         }
-        None => None,
     };
     context.entered.remove();
     restore_cancellation(cancellation);
@@ -133,17 +140,17 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     }
 }
 
-/// Enters for a function that makes a context, and waits until its link is open.
-/// `make` says in the log why there is none.
+/// Enters the library, for a function that makes a context, and waits until the link of
+/// the context is open. If `make` returns `None`, it has logged why.
 ///
 /// # Safety
 ///
-/// As [`enter_and_wait`], of `make`.
+/// Neither `make` nor the frames above hold a value that is to be dropped.
 pub(crate) unsafe fn enter_and_open(
     name: &str,
     make: impl FnOnce() -> Option<NonNull<Context>>,
 ) -> *mut c_void {
-    /// Longer than any candidate for a link takes.
+    /// Longer than a candidate may take. For a clock that stands still.
     const LIMIT: Duration = Duration::from_secs(60);
 
     if log::is_writing() {
@@ -158,20 +165,21 @@ pub(crate) unsafe fn enter_and_open(
     let context = unsafe { made.as_ref() };
     context.entered.add();
     let call = Call::new(context.handle(), cancellation, true);
-    // SAFETY: this frame holds nothing that is to be dropped.
+    // SAFETY: this frame holds nothing that is to be dropped; by the contract, neither do
+    // those above.
     let waited = unsafe { wait(name, context, &call, Until::Connected, LIMIT) };
     context.entered.remove();
     let is_open = waited.is_some() && catch(name, || context.settle()) == Some(true);
     if !is_open {
         context.connector.explain();
-        // SAFETY: nobody else knows it.
+        // SAFETY: Init has not returned it, so no other call of it starts.
         let _ = catch(name, || unsafe { context.close(name, Ending::Deinit) });
     }
     restore_cancellation(cancellation);
     if is_open { made.as_ptr().cast() } else { null_mut() }
 }
 
-/// A thread ended while it waited or called back: what its call holds is given back.
+/// Gives back what a call holds whose thread ended while it waited or called the program.
 ///
 /// # Safety
 ///
@@ -186,7 +194,7 @@ unsafe extern "C" fn iotx_call_abandoned(call: *mut Call) {
         context.abandon(call);
         context.entered.remove();
         if call.is_opening {
-            // SAFETY: nobody else knows it.
+            // SAFETY: Init did not return it, so no other call of it starts.
             unsafe { context.close("IOT_CoAP_Init", Ending::Deinit) };
         }
     });

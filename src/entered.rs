@@ -1,5 +1,5 @@
-//! Counts the calls that are in a context, so that Deinit can wait for them. To leave
-//! is the last thing that a call does to it: the context may be gone at once.
+//! Counts the calls that are in a context, so that Deinit can wait for them. Leaving is
+//! the last thing that a call does to a context, which may be freed at once.
 
 #[cfg(target_has_atomic = "32")]
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -10,14 +10,15 @@ use crate::lock::Lock;
 pub(crate) struct Entered {
     #[cfg(target_has_atomic = "32")]
     count: AtomicU32,
-    /// A core that cannot add atomically has the port's mutex for it.
+    /// Under the port's mutex, on a core without atomic addition.
     #[cfg(not(target_has_atomic = "32"))]
     count: Lock<u32>,
 }
 
 #[cfg(target_has_atomic = "32")]
 impl Entered {
-    /// Nobody.
+    /// No call.
+    #[allow(clippy::unnecessary_wraps, reason = "as where there is a mutex")]
     pub(crate) const fn new() -> Option<Self> {
         Some(Self { count: AtomicU32::new(0) })
     }
@@ -37,7 +38,7 @@ impl Entered {
 
 #[cfg(not(target_has_atomic = "32"))]
 impl Entered {
-    /// Nobody; `None` if the port has no mutex to give.
+    /// No call. `None` if the port returns no mutex.
     pub(crate) fn new() -> Option<Self> {
         Lock::new(0).ok().map(|count| Self { count })
     }

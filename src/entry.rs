@@ -4,15 +4,15 @@ use core::ffi::CStr;
 
 use iot_coap_client::{Device, Endpoint};
 
-/// Where something of one device at one endpoint is kept.
+/// Where one thing of a device and an endpoint is kept.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
-    /// Ends with NUL. Stores in the field take keys of 32 bytes and no more.
+    /// Ends with NUL. Some stores in the field take no keys of more than 32 bytes.
     key: [u8; 32],
 }
 
 impl Entry {
-    /// The entry of `what`, five letters at the most and NUL after fewer.
+    /// The entry for `what`: at most five letters, followed by NUL if there are fewer.
     pub(crate) fn new(what: [u8; 5], device: &Device, endpoint: &Endpoint) -> Self {
         let identity = [device.product_key(), device.device_name(), &endpoint.host];
         let digest = identity
@@ -38,7 +38,7 @@ impl Entry {
     }
 }
 
-/// FNV-1a (Fowler, Noll, Vo): names files, protects nothing.
+/// FNV-1a (Fowler, Noll, Vo). It makes names and protects nothing.
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 

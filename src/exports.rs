@@ -42,7 +42,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 ) -> *mut iotx_coap_context_t {
     let make = || {
         connect_port();
-        // SAFETY: the configuration is as promised.
+        // SAFETY: the configuration is valid by the contract.
         match unsafe { Configuration::read(p_config) } {
             Ok(configuration) => Context::new(configuration, Options::default()),
             Err(error) => {
@@ -51,7 +51,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
             }
         }
     };
-    // SAFETY: a pointer is nothing that is to be dropped, and this frame is the first.
+    // SAFETY: pointers need no drop, and this frame is the first.
     unsafe { enter_and_open("IOT_CoAP_Init", make) }
 }
 
@@ -60,9 +60,10 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 /// Messages that wait for an answer are forgotten.
 ///
 /// @param p_context where the client is; NULL, or a pointer to NULL, is no error
-/// @note Waits for every call of this client that other threads are in, which for a
-///     read of theirs may take 10 s; no other call may start. From a callback of the
-///     same client it is refused, with a line in the log.
+/// @note Waits until other threads have left their calls of this client. A read of theirs
+///     ends at once with this library's port, and within 10 s with others. No other call
+///     may start. From a callback of the same client it is refused, with a line in the
+///     log.
 ///
 /// # Safety
 ///
@@ -71,14 +72,14 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_context_t) {
     const NAME: &str = "IOT_CoAP_Deinit";
     enter(NAME, || {
-        // SAFETY: NULL or a place for a context, as promised.
+        // SAFETY: NULL or a place for a context, by the contract.
         let Some(slot) = (unsafe { p_context.as_mut() }) else { return };
         if slot.is_null() {
             return;
         }
-        // SAFETY: it came from IOT_CoAP_Init, as promised.
+        // SAFETY: it came from IOT_CoAP_Init, by the contract.
         if let Some(context) = unsafe { Context::from_handle(*slot, NAME) } {
-            // SAFETY: no other call of it starts, as promised.
+            // SAFETY: no other call of it starts, by the contract.
             if unsafe { context.close(NAME, Ending::Deinit) } {
                 *slot = core::ptr::null_mut();
             }
@@ -88,7 +89,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_c
 
 /// Signs the device in, and returns as soon as the cloud has answered.
 ///
-/// The access token is valid for 48 hours, and is renewed by itself while
+/// The access token is valid for 48 hours. It is renewed automatically while
 /// `IOT_CoAP_Yield` is called. Responses that arrive meanwhile are delivered to their
 /// callbacks.
 ///
@@ -139,16 +140,16 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
             _ => IOTX_ERR_AUTH_FAILED as c_int,
         }
     };
-    // SAFETY: the context is as promised; nothing here is to be dropped, and this
+    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
     // frame is the first.
     unsafe { enter_and_wait(NAME, p_context, begin, end) }
 }
 
 /// Sends a message to `/topic/<productKey>/<deviceName>/...`, and returns at once.
 ///
-/// Its callback is called with the response, by whichever thread is then in a call
-/// that waits. If the cloud refuses the access token the device is signed in again
-/// and the message sent again, once.
+/// Its callback is called with the response, by a thread that is then in a call that
+/// waits. If the cloud refuses the access token, the device signs in again and the
+/// message is sent once more.
 ///
 /// @param p_context a client of `IOT_CoAP_Init`
 /// @param p_path the topic's path, at most 135 bytes; it is copied
@@ -159,8 +160,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
 ///     have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
 ///     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 messages wait for their
 ///     answers already, or the network refused a NON message
-/// @note Does not block, unless another thread writes to the store. Any thread may
-///     call, also from a callback.
+/// @note Does not wait for an answer: blocks only as long as functions of the port do.
+///     Any thread may call, also from a callback.
 ///
 /// # Safety
 ///
@@ -175,7 +176,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_SendMessage(
 ) -> c_int {
     const NAME: &str = "IOT_CoAP_SendMessage";
     let work = |context: &Context| {
-        // SAFETY: path and message are as promised.
+        // SAFETY: path and message are valid by the contract.
         match unsafe { send(context, p_path, p_message) } {
             Ok(()) => IOTX_SUCCESS as c_int,
             Err((code, reason)) => {
@@ -184,7 +185,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_SendMessage(
             }
         }
     };
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe { enter_context(NAME, p_context, work) }
 }
 
@@ -199,7 +200,7 @@ unsafe fn send(
     if path.is_null() {
         return Err((IOTX_ERR_INVALID_PARAM, "p_path is NULL"));
     }
-    // SAFETY: NULL or a message, as promised.
+    // SAFETY: NULL or a message, by the contract.
     let message =
         unsafe { message.as_ref() }.ok_or((IOTX_ERR_INVALID_PARAM, "p_message is NULL"))?;
     let confirmable = match Enumeration::number(&message.msg_type) {
@@ -227,10 +228,10 @@ unsafe fn send(
         _ if message.p_payload.is_null() => {
             return Err((IOTX_ERR_INVALID_PARAM, "p_payload is NULL, but payload_len is not 0"));
         }
-        // SAFETY: not NULL, so it points to `payload_len` bytes, as promised.
+        // SAFETY: not NULL, so it points to `payload_len` bytes, by the contract.
         len => unsafe { core::slice::from_raw_parts(message.p_payload, len) },
     };
-    // SAFETY: not NULL, so a string, as promised.
+    // SAFETY: not NULL, so a string, by the contract.
     let path = unsafe { bounded(path, MAX_PATH_LEN) }
         .ok_or((IOTX_ERR_URI_TOO_LOOG, "the path is longer than 135 bytes"))?;
     let request = Request { confirmable, path, content_format, payload };
@@ -241,7 +242,7 @@ unsafe fn send(
     })
 }
 
-/// What a refusal is to C.
+/// The return code for a refused message, and the reason for the log.
 const fn refused(error: SendError) -> (iotx_ret_code_t, &'static str) {
     match error {
         SendError::NotSignedIn => {
@@ -286,13 +287,13 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessagePayload(
     pp_payload: *mut *mut c_uchar,
     p_len: *mut c_int,
 ) -> c_int {
-    // SAFETY: NULL or the running callback's, as promised.
+    // SAFETY: NULL or the running callback's, by the contract.
     let response = unsafe { ResponseHandle::from_message(p_message) };
     let (Some(response), false, false) = (response, pp_payload.is_null(), p_len.is_null()) else {
         return invalid("IOT_CoAP_GetMessagePayload");
     };
     let (payload, len) = response.payload();
-    // SAFETY: not NULL, so they may be written, as promised.
+    // SAFETY: not NULL, so they may be written, by the contract.
     unsafe {
         pp_payload.write(payload);
         p_len.write(len);
@@ -317,17 +318,17 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageCode(
     p_message: *mut c_void,
     p_resp_code: *mut iotx_coap_resp_code_t,
 ) -> c_int {
-    // SAFETY: NULL or the running callback's, as promised.
+    // SAFETY: NULL or the running callback's, by the contract.
     let response = unsafe { ResponseHandle::from_message(p_message) };
     let (Some(response), false) = (response, p_resp_code.is_null()) else {
         return invalid("IOT_CoAP_GetMessageCode");
     };
     let code = response.code().0;
     if size_of::<iotx_coap_resp_code_t>() == 1 {
-        // SAFETY: not NULL, so it may be written, as promised, and is one byte.
+        // SAFETY: not NULL, so it may be written, by the contract, and is one byte.
         unsafe { p_resp_code.cast::<u8>().write(code) };
     } else {
-        // SAFETY: not NULL, so it may be written, as promised, and is as wide as an int
+        // SAFETY: not NULL, so it may be written, by the contract, and is as wide as an int
         // (`types::layout`).
         unsafe { p_resp_code.cast::<c_int>().write(code.into()) };
     }
@@ -351,12 +352,12 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageToken(
     p_message: *mut c_void,
     token: *mut c_uint,
 ) -> c_int {
-    // SAFETY: NULL or the running callback's, as promised.
+    // SAFETY: NULL or the running callback's, by the contract.
     let response = unsafe { ResponseHandle::from_message(p_message) };
     let (Some(response), false) = (response, token.is_null()) else {
         return invalid("IOT_CoAP_GetMessageToken");
     };
-    // SAFETY: not NULL, so it may be written, as promised.
+    // SAFETY: not NULL, so it may be written, by the contract.
     unsafe { token.write(response.token()) };
     IOTX_SUCCESS as c_int
 }
@@ -378,12 +379,12 @@ fn invalid(name: &str) -> c_int {
 /// `p_context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_context_t) -> u32 {
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe { enter_context("IOT_CoAP_GetCurToken", p_context, Context::next_token) }
 }
 
-/// Waits for something to arrive, handles it, and does what time asks for:
-/// retransmissions, giving up, signing in again, opening a connection anew.
+/// Waits for something to arrive, handles it, and does what is due: retransmissions,
+/// giving up, signing in again, opening a connection anew.
 ///
 /// Call it in a loop, best in a thread of its own.
 ///
@@ -402,7 +403,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_c
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_Yield(p_context: *mut iotx_coap_context_t) -> c_int {
     let begin = |context: &Context| Begun::Wait(Until::Datagram, context.wait_time());
-    // SAFETY: the context is as promised; nothing here is to be dropped, and this
+    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
     // frame is the first.
     unsafe { enter_and_wait("IOT_CoAP_Yield", p_context, begin, |_| IOTX_SUCCESS as c_int) }
 }

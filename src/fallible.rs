@@ -1,10 +1,10 @@
-//! Boxes that say so where the heap is exhausted, which `Box::new` does not.
+//! Boxes that return `None` if the heap is exhausted, where `Box::new` aborts.
 
 use alloc::boxed::Box;
 use core::alloc::Layout;
 use core::mem::MaybeUninit;
 
-/// A box with nothing in it; `None` where the heap is exhausted.
+/// A box with nothing in it; `None` if the heap is exhausted.
 pub(crate) fn room<T>() -> Option<Box<MaybeUninit<T>>> {
     const { assert!(size_of::<T>() != 0) };
     let layout = Layout::new::<T>();
@@ -16,7 +16,7 @@ pub(crate) fn room<T>() -> Option<Box<MaybeUninit<T>>> {
     }
 }
 
-/// `value` on the heap; `None` where there is no room for it.
+/// `value` on the heap; `None` if the heap is exhausted.
 pub(crate) fn boxed<T>(value: T) -> Option<Box<T>> {
     Some(Box::write(room()?, value))
 }

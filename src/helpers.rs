@@ -1,6 +1,6 @@
 //! The other functions that samples of the original call: logging, settings,
-//! identity. The identity is the board port's; nothing is kept here but the
-//! settings that no one reads.
+//! identity. The board port keeps the identity; kept here are only settings that
+//! nothing reads.
 
 use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicI32, Ordering};
@@ -79,7 +79,7 @@ pub unsafe extern "C-unwind" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c
             log!(Error, "IOT_Ioctl: data is NULL (option {option})");
             return FAILURE;
         }
-        // SAFETY: not NULL, so it is what the option takes, as promised.
+        // SAFETY: not NULL, so it is what the option takes, by the contract.
         let status = unsafe {
             match option {
                 IOTX_IOCTL_SET_REGION => store(&REGION, data),
@@ -114,7 +114,7 @@ pub unsafe extern "C-unwind" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c
 ///
 /// `data` points to an int.
 unsafe fn store(setting: &AtomicI32, data: *const c_void) -> c_int {
-    // SAFETY: it points to an int, as promised.
+    // SAFETY: it points to an int, by the contract.
     setting.store(unsafe { data.cast::<c_int>().read_unaligned() }, Ordering::Relaxed);
     SUCCESS
 }
@@ -123,7 +123,7 @@ unsafe fn store(setting: &AtomicI32, data: *const c_void) -> c_int {
 ///
 /// `data` points to an int.
 unsafe fn load(setting: &AtomicI32, data: *mut c_void) -> c_int {
-    // SAFETY: it points to an int, as promised.
+    // SAFETY: it points to an int, by the contract.
     unsafe { data.cast::<c_int>().write_unaligned(setting.load(Ordering::Relaxed)) };
     SUCCESS
 }
@@ -147,7 +147,7 @@ pub unsafe extern "C-unwind" fn IOT_SetupConnInfo(
             log!(Error, "IOT_SetupConnInfo: product_key, device_name or device_secret is NULL");
             return FAILURE;
         }
-        // SAFETY: not NULL, so they are strings, as promised; ports copy them.
+        // SAFETY: not NULL, so they are strings, by the contract; ports copy them.
         let stored = unsafe {
             Identity::SetProductKey.call(product_key.cast_mut()) >= 0
                 && Identity::SetDeviceName.call(device_name.cast_mut()) >= 0
@@ -162,7 +162,7 @@ pub unsafe extern "C-unwind" fn IOT_SetupConnInfo(
             return FAILURE;
         }
         if !info.is_null() {
-            // SAFETY: not NULL, so it may be written, as promised.
+            // SAFETY: not NULL, so it may be written, by the contract.
             unsafe { info.write(core::ptr::null_mut()) };
         }
         SUCCESS

@@ -2,14 +2,22 @@
 //! board port's `HAL_*` below, and between them a context that owns one
 //! [`iot_coap_client::Client`] and drives it.
 //!
-//! This crate, and the Linux port, are the only places with `unsafe` code:
-//! pointers come in and integers go out. It knows nothing of the protocol.
+//! This crate and the Linux port are the only ones with `unsafe` code: pointers come
+//! in and integers go out. It knows nothing of the protocol.
 
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
-// Where parts are left out, what has to do with them stays whole.
+// Without some of the features, some items have no user.
 #![cfg_attr(
     not(all(feature = "std", feature = "port-linux", feature = "dtls")),
-    allow(dead_code, irrefutable_let_patterns, unused_mut)
+    allow(
+        dead_code,
+        irrefutable_let_patterns,
+        unreachable_patterns,
+        unused_mut,
+        clippy::needless_pass_by_ref_mut,
+        clippy::unnecessary_wraps,
+        clippy::unused_self
+    )
 )]
 
 extern crate alloc;

@@ -1,6 +1,4 @@
-//! A lock around a value, by the port's mutex: one code path on Linux and on
-//! boards. Held for as long as a client decides or a datagram is handed to the
-//! port; never over a callback or a wait.
+//! A lock around a value, by the port's mutex: one code path on Linux and on boards.
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
@@ -17,7 +15,7 @@ pub(crate) struct Lock<T> {
 // SAFETY: the value is reached through the mutex alone.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
-/// The port has no mutex to give.
+/// The port returned no mutex.
 #[derive(Debug)]
 pub(crate) struct NoMutex;
 

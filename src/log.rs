@@ -1,10 +1,9 @@
 //! Log lines, through `HAL_Printf`, at or below the level that
 //! `IOT_SetLogLevel` sets; silent until then. No line carries a secret.
 //!
-//! No line is written while a context is locked: a program's log handler may take
-//! its time, or take locks of its own. What is to be said then waits in a [`Queue`].
+//! No line is written while a context is locked: a program's log handler may be slow,
+//! or take locks of its own. Lines wait in a [`Queue`] until then.
 
-#[cfg(feature = "log")]
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
 use core::fmt::{self, Write};
@@ -13,7 +12,7 @@ use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use crate::port;
 
-/// How grave a line is; the numbers are `IOT_LogLevel`'s.
+/// How severe a line is; the numbers are those of `IOT_LogLevel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Error = 2,
@@ -22,11 +21,10 @@ pub(crate) enum Level {
     Debug = 5,
 }
 
-/// The longest line, in bytes, with its end; what does not fit is cut.
+/// The longest line, in bytes, with its end; a longer one is cut.
 const MAX_LINE_LEN: usize = 256;
 
-/// The most bytes that wait in a queue; what does not fit is dropped.
-#[cfg(feature = "log")]
+/// The most bytes that wait in a queue; lines that do not fit are dropped.
 const MAX_QUEUE_LEN: usize = 4096;
 
 static THRESHOLD: AtomicI32 = AtomicI32::new(0);
@@ -67,10 +65,14 @@ impl Write for Line {
     }
 }
 
-/// Writes a line at once. No context is locked.
+/// Writes a line at once. No context is locked. A line about what the program's log
+/// handler does itself would call it again, without end: it is dropped.
 pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
+    if is_writing() {
+        return;
+    }
     let mut buffer = Line::new();
-    // A NUL in the line's text would end it early, and no more.
+    // A NUL in the text only ends the line early.
     if let Some(handler) = handler() {
         let _ = write!(buffer, "{line}");
         // SAFETY: the program promised when it set the handler that it may be called
@@ -91,17 +93,15 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
     }
 }
 
-/// Lines that wait until no context is locked.
+/// Lines that wait until no context is locked. Empty without the feature `log`.
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// Of each line its level, its text and a NUL.
-    #[cfg(feature = "log")]
+    /// For each line, its level, its text and a NUL.
     lines: Vec<u8>,
 }
 
-#[cfg(feature = "log")]
 impl Queue {
-    /// Adds a line; one that there is no memory for is dropped.
+    /// Adds a line, or drops it if there is no memory for it.
     #[cold]
     pub(crate) fn add(&mut self, level: Level, line: fmt::Arguments<'_>) {
         let mut text = Line::new();
@@ -117,12 +117,12 @@ impl Queue {
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        !cfg!(feature = "log") || self.lines.is_empty()
     }
 
     /// Writes every line. No context is locked.
     pub(crate) fn write(self) {
-        for line in self.lines.split(|&byte| byte == 0) {
+        for line in self.lines.split(|&byte| byte == 0).filter(|_| cfg!(feature = "log")) {
             if let Some((&level, text)) = line.split_first()
                 && let Ok(text) = core::str::from_utf8(text)
             {
@@ -132,25 +132,12 @@ impl Queue {
     }
 }
 
-#[cfg(not(feature = "log"))]
-impl Queue {
-    #[allow(clippy::unused_self, reason = "as with the feature")]
-    pub(crate) fn add(&mut self, _level: Level, _line: fmt::Arguments<'_>) {}
-
-    #[allow(clippy::unused_self, reason = "as with the feature")]
-    pub(crate) const fn is_empty(&self) -> bool {
-        true
-    }
-
-    pub(crate) const fn write(self) {}
-}
-
 type Handler = unsafe extern "C" fn(*mut c_void, c_int, *const c_char);
 
 static HANDLER: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 static HANDLER_DATA: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
-/// Sends lines to `handler`; none sends them to the port again.
+/// Sends lines to `handler`, or to the port again if it is `None`.
 #[cfg(feature = "extension")]
 pub(crate) fn set_handler(handler: Option<Handler>, data: *mut c_void) {
     HANDLER_DATA.store(data, Ordering::Release);
@@ -160,8 +147,8 @@ pub(crate) fn set_handler(handler: Option<Handler>, data: *mut c_void) {
 
 fn handler() -> Option<Handler> {
     let handler = HANDLER.load(Ordering::Acquire);
-    // SAFETY: null, which is none, or a `Handler` that `set_handler` stored;
-    // both are as wide as a pointer.
+    // SAFETY: it is null, which is `None`, or a `Handler` that `set_handler` stored; both
+    // types are as wide as a pointer.
     unsafe { core::mem::transmute::<*mut c_void, Option<Handler>>(handler) }
 }
 
@@ -170,8 +157,8 @@ std::thread_local! {
     static IS_WRITING: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
 }
 
-/// Whether the calling thread is in the program's log handler: what it asks of the
-/// library from there is refused. Without `std` threads cannot be told apart.
+/// Whether the calling thread is in the program's log handler, from where calls are
+/// refused. False without `std`, where threads cannot be told apart.
 pub(crate) fn is_writing() -> bool {
     #[cfg(feature = "std")]
     return IS_WRITING.get();
@@ -187,9 +174,9 @@ fn during_write(write: impl FnOnce()) {
     IS_WRITING.set(false);
 }
 
-/// Logs a line at once, formatted as by `format!`, at a [`Level`]; only where no
-/// context is locked. Without the feature `log` there are no lines, nor what formats
-/// them.
+/// Logs a line at once, formatted as by `format!`, at a [`Level`]; only while no
+/// context is locked. Without the feature `log` neither the line nor its formatting is
+/// compiled.
 macro_rules! log {
     ($level:ident, $($line:tt)+) => {
         if $crate::log::is_enabled($crate::log::Level::$level) {
@@ -209,7 +196,7 @@ macro_rules! log_later {
 }
 pub(crate) use log_later;
 
-/// Lets the Linux port speak through this log.
+/// Lets the Linux port write to this log.
 #[cfg(all(feature = "log", feature = "port-linux"))]
 pub(crate) fn connect_port() {
     iot_coap_port_linux::set_log(|level, line| {

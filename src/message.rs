@@ -7,7 +7,7 @@ use core::ptr::{NonNull, null_mut};
 
 use iot_coap_client::Code;
 
-/// Tells a response from other memory, as far as that can be told.
+/// Marks a response, so that most invalid pointers are recognised.
 const MAGIC: u32 = 0x434f_4150;
 
 /// A response, as `IOT_CoAP_GetMessage*` see it.
@@ -39,10 +39,11 @@ impl ResponseHandle {
         Self { magic: Cell::new(MAGIC), code, token, payload, payload_len }
     }
 
-    /// From now on it is refused, for as long as its memory is not used again: a
-    /// message that is kept beyond its callback.
+    /// Makes it invalid. A message that is kept beyond its callback is then refused, as
+    /// long as its memory is not used again.
     pub(crate) fn invalidate(&self) {
-        // SAFETY: a plain field of `self`; volatile, or the write would be left out.
+        // SAFETY: the pointer is to a field of `self`. Volatile, or the compiler would
+        // leave the write out.
         unsafe { self.magic.as_ptr().write_volatile(0) };
     }
 

@@ -21,7 +21,7 @@ pub enum iotx_coap_notice_kind_t {
     /// A message is not waited for any longer, and its callback will not be
     /// called: `user_data`, `token` and `reason` are set.
     IOTX_COAP_NOTICE_GAVE_UP = 2,
-    /// The DTLS session ended and another was opened.
+    /// A new DTLS session replaced the previous one.
     IOTX_COAP_NOTICE_SESSION_RENEWED = 3,
 }
 
@@ -90,9 +90,9 @@ impl iotx_coap_notice_t {
     }
 }
 
-/// Called with the options' `notice_data`, the context and what happened to
-/// it, by a thread that is in a call of that context that waits, with no lock
-/// held. May call anything but `IOT_CoAP_Deinit` of the same context.
+/// Called with the options' `notice_data`, the context and what happened to it, by a
+/// thread that is in a call of that context that waits, with no lock held. May call
+/// anything but `IOT_CoAP_Deinit` and `IOT_CoAP_Pause` of the same context.
 pub type iotx_coap_notice_handler_t = Option<
     unsafe extern "C-unwind" fn(
         data: *mut c_void,
@@ -101,7 +101,7 @@ pub type iotx_coap_notice_handler_t = Option<
     ),
 >;
 
-/// Who is told.
+/// The handler of notices, and its data.
 #[derive(Clone, Copy)]
 pub(crate) struct Subscriber {
     pub(crate) handler: unsafe extern "C-unwind" fn(

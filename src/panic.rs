@@ -1,7 +1,7 @@
-//! Panics end here: none unwinds into C. With `std` one is caught; without, it is
-//! the panic handler's.
+//! Panics end here: none unwinds into C. With `std` they are caught; without it the
+//! panic handler stops.
 
-/// Runs `work`; `None` if it panicked, which the log tells.
+/// Runs `work`; `None` if it panicked, which is logged.
 #[cfg(feature = "std")]
 pub(crate) fn catch<R>(name: &str, work: impl FnOnce() -> R) -> Option<R> {
     // What was being changed may be left half changed: its lock is released by

@@ -1,5 +1,4 @@
-//! Tells one thread from another, without asking the board port, which has no
-//! function for it.
+//! Tells one thread from another. The board port has no function for that.
 
 /// A thread, for as long as it runs: one that starts later may equal one that
 /// has ended. Without `std` threads cannot be told apart, and all are equal.

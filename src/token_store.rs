@@ -8,7 +8,7 @@ use crate::entry::Entry;
 use crate::log::log;
 use crate::port::store;
 
-/// Where one device's token for one endpoint is kept.
+/// Where the token of one device for one endpoint is kept.
 #[derive(Clone, Copy)]
 pub(crate) struct TokenStore {
     entry: Entry,
@@ -37,7 +37,7 @@ impl TokenStore {
         Self { entry: Entry::new(*b"token", device, endpoint) }
     }
 
-    /// Lets `client` go on with the token that is kept; says whether one is.
+    /// Lets `client` go on with the kept token; returns whether there is one.
     pub(crate) fn restore<A>(&self, now: Instant, client: &mut Client<A>) -> bool {
         let mut value = Zeroizing::new([0; MAX_ACCESS_TOKEN_LEN]);
         let restored = store::get(self.entry.key(), &mut *value)
@@ -48,7 +48,7 @@ impl TokenStore {
         restored
     }
 
-    /// Keeps a token, or forgets the one that is kept where it is empty.
+    /// Keeps a token. If it is empty, deletes the one that is kept.
     pub(crate) fn write(&self, token: &TokenCopy) {
         match token.bytes.get(..token.len) {
             Some(bytes) if !bytes.is_empty() => {

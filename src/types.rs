@@ -75,7 +75,7 @@ pub enum iotx_msg_type_t {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum iotx_coap_resp_code_t {
-    /// 2.05: taken.
+    /// 2.05: accepted.
     IOTX_COAP_RESP_CODE_CONTENT = 0x45,
     /// 4.00: bad request.
     IOTX_COAP_RESP_CODE_BAD_REQUEST = 0x80,
@@ -89,7 +89,7 @@ pub enum iotx_coap_resp_code_t {
     IOTX_COAP_RESP_CODE_INTERNAL_SERVER_ERROR = 0xA0,
 }
 
-/// The events that the original names; its handler is never called.
+/// The events that the original names. The handler is never called.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum iotx_coap_event_t {
@@ -101,7 +101,7 @@ pub enum iotx_coap_event_t {
     IOTX_COAP_EVENT_AUTH_FAILED = 2,
 }
 
-/// How much is logged: a level and everything graver.
+/// How much is logged: lines of a level and of more severe ones.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IOT_LogLevel {
@@ -111,7 +111,7 @@ pub enum IOT_LogLevel {
     IOT_LOG_CRIT = 1,
     /// What a caller must know: each refused call says why.
     IOT_LOG_ERROR = 2,
-    /// What the library copes with.
+    /// What the library can cope with.
     IOT_LOG_WARNING = 3,
     /// Sessions and sign-ins.
     IOT_LOG_INFO = 4,
@@ -185,7 +185,7 @@ pub struct iotx_message_t {
     pub content_type: MaybeUninit<iotx_content_type_t>,
     /// `IOTX_MESSAGE_CON` or `IOTX_MESSAGE_NON`.
     pub msg_type: MaybeUninit<iotx_msg_type_t>,
-    /// Handed to the callback as `arg`, never looked into.
+    /// Passed to the callback as `arg`, never read.
     pub user_data: *mut c_void,
     /// Called with the response; may be NULL.
     pub resp_callback: iotx_response_callback_t,
@@ -258,7 +258,7 @@ mod layout {
         assert!(align_of::<iotx_message_t>() == POINTER);
     };
 
-    /// The numbers of `abi.md`, for the machines it states them for.
+    /// The offsets in object files of 64-bit machines.
     #[cfg(target_pointer_width = "64")]
     const _: () = {
         assert!(size_of::<iotx_coap_config_t>() == 32);

@@ -1,5 +1,5 @@
-//! Compiles the C file of weak `HAL_*` symbols into this crate: weak and
-//! variadic definitions are what stable Rust cannot express.
+//! Compiles the C file of weak `HAL_*` symbols into this crate: stable Rust has no weak
+//! and no variadic definitions.
 
 fn main() {
     let source = "c/hal.c";

@@ -1,8 +1,8 @@
 /*
  * The rest of the board port: output, randomness and the identity. Like ports
- * written for early releases of the original it has no HAL_Kv_*, being for one
- * thread no HAL_Mutex*, and no HAL_DTLSSession_*: the library does without, or
- * provides the last.
+ * written for early releases of the original it has no HAL_Kv_*. It is for one
+ * thread and has no HAL_Mutex*. It has no HAL_DTLSSession_* either: the library has
+ * DTLS of its own, if it was built with it.
  */
 #include <stdarg.h>
 #include <stdio.h>

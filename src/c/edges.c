@@ -42,6 +42,17 @@ __attribute__((weak, visibility("default"))) const char *iotx_coap_get_ca(void)
     return iotx_default_ca;
 }
 
+#ifndef IOTX_STD
+/* What std defines. A function that calls one which may unwind names it, also in a
+ * build that aborts where anything unwinds; that build has no std. */
+int rust_eh_personality(void);
+
+__attribute__((weak)) int rust_eh_personality(void)
+{
+    return 8; /* _URC_CONTINUE_UNWIND: this frame has nothing to do */
+}
+#endif
+
 /* --- threads that are cancelled ------------------------------------------------ */
 
 int iotx_cancellation_disable(void);

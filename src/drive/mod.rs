@@ -1,21 +1,22 @@
-//! Driving a client: hands it datagrams and time, sends what it says, waits for
-//! what comes and calls the application back.
+//! Drives a client: hands it datagrams and time, sends its datagrams, waits for answers
+//! and calls the program.
 //!
-//! The rules. The lock is held while the client and the link decide and while a
-//! datagram is handed to the port, never over a callback, a line of the log, the
-//! store or a wait. One thread at a time reads, or opens a transport (`reading`);
-//! others that want to wait look in again every few milliseconds. Where the transport
-//! cannot be written while it is read, a message sent meanwhile is left for the
-//! reading thread, which, once it has seen that there is another, waits in short
-//! slices. Where it can be, the message goes out, but its timers are for the reading
-//! thread to see: where messages come from another thread, no read is longer than the
-//! time in which the first of those timers can end. A thread that is alone reads for
-//! as long as it is to wait.
+//! The rules:
 //!
-//! Datagrams come before time: when a timer has ended, whatever has arrived is handled
-//! first, so that a program that slept does not send again what was answered.
+//! - The lock is held while the client and the link decide and while a datagram is
+//!   handed to the port; never over a callback, a line of the log, the store or a wait.
+//! - One thread at a time reads, or opens a transport (`State::reading`). Other threads
+//!   that wait look in again every few milliseconds.
+//! - If the transport cannot be written while it is read, a message is left for the
+//!   reading thread, which reads in short slices once it knows of another thread.
+//! - If it can, the message is sent at once, but the reading thread has to see its
+//!   timers: while another thread sends messages, no read is longer than the shortest
+//!   such timer.
+//! - Datagrams come before time: when a timer has ended, everything that has arrived is
+//!   handled first, so that a program that slept does not send again what was answered.
 
 mod notify;
+mod receive;
 mod stores;
 mod wait;
 
@@ -32,13 +33,13 @@ pub(crate) use wait::wait;
 /// What a thread waits for.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
-    /// A datagram that was handled.
+    /// That a datagram was handled.
     Datagram,
-    /// A sign-in to end.
+    /// The end of a sign-in.
     SignedIn(Attempt),
-    /// Nothing to be outstanding any more.
+    /// That nothing is outstanding.
     NothingOutstanding,
-    /// The first transport to be open, or to have failed.
+    /// That the first transport is open, or has failed.
     Connected,
 }
 
@@ -63,7 +64,7 @@ pub(crate) enum Unsent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transmitted {
     Sent,
-    /// For the thread that reads, or opens a transport, to send.
+    /// Left for the thread that reads or opens a transport.
     Left,
     Refused,
 }
@@ -83,14 +84,13 @@ impl Context {
         Duration::from_millis(self.wait_ms.into())
     }
 
-    /// How long a sign-in that the application waits for may take.
+    /// How long a sign-in that a program waits for may take.
     pub(crate) fn sign_in_limit(&self) -> Duration {
         SIGN_IN_LIMIT.max(self.wait_time())
     }
 
-    /// Starts to sign in, and sends the request, unless an access token was kept
-    /// over a restart: that is as good as a new one until the cloud says otherwise,
-    /// which the first message tells.
+    /// Starts to sign in, and sends the request, unless an access token was kept over a
+    /// restart: the client uses that until the cloud refuses a message for it.
     pub(crate) fn start_sign_in(&self, limit: Duration) -> SigningIn {
         let mut state = self.state.lock();
         if core::mem::take(&mut state.is_token_restored) && state.client.is_signed_in() {
@@ -106,7 +106,7 @@ impl Context {
         if is_refused { SigningIn::Refused } else { SigningIn::Started(attempt) }
     }
 
-    /// Calls a sign-in off that the network refused to begin.
+    /// Cancels a sign-in whose request the network refused.
     pub(crate) fn cancel_sign_in(&self) {
         let mut state = self.state.lock();
         let now = state.now();
@@ -139,7 +139,7 @@ impl Context {
             );
         }
         let transmitted = transmit(&mut state, now, Some(exchange));
-        // A Confirmable message has further tries; a Non-confirmable one not.
+        // A Confirmable message is sent again; a Non-confirmable one is not.
         let is_lost = transmitted == Transmitted::Refused && !request.confirmable;
         if is_lost {
             state.client.cancel(exchange);
@@ -153,20 +153,18 @@ impl Context {
         self.state.lock().client.next_token()
     }
 
-    /// How long until time asks for something, or there is something to tell.
+    /// How long until a timer ends; zero if there is something to tell or to open.
     #[cfg(feature = "extension")]
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let mut state = self.state.lock();
-        if state.client.has_event()
-            || !state.link.is_at_rest() && state.link.next_timeout().is_none()
-        {
+        if state.client.has_event() || state.link.has_news() || state.link.is_due() {
             return Some(Duration::ZERO);
         }
         let now = state.now();
         next_timeout(&state).map(|at| at - now)
     }
 
-    /// Whether the first transport is open. Lines that are still to be said are.
+    /// Whether the first transport is open. Writes the log lines that waited.
     pub(crate) fn settle(&self) -> bool {
         let mut state = self.state.lock();
         let is_connected = state.link.is_connected() == Some(true);
@@ -175,13 +173,13 @@ impl Context {
         is_connected
     }
 
-    /// Does what is left to do once a call has decided all it decides.
+    /// Writes what is due to the store, and unlocks: the last thing that a call does.
     fn finish(&self, state: Guard<'_, State>) {
         Self::unlock(self.write_stores(state));
     }
 }
 
-/// When time next asks for something.
+/// When the next timer ends.
 fn next_timeout(state: &State) -> Option<Instant> {
     match (state.client.next_timeout(), state.link.next_timeout()) {
         (Some(client), Some(link)) => Some(client.min(link)),
@@ -189,15 +187,10 @@ fn next_timeout(state: &State) -> Option<Instant> {
     }
 }
 
-/// Sends all that is due. Says whether the port refused the datagram of `watched`,
-/// or any where that is `None`.
-#[inline]
+/// Sends all datagrams that are due. They are [`Transmitted::Refused`] if the port
+/// refused that of `watched`, or any of them if `watched` is `None`.
 fn transmit(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
-    if state.client.has_transmit() { transmit_all(state, now, watched) } else { Transmitted::Sent }
-}
-
-fn transmit_all(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
-    if state.reading {
+    if state.reading && state.client.has_transmit() {
         state.shared = true;
         if !state.link.is_full_duplex() {
             return Transmitted::Left;

@@ -1,5 +1,5 @@
-//! What the application is told: answers to its messages, and notices. Decides here
-//! what to tell; [`super::wait`] calls, with no lock held.
+//! What the program is told: answers to its messages, and notices. This module decides
+//! what to tell; [`wait`](mod@super::wait) calls the program, with no lock held.
 
 use core::ffi::c_void;
 
@@ -15,7 +15,8 @@ use crate::notices::iotx_coap_notice_kind_t::{
 use crate::notices::{Subscriber, iotx_coap_notice_t};
 use crate::types::Callback;
 
-/// A call of the program's. Plain data: the thread may end in it.
+/// A call of the program: a callback or a notice. Plain data, since the thread may end
+/// in it.
 pub(super) struct Outcall {
     target: Target,
     pub(super) response: ResponseHandle,
@@ -38,7 +39,7 @@ impl Outcall {
         }
     }
 
-    /// Prepares an answer's delivery; says whether there is a callback for it.
+    /// Prepares the delivery of an answer; returns whether there is a callback for it.
     pub(super) fn answer(
         &mut self,
         application: Application,
@@ -52,7 +53,7 @@ impl Outcall {
         true
     }
 
-    /// Prepares a notice; says whether anybody wants it.
+    /// Prepares a notice; returns whether there is a handler for it.
     fn notice(&mut self, context: &Context, notice: iotx_coap_notice_t) -> bool {
         let Some(subscriber) = context.subscriber() else { return false };
         self.target = Target::Notice { subscriber, context: context.handle().cast_mut() };
@@ -60,19 +61,19 @@ impl Outcall {
         true
     }
 
-    /// Prepares the notice that another session was opened.
+    /// Prepares the notice that a new session was opened.
     pub(super) fn session_renewed(&mut self, context: &Context) -> bool {
         self.notice(context, iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SESSION_RENEWED))
     }
 
-    /// Prepares what an event is to the application; says whether that is anything.
+    /// Prepares what the program is told of an event; returns whether that is anything.
     pub(super) fn event(
         &mut self,
         context: &Context,
         state: &mut State,
-        event: Event<Application>,
+        event: &Event<Application>,
     ) -> bool {
-        match event {
+        match *event {
             Event::SignedIn => {
                 log_later!(state.log, Info, "signed in");
                 state.has_token_changed = true;

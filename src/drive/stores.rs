@@ -1,5 +1,5 @@
-//! Writing to the port's store what must outlive the program. Flash takes its time:
-//! never while the context is locked, and one thread at a time.
+//! Writes what must outlive the program to the port's store. Flash is slow: the context
+//! is not locked meanwhile, and one thread at a time writes.
 
 use super::transmit;
 use crate::context::{Context, State};
@@ -25,7 +25,7 @@ impl Drop for Storing<'_> {
 }
 
 impl Context {
-    /// Writes what there is to write.
+    /// Writes what is due.
     #[inline]
     pub(super) fn write_stores<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
         let has_any =
@@ -49,7 +49,7 @@ impl Context {
         state
     }
 
-    #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+    #[cfg(feature = "dtls-psk")]
     fn write_session<'s>(&'s self, mut state: Guard<'s, State>) -> Guard<'s, State> {
         loop {
             let State { link, log, .. } = &mut *state;
@@ -59,13 +59,13 @@ impl Context {
             drop(storing);
             state = self.state.lock();
             state.link.note_saved(&save, is_stored);
-            // Messages wait for record numbers that are free to use.
+            // Messages may have waited for record numbers.
             let now = state.now();
             transmit(&mut state, now, None);
         }
     }
 
-    #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+    #[cfg(not(feature = "dtls-psk"))]
     #[allow(clippy::unused_self, reason = "as with sessions")]
     fn write_session<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
         let _ = transmit;

@@ -1,15 +1,15 @@
-//! Waiting: what a thread does in `IOT_CoAP_Yield` and every other call that takes
-//! its time. A wait is a row of steps. A step locks the context, decides, and says
-//! what to do next with no lock held: read, sleep, or call the program.
+//! Waiting: what a thread does in `IOT_CoAP_Yield` and every other call that waits. A
+//! wait is a sequence of steps. A step locks the context, decides, unlocks, and says what
+//! to do next: read, sleep, or call the program.
 //!
-//! While that is done nothing is on the stack that would have to be given back, see
-//! [`crate::call`]: steps are closed in themselves, and what they hand on is plain data.
+//! Meanwhile the stack holds nothing that would have to be given back, see
+//! [`crate::call`]: a step releases what it takes, and hands on plain data.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
-use iot_coap_client::{Duration, Instant, MAX_MESSAGE_LEN, Received, Response};
+use iot_coap_client::{Duration, Instant, MAX_MESSAGE_LEN};
 
 use super::notify::Outcall;
 use super::{Until, next_timeout, transmit};
@@ -18,15 +18,14 @@ use crate::call::{Call, interruptible};
 use crate::context::{Context, State};
 use crate::link::{Reader, Reading, Side, TURN_MS, Work};
 use crate::lock::Guard;
-use crate::log::log_later;
 use crate::panic::catch;
 use crate::port::{self, IoError};
 use crate::thread;
 
-/// How long a thread waits before it looks whether it can read.
+/// How long a thread waits before it looks again whether it can read.
 const LOOK_IN: Duration = Duration::from_millis(5);
 
-/// How long a read waits at a time where another thread's messages wait for it.
+/// How long a read lasts while messages of another thread wait for its end.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// How long to wait after a read that failed at once.
@@ -47,47 +46,58 @@ enum Action {
     Call,
 }
 
-/// What is left of a datagram.
+/// A datagram, and the part of it that is not handled yet.
 #[derive(Clone, Copy)]
-struct Incoming {
-    side: Side,
-    start: usize,
-    end: usize,
+pub(super) struct Incoming {
+    pub(super) side: Side,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 /// A read from the port.
-struct Read {
+pub(super) struct Read {
     reader: Option<Reader>,
-    buffer: *mut u8,
+    pub(super) buffer: *mut u8,
     len: usize,
     ms: u32,
     result: Result<usize, IoError>,
 }
 
 /// One wait, from step to step. Plain data.
-struct Wait {
+pub(super) struct Wait {
     until: Until,
     most: Duration,
     /// When it ends; set by the first step.
     end: Option<Instant>,
-    /// A buffer on the stack, where none of the heap's is used.
+    /// A buffer on the stack; null if one on the heap is used.
     own_buffer: *mut u8,
-    read: Read,
-    /// Where the read that was done was from.
+    pub(super) read: Read,
+    /// Which socket the last read was from.
     side: Option<Side>,
-    incoming: Option<Incoming>,
-    outcall: Outcall,
+    pub(super) incoming: Option<Incoming>,
+    pub(super) outcall: Outcall,
     sleep_ms: u32,
-    /// Nothing lies unread.
+    /// The last read found nothing.
     is_drained: bool,
-    /// A datagram meant something.
-    has_handled: bool,
-    /// Time was looked at, at this point of it.
+    /// A datagram was handled.
+    pub(super) has_handled: bool,
+    /// When timers were last handled.
     timed_at: Option<Instant>,
 }
 
-/// Waits, at most `most`; meanwhile does all that a client needs. `None` if it
-/// panicked.
+impl Wait {
+    /// Whether a datagram was waited for and one was handled, with nothing left to
+    /// tell.
+    fn is_content(&self, state: &State) -> bool {
+        self.has_handled
+            && matches!(self.until, Until::Datagram)
+            && !state.client.has_event()
+            && !state.link.has_news()
+    }
+}
+
+/// Waits for at most `most`, and meanwhile does all that the client and the link need.
+/// `None` if it panicked.
 ///
 /// # Safety
 ///
@@ -99,9 +109,9 @@ pub(crate) unsafe fn wait(
     until: Until,
     most: Duration,
 ) -> Option<()> {
-    // SAFETY: as promised.
+    // SAFETY: by the contract, the frames above hold nothing.
     unsafe {
-        if context.connector.needs_long_buffer() {
+        if context.uses_heap_buffers {
             run(name, context, call, until, most, null_mut())
         } else {
             wait_on_stack(name, context, call, until, most)
@@ -109,8 +119,8 @@ pub(crate) unsafe fn wait(
     }
 }
 
-/// The same with a buffer on the stack, in a frame of its own: on a board, DTLS needs
-/// the room for other things.
+/// [`wait`] with a buffer on the stack, in a frame of its own: with DTLS a board needs
+/// that room for other things.
 #[inline(never)]
 unsafe fn wait_on_stack(
     name: &str,
@@ -120,7 +130,7 @@ unsafe fn wait_on_stack(
     most: Duration,
 ) -> Option<()> {
     let mut buffer = MaybeUninit::<[u8; BUFFER_LEN]>::uninit();
-    // SAFETY: as promised; an array holds nothing that is to be dropped.
+    // SAFETY: by the contract, the frames above hold nothing; an array is not dropped.
     unsafe { run(name, context, call, until, most, buffer.as_mut_ptr().cast()) }
 }
 
@@ -183,21 +193,21 @@ unsafe extern "C-unwind" fn sleep(argument: *mut c_void) {
 }
 
 unsafe extern "C-unwind" fn call_out(argument: *mut c_void) {
-    // SAFETY: `run` passes a call of the program's, and no lock is held.
+    // SAFETY: `run` passes an outcall, and no lock is held.
     unsafe { (*argument.cast::<Outcall>()).call() }
 }
 
 fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
     let mut state = context.state.lock();
-    context.take_in(&mut state, call, wait);
+    Context::take_in(&mut state, call, wait);
     let (state, action) = context.decide(state, call, wait);
     Context::unlock(state);
     action
 }
 
 impl Context {
-    /// Takes in what was done since the step before.
-    fn take_in(&self, state: &mut State, call: &Call, wait: &mut Wait) {
+    /// Takes in the result of what was done since the last step.
+    fn take_in(state: &mut State, call: &Call, wait: &mut Wait) {
         if call.calls_back.get() {
             call.end_callback();
             state.callbacks -= 1;
@@ -229,11 +239,14 @@ impl Context {
         call: &Call,
         wait: &mut Wait,
     ) -> (Guard<'s, State>, Action) {
+        if wait.incoming.is_none() && wait.is_content(&state) {
+            return (self.write_stores(state), Action::Done);
+        }
         let mut now = state.now();
         let end = *wait.end.get_or_insert(now + wait.most);
         loop {
             while wait.incoming.is_some() {
-                if self.handle_incoming(&mut state, now, call, wait) {
+                if Self::handle_incoming(&mut state, now, call, wait) {
                     return Self::call_out(state, call);
                 }
             }
@@ -243,7 +256,7 @@ impl Context {
                 return Self::call_out(state, call);
             }
             state = self.write_stores(state);
-            if wait.has_handled && matches!(wait.until, Until::Datagram) {
+            if wait.is_content(&state) {
                 return (state, Action::Done);
             }
             if !state.reading && !state.link.is_at_rest() {
@@ -270,14 +283,14 @@ impl Context {
                 return (state, Action::Done);
             }
             let until = due.map_or(end, |due| due.min(end));
-            // A timer that has just been served is found anew in a millisecond.
+            // At least a millisecond, also if a timer ends at once.
             let left = (until - now).max(Duration::from_millis(1));
             let action = Self::pass_time(&mut state, call, wait, left);
             return (state, action);
         }
     }
 
-    /// Says how time passes until something happens.
+    /// Decides how to let time pass: by a read, or by sleeping.
     fn pass_time(state: &mut State, call: &Call, wait: &mut Wait, left: Duration) -> Action {
         let after_failure = core::mem::take(&mut wait.sleep_ms);
         let pause = if after_failure != 0 {
@@ -298,7 +311,7 @@ impl Context {
         Action::Sleep
     }
 
-    /// Makes this call the one that reads, at most so long; says whether it can.
+    /// Makes this call the one that reads, for at most `most`; returns whether it can.
     fn begin_read(state: &mut State, call: &Call, wait: &mut Wait, most: Duration) -> bool {
         if state.reading {
             return false;
@@ -327,27 +340,27 @@ impl Context {
         Some((state.buffers.memory(number)?, RECEIVE_BUFFER_LEN - 1))
     }
 
-    fn release_buffer(state: &mut State, call: &Call) {
+    pub(super) fn release_buffer(state: &mut State, call: &Call) {
         if let Some(number) = call.buffer.take() {
             state.buffers.give_back(number);
         }
     }
 
-    /// How long this thread may read at a time, for the sake of others: their
-    /// messages wait for it to transmit them, or for it to see their timers.
+    /// How long this thread may read at a time. Messages of other threads wait for it to
+    /// send them, or to see their timers.
     fn longest_read(state: &State) -> Duration {
         if state.shared && !state.link.is_full_duplex() {
             SLICE
         } else if state.shared || state.sender.is_some_and(|sender| sender != thread::current()) {
-            // What is sent while the read lasts is due again no sooner than
-            // this after.
+            // A message that is sent during the read is due again after this time at
+            // the earliest.
             state.client.ack_timeout()
         } else {
             MAX_READ
         }
     }
 
-    /// Does what time asks for. Everything that had arrived is handled.
+    /// Handles the timers that have ended. Everything that had arrived is handled.
     fn handle_timeout(state: &mut State, now: Instant) {
         if state.client.next_timeout().is_some_and(|at| now >= at) {
             state.client.handle_timeout(now);
@@ -358,8 +371,8 @@ impl Context {
         }
     }
 
-    /// Does for the link what is done with no lock held. The caller is the only one
-    /// that reads. Says whether anything was done.
+    /// Closes and opens transports for the link, with no lock held. The caller is the only
+    /// thread that reads. Returns whether there was anything to do.
     fn tend_link<'s>(
         &'s self,
         mut state: Guard<'s, State>,
@@ -392,7 +405,7 @@ impl Context {
         (state, true)
     }
 
-    /// Whether there is something to tell the program, besides answers.
+    /// Whether there is something to tell the program, other than an answer.
     fn has_outcall(&self, state: &mut State, now: Instant, wait: &mut Wait) -> bool {
         if state.link.take_renewed() && !matches!(wait.until, Until::Connected) {
             state.client.handle_session_renewed(now);
@@ -401,91 +414,17 @@ impl Context {
             }
         }
         while let Some(event) = state.client.poll_event() {
-            if wait.outcall.event(self, state, event) {
+            if wait.outcall.event(self, state, &event) {
                 return true;
             }
         }
         false
     }
 
-    /// Has the caller call the program.
+    /// Lets the next thing to do be a call of the program.
     fn call_out<'s>(mut state: Guard<'s, State>, call: &Call) -> (Guard<'s, State>, Action) {
         state.callbacks += 1;
         call.begin_callback();
         (state, Action::Call)
-    }
-
-    /// Handles the next message of what was received; says whether its answer is to
-    /// be told.
-    fn handle_incoming(
-        &self,
-        state: &mut State,
-        now: Instant,
-        call: &Call,
-        wait: &mut Wait,
-    ) -> bool {
-        let Some(Incoming { side, start, end }) = wait.incoming else { return false };
-        if start >= end {
-            wait.incoming = None;
-            Self::release_buffer(state, call);
-            return false;
-        }
-        // SAFETY: the read's buffer is this call's alone, `end` bytes of it were read,
-        // and there is one more behind them, which is written here.
-        let buffer = unsafe {
-            wait.read.buffer.add(end).write(0);
-            core::slice::from_raw_parts_mut(wait.read.buffer, end + 1)
-        };
-        let found = buffer.get_mut(start..end).and_then(|datagram| {
-            let State { link, log, .. } = &mut *state;
-            link.handle_datagram(now, side, datagram, log)
-        });
-        let Some((message, rest)) = found else {
-            wait.incoming = None;
-            Self::release_buffer(state, call);
-            return false;
-        };
-        wait.incoming = Some(Incoming { side, start: start + rest, end });
-        let message = start + message.start..start + message.end;
-        self.handle_message(state, now, wait, &mut buffer[message.start..=message.end])
-    }
-
-    /// Hands a message to the client. The last byte of `buffer` is not the message's.
-    fn handle_message(
-        &self,
-        state: &mut State,
-        now: Instant,
-        wait: &mut Wait,
-        buffer: &mut [u8],
-    ) -> bool {
-        let len = buffer.len() - 1;
-        let had_token = state.client.is_signed_in();
-        let received = state.client.handle_datagram(now, &mut buffer[..len]);
-        state.has_token_changed |= had_token && !state.client.is_signed_in();
-        // An acknowledgement goes out before the callback runs.
-        transmit(state, now, None);
-        match received {
-            Received::Handled => {
-                wait.has_handled = true;
-                false
-            }
-            Received::Dropped(reason) => {
-                log_later!(state.log, Debug, "dropped a datagram of {len} bytes: {reason}");
-                false
-            }
-            Received::Response(Response { application, code, payload, token }) => {
-                log_later!(
-                    state.log,
-                    Debug,
-                    "message {token:08x}: {code}, {} bytes",
-                    payload.len()
-                );
-                wait.has_handled = true;
-                // What stands behind the payload is its padding, the record's seal or
-                // the spare byte.
-                buffer[payload.end] = 0;
-                wait.outcall.answer(application, code, token, &mut buffer[payload])
-            }
-        }
     }
 }

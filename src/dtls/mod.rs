@@ -1,12 +1,12 @@
 //! DTLS by the engine of this project: sessions of `iot-coap-dtls` over the port's
-//! sockets, and what is kept of them for the next one.
+//! sockets, and what is remembered or kept of them for the next session.
 
 mod resumption;
 mod saved;
 mod session;
-#[cfg(feature = "extension")]
 mod store;
+mod terms;
 
-pub(crate) use session::{Session, Terms, WriteError};
-#[cfg(feature = "extension")]
+pub(crate) use session::{Session, WriteError};
 pub(crate) use store::{Saving, SessionStore};
+pub(crate) use terms::Terms;

@@ -1,6 +1,6 @@
-//! The last session with each peer, so that a reconnect is an abbreviated handshake,
-//! also by another context. In memory only; wiped when replaced, refused or pushed
-//! out.
+//! The last session with each peer, so that a reconnection takes an abbreviated
+//! handshake, also in another context. In memory only; wiped when it is replaced, refused
+//! or displaced.
 
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
@@ -12,18 +12,18 @@ use iot_coap_dtls::SavedSession;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::session::Terms;
+use super::terms::{PreShared, Terms};
 
 /// How many sessions are remembered: a device talks to one or two endpoints.
 const MAX_SESSIONS: usize = 8;
 
-/// Names a peer and the terms under which it was believed: a hash over all that a
+/// Names a peer and the terms on which it was accepted: a hash over everything that a
 /// resumed session does not verify again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key([u8; 32]);
 
 impl Key {
-    pub(super) fn of(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Self {
+    pub(super) fn of(terms: &Terms<'_>, pre_shared_key: Option<PreShared<'_>>) -> Self {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
             hash.update((part.len() as u64).to_be_bytes());
@@ -49,8 +49,8 @@ struct Entry {
     session: Zeroizing<Vec<u8>>,
 }
 
-/// The sessions that can be resumed, the one used last at the end. For one thread at
-/// a time; another that comes meanwhile goes without, since a port may have no lock.
+/// The sessions that can be resumed, the newest at the end. For one thread at a time:
+/// a port may have no lock, so another thread does without.
 struct Table {
     is_taken: AtomicBool,
     entries: UnsafeCell<Vec<Entry>>,
@@ -74,7 +74,7 @@ impl Table {
         Some(done)
     }
 
-    /// A core that cannot exchange atomically remembers nothing.
+    /// Without an atomic exchange nothing is remembered.
     #[cfg(not(target_has_atomic = "8"))]
     fn with<R>(&self, _work: impl FnOnce(&mut Vec<Entry>) -> R) -> Option<R> {
         let _ = (&self.is_taken, &self.entries);
@@ -94,8 +94,8 @@ pub(super) fn bytes_for(key: &Key) -> Option<Zeroizing<Vec<u8>>> {
     copied.flatten()
 }
 
-/// Remembers a session instead of the one before; one that there is no memory for is
-/// not remembered.
+/// Remembers a session in place of the last one with its peer, or none if there is no
+/// memory.
 pub(super) fn remember(key: Key, session: &SavedSession) {
     match session.to_bytes() {
         Ok(session) => remember_bytes(key, session),
@@ -103,7 +103,7 @@ pub(super) fn remember(key: Key, session: &SavedSession) {
     }
 }
 
-/// The same, of a session as bytes.
+/// [`remember`], for a session as bytes.
 pub(super) fn remember_bytes(key: Key, session: Zeroizing<Vec<u8>>) {
     TABLE.with(|entries| {
         entries.retain(|entry| entry.key != key);

@@ -1,14 +1,15 @@
-//! What is kept of a session while there is no power. Where the peer knows a
-//! connection id it is the session itself, which goes on from any address;
-//! elsewhere it is what makes the next handshake an abbreviated one.
+//! What is kept of a session while there is no power. With a connection id it is the
+//! session itself, which goes on from any address; otherwise it is the saved session
+//! that abbreviates the next handshake.
 
 use alloc::vec::Vec;
 
 use iot_coap_dtls::{Error, SealingKey};
 
 use super::resumption::{self, Key};
-use super::session::Client;
 use crate::port::secrets::Source;
+
+pub(super) type Client = iot_coap_dtls::Client<Source>;
 
 /// The first byte of a blob: what the rest is.
 const LIVE: u8 = 1;
@@ -18,15 +19,15 @@ const RESUMABLE: u8 = 2;
 pub(super) struct Keep<'a> {
     /// Seals it.
     pub(super) secret: &'a [u8],
-    /// What the seal is good for: whose session it is, and where.
+    /// The device and the endpoint, to which the seal binds the session.
     pub(super) context: &'a [u8],
-    /// The number of the blob; of one to restore, the smallest that will do.
+    /// The number of the blob; to restore one, the lowest number that is accepted.
     pub(super) generation: u64,
     /// How many records the session may write before it is saved again.
     pub(super) reserve: u32,
 }
 
-/// Seals a session into a blob; `None` if the peer gave nothing to resume it by.
+/// Seals a session into a blob; `None` if the peer gave nothing to resume it with.
 pub(super) fn seal(
     client: &mut Client,
     key: &Key,
@@ -45,7 +46,8 @@ pub(super) fn seal(
     Ok(Some(blob))
 }
 
-/// The session in a blob; or `None`, and what it is to be resumed by is remembered.
+/// The session in a blob. `None` if the blob holds a saved session, which is remembered
+/// for the next handshake.
 pub(super) fn unseal(
     key: Key,
     keep: &Keep<'_>,

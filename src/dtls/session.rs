@@ -12,28 +12,15 @@ use iot_coap_dtls::{Alert, Config, DEFAULT_MTU, Datagram, Error, SavedSession, S
 use iot_coap_dtls::{CertificateError, TrustAnchors};
 
 use super::resumption::{self, Key};
-#[cfg(feature = "extension")]
-use super::saved::{self, Keep};
+use super::saved::{self, Client, Keep};
+use super::terms::{PreShared, Terms};
 use crate::fallible::room;
 use crate::log::{Queue, log, log_later};
 use crate::port::secrets::{PreSharedKey, Source};
-use crate::port::{IoError, Peer, Udp};
+use crate::port::{IoError, Udp};
 
-pub(super) type Client = iot_coap_dtls::Client<Source>;
-
-/// Whom to connect to, and whom to believe.
-#[derive(Clone, Copy)]
-pub(crate) struct Terms<'a> {
-    pub(crate) peer: Peer<'a>,
-    /// Whether key exchange by static RSA may be offered.
-    pub(crate) static_rsa: bool,
-}
-
-impl Terms<'_> {
-    fn host(&self) -> &str {
-        self.peer.host.to_str().unwrap_or_default()
-    }
-}
+/// What names the session for resumption, and the pre-shared key, if there is one.
+type Proof<'a> = (Key, Option<PreShared<'a>>);
 
 /// Why plaintext was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,30 +31,27 @@ pub(crate) enum WriteError {
     Io(IoError),
 }
 
-/// A session, with its handshake before it.
+/// A session, from the start of its handshake.
 pub(crate) struct Session {
     client: Client,
     socket: Udp,
     key: Key,
     /// The handshake is done.
     is_open: bool,
-    /// It was saved since, or cannot be.
-    #[cfg(feature = "extension")]
+    /// It was saved after the handshake, or cannot be saved.
     is_saved: bool,
-    /// Where records are made; as long as the longest so far.
+    /// Where records are written; as long as the longest so far.
     out: Vec<u8>,
 }
 
 impl Session {
-    /// A session whose first flight is due. Takes over the socket, and closes it
-    /// where there is no session, which the log then explains.
+    /// Starts a session, whose first flight is due. Takes over the socket, and closes it
+    /// if the session cannot be made, which is logged.
     pub(crate) fn connect(socket: Udp, terms: &Terms<'_>, now: Instant) -> Option<Box<Self>> {
         Self::make(socket, terms, |key| client(terms, key, now))
     }
 
-    /// Goes on with the session in a blob; or begins a new one, resumed where that
-    /// can be.
-    #[cfg(feature = "extension")]
+    /// Goes on with the session in a blob, or starts a new one, resumed if possible.
     pub(super) fn restore(
         socket: Udp,
         terms: &Terms<'_>,
@@ -93,7 +77,7 @@ impl Session {
     fn make(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce((Key, Option<(&[u8], &[u8])>)) -> Result<Client, Error>,
+        make: impl FnOnce(Proof<'_>) -> Result<Client, Error>,
     ) -> Option<Box<Self>> {
         let made = Self::assemble(socket, terms, make);
         if let Err(error) = &made {
@@ -104,12 +88,12 @@ impl Session {
         made.ok()
     }
 
-    // A session is kilobytes that are moved: on a small stack not while keys are made.
+    // A session of kilobytes is moved here: on a small stack, not while keys are made.
     #[inline(never)]
     fn assemble(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce((Key, Option<(&[u8], &[u8])>)) -> Result<Client, Error>,
+        make: impl FnOnce(Proof<'_>) -> Result<Client, Error>,
     ) -> Result<Box<Self>, Error> {
         let place = room::<Self>().ok_or(Error::OutOfMemory)?;
         let mut out = Vec::new();
@@ -129,15 +113,7 @@ impl Session {
         out: Vec<u8>,
         client: Client,
     ) -> Box<Self> {
-        let session = Self {
-            client,
-            socket,
-            key,
-            is_open: false,
-            #[cfg(feature = "extension")]
-            is_saved: false,
-            out,
-        };
+        let session = Self { client, socket, key, is_open: false, is_saved: false, out };
         Box::write(place, session)
     }
 
@@ -151,14 +127,13 @@ impl Session {
         self.is_open && self.client.state() == State::Connected
     }
 
-    /// Whether a record number is left that may be used.
+    /// Whether there is a record number left that may be used.
     pub(crate) fn can_write(&self) -> bool {
         !self.client.needs_checkpoint()
     }
 
-    /// Whether it has to be saved, for a store that keeps it: at first, and where
-    /// all that was reserved is spent.
-    #[cfg(feature = "extension")]
+    /// Whether a store has to save it: at first, and when all reserved record numbers
+    /// are used.
     pub(crate) fn needs_saving(&self) -> bool {
         self.is_open() && (!self.is_saved || !self.can_write())
     }
@@ -170,7 +145,7 @@ impl Session {
 
     /// Sends the first flight, if there is a handshake.
     pub(crate) fn start(&mut self, log: &mut Queue) {
-        // What is lost is sent again.
+        // A flight that is lost is sent again.
         let _ = self.flush();
         self.note_progress(log);
     }
@@ -193,15 +168,15 @@ impl Session {
             })
         });
         let rest = len - datagram.rest().len();
-        // An answer may be due; one that is lost is asked for again.
+        // An answer may be due. If it is lost, the peer asks again.
         let _ = self.flush();
         self.note_progress(log);
         read.map(|plaintext| plaintext.map(|plaintext| (plaintext, rest)))
     }
 
-    /// Does what is due: a flight of the handshake is sent again.
+    /// Sends a flight of the handshake again, if that is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant, log: &mut Queue) {
-        // What ends a session is in its state.
+        // An error that ends the session is in its state.
         let _ = self.client.handle_timeout(now);
         let _ = self.flush();
         self.note_progress(log);
@@ -229,7 +204,7 @@ impl Session {
         self.flush().map_err(WriteError::Io)
     }
 
-    /// Sends every datagram that is due; the last error of the port.
+    /// Sends every datagram that is due; returns the last error of the port.
     fn flush(&mut self) -> Result<(), IoError> {
         let mut sent = Ok(());
         while let Some(len) = self.client.poll_transmit(&mut self.out) {
@@ -239,17 +214,16 @@ impl Session {
         sent
     }
 
-    /// Remembers or forgets the session, and tells the log, where the handshake is
-    /// done or the session over.
+    /// When the handshake is done or the session is over: remembers or forgets the
+    /// session, and logs it.
     fn note_progress(&mut self, log: &mut Queue) {
         match self.client.state() {
-            State::Handshaking => {}
+            State::Handshaking | State::Ended(Error::Closed) => {}
             State::Connected if self.is_open => {}
             State::Connected => {
                 self.is_open = true;
                 self.note_opened(log);
             }
-            State::Ended(Error::Closed) => {}
             State::Ended(error) => {
                 // RFC 5246, section 7.2.2: a session with a fatal alert is not
                 // resumed.
@@ -297,28 +271,26 @@ impl Session {
         }
     }
 
-    /// The handshake took too long: whatever it was to resume is forgotten.
+    /// Forgets the saved session, since the handshake took too long.
     pub(crate) fn abandon(&mut self) {
         resumption::forget(&self.key);
     }
 
-    /// Seals the session as it is; from then on it may write as many records as
-    /// are reserved, once [`confirm_saved`](Self::confirm_saved) is called.
-    #[cfg(feature = "extension")]
+    /// Seals the session as it is. Once [`note_saved`](Self::note_saved) is called, it may
+    /// write as many records as are reserved.
     pub(super) fn save(&mut self, keep: &Keep<'_>, log: &mut Queue) -> Option<Vec<u8>> {
         match saved::seal(&mut self.client, &self.key, keep) {
             Ok(Some(blob)) => return Some(blob),
             Ok(None) => {
-                log_later!(log, Info, "the server has given nothing to resume a session by")
+                log_later!(log, Info, "the server has given nothing to resume a session by");
             }
             Err(error) => log_later!(log, Warning, "the DTLS session cannot be kept: {error}"),
         }
         None
     }
 
-    /// What was saved last is stored where a restart finds it, or could not be. Says
-    /// whether the session can go on.
-    #[cfg(feature = "extension")]
+    /// Notes whether what was saved last is in the store. Returns whether the session can
+    /// go on.
     pub(crate) fn note_saved(&mut self, is_stored: bool) -> bool {
         if is_stored {
             self.client.confirm_checkpoint();
@@ -338,8 +310,7 @@ impl Session {
         self.socket.close();
     }
 
-    /// Closes the socket, and tells the peer nothing: the session is kept.
-    #[cfg(feature = "extension")]
+    /// Closes the socket without an alert: the session is kept.
     pub(crate) fn leave(self: Box<Self>) {
         self.socket.close();
     }
@@ -349,7 +320,7 @@ impl Session {
 #[inline(never)]
 fn client(
     terms: &Terms<'_>,
-    (key, pre_shared_key): (Key, Option<(&[u8], &[u8])>),
+    (key, pre_shared_key): Proof<'_>,
     now: Instant,
 ) -> Result<Client, Error> {
     let config = config(terms, pre_shared_key)?;

@@ -1,5 +1,5 @@
 //! Sessions kept over restarts, through the port's key/value store: sealed with the
-//! device's secret, and never good for a second use.
+//! device's secret, and each accepted once.
 //!
 //! Two entries: the sealed session, and the smallest generation that may be
 //! restored. That number is written first, so that whenever the power fails, what is
@@ -15,17 +15,18 @@ use iot_coap_client::{Device, Endpoint, Instant};
 use zeroize::Zeroizing;
 
 use super::saved::Keep;
-use super::session::{Session, Terms};
+use super::session::Session;
+use super::terms::Terms;
 use crate::entry::Entry;
 use crate::log::{Queue, log};
 use crate::port::{Udp, store};
 
-/// Records between two writes to the store: each message is one, and a store in
-/// flash is good for 10,000 writes and more.
+/// Records between two writes to the store. A message is one record, and flash stands
+/// 10,000 writes or more.
 const RESERVE: u32 = 256;
 
-/// A session with a connection id takes about 230 bytes; one with a ticket as
-/// many as the ticket has, and some.
+/// A session with a connection id takes about 230 bytes; a saved session somewhat more
+/// than its ticket.
 const MAX_BLOB_LEN: usize = 1024;
 
 /// Where one device's session with one endpoint is kept.
@@ -34,7 +35,7 @@ pub(crate) struct SessionStore {
     oldest: Entry,
     context: String,
     secret: Zeroizing<String>,
-    /// The generation that was written last.
+    /// The latest generation that was made.
     generation: u64,
 }
 
@@ -43,12 +44,12 @@ pub(crate) struct Saving {
     session: Entry,
     oldest: Entry,
     generation: u64,
-    /// `None` if the session cannot be kept: then nothing is.
+    /// `None` if the session cannot be kept: then the entry is deleted.
     blob: Option<Vec<u8>>,
 }
 
 impl Saving {
-    /// Writes it; says whether the session is kept.
+    /// Writes it; returns whether the session is kept.
     pub(crate) fn write(&self) -> bool {
         let Some(blob) = &self.blob else {
             store::delete(self.session.key());
@@ -64,12 +65,12 @@ impl Saving {
 }
 
 impl SessionStore {
-    /// The store of `device` at `endpoint`; `None` where the heap is exhausted.
+    /// The store of `device` for `endpoint`; `None` if the heap is exhausted.
     pub(crate) fn new(device: &Device, endpoint: &Endpoint) -> Option<Self> {
         let (product, name) = (device.product_key(), device.device_name());
         let Endpoint { host, port, .. } = endpoint;
         let mut context = String::new();
-        // Within what is reserved nothing is allocated: a port has five digits.
+        // Enough for all of it: a port has at most five digits.
         context.try_reserve_exact(host.len() + product.len() + name.len() + 8).ok()?;
         write!(context, "{host}:{port}/{product}/{name}").ok()?;
         let mut secret = Zeroizing::new(String::new());
@@ -85,7 +86,7 @@ impl SessionStore {
         Some(Self { session, oldest, context, secret, generation })
     }
 
-    /// A session over `socket` that goes on with the one that is kept; or a new one.
+    /// A session over `socket` that goes on with the kept one, or a new one.
     pub(crate) fn connect(
         &self,
         socket: Udp,
@@ -102,13 +103,13 @@ impl SessionStore {
         }
     }
 
-    /// What there is to write for a session: a seal over it as it is, with record
-    /// numbers for it to go on with. `None` if it needs none now.
+    /// What is to be written for a session: the session, sealed, with record numbers
+    /// reserved for it. `None` if nothing is due.
     pub(crate) fn save(&mut self, session: &mut Session, log: &mut Queue) -> Option<Saving> {
         session.needs_saving().then(|| self.seal(session, RESERVE, log))
     }
 
-    /// The same before a sleep: the session may write no more.
+    /// [`save`](Self::save) before a sleep, after which the session writes no record.
     pub(crate) fn save_for_sleep(&mut self, session: &mut Session, log: &mut Queue) -> Saving {
         self.seal(session, 0, log)
     }

@@ -1,6 +1,6 @@
-//! What is ours beyond the original's interface: `include/iot_coap_ext.h`.
-//! Optional: firmware written for the original needs none of it, and a build
-//! without the feature `extension` has the notices' types alone, and none told.
+//! What this library has beyond the original's interface: `include/iot_coap_ext.h`.
+//! Optional: firmware written for the original needs none of it. A build without the
+//! feature `extension` sends no notices and has only their types.
 
 #![allow(non_camel_case_types, reason = "the names of a C interface")]
 

@@ -1,6 +1,6 @@
-//! `IOT_CoAP_InitWithOptions`: everything that the original's configuration
-//! has no field for. A zero is always the default, and a structure that an
-//! older header made shorter is taken as it is.
+//! `IOT_CoAP_InitWithOptions`: everything that the original's configuration has no
+//! field for. Zero is always the default. The shorter structure of an older header is
+//! accepted.
 
 use core::ffi::{CStr, c_char, c_uint, c_void};
 use core::mem::{offset_of, size_of};
@@ -71,7 +71,7 @@ pub struct iotx_coap_options_t {
     /// Not 0: the DTLS session is kept, sealed with the device's secret, through
     /// `HAL_Kv_*`, so that it outlives a loss of power; see `IOT_CoAP_Resume`.
     /// Without effect over `coap://`, on a port that lacks these functions, and
-    /// where the program brings its own `HAL_DTLSSession_*`.
+    /// if the program has its own `HAL_DTLSSession_*`.
     pub keep_session: c_uint,
     /// Not 0: over `coaps://`, key exchange by static RSA is not offered. Old servers
     /// know no other; it has no forward secrecy.
@@ -131,11 +131,11 @@ impl Options {
             return Err(ConfigError::Option("size"));
         }
         let mut known = iotx_coap_options_t::DEFAULT;
-        // Whole fields only: half a pointer would be followed.
+        // Whole fields only: a pointer that is half copied would be followed.
         let whole = FIELD_ENDS.iter().copied().filter(|&end| end <= size);
         let len = whole.max().unwrap_or(0);
-        // SAFETY: it has `size` bytes, as promised; what an older header lacks stays zero,
-        // what a newer one has besides is not looked at.
+        // SAFETY: it has `size` bytes, by the contract; fields that an older header lacks stay
+        // zero, and those that only a newer one has are not read.
         unsafe {
             options.cast::<u8>().copy_to_nonoverlapping((&raw mut known).cast::<u8>(), len);
         }
@@ -173,7 +173,7 @@ impl Options {
             access_token_option,
             timestamp_ms: (known.timestamp_ms != 0).then_some(known.timestamp_ms),
             dtls: DtlsOptions {
-                // SAFETY: NULL or a string, as promised.
+                // SAFETY: NULL or a string, by the contract.
                 trust_root: unsafe { trust_root(known.trust_root_pem) }?,
                 refuses_static_rsa: known.refuse_static_rsa != 0,
             },
@@ -195,7 +195,7 @@ unsafe fn trust_root(pem: *const c_char) -> Result<Option<CString>, ConfigError>
     if pem.is_null() {
         return Ok(None);
     }
-    // SAFETY: not NULL, so it is a string, as promised.
+    // SAFETY: not NULL, so it is a string, by the contract.
     let text = unsafe { CStr::from_ptr(pem) }.to_bytes();
     if text.len() > MAX_TRUST_ROOT_LEN {
         return Err(ConfigError::Option("trust_root_pem"));
@@ -224,13 +224,13 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_InitWithOptions(
     options: *const iotx_coap_options_t,
 ) -> *mut iotx_coap_context_t {
     const NAME: &str = "IOT_CoAP_InitWithOptions";
-    // SAFETY: both are as promised; pointers are nothing that is to be dropped, and
+    // SAFETY: both are valid by the contract; pointers need no drop, and
     // this frame is the first.
     unsafe { enter_and_open(NAME, || make(NAME, config, options, |_| ())) }
 }
 
-/// A context of what the program says and `adapt` changes; `None`, with a line in the
-/// log that begins with `name`.
+/// A context with this configuration and these options, which `adapt` changes first;
+/// `None`, with a line in the log that begins with `name`.
 ///
 /// # Safety
 ///
@@ -242,9 +242,9 @@ pub(super) unsafe fn make(
     adapt: impl FnOnce(&mut Options),
 ) -> Option<NonNull<Context>> {
     connect_port();
-    // SAFETY: the configuration is as promised.
+    // SAFETY: the configuration is valid by the contract.
     let read = unsafe { Configuration::read(config) }
-        // SAFETY: the options are as promised.
+        // SAFETY: the options are valid by the contract.
         .and_then(|configuration| Ok((configuration, unsafe { Options::read(options) }?)));
     match read {
         Ok((configuration, mut options)) => {

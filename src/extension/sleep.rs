@@ -1,6 +1,5 @@
-//! Contexts that go without power between messages: `IOT_CoAP_Pause` before a
-//! deep sleep, `IOT_CoAP_Resume` after it, or after a loss of power that nobody
-//! announced.
+//! Devices that have no power between messages: `IOT_CoAP_Pause` before a deep sleep,
+//! `IOT_CoAP_Resume` after it, or after an unexpected loss of power.
 
 use core::ffi::c_int;
 use core::ptr::null_mut;
@@ -11,17 +10,17 @@ use crate::enter::{enter, enter_and_open};
 use crate::log::log;
 use crate::types::{iotx_coap_config_t, iotx_coap_context_t, iotx_ret_code_t};
 
-/// Goes on where the last client of this device and endpoint was when the power went,
+/// Goes on where the last client of this device and endpoint was when the power was lost,
 /// whether or not `IOT_CoAP_Pause` had been called.
 ///
 /// As `IOT_CoAP_InitWithOptions` with `keep_access_token` and `keep_session`. Call
-/// `IOT_CoAP_DeviceNameAuth` as ever; with a token that was kept it returns at once.
+/// `IOT_CoAP_DeviceNameAuth` as usual; with a kept token it returns at once.
 ///
-/// Where the peer knows DTLS sessions by a connection id (RFC 9146), the next datagram
-/// is a message; where it resumes sessions, an abbreviated handshake comes before;
-/// otherwise all is as after `IOT_CoAP_Init`. Nothing that is kept is used twice: the
-/// port's `HAL_Kv_Set` must have stored it when it returns, each entry as a whole. It
-/// is called twice for each 256 records written.
+/// If the peer supports connection ids (RFC 9146), the next datagram is a message. If it
+/// resumes sessions, an abbreviated handshake comes first. Otherwise everything is as
+/// after `IOT_CoAP_Init`. A kept session is used only once: when the port's `HAL_Kv_Set`
+/// returns, it must have stored the entry as a whole. It is called twice for each 256
+/// records written.
 ///
 /// @param config the configuration, as for `IOT_CoAP_Init`
 /// @param options the options; NULL for the defaults
@@ -37,7 +36,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Resume(
     options: *const iotx_coap_options_t,
 ) -> *mut iotx_coap_context_t {
     const NAME: &str = "IOT_CoAP_Resume";
-    // SAFETY: both are as promised; pointers are nothing that is to be dropped, and
+    // SAFETY: both are valid by the contract; pointers need no drop, and
     // this frame is the first.
     unsafe {
         enter_and_open(NAME, || {
@@ -52,15 +51,15 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Resume(
 /// Keeps the DTLS session and the access token for `IOT_CoAP_Resume`, frees the client
 /// and sets `*context` to NULL.
 ///
-/// The peer is told nothing, and no record is written any more. Messages that wait for
-/// an answer are forgotten: call `IOT_CoAP_Flush` before.
+/// Nothing is sent to the peer. Messages that wait for an answer are forgotten: call
+/// `IOT_CoAP_Flush` first.
 ///
 /// @param context where the client is, which `IOT_CoAP_Resume` or
 ///     `IOT_CoAP_InitWithOptions` made
 /// @return `IOTX_SUCCESS`, also where the port keeps nothing; `IOTX_ERR_INVALID_PARAM`,
 ///     with the reason logged and the client as it was, if it is invalid, was made
 ///     without `keep_session`, or a callback of it runs on this thread
-/// @note Waits for every call of this client that other threads are in, as
+/// @note Waits until other threads have left their calls of this client, as
 ///     `IOT_CoAP_Deinit`; no other call may start.
 ///
 /// # Safety
@@ -72,9 +71,9 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_cont
     const NAME: &str = "IOT_CoAP_Pause";
     const REFUSED: c_int = iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
     enter(NAME, || {
-        // SAFETY: NULL or a place for a context, as promised.
+        // SAFETY: NULL or a place for a context, by the contract.
         let Some(slot) = (unsafe { context.as_mut() }) else { return REFUSED };
-        // SAFETY: NULL or a context, as promised.
+        // SAFETY: NULL or a context, by the contract.
         let Some(context) = (unsafe { Context::from_handle(*slot, NAME) }) else {
             return REFUSED;
         };
@@ -86,7 +85,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_cont
             );
             return REFUSED;
         }
-        // SAFETY: no other call starts, as promised.
+        // SAFETY: no other call starts, by the contract.
         if !unsafe { context.close(NAME, Ending::Sleep) } {
             return REFUSED;
         }

@@ -85,7 +85,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetStatistics(
         let size = size as usize;
         let len = size.min(size_of::<iotx_coap_statistics_t>());
         let out = statistics.cast::<u8>();
-        // SAFETY: not NULL, so it has `size` bytes, as promised, of which `len` are
+        // SAFETY: not NULL, so it has `size` bytes, by the contract, of which `len` are
         // copied and the rest cleared.
         unsafe {
             (&raw const all).cast::<u8>().copy_to_nonoverlapping(out, len);
@@ -93,6 +93,6 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetStatistics(
         }
         iotx_ret_code_t::IOTX_SUCCESS as c_int
     };
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe { enter_context(NAME, context, work) }
 }

@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 
 use crate::log;
 
-/// This library's version, e.g. "0.1.0"; a string that lives for ever.
+/// This library's version, e.g. "0.1.0"; the string is never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn IOT_CoAP_Version() -> *const c_char {
     const VERSION: &CStr =
@@ -15,8 +15,8 @@ pub extern "C" fn IOT_CoAP_Version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// What a return code of this interface means, in English; a string that lives
-/// for ever. "unknown return code" for a number that is none.
+/// What a return code of this interface means, in English; "unknown return code" for
+/// any other number. The string is never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn IOT_CoAP_ErrorString(code: c_int) -> *const c_char {
     let text = match code {

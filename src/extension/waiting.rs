@@ -1,4 +1,4 @@
-//! Waiting elsewhere than in `IOT_CoAP_Yield` and `IOT_CoAP_DeviceNameAuth`: one
+//! Waiting by other means than `IOT_CoAP_Yield` and `IOT_CoAP_DeviceNameAuth`: one
 //! `poll` loop for many contexts, and waiting until nothing is outstanding.
 
 use core::ffi::{c_int, c_uint};
@@ -15,7 +15,7 @@ use iotx_ret_code_t::{
     IOTX_ERR_AUTH_FAILED, IOTX_ERR_INVALID_PARAM, IOTX_ERR_NO_MEM, IOTX_SUCCESS,
 };
 
-/// What `IOT_CoAP_StartSignIn` returns where there is nothing to wait for.
+/// What `IOT_CoAP_StartSignIn` returns if there is nothing to wait for.
 pub const IOTX_COAP_SIGNED_IN_ALREADY: c_int = 1;
 
 /// Tells the file descriptor that becomes readable when something arrives, for `poll`;
@@ -34,7 +34,7 @@ pub const IOTX_COAP_SIGNED_IN_ALREADY: c_int = 1;
 /// `context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_GetFd(context: *mut iotx_coap_context_t) -> c_int {
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe {
         enter_context("IOT_CoAP_GetFd", context, |context| {
             context.state.lock().link.descriptor().unwrap_or(-1)
@@ -42,8 +42,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetFd(context: *mut iotx_coap_context_t
     }
 }
 
-/// Tells how long `poll` may wait before `IOT_CoAP_Yield` must be called for what time
-/// asks for, or to hand over a notice, whether or not something arrives.
+/// Tells how long `poll` may wait before `IOT_CoAP_Yield` must be called, even if
+/// nothing arrives: for a timer, or to deliver a notice.
 ///
 /// Give the client a `wait_time_ms` of 1, so that this call does not wait.
 ///
@@ -57,7 +57,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetFd(context: *mut iotx_coap_context_t
 /// `context` is NULL or a context of `IOT_CoAP_Init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_GetTimeoutMs(context: *mut iotx_coap_context_t) -> c_int {
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe {
         enter_context("IOT_CoAP_GetTimeoutMs", context, |context| {
             let left = context.time_left();
@@ -113,7 +113,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_StartSignIn(
             _ => IOTX_ERR_AUTH_FAILED as c_int,
         }
     };
-    // SAFETY: the context is as promised.
+    // SAFETY: the context is valid by the contract.
     unsafe { enter_context(NAME, context, work) }
 }
 
@@ -139,7 +139,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Flush(
         let outstanding = context.state.lock().client.outstanding();
         c_int::try_from(outstanding).unwrap_or(c_int::MAX)
     };
-    // SAFETY: the context is as promised; nothing here is to be dropped, and this
+    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
     // frame is the first.
     unsafe { enter_and_wait("IOT_CoAP_Flush", context, begin, end) }
 }

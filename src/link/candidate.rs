@@ -1,32 +1,48 @@
-//! What is on its way to become a transport: a socket whose name is looked up, a
-//! session that shakes hands.
+//! What is to become a transport: a socket whose name is being looked up, or a session
+//! in its handshake.
 
 #[cfg(feature = "dtls-psk")]
 use alloc::boxed::Box;
+use core::ops::Range;
+use core::task::Poll;
 
 use iot_coap_client::{Duration, Instant};
 
+use super::transport::{Reader, Transport};
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::Session;
+use crate::log::{Queue, log_later};
+use crate::port::Udp;
 
 /// A candidate that takes longer has failed. With a first retransmission after one
-/// second, doubling (RFC 6347, section 4.2.4.1), there is time for four. A port that
-/// refuses is given as long: the peer may be starting.
+/// second, doubling (RFC 6347, section 4.2.4.1), there is time for four. A peer that
+/// refuses datagrams has as long: it may be starting.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What is opened, and until when.
+/// What is being opened, and until when.
 pub(crate) struct Candidate {
-    pub(super) stage: Stage,
-    pub(super) give_up_at: Instant,
+    stage: Stage,
+    give_up_at: Instant,
 }
 
 /// How far it is.
-pub(super) enum Stage {
-    /// A thread of the port's looks the name up and connects.
+enum Stage {
+    /// A thread of the port looks the name up and connects.
     #[cfg(feature = "port-linux")]
     Looking(iot_coap_port_linux::Opening),
     #[cfg(feature = "dtls-psk")]
     Handshaking(Box<Session>),
+    /// In builds whose transports are ready at once.
+    #[cfg(not(any(feature = "port-linux", feature = "dtls-psk")))]
+    None,
+}
+
+/// What has become of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Waiting,
+    Ready,
+    Failed,
 }
 
 impl Candidate {
@@ -40,21 +56,39 @@ impl Candidate {
         Self { stage: Stage::Handshaking(session), give_up_at: now + LIMIT }
     }
 
-    /// When it next has something to do.
-    pub(super) fn next_timeout(&self) -> Instant {
-        match &self.stage {
+    #[cfg(feature = "dtls-psk")]
+    fn session(&mut self) -> Option<&mut Session> {
+        if let Stage::Handshaking(session) = &mut self.stage { Some(session) } else { None }
+    }
+
+    /// Whether a name is being looked up.
+    pub(super) const fn is_looking(&self) -> bool {
+        match self.stage {
             #[cfg(feature = "port-linux")]
-            Stage::Looking(_) => self.give_up_at,
-            #[cfg(feature = "dtls-psk")]
-            Stage::Handshaking(session) => {
-                session.next_timeout().map_or(self.give_up_at, |at| at.min(self.give_up_at))
-            }
-            #[cfg(not(any(feature = "port-linux", feature = "dtls-psk")))]
-            _ => self.give_up_at,
+            Stage::Looking(_) => true,
+            _ => false,
         }
     }
 
-    /// What becomes readable when it can go on.
+    /// The socket, once its name was looked up; `None` if it could not be opened.
+    pub(super) fn poll_socket(&mut self) -> Poll<Option<Udp>> {
+        match &mut self.stage {
+            #[cfg(feature = "port-linux")]
+            Stage::Looking(opening) => opening.poll().map(|handle| handle.map(Udp::from_handle)),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// What to read from.
+    pub(super) fn reader(&self) -> Option<Reader> {
+        match &self.stage {
+            #[cfg(feature = "dtls-psk")]
+            Stage::Handshaking(session) => Some(Reader::Udp(session.socket())),
+            _ => None,
+        }
+    }
+
+    /// The descriptor that becomes readable when it can go on.
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     pub(super) fn descriptor(&self) -> Option<i32> {
         match &self.stage {
@@ -64,13 +98,82 @@ impl Candidate {
         }
     }
 
-    /// Frees it; a peer that began to shake hands is owed the alert.
-    pub(super) fn close(self) {
-        match self.stage {
-            #[cfg(feature = "port-linux")]
-            Stage::Looking(opening) => drop(opening),
+    /// When it next has something to do.
+    pub(super) fn next_timeout(&self) -> Instant {
+        let next = match &self.stage {
             #[cfg(feature = "dtls-psk")]
-            Stage::Handshaking(session) => session.close(),
+            Stage::Handshaking(session) => session.next_timeout(),
+            _ => None,
+        };
+        next.map_or(self.give_up_at, |at: Instant| at.min(self.give_up_at))
+    }
+
+    /// Sends the first flight.
+    pub(super) fn start(&mut self, log: &mut Queue) {
+        #[cfg(feature = "dtls-psk")]
+        if let Some(session) = self.session() {
+            session.start(log);
+        }
+        let _ = log;
+    }
+
+    /// Takes a datagram, as [`Link::handle_datagram`](super::Link::handle_datagram).
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        log: &mut Queue,
+    ) -> Option<(Range<usize>, usize)> {
+        #[cfg(feature = "dtls-psk")]
+        if let Some(session) = self.session() {
+            // What ends the handshake is in the session's state.
+            return session.handle_datagram(now, datagram, log).ok().flatten();
+        }
+        let _ = (now, datagram, log);
+        None
+    }
+
+    /// Does what is due at `now`.
+    pub(super) fn handle_timeout(&mut self, now: Instant, log: &mut Queue) {
+        let is_late = now >= self.give_up_at;
+        #[cfg(feature = "dtls-psk")]
+        if let Some(session) = self.session() {
+            if is_late {
+                session.abandon();
+            } else if session.next_timeout().is_some_and(|at| now >= at) {
+                session.handle_timeout(now, log);
+            }
+        }
+        if is_late {
+            log_later!(log, Error, "no connection: timed out");
+        }
+    }
+
+    /// What has become of it.
+    pub(super) fn progress(&self, now: Instant) -> Progress {
+        match &self.stage {
+            #[cfg(feature = "dtls-psk")]
+            Stage::Handshaking(session) if session.is_open() => Progress::Ready,
+            #[cfg(feature = "dtls-psk")]
+            Stage::Handshaking(session) if session.ended().is_some() => Progress::Failed,
+            _ if now >= self.give_up_at => Progress::Failed,
+            _ => Progress::Waiting,
+        }
+    }
+
+    /// The transport that it has become.
+    pub(super) fn into_transport(self) -> Option<Transport> {
+        match self.stage {
+            #[cfg(feature = "dtls-psk")]
+            Stage::Handshaking(session) => Some(Transport::Session(session)),
+            _ => None,
+        }
+    }
+
+    /// Frees it. A peer in a handshake is sent the closing alert.
+    pub(super) fn close(self) {
+        if let Some(transport) = self.into_transport() {
+            transport.close();
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Where to connect to, and by what: opens transports. It may wait for a name
-//! server, or in a firmware's own functions, so it is called with no lock held.
+//! Where to connect to, and by what: opens transports. It may wait for a name server,
+//! or in the firmware's own functions, so it is called with no lock held.
 
 use alloc::ffi::CString;
 use core::fmt;
@@ -8,7 +8,7 @@ use iot_coap_client::{Endpoint, Instant, Security};
 
 use super::candidate::Candidate;
 use super::transport::Transport;
-#[cfg(all(feature = "dtls-psk", feature = "extension"))]
+#[cfg(feature = "dtls-psk")]
 pub(crate) use crate::dtls::SessionStore;
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::{Session, Terms};
@@ -17,22 +17,22 @@ use crate::port::Udp;
 #[cfg(feature = "_coaps")]
 use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
 
-/// Without DTLS of ours no session is kept.
-#[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+/// Only sessions of our DTLS are kept.
+#[cfg(not(feature = "dtls-psk"))]
 pub(crate) enum SessionStore {}
 
-/// What opening gave.
+/// What was opened.
 pub(crate) enum Opened {
     /// It can be used at once.
     Ready(Transport),
-    /// It takes some steps more.
+    /// It takes further steps.
     Candidate(Candidate),
 }
 
-/// What of DTLS the program's options say.
+/// The program's options for DTLS.
 #[derive(Default)]
 pub(crate) struct DtlsOptions {
-    /// Trust roots as PEM text; none for what `iotx_coap_get_ca` returns.
+    /// Trust roots as PEM text; `None` for what `iotx_coap_get_ca` returns.
     pub(crate) trust_root: Option<CString>,
     /// Key exchange by static RSA is not offered.
     pub(crate) refuses_static_rsa: bool,
@@ -47,8 +47,7 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// `None` where the heap is exhausted (or the host holds a NUL, which no
-    /// parsed URL's does).
+    /// `None` if the heap is exhausted (or the host holds a NUL, which no parsed URL has).
     pub(crate) fn new(endpoint: Endpoint, dtls: DtlsOptions) -> Option<Self> {
         let mut host = endpoint.host.into_bytes();
         host.try_reserve_exact(1).ok()?;
@@ -57,8 +56,8 @@ impl Connector {
         Some(Self { security: endpoint.security, host, port: endpoint.port, dtls })
     }
 
-    /// Whose DTLS is in use, for the log; an error in the log if there is none and
-    /// one is needed.
+    /// Logs whose DTLS is in use. `None`, with an error in the log, if DTLS is needed and
+    /// there is none.
     pub(crate) fn check(&self) -> Option<()> {
         match self.protection() {
             Ok(protection) => {
@@ -74,9 +73,9 @@ impl Connector {
         }
     }
 
-    /// Opens a transport. Waits for a name server, and for a handshake of the
-    /// firmware's, but not for one of ours. Goes on with the session that is `kept`,
-    /// where one is. The log says why where it cannot.
+    /// Opens a transport. Waits for a name server and for the firmware's handshake, but
+    /// not for ours. Goes on with the session in `kept`, if there is one. A failure is
+    /// logged.
     pub(crate) fn open(&self, now: Instant, kept: Option<&SessionStore>) -> Option<Opened> {
         #[cfg(feature = "_coaps")]
         if self.protection() == Ok(Protection::Firmware) {
@@ -87,8 +86,8 @@ impl Connector {
         self.open_over(socket, now, kept)
     }
 
-    /// Opens a transport anew, with a name that is looked up again, and without
-    /// waiting for that where our own port is used.
+    /// Opens a transport anew. The name is looked up again; with our own port nothing
+    /// waits for that.
     pub(crate) fn reopen(&self, now: Instant) -> Option<Opened> {
         #[cfg(feature = "port-linux")]
         if self.protection() != Ok(Protection::Firmware)
@@ -101,7 +100,7 @@ impl Connector {
         self.open(now, None)
     }
 
-    /// Opens a transport over a socket that is connected. Takes the socket over.
+    /// Opens a transport over a connected socket, and takes the socket over.
     pub(crate) fn open_over(
         &self,
         socket: Udp,
@@ -111,13 +110,10 @@ impl Connector {
         #[cfg(feature = "dtls-psk")]
         if self.uses_dtls() {
             let terms = Terms { peer: self.peer(), static_rsa: !self.dtls.refuses_static_rsa };
-            #[cfg(feature = "extension")]
             let session = match kept {
                 Some(kept) => kept.connect(socket, &terms, now),
                 None => Session::connect(socket, &terms, now),
             };
-            #[cfg(not(feature = "extension"))]
-            let session = Session::connect(socket, &terms, now);
             return session.map(|session| Opened::Candidate(Candidate::handshaking(session, now)));
         }
         let _ = (now, kept);
@@ -129,7 +125,7 @@ impl Connector {
         self.security == Security::Dtls
     }
 
-    /// Whether datagrams are longer than messages: records, and handshakes, of DTLS.
+    /// Whether datagrams may be longer than messages: records and handshakes of our DTLS.
     pub(crate) fn needs_long_buffer(&self) -> bool {
         #[cfg(feature = "dtls-psk")]
         return self.protection() == Ok(Protection::Ours);
@@ -144,7 +140,7 @@ impl Connector {
         opened
     }
 
-    /// Says in the log that there is no connection.
+    /// Logs that there is no connection.
     pub(crate) fn explain(&self) {
         let over = if self.uses_dtls() { "DTLS" } else { "UDP" };
         let host = self.host.to_str().unwrap_or_default();

@@ -1,7 +1,9 @@
-//! Keeping the link's session over restarts, by a [`SessionStore`].
+//! Keeps the link's session over restarts, in a [`SessionStore`](super::SessionStore).
+
+use alloc::boxed::Box;
 
 use super::{Link, Transport};
-use crate::dtls::Saving;
+use crate::dtls::{Saving, Session};
 use crate::log::Queue;
 
 /// What is to be written to the store, and for which transport.
@@ -11,7 +13,7 @@ pub(crate) struct Save {
 }
 
 impl Save {
-    /// Writes it, with no lock held; says whether the session is kept.
+    /// Writes it, with no lock held; returns whether the session is kept.
     pub(crate) fn write(&self) -> bool {
         self.saving.write()
     }
@@ -38,27 +40,36 @@ impl Link {
         Some(Save { saving, serial: self.serial })
     }
 
-    /// It is written, or could not be.
+    /// Notes whether `save` was written.
     pub(crate) fn note_saved(&mut self, save: &Save, is_stored: bool) {
         let Some(Transport::Session(session)) = &mut self.transport else { return };
         if save.serial == self.serial && !session.note_saved(is_stored) {
-            // It may not write what is not reserved.
+            // No record may be written whose number is not reserved.
             self.end_session();
         }
     }
 
-    /// Keeps the session for a restart, and closes its socket without a goodbye.
-    pub(crate) fn leave(&mut self) {
-        let Some(store) = &mut self.store else { return };
-        let Some(Transport::Session(mut session)) =
-            self.transport.take_if(|transport| matches!(transport, Transport::Session(_)))
-        else {
-            return;
+    /// Takes the session out of the link, to be kept for a restart.
+    pub(crate) fn leave(&mut self, log: &mut Queue) -> Option<Left> {
+        let store = self.store.as_mut()?;
+        let is_session = |transport: &mut Transport| matches!(transport, Transport::Session(_));
+        let Transport::Session(mut session) = self.transport.take_if(is_session)? else {
+            return None;
         };
-        let mut log = Queue::default();
-        let saving = store.save_for_sleep(&mut session, &mut log);
-        log.write();
-        saving.write();
-        session.leave();
+        Some(Left { saving: store.save_for_sleep(&mut session, log), session })
+    }
+}
+
+/// A session that is to be kept.
+pub(crate) struct Left {
+    saving: Saving,
+    session: Box<Session>,
+}
+
+impl Left {
+    /// Writes it to the store, with no lock held, and closes its socket without an alert.
+    pub(crate) fn keep(self) {
+        self.saving.write();
+        self.session.leave();
     }
 }

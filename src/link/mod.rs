@@ -3,18 +3,18 @@
 //! | state | means |
 //! | --- | --- |
 //! | open | the transport serves |
-//! | suspect | it failed, or is gone: a candidate is opened, beside it where it still stands |
-//! | backing off | the last candidate failed: another is not opened before a time |
+//! | suspect | it failed or is gone: a candidate is opened |
+//! | backing off | the last candidate failed: the next one is opened after a pause |
 //!
-//! There is one transport and at most one candidate. A candidate that is ready takes
-//! the transport's place; a transport that is heard of again takes the candidate's.
-//! Nothing here waits and nothing here locks: [`Connector`] opens, and the caller
-//! reads.
+//! There is at most one transport and one candidate. A suspect transport is used until
+//! the candidate replaces it; if something comes over it, the candidate is closed.
+//! Nothing here waits or locks: [`Connector`] opens, and the caller reads.
 
 mod candidate;
 mod connector;
-#[cfg(all(feature = "dtls-psk", feature = "extension"))]
+#[cfg(feature = "dtls-psk")]
 mod keeping;
+mod reopening;
 mod transport;
 
 use alloc::boxed::Box;
@@ -23,23 +23,18 @@ use core::ops::Range;
 use iot_coap_client::{Duration, Instant};
 
 use crate::log::{Queue, log_later};
-use crate::port::{IoError, Udp};
+use crate::port::IoError;
 pub(crate) use candidate::Candidate;
-#[cfg(any(feature = "port-linux", feature = "dtls-psk"))]
-use candidate::Stage;
 pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
+pub(crate) use reopening::Work;
 pub(crate) use transport::{Reader, Transport, Unwritten};
 
-/// A DTLS peer from which nothing has come for so long, though it was sent to,
-/// has forgotten the session: it cannot say so, and drops what it is sent.
+/// If nothing has come from a DTLS peer for so long after a message was sent, it is taken
+/// to have forgotten the session. It cannot say so: it drops what it receives.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// The first pause before a link is opened again; it doubles up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(60);
-
-/// How long a read waits where two sockets are read by turns, or a thread of the
-/// port's is waited for.
+/// How long a read lasts while there are both a transport and a candidate, which are
+/// read in turn, in milliseconds.
 pub(crate) const TURN_MS: u32 = 20;
 
 /// Whether the transport serves.
@@ -62,16 +57,8 @@ pub(crate) enum Side {
 pub(crate) struct Reading {
     pub(crate) side: Side,
     pub(crate) reader: Reader,
-    /// There is another socket, which waits for its turn.
+    /// There is another socket to be read next.
     pub(crate) is_shared: bool,
-}
-
-/// What has to be done with no lock held.
-pub(crate) enum Work {
-    /// Open a transport, by [`Connector::reopen`].
-    Open,
-    /// Go on with a socket that is connected, by [`Connector::open_over`].
-    OpenOver(Udp),
 }
 
 /// What was replaced. It is closed with no lock held, and while no thread reads.
@@ -101,16 +88,15 @@ pub(crate) struct Link {
     state: State,
     transport: Option<Transport>,
     candidate: Option<Candidate>,
-    /// For the owner to close. A transport is retired only by being missed or
-    /// replaced, and replaced only by the thread that closes what is here.
+    /// For the owner to close.
     retired: Retired,
-    /// Openings in a row that led to nothing.
+    /// Failures in a row, since something came from the peer.
     fruitless: u32,
-    /// Since when a message sent over a session waits for any sign of the peer.
+    /// When the first message was sent over a session since something came from the peer.
     silent_since: Option<Instant>,
-    /// Two sockets are read by turns.
+    /// Of two sockets that are read in turn, the next one is the candidate's.
     is_candidates_turn: bool,
-    /// A transport was replaced; the owner is yet to be told.
+    /// A session was opened; the owner is yet to be told.
     is_renewed: bool,
     /// Counts transports, so that one can be told from the one before.
     serial: u32,
@@ -120,7 +106,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// A link by what was opened.
+    /// A link over what was opened.
     pub(crate) fn new(
         now: Instant,
         opened: Opened,
@@ -159,7 +145,7 @@ impl Link {
         self.transport.as_ref().is_none_or(Transport::is_full_duplex)
     }
 
-    /// Whether datagrams can be written: they stay due otherwise.
+    /// Whether datagrams can be written. Otherwise they stay due.
     pub(crate) fn can_write(&self) -> bool {
         match &self.transport {
             None => false,
@@ -181,26 +167,30 @@ impl Link {
         }
     }
 
-    /// What to read from; `None` where there is nothing to.
+    /// What to read from; `None` if there is no socket.
     pub(crate) fn reading(&mut self) -> Option<Reading> {
         let transport = self.transport.as_ref().map(Transport::reader);
-        let candidate = match &self.candidate {
-            #[cfg(feature = "dtls-psk")]
-            Some(Candidate { stage: Stage::Handshaking(session), .. }) => {
-                Some(Reader::Udp(session.socket()))
-            }
-            _ => None,
-        };
-        let is_shared = transport.is_some() && self.candidate.is_some();
+        let candidate = self.candidate.as_ref().and_then(Candidate::reader);
         self.is_candidates_turn = !self.is_candidates_turn;
+        let is_shared = transport.is_some() && self.candidate.is_some();
         let (side, reader) = match (transport, candidate) {
-            (None, None) => return None,
             (Some(reader), None) => (Side::Transport, reader),
-            (None, Some(reader)) => (Side::Candidate, reader),
-            (Some(_), Some(reader)) if self.is_candidates_turn => (Side::Candidate, reader),
-            (Some(reader), Some(_)) => (Side::Transport, reader),
+            (Some(reader), _) if !self.is_candidates_turn => (Side::Transport, reader),
+            (_, candidate) => (Side::Candidate, candidate?),
         };
         Some(Reading { side, reader, is_shared })
+    }
+
+    /// Ends the read of another thread, if the port can do that, since the link is about to
+    /// be closed.
+    pub(crate) fn stop_reading(&self) {
+        let transport = self.transport.as_ref().map(Transport::reader);
+        let candidate = self.candidate.as_ref().and_then(Candidate::reader);
+        for reader in [transport, candidate].into_iter().flatten() {
+            if let Reader::Udp(socket) = reader {
+                socket.stop_reading();
+            }
+        }
     }
 
     /// Takes a datagram, or what is left of one, and returns where in it there is a
@@ -212,44 +202,27 @@ impl Link {
         datagram: &mut [u8],
         log: &mut Queue,
     ) -> Option<(Range<usize>, usize)> {
-        match side {
-            Side::Transport => {
-                let found = match self.transport.as_mut()? {
-                    #[cfg(feature = "dtls-psk")]
-                    Transport::Session(session) => {
-                        let found = session.handle_datagram(now, datagram, log);
-                        match found {
-                            Ok(found) => found?,
-                            Err(_) => {
-                                self.end_session();
-                                return None;
-                            }
-                        }
-                    }
-                    _ if datagram.is_empty() => return None,
-                    _ => (0..datagram.len(), datagram.len()),
-                };
-                self.note_sign_of_life();
-                let _ = (now, log);
-                Some(found)
-            }
-            Side::Candidate => {
-                #[cfg(feature = "dtls-psk")]
-                if let Some(Candidate { stage: Stage::Handshaking(session), .. }) =
-                    &mut self.candidate
-                {
-                    // What ends the handshake is in the session's state. No plaintext
-                    // comes before it is done.
-                    let found = session.handle_datagram(now, datagram, log);
-                    self.judge_candidate(now);
-                    return found.ok().flatten();
-                }
-                None
-            }
+        if side == Side::Candidate {
+            let found = self.candidate.as_mut()?.handle_datagram(now, datagram, log);
+            self.judge_candidate(now);
+            return found;
         }
+        let found = match self.transport.as_mut()? {
+            #[cfg(feature = "dtls-psk")]
+            Transport::Session(session) => {
+                let Ok(found) = session.handle_datagram(now, datagram, log) else {
+                    self.end_session();
+                    return None;
+                };
+                found?
+            }
+            _ => (0..datagram.len(), datagram.len()),
+        };
+        self.note_sign_of_life();
+        Some(found)
     }
 
-    /// The transport was heard of.
+    /// Something came over the transport.
     fn note_sign_of_life(&mut self) {
         self.silent_since = None;
         self.fruitless = 0;
@@ -280,7 +253,7 @@ impl Link {
         }
     }
 
-    /// Writes a datagram. `expects_answer`: the peer is to be heard of.
+    /// Writes a datagram. `expects_answer`: the peer has to answer it.
     pub(crate) fn write(
         &mut self,
         now: Instant,
@@ -305,28 +278,13 @@ impl Link {
         written
     }
 
-    /// Does what time asks for. `is_waiting`: messages were sent that nothing
+    /// Does what is due at `now`. `is_waiting`: messages were sent that nothing
     /// acknowledged.
     pub(crate) fn handle_timeout(&mut self, now: Instant, is_waiting: bool, log: &mut Queue) {
         if let Some(candidate) = &mut self.candidate {
-            #[cfg(feature = "dtls-psk")]
-            if let Stage::Handshaking(session) = &mut candidate.stage {
-                if session.next_timeout().is_some_and(|at| now >= at) {
-                    session.handle_timeout(now, log);
-                }
-            }
-            if now >= candidate.give_up_at {
-                log_later!(log, Error, "no connection: timed out");
-                #[cfg(feature = "dtls-psk")]
-                if let Stage::Handshaking(session) = &mut candidate.stage {
-                    session.abandon();
-                }
-                self.fail_candidate(now);
-            } else {
-                self.judge_candidate(now);
-            }
-        }
-        if self.state == State::Open
+            candidate.handle_timeout(now, log);
+            self.judge_candidate(now);
+        } else if self.state == State::Open
             && self.silent_since.is_some_and(|since| now >= since + SILENCE)
         {
             if is_waiting {
@@ -338,70 +296,20 @@ impl Link {
         }
     }
 
-    /// What is to be done with no lock held, by [`open`](Self::open) thereafter.
-    pub(crate) fn work(&mut self, now: Instant) -> Option<Work> {
-        #[cfg(feature = "port-linux")]
-        if let Some(Candidate { stage: Stage::Looking(opening), .. }) = &mut self.candidate {
-            let core::task::Poll::Ready(socket) = opening.poll() else { return None };
-            self.candidate = None;
-            return match socket {
-                Some(handle) => Some(Work::OpenOver(Udp::from_handle(handle))),
-                None => {
-                    self.fail_candidate(now);
-                    None
-                }
-            };
-        }
-        if self.candidate.is_some() {
-            return None;
-        }
-        match self.state {
-            State::Open => None,
-            State::BackingOff { until } if now < until => None,
-            State::Suspect | State::BackingOff { .. } => Some(Work::Open),
-        }
-    }
-
-    /// Takes what was opened, or that nothing was.
-    pub(crate) fn open(&mut self, now: Instant, opened: Option<Opened>, log: &mut Queue) {
-        match opened {
-            Some(Opened::Ready(transport)) => self.renew(transport),
-            Some(Opened::Candidate(candidate)) => {
-                self.state = State::Suspect;
-                self.candidate = Some(candidate);
-                self.start_candidate(now, log);
-                self.watch();
-            }
-            None => self.fail_candidate(now),
-        }
-    }
-
-    /// Sends a candidate's first flight. One that goes on with a kept session is
-    /// ready at once.
-    #[cfg(feature = "dtls-psk")]
-    fn start_candidate(&mut self, now: Instant, log: &mut Queue) {
-        if let Some(Candidate { stage: Stage::Handshaking(session), .. }) = &mut self.candidate {
-            session.start(log);
-            self.judge_candidate(now);
-        }
-    }
-
-    #[cfg(not(feature = "dtls-psk"))]
-    #[allow(clippy::unused_self, reason = "as with the feature")]
-    fn start_candidate(&mut self, _now: Instant, _log: &mut Queue) {}
-
     /// What was replaced, to be closed with no lock held, and while no thread reads.
     pub(crate) fn take_retired(&mut self) -> Option<Retired> {
         (!self.retired.is_empty()).then(|| core::mem::take(&mut self.retired))
     }
 
-    /// Whether a name is looked up.
-    pub(crate) const fn is_looking(&self) -> bool {
-        match &self.candidate {
-            #[cfg(feature = "port-linux")]
-            Some(Candidate { stage: Stage::Looking(_), .. }) => true,
-            _ => false,
-        }
+    /// Whether a name is being looked up.
+    pub(crate) fn is_looking(&self) -> bool {
+        self.candidate.as_ref().is_some_and(Candidate::is_looking)
+    }
+
+    /// Whether a session was opened and the owner is yet to be told.
+    #[inline]
+    pub(crate) const fn has_news(&self) -> bool {
+        self.is_renewed
     }
 
     /// Whether there is nothing to tell the owner, to open or to close.
@@ -413,25 +321,18 @@ impl Link {
             && self.retired.is_empty()
     }
 
-    /// Whether a transport was replaced since the last call.
+    /// Whether there is something to open or to close now.
+    #[cfg(feature = "extension")]
+    pub(crate) fn is_due(&self) -> bool {
+        !self.retired.is_empty() || self.state == State::Suspect && self.candidate.is_none()
+    }
+
+    /// Whether a session was opened since the last call.
     pub(crate) const fn take_renewed(&mut self) -> bool {
         core::mem::replace(&mut self.is_renewed, false)
     }
 
-    /// Something is wrong with the transport, which is used on meanwhile.
-    fn suspect(&mut self, now: Instant) {
-        if self.state != State::Open {
-            return;
-        }
-        self.state = if self.fruitless == 0 {
-            State::Suspect
-        } else {
-            State::BackingOff { until: now + self.pause() }
-        };
-        self.fruitless = self.fruitless.saturating_add(1);
-    }
-
-    /// The session is over: another takes its place.
+    /// The session is over, and another one is to be opened.
     fn end_session(&mut self) {
         self.retire_transport();
         if self.candidate.is_none() {
@@ -440,8 +341,12 @@ impl Link {
     }
 
     fn retire_transport(&mut self) {
-        if self.transport.is_some() {
-            self.retired.transport = self.transport.take();
+        if let Some(transport) = self.transport.take() {
+            // One that was retired before is not being read: since it was replaced,
+            // whoever reads has read from its successor.
+            if let Some(older) = self.retired.transport.replace(transport) {
+                older.close();
+            }
         }
         self.silent_since = None;
     }
@@ -451,55 +356,9 @@ impl Link {
             self.retired.candidate = self.candidate.take();
         }
     }
-
-    fn fail_candidate(&mut self, now: Instant) {
-        self.retire_candidate();
-        self.state = State::BackingOff { until: now + self.pause() };
-        self.fruitless = self.fruitless.saturating_add(1);
-    }
-
-    fn pause(&self) -> Duration {
-        FIRST_PAUSE.saturating_mul(1 << self.fruitless.min(6)).min(MAX_PAUSE)
-    }
-
-    /// Sees whether the candidate's handshake has ended.
-    #[cfg(feature = "dtls-psk")]
-    fn judge_candidate(&mut self, now: Instant) {
-        let Some(Candidate { stage: Stage::Handshaking(session), .. }) = &self.candidate else {
-            return;
-        };
-        if session.is_open() {
-            if let Some(Candidate { stage: Stage::Handshaking(session), .. }) =
-                self.candidate.take()
-            {
-                self.renew(Transport::Session(session));
-            }
-        } else if session.ended().is_some() {
-            self.fail_candidate(now);
-        }
-    }
-
-    #[cfg(not(feature = "dtls-psk"))]
-    #[allow(clippy::unused_self, reason = "as with the feature")]
-    fn judge_candidate(&mut self, _now: Instant) {}
-
-    /// A transport takes the place of the one before.
-    fn renew(&mut self, transport: Transport) {
-        let is_proven = transport.is_session();
-        self.retire_transport();
-        self.transport = Some(transport);
-        self.state = State::Open;
-        // Over UDP a message's own timers send it again.
-        self.is_renewed = is_proven;
-        self.serial = self.serial.wrapping_add(1);
-        if is_proven {
-            self.fruitless = 0;
-        }
-        self.watch();
-    }
 }
 
-#[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
+#[cfg(not(feature = "dtls-psk"))]
 impl Link {
     /// Nothing is kept.
     #[allow(clippy::unused_self, reason = "as with sessions")]
@@ -519,7 +378,7 @@ impl Drop for Link {
 /// One descriptor for `poll`, whatever sockets the link has.
 #[cfg(feature = "extension")]
 impl Link {
-    /// The descriptor; `None` with a port whose sockets have none.
+    /// The descriptor; `None` with a firmware's own sockets.
     #[cfg(feature = "port-linux")]
     pub(crate) fn descriptor(&mut self) -> Option<i32> {
         if self.transport.as_ref().is_some_and(|transport| transport.descriptor().is_none()) {
@@ -540,7 +399,7 @@ impl Link {
 }
 
 impl Link {
-    /// Lets the descriptor follow a socket that is new.
+    /// Lets the descriptor follow new sockets.
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     fn watch(&self) {
         let Some(poller) = &self.poller else { return };

@@ -1,5 +1,5 @@
-//! The three ways in which datagrams travel: UDP, a DTLS session of ours, a DTLS
-//! session of the firmware's.
+//! The three ways in which datagrams travel: UDP, a DTLS session of our engine, and a
+//! DTLS session of the firmware.
 
 #[cfg(feature = "dtls-psk")]
 use alloc::boxed::Box;
@@ -49,7 +49,7 @@ impl Reader {
         len: usize,
         ms: u32,
     ) -> Result<usize, IoError> {
-        // SAFETY: as promised for `buffer` and `len`.
+        // SAFETY: `buffer` is valid for writes of `len` bytes, by the contract.
         unsafe {
             match self {
                 Self::Udp(udp) => udp.read(buffer, len, ms),
@@ -71,7 +71,7 @@ impl Transport {
         }
     }
 
-    /// The descriptor of its socket, where the port tells.
+    /// The descriptor of its socket, if the port tells it.
     #[cfg(feature = "extension")]
     pub(crate) fn descriptor(&self) -> Option<i32> {
         match self.reader() {
@@ -94,8 +94,8 @@ impl Transport {
         }
     }
 
-    /// Whether one thread may write while another reads. The original asks that of
-    /// no DTLS port.
+    /// Whether one thread may write while another reads. The original never asks that of
+    /// a DTLS port.
     pub(crate) const fn is_full_duplex(&self) -> bool {
         match self {
             Self::Udp(_) => true,
@@ -106,12 +106,13 @@ impl Transport {
         }
     }
 
-    /// Whether the peer may forget it, so that silence says something.
+    /// Whether it is a session, which the peer may forget, so that silence means
+    /// something.
     pub(crate) const fn is_session(&self) -> bool {
         !matches!(self, Self::Udp(_))
     }
 
-    /// Says goodbye where that is usual, and closes the socket.
+    /// Sends the closing alert of a session, and closes the socket.
     pub(crate) fn close(self) {
         match self {
             Self::Udp(udp) => udp.close(),

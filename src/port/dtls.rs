@@ -1,5 +1,5 @@
-//! DTLS sessions of the firmware's or program's own: its `HAL_DTLSSession_*`, where
-//! it has them. The library never provides these symbols.
+//! DTLS sessions of the firmware or program, by its `HAL_DTLSSession_*`, if it has them.
+//! The library never provides these symbols.
 
 use core::ffi::{CStr, c_char, c_uchar, c_uint, c_ushort, c_void};
 use core::ptr::NonNull;
@@ -25,7 +25,7 @@ unsafe extern "C" {
     fn iotx_coap_get_ca() -> *const c_char;
 }
 
-// A thread may be cancelled in it, which unwinds.
+// A thread may be cancelled in this function, which unwinds.
 unsafe extern "C-unwind" {
     fn iotx_port_dtls_read(
         session: *mut c_void,
@@ -39,14 +39,14 @@ unsafe extern "C-unwind" {
 #[cfg(feature = "dtls-psk")]
 const NAMES: [&str; 4] = ["create", "write", "read", "free"];
 
-/// Whose sessions are in force.
+/// Which of the four functions are linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Linked {
-    /// All four functions of the program's own.
+    /// All four.
     All,
     #[cfg(feature = "dtls-psk")]
     None,
-    /// Some, which cannot be meant: one that is missing.
+    /// Some, which cannot be meant. The names of those that are missing.
     #[cfg(feature = "dtls-psk")]
     Some { missing: [Option<&'static str>; 4] },
 }
@@ -68,7 +68,7 @@ pub(crate) struct Peer<'a> {
     pub(crate) trusted: &'a CStr,
 }
 
-/// The certificates to trust: the options' own, or what `iotx_coap_get_ca` says.
+/// The certificates to trust: those of the options, or what `iotx_coap_get_ca` returns.
 pub(crate) fn certificates_to_trust(own: Option<&CStr>) -> &CStr {
     if let Some(own) = own {
         return own;
@@ -76,8 +76,8 @@ pub(crate) fn certificates_to_trust(own: Option<&CStr>) -> &CStr {
     // SAFETY: takes nothing.
     let root = unsafe { iotx_coap_get_ca() };
     let root = if root.is_null() { iotx_default_ca.as_ptr() } else { root };
-    // SAFETY: our own text ends with NUL and lives for ever; a program that replaces
-    // the function owes the same.
+    // SAFETY: our own text ends with NUL and lives for ever, and a program that replaces
+    // the function must return such a text.
     unsafe { CStr::from_ptr(root) }
 }
 
@@ -139,8 +139,8 @@ impl Dtls {
         ms: u32,
     ) -> Result<usize, IoError> {
         let mut len = room as c_uint;
-        // SAFETY: as promised for `buffer` and `room`; the session lives as long as
-        // its owner.
+        // SAFETY: `buffer` is valid for writes of `room` bytes, by the contract; the
+        // session lives as long as its owner.
         let status =
             unsafe { iotx_port_dtls_read(self.0.as_ptr(), buffer, &raw mut len, ms.max(1)) };
         match (status, len as usize) {

@@ -23,12 +23,12 @@ unsafe extern "C" {
     fn iotx_port_identity(which: c_int, text: *mut c_char) -> c_int;
 }
 
-// A thread may be cancelled in it, which unwinds.
+// A thread may be cancelled in this function, which unwinds.
 unsafe extern "C-unwind" {
     fn HAL_SleepMs(ms: u32);
 }
 
-/// Milliseconds since some start; may be 32 bits wide and wrap.
+/// Milliseconds since some start. It may have only 32 bits, and wrap.
 pub(crate) fn uptime_ms() -> u64 {
     // SAFETY: takes nothing.
     unsafe { HAL_UptimeMs() }
@@ -39,12 +39,12 @@ pub(crate) fn sleep_ms(ms: u32) {
     unsafe { HAL_SleepMs(ms) }
 }
 
-/// 64 bits that differ from start to start as far as the port's generator
-/// does; the time is mixed in for ports whose generator starts alike each time.
+/// 64 bits that differ from start to start as far as the port's generator does. The
+/// time is mixed in for ports whose generator starts with the same numbers each time.
 pub(crate) fn seed() -> u64 {
     let mut seed = uptime_ms();
     for _ in 0..4 {
-        // Ports in the field give `random() % region`, some of 15 bits.
+        // Ports in the field return `random() % region`; some have 15 bits.
         // SAFETY: takes a number.
         let bits = unsafe { HAL_Random(0xFFFF) };
         seed = seed.rotate_left(16) ^ u64::from(bits);
@@ -59,7 +59,7 @@ pub(crate) fn print(line: &[u8]) {
     unsafe { HAL_Printf(c"%s".as_ptr(), line.as_ptr()) }
 }
 
-/// Reports a panic where there is nothing to catch it.
+/// Reports a panic that nothing catches.
 #[cfg(all(feature = "bare", not(any(feature = "std", test))))]
 pub(crate) fn print_internal_error(file: &str, line: u32) {
     const FORMAT: &CStr = c"[iot-coap] error: internal error at %.*s:%u; stopped\n";
@@ -67,7 +67,7 @@ pub(crate) fn print_internal_error(file: &str, line: u32) {
     unsafe { HAL_Printf(FORMAT.as_ptr(), file.len() as c_int, file.as_ptr(), line) }
 }
 
-/// Reading or writing did not work: what the port returned.
+/// A read or write that failed: what the port returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IoError(pub(crate) i64);
 
@@ -86,7 +86,7 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
-    /// Calls it; negative where the port lacks it or refuses the text.
+    /// Calls it; negative if the port lacks it or refuses the text.
     ///
     /// # Safety
     ///

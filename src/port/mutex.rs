@@ -14,7 +14,7 @@ unsafe extern "C" {
     fn HAL_MutexUnlock(mutex: *mut c_void);
 }
 
-/// A mutex, which is not recursive.
+/// A mutex. It is not recursive.
 pub(crate) struct Mutex(NonNull<c_void>);
 
 // SAFETY: a mutex is there to be used from any thread.
@@ -23,7 +23,7 @@ unsafe impl Send for Mutex {}
 unsafe impl Sync for Mutex {}
 
 impl Mutex {
-    /// `None` if the port has none to give.
+    /// `None` if the port returns none.
     pub(crate) fn new() -> Option<Self> {
         // SAFETY: takes nothing; NULL says that it failed.
         NonNull::new(unsafe { HAL_MutexCreate() }).map(Self)

@@ -7,22 +7,22 @@ use core::fmt;
 use iot_coap_dtls::rand_core::{TryCryptoRng, TryRng};
 use zeroize::Zeroizing;
 
-/// 2026-01-01: before it this library did not exist, so that a clock which says so
+/// 2026-01-01. Before that this library did not exist, so a clock with an earlier date
 /// was never set.
 const EARLIEST_DATE: u64 = 1_767_225_600;
 
-/// The longest identity and key that `HAL_DTLSSession_psk` may give: as much as RFC
-/// 4279, section 5.3, wants every implementation to take.
+/// The longest identity and key that `HAL_DTLSSession_psk` may return: what every
+/// implementation must accept (RFC 4279, section 5.3).
 const MAX_IDENTITY_LEN: usize = 128;
 const MAX_KEY_LEN: usize = 64;
 
-/// Random bytes that may be alike in a row. Eight of a good source are once in 2^56
-/// draws.
+/// How often a random byte may be repeated. A good source returns eight equal bytes in a
+/// row once in 2^56 draws.
 #[cfg(not(feature = "port-linux"))]
 const MAX_REPEATS: u32 = 7;
 
 unsafe extern "C" {
-    /// In `c/edges.c`: not 0 where the program has no key for this host.
+    /// In `c/edges.c`: not 0 if the program has no key for this host.
     fn iotx_port_dtls_psk(
         host: *const c_char,
         identity: *mut u8,
@@ -30,13 +30,13 @@ unsafe extern "C" {
         key: *mut u8,
         key_len: *mut c_uint,
     ) -> c_int;
-    /// In `c/edges.c`: milliseconds since 1970, or 0 where the port does not know.
+    /// In `c/edges.c`: milliseconds since 1970, or 0 if the port does not know.
     #[cfg(not(feature = "port-linux"))]
     safe fn iotx_port_calendar_ms() -> i64;
 }
 
-/// The source of keys. On Linux it is the kernel's, whatever a program makes of
-/// `HAL_Random`; on a board it is that function.
+/// The source of keys. With our Linux port it is the kernel's generator, even if a
+/// program replaces `HAL_Random`; with a firmware's port it is that function.
 pub(crate) struct Source;
 
 /// The source of randomness repeats itself.
@@ -52,13 +52,14 @@ impl fmt::Display for BadSource {
 impl core::error::Error for BadSource {}
 
 #[cfg(feature = "port-linux")]
+#[allow(clippy::unnecessary_wraps, reason = "as on a board")]
 fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     iot_coap_port_linux::fill_random(bytes);
     Ok(())
 }
 
-/// A byte at a time: some ports' numbers have 15 bits. A port that always says the
-/// same, as a stub does, is found out.
+/// A byte at a time, since the numbers of some ports have 15 bits. A port that always
+/// returns the same number, such as a stub, is found out.
 #[cfg(not(feature = "port-linux"))]
 fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     let mut repeats = 0;
@@ -97,7 +98,7 @@ impl TryRng for Source {
 
 impl TryCryptoRng for Source {}
 
-/// Seconds since 1970, where there is a clock and it was set.
+/// Seconds since 1970; `None` if there is no clock, or it was never set.
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
 pub(crate) fn calendar_seconds() -> Option<u64> {
     #[cfg(feature = "port-linux")]
@@ -107,7 +108,7 @@ pub(crate) fn calendar_seconds() -> Option<u64> {
     Some(seconds).filter(|seconds| *seconds >= EARLIEST_DATE)
 }
 
-/// Room for the key that `HAL_DTLSSession_psk` says.
+/// Room for the key that `HAL_DTLSSession_psk` returns.
 pub(crate) struct PreSharedKey {
     identity: [u8; MAX_IDENTITY_LEN],
     key: Zeroizing<[u8; MAX_KEY_LEN]>,

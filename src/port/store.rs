@@ -1,4 +1,4 @@
-//! The port's key/value store, where it has one.
+//! The port's key/value store, if it has one.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 
@@ -8,7 +8,7 @@ unsafe extern "C" {
     fn iotx_port_kv_del(key: *const c_char) -> c_int;
 }
 
-/// Keeps `value` under `key`, for good; says whether it did.
+/// Keeps `value` under `key`, for good; returns whether it did.
 pub(crate) fn set(key: &CStr, value: &[u8]) -> bool {
     let Ok(len) = c_int::try_from(value.len()) else { return false };
     // SAFETY: the pointer and the length are of one slice; the key ends with NUL.
@@ -24,7 +24,7 @@ pub(crate) fn get(key: &CStr, buffer: &mut [u8]) -> Option<usize> {
     usize::try_from(len).ok().filter(|&len| status == 0 && len <= buffer.len())
 }
 
-/// Forgets what is kept under `key`.
+/// Deletes what is kept under `key`.
 pub(crate) fn delete(key: &CStr) {
     // SAFETY: the key ends with NUL.
     unsafe { iotx_port_kv_del(key.as_ptr()) };

@@ -10,7 +10,7 @@ unsafe extern "C" {
     fn HAL_UDP_write(handle: *mut c_void, data: *const c_uchar, len: c_uint) -> c_int;
 }
 
-// A thread may be cancelled in it, which unwinds.
+// A thread may be cancelled in this function, which unwinds.
 unsafe extern "C-unwind" {
     fn HAL_UDP_readTimeout(
         handle: *mut c_void,
@@ -37,7 +37,7 @@ impl Udp {
         if handle as isize == -1 { None } else { Some(Self(handle)) }
     }
 
-    /// The socket with this handle, which is the caller's to close.
+    /// The socket with this handle. The caller has to close it.
     #[cfg(feature = "port-linux")]
     pub(crate) const fn from_handle(handle: *mut c_void) -> Self {
         Self(handle)
@@ -54,7 +54,8 @@ impl Udp {
         if written < 0 { Err(IoError(written.into())) } else { Ok(()) }
     }
 
-    /// The socket's descriptor, with our own port: others' handles may be anything.
+    /// The socket's descriptor; `None` with a firmware's port, whose handles may be
+    /// anything.
     #[cfg(feature = "extension")]
     pub(crate) fn descriptor(self) -> Option<c_int> {
         #[cfg(feature = "port-linux")]
@@ -66,9 +67,15 @@ impl Udp {
         }
     }
 
-    /// Waits up to `ms` for a datagram, and returns its length, 0 for none. With 0,
-    /// takes what is there; ports of others, many of which take 0 for ever, are
-    /// asked to wait a millisecond.
+    /// Ends the read of another thread, and every later one, if the port can do that.
+    pub(crate) fn stop_reading(self) {
+        #[cfg(feature = "port-linux")]
+        iot_coap_port_linux::stop_reading(self.0);
+    }
+
+    /// Waits up to `ms` for a datagram, and returns its length, 0 for none. With 0, takes
+    /// only what has arrived. A firmware's port is asked to wait a millisecond, since 0
+    /// means for ever in many.
     ///
     /// # Safety
     ///
@@ -81,14 +88,14 @@ impl Udp {
     ) -> Result<usize, IoError> {
         #[cfg(feature = "port-linux")]
         if ms == 0 {
-            // SAFETY: as promised for `buffer` and `len`; the bytes need not be
-            // initialised.
+            // SAFETY: `buffer` is valid for writes of `len` bytes, by the contract; the
+            // bytes need not be initialised.
             let buffer = unsafe { core::slice::from_raw_parts_mut(buffer.cast(), len) };
             if let Some(read) = iot_coap_port_linux::receive_now(self.0, buffer) {
                 return usize::try_from(read).map_err(|_| IoError(read.into()));
             }
         }
-        // SAFETY: as promised for `buffer` and `len`.
+        // SAFETY: `buffer` is valid for writes of `len` bytes, by the contract.
         let read = unsafe { HAL_UDP_readTimeout(self.0, buffer, len as c_uint, ms.max(1)) };
         match usize::try_from(read) {
             Ok(read) if read <= len => Ok(read),

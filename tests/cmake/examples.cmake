@@ -51,7 +51,7 @@ foreach(kind static shared)
   endforeach()
   add_gateway_test(coap.${kind} $<TARGET_FILE:gateway${suffix}> 1000 3 {coap})
 
-  if(NOT IOT_COAP_DTLS STREQUAL none)
+  if(IOT_COAP_DTLS STREQUAL builtin)
     add_example_test(coap-example.coaps.${kind}
                      RUN ${coap_example} -u {coaps} -c {root} -n 3 -r)
     foreach(source IN LISTS simple_examples ITEMS gateway.c)
@@ -104,6 +104,6 @@ add_example_test(fails.silent-cloud
 add_example_test(fails.wrong-option RUN ${fails} $<TARGET_FILE:coap-example> -x)
 add_example_test(fails.no-such-endpoint
                  RUN ${fails} $<TARGET_FILE:coap-example> -e online -s nosec)
-if(NOT IOT_COAP_DTLS STREQUAL none)
+if(IOT_COAP_DTLS STREQUAL builtin)
   add_example_test(fails.unknown-root RUN ${fails} $<TARGET_FILE:coap-example> -u {coaps})
 endif()

@@ -21,7 +21,7 @@ add_test(NAME library.native-libraries
                  -D printed=${IOT_COAP_PRINTED_LIBRARIES}
                  -P ${here}/check_native_libraries.cmake)
 
-if(IOT_COAP_PORT_LINUX)
+if(IOT_COAP_SELF_CONTAINED)
   foreach(kind static shared)
     add_executable(override-product-key-${kind} override_product_key.c)
     target_link_libraries(override-product-key-${kind} PRIVATE IotCoap::${kind})

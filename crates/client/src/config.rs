@@ -97,7 +97,7 @@ impl Config {
     /// The timers of the message layer.
     #[must_use]
     pub fn transmission(mut self, transmission: TransmissionParameters) -> Self {
-        self.transmission = transmission.clamped();
+        self.transmission = transmission;
         self
     }
 }

@@ -26,7 +26,7 @@ use crate::event::{Dropped, GiveUp};
 use crate::format::Kind;
 use crate::random::Random;
 use crate::symmetric::{SymmetricKey, UndecryptableError};
-use crate::timing::{NEVER, TransmissionParameters};
+use crate::timing::{NEVER, Timing};
 
 /// How a request ended without an answer of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,22 +176,17 @@ impl<A> Exchange<A> {
     }
 
     /// Makes it due as of now, for the first time.
-    pub(crate) fn make(
-        &mut self,
-        now: Instant,
-        transmission: TransmissionParameters,
-        random: &mut Random,
-    ) {
+    pub(crate) fn make(&mut self, now: Instant, timing: &Timing, random: &mut Random) {
         self.made_at = now;
         self.first_sent = now;
-        self.start_over(transmission, random);
+        self.start_over(timing, random);
     }
 
     /// Makes it due, as if it was not yet transmitted.
-    fn start_over(&mut self, transmission: TransmissionParameters, random: &mut Random) {
+    fn start_over(&mut self, timing: &Timing, random: &mut Random) {
         self.retransmissions = 0;
-        self.timeout = transmission.first_timeout(random.next());
-        self.give_up_at = self.made_at + transmission.exchange_lifetime();
+        self.timeout = timing.first_timeout(random.next());
+        self.give_up_at = self.made_at + timing.exchange_lifetime;
         self.set_state(State::Due);
     }
 
@@ -200,14 +195,14 @@ impl<A> Exchange<A> {
     pub(crate) fn start_over_if_unanswered(
         &mut self,
         now: Instant,
-        transmission: TransmissionParameters,
+        timing: &Timing,
         random: &mut Random,
     ) {
         if self.awaits_peer()
             && self.request.kind() == Kind::Confirmable
-            && now < self.made_at + transmission.exchange_lifetime()
+            && now < self.made_at + timing.exchange_lifetime
         {
-            self.start_over(transmission, random);
+            self.start_over(timing, random);
         }
     }
 
@@ -217,19 +212,19 @@ impl<A> Exchange<A> {
     }
 
     /// It is transmitted now. Returns whether it was transmitted before.
-    pub(crate) fn transmit(&mut self, now: Instant, transmission: TransmissionParameters) -> bool {
+    pub(crate) fn transmit(&mut self, now: Instant, timing: &Timing) -> bool {
         let is_confirmable = matches!(self.request.kind(), Kind::Confirmable);
         if self.retransmissions == 0 {
             self.first_sent = now;
             self.give_up_at = if is_confirmable {
-                now + transmission.max_transmit_wait()
+                now + timing.max_transmit_wait
             } else {
-                now + transmission.non_lifetime()
+                now + timing.non_lifetime
             };
         }
         if is_confirmable {
             self.set_state(State::AwaitingAck);
-            if self.retransmissions < transmission.max_retransmit {
+            if self.retransmissions < timing.max_retransmit {
                 self.resend_at = now + self.timeout;
             }
         } else {
@@ -246,17 +241,14 @@ impl<A> Exchange<A> {
     }
 
     /// The peer acknowledged it without an answer.
-    pub(crate) fn acknowledge(
-        &mut self,
-        transmission: TransmissionParameters,
-    ) -> Result<(), Dropped> {
+    pub(crate) fn acknowledge(&mut self, timing: &Timing) -> Result<(), Dropped> {
         if self.request.kind() != Kind::Confirmable {
             return Err(Dropped::Unmatched);
         }
         if self.state == State::AwaitingResponse {
             return Err(Dropped::Duplicate);
         }
-        self.give_up_at = self.first_sent + transmission.exchange_lifetime();
+        self.give_up_at = self.first_sent + timing.exchange_lifetime;
         self.set_state(State::AwaitingResponse);
         Ok(())
     }
@@ -268,10 +260,10 @@ impl<A> Exchange<A> {
         now: Instant,
         code: Code,
         key: Result<Option<&SymmetricKey>, UndecryptableError>,
-        transmission: TransmissionParameters,
+        timing: &Timing,
     ) {
         self.refused = Some(code);
-        self.give_up_at = now + transmission.exchange_lifetime();
+        self.give_up_at = now + timing.exchange_lifetime;
         match key.and_then(|key| self.request.decrypt_payload(key)) {
             Ok(()) => self.set_state(State::Parked),
             Err(UndecryptableError) => self.finish(End::Refused(code)),

@@ -14,7 +14,7 @@ use crate::identifiers::Tokens;
 use crate::out_of_memory::OutOfMemory;
 use crate::random::Random;
 use crate::symmetric::{SymmetricKey, UndecryptableError};
-use crate::timing::{NEVER, TransmissionParameters};
+use crate::timing::{NEVER, Timing};
 
 /// Names an exchange while it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +35,18 @@ pub(crate) struct Transmission {
 pub(crate) struct Exchanges<A> {
     list: Vec<Exchange<A>>,
     tokens: Tokens,
-    transmission: TransmissionParameters,
+    timing: Timing,
     /// How many are the application's.
     outstanding: usize,
 }
 
 impl<A> Exchanges<A> {
-    pub(crate) const fn new(transmission: TransmissionParameters, tokens: Tokens) -> Self {
-        Self { list: Vec::new(), tokens, transmission, outstanding: 0 }
+    pub(crate) const fn new(timing: Timing, tokens: Tokens) -> Self {
+        Self { list: Vec::new(), tokens, timing, outstanding: 0 }
+    }
+
+    pub(crate) const fn timing(&self) -> &Timing {
+        &self.timing
     }
 
     pub(crate) const fn outstanding(&self) -> usize {
@@ -155,14 +159,14 @@ impl<A> Exchanges<A> {
     }
 
     fn make(&mut self, now: Instant, index: usize, random: &mut Random) {
-        self.list[index].make(now, self.transmission, random);
+        self.list[index].make(now, &self.timing, random);
     }
 
     /// The next request to transmit, which counts as transmitted from now on.
     pub(crate) fn transmit(&mut self, now: Instant) -> Option<Transmission> {
         let index = self.oldest(State::Due)?;
         let exchange = &mut self.list[index];
-        let is_repeated = exchange.transmit(now, self.transmission);
+        let is_repeated = exchange.transmit(now, &self.timing);
         let (owner, token) = (exchange.owner(), exchange.request().token());
         Some(Transmission { exchange: ExchangeId { index, token }, owner, is_repeated })
     }
@@ -175,7 +179,7 @@ impl<A> Exchanges<A> {
     /// The peer acknowledged message `id` without an answer.
     pub(crate) fn acknowledge(&mut self, id: u16) -> Result<(), Dropped> {
         let index = self.by_id(id).ok_or(Dropped::Unmatched)?;
-        self.list[index].acknowledge(self.transmission)
+        self.list[index].acknowledge(&self.timing)
     }
 
     /// The cloud refused the request at `index` for its access token.
@@ -186,14 +190,14 @@ impl<A> Exchanges<A> {
         code: Code,
         key: Result<Option<&SymmetricKey>, UndecryptableError>,
     ) {
-        self.list[index].refuse(now, code, key, self.transmission);
+        self.list[index].refuse(now, code, key, &self.timing);
     }
 
     /// The session below is another one: has every Confirmable request that is not
     /// answered sent again, unless it is older than an exchange lifetime.
     pub(crate) fn handle_session_renewed(&mut self, now: Instant, random: &mut Random) {
         for exchange in &mut self.list {
-            exchange.start_over_if_unanswered(now, self.transmission, random);
+            exchange.start_over_if_unanswered(now, &self.timing, random);
         }
     }
 

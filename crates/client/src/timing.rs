@@ -35,12 +35,14 @@ impl Default for TransmissionParameters {
 }
 
 impl TransmissionParameters {
-    /// The first timeout of a Confirmable message: between `ACK_TIMEOUT` and
-    /// `ACK_TIMEOUT * ACK_RANDOM_FACTOR`, by `random` (section 4.2).
-    pub(crate) fn first_timeout(self, random: u32) -> Duration {
-        let ack_timeout = self.ack_timeout.as_millis_u32();
-        let spread = ack_timeout / 2;
-        Duration::from_millis(u64::from(ack_timeout) + u64::from(random % (spread + 1)))
+    /// The same, within what can be computed with: a caller's odd values are
+    /// brought into range rather than trusted.
+    fn clamped(self) -> Self {
+        let ack_timeout = self.ack_timeout.as_millis_u32().clamp(1, MAX_ACK_TIMEOUT_MS);
+        Self {
+            ack_timeout: Duration::from_millis(ack_timeout.into()),
+            max_retransmit: self.max_retransmit.min(MAX_MAX_RETRANSMIT),
+        }
     }
 
     /// The longest time in which the first transmission and `retransmissions`
@@ -49,37 +51,47 @@ impl TransmissionParameters {
         let timeouts = (1 << retransmissions) - 1;
         Duration::from_millis(self.ack_timeout.as_millis() * timeouts * 3 / 2)
     }
+}
 
-    /// `MAX_TRANSMIT_SPAN`: from the first transmission to the last; 45 s.
-    const fn max_transmit_span(self) -> Duration {
-        self.span(self.max_retransmit)
-    }
+/// The times that a client goes by; in brackets, what the default parameters make
+/// them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// `ACK_TIMEOUT` (2 s).
+    pub(crate) ack_timeout: Duration,
+    /// `MAX_RETRANSMIT` (4).
+    pub(crate) max_retransmit: u8,
+    /// `MAX_TRANSMIT_WAIT` (93 s): how long after its first transmission a
+    /// Confirmable message is given up if nothing acknowledges it.
+    pub(crate) max_transmit_wait: Duration,
+    /// `EXCHANGE_LIFETIME` (247 s): how long the message id of a Confirmable message
+    /// must not be used again, and how long a separate response is awaited.
+    pub(crate) exchange_lifetime: Duration,
+    /// `NON_LIFETIME` (145 s): the same for a Non-confirmable message.
+    pub(crate) non_lifetime: Duration,
+}
 
-    /// `MAX_TRANSMIT_WAIT`: how long after its first transmission a Confirmable
-    /// message is given up if nothing acknowledges it; 93 s.
-    pub(crate) const fn max_transmit_wait(self) -> Duration {
-        self.span(self.max_retransmit + 1)
-    }
-
-    /// `EXCHANGE_LIFETIME`: how long the message id of a Confirmable message must
-    /// not be used again, and how long a separate response is awaited; 247 s.
-    pub(crate) fn exchange_lifetime(self) -> Duration {
-        self.max_transmit_span() + MAX_LATENCY + MAX_LATENCY + self.ack_timeout
-    }
-
-    /// `NON_LIFETIME`: the same for a Non-confirmable message; 145 s.
-    pub(crate) fn non_lifetime(self) -> Duration {
-        self.max_transmit_span() + MAX_LATENCY
-    }
-
-    /// The same, within what can be computed with: a caller's odd values are
-    /// brought into range rather than trusted.
-    pub(crate) fn clamped(self) -> Self {
-        let ack_timeout = self.ack_timeout.as_millis_u32().clamp(1, MAX_ACK_TIMEOUT_MS);
+impl Timing {
+    pub(crate) fn new(parameters: TransmissionParameters) -> Self {
+        let parameters = parameters.clamped();
+        let TransmissionParameters { ack_timeout, max_retransmit } = parameters;
+        // MAX_TRANSMIT_SPAN (45 s) and MAX_LATENCY.
+        let non_lifetime = parameters.span(max_retransmit) + MAX_LATENCY;
         Self {
-            ack_timeout: Duration::from_millis(ack_timeout.into()),
-            max_retransmit: self.max_retransmit.min(MAX_MAX_RETRANSMIT),
+            ack_timeout,
+            max_retransmit,
+            max_transmit_wait: parameters.span(max_retransmit + 1),
+            exchange_lifetime: non_lifetime + MAX_LATENCY + ack_timeout,
+            non_lifetime,
         }
+    }
+
+    /// The first timeout of a Confirmable message: between `ACK_TIMEOUT` and
+    /// `ACK_TIMEOUT * ACK_RANDOM_FACTOR`, by `random` (section 4.2).
+    pub(crate) fn first_timeout(&self, random: u32) -> Duration {
+        let ack_timeout = self.ack_timeout.as_millis_u32();
+        let spread = ack_timeout / 2;
+        Duration::from_millis(u64::from(ack_timeout) + u64::from(random % (spread + 1)))
     }
 }
 
@@ -90,16 +102,17 @@ mod tests {
     #[test]
     fn derived_times_are_those_of_the_rfc() {
         let parameters = TransmissionParameters::default();
-        assert_eq!(parameters.max_transmit_span(), Duration::from_secs(45));
-        assert_eq!(parameters.max_transmit_wait(), Duration::from_secs(93));
-        assert_eq!(parameters.exchange_lifetime(), Duration::from_secs(247));
-        assert_eq!(parameters.non_lifetime(), Duration::from_secs(145));
+        assert_eq!(parameters.span(parameters.max_retransmit), Duration::from_secs(45));
+        let timing = Timing::new(parameters);
+        assert_eq!(timing.max_transmit_wait, Duration::from_secs(93));
+        assert_eq!(timing.exchange_lifetime, Duration::from_secs(247));
+        assert_eq!(timing.non_lifetime, Duration::from_secs(145));
     }
 
     #[test]
     fn first_timeout_stays_within_the_random_factor() {
-        let parameters = TransmissionParameters::default();
-        let first = |random| parameters.first_timeout(random).as_millis();
+        let timing = Timing::new(TransmissionParameters::default());
+        let first = |random| timing.first_timeout(random).as_millis();
         assert_eq!(first(0), 2000);
         assert_eq!(first(1000), 3000);
         for random in [1, 999, 1001, u32::MAX] {
@@ -110,8 +123,8 @@ mod tests {
     #[test]
     fn the_greatest_parameters_can_be_computed_with() {
         let ack_timeout = Duration::MAX;
-        let greatest = TransmissionParameters { ack_timeout, max_retransmit: u8::MAX }.clamped();
+        let greatest = TransmissionParameters { ack_timeout, max_retransmit: u8::MAX };
         let wait = u64::from(MAX_ACK_TIMEOUT_MS) * ((1 << 21) - 1) * 3 / 2;
-        assert_eq!(greatest.max_transmit_wait(), Duration::from_millis(wait));
+        assert_eq!(Timing::new(greatest).max_transmit_wait, Duration::from_millis(wait));
     }
 }

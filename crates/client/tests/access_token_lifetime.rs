@@ -97,7 +97,7 @@ fn past_its_end_a_message_waits_for_another() {
 fn sign_ins_in_an_hour(period_ms: u64) -> u64 {
     let mut bench = Bench::signed_in();
     let start = bench.now;
-    let (mut sign_ins, mut taken, mut ended) = (0, 0, 0);
+    let (mut sign_ins, mut accepted, mut ended) = (0, 0, 0);
     for message in 0..HOUR / period_ms {
         bench.serve_until(start + message * period_ms, &mut |bench, datagram| {
             if is_sign_in(&datagram) {
@@ -111,9 +111,9 @@ fn sign_ins_in_an_hour(period_ms: u64) -> u64 {
         let sign_in =
             |event: &Event<u32>| matches!(event, Event::SignedIn | Event::SignInFailed(_));
         ended += bench.events().iter().filter(|event| !sign_in(event)).count();
-        taken += usize::from(bench.try_post(1).is_ok());
+        accepted += usize::from(bench.try_post(1).is_ok());
     }
-    assert_eq!(taken, ended + bench.client.outstanding(), "each ends once");
+    assert_eq!(accepted, ended + bench.client.outstanding(), "each ends once");
     sign_ins
 }
 

@@ -124,6 +124,7 @@ fn every_allocation_fails_once_over_udp() {
     every_allocation_fails_once("coap://127.0.0.1", br#"{"token":"an access token"}"#);
 }
 
+#[cfg(feature = "symmetric")]
 #[test]
 fn every_allocation_fails_once_in_symmetric_mode() {
     let reply = br#"{"random":"915ede6cbc8a059f","seqOffset":1,"token":"an access token"}"#;

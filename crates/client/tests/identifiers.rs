@@ -111,7 +111,7 @@ fn used_up_they_are_to_be_had_again_after_their_lifetime() {
     bench.advance(247 * SECOND - 1);
     assert_eq!(bench.try_post(1).err(), Some(SendError::MessageIdsExhausted));
     bench.advance(3 * SECOND);
-    bench.try_post(2).expect("taken");
+    bench.try_post(2).expect("accepted");
     let message = bench.one();
     assert_eq!(bench.answered(&message, CONTENT), (2, CONTENT));
 }

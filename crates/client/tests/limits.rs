@@ -1,5 +1,5 @@
 //! Hazard: a limit is off by one, not kept, or what is refused for it does harm
-//! to what was taken before.
+//! to what was accepted before.
 
 mod support;
 
@@ -108,7 +108,7 @@ fn so_many_may_be_outstanding() {
         // Acknowledged is not answered.
         bench.receive(&empty(ACK, id_of(&messages[0])));
         assert_eq!(bench.try_post(99).err(), Some(SendError::TooManyOutstanding));
-        // All those taken are still there, and one that ends makes room for one.
+        // All that were accepted are still there, and one that ends makes room for one.
         for (application, message) in messages.iter().enumerate() {
             assert_eq!(bench.answered(message, CONTENT).0, application as u32);
             bench.try_post(100).expect("room for one");

@@ -5,7 +5,7 @@ mod support;
 
 use iot_coap_client::{Client, Received};
 use iot_coap_test_heap as heap;
-use support::{Bench, SECOND, at, con, config_for, non};
+use support::{Bench, at, con, non};
 
 fn allocations_of(run: impl FnOnce()) -> u64 {
     let before = heap::allocations();
@@ -83,10 +83,11 @@ fn a_hundred_thousand_messages_take_no_memory() {
     assert_eq!(heap::live(), live);
 }
 
+#[cfg(feature = "symmetric")]
 #[test]
 fn nor_do_they_in_symmetric_mode() {
-    let mut bench = Bench::new(config_for("coap-psk://127.0.0.1"));
-    bench.start_sign_in(10 * SECOND);
+    let mut bench = Bench::new(support::config_for("coap-psk://127.0.0.1"));
+    bench.start_sign_in(10 * support::SECOND);
     let request = bench.one();
     let reply = br#"{"random":"915ede6cbc8a059f","seqOffset":1,"token":"t"}"#;
     bench.answer(&request, support::CONTENT, reply);

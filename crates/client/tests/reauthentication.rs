@@ -198,7 +198,7 @@ fn where_signing_in_is_not_answered_the_messages_are_told_in_bounded_time() {
     let events = bench.events();
     assert!(matches!(events[1], Event::Refused { application: 1, .. }), "{events:?}");
     // And the next message tries again.
-    bench.try_post(2).expect("taken");
+    bench.try_post(2).expect("accepted");
     assert!(is_sign_in(&bench.one()));
 }
 

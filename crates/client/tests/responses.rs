@@ -123,7 +123,7 @@ fn with_another_id_or_token_is_ignored() {
         assert!(matches!(bench.receive(&confirmable), Received::Dropped(Dropped::Unmatched)));
         assert_eq!(bench.one(), empty(RST, 98));
     }
-    // Still outstanding, still not acknowledged, and its answer is taken.
+    // Still outstanding, still not acknowledged, and its answer is delivered.
     bench.pass_timeout();
     assert_eq!(bench.one(), request);
     assert_eq!(bench.answered(&request, CONTENT), (1, CONTENT));

@@ -118,9 +118,9 @@ fn a_critical_option_of_an_odd_length_is_a_bad_option() {
             bench.receive(&request(CON, 1, b"tk", &[(number, &value[..len])]));
             read(&bench.one()).header.get_code()
         };
-        let taken = if number < 35 { "4.04" } else { "5.05" };
+        let accepted = if number < 35 { "4.04" } else { "5.05" };
         for len in [shortest, longest] {
-            assert_eq!(code(&mut bench, len), taken, "option {number} of {len} bytes");
+            assert_eq!(code(&mut bench, len), accepted, "option {number} of {len} bytes");
         }
         for len in [shortest.wrapping_sub(1), longest + 1].into_iter().filter(|len| *len < 1035) {
             assert_eq!(code(&mut bench, len), "4.02", "option {number} of {len} bytes");

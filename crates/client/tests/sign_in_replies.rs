@@ -11,9 +11,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 use support::{Bench, CONTENT, SECOND, access_token_of, config, piggybacked};
 
-/// The access token that a client takes from `payload`; `None` if it takes
-/// none.
-fn taken(encoding: Encoding, payload: &[u8]) -> Option<String> {
+/// The access token that a client finds in `payload`, if it finds one.
+fn token_in(encoding: Encoding, payload: &[u8]) -> Option<String> {
     let config = config().encoding(encoding);
     let mut bench = Bench::new(config);
     bench.start_sign_in(10 * SECOND);
@@ -30,13 +29,13 @@ fn taken(encoding: Encoding, payload: &[u8]) -> Option<String> {
 }
 
 fn json(payload: &str) -> Option<String> {
-    taken(Encoding::Json, payload.as_bytes())
+    token_in(Encoding::Json, payload.as_bytes())
 }
 
 fn cbor(value: &Cbor) -> Option<String> {
     let mut payload = Vec::new();
     ciborium::into_writer(value, &mut payload).unwrap();
-    taken(Encoding::Cbor, &payload)
+    token_in(Encoding::Cbor, &payload)
 }
 
 /// What serde_json finds in `payload`, by the cloud's promise: an object with a
@@ -96,8 +95,8 @@ fn json_nested_as_deep_as_can_be_meant() {
         assert_eq!(json(&nested(open, close, 31 / levels)), Some("t".into()));
         for deeper in 32 / levels..=120 {
             let payload = nested(open, close, deeper);
-            let taken = json(&payload);
-            assert!(taken.is_none() || taken == by_serde_json(payload.as_bytes()), "{payload}");
+            let token = json(&payload);
+            assert!(token.is_none() || token == by_serde_json(payload.as_bytes()), "{payload}");
         }
     }
 }
@@ -157,8 +156,8 @@ fn json_that_is_none() {
     ] {
         assert_eq!(json(payload), None, "{payload}");
     }
-    assert_eq!(taken(Encoding::Json, b"{\"token\":\"\xFF\"}"), None, "not UTF-8");
-    assert_eq!(taken(Encoding::Json, b"\xEF\xBB\xBF{\"token\":\"t\"}"), None, "byte order mark");
+    assert_eq!(token_in(Encoding::Json, b"{\"token\":\"\xFF\"}"), None, "not UTF-8");
+    assert_eq!(token_in(Encoding::Json, b"\xEF\xBB\xBF{\"token\":\"t\"}"), None, "byte order mark");
 }
 
 #[test]
@@ -173,7 +172,7 @@ fn tokens_of_1_to_255_bytes() {
     }
     for (pieces, expected) in [(255, Some("t".repeat(255))), (256, None)] {
         let payload = [&b"\xA1\x65token\x7F"[..], &b"\x61t".repeat(pieces), b"\xFF"].concat();
-        assert_eq!(taken(Encoding::Cbor, &payload), expected, "{pieces} pieces");
+        assert_eq!(token_in(Encoding::Cbor, &payload), expected, "{pieces} pieces");
     }
     // Bytes are counted, not characters or what escapes take.
     let escaped = r"\u00e9".repeat(127);
@@ -216,7 +215,7 @@ fn cbor_in_any_dress() {
     ] {
         let value: Cbor = ciborium::from_reader(payload).expect("the test itself");
         assert!(value.is_map());
-        assert_eq!(taken(Encoding::Cbor, payload), Some("t".into()), "{payload:02x?}");
+        assert_eq!(token_in(Encoding::Cbor, payload), Some("t".into()), "{payload:02x?}");
     }
 }
 
@@ -260,7 +259,7 @@ fn cbor_that_is_none() {
         &deep_maps,
         &deep_tags,
     ] {
-        assert_eq!(taken(Encoding::Cbor, payload), None, "{payload:02x?}");
+        assert_eq!(token_in(Encoding::Cbor, payload), None, "{payload:02x?}");
     }
 }
 
@@ -294,7 +293,7 @@ fn a_changed_byte_gives_what_it_gives_serde_json() {
             let mut payload = reply.to_vec();
             payload[at] = byte;
             let expected = by_serde_json(&payload);
-            assert_eq!(taken(Encoding::Json, &payload), expected, "{byte:#x} at {at}");
+            assert_eq!(token_in(Encoding::Json, &payload), expected, "{byte:#x} at {at}");
         }
     }
 }
@@ -333,22 +332,22 @@ proptest! {
         let text = text.unwrap();
         prop_assume!(text.len() < 1200);
         let expected = by_serde_json(text.as_bytes());
-        prop_assert_eq!(taken(Encoding::Json, text.as_bytes()), expected);
+        prop_assert_eq!(token_in(Encoding::Json, text.as_bytes()), expected);
 
         let mut payload = Vec::new();
         ciborium::into_writer(&value, &mut payload).unwrap();
         prop_assume!(payload.len() < 1200);
-        prop_assert_eq!(taken(Encoding::Cbor, &payload), (token.len() <= 255).then_some(token));
+        prop_assert_eq!(token_in(Encoding::Cbor, &payload), (token.len() <= 255).then_some(token));
     }
 
     #[test]
     fn random_replies_are_survived(payload in vec(any::<u8>(), 0..80), head in 0xA0_u8..=0xBF) {
         let mut payload = payload;
-        taken(Encoding::Json, &payload);
-        taken(Encoding::Cbor, &payload);
+        token_in(Encoding::Json, &payload);
+        token_in(Encoding::Cbor, &payload);
         payload.insert(0, head);
-        taken(Encoding::Cbor, &payload);
+        token_in(Encoding::Cbor, &payload);
         payload[0] = b'{';
-        taken(Encoding::Json, &payload);
+        token_in(Encoding::Json, &payload);
     }
 }

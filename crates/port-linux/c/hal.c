@@ -1,14 +1,14 @@
 /*
  * Every HAL_* symbol of the Linux port, each weak: a program that defines one
- * of them itself gets its own and keeps the rest. The work is done in Rust by
- * the iotx_linux_* functions; here live only the symbols, the variadic ones,
- * and the allocator, which must go straight to libc because a `bare` build puts
- * Rust's own allocator on top of HAL_Malloc.
+ * of them itself gets its own and keeps the rest. The iotx_linux_* functions in
+ * Rust do the work; here are only the symbols, the variadic functions, and the
+ * allocator, which must use libc directly because a `bare` build has Rust's
+ * allocator on top of HAL_Malloc.
  *
- * Where another function has to know whether a symbol in force is ours, the
- * symbol is a weak alias of a static function and the two addresses are
- * compared. A wrong "not ours" (a non-PIC program that takes the address of a
- * function in the shared library) only costs a shortcut.
+ * If another function has to know whether a symbol in force is ours, the symbol
+ * is a weak alias of a static function and the two addresses are compared. A
+ * wrong "not ours" (a non-PIC program that takes the address of a function in
+ * the shared library) only costs a shortcut.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -171,12 +171,12 @@ static void *own_udp_create(char *host, unsigned short port)
 
 HAL_ALIAS(own_udp_create) void *HAL_UDP_create(char *host, unsigned short port);
 
-/* Volatile, so that no compiler decides the comparison before the linker has
- * decided which definition is in force. */
+/* Volatile, so that the compiler does not decide the comparison before the linker
+ * has decided which definition is in force. */
 static void *(*const volatile udp_create_in_force)(char *, unsigned short) = HAL_UDP_create;
 
-/* Whether HAL_UDP_create in force is that of this file, so that a handle is a
- * descriptor. */
+/* Whether the HAL_UDP_create in force is the one in this file, so that a handle is
+ * a descriptor. */
 static inline int udp_is_builtin(void)
 {
     return udp_create_in_force == own_udp_create;

@@ -7,19 +7,19 @@ use core::ffi::c_int;
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is a valid place for the result. The call fails only for an
-    // unknown clock or a bad pointer; then the zeros stand.
+    // SAFETY: `now` is a valid place for the result. The call fails only for an unknown
+    // clock or a bad pointer; then `now` stays zero.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    // Neither is negative on this clock, and the nanoseconds fit 32 bits. Both
-    // are as wide as the machine's words.
+    // Neither is negative on this clock, and the nanoseconds fit 32 bits. How wide they
+    // are differs between machines.
     #[allow(clippy::cast_sign_loss)]
     let (seconds, nanoseconds) = (now.tv_sec as u64, now.tv_nsec as u32);
     seconds * 1000 + u64::from(nanoseconds / 1_000_000)
 }
 
-/// Seconds since 1970; 0 where the clock stands before that.
+/// Seconds since 1970; 0 if the clock stands before that.
 pub fn calendar_seconds() -> u64 {
-    // SAFETY: time takes NULL for a place that is not wanted.
+    // SAFETY: time accepts NULL if the result is not to be stored.
     let now = unsafe { libc::time(core::ptr::null_mut()) };
     u64::try_from(now).unwrap_or(0)
 }
@@ -38,8 +38,8 @@ extern "C-unwind" fn iotx_linux_sleep_ms(ms: u32) {
     };
     loop {
         let asked = left;
-        // SAFETY: both pointers are to valid timespecs. What is left is
-        // written only when a signal interrupts.
+        // SAFETY: both pointers are to valid timespecs. `left` is written only if a signal
+        // interrupts.
         if unsafe { nanosleep(&raw const asked, &raw mut left) } == 0 {
             return;
         }
@@ -54,12 +54,12 @@ extern "C-unwind" fn iotx_linux_sleep_ms(ms: u32) {
 pub(crate) enum Wait {
     /// Until something arrives.
     Forever,
-    /// At most so many milliseconds; 0 takes only what is there.
+    /// At most so many milliseconds; with 0 nothing is waited for.
     For(u32),
 }
 
 impl Wait {
-    /// What is left of it after so many milliseconds.
+    /// What is left of it after `ms` milliseconds.
     pub(crate) const fn less(self, ms: u32) -> Self {
         match self {
             Self::Forever => Self::Forever,

@@ -1,6 +1,5 @@
-//! The device's identity: kept in memory only, wiped when replaced, never
-//! logged and never written to a file. What was not set comes from the
-//! environment.
+//! The device's identity: kept in memory only, wiped when replaced, never logged and
+//! never written to a file. A field that was not set comes from the environment.
 
 use core::ffi::{CStr, c_char, c_int};
 
@@ -56,7 +55,7 @@ unsafe extern "C" fn iotx_linux_identity_set(field: c_int, value: *const c_char)
     let Some((number, description)) = number(field) else {
         return -1;
     };
-    // SAFETY: by the contract; it is not kept beyond this call.
+    // SAFETY: NULL or a string, by the contract; it is not kept beyond this call.
     let Some(value) = (unsafe { borrow(value) }) else {
         return -1;
     };
@@ -90,8 +89,8 @@ unsafe extern "C" fn iotx_linux_identity_get(field: c_int, out: *mut c_char) -> 
         return -1;
     }
     let give = |value: &[u8]| {
-        // SAFETY: `value` is at most the field's length, for which `out` has
-        // room by the contract; it is no part of our own storage.
+        // SAFETY: `value` is not longer than the field may be, and by the contract `out` has
+        // room for that and a NUL. `out` is not part of our own storage.
         unsafe {
             core::ptr::copy_nonoverlapping(value.as_ptr(), out.cast::<u8>(), value.len());
             out.add(value.len()).write(0);

@@ -4,15 +4,14 @@
 //! The symbols themselves are weak and live in `c/hal.c`, so that a program can
 //! define any one of them and keep the rest; they call the `iotx_linux_*`
 //! functions of these modules. This crate knows sockets, clocks, files and
-//! threads, and nothing of CoAP; it reports through one log hook and never
-//! prints by itself.
+//! threads, and nothing of CoAP. It reports through one log hook.
 //!
 //! The library above also calls it as Rust, for what `HAL_*` has no function for:
 //! random bytes, the calendar, one descriptor for several sockets, and opening a
 //! socket without waiting for its name.
 //!
-//! Without `std` the crate is `no_std`, and itself allocates nothing through Rust:
-//! the `bare` build puts the global allocator on top of `HAL_Malloc`.
+//! Without `std` the crate is `no_std`. It allocates nothing through Rust: a `bare` build
+//! has its global allocator on top of `HAL_Malloc`.
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
@@ -32,4 +31,4 @@ pub use clock::calendar_seconds;
 pub use log::set_log;
 pub use poller::Poller;
 pub use random::fill as fill_random;
-pub use udp::{Opening, needs_lookup, receive_now, udp_descriptor};
+pub use udp::{Opening, needs_lookup, receive_now, stop_reading, udp_descriptor};

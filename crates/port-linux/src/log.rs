@@ -1,5 +1,5 @@
-//! The hook through which the port speaks to the library above it. Silent until
-//! a hook is set; a line never carries a secret.
+//! The hook through which the port logs. Silent until a hook is set; no line holds a
+//! secret.
 
 use core::ffi::c_int;
 use core::fmt::Arguments;
@@ -7,14 +7,14 @@ use core::mem::transmute;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-/// How grave a line is. The numbers are those of `IOT_LogLevel`.
+/// How severe a line is. The numbers are those of `IOT_LogLevel`.
 #[derive(Clone, Copy)]
 pub(crate) enum Level {
-    /// Something that was asked for cannot be done.
+    /// A request cannot be fulfilled.
     Error = 2,
-    /// It works, but not as the caller may think.
+    /// It works, but not as the caller may expect.
     Warning = 3,
-    /// What only a developer of the port wants to see.
+    /// For developers of the port.
     Debug = 5,
 }
 
@@ -23,8 +23,8 @@ type Hook = fn(c_int, Arguments<'_>);
 
 static HOOK: AtomicPtr<()> = AtomicPtr::new(null_mut());
 
-/// Sets where the port's log lines go, each with its `IOT_LogLevel`; until then
-/// there are none.
+/// Sets where the port's log lines go, each with its `IOT_LogLevel`. Before that there
+/// are none.
 ///
 /// The hook may be called from any thread and must not panic.
 pub fn set_log(hook: fn(c_int, Arguments<'_>)) {

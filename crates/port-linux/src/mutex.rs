@@ -1,5 +1,5 @@
-//! `HAL_Mutex*`: a pthread mutex on the heap of libc. Not through Rust's
-//! allocator, which may itself stand on a port that a program overrides.
+//! `HAL_Mutex*`: a pthread mutex on the heap of libc. Not on Rust's, which in a `bare`
+//! build is `HAL_Malloc`, and that a program may override.
 
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -59,7 +59,7 @@ unsafe extern "C" fn iotx_linux_mutex_lock(mutex: *mut c_void) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn iotx_linux_mutex_unlock(mutex: *mut c_void) {
     if !mutex.is_null() {
-        // SAFETY: by the contract it is an initialised mutex of this thread's.
+        // SAFETY: by the contract it is an initialised mutex, and this thread holds it.
         unsafe { libc::pthread_mutex_unlock(mutex.cast()) };
     }
 }

@@ -4,11 +4,11 @@ use core::ffi::c_int;
 
 use crate::fd::Fd;
 
-/// An epoll descriptor. A socket leaves it by being closed.
+/// An epoll descriptor. A socket that is closed is no longer watched.
 pub struct Poller(Fd);
 
 impl Poller {
-    /// One that watches nothing; `None` if the process has too many descriptors.
+    /// A poller that watches nothing yet; `None` if the process has too many descriptors.
     pub fn new() -> Option<Self> {
         // SAFETY: takes a number.
         Fd::new(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(Self)
@@ -22,9 +22,9 @@ impl Poller {
     /// Watches another descriptor, until it is closed. Once is enough.
     pub fn watch(&self, descriptor: c_int) {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };
-        // SAFETY: a live descriptor, and an event that is only read. An error says
-        // that the socket is watched already, or that memory is short: then the
-        // program looks in at its next time-out.
+        // SAFETY: a live descriptor, and an event that is only read. An error means that
+        // the socket is watched already, or that there is no memory: then the program
+        // looks at the socket when its `poll` times out.
         unsafe { libc::epoll_ctl(self.0.raw(), libc::EPOLL_CTL_ADD, descriptor, &raw mut event) };
     }
 }

@@ -1,5 +1,5 @@
-//! `HAL_Random`: the kernel's generator. No state of our own, so a fork shares
-//! nothing and there is nothing to seed.
+//! `HAL_Random`: the kernel's generator. There is no state of our own to be seeded, or
+//! shared after a fork.
 
 use crate::fd::{Fd, errno};
 
@@ -26,14 +26,14 @@ fn word() -> u32 {
     u32::from_ne_bytes(bytes)
 }
 
-/// Fills all of `bytes` from the kernel's generator, also where the program
-/// overrides `HAL_Random`; ends the program if the kernel has none.
+/// Fills all of `bytes` from the kernel's generator, even if the program overrides
+/// `HAL_Random`. Aborts if the kernel has no generator.
 pub fn fill(bytes: &mut [u8]) {
-    // Of at most 256 bytes the kernel never gives less (getrandom(2)).
+    // Up to 256 bytes the kernel always returns all of them (getrandom(2)).
     for chunk in bytes.chunks_mut(256) {
         if !fill_by_call(chunk) && !fill_from_device(chunk) {
-            // As arc4random does: a predictable token or key that nobody notices
-            // is worse than a program that stops.
+            // As arc4random does: a predictable token or key that nobody notices is worse
+            // than a program that stops.
             // SAFETY: abort takes nothing and does not return.
             unsafe { libc::abort() };
         }

@@ -1,5 +1,5 @@
-//! A lock around a value, on `pthread_mutex_t`, because this crate may have no
-//! std. A panic while it is held unlocks it and leaves the value as it is.
+//! A lock around a value, on `pthread_mutex_t`, since this crate may have no `std`. A
+//! panic while it is held unlocks it and leaves the value as it is.
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -10,8 +10,8 @@ pub(crate) struct Lock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached only through a `Guard`, that is by one thread at
-// a time, so sharing the lock is no more than sending the value around.
+// SAFETY: the value is reached only through a `Guard`, so by one thread at a time:
+// sharing the lock is like sending the value from thread to thread.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {

@@ -13,8 +13,7 @@ impl<const N: usize> Text<N> {
         Self { bytes: [0; N], len: 0 }
     }
 
-    /// Adds bytes without a NUL among them; `None`, and nothing added, when
-    /// they do not fit.
+    /// Adds bytes. `None`, and nothing is added, if they do not fit or hold a NUL.
     pub(crate) fn push(&mut self, more: &[u8]) -> Option<()> {
         let end = self.len.checked_add(more.len())?;
         if end >= N || more.contains(&0) {
@@ -42,15 +41,15 @@ pub(crate) unsafe fn borrow<'a>(text: *const c_char) -> Option<&'a CStr> {
     if text.is_null() {
         return None;
     }
-    // SAFETY: by the contract.
+    // SAFETY: not NULL, so by the contract it is such a string.
     Some(unsafe { CStr::from_ptr(text) })
 }
 
 /// Hands an environment variable to `read`, if it is set and not empty.
 pub(crate) fn with_environment<R>(name: &CStr, read: impl FnOnce(&CStr) -> R) -> Option<R> {
     // SAFETY: `name` ends in NUL. The result lives until somebody changes the
-    // environment, which POSIX forbids a program with threads to do meanwhile;
-    // it is not kept beyond this call.
+    // environment, which POSIX forbids a program with threads to do; it is not kept
+    // beyond this call.
     let value = unsafe { borrow(libc::getenv(name.as_ptr())) }?;
     (!value.is_empty()).then(|| read(value))
 }

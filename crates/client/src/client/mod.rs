@@ -22,6 +22,7 @@ use crate::sign_in::SignIn;
 use crate::statistics::Counters;
 #[cfg(feature = "statistics")]
 use crate::statistics::Statistics;
+use crate::timing::Timing;
 
 /// A CoAP client of one device at one endpoint, without I/O.
 ///
@@ -102,7 +103,7 @@ impl<A> Client<A> {
         let mut random = Random::new(config.seed);
         Self {
             message_ids: MessageIds::new(&mut random),
-            exchanges: Exchanges::new(config.transmission, Tokens::new(&mut random)),
+            exchanges: Exchanges::new(Timing::new(config.transmission), Tokens::new(&mut random)),
             recent_responses: RecentResponses::default(),
             sign_in: SignIn::new(),
             credentials: Credentials::new(config.security, config.access_token_option),

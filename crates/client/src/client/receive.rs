@@ -127,9 +127,9 @@ impl<A> Client<A> {
         let lifetime = match kind {
             Kind::Confirmable => {
                 self.reply_empty(Kind::Acknowledgement, id);
-                self.config.transmission.exchange_lifetime()
+                self.exchanges.timing().exchange_lifetime
             }
-            Kind::NonConfirmable => self.config.transmission.non_lifetime(),
+            Kind::NonConfirmable => self.exchanges.timing().non_lifetime,
             Kind::Acknowledgement | Kind::Reset => return,
         };
         self.recent_responses.insert(id, now + lifetime);

@@ -161,6 +161,6 @@ impl<A> Client<A> {
     /// The shortest pause after a request that brought nothing, spread like the first
     /// timeout of a message.
     fn first_pause(&mut self) -> Duration {
-        self.config.transmission.first_timeout(self.random.next())
+        self.exchanges.timing().first_timeout(self.random.next())
     }
 }

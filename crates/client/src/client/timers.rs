@@ -17,7 +17,7 @@ impl<A> Client<A> {
     /// How long after its first transmission a message is retransmitted at the
     /// earliest: `ACK_TIMEOUT` (RFC 7252 section 4.8).
     pub const fn ack_timeout(&self) -> Duration {
-        self.config.transmission.ack_timeout
+        self.exchanges.timing().ack_timeout
     }
 
     /// Whether a Confirmable message was transmitted and is neither acknowledged nor

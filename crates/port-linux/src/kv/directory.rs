@@ -13,11 +13,11 @@ use crate::text::{Text, with_environment};
 /// `PATH_MAX`.
 type Path = Text<4096>;
 
-/// Only the user whose device this is may look inside.
+/// Only the user who runs the program may look inside.
 const DIRECTORY_MODE: libc::mode_t = 0o700;
 const FILE_MODE: libc::mode_t = 0o600;
 
-/// A random name is taken only when a file was left by a power cut.
+/// A random name exists already only if a power cut left its file behind.
 const NAME_ATTEMPTS: u32 = 8;
 
 pub(super) struct Directory(Fd);
@@ -55,7 +55,7 @@ impl Directory {
         Fd::new(unsafe { libc::openat(self.0.raw(), name.as_c_str().as_ptr(), flags, FILE_MODE) })
     }
 
-    /// Reads a value; its length, of which as much as fits was read.
+    /// Reads as much of a value as fits; returns its whole length.
     pub(super) fn read(&self, name: &FileName, buffer: &mut [MaybeUninit<u8>]) -> Option<usize> {
         let file = self.open_file(name, libc::O_RDONLY)?;
         let mut filled = 0;
@@ -79,11 +79,11 @@ impl Directory {
         }
     }
 
-    /// Puts a value in place of the old one, whole or not at all.
+    /// Replaces the value as a whole, or not at all.
     pub(super) fn replace(&self, name: &FileName, value: &[u8], sync: bool) -> Option<()> {
         let (file, unfinished) = self.create_unfinished()?;
-        // The value reaches the disk before its name does also without `sync`:
-        // otherwise a power cut could leave the name on an empty file.
+        // The value must reach the disk before its name, also without `sync`: otherwise a
+        // power cut could leave the name on an empty file.
         // SAFETY: a live descriptor.
         let written = write_all(&file, value).is_some() && unsafe { libc::fsync(file.raw()) } == 0;
         // SAFETY: a live descriptor and two names that end in NUL.
@@ -126,7 +126,7 @@ impl Directory {
         (unsafe { libc::unlinkat(self.0.raw(), name.as_ptr(), 0) } == 0).then_some(())
     }
 
-    /// Removes every file of the store's, also what a power cut left behind.
+    /// Removes every file of the store, also those that a power cut left behind.
     pub(super) fn erase(self) -> Option<()> {
         // A descriptor of its own, since closedir closes it.
         // SAFETY: a live descriptor and an integer.

@@ -1,4 +1,4 @@
-//! `HAL_Kv_*`: the C edge of the key/value store. One file a key, replaced
+//! `HAL_Kv_*`: the C edge of the key/value store. Each key is a file, replaced
 //! atomically, in a directory that only this user may enter.
 
 mod directory;
@@ -27,8 +27,8 @@ fn code(done: Option<()>) -> c_int {
     done.map_or(FAILURE, |()| SUCCESS)
 }
 
-/// Stores a value; 0, or -1. The old value stays until the new one is whole;
-/// `sync` says that the change must outlast a power cut when this returns.
+/// Stores a value; 0, or -1. The old value stays until the new one is complete. If `sync`
+/// is not 0, the change survives a power cut once this returns.
 ///
 /// # Safety
 /// `key` is NULL or a NUL-terminated string; `value` is NULL or valid for reads

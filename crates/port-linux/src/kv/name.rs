@@ -1,5 +1,5 @@
-//! Names of the store's files: a key in hexadecimal, so that any key is a safe
-//! file name and no key can be the name of a file under construction.
+//! Names of the store's files: a key in hexadecimal, so that every key is a safe file
+//! name and differs from the name of an unfinished file.
 
 use core::ffi::CStr;
 use core::fmt::Write;
@@ -10,7 +10,7 @@ use crate::text::Text;
 /// 254 bytes; `NAME_MAX` is 255.
 const LONGEST_KEY: usize = 127;
 
-/// What the name of a file under construction starts with.
+/// How the name of an unfinished file begins.
 const UNFINISHED: &[u8] = b".new-";
 
 pub(super) struct FileName(Text<256>);
@@ -28,7 +28,7 @@ impl FileName {
         Some(name)
     }
 
-    /// For a file that is renamed when it is whole.
+    /// For a file that is renamed when it is complete.
     pub(super) fn unfinished(number: u32) -> Option<Self> {
         let mut name = Self(Text::new());
         name.0.push(UNFINISHED)?;

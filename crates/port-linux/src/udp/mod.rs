@@ -1,5 +1,5 @@
-//! `HAL_UDP_*`: the C edge of the sockets. The handle is the descriptor itself,
-//! as in the original's port, so that programs which look inside keep working.
+//! `HAL_UDP_*`: the C edge of the sockets. The handle is the descriptor itself, as in the
+//! original's port, for programs that use it as one.
 
 mod opening;
 mod receive;
@@ -17,7 +17,7 @@ use crate::text::borrow;
 pub use opening::{Opening, needs_lookup};
 use receive::{ReceiveError, receive};
 
-/// No datagram is longer; a larger buffer gains nothing.
+/// No datagram is longer.
 const MAX_DATAGRAM_LEN: usize = 65_535;
 
 /// What `HAL_UDP_create` returns on failure.
@@ -28,8 +28,8 @@ const TIMED_OUT: c_int = -2;
 const INTERRUPTED: c_int = -3;
 const FAILED: c_int = -4;
 
-/// The descriptor in a handle. NULL is refused though it could be descriptor 0:
-/// `socket::connect` never returns that one.
+/// The descriptor in a handle. NULL is refused, though it could be descriptor 0:
+/// `socket::connect` never returns that.
 fn descriptor(handle: *mut c_void) -> Option<c_int> {
     let raw = c_int::try_from(handle.addr().cast_signed()).ok()?;
     (raw > 0).then_some(raw)
@@ -40,15 +40,15 @@ unsafe extern "C" {
     safe fn iotx_linux_udp_is_builtin() -> c_int;
 }
 
-/// The descriptor of a handle, as `poll` takes it; `None` where the program
-/// brought its own `HAL_UDP_create`, whose handles may be anything.
+/// The descriptor of a handle, for `poll`; `None` if the program has its own
+/// `HAL_UDP_create`, whose handles may be anything.
 pub fn udp_descriptor(handle: *mut c_void) -> Option<c_int> {
     if iotx_linux_udp_is_builtin() != 0 { descriptor(handle) } else { None }
 }
 
-/// Takes a datagram that has arrived, without waiting for one: `Some` with its
-/// length, 0 if there is none, or a negative number if the socket is of no use.
-/// `None` where the program brought its own `HAL_UDP_*`.
+/// Takes a datagram that has arrived, without waiting for one: `Some` with its length, 0
+/// if there is none, or a negative number if the socket cannot be used. `None` if the
+/// program has its own `HAL_UDP_create`.
 pub fn receive_now(handle: *mut c_void, buffer: &mut [MaybeUninit<u8>]) -> Option<c_int> {
     let fd = udp_descriptor(handle)?;
     Some(match receive(fd, buffer, Wait::For(0), true) {
@@ -58,13 +58,22 @@ pub fn receive_now(handle: *mut c_void, buffer: &mut [MaybeUninit<u8>]) -> Optio
     })
 }
 
+/// Ends a read that waits on the socket, and every later one; datagrams can still be sent.
+/// Has no effect if the program has its own `HAL_UDP_create`.
+pub fn stop_reading(handle: *mut c_void) {
+    if let Some(fd) = udp_descriptor(handle) {
+        // SAFETY: takes two integers.
+        unsafe { libc::shutdown(fd, libc::SHUT_RD) };
+    }
+}
+
 /// A socket connected to `host`, or `(void *)-1`.
 ///
 /// # Safety
 /// `host` is NULL or a NUL-terminated string.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn iotx_linux_udp_create(host: *const c_char, port: c_ushort) -> *mut c_void {
-    // SAFETY: by the contract; it is not kept beyond this call.
+    // SAFETY: NULL or a string, by the contract; it is not kept beyond this call.
     let socket = unsafe { borrow(host) }.and_then(|host| socket::connect(host, port));
     let handle =
         socket.and_then(|socket| isize::try_from(socket.into_raw()).ok()).unwrap_or(INVALID_HANDLE);
@@ -101,9 +110,9 @@ unsafe extern "C" fn iotx_linux_udp_write(
     socket::send(fd, datagram).ok().and_then(|sent| c_int::try_from(sent).ok()).unwrap_or(-1)
 }
 
-/// Receives one datagram, waiting `ms` milliseconds, or for ever when `ms` is
+/// Receives one datagram, waiting `ms` milliseconds, or for ever if `ms` is
 /// 0; its length, or a code as in the interface. See [`receive()`] for what is
-/// not handed over. `has_receive_timeout` says that the socket is one of
+/// ignored. `has_receive_timeout` says that the socket is one of
 /// `socket::connect`'s.
 ///
 /// # Safety

@@ -1,5 +1,5 @@
-//! Opening a socket without waiting for a name server: a thread of its own looks
-//! the name up and connects, and ends.
+//! Opens a socket without waiting for a name server: a thread looks the name up,
+//! connects, and ends.
 
 use core::ffi::{CStr, c_int, c_void};
 use core::mem::zeroed;
@@ -16,13 +16,13 @@ const PENDING: c_int = -2;
 /// There will be no socket.
 const FAILED: c_int = -1;
 
-/// Whether connecting to `host` by `HAL_UDP_create` may wait for a name server
-/// while [`Opening`] would not.
+/// Whether connecting to `host` by `HAL_UDP_create` may wait for a name server, so that
+/// [`Opening`] is the better way. False if the program has its own `HAL_UDP_create`.
 pub fn needs_lookup(host: &CStr) -> bool {
     iotx_linux_udp_is_builtin() != 0 && bare_host(host).is_some_and(|host| !is_address(&host))
 }
 
-/// What both threads see; on the heap of libc, freed by whoever lets go last.
+/// What both threads share; on the heap of libc, freed by the last owner.
 struct Job {
     owners: AtomicU8,
     socket: AtomicI32,
@@ -67,25 +67,25 @@ impl Opening {
         Some(opening)
     }
 
-    /// What `poll` can wait on for the result.
+    /// The descriptor that becomes readable with the result, for `poll`.
     pub fn descriptor(&self) -> c_int {
         self.job().done
     }
 
-    /// The handle, as `HAL_UDP_create` gives it, once it is there; `None` if there
-    /// is none, with the reason in the log. Ready once.
+    /// The handle, as `HAL_UDP_create` returns it, once the socket is open; `None`, with
+    /// the reason in the log, if it could not be opened. It is returned once.
     pub fn poll(&mut self) -> Poll<Option<*mut c_void>> {
         let socket = self.job().socket.load(Ordering::Acquire);
         if socket == PENDING {
             return Poll::Pending;
         }
-        // The other thread stores once, and has: from now on the job is this owner's.
+        // The other thread has stored the result, and does not store again.
         self.job().socket.store(FAILED, Ordering::Relaxed);
         Poll::Ready(handle(socket))
     }
 
     fn job(&self) -> &Job {
-        // SAFETY: this owner's share keeps the job alive.
+        // SAFETY: this owner keeps the job alive.
         unsafe { self.0.as_ref() }
     }
 }
@@ -101,25 +101,25 @@ fn handle(socket: c_int) -> Option<*mut c_void> {
     Some(without_provenance_mut(socket))
 }
 
-/// Gives up one share of a job.
+/// Ends the ownership of one thread.
 fn release(job: NonNull<Job>) {
-    // SAFETY: the caller had a share, so that the job is alive.
+    // SAFETY: the caller was an owner, so the job is alive.
     let shared = unsafe { job.as_ref() };
     if shared.owners.fetch_sub(1, Ordering::AcqRel) != 1 {
         return;
     }
-    // Nobody asked for the socket.
+    // Closes the socket, if nobody took it.
     drop(Fd::new(shared.socket.load(Ordering::Acquire)));
     drop(Fd::new(shared.done));
-    // SAFETY: it came from malloc, and this was the last share.
+    // SAFETY: it came from malloc, and this was the last owner.
     unsafe { libc::free(job.as_ptr().cast()) };
 }
 
-/// Starts a thread of its own for the job; whether it did.
+/// Starts a thread for the job; returns whether it runs.
 fn start_thread(job: NonNull<Job>) -> bool {
-    // SAFETY: all zeros is a place for attributes, which are initialised, used and
-    // destroyed here; signals are blocked while the thread starts, so that the
-    // program's handlers never run on it.
+    // SAFETY: all zeros is valid for each of these types; the attributes are initialised
+    // before they are used, and the job is alive as long as the thread. Signals are
+    // blocked while the thread starts, so that the program's handlers never run on it.
     unsafe {
         let mut attributes: libc::pthread_attr_t = zeroed();
         if libc::pthread_attr_init(&raw mut attributes) != 0 {
@@ -143,13 +143,13 @@ fn start_thread(job: NonNull<Job>) -> bool {
 /// The thread: connects, leaves the result and wakes whoever waits for it.
 extern "C" fn run(job: *mut c_void) -> *mut c_void {
     let Some(job) = NonNull::new(job.cast::<Job>()) else { return null_mut() };
-    // SAFETY: this thread's share keeps the job alive.
+    // SAFETY: this thread is an owner, which keeps the job alive.
     let shared = unsafe { job.as_ref() };
     let socket = socket::connect(shared.host.as_c_str(), shared.port);
     let socket = socket.map_or(FAILED, Fd::into_raw);
     shared.socket.store(socket, Ordering::Release);
     let one: u64 = 1;
-    // SAFETY: eight bytes into an event descriptor of ours.
+    // SAFETY: writes eight valid bytes to our own event descriptor.
     unsafe { libc::write(shared.done, (&raw const one).cast(), size_of::<u64>()) };
     release(job);
     null_mut()

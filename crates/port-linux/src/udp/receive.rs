@@ -1,15 +1,15 @@
-//! Receiving one datagram within a time limit, in one system call when the
-//! datagram is there or comes soon.
+//! Receives one datagram within a time limit, in one system call if it is there or comes
+//! soon.
 //!
-//! A socket of ours carries a receive timeout of [`RECEIVE_TIMEOUT_MS`], so
+//! Our sockets have a receive timeout of [`RECEIVE_TIMEOUT_MS`], so
 //! that a plain blocking `recv` comes back by itself: a wait at least that long
 //! starts with one, and needs `poll` only for what is left. An idle wait thus
 //! wakes at most once early, and a round trip is one send and one receive.
 //!
-//! Not handed over, while the wait goes on: an ICMP error (the peer is not
-//! there *now*; the caller retransmits in any case, and a reboot of the peer
-//! must not end a client), a datagram of length 0 (its length would read as
-//! end of file) and one longer than the buffer (the kernel would cut it).
+//! Some things are ignored, and the wait goes on: an ICMP error (the peer is not there
+//! *now*; the caller retransmits in any case, and a reboot of the peer must not end a
+//! client), a datagram of length 0 (its length would mean the end) and one that is longer
+//! than the buffer (the kernel would cut it).
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -23,16 +23,18 @@ use crate::log::{Level, log};
 /// that the waits of a busy client use it.
 pub(crate) const RECEIVE_TIMEOUT_MS: u16 = 256;
 
-/// How many things that are not handed over are skipped without a look at the
-/// clock.
+/// How many ignored things are skipped once the wait is over.
 const MOST_IGNORED: u32 = 16;
 
-// A thread may be cancelled in these, which unwinds: to libc's own declarations a
-// call cannot.
+// A thread may be cancelled in these functions, which unwinds. The declarations of the
+// crate libc do not allow that.
 unsafe extern "C-unwind" {
     fn poll(polled: *mut libc::pollfd, count: libc::nfds_t, timeout: c_int) -> c_int;
     fn recv(fd: c_int, buffer: *mut c_void, len: usize, flags: c_int) -> isize;
 }
+
+/// What `poll` reports of a socket that was shut down for reading.
+const SHUT_DOWN: core::ffi::c_short = libc::POLLRDHUP | libc::POLLHUP | libc::POLLNVAL;
 
 /// Why there is no datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,15 +45,15 @@ pub(crate) enum ReceiveError {
     Interrupted,
     /// The socket was shut down for reading.
     ShutDown,
-    /// The socket is of no use.
+    /// The socket cannot be used.
     Failed,
 }
 
-/// Receives one datagram into `buffer`. Where something came that is not handed
-/// over, the wait may be up to [`RECEIVE_TIMEOUT_MS`] longer.
+/// Receives one datagram into `buffer`. If something is ignored, the wait may be up to
+/// [`RECEIVE_TIMEOUT_MS`] longer.
 ///
-/// `has_receive_timeout`: the socket was made by this port; another one might
-/// block for ever in `recv` and is polled before.
+/// `has_receive_timeout`: the socket was made by this port. Another one might block for
+/// ever in `recv`, and is polled first.
 pub(crate) fn receive(
     fd: c_int,
     buffer: &mut [MaybeUninit<u8>],
@@ -79,16 +81,16 @@ pub(crate) fn receive(
             Received::Nothing => false,
             Received::Ignored => true,
         };
-        // The clock is read only where no datagram came at once. Until then a
-        // wait took the receive timeout, or was cut short and counts for nothing.
+        // The clock is read only if no datagram came at once. Until then, a wait took the
+        // receive timeout; one that was cut short is not counted.
         if may_block && !is_ignored {
             left = left.less(RECEIVE_TIMEOUT_MS.into());
         }
         may_block = false;
         let deadline = *deadline.get_or_insert_with(|| Deadline::after(left));
         left = deadline.left();
-        // What else is there is looked at even when the wait is over, but a
-        // flood must not hold the caller.
+        // After something that is ignored there may be a datagram, even if the wait is
+        // over; but a flood must not hold the caller.
         ignored += u32::from(is_ignored);
         if deadline.is_over() && !(is_ignored && ignored <= MOST_IGNORED) {
             return Err(ReceiveError::TimedOut);
@@ -103,17 +105,19 @@ fn is_long(wait: Wait) -> bool {
     }
 }
 
-/// Polls; no call at all when nothing is left to wait.
+/// Polls, or returns at once if nothing is left to wait.
 fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
     let timeout = match wait {
         Wait::Forever => -1,
         Wait::For(0) => return Ok(()),
         Wait::For(ms) => c_int::try_from(ms).unwrap_or(c_int::MAX),
     };
-    let mut polled = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let events = libc::POLLIN | libc::POLLRDHUP;
+    let mut polled = libc::pollfd { fd, events, revents: 0 };
     // SAFETY: one valid pollfd, and the count says so.
     match unsafe { poll(&raw mut polled, 1, timeout) } {
         0 => Err(ReceiveError::TimedOut),
+        1.. if polled.revents & SHUT_DOWN != 0 => Err(ReceiveError::ShutDown),
         1.. => Ok(()),
         _ if errno() == libc::EINTR => Err(ReceiveError::Interrupted),
         _ => Err(ReceiveError::Failed),
@@ -125,7 +129,7 @@ enum Received {
     Datagram(usize),
     /// Nothing was there.
     Nothing,
-    /// Something was there that is not handed over.
+    /// Something was there that is ignored.
     Ignored,
 }
 
@@ -179,11 +183,11 @@ pub(super) fn is_from_icmp(error: c_int) -> bool {
     )
 }
 
-/// Tells end of file from a datagram of length 0, lest the loop spin on a
-/// socket that somebody shut down.
+/// Tells a socket that was shut down, on which the loop would spin, from a datagram of
+/// length 0.
 fn is_shut_down(fd: c_int) -> bool {
     let mut polled = libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 };
     // SAFETY: one valid pollfd, and the count says so.
     let count = unsafe { libc::poll(&raw mut polled, 1, 0) };
-    count > 0 && polled.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLNVAL) != 0
+    count > 0 && polled.revents & SHUT_DOWN != 0
 }

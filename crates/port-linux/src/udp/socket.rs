@@ -1,4 +1,4 @@
-//! Making a connected socket, and sending on it.
+//! Makes connected sockets, and sends on them.
 
 use core::ffi::{CStr, c_int};
 use core::mem::zeroed;
@@ -9,11 +9,11 @@ use crate::fd::{Fd, errno};
 use crate::log::{Level, log};
 use crate::text::Text;
 
-/// Room for any DNS name (253), with a NUL and some slack for a scope id.
+/// Room for any DNS name (253 bytes) or address, with a scope id and a NUL.
 pub(super) type Host = Text<288>;
 
-/// Above standard error, so that a socket never stands in for a standard
-/// stream, and its handle is never NULL.
+/// Above standard error, so that a socket never becomes a standard stream, and its handle
+/// is never NULL.
 const LOWEST_DESCRIPTOR: c_int = 3;
 
 /// The host without the brackets of an IPv6 literal; `None` if it is empty or
@@ -29,8 +29,8 @@ pub(super) fn bare_host(host: &CStr) -> Option<Host> {
     (!text.as_bytes().is_empty()).then_some(text)
 }
 
-/// A socket connected to the first address of `host` that takes it. Not
-/// inherited by programs that this one starts.
+/// A socket connected to the first address of `host` that can be connected to. Programs
+/// that this one starts do not inherit it.
 pub(super) fn connect(host: &CStr, port: u16) -> Option<Fd> {
     let Some(name) = bare_host(host).filter(|_| port != 0) else {
         log(Level::Error, format_args!("{host:?} port {port} is no address"));
@@ -83,12 +83,11 @@ fn connect_to(address: &libc::addrinfo) -> Result<Fd, c_int> {
 
 /// Sends one datagram; its length, or `errno`.
 ///
-/// An error that stands from an earlier datagram's ICMP answer is reported by
-/// the next send *instead of* sending; it is then consumed, so one more try
-/// sends.
+/// An ICMP error after an earlier datagram is reported by the next send *instead of*
+/// sending. That clears it, so a second try sends.
 pub(super) fn send(fd: c_int, datagram: &[u8]) -> Result<usize, c_int> {
     let once = || {
-        // SAFETY: the slice is valid for the length given.
+        // SAFETY: the slice is valid for reads of its length.
         let sent =
             unsafe { libc::send(fd, datagram.as_ptr().cast(), datagram.len(), libc::MSG_NOSIGNAL) };
         usize::try_from(sent).map_err(|_| errno())
@@ -161,8 +160,8 @@ impl Drop for Addresses {
     }
 }
 
-/// A port number as text. (By hand: what formats numbers takes 2 KB, and a
-/// small program has no other use for it.)
+/// A port number as text. Written by hand, since the formatting of numbers takes 2 KB, and
+/// a small program has no other use for it.
 fn service(port: u16) -> Text<6> {
     let mut text = Text::new();
     for divisor in [10_000, 1000, 100, 10, 1] {

@@ -1,0 +1,21 @@
+//! Whom to connect to, and on what terms.
+
+use crate::port::Peer;
+
+/// An identity and the key that both sides know.
+pub(super) type PreShared<'a> = (&'a [u8], &'a [u8]);
+
+/// A peer, and what it may offer.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) peer: Peer<'a>,
+    /// Whether key exchange by static RSA may be offered.
+    pub(crate) static_rsa: bool,
+}
+
+impl Terms<'_> {
+    /// The host, to check the certificate against and to log.
+    pub(super) fn host(&self) -> &str {
+        self.peer.host.to_str().unwrap_or_default()
+    }
+}

@@ -1,0 +1,140 @@
+# Links tests/c/whose_dtls.c as a case says, runs it against the local cloud, and looks
+# at whose DTLS it used.
+#
+#     cmake -D case=… -D scratch=… -D prefix=… -D libdir=… -D sources=… -D compiler=…
+#           -D ar=… -D native_libraries=a,b,c -D cloud=… -P this
+
+file(REMOVE_RECURSE ${scratch})
+file(MAKE_DIRECTORY ${scratch})
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output
+                  ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}\nended with ${status}:\n${output}")
+  endif()
+endfunction()
+
+# compile(object source option...)
+function(compile object source)
+  run(${compiler} -std=c99 -Wall -Wextra -Werror -I${prefix}/include ${ARGN}
+      -c ${sources}/${source} -o ${scratch}/${object})
+endfunction()
+
+compile(program.o c/whose_dtls.c)
+compile(roots.o cmake/root_from_environment.c)
+compile(dtls.o c/plain_dtls.c)
+compile(three_of_four.o c/plain_dtls.c -DWITHOUT_READ)
+run(${ar} rcs ${scratch}/libdtls.a ${scratch}/dtls.o)
+
+set(own_objects ${scratch}/program.o ${scratch}/roots.o)
+set(static ${prefix}/${libdir}/libiot_coap.a)
+set(shared -L${prefix}/${libdir} -liot_coap)
+string(REPLACE "," ";" native_libraries "${native_libraries}")
+list(TRANSFORM native_libraries PREPEND -l)
+
+# linked(result what...): links the program; sets `result` to what the linker says, or
+# to nothing.
+function(linked result)
+  execute_process(COMMAND ${compiler} ${own_objects} ${ARGN} ${native_libraries}
+                          -Wl,-rpath,${prefix}/${libdir} -o ${scratch}/program
+                  RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(status EQUAL 0)
+    set(output "")
+  elseif(output STREQUAL "")
+    set(output "status ${status}")
+  endif()
+  set(${result} "${output}" PARENT_SCOPE)
+endfunction()
+
+# says(url status LINES line... NEVER line... WITH what...): links the program with
+# `what`, runs it, and compares its exit status and what it prints.
+function(says url expected)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LINES;NEVER;WITH")
+  linked(refused ${arg_WITH})
+  if(refused)
+    message(FATAL_ERROR "not linked:\n${refused}")
+  endif()
+  execute_process(COMMAND ${cloud} --state ${scratch}/cloud -- ${scratch}/program ${url}
+                  RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL expected)
+    message(FATAL_ERROR "ended with ${status}, not ${expected}:\n${output}")
+  endif()
+  foreach(line IN LISTS arg_LINES)
+    string(FIND "${output}" "${line}" at)
+    if(at EQUAL -1)
+      message(FATAL_ERROR "not said: ${line}\n${output}")
+    endif()
+  endforeach()
+  foreach(line IN LISTS arg_NEVER)
+    string(FIND "${output}" "${line}" at)
+    if(NOT at EQUAL -1)
+      message(FATAL_ERROR "said: ${line}\n${output}")
+    endif()
+  endforeach()
+  message(STATUS "${case}: as it should be")
+endfunction()
+
+function(uses_the_engine)
+  says({coaps} 0 LINES "coaps:// is spoken by this library" answered
+       NEVER "plain_dtls.c connects" WITH ${ARGN})
+endfunction()
+
+function(uses_the_programs_own)
+  says({coap} 0 LINES "coaps:// is spoken by the program's own HAL_DTLSSession_*"
+       "plain_dtls.c connects" answered WITH ${ARGN})
+endfunction()
+
+function(refuses reason)
+  says({coap} 3 LINES "coaps:// cannot be used: ${reason}" NEVER "plain_dtls.c connects" WITH ${ARGN})
+endfunction()
+
+function(does_not_link)
+  linked(refused ${ARGN})
+  if(NOT refused MATCHES "undefined reference to .HAL_DTLSSession_create")
+    message(FATAL_ERROR "the linker does not miss HAL_DTLSSession_create:\n${refused}")
+  endif()
+  message(STATUS "${case}: the linker misses HAL_DTLSSession_create")
+endfunction()
+
+set(one_is_missing "the program defines some of HAL_DTLSSession_*, but not read")
+set(no_dtls "this build has no DTLS")
+
+if(case STREQUAL builtin.nothing)
+  uses_the_engine(${static})
+elseif(case STREQUAL builtin.object)
+  uses_the_programs_own(${scratch}/dtls.o ${static})
+elseif(case STREQUAL builtin.archive)
+  # A linker does not search archives for what may stay undefined.
+  uses_the_engine(${static} ${scratch}/libdtls.a)
+elseif(case STREQUAL builtin.asked-for-archive)
+  uses_the_programs_own(-Wl,-u,HAL_DTLSSession_create ${static} ${scratch}/libdtls.a)
+elseif(case STREQUAL builtin.three-of-four)
+  refuses(${one_is_missing} ${scratch}/three_of_four.o ${static})
+elseif(case STREQUAL builtin.shared-nothing)
+  uses_the_engine(${shared})
+elseif(case STREQUAL builtin.shared-object)
+  # Without -rdynamic.
+  uses_the_programs_own(${scratch}/dtls.o ${shared})
+elseif(case STREQUAL builtin.shared-three-of-four)
+  refuses(${one_is_missing} ${scratch}/three_of_four.o ${shared})
+elseif(case STREQUAL port.nothing)
+  does_not_link(${static})
+elseif(case STREQUAL port.object)
+  uses_the_programs_own(${scratch}/dtls.o ${static})
+elseif(case STREQUAL port.archive)
+  uses_the_programs_own(${static} ${scratch}/libdtls.a)
+elseif(case STREQUAL port.shared-nothing)
+  does_not_link(${shared})
+elseif(case STREQUAL port.shared-object)
+  uses_the_programs_own(${scratch}/dtls.o ${shared})
+elseif(case STREQUAL port.shared-archive)
+  uses_the_programs_own(${shared} ${scratch}/libdtls.a)
+elseif(case STREQUAL none.object)
+  refuses(${no_dtls} ${scratch}/dtls.o ${static})
+elseif(case STREQUAL none.shared-object)
+  refuses(${no_dtls} ${scratch}/dtls.o ${shared})
+else()
+  message(FATAL_ERROR "no such case: ${case}")
+endif()

@@ -1,0 +1,19 @@
+# Builds and installs the library with another choice of IOT_COAP_DTLS.
+#
+#     cmake -D root=… -D build=… -D prefix=… -D choice=… -D cargo_target_dir=…
+#           -D compiler=… -D libdir=… -P this
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output
+                  ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}\nended with ${status}:\n${output}")
+  endif()
+endfunction()
+
+run(${CMAKE_COMMAND} -S ${root} -B ${build} -DCMAKE_BUILD_TYPE=Debug -DIOT_COAP_DTLS=${choice}
+    -DIOT_COAP_CLOUD=OFF -DBUILD_TESTING=OFF -DIOT_COAP_EXAMPLES=OFF -DCMAKE_C_COMPILER=${compiler}
+    -DIOT_COAP_CARGO_TARGET_DIR=${cargo_target_dir} -DCMAKE_INSTALL_LIBDIR=${libdir})
+run(${CMAKE_COMMAND} --build ${build})
+run(${CMAKE_COMMAND} --install ${build} --prefix ${prefix})
