@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Event, Transport};
-use iot_coap_test_support::library::{self, client::Client};
+use iot_coap_test_library::client::Client;
 
 fn trusting_client(cloud: &Cloud) -> Client {
-    library::trust::set(cloud.root_pem());
+    iot_coap_test_library::trust::set(cloud.root_pem());
     Client::signed_in(&cloud.url(Transport::Dtls))
 }
 

@@ -12,7 +12,7 @@ use iot_coap::{
     iotx_coap_notice_t, iotx_coap_options_t, iotx_coap_statistics_t, iotx_msg_type_t,
 };
 use iot_coap_cloud::{Cloud, Config, Device, Event, Faults, Transport};
-use iot_coap_test_support::library::client::Client;
+use iot_coap_test_library::client::Client;
 
 const SECONDS_5: Duration = Duration::from_secs(5);
 

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Event, Transport};
-use iot_coap_test_support::library::{self, Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 fn sign_ins(cloud: &Cloud) -> usize {
     cloud.events().iter().filter(|event| matches!(event, Event::SignedIn { .. })).count()
@@ -13,7 +13,7 @@ fn sign_ins(cloud: &Cloud) -> usize {
 #[test]
 fn a_device_that_reboots_does_not_sign_in_again() {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
-    let folder = library::scratch_dir().join("kv");
+    let folder = iot_coap_test_library::scratch_dir().join("kv");
     let _ = std::fs::remove_dir_all(&folder);
     let program = compile("kept_token.c", Linkage::Static, Language::Sanitized);
     let run_with = |arguments: &[&str]| {

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Device, Transport};
-use iot_coap_test_support::library::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 /// Each mistake of `log_lines.c`, and what its line must name.
 const MISTAKES: [(&str, &str); 18] = [

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use iot_coap::{IOT_CoAP_Init, iotx_coap_event_t, iotx_msg_type_t};
 use iot_coap_cloud::{Cloud, Config, Event, Faults, Transport};
-use iot_coap_test_support::library::client::Client;
-use iot_coap_test_support::library::{self, Language, Linkage, compile, succeed};
+use iot_coap_test_library::client::Client;
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
 
 fn start(config: Config) -> Cloud {
     let cloud = Cloud::start(config).expect("the local cloud starts");
-    library::trust::set(cloud.root_pem());
+    iot_coap_test_library::trust::set(cloud.root_pem());
     cloud
 }
 

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use iot_coap_test_support::library::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 fn works(source: &str) {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
-use iot_coap_test_support::library::{Language, compile_against, profile_dir, root, run, succeed};
+use iot_coap_test_library::{Language, compile_against, profile_dir, root, run, succeed};
 
 /// The static library of `--no-default-features --features std`.
 fn library() -> &'static PathBuf {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use iot_coap_cloud::{Cloud, Config, Device, Event, Transport};
-use iot_coap_test_support::library::client::Client;
+use iot_coap_test_library::client::Client;
 
 const CONTENT: u8 = 0x45;
 const UNAUTHORIZED: u8 = 0x81;

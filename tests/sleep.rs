@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, Event, Transport};
-use iot_coap_test_support::library::{self, Language, Linkage, compile, succeed};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 
 struct Device {
     program: PathBuf,
@@ -14,7 +14,7 @@ struct Device {
 
 impl Device {
     fn new(name: &str) -> Self {
-        let folder = library::scratch_dir().join(name);
+        let folder = iot_coap_test_library::scratch_dir().join(name);
         let _ = std::fs::remove_dir_all(&folder);
         Self { program: compile("sleeper.c", Linkage::Static, Language::Sanitized), folder }
     }

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Faults, Log, Transport};
-use iot_coap_test_support::library::{Language, Linkage, compile, scratch_dir};
+use iot_coap_test_library::{Language, Linkage, compile, scratch_dir};
 use serde_json::Value;
 
 /// Where each process's numbers begin: at a multiple of this.

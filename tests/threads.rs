@@ -8,15 +8,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Event, Faults, Transport};
-use iot_coap_test_support::library::client::Client;
-use iot_coap_test_support::library::{self, Language, Linkage, compile, succeed};
+use iot_coap_test_library::client::Client;
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 use iot_coap_test_support::threads::{is_waiting, this_thread};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Dtls, Transport::Symmetric];
 
 fn start() -> Cloud {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
-    library::trust::set(cloud.root_pem());
+    iot_coap_test_library::trust::set(cloud.root_pem());
     cloud
 }
 

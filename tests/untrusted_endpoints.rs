@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use iot_coap_cloud::{Certificates, Cloud, Config, DtlsConfig, Transport};
-use iot_coap_test_support::library::{self, Language, Linkage, compile, run};
+use iot_coap_test_library::{Language, Linkage, compile, run};
 
 fn cloud(names: &[&str], expired: bool) -> Cloud {
     let names = names.iter().map(ToString::to_string).collect();
@@ -58,7 +58,7 @@ fn an_expired_certificate_is_refused() {
 fn an_unknown_root_is_refused() {
     let cloud = cloud(&[], false);
     // Clouds of one process share a root, unless it is kept in a folder.
-    let state_dir = Some(library::scratch_dir().join("other-root"));
+    let state_dir = Some(iot_coap_test_library::scratch_dir().join("other-root"));
     let other = Cloud::start(Config { state_dir, ..Config::default() }).expect("starts");
     assert_ne!(cloud.root_pem(), other.root_pem());
     is_refused(&cloud, other.root_path(), "certificate");
@@ -74,7 +74,7 @@ fn a_program_that_names_no_root_trusts_the_librarys_own() {
 #[test]
 fn a_root_that_is_none_is_refused() {
     let cloud = cloud(&[], false);
-    let empty = library::scratch_dir().join("empty.pem");
+    let empty = iot_coap_test_library::scratch_dir().join("empty.pem");
     std::fs::write(&empty, "").expect("the target folder can be written");
     is_refused(&cloud, &empty, "certificate");
 }

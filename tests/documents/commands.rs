@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::markdown;
-use iot_coap_test_support::library::{profile_dir, root, run, scratch_dir, succeed};
+use iot_coap_test_library::{profile_dir, root, run, scratch_dir, succeed};
 
 /// A program in the manner of V2.x, and one in that of v3.x.
 const PROGRAMS: [&str; 2] = ["tests/documents/app.c", "c_examples/minimal.c"];

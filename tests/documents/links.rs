@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::markdown::{self, Document};
-use iot_coap_test_support::library::root;
+use iot_coap_test_library::root;
 
 /// Folders of this repository whose files are named in the text by their path.
 const FOLDERS: [&str; 12] = [

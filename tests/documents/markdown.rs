@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use iot_coap_test_support::library::root;
+use iot_coap_test_library::root;
 
 /// A Markdown file.
 #[derive(Debug)]

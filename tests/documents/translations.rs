@@ -146,8 +146,7 @@ impl Pair {
 }
 
 fn same_file(one: &Path, other: &Path) -> bool {
-    let canonical =
-        |path: &Path| iot_coap_test_support::library::root().join(path).canonicalize().ok();
+    let canonical = |path: &Path| iot_coap_test_library::root().join(path).canonicalize().ok();
     canonical(one).is_some() && canonical(one) == canonical(other)
 }
 

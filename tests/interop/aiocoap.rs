@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::bench::ACCESS_TOKEN_LEN;
 use crate::peer::Peer;
 use crate::wire::{Datagram, Relay, Side, nothing_lost};
-use iot_coap_test_support::library::client::{Answer, Client};
+use iot_coap_test_library::client::{Answer, Client};
 
 const LIMIT: Duration = Duration::from_secs(20);
 

@@ -9,8 +9,6 @@ use std::process::{self, Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use iot_coap_test_support::library;
-
 /// An interpreter on a busy machine takes its time.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -52,7 +50,7 @@ impl Peer {
         for _ in 0..TRIES {
             let port = free_port();
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let log = library::scratch_dir().join(format!("{program}-{port}.log"));
+            let log = iot_coap_test_library::scratch_dir().join(format!("{program}-{port}.log"));
             let output = File::create(&log).expect("the target folder can be written");
             let errors = output.try_clone().expect("a file");
             let child = command(port).stdin(Stdio::piped()).stdout(output).stderr(errors).spawn();
@@ -115,7 +113,7 @@ fn free_port() -> u16 {
 }
 
 fn sources() -> PathBuf {
-    library::root().join("tests/interop")
+    iot_coap_test_library::root().join("tests/interop")
 }
 
 /// The folder that aiocoap was installed into; once for a version.
@@ -125,7 +123,7 @@ fn aiocoap_packages() -> &'static Path {
         let requirements = sources().join("requirements.txt");
         let version = fs::read_to_string(&requirements).expect("it is part of the repository");
         let version = version.split_whitespace().next().expect("a package");
-        let packages = library::profile_dir().join("interop").join(version);
+        let packages = iot_coap_test_library::profile_dir().join("interop").join(version);
         if packages.exists() {
             return packages;
         }

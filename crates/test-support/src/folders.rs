@@ -3,12 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The folder of cargo's profile, where the programs of a package lie, and which tests
+/// may write to.
+pub fn profile_dir() -> PathBuf {
+    let program = std::env::current_exe().expect("a program knows its path");
+    let folder = program.ancestors().nth(2).expect("tests lie in <profile>/deps");
+    folder.to_path_buf()
+}
+
 /// The folder of cargo's target folder that tests may write to: `CARGO_TARGET_TMPDIR`,
 /// which cargo tells test programs alone, and not what they link.
 pub fn target_tmp() -> PathBuf {
-    let program = std::env::current_exe().expect("a program knows its path");
-    let target = program.ancestors().nth(3).expect("programs lie in <target>/<profile>/deps");
-    let folder = target.join("tmp");
+    let folder = profile_dir().with_file_name("tmp");
     std::fs::create_dir_all(&folder).expect("the target folder can be written");
     folder
 }

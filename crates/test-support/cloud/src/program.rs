@@ -3,17 +3,16 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use super::Folder;
+use iot_coap_test_support::folders::{Folder, profile_dir};
 
-/// The program with these arguments, not started yet. Cargo says where it is.
+/// The program with these arguments, not started yet. Cargo builds it along with the
+/// tests and benches of its package.
 pub fn program(arguments: &[&str]) -> Command {
     // Whoever runs the tests may have it ignore signals: nohup, or a shell's `&`.
-    let executable = std::env::var_os("CARGO_BIN_EXE_iot-coap-cloud");
-    let executable = executable.expect("cargo runs the tests and benches of iot-coap-cloud");
     let mut command = Command::new("env");
     command
         .arg("--default-signal=HUP,INT,QUIT")
-        .arg(executable)
+        .arg(profile_dir().join("iot-coap-cloud"))
         .args(arguments)
         .stdin(Stdio::null());
     command

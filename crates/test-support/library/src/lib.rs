@@ -2,16 +2,18 @@
 //! called from Rust. For tests of the package `iot-coap` alone: cargo puts the static
 //! library beside those.
 
+#![allow(clippy::missing_panics_doc, reason = "that is how a test fails")]
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-#[allow(unsafe_code, reason = "C's functions")]
 pub mod client;
-#[allow(unsafe_code, reason = "a symbol of C's")]
 pub mod trust;
+
+pub use iot_coap_test_support::folders::profile_dir;
 
 /// The system's libraries that the static library needs.
 const NATIVE_LIBRARIES: [&str; 4] = ["-lpthread", "-ldl", "-lm", "-lc"];
@@ -42,7 +44,7 @@ pub enum Language {
 /// The folder of this repository.
 pub fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).expect("this is crates/test-support")
+    here.ancestors().nth(3).expect("this is crates/test-support/library")
 }
 
 /// The static library that cargo built along with this test. (The one beside
@@ -50,12 +52,6 @@ pub fn root() -> &'static Path {
 pub fn static_library() -> PathBuf {
     let test = env::current_exe().expect("a test knows its path");
     test.with_file_name("libiot_coap.a")
-}
-
-/// The folder of cargo's profile, which tests may write to.
-pub fn profile_dir() -> PathBuf {
-    let library = static_library();
-    library.ancestors().nth(2).expect("tests lie in <profile>/deps").to_path_buf()
 }
 
 /// A folder for what tests make; of this test binary alone.
