@@ -82,7 +82,7 @@ fn an_intermediate_links_to_the_root_and_may_be_the_anchor() {
 fn a_missing_intermediate_is_refused() {
     let root = rsa_root();
     let server = leaf(&intermediate(&root, rsa_key()), rsa_key(), &GOOD);
-    assert_refused("localhost", &root.pem(), &server, "unknown root");
+    assert_refused("localhost", &root.pem(), &server, "an unknown issuer");
 }
 
 #[test]
@@ -155,14 +155,14 @@ fn an_expired_certificate_is_refused() {
 fn a_certificate_that_is_not_yet_valid_is_refused() {
     let root = ec_root();
     let early = leaf(&root, ec_key(), &Leaf { valid: (1, 30), ..GOOD });
-    assert_refused("localhost", &root.pem(), &early, "not valid yet");
+    assert_refused("localhost", &root.pem(), &early, "becomes valid only in");
 }
 
 #[test]
 fn an_unknown_root_is_refused() {
     let (root, other) = (ec_root(), ec_root());
     let server = leaf(&root, ec_key(), &GOOD);
-    assert_refused("localhost", &other.pem(), &server, "unknown root");
+    assert_refused("localhost", &other.pem(), &server, "an unknown issuer");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_root_of_the_same_name_is_refused() {
     let same = || named_root("two of a name", ec_key(), MessageDigest::sha256());
     let (root, other) = (same(), same());
     let server = leaf(&root, ec_key(), &GOOD);
-    assert_refused("localhost", &other.pem(), &server, "unknown root");
+    assert_refused("localhost", &other.pem(), &server, "an unknown issuer");
 }
 
 #[test]

@@ -10,6 +10,9 @@ use iot_coap_test_support::certificates::{self, Identity};
 use iot_coap_test_support::peers::servers::{Resumption, Server, Wish};
 use iot_coap_test_support::peers::{Peer, Proof};
 
+/// A store's file is named after its key, in hexadecimal digits; that of a session has this.
+const DTLS_IN_HEX: &str = "64746c73";
+
 struct Device {
     program: PathBuf,
     folder: PathBuf,
@@ -37,7 +40,7 @@ impl Device {
     fn session(&self) -> PathBuf {
         let files = std::fs::read_dir(&self.folder).expect("the store is there");
         let mut paths = files.map(|file| file.expect("it can be listed").path());
-        let is_session = |path: &PathBuf| path.to_string_lossy().contains("dtls");
+        let is_session = |path: &PathBuf| path.to_string_lossy().contains(DTLS_IN_HEX);
         paths.find(is_session).expect("a session is kept")
     }
 }

@@ -3,7 +3,7 @@
 
 use coap_lite::{CoapOption, MessageClass};
 use iot_coap_cloud::{Config, Device, Reply, TokenOption, Transport};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::*;
 
 #[test]
 fn a_message_is_taken_by_either_option_and_recorded_whole() {

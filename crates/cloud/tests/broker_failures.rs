@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use coap_lite::{CoapOption, MessageType, Packet};
 use iot_coap_cloud::{Cloud, Config, Event, Forward, Transport};
-use iot_coap_test_support::cloud::broker::{Broker, Limits, Published};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::broker::{Broker, Limits, Published};
+use iot_coap_test_cloud::*;
 
 /// Never reached in a test that does not mean to.
 const LONG: Duration = Duration::from_mins(1);

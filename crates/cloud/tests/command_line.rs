@@ -4,8 +4,8 @@
 use std::process::Output;
 
 use iot_coap_cloud::Device;
-use iot_coap_test_support::cloud::program::{Serving, program, serve};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::program::{Serving, program, serve};
+use iot_coap_test_cloud::*;
 
 fn output(folder: &Folder, arguments: &[&str]) -> Output {
     program(arguments).env("XDG_STATE_HOME", folder.file("state")).output().expect("it runs")

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use coap_lite::{CoapOption, MessageClass, MessageType};
 use iot_coap_cloud::{Config, ConsoleConfig, Event, Faults, Transport};
-use iot_coap_test_support::cloud::http::*;
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::http::*;
+use iot_coap_test_cloud::*;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::{Value, json};
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use coap_lite::{MessageClass, MessageType};
 use iot_coap_cloud::{Config, ConsoleConfig, Event, Transport};
-use iot_coap_test_support::cloud::browser::*;
-use iot_coap_test_support::cloud::fleet::devices;
-use iot_coap_test_support::cloud::line::{Line, State};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::browser::*;
+use iot_coap_test_cloud::fleet::devices;
+use iot_coap_test_cloud::line::{Line, State};
+use iot_coap_test_cloud::*;
 
 /// Set, it has the screenshot of the README made anew, after five minutes of work that
 /// fill its graphs.

@@ -6,8 +6,8 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use iot_coap_cloud::{Certificates, Cloud, Config, DtlsConfig, Event, Faults, Transport};
-use iot_coap_test_support::cloud::engine::ping;
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::engine::ping;
+use iot_coap_test_cloud::*;
 use openssl::ssl::{SslCipherRef, SslStream};
 
 fn with(dtls: DtlsConfig) -> Cloud {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use coap_lite::{MessageClass, MessageType, Packet};
 use iot_coap_cloud::{Event, Transport};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::*;
 
 #[test]
 fn a_duplicate_gets_the_same_reply_and_is_not_taken_again() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use coap_lite::{MessageClass, MessageType};
 use iot_coap_cloud::{Event, Faults, Transport};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::*;
 
 fn faults(text: &str) -> Faults {
     text.parse().expect("valid")

@@ -9,11 +9,11 @@ use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use iot_coap_cloud::{BrokerAddress, Config, Event, Forward, Transport};
-use iot_coap_test_support::cloud::balancer::Balancer;
-use iot_coap_test_support::cloud::mosquitto::{Arrived, Consumer, Mosquitto};
-use iot_coap_test_support::cloud::poster::{Account, Poster};
-use iot_coap_test_support::cloud::program::{Serving, serve_on};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::balancer::Balancer;
+use iot_coap_test_cloud::mosquitto::{Arrived, Consumer, Mosquitto};
+use iot_coap_test_cloud::poster::{Account, Poster};
+use iot_coap_test_cloud::program::{Serving, serve_on};
+use iot_coap_test_cloud::*;
 
 const DEVICES_OVER_UDP: usize = 8;
 const DEVICES_OVER_DTLS: usize = 4;

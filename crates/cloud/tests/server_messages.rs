@@ -5,7 +5,7 @@ use std::collections::LinkedList;
 
 use coap_lite::{CoapOption, MessageClass, MessageType, Packet};
 use iot_coap_cloud::{Cloud, Event, Transport};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::*;
 
 fn answer(cloud: &Cloud, mark: usize) -> (String, String) {
     let event =

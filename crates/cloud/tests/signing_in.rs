@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use coap_lite::{CoapOption, MessageClass, MessageType};
 use iot_coap_cloud::{Config, Device, Event, Transport};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::*;
 
 #[test]
 fn the_reply_comes_in_the_encoding_that_accept_asks_for() {

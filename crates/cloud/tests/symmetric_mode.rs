@@ -3,7 +3,7 @@
 
 use coap_lite::{CoapOption, Packet};
 use iot_coap_cloud::{Cloud, Transport};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::*;
 use openssl::hash::{MessageDigest, hash};
 use openssl::symm::{Cipher, decrypt, encrypt};
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use iot_coap_cloud::{Cloud, Config, Event, TokenKeys, Transport};
-use iot_coap_test_support::cloud::*;
+use iot_coap_test_cloud::*;
 
 /// A file of the keys named by these letters.
 fn write_keys(path: &Path, letters: &str) {

@@ -1,11 +1,11 @@
-//! What the tests of several crates share: certificates, bad networks, servers that
-//! nobody here wrote, and devices. Tests alone use it, so a helper panics where what
-//! it is asked for fails: that is how a test fails.
+//! What the tests of several crates share: certificates, bad networks, and servers that
+//! nobody here wrote. Tests alone use it, so a helper panics where what it is asked for
+//! fails: that is how a test fails.
 //!
-//! What needs one of the crates under test is behind a feature, so that the tests of a
-//! small crate do not wait for a large one. Two crates stand beside this one, because a
-//! program cannot link them without an effect: `iot-coap-test-heap`, an allocator, and
-//! `iot-coap-test-library`, which brings the C library.
+//! What needs the DTLS engine is behind features, since that is tested with parts left
+//! out. What would burden every program that links it is in crates beside this one:
+//! `iot-coap-test-heap`, an allocator; `iot-coap-test-library`, with the C library;
+//! `iot-coap-test-cloud`, with the cloud.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::missing_panics_doc, reason = "see above")]
@@ -19,8 +19,6 @@ pub mod processes;
 pub mod threads;
 pub mod waiting;
 
-#[cfg(feature = "cloud")]
-pub mod cloud;
 #[cfg(feature = "dtls")]
 pub mod dtls;
 #[cfg(feature = "scripted")]

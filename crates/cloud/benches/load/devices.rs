@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use iot_coap_dtls::SavedSession;
 
 use crate::process;
-use iot_coap_test_support::cloud::{Link, TestDevice, code, engine, poster, socket_to};
+use iot_coap_test_cloud::{Link, TestDevice, code, engine, poster, socket_to};
 
 /// What a crowd of devices experienced, and what it cost the server.
 pub(crate) struct Measured {

@@ -13,9 +13,9 @@ use std::time::Duration;
 use iot_coap_cloud::Device;
 
 use devices::{Measured, Place, measure, post};
-use iot_coap_test_support::cloud::mosquitto::{Consumer, Mosquitto};
-use iot_coap_test_support::cloud::program::{Serving, serve};
-use iot_coap_test_support::cloud::{Folder, PRODUCT_KEY, TestDevice};
+use iot_coap_test_cloud::mosquitto::{Consumer, Mosquitto};
+use iot_coap_test_cloud::program::{Serving, serve};
+use iot_coap_test_cloud::{Folder, PRODUCT_KEY, TestDevice};
 
 /// Devices at once; each waits for the answer before it sends again.
 const CROWD: usize = 64;

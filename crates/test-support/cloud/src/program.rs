@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::folders::{Folder, profile_dir};
+use iot_coap_test_support::folders::{Folder, profile_dir};
 
 /// The program with these arguments, not started yet. Cargo builds it along with the
 /// tests and benches of its package.

@@ -1,6 +1,10 @@
 //! A plain CoAP device for tests: it says exactly what it is told, and reports
 //! exactly what it hears. It is no client: it retransmits nothing by itself.
 
+#![forbid(unsafe_code)]
+#![allow(clippy::missing_panics_doc, reason = "that is how a test fails")]
+#![allow(clippy::missing_errors_doc, reason = "what fails is what is tested")]
+
 pub mod balancer;
 pub mod broker;
 pub mod browser;
@@ -26,7 +30,7 @@ use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyM
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
-pub use crate::folders::Folder;
+pub use iot_coap_test_support::folders::Folder;
 
 /// The product of the sample device.
 pub const PRODUCT_KEY: &str = "a1RP1qZfrEi";

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 
 use super::{Folder, PATIENCE};
-use crate::folders::target_tmp;
+use iot_coap_test_support::folders::target_tmp;
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 
