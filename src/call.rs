@@ -87,8 +87,8 @@ pub(crate) fn is_calling_back(context: *const c_void) -> bool {
     }
 }
 
-/// Work that waits or calls the program.
-pub(crate) type Work = unsafe extern "C-unwind" fn(*mut c_void);
+/// Blocking that waits or calls the program.
+pub(crate) type Blocking = unsafe extern "C-unwind" fn(*mut c_void);
 
 #[cfg(any(feature = "std", feature = "port-linux"))]
 unsafe extern "C" {
@@ -100,7 +100,7 @@ unsafe extern "C" {
 #[cfg(any(feature = "std", feature = "port-linux"))]
 unsafe extern "C-unwind" {
     // In `c/edges.c`.
-    fn iotx_interruptible(work: Work, argument: *mut c_void, state: c_int, call: *const c_void);
+    fn iotx_interruptible(work: Blocking, argument: *mut c_void, state: c_int, call: *const c_void);
 }
 
 /// Disables the cancellation of this thread. Returns the state before.
@@ -126,7 +126,7 @@ pub(crate) fn restore_cancellation(state: c_int) {
 ///
 /// `work` may be called with `argument`. No frame of the library on this stack holds a
 /// lock or a value that is to be dropped, or catches panics.
-pub(crate) unsafe fn interruptible(call: &Call, work: Work, argument: *mut c_void) {
+pub(crate) unsafe fn interruptible(call: &Call, work: Blocking, argument: *mut c_void) {
     #[cfg(any(feature = "std", feature = "port-linux"))]
     // SAFETY: by the contract, `work` may be called with `argument`; `call` outlives it.
     unsafe {

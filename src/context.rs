@@ -54,7 +54,7 @@ pub(crate) enum Ending {
     /// For good.
     Deinit,
     /// For a sleep: its session is kept, and another context goes on with it.
-    Sleep,
+    Pause,
 }
 
 /// One client and all that belongs to it.
@@ -285,7 +285,7 @@ impl Context {
     }
 
     /// Closes the link and frees the context, once every call that has entered it
-    /// has left; for `Ending::Sleep`, keeps its session before. Refuses, with a line
+    /// has left; for `Ending::Pause`, keeps its session before. Refuses, with a line
     /// in the log that begins with `name`, while a callback of it runs on this
     /// thread.
     ///
@@ -315,7 +315,7 @@ impl Context {
         let mut guard = this.state.lock();
         let State { link, log, .. } = &mut *guard;
         #[cfg(feature = "dtls-psk")]
-        let left = (ending == Ending::Sleep).then(|| link.leave(log)).flatten();
+        let left = (ending == Ending::Pause).then(|| link.take_for_pause(log)).flatten();
         let _ = (ending, link, log);
         Self::unlock(guard);
         #[cfg(feature = "dtls-psk")]

@@ -151,7 +151,7 @@ pub(crate) unsafe fn enter_and_open(
     make: impl FnOnce() -> Option<NonNull<Context>>,
 ) -> *mut c_void {
     /// Longer than a candidate may take. For a clock that stands still.
-    const LIMIT: Duration = Duration::from_secs(60);
+    const MAX_OPENING: Duration = Duration::from_secs(60);
 
     if log::is_writing() {
         return null_mut();
@@ -167,7 +167,7 @@ pub(crate) unsafe fn enter_and_open(
     let call = Call::new(made.as_ptr().cast(), cancellation, true);
     // SAFETY: this frame holds nothing that is to be dropped; by the contract, neither do
     // those above.
-    let waited = unsafe { wait(name, context, &call, Until::Connected, LIMIT) };
+    let waited = unsafe { wait(name, context, &call, Until::Connected, MAX_OPENING) };
     context.entered.remove();
     let is_open = waited.is_some() && catch(name, || context.settle()) == Some(true);
     if !is_open {

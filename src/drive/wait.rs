@@ -161,7 +161,7 @@ unsafe fn run(
             let _ = catch(name, || context.abandon(call));
             return None;
         };
-        let (work, argument): (crate::call::Work, *mut c_void) = match action {
+        let (work, argument): (crate::call::Blocking, *mut c_void) = match action {
             Action::Done => return Some(()),
             Action::Read => (read, (&raw mut wait.read).cast()),
             Action::Sleep => (sleep, (&raw mut wait.sleep_ms).cast()),

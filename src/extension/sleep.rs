@@ -87,7 +87,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_cont
             return REFUSED;
         }
         // SAFETY: no other call starts, by the contract.
-        if !unsafe { Context::close(context, NAME, Ending::Sleep) } {
+        if !unsafe { Context::close(context, NAME, Ending::Pause) } {
             return REFUSED;
         }
         *slot = null_mut();
