@@ -8,7 +8,8 @@ use core::fmt;
 
 use iot_coap_client::{self as coap, Client, Device, Endpoint};
 use iot_coap_dtls::rand_core::{TryCryptoRng, TryRng};
-use iot_coap_dtls::{self as dtls, Config, Datagram, Instant, TrustAnchors};
+use iot_coap_dtls::{self as dtls, Config, Datagram, TrustAnchors};
+use iot_coap_time::{Duration, Instant};
 
 /// A heap that is always exhausted.
 struct NoHeap;
@@ -73,6 +74,7 @@ pub extern "C" fn iot_coap_no_std_probe() -> bool {
     let Ok(endpoint) = Endpoint::parse("coap://127.0.0.1") else { return false };
     let Ok(device) = Device::new("pk", "dn", "", "secret") else { return false };
     let mut client: Client<()> = Client::new(coap::Config::new(device, &endpoint, 0));
-    client.sign_in(0, 1000);
-    client.poll_transmit(0).is_some()
+    let now = Instant::from_millis(0);
+    client.sign_in(now, Duration::from_secs(1));
+    client.poll_transmit(now).is_some()
 }
