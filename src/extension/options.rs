@@ -305,8 +305,7 @@ mod tests {
             assert_eq!(read.dtls.refuses_static_rsa, knows(12), "{size}");
         }
         for size in 0..4 {
-            assert!(matches!(read(&options, 4.max(size)), Ok(_)));
-            let short = [size; 1];
+            let short = [size];
             // SAFETY: its size is all that is read of it.
             let read = unsafe { Options::read(short.as_ptr().cast()) };
             assert!(matches!(read, Err(ConfigError::Option("size"))));
