@@ -110,6 +110,15 @@ impl State {
     pub(crate) fn now(&mut self) -> Instant {
         self.clock.at(port::uptime_ms())
     }
+
+    /// Gives back the receive buffer that a call has, if any.
+    pub(crate) fn release_buffer(&mut self, call: &Call) {
+        if cfg!(feature = "dtls-psk")
+            && let Some(number) = call.buffer.take()
+        {
+            self.buffers.give_back(number);
+        }
+    }
 }
 
 impl Context {
@@ -265,9 +274,7 @@ impl Context {
         if call.reads.replace(false) {
             state.reading = false;
         }
-        if let Some(number) = call.buffer.take() {
-            state.buffers.give_back(number);
-        }
+        state.release_buffer(call);
         if call.calls_back.get() {
             state.callbacks -= 1;
             call.end_callback();

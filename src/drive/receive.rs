@@ -21,7 +21,7 @@ impl Context {
         let Some(Incoming { side, start, end }) = wait.incoming else { return false };
         if start >= end {
             wait.incoming = None;
-            Self::release_buffer(state, call);
+            state.release_buffer(call);
             return false;
         }
         // SAFETY: the read's buffer is this call's alone, `end` bytes of it were read,
@@ -36,7 +36,7 @@ impl Context {
         });
         let Some((message, rest)) = found else {
             wait.incoming = None;
-            Self::release_buffer(state, call);
+            state.release_buffer(call);
             return false;
         };
         wait.incoming = Some(Incoming { side, start: start + rest, end });
@@ -45,6 +45,8 @@ impl Context {
     }
 
     /// Hands a message to the client. The last byte of `buffer` is spare, for a NUL.
+    // In a frame of its own, as the other parts of a step that need much of the stack.
+    #[inline(never)]
     fn handle_message(state: &mut State, now: Instant, wait: &mut Wait, buffer: &mut [u8]) -> bool {
         let len = buffer.len() - 1;
         let had_token = state.client.is_signed_in();

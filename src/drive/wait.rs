@@ -111,7 +111,7 @@ pub(crate) unsafe fn wait(
 ) -> Option<()> {
     // SAFETY: by the contract, the frames above hold nothing.
     unsafe {
-        if context.uses_heap_buffers {
+        if cfg!(feature = "dtls-psk") && context.uses_heap_buffers {
             run(name, context, call, until, most, null_mut())
         } else {
             wait_on_stack(name, context, call, until, most)
@@ -197,6 +197,7 @@ unsafe extern "C-unwind" fn call_out(argument: *mut c_void) {
     unsafe { (*argument.cast::<Outcall>()).call() }
 }
 
+#[inline(never)]
 fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
     let mut state = context.state.lock();
     #[cfg(test)]
@@ -225,7 +226,7 @@ impl Context {
         match wait.read.result {
             Ok(0) => {
                 wait.is_drained = true;
-                Self::release_buffer(state, call);
+                state.release_buffer(call);
             }
             Ok(len) => wait.incoming = Some(Incoming { side, start: 0, end: len }),
             Err(error) => {
@@ -234,7 +235,7 @@ impl Context {
                 link.handle_read_error(now, side, error, log);
                 wait.is_drained = true;
                 wait.sleep_ms = FAILED_READ.as_millis_u32();
-                Self::release_buffer(state, call);
+                state.release_buffer(call);
             }
         }
     }
@@ -335,7 +336,7 @@ impl Context {
 
     /// Memory to read into, and how much. A message's last byte is kept for a NUL.
     fn take_buffer(state: &mut State, call: &Call, wait: &Wait) -> Option<(*mut u8, usize)> {
-        if !wait.own_buffer.is_null() {
+        if !cfg!(feature = "dtls-psk") || !wait.own_buffer.is_null() {
             return Some((wait.own_buffer, BUFFER_LEN - 1));
         }
         let number = match call.buffer.get() {
@@ -344,12 +345,6 @@ impl Context {
         };
         call.buffer.set(Some(number));
         Some((state.buffers.memory(number)?, RECEIVE_BUFFER_LEN - 1))
-    }
-
-    pub(super) fn release_buffer(state: &mut State, call: &Call) {
-        if let Some(number) = call.buffer.take() {
-            state.buffers.give_back(number);
-        }
     }
 
     /// How long this thread may read at a time. Messages of other threads wait for it to
@@ -367,6 +362,7 @@ impl Context {
     }
 
     /// Handles the timers that have ended. Everything that had arrived is handled.
+    #[inline(never)]
     fn handle_timeout(state: &mut State, now: Instant) {
         if state.client.next_timeout().is_some_and(|at| now >= at) {
             state.client.handle_timeout(now);
@@ -379,6 +375,7 @@ impl Context {
 
     /// Closes and opens transports for the link, with no lock held. The caller is the only
     /// thread that reads. Returns whether there was anything to do.
+    #[inline(never)]
     fn tend_link<'s>(
         &'s self,
         mut state: Guard<'s, State>,
@@ -412,6 +409,7 @@ impl Context {
     }
 
     /// Whether there is something to tell the program, other than an answer.
+    #[inline(never)]
     fn has_outcall(&self, state: &mut State, now: Instant, wait: &mut Wait) -> bool {
         if state.link.take_renewed() && !matches!(wait.until, Until::Connected) {
             state.client.handle_session_renewed(now);

@@ -32,9 +32,6 @@ enum Stage {
     Looking(iot_coap_port_linux::Opening),
     #[cfg(feature = "dtls-psk")]
     Handshaking(Box<Session>),
-    /// In builds whose transports are ready at once.
-    #[cfg(not(any(feature = "port-linux", feature = "dtls-psk")))]
-    None,
 }
 
 /// What has become of a candidate.

@@ -9,7 +9,7 @@ use crate::log::Queue;
 /// What is to be written to the store, and for which transport.
 pub(crate) struct PendingSave {
     saving: Saving,
-    serial: u32,
+    serial: u16,
 }
 
 impl PendingSave {

@@ -91,7 +91,7 @@ pub(crate) struct Link {
     /// For the owner to close.
     retired: Retired,
     /// Failures in a row, since something came from the peer.
-    fruitless: u32,
+    fruitless: u8,
     /// When the first message was sent over a session since something came from the peer.
     silent_since: Option<Instant>,
     /// Of two sockets that are read in turn, the next one is the candidate's.
@@ -99,7 +99,7 @@ pub(crate) struct Link {
     /// A session was opened; the owner is yet to be told.
     is_renewed: bool,
     /// Counts transports, so that one can be told from the one before.
-    serial: u32,
+    serial: u16,
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     poller: Option<iot_coap_port_linux::Poller>,
     store: Option<Box<SessionStore>>,
