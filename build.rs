@@ -16,11 +16,9 @@ fn main() {
     }
     if has("STD") {
         build.define("IOTX_STD", None);
-        // A thread that is cancelled in a wait unwinds through these functions. Not
-        // -fexceptions: with it glibc's pthread_cleanup_push relies on the unwinder
-        // alone, which ends at a callback that was compiled without tables, and what
-        // the thread held would be lost.
-        build.flag("-funwind-tables");
+        // A thread that is cancelled in a wait unwinds through these functions, and so
+        // does what is thrown in a callback.
+        build.flag("-fexceptions");
     }
     match (has("DTLS_PSK"), has("PORT_DTLS")) {
         (true, true) => println!(

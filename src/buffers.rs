@@ -52,3 +52,54 @@ impl Buffers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Buffers {
+        /// How many calls have one.
+        pub(crate) fn taken(&self) -> usize {
+            self.all.iter().filter(|buffer| buffer.is_taken).count()
+        }
+    }
+
+    #[test]
+    fn memory_stays_where_it_is_while_others_come_and_go() {
+        let mut buffers = Buffers::default();
+        let first = buffers.take().expect("memory");
+        let memory = buffers.memory(first).expect("it is taken");
+        // SAFETY: the buffer is as long.
+        unsafe { memory.add(RECEIVE_BUFFER_LEN - 1).write(7) };
+        let others: Vec<_> = (0..20).map(|_| buffers.take().expect("memory")).collect();
+        assert_eq!(buffers.taken(), 21);
+        // SAFETY: as above, and nobody else writes to it.
+        assert_eq!(unsafe { memory.add(RECEIVE_BUFFER_LEN - 1).read() }, 7);
+        for other in others {
+            assert_ne!(other, first);
+            buffers.give_back(other);
+        }
+        assert_eq!(buffers.all.len(), 1, "all but one are freed");
+        // SAFETY: as above.
+        assert_eq!(unsafe { memory.add(RECEIVE_BUFFER_LEN - 1).read() }, 7);
+        buffers.give_back(first);
+        assert_eq!(buffers.taken(), 0);
+        assert_eq!(buffers.take(), Some(first), "the one that stays");
+    }
+
+    #[test]
+    fn a_buffer_is_freed_no_sooner_than_those_behind_it() {
+        let mut buffers = Buffers::default();
+        let [first, second, third] = [(); 3].map(|()| buffers.take().expect("memory"));
+        buffers.give_back(second);
+        assert!(buffers.memory(third).is_some());
+        assert_eq!(buffers.take(), Some(second));
+        buffers.give_back(second);
+        buffers.give_back(third);
+        assert_eq!(buffers.all.len(), 1);
+        buffers.give_back(first);
+        // A number that is none is nobody's.
+        buffers.give_back(third);
+        assert!(buffers.memory(third).is_none());
+    }
+}

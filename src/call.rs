@@ -87,8 +87,8 @@ pub(crate) fn is_calling_back(context: *const c_void) -> bool {
     }
 }
 
-/// Work that waits or calls the program.
-pub(crate) type Work = unsafe extern "C-unwind" fn(*mut c_void);
+/// Blocking that waits or calls the program.
+pub(crate) type Blocking = unsafe extern "C-unwind" fn(*mut c_void);
 
 #[cfg(any(feature = "std", feature = "port-linux"))]
 unsafe extern "C" {
@@ -100,7 +100,7 @@ unsafe extern "C" {
 #[cfg(any(feature = "std", feature = "port-linux"))]
 unsafe extern "C-unwind" {
     // In `c/edges.c`.
-    fn iotx_interruptible(work: Work, argument: *mut c_void, state: c_int, call: *const c_void);
+    fn iotx_interruptible(work: Blocking, argument: *mut c_void, state: c_int, call: *const c_void);
 }
 
 /// Disables the cancellation of this thread. Returns the state before.
@@ -126,7 +126,7 @@ pub(crate) fn restore_cancellation(state: c_int) {
 ///
 /// `work` may be called with `argument`. No frame of the library on this stack holds a
 /// lock or a value that is to be dropped, or catches panics.
-pub(crate) unsafe fn interruptible(call: &Call, work: Work, argument: *mut c_void) {
+pub(crate) unsafe fn interruptible(call: &Call, work: Blocking, argument: *mut c_void) {
     #[cfg(any(feature = "std", feature = "port-linux"))]
     // SAFETY: by the contract, `work` may be called with `argument`; `call` outlives it.
     unsafe {
@@ -137,5 +137,44 @@ pub(crate) unsafe fn interruptible(call: &Call, work: Work, argument: *mut c_voi
         let _ = call.cancellation;
         // SAFETY: by the contract, `work` may be called with `argument`.
         unsafe { work(argument) }
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_callback_that_a_thread_is_in_is_known() {
+        let contexts = [0_u8; 3];
+        let [first, second, third] =
+            [0, 1, 2].map(|at| core::ptr::from_ref(&contexts[at]).cast::<c_void>());
+        let outer = Call::new(first, 0, false);
+        let middle = Call::new(second, 0, false);
+        let inner = Call::new(first, 0, false);
+        let known = || [first, second, third].map(is_calling_back);
+        assert_eq!(known(), [false; 3]);
+        outer.begin_callback();
+        assert_eq!(known(), [true, false, false]);
+        middle.begin_callback();
+        inner.begin_callback();
+        assert_eq!(known(), [true, true, false]);
+        std::thread::scope(|scope| {
+            let contexts = &contexts;
+            scope.spawn(move || {
+                let context = core::ptr::from_ref(&contexts[0]).cast();
+                assert!(!is_calling_back(context), "another thread is in none");
+            });
+        });
+        inner.end_callback();
+        assert_eq!(known(), [true, true, false]);
+        middle.end_callback();
+        assert_eq!(known(), [true, false, false]);
+        // One after the other, as a wait calls back.
+        outer.end_callback();
+        outer.begin_callback();
+        outer.end_callback();
+        assert_eq!(known(), [false; 3]);
+        assert!(!outer.calls_back.get());
     }
 }

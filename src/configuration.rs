@@ -179,8 +179,115 @@ unsafe fn length(start: *const c_char, most: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// What a program hands over, in memory of exactly its length.
+    pub(crate) struct Handed {
+        info: Box<[u8; 185]>,
+        url: Option<Box<[u8]>>,
+        is_odd: bool,
+    }
+
+    impl Handed {
+        pub(crate) fn new(url: &str) -> Self {
+            let mut handed = Self { info: Box::new([0; 185]), url: None, is_odd: false };
+            handed.put(0, b"a1RP1qZfrEi");
+            handed.put(21, b"example1");
+            handed.put(119, b"a secret");
+            handed.set_url(&[url.as_bytes(), b"\0"].concat());
+            handed
+        }
+
+        fn put(&mut self, at: usize, text: &[u8]) {
+            self.info[at..at + text.len()].copy_from_slice(text);
+        }
+
+        fn set_url(&mut self, url: &[u8]) {
+            self.url = Some(url.into());
+        }
+
+        pub(crate) fn read(&mut self) -> Result<Configuration, ConfigError> {
+            // SAFETY: a configuration; its URL ends with NUL or is long, and the device's
+            // structure has 184 bytes.
+            self.hand_over(|config| unsafe { Configuration::read(config) })
+        }
+
+        pub(crate) fn hand_over<R>(&mut self, to: impl FnOnce(*mut iotx_coap_config_t) -> R) -> R {
+            let odd = usize::from(self.is_odd);
+            self.info.copy_within(0..184, odd);
+            let mut config = iotx_coap_config_t {
+                p_url: self
+                    .url
+                    .as_mut()
+                    .map_or(core::ptr::null_mut(), |url| url.as_mut_ptr().cast()),
+                wait_time_ms: 20,
+                p_devinfo: self.info[odd..odd + 184].as_mut_ptr().cast(),
+                event_handle: None,
+            };
+            to(&raw mut config)
+        }
+    }
+
+    fn error(handed: &mut Handed) -> String {
+        handed.read().err().expect("it is refused").to_string()
+    }
+
+    #[test]
+    fn a_device_may_lie_anywhere_and_each_field_is_read_to_its_end() {
+        let mut handed = Handed::new("coap://127.0.0.1");
+        handed.is_odd = true;
+        let read = handed.read().expect("sound");
+        assert_eq!(read.device.product_key(), "a1RP1qZfrEi");
+        assert_eq!((read.endpoint.host.as_str(), read.wait_ms), ("127.0.0.1", 20));
+        // As long as they may be, with a NUL in the last byte.
+        let mut handed = Handed::new("coap://127.0.0.1");
+        handed.put(0, &[b'k'; 20]);
+        handed.put(21, &[b'n'; 32]);
+        handed.put(54, &[b'i'; 64]);
+        handed.put(119, &[b's'; 64]);
+        assert_eq!(handed.read().expect("sound").device.device_name().len(), 32);
+    }
+
+    #[test]
+    fn what_has_no_end_or_is_no_text_is_refused() {
+        for (at, len, name) in [
+            (0, 21, "product_key"),
+            (21, 33, "device_name"),
+            (54, 65, "device_id"),
+            (119, 65, "device_secret"),
+        ] {
+            let mut handed = Handed::new("coap://127.0.0.1");
+            handed.put(at, &vec![b'x'; len]);
+            assert_eq!(
+                error(&mut handed),
+                format!("{name} is too long: it must end with NUL within its array")
+            );
+            handed.put(at, &[0xff, 0]);
+            assert_eq!(error(&mut handed), format!("{name} is not UTF-8"));
+        }
+        // SAFETY: NULL is refused.
+        let null = unsafe { Configuration::read(core::ptr::null()) };
+        assert!(matches!(null, Err(ConfigError::Null("the configuration"))));
+    }
+
+    #[test]
+    fn a_url_is_read_no_further_than_its_limit() {
+        let mut handed = Handed::new("");
+        // No NUL in all of its memory.
+        handed.set_url(&vec![b'u'; MAX_URL_LEN + 1]);
+        assert_eq!(error(&mut handed), "p_url is longer than 512 bytes");
+        handed.set_url(b"coap://\xff\0");
+        assert_eq!(error(&mut handed), "p_url is not UTF-8");
+        let mut long = b"coap://127.0.0.1/".to_vec();
+        long.resize(MAX_URL_LEN, b'p');
+        long.push(0);
+        handed.set_url(&long);
+        assert!(handed.read().is_ok(), "a path is ignored");
+        handed.url = None;
+        let default = handed.read().expect("the device's own endpoint");
+        assert!(default.endpoint.host.starts_with("a1RP1qZfrEi."), "{}", default.endpoint.host);
+    }
 
     #[test]
     fn odd_wait_times_stand_for_the_default() {

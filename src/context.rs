@@ -54,7 +54,7 @@ pub(crate) enum Ending {
     /// For good.
     Deinit,
     /// For a sleep: its session is kept, and another context goes on with it.
-    Sleep,
+    Pause,
 }
 
 /// One client and all that belongs to it.
@@ -229,17 +229,28 @@ impl Context {
     ///
     /// `handle` is NULL, or came from Init and was not given to Deinit.
     pub(crate) unsafe fn from_handle<'a>(handle: *mut c_void, name: &str) -> Option<&'a Self> {
+        // SAFETY: as promised; it came from Init, and its magic word is in place.
+        unsafe { Self::pointer_from_handle(handle, name).map(|context| context.as_ref()) }
+    }
+
+    /// The same as a pointer, for those who free it.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::from_handle`].
+    pub(crate) unsafe fn pointer_from_handle(
+        handle: *mut c_void,
+        name: &str,
+    ) -> Option<NonNull<Self>> {
         let found = NonNull::new(handle.cast::<Self>())
             .filter(|context| context.is_aligned())
             // SAFETY: it is not NULL, so it came from Init; the magic word is looked
             // at before the rest is relied on.
             .filter(|context| unsafe { (&raw const (*context.as_ptr()).magic).read() } == MAGIC);
-        let Some(context) = found else {
+        if found.is_none() {
             log!(Error, "{name}: the context is NULL or not one of IOT_CoAP_Init's");
-            return None;
-        };
-        // SAFETY: it came from Init, and its magic word is in place.
-        Some(unsafe { context.as_ref() })
+        }
+        found
     }
 
     /// Whether a callback of this context runs on the calling thread, or may.
@@ -274,16 +285,19 @@ impl Context {
     }
 
     /// Closes the link and frees the context, once every call that has entered it
-    /// has left; for `Ending::Sleep`, keeps its session before. Refuses, with a line
+    /// has left; for `Ending::Pause`, keeps its session before. Refuses, with a line
     /// in the log that begins with `name`, while a callback of it runs on this
     /// thread.
     ///
     /// # Safety
     ///
-    /// `self` came from Init; no other call of it starts from now on.
-    pub(crate) unsafe fn close(&self, name: &str, ending: Ending) -> bool {
-        let mut state = self.state.lock();
-        if self.is_in_callback(&state) {
+    /// `context` came from Init; no other call of it starts from now on. (It is no
+    /// reference, which may not outlive what it refers to.)
+    pub(crate) unsafe fn close(context: NonNull<Self>, name: &str, ending: Ending) -> bool {
+        // SAFETY: it came from Init, and is freed below at the earliest.
+        let this = unsafe { context.as_ref() };
+        let mut state = this.state.lock();
+        if this.is_in_callback(&state) {
             drop(state);
             log!(
                 Error,
@@ -295,13 +309,13 @@ impl Context {
         state.closing = true;
         state.link.stop_reading();
         drop(state);
-        while !self.entered.is_empty() {
+        while !this.entered.is_empty() {
             port::sleep_ms(1);
         }
-        let mut guard = self.state.lock();
+        let mut guard = this.state.lock();
         let State { link, log, .. } = &mut *guard;
         #[cfg(feature = "dtls-psk")]
-        let left = (ending == Ending::Sleep).then(|| link.leave(log)).flatten();
+        let left = (ending == Ending::Pause).then(|| link.take_for_pause(log)).flatten();
         let _ = (ending, link, log);
         Self::unlock(guard);
         #[cfg(feature = "dtls-psk")]
@@ -309,7 +323,7 @@ impl Context {
             left.keep();
         }
         OPEN.store(open_contexts().saturating_sub(1), Ordering::Relaxed);
-        let context = core::ptr::from_ref(self).cast_mut();
+        let context = context.as_ptr();
         // SAFETY: no call is in it and, by the contract, none starts. Its magic word is
         // changed so that a late use can be told, for as long as the memory is not
         // used again.

@@ -151,7 +151,7 @@ pub(crate) unsafe fn enter_and_open(
     make: impl FnOnce() -> Option<NonNull<Context>>,
 ) -> *mut c_void {
     /// Longer than a candidate may take. For a clock that stands still.
-    const LIMIT: Duration = Duration::from_secs(60);
+    const MAX_OPENING: Duration = Duration::from_secs(60);
 
     if log::is_writing() {
         return null_mut();
@@ -164,16 +164,16 @@ pub(crate) unsafe fn enter_and_open(
     // SAFETY: just made, and known to this thread alone.
     let context = unsafe { made.as_ref() };
     context.entered.add();
-    let call = Call::new(context.handle(), cancellation, true);
+    let call = Call::new(made.as_ptr().cast(), cancellation, true);
     // SAFETY: this frame holds nothing that is to be dropped; by the contract, neither do
     // those above.
-    let waited = unsafe { wait(name, context, &call, Until::Connected, LIMIT) };
+    let waited = unsafe { wait(name, context, &call, Until::Connected, MAX_OPENING) };
     context.entered.remove();
     let is_open = waited.is_some() && catch(name, || context.settle()) == Some(true);
     if !is_open {
         context.connector.explain();
         // SAFETY: Init has not returned it, so no other call of it starts.
-        let _ = catch(name, || unsafe { context.close(name, Ending::Deinit) });
+        let _ = catch(name, || unsafe { Context::close(made, name, Ending::Deinit) });
     }
     restore_cancellation(cancellation);
     if is_open { made.as_ptr().cast() } else { null_mut() }
@@ -193,9 +193,191 @@ unsafe extern "C" fn iotx_call_abandoned(call: *mut Call) {
         let (call, context) = unsafe { (&*call, &*(*call).context.cast::<Context>()) };
         context.abandon(call);
         context.entered.remove();
-        if call.is_opening {
+        if call.is_opening
+            && let Some(made) = NonNull::new(call.context.cast_mut().cast())
+        {
             // SAFETY: Init did not return it, so no other call of it starts.
-            unsafe { context.close("IOT_CoAP_Init", Ending::Deinit) };
+            unsafe { Context::close(made, "IOT_CoAP_Init", Ending::Deinit) };
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::call::is_calling_back;
+    use crate::configuration::Options;
+    use crate::configuration::tests::Handed;
+    use crate::drive::trip;
+
+    const NAME: &str = "a test";
+    const INVALID: c_int = IOTX_ERR_INVALID_PARAM as c_int;
+
+    /// A context whose server says nothing.
+    struct Silent(NonNull<Context>);
+
+    /// A context, for another thread to look at.
+    struct Shared(NonNull<Context>);
+
+    // SAFETY: any thread may call into a context.
+    unsafe impl Send for Shared {}
+
+    impl Silent {
+        fn new(url: &str) -> Self {
+            let configuration = Handed::new(url).read().expect("sound");
+            Self(Context::new(configuration, Options::default()).expect("a context"))
+        }
+
+        fn handle(&self) -> *mut c_void {
+            self.0.as_ptr().cast()
+        }
+
+        /// Waits for a datagram that does not come.
+        fn wait(&self, end: impl FnOnce(&Context) -> c_int) -> c_int {
+            let begin = |_: &Context| Begun::Wait(Until::Datagram, Duration::from_millis(15));
+            // SAFETY: the context lives, and the closures hold nothing.
+            unsafe { enter_and_wait(NAME, self.handle(), begin, end) }
+        }
+
+        /// Nothing is raised, and the lock is free.
+        fn check_free(&self) {
+            let (tell, told) = mpsc::channel();
+            let other = Shared(self.0);
+            // In another thread, so that a lock that is held fails the test.
+            let looking = std::thread::spawn(move || {
+                let other = other;
+                // SAFETY: the context lives until the test ends it.
+                let context = unsafe { other.0.as_ref() };
+                let state = context.state.lock();
+                let raised = (
+                    context.entered.is_empty(),
+                    state.reading,
+                    state.buffers.taken(),
+                    state.callbacks,
+                    state.is_storing,
+                );
+                drop(state);
+                let _ = tell.send(raised);
+            });
+            let raised = told.recv_timeout(std::time::Duration::from_secs(20));
+            assert_eq!(raised.expect("the lock is free"), (true, false, 0, 0, false));
+            looking.join().expect("no panic");
+            assert!(!is_calling_back(self.handle()));
+            assert!(!log::is_writing());
+        }
+    }
+
+    impl Drop for Silent {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                // SAFETY: no other call is in it, and none starts.
+                assert!(unsafe { Context::close(self.0, NAME, Ending::Deinit) });
+            }
+        }
+    }
+
+    fn urls() -> impl Iterator<Item = &'static str> {
+        let coaps = cfg!(all(feature = "dtls", not(miri))).then_some("coaps://127.0.0.1:9");
+        ["coap://127.0.0.1:9", "coap-psk://127.0.0.1:9"].into_iter().chain(coaps)
+    }
+
+    #[test]
+    fn nothing_stays_raised_where_a_call_panics() {
+        for url in urls() {
+            let context = Silent::new(url);
+            let handle = context.handle();
+            // SAFETY: the context lives.
+            let code: c_int = unsafe {
+                enter_context(NAME, handle, |context| {
+                    let _state = context.state.lock();
+                    panic!("on purpose");
+                })
+            };
+            assert_eq!(code, INVALID);
+            context.check_free();
+            // SAFETY: as above.
+            let number: u32 = unsafe { enter_context(NAME, handle, |_| panic!("on purpose")) };
+            assert_eq!(number, 0);
+            context.check_free();
+            let none: *mut c_void = enter(NAME, || panic!("on purpose"));
+            assert!(none.is_null());
+        }
+    }
+
+    #[test]
+    fn nothing_stays_raised_where_a_call_that_waits_panics_before_or_after() {
+        for url in urls() {
+            let context = Silent::new(url);
+            // SAFETY: the context lives.
+            let code: c_int = unsafe {
+                enter_and_wait(
+                    NAME,
+                    context.handle(),
+                    |context| {
+                        let _state = context.state.lock();
+                        panic!("on purpose");
+                    },
+                    |_| 0,
+                )
+            };
+            assert_eq!(code, INVALID);
+            context.check_free();
+            let code = context.wait(|context| {
+                let _state = context.state.lock();
+                panic!("on purpose");
+            });
+            assert_eq!(code, INVALID);
+            context.check_free();
+            assert_eq!(context.wait(|_| 0), 0);
+            context.check_free();
+        }
+    }
+
+    #[test]
+    fn nothing_stays_raised_wherever_a_step_of_a_wait_panics() {
+        for url in urls() {
+            let context = Silent::new(url);
+            let mut points = 0;
+            loop {
+                trip::after(points);
+                let code = context.wait(|_| 0);
+                let is_whole = trip::disarm();
+                assert_eq!(code, if is_whole { 0 } else { INVALID }, "{url}, point {points}");
+                context.check_free();
+                if is_whole {
+                    break;
+                }
+                points += 1;
+            }
+            assert!(points >= 6, "{url}: a wait has two steps at least, not {points} points");
+        }
+    }
+
+    #[test]
+    fn a_context_that_is_none_is_refused_by_every_way_in() {
+        let mut other = [0_u64; 64];
+        for handle in [null_mut(), (&raw mut other).cast()] {
+            // SAFETY: NULL, or memory whose first word says that it is no context.
+            unsafe {
+                assert_eq!(enter_context::<c_int>(NAME, handle, |_| 0), INVALID);
+                assert_eq!(enter_and_wait(NAME, handle, |_| Begun::Done(0), |_| 0), INVALID);
+            }
+        }
+        // SAFETY: nothing is made.
+        assert!(unsafe { enter_and_open(NAME, || None) }.is_null());
+    }
+
+    /// A thread ended in `IOT_CoAP_Init`: nobody else knows the context. (A checker sees
+    /// whether it is freed.)
+    #[test]
+    fn a_context_whose_making_is_abandoned_is_freed() {
+        let made = core::mem::ManuallyDrop::new(Silent::new("coap://127.0.0.1:9"));
+        // SAFETY: the context lives.
+        unsafe { made.0.as_ref() }.entered.add();
+        let mut call = Call::new(made.handle(), 0, true);
+        // SAFETY: the call is in this frame, and its context counts it.
+        unsafe { iotx_call_abandoned(&raw mut call) };
+    }
 }

@@ -55,3 +55,45 @@ impl Entered {
         *self.count.lock() == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::cell::UnsafeCell;
+
+    use super::*;
+
+    /// Written to by one thread, before it leaves.
+    struct Mark(UnsafeCell<u32>);
+
+    // SAFETY: who reads it has seen that its thread has left.
+    unsafe impl Sync for Mark {}
+
+    #[test]
+    fn who_sees_that_all_have_left_sees_what_they_did() {
+        let entered = Entered::new().expect("a count");
+        let marks = [const { Mark(UnsafeCell::new(0)) }; 4];
+        assert!(entered.is_empty());
+        for _ in &marks {
+            entered.add();
+        }
+        std::thread::scope(|scope| {
+            for mark in &marks {
+                let entered = &entered;
+                scope.spawn(move || {
+                    entered.add();
+                    entered.remove();
+                    // SAFETY: this thread's, until it leaves.
+                    unsafe { mark.0.get().write(1) };
+                    entered.remove();
+                });
+            }
+            while !entered.is_empty() {
+                std::thread::yield_now();
+            }
+            for mark in &marks {
+                // SAFETY: whoever wrote to it has left.
+                assert_eq!(unsafe { mark.0.get().read() }, 1);
+            }
+        });
+    }
+}

@@ -78,9 +78,9 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_c
             return;
         }
         // SAFETY: it came from IOT_CoAP_Init, by the contract.
-        if let Some(context) = unsafe { Context::from_handle(*slot, NAME) } {
+        if let Some(context) = unsafe { Context::pointer_from_handle(*slot, NAME) } {
             // SAFETY: no other call of it starts, by the contract.
-            if unsafe { context.close(NAME, Ending::Deinit) } {
+            if unsafe { Context::close(context, NAME, Ending::Deinit) } {
                 *slot = core::ptr::null_mut();
             }
         }

@@ -61,3 +61,41 @@ impl<T> Drop for Guard<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_at_a_time_has_the_value() {
+        const EACH: usize = if cfg!(miri) { 20 } else { 1000 };
+        let lock = Lock::new(vec![0_usize; 2]).expect("a mutex");
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..EACH {
+                        let mut value = lock.lock();
+                        let both = value[0] + 1;
+                        value[0] = both;
+                        value[1] = both;
+                    }
+                });
+            }
+        });
+        assert_eq!(*lock.lock(), vec![3 * EACH; 2]);
+    }
+
+    #[test]
+    fn a_panic_releases_it() {
+        let lock = Lock::new(1).expect("a mutex");
+        std::thread::scope(|scope| {
+            let panicked = scope.spawn(|| {
+                let mut value = lock.lock();
+                *value = 2;
+                panic!("on purpose");
+            });
+            assert!(panicked.join().is_err());
+        });
+        assert_eq!(*lock.lock(), 2);
+    }
+}

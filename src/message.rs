@@ -72,3 +72,49 @@ impl ResponseHandle {
         (self.payload, self.payload_len)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_what_was_put_in_until_its_callback_returns() {
+        let mut payload = *b"text\0";
+        let mut handle = ResponseHandle::new(Code(0x45), 7, &mut payload[..4]);
+        let message = (&raw mut handle).cast::<c_void>();
+        // SAFETY: a response.
+        let response = unsafe { ResponseHandle::from_message(message) }.expect("a response");
+        assert_eq!((response.code(), response.token()), (Code(0x45), 7));
+        let (start, len) = response.payload();
+        // SAFETY: the payload, which a program may write to, and the NUL behind it is
+        // the caller's.
+        unsafe {
+            assert_eq!(len, 4);
+            start.write(b'T');
+            assert_eq!(core::slice::from_raw_parts(start, 4), b"Text");
+        }
+        response.invalidate();
+        // SAFETY: memory of a response.
+        assert!(unsafe { ResponseHandle::from_message(message) }.is_none());
+    }
+
+    #[test]
+    fn what_is_no_response_is_told() {
+        let none = &raw mut *Box::leak(Box::new(ResponseHandle::none()));
+        let mut other = [u64::MAX; 8];
+        let inside = (&raw mut other).cast::<u8>().wrapping_add(1).cast();
+        for message in [null_mut(), none.cast::<c_void>(), (&raw mut other).cast(), inside] {
+            // SAFETY: NULL, or memory as long as a response.
+            assert!(unsafe { ResponseHandle::from_message(message) }.is_none());
+        }
+        // SAFETY: leaked above, and nobody has it any more.
+        drop(unsafe { Box::from_raw(none) });
+    }
+
+    #[test]
+    fn no_payload_is_null() {
+        let mut byte = [0];
+        let handle = ResponseHandle::new(Code(0x44), 0, &mut byte[..0]);
+        assert_eq!(handle.payload(), (null_mut(), 0));
+    }
+}

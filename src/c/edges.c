@@ -19,6 +19,9 @@
 #include <stdint.h>
 
 #ifdef IOTX_PTHREAD
+/* As if compiled without -fexceptions, for pthread_cleanup_push: with it glibc relies
+ * on the unwinder alone, which ends at a callback that was compiled without tables. */
+#undef __EXCEPTIONS
 #include <pthread.h>
 #endif
 
@@ -78,14 +81,47 @@ void iotx_cancellation_restore(int state)
     (void)pthread_setcancelstate(state, NULL);
 }
 
+/* A call that is in the program's hands; NULL once it is given back. */
+typedef void *volatile in_hands;
+
+static void give_back(in_hands *place)
+{
+    void *call = *place;
+
+    *place = NULL;
+    if (call != NULL) {
+        iotx_call_abandoned(call);
+    }
+}
+
+static void end_thread(void *place)
+{
+    give_back((in_hands *)place);
+}
+
+#ifdef __GLIBC__
+static void unregister(__pthread_unwind_buf_t **buffer)
+{
+    __pthread_unregister_cancel(*buffer);
+}
+#endif
+
 /* Runs `work`, a wait or a callback, in the caller's own state: it may be cancelled
- * or leave by pthread_exit, and then the call is abandoned. */
+ * or leave by pthread_exit, and then the call is abandoned. So it is where a panic or
+ * an exception leaves a callback, which unwinds further. */
 void iotx_interruptible(void (*work)(void *), void *argument, int state, void *call)
 {
-    pthread_cleanup_push(iotx_call_abandoned, call);
+    in_hands place __attribute__((cleanup(give_back))) = call;
+
+    pthread_cleanup_push(end_thread, (void *)&place);
+#ifdef __GLIBC__
+    /* An exception would leave the handler registered. Twice does no harm. */
+    __pthread_unwind_buf_t *buffer __attribute__((cleanup(unregister))) = &__cancel_buf;
+#endif
     (void)pthread_setcancelstate(state, NULL);
     work(argument);
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    place = NULL;
     pthread_cleanup_pop(0);
 }
 #endif

@@ -18,6 +18,8 @@
 mod notify;
 mod receive;
 mod stores;
+#[cfg(test)]
+pub(crate) mod trip;
 mod wait;
 
 use iot_coap_client::{

@@ -161,7 +161,7 @@ unsafe fn run(
             let _ = catch(name, || context.abandon(call));
             return None;
         };
-        let (work, argument): (crate::call::Work, *mut c_void) = match action {
+        let (work, argument): (crate::call::Blocking, *mut c_void) = match action {
             Action::Done => return Some(()),
             Action::Read => (read, (&raw mut wait.read).cast()),
             Action::Sleep => (sleep, (&raw mut wait.sleep_ms).cast()),
@@ -199,8 +199,14 @@ unsafe extern "C-unwind" fn call_out(argument: *mut c_void) {
 
 fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
     let mut state = context.state.lock();
+    #[cfg(test)]
+    super::trip::point();
     Context::take_in(&mut state, call, wait);
+    #[cfg(test)]
+    super::trip::point();
     let (state, action) = context.decide(state, call, wait);
+    #[cfg(test)]
+    super::trip::point();
     Context::unlock(state);
     action
 }

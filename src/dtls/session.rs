@@ -311,7 +311,7 @@ impl Session {
     }
 
     /// Closes the socket without an alert: the session is kept.
-    pub(crate) fn leave(self: Box<Self>) {
+    pub(crate) fn close_silently(self: Box<Self>) {
         self.socket.close();
     }
 }

@@ -110,7 +110,7 @@ impl SessionStore {
     }
 
     /// [`save`](Self::save) before a sleep, after which the session writes no record.
-    pub(crate) fn save_for_sleep(&mut self, session: &mut Session, log: &mut Queue) -> Saving {
+    pub(crate) fn save_to_pause(&mut self, session: &mut Session, log: &mut Queue) -> Saving {
         self.seal(session, 0, log)
     }
 

@@ -257,3 +257,117 @@ pub(super) unsafe fn make(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads options of which a program has `size` bytes, and no more.
+    fn read(options: &iotx_coap_options_t, size: usize) -> Result<Options, ConfigError> {
+        let mut words = vec![0_u64; size.div_ceil(8)].into_boxed_slice();
+        let copied = size.min(size_of::<iotx_coap_options_t>());
+        // SAFETY: both have as many bytes.
+        unsafe {
+            core::ptr::from_ref(options)
+                .cast::<u8>()
+                .copy_to_nonoverlapping(words.as_mut_ptr().cast(), copied);
+        }
+        let place = words.as_mut_ptr().cast::<c_uint>();
+        // SAFETY: there are at least four bytes, and `size` in all but the rounding.
+        unsafe {
+            place.write(size.try_into().expect("a small size"));
+            Options::read(place.cast())
+        }
+    }
+
+    #[test]
+    fn a_structure_of_any_length_is_read_by_whole_fields() {
+        let pem = c"PEM";
+        let options = iotx_coap_options_t {
+            access_token_option: 61,
+            timestamp_ms: 5,
+            trust_root_pem: pem.as_ptr(),
+            max_outstanding: 6,
+            ack_timeout_ms: 1000,
+            keep_session: 1,
+            refuse_static_rsa: 1,
+            ..iotx_coap_options_t::DEFAULT
+        };
+        for size in 4..=size_of::<iotx_coap_options_t>() + 16 {
+            let read = read(&options, size).expect("sound");
+            let knows = |field: usize| FIELD_ENDS[field] <= size;
+            assert_eq!(read.access_token_option.is_some(), knows(3), "{size}");
+            assert_eq!(read.timestamp_ms.is_some(), knows(4), "{size}");
+            assert_eq!(read.dtls.trust_root.as_deref(), knows(5).then_some(pem), "{size}");
+            assert_eq!(read.max_outstanding.is_some(), knows(9), "{size}");
+            assert_eq!(read.ack_timeout.is_some(), knows(10), "{size}");
+            assert_eq!(read.keep_session, knows(11), "{size}");
+            assert_eq!(read.dtls.refuses_static_rsa, knows(12), "{size}");
+        }
+        for size in 0..4 {
+            assert!(read(&options, 4.max(size)).is_ok());
+            let short = [size; 1];
+            // SAFETY: its size is all that is read of it.
+            let read = unsafe { Options::read(short.as_ptr().cast()) };
+            assert!(matches!(read, Err(ConfigError::Option("size"))));
+        }
+    }
+
+    #[test]
+    fn a_context_lives_from_its_making_to_its_end() {
+        use crate::configuration::tests::Handed;
+        use crate::exports::*;
+        use crate::extension::*;
+        use crate::notices::iotx_coap_notice_kind_t::IOTX_COAP_NOTICE_SIGN_IN_FAILED;
+        use crate::notices::iotx_coap_notice_t;
+        use crate::types::iotx_coap_config_t;
+
+        /// Counts, and calls the library.
+        unsafe extern "C-unwind" fn count(
+            data: *mut c_void,
+            context: *mut c_void,
+            notice: *const iotx_coap_notice_t,
+        ) {
+            // SAFETY: what the library promises, and the data set below.
+            unsafe {
+                assert_eq!((*notice).kind, IOTX_COAP_NOTICE_SIGN_IN_FAILED);
+                *data.cast::<u32>() += 1;
+                let mut own = context;
+                IOT_CoAP_Deinit(&raw mut own);
+                assert_eq!(own, context, "refused");
+                IOT_CoAP_Yield(context);
+            }
+        }
+
+        let mut failed = 0_u32;
+        let mut options = iotx_coap_options_t {
+            size: size_of::<iotx_coap_options_t>() as u32,
+            on_notice: Some(count),
+            notice_data: (&raw mut failed).cast(),
+            ..iotx_coap_options_t::DEFAULT
+        };
+        let init = |config: *mut iotx_coap_config_t| {
+            // SAFETY: both are sound.
+            unsafe { IOT_CoAP_InitWithOptions(config, &raw mut options) }
+        };
+        let mut context = Handed::new("coap://127.0.0.1:9").hand_over(init);
+        assert!(!context.is_null());
+        let mut statistics = iotx_coap_statistics_t::default();
+        // SAFETY: the context lives until its end, and the rest is this frame's.
+        unsafe {
+            assert_eq!(IOT_CoAP_StartSignIn(context, 1), 0);
+            assert_eq!(IOT_CoAP_Flush(context, 10), 0);
+            for _ in 0..10 {
+                assert_eq!(IOT_CoAP_Yield(context), 0);
+            }
+            let size = size_of::<iotx_coap_statistics_t>() as u32;
+            assert_eq!(IOT_CoAP_GetStatistics(context, &raw mut statistics, size), 0);
+            assert_ne!(statistics.bytes_sent, 0);
+            assert_ne!(IOT_CoAP_GetCurToken(context), 0);
+            assert!(IOT_CoAP_GetTimeoutMs(context) >= -1);
+            IOT_CoAP_Deinit(&raw mut context);
+        }
+        assert!(context.is_null());
+        assert_eq!(failed, 1);
+    }
+}

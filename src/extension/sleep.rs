@@ -74,10 +74,11 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_cont
         // SAFETY: NULL or a place for a context, by the contract.
         let Some(slot) = (unsafe { context.as_mut() }) else { return REFUSED };
         // SAFETY: NULL or a context, by the contract.
-        let Some(context) = (unsafe { Context::from_handle(*slot, NAME) }) else {
+        let Some(context) = (unsafe { Context::pointer_from_handle(*slot, NAME) }) else {
             return REFUSED;
         };
-        if !context.keeps_session {
+        // SAFETY: a context, which is freed below at the earliest.
+        if !unsafe { context.as_ref() }.keeps_session {
             log!(
                 Error,
                 "{NAME}: the context keeps no session; make it by IOT_CoAP_Resume, or with \
@@ -86,7 +87,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_cont
             return REFUSED;
         }
         // SAFETY: no other call starts, by the contract.
-        if !unsafe { context.close(NAME, Ending::Sleep) } {
+        if !unsafe { Context::close(context, NAME, Ending::Pause) } {
             return REFUSED;
         }
         *slot = null_mut();

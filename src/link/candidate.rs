@@ -17,7 +17,7 @@ use crate::port::Udp;
 /// A candidate that takes longer has failed. With a first retransmission after one
 /// second, doubling (RFC 6347, section 4.2.4.1), there is time for four. A peer that
 /// refuses datagrams has as long: it may be starting.
-const LIMIT: Duration = Duration::from_secs(30);
+const MAX_CANDIDATE_TIME: Duration = Duration::from_secs(30);
 
 /// What is being opened, and until when.
 pub(crate) struct Candidate {
@@ -48,12 +48,12 @@ pub(super) enum Progress {
 impl Candidate {
     #[cfg(feature = "port-linux")]
     pub(super) fn looking(opening: iot_coap_port_linux::Opening, now: Instant) -> Self {
-        Self { stage: Stage::Looking(opening), give_up_at: now + LIMIT }
+        Self { stage: Stage::Looking(opening), give_up_at: now + MAX_CANDIDATE_TIME }
     }
 
     #[cfg(feature = "dtls-psk")]
     pub(super) fn handshaking(session: Box<Session>, now: Instant) -> Self {
-        Self { stage: Stage::Handshaking(session), give_up_at: now + LIMIT }
+        Self { stage: Stage::Handshaking(session), give_up_at: now + MAX_CANDIDATE_TIME }
     }
 
     #[cfg(feature = "dtls-psk")]

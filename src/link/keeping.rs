@@ -7,12 +7,12 @@ use crate::dtls::{Saving, Session};
 use crate::log::Queue;
 
 /// What is to be written to the store, and for which transport.
-pub(crate) struct Save {
+pub(crate) struct PendingSave {
     saving: Saving,
     serial: u32,
 }
 
-impl Save {
+impl PendingSave {
     /// Writes it, with no lock held; returns whether the session is kept.
     pub(crate) fn write(&self) -> bool {
         self.saving.write()
@@ -30,18 +30,18 @@ impl Link {
     }
 
     /// What is to be written to the store now, if anything.
-    pub(crate) fn save(&mut self, log: &mut Queue) -> Option<Save> {
+    pub(crate) fn save(&mut self, log: &mut Queue) -> Option<PendingSave> {
         let (Some(store), Some(Transport::Session(session))) =
             (&mut self.store, &mut self.transport)
         else {
             return None;
         };
         let saving = store.save(session, log)?;
-        Some(Save { saving, serial: self.serial })
+        Some(PendingSave { saving, serial: self.serial })
     }
 
     /// Notes whether `save` was written.
-    pub(crate) fn note_saved(&mut self, save: &Save, is_stored: bool) {
+    pub(crate) fn note_saved(&mut self, save: &PendingSave, is_stored: bool) {
         let Some(Transport::Session(session)) = &mut self.transport else { return };
         if save.serial == self.serial && !session.note_saved(is_stored) {
             // No record may be written whose number is not reserved.
@@ -50,26 +50,26 @@ impl Link {
     }
 
     /// Takes the session out of the link, to be kept for a restart.
-    pub(crate) fn leave(&mut self, log: &mut Queue) -> Option<Left> {
+    pub(crate) fn take_for_pause(&mut self, log: &mut Queue) -> Option<KeptSession> {
         let store = self.store.as_mut()?;
         let is_session = |transport: &mut Transport| matches!(transport, Transport::Session(_));
         let Transport::Session(mut session) = self.transport.take_if(is_session)? else {
             return None;
         };
-        Some(Left { saving: store.save_for_sleep(&mut session, log), session })
+        Some(KeptSession { saving: store.save_to_pause(&mut session, log), session })
     }
 }
 
 /// A session that is to be kept.
-pub(crate) struct Left {
+pub(crate) struct KeptSession {
     saving: Saving,
     session: Box<Session>,
 }
 
-impl Left {
+impl KeptSession {
     /// Writes it to the store, with no lock held, and closes its socket without an alert.
     pub(crate) fn keep(self) {
         self.saving.write();
-        self.session.leave();
+        self.session.close_silently();
     }
 }

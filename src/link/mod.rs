@@ -278,16 +278,21 @@ impl Link {
         written
     }
 
-    /// Does what is due at `now`. `is_waiting`: messages were sent that nothing
+    /// Does what is due at `now`. `awaits_acknowledgement`: messages were sent that nothing
     /// acknowledged.
-    pub(crate) fn handle_timeout(&mut self, now: Instant, is_waiting: bool, log: &mut Queue) {
+    pub(crate) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        awaits_acknowledgement: bool,
+        log: &mut Queue,
+    ) {
         if let Some(candidate) = &mut self.candidate {
             candidate.handle_timeout(now, log);
             self.judge_candidate(now);
         } else if self.state == State::Open
             && self.silent_since.is_some_and(|since| now >= since + SILENCE)
         {
-            if is_waiting {
+            if awaits_acknowledgement {
                 log_later!(log, Info, "no sign of the peer for {SILENCE}; opening another session");
                 self.state = State::Suspect;
             } else {

@@ -8,14 +8,14 @@ use super::IoError;
 use crate::certificates::iotx_default_ca;
 
 #[repr(C)]
-struct DtlsOptions {
+struct SessionOptions {
     ca_cert_pem: *mut c_uchar,
     host: *mut c_char,
     port: c_ushort,
 }
 
 unsafe extern "C" {
-    fn iotx_port_dtls_create(options: *mut DtlsOptions) -> *mut c_void;
+    fn iotx_port_dtls_create(options: *mut SessionOptions) -> *mut c_void;
     fn iotx_port_dtls_write(session: *mut c_void, data: *const c_uchar, len: *mut c_uint)
     -> c_uint;
     fn iotx_port_dtls_free(session: *mut c_void) -> c_uint;
@@ -102,7 +102,7 @@ impl Dtls {
 
     /// Connects, which blocks through the handshake.
     pub(crate) fn connect(peer: Peer<'_>) -> Option<Self> {
-        let mut options = DtlsOptions {
+        let mut options = SessionOptions {
             ca_cert_pem: peer.trusted.as_ptr().cast_mut().cast(),
             host: peer.host.as_ptr().cast_mut(),
             port: peer.port,

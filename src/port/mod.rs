@@ -7,6 +7,8 @@ mod mutex;
 #[cfg(feature = "dtls-psk")]
 pub(crate) mod secrets;
 pub(crate) mod store;
+#[cfg(all(test, miri))]
+mod stub;
 mod udp;
 
 #[cfg(feature = "_coaps")]

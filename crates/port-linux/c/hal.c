@@ -23,7 +23,7 @@
 enum { PRODUCT_KEY, DEVICE_NAME, DEVICE_SECRET, PRODUCT_SECRET };
 
 /* Lengths of the interface, without the NUL. */
-enum { PRODUCT_KEY_LEN = 20, DEVICE_NAME_LEN = 32, DEVICE_ID_LEN = 64, LONGEST_FIELD = 64 };
+enum { PRODUCT_KEY_LEN = 20, DEVICE_NAME_LEN = 32, DEVICE_ID_LEN = 64, MAX_FIELD_LEN = 64 };
 
 /* src/clock.rs, src/random.rs, src/mutex.rs */
 uint64_t iotx_linux_uptime_ms(void);
@@ -275,8 +275,8 @@ HAL_WEAK int HAL_GetProductSecret(char *out)
  * them gets a device id that agrees with it. */
 HAL_WEAK int HAL_GetDeviceID(char *out)
 {
-    char product_key[LONGEST_FIELD + 1] = "";
-    char device_name[LONGEST_FIELD + 1] = "";
+    char product_key[MAX_FIELD_LEN + 1] = "";
+    char device_name[MAX_FIELD_LEN + 1] = "";
 
     if (out == NULL) {
         return -1;

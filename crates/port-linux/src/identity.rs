@@ -10,7 +10,7 @@ use crate::sync::Lock;
 use crate::text::{borrow, with_environment};
 
 /// Length of the longest field, `IOTX_DEVICE_SECRET_LEN`.
-const LONGEST: usize = 64;
+const MAX_FIELD_LEN: usize = 64;
 
 struct Description {
     longest: usize,
@@ -21,18 +21,18 @@ struct Description {
 static FIELDS: [Description; 4] = [
     Description { longest: 20, variable: c"IOT_COAP_PRODUCT_KEY" },
     Description { longest: 32, variable: c"IOT_COAP_DEVICE_NAME" },
-    Description { longest: LONGEST, variable: c"IOT_COAP_DEVICE_SECRET" },
-    Description { longest: LONGEST, variable: c"IOT_COAP_PRODUCT_SECRET" },
+    Description { longest: MAX_FIELD_LEN, variable: c"IOT_COAP_DEVICE_SECRET" },
+    Description { longest: MAX_FIELD_LEN, variable: c"IOT_COAP_PRODUCT_SECRET" },
 ];
 
 /// One value; `len` is `None` until it is set.
 struct Value {
-    bytes: [u8; LONGEST],
+    bytes: [u8; MAX_FIELD_LEN],
     len: Option<usize>,
 }
 
 impl Value {
-    const UNSET: Self = Self { bytes: [0; LONGEST], len: None };
+    const UNSET: Self = Self { bytes: [0; MAX_FIELD_LEN], len: None };
 }
 
 static VALUES: Lock<[Value; 4]> = Lock::new([Value::UNSET; 4]);

@@ -18,7 +18,7 @@ const DIRECTORY_MODE: libc::mode_t = 0o700;
 const FILE_MODE: libc::mode_t = 0o600;
 
 /// A random name exists already only if a power cut left its file behind.
-const NAME_ATTEMPTS: u32 = 8;
+const MAX_NAME_ATTEMPTS: u32 = 8;
 
 pub(super) struct Directory(Fd);
 
@@ -106,7 +106,7 @@ impl Directory {
 
     fn create_unfinished(&self) -> Option<(Fd, FileName)> {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
-        (0..NAME_ATTEMPTS).find_map(|_| {
+        (0..MAX_NAME_ATTEMPTS).find_map(|_| {
             let name = FileName::unfinished(iotx_linux_random(0))?;
             Some((self.open_file(&name, flags)?, name))
         })

@@ -13,7 +13,7 @@ use directory::Directory;
 use name::FileName;
 
 /// The longest value; far above what any caller of the interface stores.
-const LONGEST_VALUE: usize = 16_384;
+const MAX_VALUE_LEN: usize = 16_384;
 
 const SUCCESS: c_int = 0;
 const FAILURE: c_int = -1;
@@ -45,7 +45,7 @@ unsafe extern "C" fn iotx_linux_kv_set(
     let (Some(file), Ok(len)) = (file, usize::try_from(len)) else {
         return FAILURE;
     };
-    if value.is_null() || len > LONGEST_VALUE {
+    if value.is_null() || len > MAX_VALUE_LEN {
         return FAILURE;
     }
     // SAFETY: not null, and valid for `len` bytes by the contract.

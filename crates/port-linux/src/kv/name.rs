@@ -8,7 +8,7 @@ use crate::text::Text;
 
 /// The longest key of the original's store, without its NUL. Its file name is
 /// 254 bytes; `NAME_MAX` is 255.
-const LONGEST_KEY: usize = 127;
+const MAX_KEY_LEN: usize = 127;
 
 /// How the name of an unfinished file begins.
 const UNFINISHED: &[u8] = b".new-";
@@ -18,7 +18,7 @@ pub(super) struct FileName(Text<256>);
 impl FileName {
     /// `None` if the key is empty or too long.
     pub(super) fn of_key(key: &[u8]) -> Option<Self> {
-        if key.is_empty() || key.len() > LONGEST_KEY {
+        if key.is_empty() || key.len() > MAX_KEY_LEN {
             return None;
         }
         let mut name = Self(Text::new());

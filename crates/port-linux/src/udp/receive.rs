@@ -24,7 +24,7 @@ use crate::log::{Level, log};
 pub(crate) const RECEIVE_TIMEOUT_MS: u16 = 256;
 
 /// How many ignored things are skipped once the wait is over.
-const MOST_IGNORED: u32 = 16;
+const MAX_IGNORED: u32 = 16;
 
 // A thread may be cancelled in these functions, which unwinds. The declarations of the
 // crate libc do not allow that.
@@ -92,7 +92,7 @@ pub(crate) fn receive(
         // After something that is ignored there may be a datagram, even if the wait is
         // over; but a flood must not hold the caller.
         ignored += u32::from(is_ignored);
-        if deadline.is_over() && !(is_ignored && ignored <= MOST_IGNORED) {
+        if deadline.is_over() && !(is_ignored && ignored <= MAX_IGNORED) {
             return Err(ReceiveError::TimedOut);
         }
     }
