@@ -88,8 +88,9 @@ impl Options<'_> {
             keep_access_token: self.keep_access_token.into(),
             max_outstanding: self.max_outstanding.into(),
             ack_timeout_ms: self.ack_timeout_ms,
-            // By a bit that nothing else needs, so that the seeds keep their meaning.
+            // By bits that nothing else needs, so that the seeds keep their meaning.
             keep_session: (self.access_token_option >> 8 & 1).into(),
+            refuse_static_rsa: (self.access_token_option >> 9 & 1).into(),
         };
         let mut bytes = vec![0xFF; size.max(size_of::<c_uint>())].into_boxed_slice();
         // What comes from malloc is aligned for anything; a structure must be.

@@ -48,14 +48,14 @@ pub(crate) unsafe fn look_at(message: *mut c_void, expected: c_int) {
     }
 }
 
-pub(crate) unsafe extern "C" fn on_response(user_data: *mut c_void, message: *mut c_void) {
+pub(crate) unsafe extern "C-unwind" fn on_response(user_data: *mut c_void, message: *mut c_void) {
     assert_eq!(user_data as usize, 0x5A5A);
     // SAFETY: the running callback's message.
     unsafe { look_at(message, 0) };
     from_callback(RUNNING.get());
 }
 
-pub(crate) unsafe extern "C" fn on_notice(
+pub(crate) unsafe extern "C-unwind" fn on_notice(
     data: *mut c_void,
     context: *mut iotx_coap_context_t,
     notice: *const iotx_coap_notice_t,
