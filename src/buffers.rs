@@ -1,7 +1,10 @@
 //! Receive buffers on the heap, for transports whose datagrams are too long for a
 //! small stack. One is kept. While it is in use, another call gets a second one.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+
+use crate::fallible::boxed;
 
 /// The longest datagram that is received, and one byte. Servers send their handshakes in
 /// datagrams that fit an Ethernet frame, and a message with its record is shorter.
@@ -9,7 +12,9 @@ pub(crate) const RECEIVE_BUFFER_LEN: usize = 2048;
 
 #[derive(Default)]
 pub(crate) struct Buffers {
-    all: Vec<Buffer>,
+    /// Boxed, since a context over UDP has none.
+    #[allow(clippy::box_collection, reason = "a context over UDP has none")]
+    all: Option<Box<Vec<Buffer>>>,
 }
 
 struct Buffer {
@@ -20,39 +25,43 @@ struct Buffer {
 impl Buffers {
     /// The number of a buffer that no other call has; `None` if the heap is exhausted.
     pub(crate) fn take(&mut self) -> Option<usize> {
-        let number = match self.all.iter().position(|buffer| !buffer.is_taken) {
+        if self.all.is_none() {
+            self.all = boxed(Vec::new());
+        }
+        let all = self.all.as_mut()?;
+        let number = match all.iter().position(|buffer| !buffer.is_taken) {
             Some(number) => number,
-            None => self.add()?,
+            None => add(all)?,
         };
-        self.all.get_mut(number)?.is_taken = true;
+        all.get_mut(number)?.is_taken = true;
         Some(number)
-    }
-
-    fn add(&mut self) -> Option<usize> {
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(RECEIVE_BUFFER_LEN).ok()?;
-        bytes.resize(RECEIVE_BUFFER_LEN, 0);
-        self.all.try_reserve_exact(1).ok()?;
-        self.all.push(Buffer { is_taken: false, bytes });
-        Some(self.all.len() - 1)
     }
 
     /// Its memory, which does not move while it is taken.
     pub(crate) fn memory(&mut self, number: usize) -> Option<*mut u8> {
-        self.all.get_mut(number).map(|buffer| buffer.bytes.as_mut_ptr())
+        self.all.as_mut()?.get_mut(number).map(|buffer| buffer.bytes.as_mut_ptr())
     }
 
     /// Gives a buffer back; all but one are freed once no call has them.
     pub(crate) fn give_back(&mut self, number: usize) {
-        if let Some(buffer) = self.all.get_mut(number) {
+        let Some(all) = &mut self.all else { return };
+        if let Some(buffer) = all.get_mut(number) {
             buffer.is_taken = false;
         }
-        while self.all.len() > 1 && self.all.last().is_some_and(|buffer| !buffer.is_taken) {
-            self.all.pop();
+        while all.len() > 1 && all.last().is_some_and(|buffer| !buffer.is_taken) {
+            all.pop();
         }
     }
 }
 
+fn add(all: &mut Vec<Buffer>) -> Option<usize> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(RECEIVE_BUFFER_LEN).ok()?;
+    bytes.resize(RECEIVE_BUFFER_LEN, 0);
+    all.try_reserve_exact(1).ok()?;
+    all.push(Buffer { is_taken: false, bytes });
+    Some(all.len() - 1)
+}
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,7 +69,7 @@ mod tests {
     impl Buffers {
         /// How many calls have one.
         pub(crate) fn taken(&self) -> usize {
-            self.all.iter().filter(|buffer| buffer.is_taken).count()
+            self.all.iter().flat_map(|all| all.iter()).filter(|buffer| buffer.is_taken).count()
         }
     }
 
@@ -79,7 +88,7 @@ mod tests {
             assert_ne!(other, first);
             buffers.give_back(other);
         }
-        assert_eq!(buffers.all.len(), 1, "all but one are freed");
+        assert_eq!(buffers.all.as_ref().map(|all| all.len()), Some(1), "all but one are freed");
         // SAFETY: as above.
         assert_eq!(unsafe { memory.add(RECEIVE_BUFFER_LEN - 1).read() }, 7);
         buffers.give_back(first);
@@ -96,7 +105,7 @@ mod tests {
         assert_eq!(buffers.take(), Some(second));
         buffers.give_back(second);
         buffers.give_back(third);
-        assert_eq!(buffers.all.len(), 1);
+        assert_eq!(buffers.all.as_ref().map(|all| all.len()), Some(1));
         buffers.give_back(first);
         // A number that is none is nobody's.
         buffers.give_back(third);

@@ -4,12 +4,14 @@
 //! No line is written while a context is locked: a program's log handler may be slow,
 //! or take locks of its own. Lines wait in a [`Queue`] until then.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
 use core::fmt::{self, Write};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
+use crate::fallible::boxed;
 use crate::port;
 
 /// How severe a line is; the numbers are those of `IOT_LogLevel`.
@@ -96,8 +98,9 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
 /// Lines that wait until no context is locked. Empty without the feature `log`.
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// For each line, its level, its text and a NUL.
-    lines: Vec<u8>,
+    /// For each line, its level, its text and a NUL. Boxed, since mostly there are none.
+    #[allow(clippy::box_collection, reason = "mostly there are none")]
+    lines: Option<Box<Vec<u8>>>,
 }
 
 impl Queue {
@@ -107,22 +110,27 @@ impl Queue {
         let mut text = Line::new();
         let _ = text.write_fmt(line);
         let len = text.len + 2;
-        if self.lines.len() + len > MAX_QUEUE_LEN || self.lines.try_reserve(len).is_err() {
+        if self.lines.is_none() {
+            self.lines = boxed(Vec::new());
+        }
+        let Some(lines) = &mut self.lines else { return };
+        if lines.len() + len > MAX_QUEUE_LEN || lines.try_reserve(len).is_err() {
             return;
         }
-        self.lines.push(level as u8);
+        lines.push(level as u8);
         let text = text.bytes[..text.len].iter().map(|&byte| if byte == 0 { b'?' } else { byte });
-        self.lines.extend(text);
-        self.lines.push(0);
+        lines.extend(text);
+        lines.push(0);
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
-        !cfg!(feature = "log") || self.lines.is_empty()
+        !cfg!(feature = "log") || self.lines.is_none()
     }
 
     /// Writes every line. No context is locked.
     pub(crate) fn write(self) {
-        for line in self.lines.split(|&byte| byte == 0).filter(|_| cfg!(feature = "log")) {
+        let lines = self.lines.filter(|_| cfg!(feature = "log")).unwrap_or_default();
+        for line in lines.split(|&byte| byte == 0) {
             if let Some((&level, text)) = line.split_first()
                 && let Ok(text) = core::str::from_utf8(text)
             {
