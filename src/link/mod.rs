@@ -158,7 +158,7 @@ impl Link {
     /// When [`handle_timeout`](Self::handle_timeout) or [`work`](Self::work) has
     /// something to do.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let silence = self.silent_since.map(|since| since + SILENCE);
+        let silence = self.silent_since().map(|since| since + SILENCE);
         match (self.state, &self.candidate) {
             (State::Open, None) => silence,
             (_, Some(candidate)) => Some(candidate.next_timeout()),
@@ -290,7 +290,7 @@ impl Link {
             candidate.handle_timeout(now, log);
             self.judge_candidate(now);
         } else if self.state == State::Open
-            && self.silent_since.is_some_and(|since| now >= since + SILENCE)
+            && self.silent_since().is_some_and(|since| now >= since + SILENCE)
         {
             if awaits_acknowledgement {
                 log_later!(log, Info, "no sign of the peer for {SILENCE}; opening another session");
@@ -311,17 +311,22 @@ impl Link {
         self.candidate.as_ref().is_some_and(Candidate::is_looking)
     }
 
+    /// Since when a session has been silent.
+    fn silent_since(&self) -> Option<Instant> {
+        self.silent_since.filter(|_| cfg!(feature = "_coaps"))
+    }
+
     /// Whether a session was opened and the owner is yet to be told.
     #[inline]
     pub(crate) const fn has_news(&self) -> bool {
-        self.is_renewed
+        cfg!(feature = "_coaps") && self.is_renewed
     }
 
     /// Whether there is nothing to tell the owner, to open or to close.
     #[inline]
     pub(crate) fn is_at_rest(&self) -> bool {
         self.state == State::Open
-            && !self.is_renewed
+            && !self.has_news()
             && self.candidate.is_none()
             && self.retired.is_empty()
     }
@@ -334,7 +339,7 @@ impl Link {
 
     /// Whether a session was opened since the last call.
     pub(crate) const fn take_renewed(&mut self) -> bool {
-        core::mem::replace(&mut self.is_renewed, false)
+        cfg!(feature = "_coaps") && core::mem::replace(&mut self.is_renewed, false)
     }
 
     /// The session is over, and another one is to be opened.

@@ -35,6 +35,8 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    // Not inlined: on a 32-bit machine each copy is larger than a call.
+    #[inline(never)]
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration.0))
     }
