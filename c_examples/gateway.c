@@ -11,9 +11,10 @@
  * - IOT_CoAP_StartSignIn does not wait, as IOT_CoAP_DeviceNameAuth would: a notice
  *   tells how it ended, and a device that was not answered holds up no other. (Over
  *   coaps://, IOT_CoAP_Init waits for the handshake: let threads do that part.)
- * - IOT_CoAP_GetFd and IOT_CoAP_GetTimeoutMs say what a context waits for. Both change
- *   in a call of that context only, here where they are asked again: so a round of the
- *   loop costs one poll, and calls only into contexts that have something to do.
+ * - IOT_CoAP_GetFd and IOT_CoAP_GetTimeoutMs say what a context waits for. The
+ *   descriptor stays the same for the life of the context; the time changes only in a
+ *   call of that context, and is asked again after it: so a round of the loop costs one
+ *   poll, and calls only into contexts that have something to do.
  * - with a wait_time_ms of 1, IOT_CoAP_Yield does what is due and does not linger.
  * - each message has one end: its callback, or the notice that it was given up.
  */

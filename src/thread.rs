@@ -1,24 +1,26 @@
-//! Tells one thread from another. The board port has no function for that.
+//! Tells one thread from another, without asking the board port, which has no
+//! function for it.
+
+use core::num::NonZero;
 
 /// A thread, for as long as it runs: one that starts later may equal one that
 /// has ended. Without `std` threads cannot be told apart, and all are equal.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Thread(usize);
+pub(crate) struct Thread(NonZero<usize>);
 
 /// The calling thread. Neither allocates nor enters the kernel.
-#[cfg(feature = "std")]
 pub(crate) fn current() -> Thread {
-    use core::cell::Cell;
+    #[cfg(feature = "std")]
+    {
+        use core::cell::Cell;
 
-    std::thread_local! {
-        /// Each thread has its own, at an address of its own.
-        static MARK: Cell<u8> = const { Cell::new(0) };
+        std::thread_local! {
+            /// Each thread has its own, at an address of its own.
+            static MARK: Cell<u8> = const { Cell::new(0) };
+        }
+        let address = MARK.with(|mark| core::ptr::from_ref(mark).addr());
+        Thread(NonZero::new(address).unwrap_or(NonZero::<usize>::MIN))
     }
-    Thread(MARK.with(|mark| core::ptr::from_ref(mark).addr()))
-}
-
-/// The calling thread.
-#[cfg(not(feature = "std"))]
-pub(crate) const fn current() -> Thread {
-    Thread(0)
+    #[cfg(not(feature = "std"))]
+    Thread(NonZero::<usize>::MIN)
 }

@@ -158,19 +158,13 @@ impl Candidate {
         }
     }
 
-    /// The transport that it has become.
+    /// The transport that it has become, or was to become; `None` while a name is looked
+    /// up, which ends then.
     pub(super) fn into_transport(self) -> Option<Transport> {
         match self.stage {
             #[cfg(feature = "dtls-psk")]
             Stage::Handshaking(session) => Some(Transport::Session(session)),
             _ => None,
-        }
-    }
-
-    /// Frees it. A peer in a handshake is sent the closing alert.
-    pub(super) fn close(self) {
-        if let Some(transport) = self.into_transport() {
-            transport.close();
         }
     }
 }

@@ -65,7 +65,7 @@ pub(crate) struct Reading {
 #[derive(Default)]
 pub(crate) struct Retired {
     transport: Option<Transport>,
-    candidate: Option<Candidate>,
+    candidate: Option<Transport>,
 }
 
 impl Retired {
@@ -74,11 +74,8 @@ impl Retired {
     }
 
     pub(crate) fn close(self) {
-        if let Some(transport) = self.transport {
-            transport.close();
-        }
-        if let Some(candidate) = self.candidate {
-            candidate.close();
+        for retired in [self.transport, self.candidate].into_iter().flatten() {
+            retired.close();
         }
     }
 }
@@ -362,8 +359,11 @@ impl Link {
     }
 
     fn retire_candidate(&mut self) {
-        if self.candidate.is_some() {
-            self.retired.candidate = self.candidate.take();
+        if let Some(candidate) = self.candidate.take().and_then(Candidate::into_transport) {
+            // As above.
+            if let Some(older) = self.retired.candidate.replace(candidate) {
+                older.close();
+            }
         }
     }
 }
