@@ -48,6 +48,7 @@ mod message;
 mod notices;
 mod panic;
 mod port;
+mod sending;
 mod thread;
 mod token_store;
 mod types;

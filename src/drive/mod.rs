@@ -16,6 +16,7 @@
 //!   handled first, so that a program that slept does not send again what was answered.
 
 mod notify;
+mod reading;
 mod receive;
 mod stores;
 #[cfg(test)]

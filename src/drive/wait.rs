@@ -9,33 +9,23 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
-use iot_coap_client::{Duration, Instant, MAX_MESSAGE_LEN};
+use iot_coap_client::{Duration, Instant};
 
 use super::notify::Outcall;
+use super::reading::{self, BUFFER_LEN, MAX_READ, Read, SLICE};
 use super::{Until, next_timeout, transmit};
-use crate::buffers::RECEIVE_BUFFER_LEN;
 use crate::call::{Call, interruptible};
 use crate::context::{Context, State};
-use crate::link::{Reader, Reading, Side, TURN_MS, Work};
+use crate::link::{Side, Work};
 use crate::lock::Guard;
 use crate::panic::catch;
-use crate::port::{self, IoError};
-use crate::thread;
+use crate::port;
 
 /// How long a thread waits before it looks again whether it can read.
 const LOOK_IN: Duration = Duration::from_millis(5);
 
-/// How long a read lasts while messages of another thread wait for its end.
-const SLICE: Duration = Duration::from_millis(20);
-
 /// How long to wait after a read that failed at once.
 const FAILED_READ: Duration = Duration::from_millis(10);
-
-/// No read is longer: Deinit waits for it.
-const MAX_READ: Duration = Duration::from_secs(10);
-
-/// One more byte than a message may have, for the NUL after a payload.
-const BUFFER_LEN: usize = MAX_MESSAGE_LEN + 1;
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,15 +44,6 @@ pub(super) struct Incoming {
     pub(super) end: usize,
 }
 
-/// A read from the port.
-pub(super) struct Read {
-    reader: Option<Reader>,
-    pub(super) buffer: *mut u8,
-    len: usize,
-    ms: u32,
-    result: Result<usize, IoError>,
-}
-
 /// One wait, from step to step. Plain data.
 pub(super) struct Wait {
     until: Until,
@@ -72,8 +53,6 @@ pub(super) struct Wait {
     /// A buffer on the stack; null if one on the heap is used.
     own_buffer: *mut u8,
     pub(super) read: Read,
-    /// Which socket the last read was from.
-    side: Option<Side>,
     pub(super) incoming: Option<Incoming>,
     pub(super) outcall: Outcall,
     sleep_ms: u32,
@@ -147,8 +126,7 @@ unsafe fn run(
         most,
         end: None,
         own_buffer,
-        read: Read { reader: None, buffer: null_mut(), len: 0, ms: 0, result: Ok(0) },
-        side: None,
+        read: Read::none(),
         incoming: None,
         outcall: Outcall::none(),
         sleep_ms: 0,
@@ -163,27 +141,13 @@ unsafe fn run(
         };
         let (work, argument): (crate::call::Blocking, *mut c_void) = match action {
             Action::Done => return Some(()),
-            Action::Read => (read, (&raw mut wait.read).cast()),
+            Action::Read => (reading::perform, (&raw mut wait.read).cast()),
             Action::Sleep => (sleep, (&raw mut wait.sleep_ms).cast()),
             Action::Call => (call_out, (&raw mut wait.outcall).cast()),
         };
         // SAFETY: each work takes the argument that goes with it; this frame and those
         // above hold nothing that is to be dropped.
         unsafe { interruptible(call, work, argument) };
-    }
-}
-
-unsafe extern "C-unwind" fn read(argument: *mut c_void) {
-    // SAFETY: `run` passes a read, whose buffer has the length that it says and is
-    // this call's alone.
-    unsafe {
-        let read = argument.cast::<Read>();
-        let Read { reader, buffer, len, ms, .. } = &*read;
-        let result = match reader {
-            Some(reader) => reader.read(*buffer, *len, *ms),
-            None => Ok(0),
-        };
-        (*read).result = result;
     }
 }
 
@@ -220,7 +184,7 @@ impl Context {
             state.callbacks -= 1;
             wait.outcall.response.invalidate();
         }
-        let Some(side) = wait.side.take() else { return };
+        let Some(side) = wait.read.side.take() else { return };
         call.reads.set(false);
         state.reading = false;
         match wait.read.result {
@@ -307,7 +271,7 @@ impl Context {
             left.min(LOOK_IN)
         } else {
             wait.is_drained = false;
-            let longest = Self::longest_read(state);
+            let longest = reading::longest(state);
             if Self::begin_read(state, call, wait, left.min(longest)) {
                 return Action::Read;
             }
@@ -320,45 +284,8 @@ impl Context {
 
     /// Makes this call the one that reads, for at most `most`; returns whether it can.
     fn begin_read(state: &mut State, call: &Call, wait: &mut Wait, most: Duration) -> bool {
-        if state.reading {
-            return false;
-        }
-        let Some(Reading { side, reader, is_shared }) = state.link.reading() else { return false };
-        let Some((buffer, len)) = Self::take_buffer(state, call, wait) else { return false };
-        state.reading = true;
-        call.reads.set(true);
-        let most = if is_shared { most.min(Duration::from_millis(TURN_MS.into())) } else { most };
-        let ms = most.as_millis_u32();
-        wait.side = Some(side);
-        wait.read = Read { reader: Some(reader), buffer, len, ms, result: Ok(0) };
-        true
-    }
-
-    /// Memory to read into, and how much. A message's last byte is kept for a NUL.
-    fn take_buffer(state: &mut State, call: &Call, wait: &Wait) -> Option<(*mut u8, usize)> {
-        if !cfg!(feature = "dtls-psk") || !wait.own_buffer.is_null() {
-            return Some((wait.own_buffer, BUFFER_LEN - 1));
-        }
-        let number = match call.buffer.get() {
-            Some(number) => number,
-            None => state.buffers.take()?,
-        };
-        call.buffer.set(Some(number));
-        Some((state.buffers.memory(number)?, RECEIVE_BUFFER_LEN - 1))
-    }
-
-    /// How long this thread may read at a time. Messages of other threads wait for it to
-    /// send them, or to see their timers.
-    fn longest_read(state: &State) -> Duration {
-        if state.shared && !state.link.is_full_duplex() {
-            SLICE
-        } else if state.shared || state.sender.is_some_and(|sender| sender != thread::current()) {
-            // A message that is sent during the read is due again after this time at
-            // the earliest.
-            state.client.ack_timeout()
-        } else {
-            MAX_READ
-        }
+        let read = Read::begin(state, call, wait.own_buffer, most);
+        read.map(|read| wait.read = read).is_some()
     }
 
     /// Handles the timers that have ended. Everything that had arrived is handled.

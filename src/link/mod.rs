@@ -12,6 +12,7 @@
 
 mod candidate;
 mod connector;
+mod descriptor;
 #[cfg(feature = "dtls-psk")]
 mod keeping;
 mod reopening;
@@ -383,44 +384,4 @@ impl Drop for Link {
         self.retire_candidate();
         core::mem::take(&mut self.retired).close();
     }
-}
-
-/// One descriptor for `poll`, whatever sockets the link has.
-#[cfg(feature = "extension")]
-impl Link {
-    /// The descriptor; `None` with a firmware's own sockets.
-    #[cfg(feature = "port-linux")]
-    pub(crate) fn descriptor(&mut self) -> Option<i32> {
-        if self.transport.as_ref().is_some_and(|transport| transport.descriptor().is_none()) {
-            return None;
-        }
-        if self.poller.is_none() {
-            self.poller = iot_coap_port_linux::Poller::new();
-            self.watch();
-        }
-        self.poller.as_ref().map(iot_coap_port_linux::Poller::descriptor)
-    }
-
-    #[cfg(not(feature = "port-linux"))]
-    #[allow(clippy::unused_self, reason = "as with our port")]
-    pub(crate) const fn descriptor(&mut self) -> Option<i32> {
-        None
-    }
-}
-
-impl Link {
-    /// Lets the descriptor follow new sockets.
-    #[cfg(all(feature = "port-linux", feature = "extension"))]
-    fn watch(&self) {
-        let Some(poller) = &self.poller else { return };
-        let transport = self.transport.as_ref().and_then(Transport::descriptor);
-        let candidate = self.candidate.as_ref().and_then(Candidate::descriptor);
-        for descriptor in [transport, candidate].into_iter().flatten() {
-            poller.watch(descriptor);
-        }
-    }
-
-    #[cfg(not(all(feature = "port-linux", feature = "extension")))]
-    #[allow(clippy::unused_self, reason = "as with the descriptor")]
-    const fn watch(&self) {}
 }

@@ -1,0 +1,108 @@
+//! Reads: which socket, into which memory, and for how long. Only one call of a context
+//! reads at a time.
+
+use core::ffi::c_void;
+use core::ptr::null_mut;
+
+use iot_coap_client::{Duration, MAX_MESSAGE_LEN};
+
+use crate::buffers::RECEIVE_BUFFER_LEN;
+use crate::call::Call;
+use crate::context::State;
+use crate::link::{Reader, Reading, Side, TURN_MS};
+use crate::port::IoError;
+use crate::thread;
+
+/// How long a read lasts while messages of another thread wait for its end.
+pub(super) const SLICE: Duration = Duration::from_millis(20);
+
+/// No read is longer: Deinit waits for it.
+pub(super) const MAX_READ: Duration = Duration::from_secs(10);
+
+/// The length of a wait's own buffer: one more byte than a message may have, for the NUL
+/// after a payload.
+pub(super) const BUFFER_LEN: usize = MAX_MESSAGE_LEN + 1;
+
+/// A read from the port. Plain data.
+pub(super) struct Read {
+    /// Which socket it is from; `None` once its result was taken in.
+    pub(super) side: Option<Side>,
+    reader: Option<Reader>,
+    pub(super) buffer: *mut u8,
+    len: usize,
+    ms: u32,
+    pub(super) result: Result<usize, IoError>,
+}
+
+impl Read {
+    /// No read yet.
+    pub(super) const fn none() -> Self {
+        Self { side: None, reader: None, buffer: null_mut(), len: 0, ms: 0, result: Ok(0) }
+    }
+
+    /// Makes this call the one that reads, for at most `most`, into `own_buffer` or, if
+    /// that is null, into one on the heap. `None` if another call reads, or there is no
+    /// socket or no memory.
+    pub(super) fn begin(
+        state: &mut State,
+        call: &Call,
+        own_buffer: *mut u8,
+        most: Duration,
+    ) -> Option<Self> {
+        if state.reading {
+            return None;
+        }
+        let Reading { side, reader, is_shared } = state.link.reading()?;
+        let (buffer, len) = buffer(state, call, own_buffer)?;
+        state.reading = true;
+        call.reads.set(true);
+        let most = if is_shared { most.min(Duration::from_millis(TURN_MS.into())) } else { most };
+        let ms = most.as_millis_u32();
+        Some(Self { side: Some(side), reader: Some(reader), buffer, len, ms, result: Ok(0) })
+    }
+}
+
+/// Memory to read into, and how much. A message's last byte is kept for a NUL.
+fn buffer(state: &mut State, call: &Call, own_buffer: *mut u8) -> Option<(*mut u8, usize)> {
+    if !cfg!(feature = "dtls-psk") || !own_buffer.is_null() {
+        return Some((own_buffer, BUFFER_LEN - 1));
+    }
+    let number = match call.buffer.get() {
+        Some(number) => number,
+        None => state.buffers.take()?,
+    };
+    call.buffer.set(Some(number));
+    Some((state.buffers.memory(number)?, RECEIVE_BUFFER_LEN - 1))
+}
+
+/// How long this thread may read at a time. Messages of other threads wait for it to send
+/// them, or to see their timers.
+pub(super) fn longest(state: &State) -> Duration {
+    if state.shared && !state.link.is_full_duplex() {
+        SLICE
+    } else if state.shared || state.sender.is_some_and(|sender| sender != thread::current()) {
+        // A message that is sent during the read is due again after this time at the
+        // earliest.
+        state.client.ack_timeout()
+    } else {
+        MAX_READ
+    }
+}
+
+/// Does a read.
+///
+/// # Safety
+///
+/// `argument` points to a [`Read`], whose buffer is this call's alone.
+pub(super) unsafe extern "C-unwind" fn perform(argument: *mut c_void) {
+    // SAFETY: by the contract; the buffer has the length that the read says.
+    unsafe {
+        let read = argument.cast::<Read>();
+        let Read { reader, buffer, len, ms, .. } = &*read;
+        let result = match reader {
+            Some(reader) => reader.read(*buffer, *len, *ms),
+            None => Ok(0),
+        };
+        (*read).result = result;
+    }
+}

@@ -1,0 +1,45 @@
+//! One descriptor for `poll` for the life of a link, whatever sockets it has. There is one
+//! with this library's own port only.
+
+use super::Link;
+#[cfg(all(feature = "port-linux", feature = "extension"))]
+use super::{Candidate, Transport};
+
+#[cfg(all(feature = "port-linux", feature = "extension"))]
+impl Link {
+    /// The descriptor; `None` with a firmware's own sockets.
+    pub(crate) fn descriptor(&mut self) -> Option<i32> {
+        if self.transport.as_ref().is_some_and(|transport| transport.descriptor().is_none()) {
+            return None;
+        }
+        if self.poller.is_none() {
+            self.poller = iot_coap_port_linux::Poller::new();
+            self.watch();
+        }
+        self.poller.as_ref().map(iot_coap_port_linux::Poller::descriptor)
+    }
+
+    /// Lets the descriptor follow new sockets.
+    pub(super) fn watch(&self) {
+        let Some(poller) = &self.poller else { return };
+        let transport = self.transport.as_ref().and_then(Transport::descriptor);
+        let candidate = self.candidate.as_ref().and_then(Candidate::descriptor);
+        for descriptor in [transport, candidate].into_iter().flatten() {
+            poller.watch(descriptor);
+        }
+    }
+}
+
+#[cfg(not(all(feature = "port-linux", feature = "extension")))]
+impl Link {
+    /// None: sockets of a firmware's own have no descriptor that is known here.
+    #[cfg(feature = "extension")]
+    #[allow(clippy::unused_self, reason = "as with our port")]
+    pub(crate) const fn descriptor(&mut self) -> Option<i32> {
+        None
+    }
+
+    /// There is no descriptor to follow them.
+    #[allow(clippy::unused_self, reason = "as with our port")]
+    pub(super) const fn watch(&self) {}
+}
