@@ -87,7 +87,7 @@ pub(crate) fn is_calling_back(context: *const c_void) -> bool {
     }
 }
 
-/// Blocking that waits or calls the program.
+/// Work that waits, or that calls the program.
 pub(crate) type Blocking = unsafe extern "C-unwind" fn(*mut c_void);
 
 #[cfg(any(feature = "std", feature = "port-linux"))]

@@ -150,6 +150,8 @@ impl Context {
         let mut clock = Clock::new(port::uptime_ms());
         let now = clock.at(port::uptime_ms());
         let opened = connector.open(now, sessions.as_deref())?;
+        // A name server may have taken its time.
+        let now = clock.at(port::uptime_ms());
         let mut client = Client::new(config);
         let is_token_restored = cfg!(feature = "extension")
             && token_store.as_ref().is_some_and(|store| store.restore(now, &mut client));

@@ -59,8 +59,11 @@ impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         // The last two bytes are for the line's end.
         let room = self.bytes.len() - 2 - self.len;
-        let text = text.as_bytes();
-        let taken = &text[..text.len().min(room)];
+        let mut end = text.len().min(room);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let taken = &text.as_bytes()[..end];
         self.bytes[self.len..self.len + taken.len()].copy_from_slice(taken);
         self.len += taken.len();
         Ok(())

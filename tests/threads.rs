@@ -1,6 +1,7 @@
 //! One context, many threads: any function from any of them, none waits for
 //! another's blocking `IOT_CoAP_Yield`.
 
+use std::net::UdpSocket;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -188,4 +189,45 @@ fn eight_threads_of_a_c_program_call_everything_at_once() {
     for transport in TRANSPORTS {
         succeed(Command::new(&program).arg(cloud.url(transport)).arg(cloud.root_path()));
     }
+}
+
+/// An acknowledgement of a message, without a response.
+fn acknowledgement(message: &[u8]) -> [u8; 4] {
+    [0x60, 0, message[2], message[3]]
+}
+
+/// A separate response, 4.00, to a message with a token of four bytes.
+fn refusal(message: &[u8]) -> Vec<u8> {
+    [&[0x54, 0x80, 0x12, 0x34], &message[4..8]].concat()
+}
+
+#[test]
+fn a_thread_that_waits_reads_once_the_one_that_read_has_left() {
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    server.set_read_timeout(Some(Duration::from_secs(10))).expect("not zero");
+    let url = format!("coap://{}", server.local_addr().expect("it is bound"));
+    let client = Client::init(&url, 500).expect("connects");
+    let (tell, told) = mpsc::channel();
+    thread::scope(|scope| {
+        let client = &client;
+        let yielding = scope.spawn(move || {
+            tell.send(this_thread()).expect("the test listens");
+            client.yield_once();
+        });
+        let thread = told.recv().expect("the thread tells");
+        while !is_waiting(&thread) {
+            thread::yield_now();
+        }
+        let signing_in = scope.spawn(|| client.sign_in());
+        let mut message = [0; 1500];
+        let (_, device) = server.recv_from(&mut message).expect("a sign-in");
+        // From now on no timer of the message is due.
+        server.send_to(&acknowledgement(&message), device).expect("loopback sends");
+        yielding.join().expect("does not panic");
+        let start = Instant::now();
+        server.send_to(&refusal(&message), device).expect("loopback sends");
+        assert_eq!(signing_in.join().expect("does not panic"), -4, "IOTX_ERR_AUTH_FAILED");
+        // The limit of a sign-in is 10 s.
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    });
 }

@@ -17,7 +17,7 @@ use crate::thread;
 pub(super) const SLICE: Duration = Duration::from_millis(20);
 
 /// No read is longer: Deinit waits for it.
-pub(super) const MAX_READ: Duration = Duration::from_secs(10);
+const MAX_READ: Duration = Duration::from_secs(10);
 
 /// The length of a wait's own buffer: one more byte than a message may have, for the NUL
 /// after a payload.
@@ -27,6 +27,8 @@ pub(super) const BUFFER_LEN: usize = MAX_MESSAGE_LEN + 1;
 pub(super) struct Read {
     /// Which socket it is from; `None` once its result was taken in.
     pub(super) side: Option<Side>,
+    /// There is another socket to be read next.
+    pub(super) is_shared: bool,
     reader: Option<Reader>,
     pub(super) buffer: *mut u8,
     len: usize,
@@ -37,7 +39,15 @@ pub(super) struct Read {
 impl Read {
     /// No read yet.
     pub(super) const fn none() -> Self {
-        Self { side: None, reader: None, buffer: null_mut(), len: 0, ms: 0, result: Ok(0) }
+        Self {
+            side: None,
+            is_shared: false,
+            reader: None,
+            buffer: null_mut(),
+            len: 0,
+            ms: 0,
+            result: Ok(0),
+        }
     }
 
     /// Makes this call the one that reads, for at most `most`, into `own_buffer` or, if
@@ -58,7 +68,8 @@ impl Read {
         call.reads.set(true);
         let most = if is_shared { most.min(Duration::from_millis(TURN_MS.into())) } else { most };
         let ms = most.as_millis_u32();
-        Some(Self { side: Some(side), reader: Some(reader), buffer, len, ms, result: Ok(0) })
+        let (side, reader) = (Some(side), Some(reader));
+        Some(Self { side, is_shared, reader, buffer, len, ms, result: Ok(0) })
     }
 }
 

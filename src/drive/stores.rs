@@ -16,8 +16,18 @@ impl<'c> Storing<'c> {
         drop(state);
         Self(context)
     }
+
+    /// Locks the context again. No other thread writes before the caller has taken in
+    /// what became of this one's.
+    fn end(self) -> Guard<'c, State> {
+        let mut state = self.0.state.lock();
+        state.is_storing = false;
+        core::mem::forget(self);
+        state
+    }
 }
 
+/// After a panic.
 impl Drop for Storing<'_> {
     fn drop(&mut self) {
         self.0.state.lock().is_storing = false;
@@ -43,8 +53,7 @@ impl Context {
             let token = TokenCopy::of(&state.client);
             let storing = Storing::begin(self, state);
             store.write(&token);
-            drop(storing);
-            state = self.state.lock();
+            state = storing.end();
         }
         state
     }
@@ -56,8 +65,7 @@ impl Context {
             let Some(save) = link.save(log) else { return state };
             let storing = Storing::begin(self, state);
             let is_stored = save.write();
-            drop(storing);
-            state = self.state.lock();
+            state = storing.end();
             state.link.note_saved(&save, is_stored);
             // Messages may have waited for record numbers.
             let now = state.now();

@@ -12,7 +12,7 @@ use core::ptr::null_mut;
 use iot_coap_client::{Duration, Instant};
 
 use super::notify::Outcall;
-use super::reading::{self, BUFFER_LEN, MAX_READ, Read, SLICE};
+use super::reading::{self, BUFFER_LEN, Read, SLICE};
 use super::{Until, next_timeout, transmit};
 use crate::call::{Call, interruptible};
 use crate::context::{Context, State};
@@ -26,6 +26,9 @@ const LOOK_IN: Duration = Duration::from_millis(5);
 
 /// How long to wait after a read that failed at once.
 const FAILED_READ: Duration = Duration::from_millis(10);
+
+/// No sleep is longer: unlike a read, Deinit cannot end it.
+const MAX_SLEEP: Duration = Duration::from_millis(250);
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +59,10 @@ pub(super) struct Wait {
     pub(super) incoming: Option<Incoming>,
     pub(super) outcall: Outcall,
     sleep_ms: u32,
-    /// The last read found nothing.
-    is_drained: bool,
+    /// The last read failed.
+    has_failed: bool,
+    /// How many reads in a row found nothing.
+    empty_reads: u8,
     /// A datagram was handled.
     pub(super) has_handled: bool,
     /// When timers were last handled.
@@ -65,6 +70,12 @@ pub(super) struct Wait {
 }
 
 impl Wait {
+    /// Whether everything that had arrived is handled: the last read found nothing or, of
+    /// two sockets that are read in turn, the last two.
+    fn is_drained(&self) -> bool {
+        self.empty_reads > u8::from(self.read.is_shared)
+    }
+
     /// Whether a datagram was waited for and one was handled, with nothing left to
     /// tell.
     fn is_content(&self, state: &State) -> bool {
@@ -130,7 +141,8 @@ unsafe fn run(
         incoming: None,
         outcall: Outcall::none(),
         sleep_ms: 0,
-        is_drained: false,
+        has_failed: false,
+        empty_reads: 0,
         has_handled: false,
         timed_at: None,
     };
@@ -189,16 +201,19 @@ impl Context {
         state.reading = false;
         match wait.read.result {
             Ok(0) => {
-                wait.is_drained = true;
+                wait.empty_reads = wait.empty_reads.saturating_add(1);
                 state.release_buffer(call);
             }
-            Ok(len) => wait.incoming = Some(Incoming { side, start: 0, end: len }),
+            Ok(len) => {
+                wait.empty_reads = 0;
+                wait.incoming = Some(Incoming { side, start: 0, end: len });
+            }
             Err(error) => {
                 let now = state.now();
                 let State { link, log, .. } = state;
                 link.handle_read_error(now, side, error, log);
-                wait.is_drained = true;
-                wait.sleep_ms = FAILED_READ.as_millis_u32();
+                wait.empty_reads = wait.empty_reads.saturating_add(1);
+                wait.has_failed = true;
                 state.release_buffer(call);
             }
         }
@@ -230,7 +245,7 @@ impl Context {
             if wait.is_content(&state) {
                 return (state, Action::Done);
             }
-            if !state.reading && !state.link.is_at_rest() {
+            if !state.reading && !state.closing && !state.link.is_at_rest() {
                 let is_changed;
                 (state, is_changed) = self.tend_link(state, now, call);
                 if is_changed {
@@ -241,11 +256,11 @@ impl Context {
             transmit(&mut state, now, None);
             let due = next_timeout(&state);
             if due.is_some_and(|due| now >= due) && wait.timed_at != Some(now) {
-                if !wait.is_drained && Self::begin_read(&mut state, call, wait, Duration::ZERO) {
+                if !wait.is_drained() && Self::begin_read(&mut state, call, wait, Duration::ZERO) {
                     return (state, Action::Read);
                 }
                 wait.timed_at = Some(now);
-                wait.is_drained = false;
+                wait.empty_reads = 0;
                 Self::handle_timeout(&mut state, now);
                 continue;
             }
@@ -263,20 +278,19 @@ impl Context {
 
     /// Decides how to let time pass: by a read, or by sleeping.
     fn pass_time(state: &mut State, call: &Call, wait: &mut Wait, left: Duration) -> Action {
-        let after_failure = core::mem::take(&mut wait.sleep_ms);
-        let pause = if after_failure != 0 {
+        let pause = if core::mem::take(&mut wait.has_failed) {
             left.min(FAILED_READ)
         } else if state.reading {
             state.shared = true;
             left.min(LOOK_IN)
         } else {
-            wait.is_drained = false;
+            wait.empty_reads = 0;
             let longest = reading::longest(state);
             if Self::begin_read(state, call, wait, left.min(longest)) {
                 return Action::Read;
             }
             // No socket, or no memory to read into.
-            if state.link.is_looking() { left.min(SLICE) } else { left.min(MAX_READ) }
+            left.min(if state.link.is_looking() { SLICE } else { MAX_SLEEP })
         };
         wait.sleep_ms = pause.as_millis_u32();
         Action::Sleep

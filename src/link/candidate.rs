@@ -105,8 +105,10 @@ impl Candidate {
         next.map_or(self.give_up_at, |at: Instant| at.min(self.give_up_at))
     }
 
-    /// Sends the first flight.
-    pub(super) fn start(&mut self, log: &mut Queue) {
+    /// Sends the first flight. The time limit counts from `now`: what was waited for until
+    /// then, such as a name server, is no part of it.
+    pub(super) fn start(&mut self, now: Instant, log: &mut Queue) {
+        self.give_up_at = now + MAX_CANDIDATE_TIME;
         #[cfg(feature = "dtls-psk")]
         if let Some(session) = self.session() {
             session.start(log);

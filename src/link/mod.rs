@@ -182,9 +182,10 @@ impl Link {
     /// Ends the read of another thread, if the port can do that, since the link is about to
     /// be closed.
     pub(crate) fn stop_reading(&self) {
-        let transport = self.transport.as_ref().map(Transport::reader);
+        let transports = [&self.transport, &self.retired.transport, &self.retired.candidate];
+        let transports = transports.into_iter().flatten().map(Transport::reader);
         let candidate = self.candidate.as_ref().and_then(Candidate::reader);
-        for reader in [transport, candidate].into_iter().flatten() {
+        for reader in transports.chain(candidate) {
             if let Reader::Udp(socket) = reader {
                 socket.stop_reading();
             }
@@ -247,7 +248,8 @@ impl Link {
                     self.suspect(now);
                 }
             }
-            Side::Candidate => self.fail_candidate(now),
+            Side::Candidate if self.candidate.is_some() => self.fail_candidate(now),
+            Side::Candidate => {}
         }
     }
 

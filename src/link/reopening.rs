@@ -47,7 +47,7 @@ impl Link {
         match opened {
             Some(Opened::Ready(transport)) => self.renew(transport),
             Some(Opened::Candidate(mut candidate)) => {
-                candidate.start(log);
+                candidate.start(now, log);
                 self.state = State::Suspect;
                 self.candidate = Some(candidate);
                 self.watch();

@@ -4,7 +4,7 @@
 use core::ffi::{c_char, c_int, c_uchar, c_uint, c_ushort, c_void};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::call::Work;
+use crate::call::Blocking;
 
 static UPTIME_MS: AtomicU64 = AtomicU64::new(1000);
 
@@ -105,7 +105,7 @@ extern "C" fn iotx_cancellation_restore(_state: c_int) {}
 
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn iotx_interruptible(
-    work: Work,
+    work: Blocking,
     argument: *mut c_void,
     _state: c_int,
     _call: *const c_void,
