@@ -68,7 +68,7 @@ static uint64_t in_flight(void)
 
 /* --- the devices --------------------------------------------------------------------- */
 
-/* Reads the next line; 0 at the end, -1 for a line that is none of a device. */
+/* Reads the next line; 0 at the end, -1 for a line that does not describe a device. */
 static int read_identity(FILE *file, iotx_deviceinfo_t *identity)
 {
     char line[256];

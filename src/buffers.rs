@@ -107,7 +107,7 @@ mod tests {
         buffers.give_back(third);
         assert_eq!(buffers.all.as_ref().map(|all| all.len()), Some(1));
         buffers.give_back(first);
-        // A number that is none is nobody's.
+        // The number of a buffer that was freed is ignored.
         buffers.give_back(third);
         assert!(buffers.memory(third).is_none());
     }

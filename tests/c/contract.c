@@ -1,7 +1,6 @@
 /*
- * The contract of the C interface, as abi.md and behaviour.md state it, against
- * a cloud: contract URL ROOT.pem. Compiles as C89 and as C++; run against the
- * static and the shared library, over each transport.
+ * The contract of the C interface, against a cloud: contract URL ROOT.pem. Compiles as
+ * C89 and as C++; run against the static and the shared library, over each transport.
  *
  * Exits 0 if all holds. Prints the paths of what the cloud must have received.
  */

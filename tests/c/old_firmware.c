@@ -121,7 +121,7 @@ int main(int argc, char **argv)
     post_all(second);
     IOT_CoAP_Deinit(&second);
 
-    /* A callback that is none, for a message that is refused at first. */
+    /* A message without a callback, which is refused at first. */
     CHECK_INT(0, IOT_CoAP_SendMessage(context, path, &uncalled));
     CHECK_INT(0, IOT_CoAP_Yield(context));
     CHECK_INT(0, IOT_CoAP_SendMessage(context, path, &uncalled));

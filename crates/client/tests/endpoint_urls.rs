@@ -157,7 +157,7 @@ fn what_is_no_such_url() {
     assert_eq!(error(&format!("coap://[fe80::1%{}]", "z".repeat(120))), UrlError::HostTooLong);
 }
 
-/// `p_url` NULL: cloud.md.
+/// What a device connects to if `p_url` is NULL.
 #[test]
 fn the_endpoint_of_a_product() {
     let endpoint = Endpoint::default_for("a1RP1qZfrEi").unwrap();

@@ -17,7 +17,7 @@ const ACCEPT: u16 = 17;
 const PROXY_URI: u16 = 35;
 const PROXY_SCHEME: u16 = 39;
 
-/// The access token, in the mission's document.
+/// The access token, in Alibaba Cloud's first document of this protocol.
 pub(crate) const TOKEN_61: u16 = 61;
 /// The access token, in later documents.
 pub(crate) const TOKEN_2088: u16 = 2088;

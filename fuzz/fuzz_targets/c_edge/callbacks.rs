@@ -26,7 +26,8 @@ pub(crate) unsafe fn look_at(message: *mut c_void, expected: c_int) {
     let mut len: c_int = -1;
     let mut code: c_int = 0;
     let mut token = 0;
-    // SAFETY: the caller's promise; the rest is NULL or may be written.
+    // SAFETY: the message is one of the three above, by the contract; the other
+    // pointers are NULL or to variables of this function.
     unsafe {
         assert_eq!(IOT_CoAP_GetMessagePayload(message, null_mut(), &raw mut len), -1);
         assert_eq!(IOT_CoAP_GetMessagePayload(message, &raw mut payload, null_mut()), -1);
