@@ -89,8 +89,7 @@ static char *read_file(const char *path)
     return len < 0 ? NULL : text;
 }
 
-static int sign_in(subject_t *subject, char *url, const char *root, unsigned int window,
-                   int wait_time_ms)
+static int sign_in(subject_t *subject, char *url, const char *root, unsigned int window)
 {
     iotx_coap_config_t config;
     iotx_coap_options_t options;
@@ -103,11 +102,11 @@ static int sign_in(subject_t *subject, char *url, const char *root, unsigned int
     memset(&config, 0, sizeof(config));
     config.p_url = url;
     config.p_devinfo = &info;
-    config.wait_time_ms = wait_time_ms;
     memset(&options, 0, sizeof(options));
     options.size = sizeof(options);
     options.trust_root_pem = root;
     options.max_outstanding = window;
+    options.yield_pace = IOTX_COAP_PACE_NONE;
     subject->coap = IOT_CoAP_InitWithOptions(&config, &options);
     return subject->coap == NULL || IOT_CoAP_DeviceNameAuth(subject->coap) != 0 ? -1 : 0;
 }
@@ -141,7 +140,7 @@ int main(int argc, char **argv)
         return 1;
     }
     for (each = 0; each < contexts; each++) {
-        if (sign_in(&subjects[each], argv[1], root, window, contexts > 1 ? 1 : 2000) != 0) {
+        if (sign_in(&subjects[each], argv[1], root, window) != 0) {
             fprintf(stderr, "context %lu did not sign in\n", each);
             return 1;
         }
@@ -180,7 +179,8 @@ int main(int argc, char **argv)
             if (!due && contexts > 1) {
                 due = IOT_CoAP_GetTimeoutMs(subjects[each].coap) == 0;
             }
-            if (due && IOT_CoAP_Yield(subjects[each].coap) != 0) {
+            if (due && (contexts > 1 ? IOT_CoAP_Process(subjects[each].coap)
+                                     : IOT_CoAP_Yield(subjects[each].coap)) != 0) {
                 return 1;
             }
             busy += subjects[each].answered < messages;

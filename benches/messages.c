@@ -63,6 +63,7 @@ int main(int argc, char **argv)
     config.p_devinfo = &info;
     memset(&options, 0, sizeof(options));
     options.size = sizeof(options);
+    options.yield_pace = IOTX_COAP_PACE_NONE;
     options.trust_root_pem = argc > 3 ? read_file(argv[3]) : NULL;
     IOT_SetLogLevel(IOT_LOG_ERROR);
     context = IOT_CoAP_InitWithOptions(&config, &options);

@@ -9,8 +9,8 @@
  *
  * What to take from it:
  *
- * - IOT_CoAP_Yield returns as soon as it has handled what arrived, after
- *   wait_time_ms at the latest. So count answers, not Yields.
+ * - IOT_CoAP_Yield returns once it has called a callback, and after wait_time_ms
+ *   at the latest. So count answers, not Yields.
  * - a message's user_data comes back as the callback's `arg`: here it says which
  *   post the answer belongs to. The response lives in the callback only.
  * - a program that defines iotx_coap_get_ca() replaces the roots that the

@@ -15,7 +15,7 @@
  *   descriptor stays the same for the life of the context; the time changes only in a
  *   call of that context, and is asked again after it: so a round of the loop costs one
  *   poll, and calls only into contexts that have something to do.
- * - with a wait_time_ms of 1, IOT_CoAP_Yield does what is due and does not linger.
+ * - IOT_CoAP_Process handles what has arrived and does what is due. It never waits.
  * - each message has one end: its callback, or the notice that it was given up.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -55,7 +55,7 @@ typedef struct {
     iotx_coap_context_t *client;
     int signed_in;
     uint64_t act_at;   /* when it signs in, or posts, next */
-    uint64_t yield_at; /* when its context wants to be called, whatever arrives */
+    uint64_t process_at; /* when its context wants to be called, whatever arrives */
 } device_t;
 
 static counts_t counts;
@@ -187,14 +187,14 @@ static void look_again(device_t *device, struct pollfd *descriptor, uint64_t now
 {
     int timeout = IOT_CoAP_GetTimeoutMs(device->client);
 
-    device->yield_at = timeout < 0 ? NEVER : now + (uint64_t)timeout;
+    device->process_at = timeout < 0 ? NEVER : now + (uint64_t)timeout;
     descriptor->fd = IOT_CoAP_GetFd(device->client); /* poll passes over -1 */
     descriptor->events = POLLIN;
 }
 
 static int open_client(device_t *device, char *url)
 {
-    iotx_coap_config_t config = {url, 1, &device->identity, NULL};
+    iotx_coap_config_t config = {url, 0, &device->identity, NULL};
     iotx_coap_options_t options;
 
     memset(&options, 0, sizeof(options));
@@ -287,15 +287,15 @@ static void run(device_t *devices, struct pollfd *descriptors, size_t count, uns
             if (now < end && devices[i].act_at < next) {
                 next = devices[i].act_at;
             }
-            if (devices[i].yield_at < next) {
-                next = devices[i].yield_at;
+            if (devices[i].process_at < next) {
+                next = devices[i].process_at;
             }
         }
         poll(descriptors, (nfds_t)count, next > now ? (int)(next - now) : 0);
         now = HAL_UptimeMs();
         for (i = 0; i < count; i++) {
-            if (descriptors[i].revents != 0 || now >= devices[i].yield_at) {
-                IOT_CoAP_Yield(devices[i].client);
+            if (descriptors[i].revents != 0 || now >= devices[i].process_at) {
+                IOT_CoAP_Process(devices[i].client);
                 look_again(&devices[i], &descriptors[i], now);
             }
         }

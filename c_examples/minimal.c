@@ -36,7 +36,7 @@ int main(int argc, char **argv)
     if (IOT_CoAP_DeviceNameAuth(client) == IOTX_SUCCESS &&
         IOT_CoAP_SendMessage(client, TOPIC, &message) == IOTX_SUCCESS) {
         for (int i = 0; i < 50 && !answered; i++) {
-            IOT_CoAP_Yield(client); /* returns when something came, or after 2 s */
+            IOT_CoAP_Yield(client); /* returns with the answer, or after 2 s */
         }
     }
     IOT_CoAP_Deinit(&client);

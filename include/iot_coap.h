@@ -491,15 +491,20 @@ int IOT_CoAP_GetMessageToken(void *p_message, unsigned int *token);
 uint32_t IOT_CoAP_GetCurToken(iotx_coap_context_t *p_context);
 
 /**
- * Waits for something to arrive, handles it, and does what is due: retransmissions,
- * giving up, signing in again, opening a connection anew.
+ * Handles everything that has arrived, or waits for something to arrive, and does what is
+ * due: retransmissions, giving up, signing in again, opening a connection anew.
  *
- * Call it in a loop, best in a thread of its own.
+ * Call it in a loop, best in a thread of its own. It returns before `wait_time_ms` once
+ * it has called a callback or told a notice and nothing else has arrived, but keeps the
+ * pace that the original gave a loop of `IOT_CoAP_SendMessage` and `IOT_CoAP_Yield`: if
+ * a message was sent since the last such return, while no thread waited, the next one
+ * comes `wait_time_ms` after it. Callbacks are called at once all the same. The option
+ * `yield_pace` of `IOT_CoAP_InitWithOptions` turns that off.
  *
  * @param p_context a client of `IOT_CoAP_Init`
  * @return `IOTX_SUCCESS`, also if nothing arrived; `IOTX_ERR_INVALID_PARAM` for an
  *     invalid client
- * @note Blocks until what arrived is handled, for `wait_time_ms` at most; a
+ * @note Blocks for `wait_time_ms` at most; a
  *     firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open a
  *     connection anew, may take longer. Any thread may call; while one waits here
  *     others may send. A thread that waits may be cancelled, and a callback may leave

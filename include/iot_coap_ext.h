@@ -32,6 +32,16 @@
 #define IOTX_COAP_SIGN_IN_CBOR 1
 
 /**
+ * `IOT_CoAP_Yield` has the pace of the original.
+ */
+#define IOTX_COAP_PACE_ORIGINAL 0
+
+/**
+ * `IOT_CoAP_Yield` returns with each answer.
+ */
+#define IOTX_COAP_PACE_NONE 1
+
+/**
  * What `IOT_CoAP_StartSignIn` returns if there is nothing to wait for.
  */
 #define IOTX_COAP_SIGNED_IN_ALREADY 1
@@ -199,6 +209,12 @@ typedef struct {
    * know no other; it has no forward secrecy.
    */
   unsigned int refuse_static_rsa;
+  /**
+   * `IOTX_COAP_PACE_ORIGINAL` or `IOTX_COAP_PACE_NONE`: whether a loop of
+   * `IOT_CoAP_SendMessage` and `IOT_CoAP_Yield` keeps the pace that the original gave
+   * it; see `IOT_CoAP_Yield`.
+   */
+  unsigned int yield_pace;
 } iotx_coap_options_t;
 
 /**
@@ -328,9 +344,10 @@ int IOT_CoAP_GetStatistics(iotx_coap_context_t *context,
 
 /**
  * Tells the file descriptor that becomes readable when something arrives, for `poll`;
- * call `IOT_CoAP_Yield` then.
+ * call `IOT_CoAP_Process` then.
  *
- * It is the same for the client's whole life, whatever connections come and go.
+ * It is the same for the client's whole life, whatever connections come and go. From
+ * now on `IOT_CoAP_Yield` returns with each answer: a `poll` loop has its own pace.
  *
  * @param context a client of `IOT_CoAP_Init`
  * @return the descriptor; -1 for an invalid client, and with a board port other than
@@ -341,10 +358,10 @@ int IOT_CoAP_GetStatistics(iotx_coap_context_t *context,
 int IOT_CoAP_GetFd(iotx_coap_context_t *context);
 
 /**
- * Tells how long `poll` may wait before `IOT_CoAP_Yield` must be called, even if
+ * Tells how long `poll` may wait before `IOT_CoAP_Process` must be called, even if
  * nothing arrives: for a timer, or to deliver a notice.
  *
- * Give the client a `wait_time_ms` of 1, so that this call does not wait.
+ * From now on `IOT_CoAP_Yield` returns with each answer, as for `IOT_CoAP_GetFd`.
  *
  * @param context a client of `IOT_CoAP_Init`
  * @return milliseconds; 0 if that is now; -1 if nothing is waited for, or for an
@@ -354,10 +371,24 @@ int IOT_CoAP_GetFd(iotx_coap_context_t *context);
 int IOT_CoAP_GetTimeoutMs(iotx_coap_context_t *context);
 
 /**
+ * Handles everything that has arrived and does all that is due, as `IOT_CoAP_Yield`, but
+ * does not wait.
+ *
+ * @param context a client of `IOT_CoAP_Init`
+ * @return `IOTX_SUCCESS`, also if there was nothing to do; `IOTX_ERR_INVALID_PARAM` for
+ *     an invalid client
+ * @note Does not block with this library's port, and for a millisecond with a firmware's
+ *     own, which may take longer to open a connection anew. Runs callbacks, for 256
+ *     datagrams at most: then the descriptor stays readable. Any thread may call, also
+ *     from a callback; while another one waits, that one handles what arrives.
+ */
+int IOT_CoAP_Process(iotx_coap_context_t *context);
+
+/**
  * Starts to sign the device in, and returns at once, where `IOT_CoAP_DeviceNameAuth`
  * would wait.
  *
- * `IOT_CoAP_Yield` goes on with it, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
+ * `IOT_CoAP_Yield` or `IOT_CoAP_Process` goes on with it, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
  * `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
  * is joined, and the cloud asked again.
  *
@@ -370,7 +401,8 @@ int IOT_CoAP_GetTimeoutMs(iotx_coap_context_t *context);
  *     `most_ms` of 0
  * @note Does not block. Any thread may call, also from a callback.
  */
-int IOT_CoAP_StartSignIn(iotx_coap_context_t *context, unsigned int most_ms);
+int IOT_CoAP_StartSignIn(iotx_coap_context_t *context,
+                         unsigned int most_ms);
 
 /**
  * Waits until every message has ended, in its callback or a notice.

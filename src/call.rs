@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) is_opening: bool,
     /// This call reads, or opens a transport.
     pub(crate) reads: Cell<bool>,
+    /// This call is counted among those that wait.
+    pub(crate) waits: Cell<bool>,
     /// This call is calling the program.
     pub(crate) calls_back: Cell<bool>,
     /// The number of the receive buffer that this call has.
@@ -36,6 +38,7 @@ impl Call {
             cancellation,
             is_opening,
             reads: Cell::new(false),
+            waits: Cell::new(false),
             calls_back: Cell::new(false),
             buffer: Cell::new(None),
             outer: Cell::new(core::ptr::null()),

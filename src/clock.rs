@@ -1,13 +1,15 @@
 //! A clock that never goes back, made from an uptime that may: some ports have a
 //! `HAL_UptimeMs` of 32 bits, which starts over after 49.7 days.
 
-use iot_coap_client::Instant;
+use iot_coap_client::{Duration, Instant};
 
 /// Joins readings of an uptime into one time that never goes back.
 #[derive(Debug)]
 pub(crate) struct Clock {
     last: u64,
     now: u64,
+    /// By how much the time is ahead of the uptime, which stood still while time passed.
+    ahead: u64,
 }
 
 /// By how much a reading may be older than the last one without being a wrap: two threads
@@ -16,7 +18,7 @@ const DISORDER_MS: u64 = 10_000;
 
 impl Clock {
     pub(crate) const fn new(uptime_ms: u64) -> Self {
-        Self { last: uptime_ms, now: uptime_ms }
+        Self { last: uptime_ms, now: uptime_ms, ahead: 0 }
     }
 
     /// The time at a reading of the uptime, in milliseconds.
@@ -24,16 +26,29 @@ impl Clock {
         Instant::from_millis(self.millis_at(uptime_ms))
     }
 
+    /// Lets time pass over which the uptime stood still. If the uptime makes up for it
+    /// later, that is not counted again.
+    pub(crate) const fn pass(&mut self, time: Duration) {
+        self.now += time.as_millis();
+        self.ahead += time.as_millis();
+    }
+
+    const fn advance(&mut self, elapsed: u64) {
+        let counted = if elapsed < self.ahead { elapsed } else { self.ahead };
+        self.ahead -= counted;
+        self.now += elapsed - counted;
+    }
+
     const fn millis_at(&mut self, uptime_ms: u64) -> u64 {
         if let Some(elapsed) = uptime_ms.checked_sub(self.last) {
-            self.now += elapsed;
+            self.advance(elapsed);
         } else if self.last - uptime_ms <= DISORDER_MS {
             return self.now;
         } else if self.last <= u32::MAX as u64 {
             let elapsed = (uptime_ms as u32).wrapping_sub(self.last as u32);
             // Otherwise the clock was set back.
             if elapsed < u32::MAX / 2 {
-                self.now += elapsed as u64;
+                self.advance(elapsed as u64);
             }
         }
         self.last = uptime_ms;
@@ -43,7 +58,7 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use super::Clock;
+    use super::{Clock, Duration};
 
     #[test]
     fn follows_an_uptime() {
@@ -67,6 +82,18 @@ mod tests {
         for reading in 1..20 {
             assert_eq!(clock.millis_at((step * reading) & u64::from(u32::MAX)), step * reading);
         }
+    }
+
+    #[test]
+    fn time_passes_over_an_uptime_that_stands_still() {
+        let mut clock = Clock::new(50);
+        clock.pass(Duration::from_millis(30));
+        assert_eq!(clock.millis_at(50), 80);
+        clock.pass(Duration::from_millis(5));
+        assert_eq!(clock.millis_at(50), 85);
+        // One that ticks every second.
+        assert_eq!(clock.millis_at(70), 85, "counted already");
+        assert_eq!(clock.millis_at(1070), 1070);
     }
 
     #[test]

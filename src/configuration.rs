@@ -118,6 +118,8 @@ pub(crate) struct Options {
     pub(crate) max_outstanding: Option<usize>,
     pub(crate) ack_timeout: Option<Duration>,
     pub(crate) keep_session: bool,
+    /// `IOT_CoAP_Yield` returns with each answer.
+    pub(crate) keeps_own_pace: bool,
 }
 
 /// Some firmwares never set `wait_time_ms`.

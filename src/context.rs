@@ -19,8 +19,8 @@ use crate::link::{Connector, Link, SessionStore};
 use crate::lock::{Guard, Lock};
 use crate::log::{Queue, log};
 use crate::notices::Subscriber;
+use crate::pace::Pace;
 use crate::port;
-use crate::thread::Thread;
 use crate::token_store::TokenStore;
 use crate::types::iotx_response_callback_t;
 
@@ -87,9 +87,7 @@ pub(crate) struct State {
     pub(crate) reading: bool,
     /// Another thread came by while one was reading.
     pub(crate) shared: bool,
-    /// The thread that last signed in or sent a message, as far as threads can
-    /// be told apart.
-    pub(crate) sender: Option<Thread>,
+    pub(crate) pace: Pace,
     /// Deinit was called: whoever waits is to leave.
     pub(crate) closing: bool,
     /// How many callbacks are running, on any thread.
@@ -165,7 +163,7 @@ impl Context {
             log,
             reading: false,
             shared: false,
-            sender: None,
+            pace: Pace::new(options.keeps_own_pace),
             closing: false,
             callbacks: 0,
             is_token_restored,
@@ -277,6 +275,9 @@ impl Context {
             state.reading = false;
         }
         state.release_buffer(call);
+        if call.waits.replace(false) {
+            state.pace.handle_wait_end();
+        }
         if call.calls_back.get() {
             state.callbacks -= 1;
             call.end_callback();

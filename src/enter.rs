@@ -236,7 +236,7 @@ mod tests {
 
         /// Waits for a datagram that does not come.
         fn wait(&self, end: impl FnOnce(&Context) -> c_int) -> c_int {
-            let begin = |_: &Context| Begun::Wait(Until::Datagram, Duration::from_millis(15));
+            let begin = |_: &Context| Begun::Wait(Until::Called, Duration::from_millis(15));
             // SAFETY: the context lives, and the closures hold nothing.
             unsafe { enter_and_wait(NAME, self.handle(), begin, end) }
         }

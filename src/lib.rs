@@ -46,10 +46,10 @@ mod lock;
 mod log;
 mod message;
 mod notices;
+mod pace;
 mod panic;
 mod port;
 mod sending;
-mod thread;
 mod token_store;
 mod types;
 

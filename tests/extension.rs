@@ -36,6 +36,7 @@ fn options() -> iotx_coap_options_t {
         ack_timeout_ms: 0,
         keep_session: 0,
         refuse_static_rsa: 0,
+        yield_pace: 0,
     }
 }
 

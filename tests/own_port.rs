@@ -64,3 +64,16 @@ fn a_port_without_dtls_refuses_coaps() {
     assert_eq!(output.status.code(), Some(3), "IOT_CoAP_Init returns NULL\n{log}");
     assert!(log.contains("coaps:// cannot be used: this build has no DTLS"), "{log}");
 }
+
+/// A read that returns 0 at once must not spin, and a clock that stands still must not
+/// keep `IOT_CoAP_Yield` for ever. No read is asked with 0 ms.
+#[test]
+fn yields_keep_their_time_on_ports_that_do_not() {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    let program = compile_against("odd_port.c", library(), Language::Sanitized);
+    for transport in [Transport::Udp, Transport::Symmetric] {
+        for oddity in ["sound", "clock", "reads"] {
+            succeed(Command::new(&program).arg(cloud.url(transport)).arg(oddity));
+        }
+    }
+}

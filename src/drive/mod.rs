@@ -10,14 +10,16 @@
 //! - If the transport cannot be written while it is read, a message is left for the
 //!   reading thread, which reads in short slices once it knows of another thread.
 //! - If it can, the message is sent at once, but the reading thread has to see its
-//!   timers: while another thread sends messages, no read is longer than the shortest
-//!   such timer.
+//!   timers: no read is longer than the shortest timer of a message that is sent
+//!   meanwhile.
 //! - Datagrams come before time: when a timer has ended, everything that has arrived is
 //!   handled first, so that a program that slept does not send again what was answered.
 
 mod notify;
+mod progress;
 mod reading;
 mod receive;
+mod step;
 mod stores;
 #[cfg(test)]
 pub(crate) mod trip;
@@ -30,14 +32,17 @@ use iot_coap_client::{
 use crate::context::{Application, Context, State};
 use crate::lock::Guard;
 use crate::log::{Level, is_enabled, log_later};
-use crate::thread;
 pub(crate) use wait::wait;
 
 /// What a thread waits for.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
-    /// That a datagram was handled.
-    Datagram,
+    /// That the program was called, if its pace allows, and everything that had arrived is handled: what
+    /// `IOT_CoAP_Yield` waits for.
+    Called,
+    /// Nothing but that everything that had arrived is handled.
+    #[cfg(feature = "extension")]
+    Drained,
     /// The end of a sign-in.
     SignedIn(Attempt),
     /// That nothing is outstanding.
@@ -49,7 +54,9 @@ pub(crate) enum Until {
 impl Until {
     fn is_met(self, client: &Client<Application>, is_connected: Option<bool>) -> bool {
         match self {
-            Self::Datagram => false,
+            Self::Called => false,
+            #[cfg(feature = "extension")]
+            Self::Drained => true,
             Self::SignedIn(attempt) => client.sign_in_outcome(attempt).is_some(),
             Self::NothingOutstanding => client.outstanding() == 0,
             Self::Connected => is_connected.is_some(),
@@ -100,7 +107,6 @@ impl Context {
             return SigningIn::Done;
         }
         let now = state.now();
-        state.sender = Some(thread::current());
         let attempt = state.client.sign_in(now, limit);
         let transmitted = transmit(&mut state, now, None);
         // A session that ended is opened again, and the request sent.
@@ -128,7 +134,6 @@ impl Context {
         application: Application,
     ) -> Result<(), Unsent> {
         let mut state = self.state.lock();
-        state.sender = Some(thread::current());
         let now = state.now();
         let sent = state.client.send(now, request, application);
         let exchange = sent.map_err(|unsent| Unsent::Refused(unsent.error))?;
@@ -147,6 +152,9 @@ impl Context {
         if is_lost {
             state.client.cancel(exchange);
         }
+        if !is_lost {
+            state.pace.handle_sent();
+        }
         self.finish(state);
         if is_lost { Err(Unsent::Network) } else { Ok(()) }
     }
@@ -156,10 +164,12 @@ impl Context {
         self.state.lock().client.next_token()
     }
 
-    /// How long until a timer ends; zero if there is something to tell or to open.
+    /// How long until a timer ends; zero if there is something to tell or to open. Whoever
+    /// asks has a pace of its own.
     #[cfg(feature = "extension")]
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let mut state = self.state.lock();
+        state.pace.turn_off();
         if state.client.has_event() || state.link.has_news() || state.link.is_due() {
             return Some(Duration::ZERO);
         }

@@ -11,13 +11,9 @@ use crate::call::Call;
 use crate::context::State;
 use crate::link::{Reader, Reading, Side, TURN_MS};
 use crate::port::IoError;
-use crate::thread;
 
 /// How long a read lasts while messages of another thread wait for its end.
 pub(super) const SLICE: Duration = Duration::from_millis(20);
-
-/// No read is longer: Deinit waits for it.
-const MAX_READ: Duration = Duration::from_secs(10);
 
 /// The length of a wait's own buffer: one more byte than a message may have, for the NUL
 /// after a payload.
@@ -32,7 +28,7 @@ pub(super) struct Read {
     reader: Option<Reader>,
     pub(super) buffer: *mut u8,
     len: usize,
-    ms: u32,
+    pub(super) ms: u32,
     pub(super) result: Result<usize, IoError>,
 }
 
@@ -87,17 +83,10 @@ fn buffer(state: &mut State, call: &Call, own_buffer: *mut u8) -> Option<(*mut u
 }
 
 /// How long this thread may read at a time. Messages of other threads wait for it to send
-/// them, or to see their timers.
+/// them, or to see their timers: one that is sent during the read is due again after
+/// `ACK_TIMEOUT` at the earliest.
 pub(super) fn longest(state: &State) -> Duration {
-    if state.shared && !state.link.is_full_duplex() {
-        SLICE
-    } else if state.shared || state.sender.is_some_and(|sender| sender != thread::current()) {
-        // A message that is sent during the read is due again after this time at the
-        // earliest.
-        state.client.ack_timeout()
-    } else {
-        MAX_READ
-    }
+    if state.shared && !state.link.is_full_duplex() { SLICE } else { state.client.ack_timeout() }
 }
 
 /// Does a read.

@@ -3,8 +3,8 @@
 
 use iot_coap_client::{Instant, Received, Response};
 
+use super::progress::{Incoming, Wait};
 use super::transmit;
-use super::wait::{Incoming, Wait};
 use crate::call::Call;
 use crate::context::{Context, State};
 use crate::log::log_later;
@@ -55,10 +55,7 @@ impl Context {
         // An acknowledgement goes out before the callback runs.
         transmit(state, now, None);
         match received {
-            Received::Handled => {
-                wait.has_handled = true;
-                false
-            }
+            Received::Handled => false,
             Received::Dropped(reason) => {
                 log_later!(state.log, Debug, "dropped a datagram of {len} bytes: {reason}");
                 false
@@ -70,7 +67,7 @@ impl Context {
                     "message {token:08x}: {code}, {} bytes",
                     payload.len()
                 );
-                wait.has_handled = true;
+                wait.has_called = true;
                 // The byte behind the payload is padding, part of the record's tag, or the
                 // spare byte.
                 buffer[payload.end] = 0;

@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::terms::{PreShared, Terms};
+#[cfg(target_has_atomic = "8")]
+use crate::port;
 
 /// How many sessions are remembered: a device talks to one or two endpoints.
 const MAX_SESSIONS: usize = 8;
@@ -49,8 +51,12 @@ struct Entry {
     session: Zeroizing<Vec<u8>>,
 }
 
-/// The sessions that can be resumed, the newest at the end. For one thread at a time:
-/// a port may have no lock, so another thread does without.
+/// How often a thread looks whether another one is done with the table, a millisecond
+/// apart. That one has a few microseconds' work, unless it is interrupted.
+const TRIES: u32 = 50;
+
+/// The sessions that can be resumed, the newest at the end. For one thread at a time,
+/// without the port's locks, which would have to be made before the first context.
 struct Table {
     is_taken: AtomicBool,
     entries: UnsafeCell<Vec<Entry>>,
@@ -65,8 +71,13 @@ static TABLE: Table =
 impl Table {
     #[cfg(target_has_atomic = "8")]
     fn with<R>(&self, work: impl FnOnce(&mut Vec<Entry>) -> R) -> Option<R> {
-        if self.is_taken.swap(true, Ordering::Acquire) {
-            return None;
+        let mut tries = 0;
+        while self.is_taken.swap(true, Ordering::Acquire) {
+            tries += 1;
+            if tries == TRIES {
+                return None;
+            }
+            port::sleep_ms(1);
         }
         // SAFETY: `is_taken` was not set, and stays set until the reference is gone.
         let done = work(unsafe { &mut *self.entries.get() });

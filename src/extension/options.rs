@@ -29,6 +29,11 @@ pub const IOTX_COAP_SIGN_IN_JSON: c_uint = 0;
 /// Sign in by CBOR, about a fifth shorter.
 pub const IOTX_COAP_SIGN_IN_CBOR: c_uint = 1;
 
+/// `IOT_CoAP_Yield` has the pace of the original.
+pub const IOTX_COAP_PACE_ORIGINAL: c_uint = 0;
+/// `IOT_CoAP_Yield` returns with each answer.
+pub const IOTX_COAP_PACE_NONE: c_uint = 1;
+
 /// The most messages that may wait for their answers, whatever is asked for.
 const MAX_OUTSTANDING: c_uint = 4096;
 
@@ -76,6 +81,10 @@ pub struct iotx_coap_options_t {
     /// Not 0: over `coaps://`, key exchange by static RSA is not offered. Old servers
     /// know no other; it has no forward secrecy.
     pub refuse_static_rsa: c_uint,
+    /// `IOTX_COAP_PACE_ORIGINAL` or `IOTX_COAP_PACE_NONE`: whether a loop of
+    /// `IOT_CoAP_SendMessage` and `IOT_CoAP_Yield` keeps the pace that the original gave
+    /// it; see `IOT_CoAP_Yield`.
+    pub yield_pace: c_uint,
 }
 
 impl iotx_coap_options_t {
@@ -93,11 +102,12 @@ impl iotx_coap_options_t {
         ack_timeout_ms: 0,
         keep_session: 0,
         refuse_static_rsa: 0,
+        yield_pace: 0,
     };
 }
 
 /// Where each field ends: a structure of an older header ends at one of these.
-const FIELD_ENDS: [usize; 13] = {
+const FIELD_ENDS: [usize; 14] = {
     const WORD: usize = size_of::<c_uint>();
     const POINTER: usize = size_of::<*const c_char>();
     [
@@ -114,6 +124,7 @@ const FIELD_ENDS: [usize; 13] = {
         offset_of!(iotx_coap_options_t, ack_timeout_ms) + WORD,
         offset_of!(iotx_coap_options_t, keep_session) + WORD,
         offset_of!(iotx_coap_options_t, refuse_static_rsa) + WORD,
+        offset_of!(iotx_coap_options_t, yield_pace) + WORD,
     ]
 };
 
@@ -167,6 +178,11 @@ impl Options {
             ms @ 1000..=60_000 => Some(Duration::from_millis(ms.into())),
             _ => return Err(ConfigError::Option("ack_timeout_ms")),
         };
+        let keeps_own_pace = match known.yield_pace {
+            IOTX_COAP_PACE_ORIGINAL => false,
+            IOTX_COAP_PACE_NONE => true,
+            _ => return Err(ConfigError::Option("yield_pace")),
+        };
         Ok(Self {
             sign_method,
             encoding,
@@ -184,6 +200,7 @@ impl Options {
             max_outstanding,
             ack_timeout,
             keep_session: known.keep_session != 0,
+            keeps_own_pace,
         })
     }
 }
@@ -291,6 +308,7 @@ mod tests {
             ack_timeout_ms: 1000,
             keep_session: 1,
             refuse_static_rsa: 1,
+            yield_pace: IOTX_COAP_PACE_NONE,
             ..iotx_coap_options_t::DEFAULT
         };
         for size in 4..=size_of::<iotx_coap_options_t>() + 16 {
@@ -303,6 +321,7 @@ mod tests {
             assert_eq!(read.ack_timeout.is_some(), knows(10), "{size}");
             assert_eq!(read.keep_session, knows(11), "{size}");
             assert_eq!(read.dtls.refuses_static_rsa, knows(12), "{size}");
+            assert_eq!(read.keeps_own_pace, knows(13), "{size}");
         }
         for size in 0..4 {
             assert!(read(&options, 4.max(size)).is_ok());

@@ -19,9 +19,10 @@ use iotx_ret_code_t::{
 pub const IOTX_COAP_SIGNED_IN_ALREADY: c_int = 1;
 
 /// Tells the file descriptor that becomes readable when something arrives, for `poll`;
-/// call `IOT_CoAP_Yield` then.
+/// call `IOT_CoAP_Process` then.
 ///
-/// It is the same for the client's whole life, whatever connections come and go.
+/// It is the same for the client's whole life, whatever connections come and go. From
+/// now on `IOT_CoAP_Yield` returns with each answer: a `poll` loop has its own pace.
 ///
 /// @param context a client of `IOT_CoAP_Init`
 /// @return the descriptor; -1 for an invalid client, and with a board port other than
@@ -37,15 +38,17 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetFd(context: *mut iotx_coap_context_t
     // SAFETY: the context is valid by the contract.
     unsafe {
         enter_context("IOT_CoAP_GetFd", context, |context| {
-            context.state.lock().link.descriptor().unwrap_or(-1)
+            let mut state = context.state.lock();
+            state.pace.turn_off();
+            state.link.descriptor().unwrap_or(-1)
         })
     }
 }
 
-/// Tells how long `poll` may wait before `IOT_CoAP_Yield` must be called, even if
+/// Tells how long `poll` may wait before `IOT_CoAP_Process` must be called, even if
 /// nothing arrives: for a timer, or to deliver a notice.
 ///
-/// Give the client a `wait_time_ms` of 1, so that this call does not wait.
+/// From now on `IOT_CoAP_Yield` returns with each answer, as for `IOT_CoAP_GetFd`.
 ///
 /// @param context a client of `IOT_CoAP_Init`
 /// @return milliseconds; 0 if that is now; -1 if nothing is waited for, or for an
@@ -66,10 +69,32 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetTimeoutMs(context: *mut iotx_coap_co
     }
 }
 
+/// Handles everything that has arrived and does all that is due, as `IOT_CoAP_Yield`, but
+/// does not wait.
+///
+/// @param context a client of `IOT_CoAP_Init`
+/// @return `IOTX_SUCCESS`, also if there was nothing to do; `IOTX_ERR_INVALID_PARAM` for
+///     an invalid client
+/// @note Does not block with this library's port, and for a millisecond with a firmware's
+///     own, which may take longer to open a connection anew. Runs callbacks, for 256
+///     datagrams at most: then the descriptor stays readable. Any thread may call, also
+///     from a callback; while another one waits, that one handles what arrives.
+///
+/// # Safety
+///
+/// `context` is NULL or a context of `IOT_CoAP_Init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn IOT_CoAP_Process(context: *mut iotx_coap_context_t) -> c_int {
+    let begin = |_: &Context| Begun::Wait(Until::Drained, Duration::ZERO);
+    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
+    // frame is the first.
+    unsafe { enter_and_wait("IOT_CoAP_Process", context, begin, |_| IOTX_SUCCESS as c_int) }
+}
+
 /// Starts to sign the device in, and returns at once, where `IOT_CoAP_DeviceNameAuth`
 /// would wait.
 ///
-/// `IOT_CoAP_Yield` goes on with it, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
+/// `IOT_CoAP_Yield` or `IOT_CoAP_Process` goes on with it, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
 /// `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
 /// is joined, and the cloud asked again.
 ///

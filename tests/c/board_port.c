@@ -1,7 +1,7 @@
 /*
  * A whole board port, as a firmware of the original has it: for one thread,
  * without DTLS, key/value store and identity, with a clock of 32 bits that is
- * about to wrap.
+ * about to wrap. What may be odd about a port is switched on while a program runs.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +13,13 @@
 #include "udp_socket.h"
 
 static int locks = 0;
+
+/* The clock stands still. */
+static int clock_stands_still = 0;
+/* A read that finds nothing returns at once. */
+static int reads_do_not_wait = 0;
+/* How often it was read. */
+static unsigned long reads = 0;
 
 void *HAL_Malloc(uint32_t size)
 {
@@ -27,11 +34,12 @@ void HAL_Free(void *memory)
 uint64_t HAL_UptimeMs(void)
 {
     struct timespec now;
-    static uint32_t start;
-    uint32_t ms;
+    static uint32_t start, ms;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    ms = (uint32_t)(now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    if (!clock_stands_still) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        ms = (uint32_t)(now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    }
     if (start == 0) {
         start = ms;
     }
@@ -117,6 +125,13 @@ int HAL_UDP_write(intptr_t handle, const unsigned char *data, unsigned int len)
 
 int HAL_UDP_readTimeout(intptr_t handle, unsigned char *data, unsigned int len, unsigned int ms)
 {
-    /* As ports in the field do: 0 waits for ever. */
-    return udp_read((int)handle, data, len, ms == 0 ? -1 : (int)ms);
+    int read;
+
+    reads++;
+    if (ms == 0) {
+        fprintf(stderr, "asked with 0 ms, which waits for ever with many ports\n");
+        exit(4);
+    }
+    read = udp_read((int)handle, data, len, reads_do_not_wait ? 0 : (int)ms);
+    return read == -2 && reads_do_not_wait ? 0 : read;
 }

@@ -110,6 +110,7 @@ static void init(int wait_ms)
         fprintf(stderr, "no context\n");
         exit(3);
     }
+    IOT_CoAP_GetTimeoutMs(context); /* a Yield returns with each answer from now on */
 }
 
 static void deinit_at_once(void)

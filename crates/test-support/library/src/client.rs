@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use iot_coap::{
     IOT_CoAP_Deinit, IOT_CoAP_DeviceNameAuth, IOT_CoAP_GetMessageCode, IOT_CoAP_GetMessagePayload,
-    IOT_CoAP_GetStatistics, IOT_CoAP_Init, IOT_CoAP_InitWithOptions, IOT_CoAP_SendMessage,
-    IOT_CoAP_Yield, iotx_coap_config_t, iotx_coap_options_t, iotx_coap_statistics_t,
-    iotx_content_type_t, iotx_deviceinfo_t, iotx_message_t, iotx_msg_type_t,
+    IOT_CoAP_GetStatistics, IOT_CoAP_GetTimeoutMs, IOT_CoAP_Init, IOT_CoAP_InitWithOptions,
+    IOT_CoAP_SendMessage, IOT_CoAP_Yield, IOTX_COAP_PACE_NONE, iotx_coap_config_t,
+    iotx_coap_options_t, iotx_coap_statistics_t, iotx_content_type_t, iotx_deviceinfo_t,
+    iotx_message_t, iotx_msg_type_t,
 };
 use iot_coap_cloud::Device;
 
@@ -23,6 +24,8 @@ pub struct Answer {
     pub code: u8,
     /// The response's payload.
     pub payload: Vec<u8>,
+    /// When its callback ran.
+    pub at: Instant,
 }
 
 type Answers = Arc<Mutex<Vec<Answer>>>;
@@ -47,8 +50,17 @@ unsafe impl Send for Client {}
 unsafe impl Sync for Client {}
 
 impl Client {
-    /// `IOT_CoAP_Init`, for the cloud's sample device.
+    /// `IOT_CoAP_Init`, for the cloud's sample device. `IOT_CoAP_Yield` returns with each
+    /// answer.
     pub fn init(url: &str, wait_ms: c_int) -> Option<Self> {
+        let client = Self::paced(url, wait_ms)?;
+        // SAFETY: the context lives as long as the client.
+        unsafe { IOT_CoAP_GetTimeoutMs(client.context.as_ptr()) };
+        Some(client)
+    }
+
+    /// The same, where `IOT_CoAP_Yield` has the pace of the original.
+    pub fn paced(url: &str, wait_ms: c_int) -> Option<Self> {
         Self::init_by(url, wait_ms, |config| {
             // SAFETY: `init_by` gives a whole configuration.
             unsafe { IOT_CoAP_Init(config) }
@@ -56,6 +68,7 @@ impl Client {
     }
 
     /// `IOT_CoAP_InitWithOptions`, with roots in PEM and with whatever else `change` sets.
+    /// `IOT_CoAP_Yield` returns with each answer.
     pub fn init_trusting(
         url: &str,
         wait_ms: c_int,
@@ -67,6 +80,7 @@ impl Client {
         let mut options: iotx_coap_options_t = unsafe { std::mem::zeroed() };
         options.size = size_of::<iotx_coap_options_t>().try_into().expect("a small structure");
         options.trust_root_pem = root_pem.as_ptr();
+        options.yield_pace = IOTX_COAP_PACE_NONE;
         change(&mut options);
         Self::init_by(url, wait_ms, |config| {
             // SAFETY: `init_by` gives a whole configuration, and the options live during the
@@ -234,8 +248,12 @@ unsafe extern "C-unwind" fn keep_answer(user_data: *mut c_void, message: *mut c_
             std::slice::from_raw_parts(payload, len).to_vec()
         }
     };
-    let answer =
-        Answer { message: sent.message, code: number.try_into().expect("a byte"), payload };
+    let answer = Answer {
+        message: sent.message,
+        code: number.try_into().expect("a byte"),
+        payload,
+        at: Instant::now(),
+    };
     sent.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
 }
 

@@ -1,0 +1,102 @@
+//! How far a wait has come: what its steps hand on to one another. Plain data, since the
+//! thread may end between two steps (see [`crate::call`]).
+
+use iot_coap_client::{Duration, Instant};
+
+use super::Until;
+use super::notify::Outcall;
+use super::reading::Read;
+use crate::context::State;
+use crate::link::Side;
+
+/// How many datagrams a wait takes in a row at most, without waiting for any: a flood
+/// must not keep it from timers, or from its end.
+const MAX_IN_A_ROW: u16 = 256;
+
+/// A datagram, and the part of it that is not handled yet.
+#[derive(Clone, Copy)]
+pub(super) struct Incoming {
+    pub(super) side: Side,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Time that is to pass, in a read or a sleep.
+#[derive(Clone, Copy)]
+pub(super) struct Passing {
+    pub(super) since: Instant,
+    pub(super) asked: Duration,
+}
+
+/// One wait, from step to step.
+pub(super) struct Wait {
+    pub(super) until: Until,
+    pub(super) most: Duration,
+    /// When it ends; set by the first step.
+    pub(super) end: Option<Instant>,
+    /// A buffer on the stack; null if one on the heap is used.
+    pub(super) own_buffer: *mut u8,
+    pub(super) read: Read,
+    pub(super) incoming: Option<Incoming>,
+    pub(super) outcall: Outcall,
+    pub(super) sleep_ms: u32,
+    pub(super) passing: Option<Passing>,
+    /// The last read failed, or did not wait.
+    pub(super) has_failed: bool,
+    /// How many reads in a row found nothing.
+    pub(super) empty_reads: u8,
+    /// How many datagrams in a row were there without waiting for them.
+    pub(super) in_a_row: u16,
+    /// The program was called, or an answer came that has no callback.
+    pub(super) has_called: bool,
+    /// When timers were last handled.
+    pub(super) timed_at: Option<Instant>,
+}
+
+impl Wait {
+    pub(super) const fn new(until: Until, most: Duration, own_buffer: *mut u8) -> Self {
+        Self {
+            until,
+            most,
+            end: None,
+            own_buffer,
+            read: Read::none(),
+            incoming: None,
+            outcall: Outcall::none(),
+            sleep_ms: 0,
+            passing: None,
+            has_failed: false,
+            empty_reads: 0,
+            in_a_row: 0,
+            has_called: false,
+            timed_at: None,
+        }
+    }
+
+    /// Whether everything that had arrived is handled: the last read found nothing or, of
+    /// two sockets that are read in turn, the last two.
+    pub(super) fn is_drained(&self) -> bool {
+        self.empty_reads > u8::from(self.read.is_shared) || self.in_a_row >= MAX_IN_A_ROW
+    }
+
+    /// Whether the wait may end once everything that had arrived is handled.
+    pub(super) fn is_to_drain(&self, state: &State) -> bool {
+        match self.until {
+            // Where nothing is outstanding, nothing is expected.
+            Until::Called => self.has_called && state.client.outstanding() > 0,
+            // Timers come after what had arrived.
+            #[cfg(feature = "extension")]
+            Until::Drained => self.timed_at.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Until when it lasts at most: `end`, or until its pace lets it end.
+    pub(super) fn lasts_until(&self, state: &State, now: Instant, end: Instant) -> Instant {
+        if self.has_called && matches!(self.until, Until::Called) {
+            state.pace.held_until(now).map_or(now, |at| at.min(end))
+        } else {
+            end
+        }
+    }
+}

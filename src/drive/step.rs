@@ -1,0 +1,287 @@
+//! The steps of a wait. A step locks the context, takes in what was done since the last
+//! one, does what is due, unlocks, and says what to do next. It releases what it takes,
+//! and hands on plain data.
+
+use iot_coap_client::{Duration, Event, Instant};
+
+use super::progress::{Incoming, Passing, Wait};
+use super::reading::{self, Read, SLICE};
+use super::{Until, next_timeout, transmit};
+use crate::call::Call;
+use crate::context::{Context, State};
+use crate::link::Work;
+use crate::lock::Guard;
+
+/// How long a thread waits before it looks again whether it can read.
+const LOOK_IN: Duration = Duration::from_millis(5);
+
+/// How long to wait after a read that failed, or that did not wait.
+const FAILED_READ: Duration = Duration::from_millis(10);
+
+/// No sleep is longer: unlike a read, Deinit cannot end it.
+const MAX_SLEEP: Duration = Duration::from_millis(250);
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Done,
+    Read,
+    Sleep,
+    Call,
+}
+
+#[inline(never)]
+pub(super) fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
+    let mut state = context.state.lock();
+    #[cfg(test)]
+    super::trip::point();
+    Context::take_in(&mut state, call, wait);
+    #[cfg(test)]
+    super::trip::point();
+    let (state, action) = context.decide(state, call, wait);
+    #[cfg(test)]
+    super::trip::point();
+    Context::unlock(state);
+    action
+}
+
+impl Context {
+    /// Takes in the result of what was done since the last step.
+    fn take_in(state: &mut State, call: &Call, wait: &mut Wait) {
+        if call.calls_back.get() {
+            call.end_callback();
+            state.callbacks -= 1;
+            wait.outcall.response.invalidate();
+            wait.has_called = true;
+            wait.passing = None;
+        }
+        let passing = wait.passing.take();
+        let Some(side) = wait.read.side.take() else {
+            if let Some(Passing { since, asked }) = passing
+                && state.now() == since
+            {
+                // The clock stood still while this thread slept.
+                state.clock.pass(asked);
+            }
+            return;
+        };
+        call.reads.set(false);
+        state.reading = false;
+        match wait.read.result {
+            Ok(0) => {
+                wait.empty_reads = wait.empty_reads.saturating_add(1);
+                // Either the read did not wait, or the clock stands still.
+                wait.passing = passing.filter(|passing| state.now() == passing.since);
+                wait.has_failed = wait.passing.is_some();
+                state.release_buffer(call);
+            }
+            Ok(len) => {
+                wait.empty_reads = 0;
+                wait.in_a_row = wait.in_a_row.saturating_add(1);
+                wait.incoming = Some(Incoming { side, start: 0, end: len });
+            }
+            Err(error) => {
+                let now = state.now();
+                let State { link, log, .. } = state;
+                link.handle_read_error(now, side, error, log);
+                wait.empty_reads = wait.empty_reads.saturating_add(1);
+                wait.has_failed = true;
+                state.release_buffer(call);
+            }
+        }
+    }
+
+    fn decide<'s>(
+        &'s self,
+        mut state: Guard<'s, State>,
+        call: &Call,
+        wait: &mut Wait,
+    ) -> (Guard<'s, State>, Action) {
+        let mut now = state.now();
+        let end = *wait.end.get_or_insert_with(|| {
+            call.waits.set(true);
+            state.pace.handle_wait();
+            now + wait.most
+        });
+        loop {
+            while wait.incoming.is_some() {
+                if Self::handle_incoming(&mut state, now, call, wait) {
+                    return Self::call_out(state, call);
+                }
+            }
+            if (state.client.has_event() || !state.link.is_at_rest())
+                && self.has_outcall(&mut state, now, wait)
+            {
+                return Self::call_out(state, call);
+            }
+            state = self.write_stores(state);
+            if !state.reading && !state.closing && !state.link.is_at_rest() {
+                let is_changed;
+                (state, is_changed) = self.tend_link(state, now, call);
+                if is_changed {
+                    now = state.now();
+                    continue;
+                }
+            }
+            transmit(&mut state, now, None);
+            let due = next_timeout(&state);
+            if due.is_some_and(|due| now >= due) && wait.timed_at != Some(now) {
+                if Self::begin_draining(&mut state, now, call, wait) {
+                    return (state, Action::Read);
+                }
+                wait.timed_at = Some(now);
+                wait.empty_reads = 0;
+                Self::handle_timeout(&mut state, now);
+                continue;
+            }
+            if wait.is_to_drain(&state) && Self::begin_draining(&mut state, now, call, wait) {
+                return (state, Action::Read);
+            }
+            let end = wait.lasts_until(&state, now, end);
+            let is_connected = state.link.is_connected();
+            if now >= end || state.closing || wait.until.is_met(&state.client, is_connected) {
+                self.end_wait(&mut state, now, call, wait);
+                return (state, Action::Done);
+            }
+            let until = due.map_or(end, |due| due.min(end));
+            // At least a millisecond, also if a timer ends at once.
+            let left = (until - now).max(Duration::from_millis(1));
+            let action = Self::pass_time(&mut state, now, call, wait, left);
+            return (state, action);
+        }
+    }
+
+    /// Decides how to let time pass: by a read, or by sleeping.
+    fn pass_time(
+        state: &mut State,
+        now: Instant,
+        call: &Call,
+        wait: &mut Wait,
+        left: Duration,
+    ) -> Action {
+        let pause = if core::mem::take(&mut wait.has_failed) {
+            left.min(FAILED_READ)
+        } else if state.reading {
+            state.shared = true;
+            left.min(LOOK_IN)
+        } else {
+            wait.empty_reads = 0;
+            wait.in_a_row = 0;
+            let longest = reading::longest(state);
+            if Self::begin_read(state, now, call, wait, left.min(longest)) {
+                return Action::Read;
+            }
+            // No socket, or no memory to read into.
+            left.min(if state.link.is_looking() { SLICE } else { MAX_SLEEP })
+        };
+        let passing = wait.passing.get_or_insert(Passing { since: now, asked: Duration::ZERO });
+        passing.asked = passing.asked + pause;
+        wait.sleep_ms = pause.as_millis_u32();
+        Action::Sleep
+    }
+
+    /// Begins to read what has arrived, without waiting; returns whether there may be
+    /// anything, and this call can read.
+    fn begin_draining(state: &mut State, now: Instant, call: &Call, wait: &mut Wait) -> bool {
+        !wait.is_drained()
+            && !state.closing
+            && Self::begin_read(state, now, call, wait, Duration::ZERO)
+    }
+
+    /// Makes this call the one that reads, for at most `most`; returns whether it can.
+    fn begin_read(
+        state: &mut State,
+        now: Instant,
+        call: &Call,
+        wait: &mut Wait,
+        most: Duration,
+    ) -> bool {
+        let Some(read) = Read::begin(state, call, wait.own_buffer, most) else { return false };
+        let asked = Duration::from_millis(read.ms.into());
+        wait.passing = (read.ms > 0).then_some(Passing { since: now, asked });
+        wait.read = read;
+        true
+    }
+
+    /// The wait is over.
+    fn end_wait(&self, state: &mut State, now: Instant, call: &Call, wait: &Wait) {
+        call.waits.set(false);
+        state.pace.handle_wait_end();
+        if wait.has_called && matches!(wait.until, Until::Called) {
+            state.pace.handle_early_return(now, self.wait_time());
+        }
+    }
+
+    /// Handles the timers that have ended. Everything that had arrived is handled.
+    #[inline(never)]
+    fn handle_timeout(state: &mut State, now: Instant) {
+        if state.client.next_timeout().is_some_and(|at| now >= at) {
+            state.client.handle_timeout(now);
+        }
+        let State { client, link, log, .. } = state;
+        if link.next_timeout().is_some_and(|at| now >= at) {
+            link.handle_timeout(now, client.awaits_acknowledgement(), log);
+        }
+    }
+
+    /// Closes and opens transports for the link, with no lock held. The caller is the only
+    /// thread that reads. Returns whether there was anything to do.
+    #[inline(never)]
+    fn tend_link<'s>(
+        &'s self,
+        mut state: Guard<'s, State>,
+        now: Instant,
+        call: &Call,
+    ) -> (Guard<'s, State>, bool) {
+        let retired = state.link.take_retired();
+        let work = state.link.work(now);
+        if retired.is_none() && work.is_none() {
+            return (state, false);
+        }
+        state.reading = true;
+        call.reads.set(true);
+        Self::unlock(state);
+        if let Some(retired) = retired {
+            retired.close();
+        }
+        let opened = work.map(|work| match work {
+            Work::Open => self.connector.reopen(now),
+            Work::OpenOver(socket) => self.connector.open_over(socket, now, None),
+        });
+        let mut state = self.state.lock();
+        call.reads.set(false);
+        state.reading = false;
+        if let Some(opened) = opened {
+            let now = state.now();
+            let State { link, log, .. } = &mut *state;
+            link.open(now, opened, log);
+        }
+        (state, true)
+    }
+
+    /// Whether there is something to tell the program, other than an answer.
+    #[inline(never)]
+    fn has_outcall(&self, state: &mut State, now: Instant, wait: &mut Wait) -> bool {
+        if state.link.take_renewed() && !matches!(wait.until, Until::Connected) {
+            state.client.handle_session_renewed(now);
+            if wait.outcall.session_renewed(self) {
+                return true;
+            }
+        }
+        while let Some(event) = state.client.poll_event() {
+            if wait.outcall.event(self, state, &event) {
+                return true;
+            }
+            // An answer that has no callback.
+            wait.has_called |= matches!(event, Event::Refused { .. });
+        }
+        false
+    }
+
+    /// Lets the next thing to do be a call of the program.
+    fn call_out<'s>(mut state: Guard<'s, State>, call: &Call) -> (Guard<'s, State>, Action) {
+        state.callbacks += 1;
+        call.begin_callback();
+        (state, Action::Call)
+    }
+}

@@ -1,0 +1,115 @@
+//! The pace of `IOT_CoAP_Yield`. The original returned `wait_time_ms` after the last
+//! datagram, so a firmware that loops over "post, Yield" sends about once in that time.
+//! A `Yield` that always returned with the answer would make it hundreds of times as
+//! talkative.
+//!
+//! The rule: two early returns with a message sent between them are at least
+//! `wait_time_ms` apart. A `Yield` that is held goes on receiving and calling back, and
+//! never exceeds its own `wait_time_ms`. What is sent while a thread waits in the context,
+//! by a callback or beside that thread, does not count: it does not end a `Yield`.
+
+use iot_coap_client::{Duration, Instant};
+
+/// When `IOT_CoAP_Yield` may return before its time is over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    /// The program keeps a pace of its own.
+    is_off: bool,
+    /// How many threads are in a call that waits.
+    waiting: u32,
+    /// A message was sent since the last early return, while no thread waited.
+    has_sent: bool,
+    not_before: Option<Instant>,
+}
+
+impl Pace {
+    /// No pace, if `is_off`.
+    pub(crate) fn new(is_off: bool) -> Self {
+        Self { is_off, ..Self::default() }
+    }
+
+    /// The program has a pace of its own from now on.
+    #[cfg(feature = "extension")]
+    pub(crate) const fn turn_off(&mut self) {
+        self.is_off = true;
+    }
+
+    /// A thread begins to wait.
+    pub(crate) const fn handle_wait(&mut self) {
+        self.waiting += 1;
+    }
+
+    /// A thread waits no more.
+    pub(crate) const fn handle_wait_end(&mut self) {
+        self.waiting -= 1;
+    }
+
+    /// The program sent a message.
+    pub(crate) const fn handle_sent(&mut self) {
+        self.has_sent |= self.waiting == 0;
+    }
+
+    /// A `Yield` that may take `wait_time` in all returns early.
+    pub(crate) fn handle_early_return(&mut self, now: Instant, wait_time: Duration) {
+        self.has_sent = false;
+        self.not_before = Some(now + wait_time);
+    }
+
+    /// Until when a `Yield` is held that has called the program; `None` if it may return.
+    pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
+        self.not_before.filter(|&at| !self.is_off && self.has_sent && now < at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_millis(300);
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_millis(ms)
+    }
+
+    #[test]
+    fn a_loop_of_post_and_yield_sends_once_in_the_wait_time() {
+        let mut pace = Pace::default();
+        let mut now = 0;
+        for round in 0..10 {
+            pace.handle_sent();
+            pace.handle_wait();
+            // The answer comes 20 ms later.
+            let answered = at(now + 20);
+            let returns = pace.held_until(answered).unwrap_or(answered);
+            assert_eq!(returns.as_millis(), if round == 0 { 20 } else { now + 300 });
+            pace.handle_early_return(returns, WAIT);
+            pace.handle_wait_end();
+            now = returns.as_millis();
+        }
+        assert_eq!(now, 20 + 9 * 300);
+    }
+
+    #[test]
+    fn what_is_sent_while_a_thread_waits_holds_nothing() {
+        let mut pace = Pace::default();
+        pace.handle_early_return(at(0), WAIT);
+        pace.handle_wait();
+        pace.handle_sent();
+        pace.handle_wait();
+        pace.handle_wait_end();
+        pace.handle_sent();
+        assert_eq!(pace.held_until(at(1)), None);
+        pace.handle_wait_end();
+        pace.handle_sent();
+        assert_eq!(pace.held_until(at(1)), Some(at(300)));
+        assert_eq!(pace.held_until(at(300)), None);
+    }
+
+    #[test]
+    fn a_program_with_a_pace_of_its_own_is_never_held() {
+        let mut pace = Pace::new(true);
+        pace.handle_early_return(at(0), WAIT);
+        pace.handle_sent();
+        assert_eq!(pace.held_until(at(1)), None);
+    }
+}

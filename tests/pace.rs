@@ -1,0 +1,244 @@
+//! When `IOT_CoAP_Yield` returns: with everything handled that has arrived, promptly
+//! where a program waits for an answer, and not so promptly that a firmware which loops
+//! over "post, Yield" sends more than it did with the original.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use iot_coap::{
+    IOT_CoAP_Flush, IOT_CoAP_GetFd, IOT_CoAP_GetTimeoutMs, IOT_CoAP_Process, iotx_msg_type_t,
+};
+use iot_coap_cloud::{Cloud, Config, Faults, Transport};
+use iot_coap_test_library::client::Client;
+
+/// How late a callback may be, and a prompt return.
+const PROMPT: Duration = Duration::from_millis(100);
+
+/// How long answers take.
+const ROUND_TRIP: Duration = Duration::from_millis(20);
+
+fn start(faults: &str) -> Cloud {
+    let faults = faults.parse().expect("faults as documented");
+    let cloud = Cloud::start(Config { faults, ..Config::default() });
+    cloud.expect("the local cloud starts")
+}
+
+/// A client with the original's pace that has signed in.
+fn signed_in(cloud: &Cloud, wait_ms: i32) -> Client {
+    let client = Client::paced(&cloud.url(Transport::Udp), wait_ms).expect("a client");
+    assert_eq!(client.sign_in(), 0);
+    client
+}
+
+/// `messages` were sent, a datagram each.
+fn check_sent(client: &Client, messages: u64) {
+    let statistics = client.statistics();
+    assert_eq!((statistics.sent, statistics.resent), (messages, 0));
+}
+
+#[test]
+fn a_loop_of_post_and_yield_keeps_the_originals_pace() {
+    // Each way 10 ms.
+    let cloud = start("delay=10..10");
+    let client = signed_in(&cloud, 300);
+    let start = Instant::now();
+    for message in 0..10 {
+        let sent = Instant::now();
+        assert_eq!(client.confirm(message), 0);
+        assert_eq!(client.yield_once(), 0);
+        let answers = client.answers();
+        assert_eq!(answers.len(), message + 1, "an answer in each round");
+        let late = answers[message].at - sent;
+        assert!(late < ROUND_TRIP + PROMPT, "round {message}: called back after {late:?}");
+    }
+    let took = start.elapsed();
+    assert!((2400..=3600).contains(&took.as_millis()), "10 rounds took {took:?}");
+    check_sent(&client, 10);
+}
+
+#[test]
+fn the_first_wait_for_an_answer_ends_with_it() {
+    let cloud = start("delay=10..10");
+    let client = signed_in(&cloud, 2000);
+    let sent = Instant::now();
+    assert_eq!(client.confirm(0), 0);
+    client.await_answers(1, Duration::from_secs(5));
+    assert!(sent.elapsed() < ROUND_TRIP + PROMPT, "{:?}", sent.elapsed());
+    // And any other after `wait_time_ms` without one.
+    thread::sleep(Duration::from_secs(2));
+    let sent = Instant::now();
+    assert_eq!(client.confirm(1), 0);
+    client.await_answers(2, Duration::from_secs(5));
+    assert!(sent.elapsed() < ROUND_TRIP + PROMPT, "{:?}", sent.elapsed());
+}
+
+/// A firmware whose thread yields, while another sends: neither is delayed.
+#[test]
+fn a_thread_of_its_own_is_never_held() {
+    let cloud = start("delay=10..10");
+    let client = signed_in(&cloud, 2000);
+    thread::scope(|scope| {
+        scope.spawn(|| client.await_answers(20, Duration::from_secs(20)));
+        let start = Instant::now();
+        for message in 0..20 {
+            let sent = Instant::now();
+            assert_eq!(client.confirm(message), 0);
+            while client.answers().len() <= message {
+                assert!(sent.elapsed() < PROMPT + ROUND_TRIP, "message {message} is late");
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    });
+}
+
+#[test]
+fn flush_and_a_sign_in_are_never_held() {
+    let cloud = start("delay=10..10");
+    let client = signed_in(&cloud, 2000);
+    let start = Instant::now();
+    for message in 0..10 {
+        assert_eq!(client.confirm(message), 0);
+        // SAFETY: the context lives.
+        assert_eq!(unsafe { IOT_CoAP_Flush(client.context(), 5000) }, 0);
+    }
+    for message in 10..20 {
+        assert_eq!(client.confirm(message), 0);
+        assert_eq!(client.sign_in(), 0);
+    }
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+/// One that says so, and one that asks what a poll loop has to know.
+#[test]
+fn a_program_with_a_pace_of_its_own_has_none_of_ours() {
+    let cloud = start("delay=10..10");
+    let url = cloud.url(Transport::Udp);
+    // Its options say so.
+    let without = Client::init_trusting(&url, 2000, cloud.root_pem(), |_| {});
+    let polls = Client::paced(&url, 2000).expect("a client");
+    // SAFETY: the context lives.
+    unsafe { IOT_CoAP_GetFd(polls.context()) };
+    let asks = Client::paced(&url, 2000).expect("a client");
+    // SAFETY: as above.
+    unsafe { IOT_CoAP_GetTimeoutMs(asks.context()) };
+    for client in [without.expect("a client"), polls, asks] {
+        assert_eq!(client.sign_in(), 0);
+        let start = Instant::now();
+        for message in 0..10 {
+            assert_eq!(client.confirm(message), 0);
+            assert_eq!(client.yield_once(), 0);
+            assert_eq!(client.answers().len(), message + 1);
+        }
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    }
+}
+
+/// Answers that lie in the socket are all handled by one `Yield`.
+#[test]
+fn a_yield_handles_everything_that_has_arrived() {
+    for burst in [2, 5] {
+        let cloud = start("");
+        let client = signed_in(&cloud, 50);
+        for round in 0..20 {
+            for message in 0..burst {
+                assert_eq!(client.confirm(round * burst + message), 0);
+            }
+            thread::sleep(ROUND_TRIP);
+            assert_eq!(client.yield_once(), 0);
+            assert_eq!(client.answers().len(), (round + 1) * burst, "{burst} a Yield");
+        }
+        check_sent(&client, 20 * burst as u64);
+    }
+}
+
+#[test]
+fn an_empty_acknowledgement_ends_no_yield() {
+    let cloud = start("separate=1,separate-delay=5..5");
+    let client = signed_in(&cloud, 300);
+    for message in 0..5 {
+        assert_eq!(client.confirm(message), 0);
+        assert_eq!(client.yield_once(), 0);
+        assert_eq!(client.answers().len(), message + 1, "the answer came 5 ms later");
+    }
+}
+
+/// A copy of an answer is none: the `Yield` goes on until there is something to tell.
+#[test]
+fn a_copy_ends_no_yield() {
+    let cloud = start("duplicate=1");
+    let client = signed_in(&cloud, 100);
+    assert_eq!(client.confirm(0), 0);
+    client.await_answers(1, Duration::from_secs(5));
+    thread::sleep(PROMPT);
+    let start = Instant::now();
+    assert_eq!(client.yield_once(), 0);
+    assert!(start.elapsed() >= PROMPT, "ended after {:?} by a copy", start.elapsed());
+}
+
+/// Two messages a second, one `Yield` a second.
+#[test]
+fn what_was_answered_is_never_sent_again() {
+    let cloud = start("");
+    let client = signed_in(&cloud, 100);
+    for round in 0..4 {
+        for half in 0..2 {
+            assert_eq!(client.confirm(2 * round + half), 0);
+            thread::sleep(Duration::from_millis(500));
+        }
+        assert_eq!(client.yield_once(), 0);
+        assert_eq!(client.answers().len(), 2 * round + 2);
+    }
+    // A sleep of 4 s, in which a retransmission would fall due.
+    assert_eq!(client.confirm(8), 0);
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(client.yield_once(), 0);
+    assert_eq!(client.answers().len(), 9);
+    check_sent(&client, 9);
+}
+
+/// The thread that yields has signed in, and so far nothing came from any other.
+#[test]
+fn a_first_message_of_another_thread_that_is_lost_is_sent_again_in_time() {
+    let cloud = start("");
+    let client = signed_in(&cloud, 20_000);
+    thread::scope(|scope| {
+        scope.spawn(|| client.yield_once());
+        thread::sleep(PROMPT);
+        cloud.set_faults("drop=1".parse().expect("faults as documented"));
+        let sent = Instant::now();
+        assert_eq!(client.confirm(0), 0);
+        thread::sleep(PROMPT);
+        cloud.set_faults(Faults::default());
+        while client.answers().is_empty() {
+            let limit = Duration::from_secs(3) + PROMPT;
+            assert!(sent.elapsed() < limit, "a first retransmission comes after 2 to 3 s");
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(sent.elapsed() >= Duration::from_secs(2), "{:?}", sent.elapsed());
+    });
+    assert_eq!(client.statistics().resent, 1);
+}
+
+#[test]
+fn process_handles_everything_and_waits_for_nothing() {
+    let cloud = start("");
+    let client = signed_in(&cloud, 10_000);
+    // SAFETY: the context lives.
+    let process = || unsafe { IOT_CoAP_Process(client.context()) };
+    let start = Instant::now();
+    for _ in 0..1000 {
+        assert_eq!(process(), 0);
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_millis(500), "1000 that find nothing take {took:?}");
+    for message in 0..20 {
+        assert_eq!(client.post("update", message, iotx_msg_type_t::IOTX_MESSAGE_CON), 0);
+    }
+    thread::sleep(PROMPT);
+    assert_eq!(process(), 0);
+    assert_eq!(client.answers().len(), 20);
+    check_sent(&client, 20);
+    // SAFETY: an invalid context is recognised.
+    assert!(unsafe { IOT_CoAP_Process(std::ptr::null_mut()) } < 0);
+}
