@@ -72,6 +72,7 @@ int main(int argc, char **argv)
     config.p_devinfo = &info;
     config.wait_time_ms = WAIT_MS;
     IOT_SetLogLevel(IOT_LOG_ERROR);
+    alarm(60); /* a wait that never ends fails */
     context = IOT_CoAP_Init(&config);
     if (context == NULL) {
         return 3;
