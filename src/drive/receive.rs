@@ -60,7 +60,7 @@ impl Context {
                 log_later!(state.log, Debug, "dropped a datagram of {len} bytes: {reason}");
                 false
             }
-            Received::Response(Response { application, code, payload, token }) => {
+            Received::Response(Response { application, code, payload, token, .. }) => {
                 log_later!(
                     state.log,
                     Debug,

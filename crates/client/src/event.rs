@@ -31,7 +31,7 @@ pub enum Dropped {
     /// It is a copy of one that was handled before.
     Duplicate,
     /// It carries a critical option that the client does not know (RFC 7252
-    /// section 5.4.1).
+    /// section 5.4.1), or that has an impossible length (5.4.3) or comes twice (5.4.5).
     CriticalOption(OptionNumber),
 }
 
@@ -57,6 +57,9 @@ pub struct Response<A> {
     pub code: Code,
     /// Where in the datagram the payload is, in clear.
     pub payload: Range<usize>,
+    /// Where in the datagram the options are, for
+    /// [`find_option`](crate::find_option).
+    pub options: Range<usize>,
     /// The token of the message, its four bytes in little-endian order.
     pub token: u32,
 }

@@ -12,6 +12,8 @@ impl OptionNumber {
     pub const IF_MATCH: Self = Self(1);
     /// Uri-Host.
     pub const URI_HOST: Self = Self(3);
+    /// ETag.
+    pub const ETAG: Self = Self(4);
     /// If-None-Match.
     pub const IF_NONE_MATCH: Self = Self(5);
     /// Uri-Port.
@@ -20,10 +22,16 @@ impl OptionNumber {
     pub const URI_PATH: Self = Self(11);
     /// Content-Format.
     pub const CONTENT_FORMAT: Self = Self(12);
+    /// Max-Age.
+    pub const MAX_AGE: Self = Self(14);
     /// Uri-Query.
     pub const URI_QUERY: Self = Self(15);
     /// Accept.
     pub const ACCEPT: Self = Self(17);
+    /// Block2 (RFC 7959): which part of the response this is.
+    pub const BLOCK2: Self = Self(23);
+    /// Block1 (RFC 7959): which part of the request this answers.
+    pub const BLOCK1: Self = Self(27);
     /// Proxy-Uri.
     pub const PROXY_URI: Self = Self(35);
     /// Proxy-Scheme.
@@ -109,6 +117,11 @@ impl<'a> Options<'a> {
         Ok((Self { rest: options, number: 0 }, rest))
     }
 
+    /// The length of what is left of them, encoded.
+    pub(crate) const fn encoded_len(&self) -> usize {
+        self.rest.len()
+    }
+
     fn step(&mut self) -> Result<MessageOption<'a>, FormatError> {
         let (&first, mut rest) = self.rest.split_first().ok_or(FormatError::OptionTruncated)?;
         let delta = extended(first >> 4, &mut rest, FormatError::OptionDelta)?;
@@ -120,6 +133,24 @@ impl<'a> Options<'a> {
         self.rest = rest;
         Ok(MessageOption { number: OptionNumber(self.number), value })
     }
+}
+
+/// Finds an option in the bytes of a message's options, such as those that
+/// [`Response::options`](crate::Response::options) names: of the options with this
+/// number the one at `index`, counted from 0. Returns its value.
+///
+/// ```
+/// use iot_coap_client::{OptionNumber, find_option};
+///
+/// // An ETag, Max-Age, and a part of a response.
+/// let options = b"\x42\xAB\xCD\xA1\x3C\x91\x06";
+/// assert_eq!(find_option(options, OptionNumber::MAX_AGE, 0), Some(&[60][..]));
+/// assert_eq!(find_option(options, OptionNumber::BLOCK2, 0), Some(&[6][..]));
+/// assert_eq!(find_option(options, OptionNumber::ETAG, 1), None);
+/// ```
+pub fn find_option(options: &[u8], number: OptionNumber, index: usize) -> Option<&[u8]> {
+    let options = Options { rest: options, number: 0 };
+    options.filter(|option| option.number == number).nth(index).map(|option| option.value)
 }
 
 impl<'a> Iterator for Options<'a> {

@@ -6,12 +6,25 @@ use iot_coap_time::Instant;
 
 use super::Client;
 use crate::code::Code;
+use crate::critical::{Known, unacceptable};
 use crate::event::{Dropped, GiveUp, Received, Response};
 use crate::exchange::Owner;
-use crate::format::Kind;
+use crate::format::{HEADER_LEN, Kind};
 use crate::message::Message;
 use crate::option::OptionNumber;
 use crate::server_request::{self, Answer};
+
+/// The critical options that a response may carry: what they say of parts is for the
+/// application, which finds them by [`find_option`](crate::find_option).
+const KNOWN: [Known; 2] =
+    [Known::once(OptionNumber::BLOCK2, 0, 3), Known::once(OptionNumber::BLOCK1, 0, 3)];
+
+/// What an answer says, and where in its datagram.
+struct Answered {
+    code: Code,
+    options: Range<usize>,
+    payload: Range<usize>,
+}
 
 impl<A> Client<A> {
     /// Takes a datagram that has arrived. If it holds an answer, returns that, with its
@@ -46,10 +59,14 @@ impl<A> Client<A> {
                 return Received::Dropped(dropped);
             }
         };
-        let code = message.code;
-        let payload = datagram.len() - message.payload.len()..datagram.len();
+        let options = HEADER_LEN + message.token.len();
+        let answered = Answered {
+            code: message.code,
+            options: options..options + message.options.encoded_len(),
+            payload: datagram.len() - message.payload.len()..datagram.len(),
+        };
         self.remember(now, message.kind, message.id);
-        self.handle_answer(now, index, code, payload, datagram)
+        self.handle_answer(now, index, answered, datagram)
     }
 
     /// An Empty message: a ping, an acknowledgement or a Reset.
@@ -106,19 +123,18 @@ impl<A> Client<A> {
             }
         };
         let index = index.ok_or(Dropped::Unmatched)?;
-        if let Some(option) = self.unknown_critical_option(message) {
+        if let Some(option) = self.unacceptable_option(message) {
             return Err(Dropped::CriticalOption(option));
         }
         if message.code.is_response() { Ok(index) } else { Err(Dropped::Unmatched) }
     }
 
-    /// A critical option that makes a response unacceptable: this client knows none.
-    fn unknown_critical_option(&self, message: &Message<'_>) -> Option<OptionNumber> {
+    /// A critical option that makes a response unacceptable.
+    fn unacceptable_option(&self, message: &Message<'_>) -> Option<OptionNumber> {
         // A server that does not know the access token's option may send it back in its
         // 4.02; that option is known here.
         let echoed = (message.code == Code::BAD_OPTION).then_some(self.credentials.option());
-        let mut numbers = message.options.clone().map(|option| option.number);
-        numbers.find(|&number| number.is_critical() && Some(number) != echoed)
+        unacceptable(message.options.clone(), &KNOWN, echoed)
     }
 
     /// Acknowledges a separate response, and remembers it as long as copies of it can
@@ -140,8 +156,7 @@ impl<A> Client<A> {
         &mut self,
         now: Instant,
         index: usize,
-        code: Code,
-        payload: Range<usize>,
+        Answered { code, options, payload }: Answered,
         datagram: &mut [u8],
     ) -> Received<A> {
         let exchange = self.exchanges.get(index);
@@ -185,7 +200,9 @@ impl<A> Client<A> {
             }
         });
         match self.exchanges.release(index) {
-            Some(application) => Received::Response(Response { application, code, payload, token }),
+            Some(application) => {
+                Received::Response(Response { application, code, payload, options, token })
+            }
             None => Received::Handled,
         }
     }
