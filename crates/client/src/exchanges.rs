@@ -23,6 +23,13 @@ pub struct ExchangeId {
     token: u32,
 }
 
+impl ExchangeId {
+    /// The token of its request.
+    pub(crate) const fn token(self) -> u32 {
+        self.token
+    }
+}
+
 /// A datagram that is to be transmitted now.
 pub(crate) struct Transmission {
     pub(crate) exchange: ExchangeId,
@@ -254,12 +261,13 @@ impl<A> Exchanges<A> {
         application
     }
 
-    /// Ends the application's exchange with this name, unless it is over.
-    pub(crate) fn cancel(&mut self, name: ExchangeId) -> Option<A> {
-        let exchange = self.list.get(name.index)?;
-        let is_meant =
-            exchange.request().token() == name.token && exchange.owner() == Owner::Application;
-        if is_meant { self.release(name.index) } else { None }
+    /// Ends the application's exchange with this token, in whatever state it is, unless
+    /// the application knows that it is over.
+    pub(crate) fn cancel(&mut self, token: u32) -> Option<A> {
+        let index = self.position(|exchange| {
+            exchange.owner() == Owner::Application && exchange.request().token() == token
+        })?;
+        self.release(index)
     }
 
     /// Ends the request of a sign-in, if there is one.

@@ -38,8 +38,8 @@ use crate::timing::Timing;
 ///   ([`handle_timeout`](Self::handle_timeout)) and a new session below
 ///   ([`handle_session_renewed`](Self::handle_session_renewed));
 /// - commands take what the application wants: [`send`](Self::send),
-///   [`cancel`](Self::cancel), [`sign_in`](Self::sign_in),
-///   [`cancel_sign_in`](Self::cancel_sign_in) and
+///   [`cancel`](Self::cancel), [`cancel_token`](Self::cancel_token),
+///   [`sign_in`](Self::sign_in), [`cancel_sign_in`](Self::cancel_sign_in) and
 ///   [`restore_access_token`](Self::restore_access_token);
 /// - `poll_*` return what goes out: datagrams
 ///   ([`poll_transmit`](Self::poll_transmit)) and events
@@ -60,8 +60,8 @@ use crate::timing::Timing;
 ///
 /// Each message that [`send`](Self::send) accepts ends exactly once: with its answer
 /// ([`Received::Response`](crate::Received::Response)), with an event
-/// ([`Event::Refused`], [`Event::GaveUp`]), or by [`cancel`](Self::cancel). With the
-/// default [`TransmissionParameters`](crate::TransmissionParameters) it is given up
+/// ([`Event::Refused`], [`Event::GaveUp`]), or by [`cancel`](Self::cancel) or
+/// [`cancel_token`](Self::cancel_token). With the default [`TransmissionParameters`](crate::TransmissionParameters) it is given up
 ///
 /// - 93 s after it was first sent, if it is Confirmable and nothing acknowledges it
 ///   (`MAX_TRANSMIT_WAIT`, RFC 7252 section 4.8.2);

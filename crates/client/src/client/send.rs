@@ -81,9 +81,17 @@ impl<A> Client<A> {
     }
 
     /// Cancels a message. Returns what the application tied to it, or `None` if it is
-    /// over already.
+    /// over already. Nothing more is sent of it, and its answer is dropped.
     pub fn cancel(&mut self, exchange: ExchangeId) -> Option<A> {
-        self.exchanges.cancel(exchange)
+        self.cancel_token(exchange.token())
+    }
+
+    /// The same by the message's token, as [`next_token`](Self::next_token) told it
+    /// before [`send`](Self::send). A message that ended without an answer, but whose
+    /// [`Event`](crate::Event) was not polled yet, is not over: that event is then taken
+    /// back.
+    pub fn cancel_token(&mut self, token: u32) -> Option<A> {
+        self.exchanges.cancel(token)
     }
 
     /// Sends every message that waits for an access token, oldest first.
