@@ -86,7 +86,9 @@ typedef enum {
    */
   IOTX_COAP_GIVE_UP_RESET = 2,
   /**
-   * Non-confirmable, and given up for a newer message.
+   * Non-confirmable, and given up for a newer message, since `max_outstanding` wait
+   * for their answers. Told a tenth of a second later. If as many wait to be told,
+   * since no call of the program waits, the oldest of them is forgotten.
    */
   IOTX_COAP_GIVE_UP_DISPLACED = 3,
   /**

@@ -35,7 +35,9 @@ pub enum iotx_coap_give_up_t {
     IOTX_COAP_GIVE_UP_NOT_ANSWERED = 1,
     /// Rejected by the peer with a Reset.
     IOTX_COAP_GIVE_UP_RESET = 2,
-    /// Non-confirmable, and given up for a newer message.
+    /// Non-confirmable, and given up for a newer message, since `max_outstanding` wait
+    /// for their answers. Told a tenth of a second later. If as many wait to be told,
+    /// since no call of the program waits, the oldest of them is forgotten.
     IOTX_COAP_GIVE_UP_DISPLACED = 3,
     /// Never sent, since signing in failed.
     IOTX_COAP_GIVE_UP_NOT_SIGNED_IN = 4,

@@ -87,7 +87,8 @@ impl Config {
     }
 
     /// How many messages may be outstanding at a time;
-    /// [`DEFAULT_MAX_OUTSTANDING`] by default. More are refused.
+    /// [`DEFAULT_MAX_OUTSTANDING`] by default. For another one the oldest
+    /// Non-confirmable one is given up; if there is none, it is refused.
     #[must_use]
     pub fn max_outstanding(mut self, max_outstanding: usize) -> Self {
         self.max_outstanding = max_outstanding;

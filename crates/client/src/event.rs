@@ -103,7 +103,10 @@ pub enum GiveUp {
     NotAnswered,
     /// The peer rejected it with a Reset.
     Reset,
-    /// Non-confirmable, and given up for a newer message.
+    /// Non-confirmable, and given up for a newer message, since
+    /// [`Config::max_outstanding`](crate::Config::max_outstanding) were outstanding.
+    /// Told by the first [`handle_timeout`](crate::Client::handle_timeout) that is
+    /// 100 ms later or more. If as many wait to be told, the oldest is forgotten.
     Displaced,
     /// Never sent: there was no access token, and the client could not get one.
     NotSignedIn,

@@ -131,10 +131,6 @@ impl<A> Exchange<A> {
         &mut self.request
     }
 
-    pub(crate) const fn first_sent(&self) -> Instant {
-        self.first_sent
-    }
-
     /// Whether the cloud refused it before it was sent again.
     pub(crate) const fn was_refused(&self) -> bool {
         self.refused.is_some()

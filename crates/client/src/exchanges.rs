@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use iot_coap_time::Instant;
 
 use crate::code::Code;
+use crate::displaced::Displaced;
 use crate::encoded_request::EncodedRequest;
 use crate::event::{Dropped, GiveUp};
 use crate::exchange::{End, Exchange, Owner, State, Timeout};
@@ -14,7 +15,7 @@ use crate::identifiers::Tokens;
 use crate::out_of_memory::OutOfMemory;
 use crate::random::Random;
 use crate::symmetric::{SymmetricKey, UndecryptableError};
-use crate::timing::{NEVER, Timing};
+use crate::timing::Timing;
 
 /// Names an exchange while it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,19 +46,26 @@ pub(crate) struct Exchanges<A> {
     timing: Timing,
     /// How many are the application's.
     outstanding: usize,
+    displaced: Displaced<A>,
 }
 
 impl<A> Exchanges<A> {
     pub(crate) const fn new(timing: Timing, tokens: Tokens) -> Self {
-        Self { list: Vec::new(), tokens, timing, outstanding: 0 }
+        Self { list: Vec::new(), tokens, timing, outstanding: 0, displaced: Displaced::new() }
     }
 
     pub(crate) const fn timing(&self) -> &Timing {
         &self.timing
     }
 
-    pub(crate) const fn outstanding(&self) -> usize {
-        self.outstanding
+    /// How many of the application's it has not been told the end of.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.outstanding + self.displaced.len()
+    }
+
+    /// Whether there are `most` of the application's, apart from those that gave way.
+    pub(crate) const fn are_full(&self, most: usize) -> bool {
+        self.outstanding >= most
     }
 
     /// The token of the next request.
@@ -72,7 +80,7 @@ impl<A> Exchanges<A> {
 
     /// Whether [`take_ended`](Self::take_ended) has a request.
     pub(crate) fn any_ended(&self) -> bool {
-        self.position(|exchange| exchange.end().is_some()).is_some()
+        self.displaced.any_ripe() || self.position(|exchange| exchange.end().is_some()).is_some()
     }
 
     pub(crate) fn any_awaits_ack(&self) -> bool {
@@ -81,7 +89,8 @@ impl<A> Exchanges<A> {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn next_timeout(&self) -> Instant {
-        self.list.iter().map(Exchange::next_timeout).fold(NEVER, Instant::min)
+        let displaced = self.displaced.next_timeout();
+        self.list.iter().map(Exchange::next_timeout).fold(displaced, Instant::min)
     }
 
     pub(crate) fn get(&self, index: usize) -> &Exchange<A> {
@@ -100,20 +109,24 @@ impl<A> Exchanges<A> {
 
     /// The oldest request that waits for an access token.
     pub(crate) fn oldest_parked(&self) -> Option<usize> {
-        self.oldest(State::Parked)
+        self.oldest(|exchange| exchange.state() == State::Parked)
     }
 
     /// The request that gives way to a newer one. A Non-confirmable one promises
-    /// nothing, so of those the one that was sent first.
+    /// nothing, so the oldest of those.
     pub(crate) fn displaceable(&self) -> Option<usize> {
-        let candidates = self.list.iter().enumerate();
-        candidates
-            .filter(|(_, exchange)| {
-                exchange.request().kind() == Kind::NonConfirmable
-                    && exchange.state() == State::AwaitingResponse
-            })
-            .min_by_key(|(_, exchange)| exchange.first_sent())
-            .map(|(index, _)| index)
+        self.oldest(|exchange| {
+            exchange.request().kind() == Kind::NonConfirmable
+                && !matches!(exchange.state(), State::Free | State::Ended)
+        })
+    }
+
+    /// Has the request at `index` give way to a newer one. `most`: how many may be
+    /// outstanding. Returns whether the application will not be told of one that did.
+    pub(crate) fn displace(&mut self, now: Instant, index: usize, most: usize) -> bool {
+        let token = self.list[index].request().token();
+        let application = self.release(index);
+        application.is_some_and(|application| self.displaced.push(now, application, token, most))
     }
 
     /// A free place for a request to be encoded in, until
@@ -171,7 +184,7 @@ impl<A> Exchanges<A> {
 
     /// The next request to transmit, which counts as transmitted from now on.
     pub(crate) fn transmit(&mut self, now: Instant) -> Option<Transmission> {
-        let index = self.oldest(State::Due)?;
+        let index = self.oldest(|exchange| exchange.state() == State::Due)?;
         let exchange = &mut self.list[index];
         let is_repeated = exchange.transmit(now, &self.timing);
         let (owner, token) = (exchange.owner(), exchange.request().token());
@@ -211,6 +224,7 @@ impl<A> Exchanges<A> {
     /// Does what is due at `now`. Returns whether the request of a sign-in was given
     /// up.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
+        self.displaced.handle_timeout(now);
         let mut is_sign_in_given_up = false;
         for index in 0..self.list.len() {
             let exchange = &mut self.list[index];
@@ -248,7 +262,10 @@ impl<A> Exchanges<A> {
     /// Takes the next request that ended: what the application tied to it, its
     /// token, and how it ended.
     pub(crate) fn take_ended(&mut self) -> Option<(A, u32, End)> {
-        let index = self.position(|exchange| exchange.end().is_some())?;
+        let Some(index) = self.position(|exchange| exchange.end().is_some()) else {
+            let (application, token) = self.displaced.pop()?;
+            return Some((application, token, End::GaveUp(GiveUp::Displaced)));
+        };
         let exchange = &self.list[index];
         let (token, end) = (exchange.request().token(), exchange.end()?);
         Some((self.release(index)?, token, end))
@@ -266,8 +283,11 @@ impl<A> Exchanges<A> {
     pub(crate) fn cancel(&mut self, token: u32) -> Option<A> {
         let index = self.position(|exchange| {
             exchange.owner() == Owner::Application && exchange.request().token() == token
-        })?;
-        self.release(index)
+        });
+        match index {
+            Some(index) => self.release(index),
+            None => self.displaced.take(token),
+        }
     }
 
     /// Ends the request of a sign-in, if there is one.
@@ -279,11 +299,11 @@ impl<A> Exchanges<A> {
         }
     }
 
-    /// The oldest request in `state`.
-    fn oldest(&self, state: State) -> Option<usize> {
+    /// The oldest request of those that match.
+    fn oldest(&self, matches: impl Fn(&Exchange<A>) -> bool) -> Option<usize> {
         let candidates = self.list.iter().enumerate();
         candidates
-            .filter(|(_, exchange)| exchange.state() == state)
+            .filter(|(_, exchange)| matches(exchange))
             .max_by_key(|(_, exchange)| self.tokens.age(exchange.request().token()))
             .map(|(index, _)| index)
     }

@@ -14,6 +14,7 @@ mod critical;
 mod decimal;
 mod deduplication;
 mod device;
+mod displaced;
 mod encode;
 mod encoded_request;
 mod endpoint;

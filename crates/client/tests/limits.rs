@@ -181,6 +181,7 @@ fn the_oldest_non_confirmable_message_gives_way() {
     let other = bench.post(3);
     // The fifth takes the place of the oldest.
     let fifth = bench.post(4);
+    bench.advance(100);
     let events = bench.events();
     let displaced =
         matches!(events[..], [Event::GaveUp { application: 1, reason: GiveUp::Displaced, .. }]);

@@ -61,7 +61,8 @@ use crate::timing::Timing;
 /// Each message that [`send`](Self::send) accepts ends exactly once: with its answer
 /// ([`Received::Response`](crate::Received::Response)), with an event
 /// ([`Event::Refused`], [`Event::GaveUp`]), or by [`cancel`](Self::cancel) or
-/// [`cancel_token`](Self::cancel_token). With the default [`TransmissionParameters`](crate::TransmissionParameters) it is given up
+/// [`cancel_token`](Self::cancel_token). With the default
+/// [`TransmissionParameters`](crate::TransmissionParameters) it is given up
 ///
 /// - 93 s after it was first sent, if it is Confirmable and nothing acknowledges it
 ///   (`MAX_TRANSMIT_WAIT`, RFC 7252 section 4.8.2);
@@ -71,6 +72,10 @@ use crate::timing::Timing;
 ///   (`NON_LIFETIME`);
 /// - 247 s after it was made, if it waits for an access token or nobody fetches it;
 ///   or when the sign-in that it waits for fails.
+///
+/// A Non-confirmable one may also be displaced by a newer one, see
+/// [`GiveUp::Displaced`](crate::GiveUp::Displaced): if nobody polls for events, the last
+/// of these alone are told.
 ///
 /// A message that the cloud refuses for its access token, and one that is sent again
 /// over a new session, starts over once in this.
@@ -125,8 +130,8 @@ impl<A> Client<A> {
         self.exchanges.next_token()
     }
 
-    /// How many messages have not ended.
-    pub const fn outstanding(&self) -> usize {
+    /// How many messages have not ended, or are yet to be told as given up.
+    pub fn outstanding(&self) -> usize {
         self.exchanges.outstanding()
     }
 

@@ -1,0 +1,83 @@
+//! Messages that gave way to newer ones, until the application is told of them.
+//!
+//! An application that sends and never asks what became of it must not fill the heap:
+//! no more wait than may be outstanding, and of more the oldest are forgotten. One that
+//! sends again what was displaced, whenever it is told of it, displaces another message
+//! by that: it is told a little later, in its next turn, or its turn would never end.
+
+use alloc::collections::VecDeque;
+
+use iot_coap_time::{Duration, Instant};
+
+use crate::timing::NEVER;
+
+/// How long after a message was displaced the application is told, together with what
+/// is displaced meanwhile.
+const DELAY: Duration = Duration::from_millis(100);
+
+/// What the application tied to messages that were displaced, and their tokens.
+pub(crate) struct Displaced<A> {
+    list: VecDeque<(A, u32)>,
+    /// How many of them, from the front, the application can be told.
+    ripe: usize,
+    /// When all of them are ripe.
+    ripe_at: Instant,
+}
+
+impl<A> Displaced<A> {
+    pub(crate) const fn new() -> Self {
+        Self { list: VecDeque::new(), ripe: 0, ripe_at: NEVER }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether [`pop`](Self::pop) has one.
+    pub(crate) const fn any_ripe(&self) -> bool {
+        self.ripe != 0
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(crate) const fn next_timeout(&self) -> Instant {
+        self.ripe_at
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.ripe_at {
+            self.ripe = self.list.len();
+            self.ripe_at = NEVER;
+        }
+    }
+
+    /// Adds one. Returns whether the application will not be told of all of them: there
+    /// are `most` already, and the oldest is forgotten; or the heap is exhausted.
+    pub(crate) fn push(&mut self, now: Instant, application: A, token: u32, most: usize) -> bool {
+        let is_full = self.list.len() >= most;
+        if is_full {
+            self.pop_front();
+        } else if self.list.try_reserve(1).is_err() {
+            return true;
+        }
+        self.list.push_back((application, token));
+        self.ripe_at = self.ripe_at.min(now + DELAY);
+        is_full
+    }
+
+    /// The next one to tell the application of.
+    pub(crate) fn pop(&mut self) -> Option<(A, u32)> {
+        if self.ripe == 0 { None } else { self.pop_front() }
+    }
+
+    /// Takes out the one with this token.
+    pub(crate) fn take(&mut self, token: u32) -> Option<A> {
+        let index = self.list.iter().position(|(_, other)| *other == token)?;
+        self.ripe -= usize::from(index < self.ripe);
+        self.list.remove(index).map(|(application, _)| application)
+    }
+
+    fn pop_front(&mut self) -> Option<(A, u32)> {
+        self.ripe = self.ripe.saturating_sub(1);
+        self.list.pop_front()
+    }
+}
