@@ -121,9 +121,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
             }
             SigningIn::Started(started) => {
                 attempt.set(Some(started));
-                // The client keeps the time limit; this one is for a clock that stands
-                // still.
-                Begun::Wait(Until::SignedIn(started), limit.saturating_mul(2))
+                Begun::Wait(Until::SignedIn(started), limit)
             }
         }
     };

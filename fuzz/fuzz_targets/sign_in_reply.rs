@@ -48,7 +48,7 @@ fn sign_in(url: &str, encoding: Encoding, payload: &[u8]) -> Option<Vec<u8>> {
     // It held a secret.
     assert!(reply[payload_at..].iter().all(|byte| *byte == 0));
 
-    let outcome = client.sign_in_outcome(attempt).expect("the sign-in has ended");
+    let outcome = client.sign_in_outcome(replied, attempt).expect("the sign-in has ended");
     let announced = match client.poll_event() {
         Some(Event::SignedIn) => Ok(()),
         Some(Event::SignInFailed(error)) => Err(error),

@@ -52,12 +52,17 @@ pub(crate) enum Until {
 }
 
 impl Until {
-    fn is_met(self, client: &Client<Application>, is_connected: Option<bool>) -> bool {
+    fn is_met(
+        self,
+        now: Instant,
+        client: &Client<Application>,
+        is_connected: Option<bool>,
+    ) -> bool {
         match self {
             Self::Called => false,
             #[cfg(feature = "extension")]
             Self::Drained => true,
-            Self::SignedIn(attempt) => client.sign_in_outcome(attempt).is_some(),
+            Self::SignedIn(attempt) => client.sign_in_outcome(now, attempt).is_some(),
             Self::NothingOutstanding => client.outstanding() == 0,
             Self::Connected => is_connected.is_some(),
         }
@@ -115,7 +120,7 @@ impl Context {
         if is_refused { SigningIn::Refused } else { SigningIn::Started(attempt) }
     }
 
-    /// Cancels a sign-in whose request the network refused.
+    /// Cancels a sign-in whose request the network refused, unless others wait for it.
     pub(crate) fn cancel_sign_in(&self) {
         let mut state = self.state.lock();
         let now = state.now();
@@ -124,7 +129,9 @@ impl Context {
 
     /// How a sign-in ended.
     pub(crate) fn sign_in_outcome(&self, attempt: Attempt) -> Option<Result<(), SignInError>> {
-        self.state.lock().client.sign_in_outcome(attempt)
+        let mut state = self.state.lock();
+        let now = state.now();
+        state.client.sign_in_outcome(now, attempt)
     }
 
     /// Sends a message.

@@ -139,7 +139,7 @@ impl Context {
             }
             let end = wait.lasts_until(&state, now, end);
             let is_connected = state.link.is_connected();
-            if now >= end || state.closing || wait.until.is_met(&state.client, is_connected) {
+            if now >= end || state.closing || wait.until.is_met(now, &state.client, is_connected) {
                 self.end_wait(&mut state, now, call, wait);
                 return (state, Action::Done);
             }

@@ -131,6 +131,11 @@ impl<A> Exchange<A> {
         &mut self.request
     }
 
+    /// Until when it may be answered, if it was transmitted.
+    pub(crate) fn answerable_until(&self, timing: &Timing) -> Option<Instant> {
+        self.was_transmitted.then(|| self.first_sent + timing.exchange_lifetime)
+    }
+
     /// Whether the cloud refused it before it was sent again.
     pub(crate) const fn was_refused(&self) -> bool {
         self.refused.is_some()

@@ -12,6 +12,7 @@ use crate::event::{Dropped, GiveUp};
 use crate::exchange::{End, Exchange, Owner, State, Timeout};
 use crate::format::Kind;
 use crate::identifiers::Tokens;
+use crate::late_answers::Asked;
 use crate::out_of_memory::OutOfMemory;
 use crate::random::Random;
 use crate::symmetric::{SymmetricKey, UndecryptableError};
@@ -239,15 +240,13 @@ impl<A> Exchanges<A> {
         is_sign_in_given_up
     }
 
-    /// Ends the request at `index` without an answer, and returns whose it was.
+    /// Ends the application's request at `index` without an answer, and returns whose
+    /// it is. That of a sign-in is left to [`release_sign_in`](Self::release_sign_in).
     pub(crate) fn give_up(&mut self, index: usize, reason: GiveUp) -> Owner {
         let exchange = &mut self.list[index];
         let owner = exchange.owner();
-        match owner {
-            Owner::SignIn => {
-                self.release(index);
-            }
-            Owner::Application => exchange.give_up(reason),
+        if owner == Owner::Application {
+            exchange.give_up(reason);
         }
         owner
     }
@@ -290,13 +289,16 @@ impl<A> Exchanges<A> {
         }
     }
 
-    /// Ends the request of a sign-in, if there is one.
-    pub(crate) fn release_sign_in(&mut self) {
-        let is_sign_in =
-            |exchange: &Exchange<A>| exchange.owner() == Owner::SignIn && exchange.awaits_peer();
-        if let Some(index) = self.position(is_sign_in) {
-            self.release(index);
-        }
+    /// Ends the request of a sign-in, if there is one. Returns it if it may still be
+    /// answered.
+    pub(crate) fn release_sign_in(&mut self) -> Option<Asked> {
+        let index =
+            self.position(|exchange| exchange.owner() == Owner::SignIn && exchange.awaits_peer())?;
+        self.release(index);
+        let exchange = &self.list[index];
+        let (token, id) = (exchange.request().token(), exchange.request().id());
+        let until = exchange.answerable_until(&self.timing)?;
+        Some(Asked { token, id, until })
     }
 
     /// The oldest request of those that match.

@@ -23,6 +23,7 @@ mod exchange;
 mod exchanges;
 mod format;
 mod identifiers;
+mod late_answers;
 mod message;
 mod option;
 mod out_of_memory;

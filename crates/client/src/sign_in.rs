@@ -1,10 +1,11 @@
 //! When to sign in, and how long to try. Says what is to be done; the requests
 //! themselves are made in `client/signing_in.rs`.
 //!
-//! There is one sign-in at a time, whoever asked for it. One that the application
-//! asks for has the time limit it names. One that the client needs, because its
-//! access token was refused or expires, has [`BACKGROUND_LIMIT`]. After a request to
-//! `/auth` that brought nothing there is a pause, which doubles each time.
+//! There is one sign-in at a time, whoever asked for it. Each time that the
+//! application asks is an attempt, with the time limit that it names. Where the client
+//! needs one, because its access token was refused or expires, that has
+//! [`BACKGROUND_LIMIT`]. The sign-in goes on until the last of these limits. After a
+//! request to `/auth` that brought nothing there is a pause, which doubles each time.
 
 use iot_coap_time::{Duration, Instant};
 
@@ -26,9 +27,14 @@ const MAX_PAUSE: Duration = Duration::from_secs(300);
 /// How often the pause doubles at the most.
 const MAX_DOUBLINGS: u32 = 8;
 
-/// Names a sign-in, so that whoever started it can ask how it ended.
+/// Names a sign-in, so that whoever started it can ask how it ended, and knows for how
+/// long to wait for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempt(u32);
+pub struct Attempt {
+    /// Counts sign-ins.
+    sign_in: u32,
+    until: Instant,
+}
 
 /// What the client has to do for a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +61,15 @@ enum Stage {
 #[derive(Debug)]
 pub(crate) struct SignIn {
     stage: Stage,
-    attempt: Attempt,
-    /// When the attempt that is under way ends.
+    /// Counts sign-ins.
+    sign_in: u32,
+    /// When the sign-in that is under way ends: when nobody waits for it any more.
     until: Instant,
-    /// How the last attempt ended; `None` while it is under way.
+    /// More than one attempt, or the client itself, waits for it.
+    is_shared: bool,
+    /// What the last request brought, if that is why the stage is a pause.
+    error: SignInError,
+    /// How the last sign-in ended; `None` while one is under way.
     outcome: Option<Result<(), SignInError>>,
     /// An outcome that the application is yet to be told.
     announcement: Option<Result<(), SignInError>>,
@@ -75,8 +86,10 @@ impl SignIn {
     pub(crate) const fn new() -> Self {
         Self {
             stage: Stage::Idle,
-            attempt: Attempt(0),
+            sign_in: 0,
             until: NEVER,
+            is_shared: false,
+            error: SignInError::NotAnswered,
             outcome: None,
             announcement: None,
             fruitless: 0,
@@ -95,6 +108,11 @@ impl SignIn {
         !matches!(self.stage, Stage::Idle)
     }
 
+    /// Whether one is under way that a single attempt waits for.
+    pub(crate) const fn is_of_one(&self) -> bool {
+        self.is_under_way() && !self.is_shared
+    }
+
     pub(crate) const fn has_announcement(&self) -> bool {
         self.announcement.is_some()
     }
@@ -103,14 +121,22 @@ impl SignIn {
         self.announcement.take()
     }
 
-    /// How an attempt ended, or `None` while it is under way.
+    /// How an attempt ended, or `None` while it is under way. It ends at its own limit,
+    /// also if the sign-in goes on for others.
     pub(crate) fn outcome(
         &self,
+        now: Instant,
         attempt: Attempt,
         has_access_token: bool,
     ) -> Option<Result<(), SignInError>> {
-        if attempt == self.attempt {
-            return self.outcome;
+        if attempt.sign_in == self.sign_in {
+            return match self.stage {
+                Stage::Pausing(at) if at >= attempt.until => Some(Err(self.error)),
+                Stage::Asking | Stage::Pausing(_) if now >= attempt.until => {
+                    Some(Err(SignInError::NotAnswered))
+                }
+                _ => self.outcome,
+            };
         }
         // Another one followed, so it is over; it succeeded if there is a token.
         Some(match self.outcome {
@@ -143,36 +169,43 @@ impl SignIn {
         }
     }
 
-    /// The application asks for a sign-in, which ends at `until` at the latest: starts
+    /// The application asks for a sign-in, and waits until `until` at the latest: starts
     /// one, or joins the one that is under way. The client makes a request, in the
     /// place of an outstanding one.
     pub(crate) fn start(&mut self, until: Instant) -> Attempt {
         match self.stage {
             Stage::Idle => self.begin(until),
-            Stage::Asking | Stage::Pausing(_) => self.until = until,
+            Stage::Asking | Stage::Pausing(_) => {
+                self.until = self.until.max(until);
+                self.is_shared = true;
+            }
         }
         self.stage = Stage::Asking;
-        self.attempt
+        Attempt { sign_in: self.sign_in, until }
     }
 
     /// Messages need an access token: starts a sign-in, unless one is under way.
     pub(crate) fn start_if_idle(&mut self, now: Instant) -> Action {
         if self.is_under_way() {
+            self.is_shared = true;
             return Action::Nothing;
         }
         // The limit counts from the first request: a long pause must leave the cloud
         // time to answer it.
         let start = now.max(self.not_before);
         self.begin(start + BACKGROUND_LIMIT);
+        self.is_shared = true;
         if now < start {
             self.stage = Stage::Pausing(start);
+            self.error = SignInError::NotAnswered;
             return Action::Nothing;
         }
         self.ask()
     }
 
     const fn begin(&mut self, until: Instant) {
-        self.attempt = Attempt(self.attempt.0.wrapping_add(1));
+        self.sign_in = self.sign_in.wrapping_add(1);
+        self.is_shared = false;
         self.outcome = None;
         self.until = until;
     }
@@ -209,7 +242,7 @@ impl SignIn {
     }
 
     /// A request brought nothing, but another one may: pauses before it, unless the
-    /// attempt's time is then over.
+    /// sign-in's time is then over.
     pub(crate) fn retry(
         &mut self,
         now: Instant,
@@ -221,6 +254,7 @@ impl SignIn {
             return Some(error);
         }
         self.stage = Stage::Pausing(self.not_before);
+        self.error = error;
         None
     }
 
@@ -232,8 +266,8 @@ impl SignIn {
         self.not_before = now + pause.min(MAX_PAUSE);
     }
 
-    /// The attempt is over. While there is an access token, another attempt follows
-    /// a failure.
+    /// The sign-in is over. While there is an access token, another one follows a
+    /// failure.
     pub(crate) fn finish(&mut self, outcome: Result<(), SignInError>, has_access_token: bool) {
         self.stage = Stage::Idle;
         self.outcome = Some(outcome);

@@ -137,7 +137,7 @@ impl Model {
         match input {
             Input::SignIn(limit_ms) => {
                 let attempt = self.client.sign_in(at(self.now), ms(limit_ms));
-                self.client.sign_in_outcome(attempt);
+                self.client.sign_in_outcome(at(self.now), attempt);
             }
             Input::CancelSignIn => self.client.cancel_sign_in(at(self.now)),
             Input::Send { confirmable, len } => {

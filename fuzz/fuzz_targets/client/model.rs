@@ -93,7 +93,7 @@ impl Model {
             Input::SignIn { limit_ms } => {
                 let attempt =
                     self.client.sign_in(self.now, Duration::from_millis((*limit_ms).into()));
-                self.client.sign_in_outcome(attempt);
+                self.client.sign_in_outcome(self.now, attempt);
             }
             Input::CancelSignIn => self.client.cancel_sign_in(self.now),
             Input::Send { confirmable, path, format, payload } => {

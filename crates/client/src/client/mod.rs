@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::exchange::{End, Owner};
 use crate::exchanges::{ExchangeId, Exchanges};
 use crate::identifiers::{MessageIds, Tokens};
+use crate::late_answers::LateAnswers;
 use crate::pending_reply::PendingReply;
 use crate::random::Random;
 use crate::sign_in::SignIn;
@@ -86,6 +87,7 @@ pub struct Client<A> {
     exchanges: Exchanges<A>,
     recent_responses: RecentResponses,
     sign_in: SignIn,
+    late_answers: LateAnswers,
     credentials: Credentials,
     reply: PendingReply,
     counters: Counters,
@@ -111,6 +113,7 @@ impl<A> Client<A> {
             exchanges: Exchanges::new(Timing::new(config.transmission), Tokens::new(&mut random)),
             recent_responses: RecentResponses::default(),
             sign_in: SignIn::new(),
+            late_answers: LateAnswers::default(),
             credentials: Credentials::new(config.security, config.access_token_option),
             reply: PendingReply::new(),
             counters: Counters::default(),

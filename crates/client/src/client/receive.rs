@@ -19,6 +19,14 @@ use crate::server_request::{self, Answer};
 const KNOWN: [Known; 2] =
     [Known::once(OptionNumber::BLOCK2, 0, 3), Known::once(OptionNumber::BLOCK1, 0, 3)];
 
+/// What a response answers.
+enum Answers {
+    /// The exchange at this index.
+    Exchange(usize),
+    /// The request with this token to `/auth`, which nobody waits for any more.
+    RetiredSignIn(u32),
+}
+
 /// What an answer says, and where in its datagram.
 struct Answered {
     code: Code,
@@ -50,8 +58,8 @@ impl<A> Client<A> {
         if message.code.is_request() {
             return self.handle_request(now, &message);
         }
-        let index = match self.match_response(now, &message) {
-            Ok(index) => index,
+        let answers = match self.match_response(now, &message) {
+            Ok(answers) => answers,
             Err(dropped) => {
                 if message.kind == Kind::Confirmable && dropped != Dropped::Duplicate {
                     self.reply_empty(Kind::Reset, message.id);
@@ -66,7 +74,14 @@ impl<A> Client<A> {
             payload: datagram.len() - message.payload.len()..datagram.len(),
         };
         self.remember(now, message.kind, message.id);
-        self.handle_answer(now, index, answered, datagram)
+        match answers {
+            Answers::Exchange(index) => self.handle_answer(now, index, answered, datagram),
+            Answers::RetiredSignIn(token) => {
+                let payload = datagram.get_mut(answered.payload).unwrap_or_default();
+                self.handle_late_sign_in_answer(now, token, answered.code, payload);
+                Received::Handled
+            }
+        }
     }
 
     /// An Empty message: a ping, an acknowledgement or a Reset.
@@ -102,9 +117,8 @@ impl<A> Client<A> {
         Received::Handled
     }
 
-    /// The exchange that a response answers (section 5.3.2), if the response can be
-    /// understood.
-    fn match_response(&mut self, now: Instant, message: &Message<'_>) -> Result<usize, Dropped> {
+    /// What a response answers (section 5.3.2), if the response can be understood.
+    fn match_response(&mut self, now: Instant, message: &Message<'_>) -> Result<Answers, Dropped> {
         let token = <[u8; 4]>::try_from(message.token).map(u32::from_le_bytes).ok();
         let index = match message.kind {
             Kind::Acknowledgement => self.exchanges.by_id(message.id).filter(|&index| {
@@ -122,11 +136,32 @@ impl<A> Client<A> {
                 token.and_then(|token| self.exchanges.by_token(token))
             }
         };
-        let index = index.ok_or(Dropped::Unmatched)?;
+        let answers = match index {
+            Some(index) => Answers::Exchange(index),
+            None => self.match_retired(now, message, token).ok_or(Dropped::Unmatched)?,
+        };
         if let Some(option) = self.unacceptable_option(message) {
             return Err(Dropped::CriticalOption(option));
         }
-        if message.code.is_response() { Ok(index) } else { Err(Dropped::Unmatched) }
+        if message.code.is_response() { Ok(answers) } else { Err(Dropped::Unmatched) }
+    }
+
+    /// The request to `/auth`, of those that nobody waits for any more, that a response
+    /// answers.
+    #[cold]
+    fn match_retired(
+        &self,
+        now: Instant,
+        message: &Message<'_>,
+        token: Option<u32>,
+    ) -> Option<Answers> {
+        let asked = self.late_answers.find(now, token?)?;
+        let is_meant = match message.kind {
+            Kind::Acknowledgement => message.id == asked.id,
+            Kind::Confirmable | Kind::NonConfirmable => true,
+            Kind::Reset => false,
+        };
+        is_meant.then_some(Answers::RetiredSignIn(asked.token))
     }
 
     /// A critical option that makes a response unacceptable.

@@ -24,25 +24,35 @@ impl<A> Client<A> {
         self.credentials.access_token()
     }
 
-    /// How an attempt ended, or `None` while it is under way.
-    pub fn sign_in_outcome(&self, attempt: Attempt) -> Option<Result<(), SignInError>> {
-        self.sign_in.outcome(attempt, self.is_signed_in())
+    /// How an attempt ended, or `None` while it is under way. It ends at its limit, also
+    /// if the client still signs in, for another attempt or a message.
+    pub fn sign_in_outcome(
+        &self,
+        now: Instant,
+        attempt: Attempt,
+    ) -> Option<Result<(), SignInError>> {
+        self.sign_in.outcome(now, attempt, self.is_signed_in())
     }
 
-    /// Starts to sign in, or joins the sign-in that is under way. It ends `limit` from
-    /// now at the latest; [`sign_in_outcome`](Self::sign_in_outcome) tells how.
+    /// Starts to sign in, or joins the sign-in that is under way. This attempt ends
+    /// `limit` from now at the latest; [`sign_in_outcome`](Self::sign_in_outcome) tells
+    /// how.
+    ///
+    /// The answer to a request counts also after that, until 247 s after the request
+    /// was sent (`EXCHANGE_LIFETIME`), unless a younger request was answered.
     pub fn sign_in(&mut self, now: Instant, limit: Duration) -> Attempt {
         let attempt = self.sign_in.start(now + limit);
         // The timer of an outstanding request may have doubled a few times already,
         // and whoever waits had better not wait for that.
-        self.exchanges.release_sign_in();
+        self.retire_sign_in_request(now);
         self.act(now, Action::Ask);
         attempt
     }
 
-    /// Cancels the sign-in, if one is under way.
+    /// Cancels the sign-in that is under way, unless another attempt waits for it as
+    /// well, or a message.
     pub fn cancel_sign_in(&mut self, now: Instant) {
-        if self.sign_in.is_under_way() {
+        if self.sign_in.is_of_one() {
             self.fail_sign_in(now, SignInError::Cancelled);
         }
     }
@@ -100,7 +110,10 @@ impl<A> Client<A> {
             let outcome = self.store_reply(now, payload);
             payload.zeroize();
             match outcome {
-                Ok(()) => self.finish_sign_in(now, Ok(())),
+                Ok(()) => {
+                    self.late_answers.forget_until(None);
+                    self.finish_sign_in(now, Ok(()));
+                }
                 Err(error) => self.fail_sign_in(now, error),
             }
         } else if code.class() == 5 || code == Code::TOO_MANY_REQUESTS {
@@ -110,8 +123,28 @@ impl<A> Client<A> {
         }
     }
 
-    /// A request to `/auth` was given up.
+    /// The answer to a request to `/auth` that nobody waits for any more. Wipes
+    /// `payload`. What brings no access token is ignored.
+    pub(super) fn handle_late_sign_in_answer(
+        &mut self,
+        now: Instant,
+        token: u32,
+        code: Code,
+        payload: &mut [u8],
+    ) {
+        let is_of_use = code.class() == 2 && self.store_reply(now, payload).is_ok();
+        payload.zeroize();
+        if is_of_use {
+            self.late_answers.forget_until(Some(token));
+            self.finish_sign_in(now, Ok(()));
+        } else {
+            self.late_answers.forget(token);
+        }
+    }
+
+    /// The request to `/auth` was given up.
     pub(super) fn handle_sign_in_unanswered(&mut self, now: Instant) {
+        self.retire_sign_in_request(now);
         self.retry_sign_in(now, SignInError::NotAnswered);
     }
 
@@ -149,12 +182,20 @@ impl<A> Client<A> {
 
     fn finish_sign_in(&mut self, now: Instant, outcome: Result<(), SignInError>) {
         self.sign_in.finish(outcome, self.is_signed_in());
-        self.exchanges.release_sign_in();
+        self.retire_sign_in_request(now);
         // An old access token may still be accepted where a renewal failed.
         if self.is_signed_in() {
             self.send_parked(now);
         } else {
             self.exchanges.give_up_parked();
+        }
+    }
+
+    /// Ends the exchange of the request to `/auth`, if there is one. Its answer still
+    /// counts.
+    fn retire_sign_in_request(&mut self, now: Instant) {
+        if let Some(asked) = self.exchanges.release_sign_in() {
+            self.late_answers.expect(now, asked);
         }
     }
 

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use coap_lite::{MessageClass, MessageType, Packet};
 use iot_coap_client::{
     Attempt, Client, Config, ContentFormat, Device, Duration, Endpoint, Event, ExchangeId, Instant,
-    Received, Request, Response, SendError,
+    Received, Request, Response, SendError, SignInError,
 };
 
 // The published sample's identity (vectors.json, sign_plain).
@@ -113,6 +113,11 @@ impl Bench {
     /// Asks for a sign-in within `limit` milliseconds.
     pub(crate) fn start_sign_in(&mut self, limit: u64) -> Attempt {
         self.client.sign_in(at(self.now), ms(limit))
+    }
+
+    /// How an attempt ended.
+    pub(crate) fn sign_in_outcome(&self, attempt: Attempt) -> Option<Result<(), SignInError>> {
+        self.client.sign_in_outcome(at(self.now), attempt)
     }
 
     /// Has the cloud answer the sign-in `request` with `access_token`.

@@ -1,0 +1,59 @@
+//! Requests to `/auth` that nobody waits for any more: their answers still count. A
+//! network may be slower than a program's patience, and a device that forgets its
+//! requests sooner than they are answered never signs in.
+
+use alloc::vec::Vec;
+
+use iot_coap_time::Instant;
+
+/// How many requests are remembered. A program that asks every 10 s, as long as the
+/// original waits, asks 25 times in an exchange lifetime.
+const MAX_REMEMBERED: usize = 32;
+
+/// A request that may still be answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) token: u32,
+    pub(crate) id: u16,
+    /// Until when.
+    pub(crate) until: Instant,
+}
+
+/// The requests that may still be answered, the oldest first. Takes no memory until
+/// there is one.
+#[derive(Debug, Default)]
+pub(crate) struct LateAnswers {
+    list: Vec<Asked>,
+}
+
+impl LateAnswers {
+    /// Remembers a request, which is younger than all before it, unless the heap is
+    /// exhausted.
+    pub(crate) fn expect(&mut self, now: Instant, asked: Asked) {
+        self.list.retain(|other| now < other.until);
+        if self.list.len() == MAX_REMEMBERED {
+            self.list.remove(0);
+        }
+        if self.list.try_reserve(1).is_ok() {
+            self.list.push(asked);
+        }
+    }
+
+    /// The request with this token that may still be answered.
+    pub(crate) fn find(&self, now: Instant, token: u32) -> Option<Asked> {
+        self.list.iter().find(|asked| asked.token == token && now < asked.until).copied()
+    }
+
+    /// Forgets the request with this token, which was answered.
+    pub(crate) fn forget(&mut self, token: u32) {
+        self.list.retain(|asked| asked.token != token);
+    }
+
+    /// Forgets the request with this token and all that are older: it brought an access
+    /// token, which theirs must not replace. With none, forgets all.
+    pub(crate) fn forget_until(&mut self, token: Option<u32>) {
+        let newest = self.list.iter().position(|asked| Some(asked.token) == token);
+        let count = newest.map_or(self.list.len(), |index| index + 1);
+        self.list.drain(..count);
+    }
+}
