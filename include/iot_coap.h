@@ -324,11 +324,12 @@ typedef struct {
    */
   unsigned short payload_len;
   /**
-   * How the payload is encoded.
+   * How the payload is encoded: `IOTX_CONTENT_TYPE_CBOR`; anything else is taken for
+   * `IOTX_CONTENT_TYPE_JSON`.
    */
   iotx_content_type_t content_type;
   /**
-   * `IOTX_MESSAGE_CON` or `IOTX_MESSAGE_NON`.
+   * `IOTX_MESSAGE_NON`; anything else is taken for `IOTX_MESSAGE_CON`.
    */
   iotx_msg_type_t msg_type;
   /**
@@ -430,14 +431,17 @@ int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
  * waits. If the cloud refuses the access token, the device signs in again and the
  * message is sent once more.
  *
+ * A content type other than CBOR is taken for JSON, and a message type other than NON for
+ * CON, with a line in the log. If 32 messages wait for their answers, the oldest NON
+ * message of them is given up for this one.
+ *
  * @param p_context a client of `IOT_CoAP_Init`
  * @param p_path the topic's path, at most 135 bytes; it is copied
  * @param p_message the message; it and its payload are copied
- * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL, an unknown content
- *     type, or a message type other than CON and NON; `IOTX_ERR_URI_TOO_LOOG` for a
- *     path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message would
- *     have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
- *     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 messages wait for their
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL; `IOTX_ERR_URI_TOO_LOOG`
+ *     for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
+ *     would have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
+ *     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages wait for their
  *     answers already, or the network refused a NON message
  * @note Does not wait for an answer: blocks only as long as functions of the port do.
  *     Any thread may call, also from a callback.

@@ -17,7 +17,7 @@ use crate::entered::Entered;
 use crate::fallible::boxed;
 use crate::link::{Connector, Link, SessionStore};
 use crate::lock::{Guard, Lock};
-use crate::log::{Queue, log};
+use crate::log::{Once, Queue, log};
 use crate::notices::Subscriber;
 use crate::pace::Pace;
 use crate::port;
@@ -71,6 +71,9 @@ pub(crate) struct Context {
     pub(crate) entered: Entered,
     subscriber: Option<Subscriber>,
     token_store: Option<TokenStore>,
+    /// An odd content type, and an odd message type, were logged.
+    pub(crate) content_type_logged: Once,
+    pub(crate) msg_type_logged: Once,
     pub(crate) state: Lock<State>,
 }
 
@@ -183,6 +186,8 @@ impl Context {
                 entered: Entered::new()?,
                 subscriber: options.subscriber,
                 token_store,
+                content_type_logged: Once::default(),
+                msg_type_logged: Once::default(),
                 state,
             })
         });

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
 use core::fmt::{self, Write};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 use crate::fallible::boxed;
 use crate::port;
@@ -196,6 +196,21 @@ macro_rules! log {
     };
 }
 pub(crate) use log;
+
+/// Says something once, however often it happens: two threads may both say it.
+#[derive(Default)]
+pub(crate) struct Once(AtomicBool);
+
+impl Once {
+    /// Whether it is to be said now. From then on it is not, if warnings are written.
+    pub(crate) fn is_due(&self) -> bool {
+        let is_due = is_enabled(Level::Warning) && !self.0.load(Ordering::Relaxed);
+        if is_due {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        is_due
+    }
+}
 
 /// Logs a line by a [`Queue`], which is written once the context is unlocked.
 macro_rules! log_later {

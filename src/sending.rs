@@ -1,14 +1,17 @@
 //! What `IOT_CoAP_SendMessage` was handed: checked, and sent. Says why a message is
 //! refused, as a return code and as words for the log.
 
-use core::ffi::c_char;
+use core::ffi::{c_char, c_int};
 
 use iot_coap_client::{ContentFormat, MAX_PATH_LEN, Request, SendError};
 
 use crate::configuration::bounded;
 use crate::context::{Application, Context};
 use crate::drive::Unsent;
-use crate::types::{Enumeration, iotx_message_t, iotx_ret_code_t};
+use crate::log::log;
+use crate::types::{
+    Enumeration, iotx_content_type_t, iotx_message_t, iotx_msg_type_t, iotx_ret_code_t,
+};
 
 use iotx_ret_code_t::{
     IOTX_ERR_INVALID_PARAM, IOTX_ERR_MSG_TOO_LOOG, IOTX_ERR_NO_MEM, IOTX_ERR_NOT_AUTHED,
@@ -31,26 +34,8 @@ pub(crate) unsafe fn send(
     // SAFETY: NULL or a message, by the contract.
     let message =
         unsafe { message.as_ref() }.ok_or((IOTX_ERR_INVALID_PARAM, "p_message is NULL"))?;
-    let confirmable = match Enumeration::number(&message.msg_type) {
-        0 => true,
-        1 => false,
-        _ => {
-            return Err((
-                IOTX_ERR_INVALID_PARAM,
-                "msg_type must be IOTX_MESSAGE_CON or IOTX_MESSAGE_NON",
-            ));
-        }
-    };
-    let content_format = match Enumeration::number(&message.content_type) {
-        0 => ContentFormat::Json,
-        1 => ContentFormat::Cbor,
-        _ => {
-            return Err((
-                IOTX_ERR_INVALID_PARAM,
-                "content_type must be IOTX_CONTENT_TYPE_JSON or IOTX_CONTENT_TYPE_CBOR",
-            ));
-        }
-    };
+    let confirmable = is_confirmable(context, Enumeration::number(&message.msg_type));
+    let content_format = content_format(context, Enumeration::number(&message.content_type));
     let payload = match usize::from(message.payload_len) {
         0 => &[],
         _ if message.p_payload.is_null() => {
@@ -68,6 +53,35 @@ pub(crate) unsafe fn send(
         Unsent::Network => (IOTX_ERR_SEND_MSG_FAILED, "the network refused to send"),
         Unsent::Refused(error) => refused(error),
     })
+}
+
+/// What a message's type says. Firmware that does not set it sends whatever the stack
+/// held, and the original takes that for Confirmable.
+fn is_confirmable(context: &Context, msg_type: c_int) -> bool {
+    const CON: c_int = iotx_msg_type_t::IOTX_MESSAGE_CON as c_int;
+    const NON: c_int = iotx_msg_type_t::IOTX_MESSAGE_NON as c_int;
+    if !matches!(msg_type, CON | NON) && context.msg_type_logged.is_due() {
+        log!(
+            Warning,
+            "IOT_CoAP_SendMessage: msg_type {msg_type} is taken for IOTX_MESSAGE_CON; set it, \
+             or a message may go out as NON one day"
+        );
+    }
+    msg_type != NON
+}
+
+/// What a message's content type says; likewise, for JSON.
+fn content_format(context: &Context, content_type: c_int) -> ContentFormat {
+    const JSON: c_int = iotx_content_type_t::IOTX_CONTENT_TYPE_JSON as c_int;
+    const CBOR: c_int = iotx_content_type_t::IOTX_CONTENT_TYPE_CBOR as c_int;
+    if !matches!(content_type, JSON | CBOR) && context.content_type_logged.is_due() {
+        log!(
+            Warning,
+            "IOT_CoAP_SendMessage: content_type {content_type} is taken for \
+             IOTX_CONTENT_TYPE_JSON; set it, or a message may go out as CBOR one day"
+        );
+    }
+    if content_type == CBOR { ContentFormat::Cbor } else { ContentFormat::Json }
 }
 
 /// The return code for a refused message, and the reason for the log.

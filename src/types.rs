@@ -181,9 +181,10 @@ pub struct iotx_message_t {
     pub p_payload: *mut c_uchar,
     /// The payload's length in bytes; about 1 KB at most.
     pub payload_len: c_ushort,
-    /// How the payload is encoded.
+    /// How the payload is encoded: `IOTX_CONTENT_TYPE_CBOR`; anything else is taken for
+    /// `IOTX_CONTENT_TYPE_JSON`.
     pub content_type: MaybeUninit<iotx_content_type_t>,
-    /// `IOTX_MESSAGE_CON` or `IOTX_MESSAGE_NON`.
+    /// `IOTX_MESSAGE_NON`; anything else is taken for `IOTX_MESSAGE_CON`.
     pub msg_type: MaybeUninit<iotx_msg_type_t>,
     /// Passed to the callback as `arg`, never read.
     pub user_data: *mut c_void,
