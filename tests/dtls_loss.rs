@@ -2,6 +2,7 @@
 //! twice, a peer that never answers, an outage.
 
 use std::net::UdpSocket;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use iot_coap_cloud::{Cloud, Config, Event, Transport};
 use iot_coap_test_library::client::Client;
 use iot_coap_test_library::log::{collect, logged, was_logged};
+use iot_coap_test_library::{Language, Linkage, compile, succeed};
 use iot_coap_test_support::network::{Decide, Direction, Fate, Proxy, by_seed};
 use iot_coap_test_support::waiting::timed;
 
@@ -229,4 +231,18 @@ fn an_outage_makes_no_call_longer_and_loses_no_message() {
     let answers = client.await_answers(2, Duration::from_mins(1));
     assert_eq!((answers[1].message, answers[1].code), (1, 0x45));
     assert_eq!(client.statistics().given_up, 0);
+}
+
+/// Neither silence nor a network that refuses everything makes a call longer, and each
+/// message that meets it is told as given up.
+#[test]
+fn an_outage_lets_calls_and_messages_end_in_time() {
+    let cloud = start();
+    let program = compile("outage.c", Linkage::Static, Language::Sanitized);
+    for transport in [Transport::Udp, Transport::Dtls] {
+        for kind in ["silent", "broken"] {
+            let mut outage = Command::new(&program);
+            succeed(outage.arg(cloud.url(transport)).arg(cloud.root_path()).arg(kind));
+        }
+    }
 }

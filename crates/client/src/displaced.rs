@@ -19,14 +19,14 @@ const DELAY: Duration = Duration::from_millis(100);
 pub(crate) struct Displaced<A> {
     list: VecDeque<(A, u32)>,
     /// How many of them, from the front, the application can be told.
-    ripe: usize,
-    /// When all of them are ripe.
-    ripe_at: Instant,
+    ready: usize,
+    /// When all of them are ready.
+    ready_at: Instant,
 }
 
 impl<A> Displaced<A> {
     pub(crate) const fn new() -> Self {
-        Self { list: VecDeque::new(), ripe: 0, ripe_at: NEVER }
+        Self { list: VecDeque::new(), ready: 0, ready_at: NEVER }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -34,19 +34,19 @@ impl<A> Displaced<A> {
     }
 
     /// Whether [`pop`](Self::pop) has one.
-    pub(crate) const fn any_ripe(&self) -> bool {
-        self.ripe != 0
+    pub(crate) const fn any_ready(&self) -> bool {
+        self.ready != 0
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) const fn next_timeout(&self) -> Instant {
-        self.ripe_at
+        self.ready_at
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if now >= self.ripe_at {
-            self.ripe = self.list.len();
-            self.ripe_at = NEVER;
+        if now >= self.ready_at {
+            self.ready = self.list.len();
+            self.ready_at = NEVER;
         }
     }
 
@@ -60,24 +60,24 @@ impl<A> Displaced<A> {
             return true;
         }
         self.list.push_back((application, token));
-        self.ripe_at = self.ripe_at.min(now + DELAY);
+        self.ready_at = self.ready_at.min(now + DELAY);
         is_full
     }
 
     /// The next one to tell the application of.
     pub(crate) fn pop(&mut self) -> Option<(A, u32)> {
-        if self.ripe == 0 { None } else { self.pop_front() }
+        if self.ready == 0 { None } else { self.pop_front() }
     }
 
     /// Takes out the one with this token.
     pub(crate) fn take(&mut self, token: u32) -> Option<A> {
         let index = self.list.iter().position(|(_, other)| *other == token)?;
-        self.ripe -= usize::from(index < self.ripe);
+        self.ready -= usize::from(index < self.ready);
         self.list.remove(index).map(|(application, _)| application)
     }
 
     fn pop_front(&mut self) -> Option<(A, u32)> {
-        self.ripe = self.ripe.saturating_sub(1);
+        self.ready = self.ready.saturating_sub(1);
         self.list.pop_front()
     }
 }

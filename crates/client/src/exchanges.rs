@@ -81,7 +81,7 @@ impl<A> Exchanges<A> {
 
     /// Whether [`take_ended`](Self::take_ended) has a request.
     pub(crate) fn any_ended(&self) -> bool {
-        self.displaced.any_ripe() || self.position(|exchange| exchange.end().is_some()).is_some()
+        self.displaced.any_ready() || self.position(|exchange| exchange.end().is_some()).is_some()
     }
 
     pub(crate) fn any_awaits_ack(&self) -> bool {

@@ -24,7 +24,7 @@ enum Answers {
     /// The exchange at this index.
     Exchange(usize),
     /// The request with this token to `/auth`, which nobody waits for any more.
-    RetiredSignIn(u32),
+    LateSignIn(u32),
 }
 
 /// What an answer says, and where in its datagram.
@@ -76,7 +76,7 @@ impl<A> Client<A> {
         self.remember(now, message.kind, message.id);
         match answers {
             Answers::Exchange(index) => self.handle_answer(now, index, answered, datagram),
-            Answers::RetiredSignIn(token) => {
+            Answers::LateSignIn(token) => {
                 let payload = datagram.get_mut(answered.payload).unwrap_or_default();
                 self.handle_late_sign_in_answer(now, token, answered.code, payload);
                 Received::Handled
@@ -138,7 +138,7 @@ impl<A> Client<A> {
         };
         let answers = match index {
             Some(index) => Answers::Exchange(index),
-            None => self.match_retired(now, message, token).ok_or(Dropped::Unmatched)?,
+            None => self.match_late_sign_in(now, message, token).ok_or(Dropped::Unmatched)?,
         };
         if let Some(option) = self.unacceptable_option(message) {
             return Err(Dropped::CriticalOption(option));
@@ -149,7 +149,7 @@ impl<A> Client<A> {
     /// The request to `/auth`, of those that nobody waits for any more, that a response
     /// answers.
     #[cold]
-    fn match_retired(
+    fn match_late_sign_in(
         &self,
         now: Instant,
         message: &Message<'_>,
@@ -161,7 +161,7 @@ impl<A> Client<A> {
             Kind::Confirmable | Kind::NonConfirmable => true,
             Kind::Reset => false,
         };
-        is_meant.then_some(Answers::RetiredSignIn(asked.token))
+        is_meant.then_some(Answers::LateSignIn(asked.token))
     }
 
     /// A critical option that makes a response unacceptable.

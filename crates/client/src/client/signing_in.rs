@@ -44,7 +44,7 @@ impl<A> Client<A> {
         let attempt = self.sign_in.start(now + limit);
         // The timer of an outstanding request may have doubled a few times already,
         // and whoever waits had better not wait for that.
-        self.retire_sign_in_request(now);
+        self.end_sign_in_request(now);
         self.act(now, Action::Ask);
         attempt
     }
@@ -144,7 +144,7 @@ impl<A> Client<A> {
 
     /// The request to `/auth` was given up.
     pub(super) fn handle_sign_in_unanswered(&mut self, now: Instant) {
-        self.retire_sign_in_request(now);
+        self.end_sign_in_request(now);
         self.retry_sign_in(now, SignInError::NotAnswered);
     }
 
@@ -182,7 +182,7 @@ impl<A> Client<A> {
 
     fn finish_sign_in(&mut self, now: Instant, outcome: Result<(), SignInError>) {
         self.sign_in.finish(outcome, self.is_signed_in());
-        self.retire_sign_in_request(now);
+        self.end_sign_in_request(now);
         // An old access token may still be accepted where a renewal failed.
         if self.is_signed_in() {
             self.send_parked(now);
@@ -193,7 +193,7 @@ impl<A> Client<A> {
 
     /// Ends the exchange of the request to `/auth`, if there is one. Its answer still
     /// counts.
-    fn retire_sign_in_request(&mut self, now: Instant) {
+    fn end_sign_in_request(&mut self, now: Instant) {
         if let Some(asked) = self.exchanges.release_sign_in() {
             self.late_answers.expect(now, asked);
         }
