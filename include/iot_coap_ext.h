@@ -293,6 +293,42 @@ iotx_coap_context_t *IOT_CoAP_InitWithOptions(iotx_coap_config_t *config,
                                               const iotx_coap_options_t *options);
 
 /**
+ * Tells an option of the response that a callback was handed, such as Max-Age (14), ETag
+ * (4), Block2 (23), or the message id that the cloud adds (2090).
+ *
+ * A message that was refused, and whose callback is called because signing in again did
+ * not help, has no options.
+ *
+ * @param message the callback's `message`
+ * @param number the option's number (RFC 7252, section 12.2)
+ * @param index which of several options with this number, from 0
+ * @param value set to the option's first byte; integers are in network byte order,
+ *     without leading zeros
+ * @param len set to its length in bytes, which may be 0
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` if the response has no such option,
+ *     or for a NULL or an invalid message
+ * @note The value lives until the callback returns. Does not block.
+ */
+int IOT_CoAP_GetMessageOption(void *message,
+                              unsigned int number,
+                              unsigned int index,
+                              const unsigned char **value,
+                              unsigned int *len);
+
+/**
+ * Ends a message: nothing more is sent of it, and neither its callback nor a notice is
+ * called for it.
+ *
+ * @param context a client of `IOT_CoAP_Init`
+ * @param token the message's token, as `IOT_CoAP_GetCurToken` told it before it was sent
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` if no message with this token waits for
+ *     its answer, or for an invalid client
+ * @note Does not block. Any thread may call, also from a callback. If another thread
+ *     calls, the message's callback may just be running.
+ */
+int IOT_CoAP_Cancel(iotx_coap_context_t *context, unsigned int token);
+
+/**
  * Goes on where the last client of this device and endpoint was when the power was lost,
  * whether or not `IOT_CoAP_Pause` had been called.
  *

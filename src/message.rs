@@ -6,6 +6,8 @@ use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 
 use iot_coap_client::Code;
+#[cfg(feature = "extension")]
+use iot_coap_client::{OptionNumber, find_option};
 
 /// Marks a response, so that most invalid pointers are recognised.
 const MAGIC: u32 = 0x434f_4150;
@@ -18,6 +20,8 @@ pub(crate) struct ResponseHandle {
     token: u32,
     payload: *mut u8,
     payload_len: c_int,
+    /// As they were received; empty if they were not kept.
+    options: *const [u8],
 }
 
 impl ResponseHandle {
@@ -29,14 +33,15 @@ impl ResponseHandle {
             token: 0,
             payload: null_mut(),
             payload_len: 0,
+            options: core::ptr::slice_from_raw_parts(NonNull::dangling().as_ptr(), 0),
         }
     }
 
     /// A response whose payload is followed by a NUL; an empty one is NULL.
-    pub(crate) const fn new(code: Code, token: u32, payload: &mut [u8]) -> Self {
+    pub(crate) const fn new(code: Code, token: u32, options: &[u8], payload: &mut [u8]) -> Self {
         let payload_len = payload.len() as c_int;
         let payload = if payload_len == 0 { null_mut() } else { payload.as_mut_ptr() };
-        Self { magic: Cell::new(MAGIC), code, token, payload, payload_len }
+        Self { magic: Cell::new(MAGIC), code, token, payload, payload_len, options }
     }
 
     /// Makes it invalid. A message that is kept beyond its callback is then refused, as
@@ -71,6 +76,14 @@ impl ResponseHandle {
     pub(crate) const fn payload(&self) -> (*mut u8, c_int) {
         (self.payload, self.payload_len)
     }
+
+    /// Of the options with this number, the one at `index`.
+    #[cfg(feature = "extension")]
+    pub(crate) fn option(&self, number: OptionNumber, index: usize) -> Option<&[u8]> {
+        // SAFETY: the response is valid, so its callback is running, and the bytes that it
+        // was made of are still there.
+        find_option(unsafe { &*self.options }, number, index)
+    }
 }
 
 #[cfg(test)]
@@ -80,11 +93,17 @@ mod tests {
     #[test]
     fn a_response_is_what_was_put_in_until_its_callback_returns() {
         let mut payload = *b"text\0";
-        let mut handle = ResponseHandle::new(Code(0x45), 7, &mut payload[..4]);
+        let mut handle = ResponseHandle::new(Code(0x45), 7, b"\xD1\x01\x3C", &mut payload[..4]);
         let message = (&raw mut handle).cast::<c_void>();
         // SAFETY: a response.
         let response = unsafe { ResponseHandle::from_message(message) }.expect("a response");
         assert_eq!((response.code(), response.token()), (Code(0x45), 7));
+        #[cfg(feature = "extension")]
+        {
+            assert_eq!(response.option(OptionNumber::MAX_AGE, 0), Some(&[60][..]));
+            assert_eq!(response.option(OptionNumber::MAX_AGE, 1), None);
+            assert_eq!(response.option(OptionNumber::ETAG, 0), None);
+        }
         let (start, len) = response.payload();
         // SAFETY: the payload, which a program may write to, and the NUL behind it is
         // the caller's.
@@ -114,7 +133,7 @@ mod tests {
     #[test]
     fn no_payload_is_null() {
         let mut byte = [0];
-        let handle = ResponseHandle::new(Code(0x44), 0, &mut byte[..0]);
+        let handle = ResponseHandle::new(Code(0x44), 0, &[], &mut byte[..0]);
         assert_eq!(handle.payload(), (null_mut(), 0));
     }
 }

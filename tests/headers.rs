@@ -79,6 +79,7 @@ fn header_is_in_step_with_the_sources() {
 fn extension_header_is_in_step_with_the_sources() {
     let sources = [
         "extension/options.rs",
+        "extension/messages.rs",
         "extension/sleep.rs",
         "notices.rs",
         "extension/statistics.rs",

@@ -3,105 +3,26 @@
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
-use std::net::{SocketAddr, UdpSocket};
 use std::ptr::null_mut;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coap_lite::{MessageClass, MessageType, Packet};
+use coap_lite::MessageType;
 use iot_coap::{
     IOT_CoAP_InitWithOptions, IOT_CoAP_SendMessage, IOT_CoAP_StartSignIn, iotx_coap_give_up_t,
     iotx_coap_notice_kind_t, iotx_coap_notice_t, iotx_coap_options_t, iotx_content_type_t,
     iotx_message_t, iotx_msg_type_t,
 };
 use iot_coap_test_library::client::Client;
+use iot_coap_test_library::wire::Wire;
 use iot_coap_test_support::waiting::timed;
 
-const CONTENT: u8 = 0x45;
-const URI_PATH: u16 = 11;
 const CONTENT_FORMAT: u16 = 12;
 const ACCESS_TOKEN: u16 = 61;
 
 /// How many messages may be outstanding.
 const MOST: usize = 32;
-
-/// The cloud's end of the wire.
-struct Wire(UdpSocket);
-
-/// A request, and who sent it.
-struct Asked {
-    packet: Packet,
-    from: SocketAddr,
-}
-
-impl Asked {
-    fn option(&self, number: u16) -> Vec<Vec<u8>> {
-        let option = self.packet.get_option(number.into());
-        option.map(|values| values.iter().cloned().collect()).unwrap_or_default()
-    }
-
-    fn is_sign_in(&self) -> bool {
-        self.option(URI_PATH) == [b"auth"]
-    }
-
-    fn is_of_type(&self, kind: MessageType) -> bool {
-        self.packet.header.get_type() == kind
-    }
-}
-
-impl Wire {
-    fn new() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a limit");
-        Self(socket)
-    }
-
-    fn url(&self) -> String {
-        format!("coap://{}", self.0.local_addr().expect("it is bound"))
-    }
-
-    /// The next request.
-    fn next(&self) -> Asked {
-        let mut buffer = [0; 2048];
-        let (len, from) = self.0.recv_from(&mut buffer).expect("a request");
-        Asked { packet: Packet::from_bytes(&buffer[..len]).expect("well-formed"), from }
-    }
-
-    /// The next request that is no copy of `other`.
-    fn next_but(&self, other: &Asked) -> Asked {
-        let is_copy =
-            |asked: &Asked| asked.packet.header.message_id == other.packet.header.message_id;
-        core::iter::repeat_with(|| self.next()).find(|asked| !is_copy(asked)).expect("a request")
-    }
-
-    /// Answers a request in its acknowledgement.
-    fn answer(&self, asked: &Asked, payload: &str) {
-        let mut packet = Packet::new();
-        packet.header.set_type(MessageType::Acknowledgement);
-        packet.header.code = MessageClass::from(CONTENT);
-        packet.header.message_id = asked.packet.header.message_id;
-        packet.set_token(asked.packet.get_token().to_vec());
-        packet.payload = payload.as_bytes().to_vec();
-        let datagram = packet.to_bytes().expect("it fits");
-        self.0.send_to(&datagram, asked.from).expect("it is sent");
-    }
-
-    /// Grants an access token.
-    fn grant(&self, asked: &Asked, access_token: &str) {
-        assert!(asked.is_sign_in());
-        self.answer(asked, &format!(r#"{{"token":"{access_token}"}}"#));
-    }
-
-    /// Signs a client in.
-    fn sign_in(&self, client: &Client, access_token: &str) {
-        thread::scope(|scope| {
-            let signing_in = scope.spawn(|| client.sign_in());
-            self.grant(&self.next(), access_token);
-            assert_eq!(signing_in.join().expect("it returns"), 0);
-        });
-    }
-}
 
 /// What a notice handler is to do, and has seen.
 #[derive(Default)]
@@ -179,7 +100,7 @@ fn send(context: *mut c_void, content_type: c_int, msg_type: c_int, user: *mut c
 
 #[test]
 fn what_is_not_cbor_is_json_and_what_is_not_non_is_con() {
-    let (wire, notices) = (Wire::new(), Notices::default());
+    let (wire, notices) = (Wire::bind(), Notices::default());
     let client = client(&wire, &notices, 50);
     wire.sign_in(&client, "token");
     for (content_type, msg_type) in [(0, 0), (1, 1), (2, 2), (-1, 3), (c_int::MIN, c_int::MAX)] {
@@ -195,7 +116,7 @@ fn what_is_not_cbor_is_json_and_what_is_not_non_is_con() {
 
 #[test]
 fn messages_that_are_too_long_use_nothing_up() {
-    let (wire, notices) = (Wire::new(), Notices::default());
+    let (wire, notices) = (Wire::bind(), Notices::default());
     let client = client(&wire, &notices, 50);
     wire.sign_in(&client, "first");
     for _ in 0..66_000 {
@@ -210,7 +131,7 @@ fn messages_that_are_too_long_use_nothing_up() {
 
 #[test]
 fn messages_that_nobody_yields_for_are_told_of_at_once_and_once() {
-    let (wire, notices) = (Wire::new(), Notices::default());
+    let (wire, notices) = (Wire::bind(), Notices::default());
     let client = client(&wire, &notices, 300);
     wire.sign_in(&client, "token");
     for message in 1..=20_000 {
@@ -234,7 +155,7 @@ fn messages_that_nobody_yields_for_are_told_of_at_once_and_once() {
 
 #[test]
 fn a_handler_that_sends_again_holds_no_yield() {
-    let wire = Wire::new();
+    let wire = Wire::bind();
     let notices = Notices { sends_again: true, ..Notices::default() };
     let client = client(&wire, &notices, 300);
     wire.sign_in(&client, "token");
@@ -262,7 +183,7 @@ fn start_sign_in(client: &Client, most_ms: u32) {
 
 #[test]
 fn a_shorter_limit_of_another_ends_no_sign_in() {
-    let (wire, notices) = (Wire::new(), Notices::default());
+    let (wire, notices) = (Wire::bind(), Notices::default());
     let client = client(&wire, &notices, 100);
     thread::scope(|scope| {
         let signing_in = scope.spawn(|| client.sign_in());
@@ -279,7 +200,7 @@ fn a_shorter_limit_of_another_ends_no_sign_in() {
 /// Where `/auth` takes longer than a program waits.
 #[test]
 fn an_answer_that_comes_too_late_for_one_call_signs_in_by_the_next() {
-    let (wire, notices) = (Wire::new(), Notices::default());
+    let (wire, notices) = (Wire::bind(), Notices::default());
     let client = client(&wire, &notices, 100);
     start_sign_in(&client, 100);
     let first = wire.next();

@@ -45,11 +45,12 @@ impl Outcall {
         application: Application,
         code: Code,
         token: u32,
+        options: &[u8],
         payload: &mut [u8],
     ) -> bool {
         let Some(callback) = application.callback else { return false };
         self.target = Target::Callback { callback, user_data: application.user_data };
-        self.response = ResponseHandle::new(code, token, payload);
+        self.response = ResponseHandle::new(code, token, options, payload);
         true
     }
 
@@ -97,7 +98,7 @@ impl Outcall {
             }
             Event::Refused { application, code, token } => {
                 log_later!(state.log, Warning, "message {token:08x}: {code}");
-                self.answer(application, code, token, &mut [])
+                self.answer(application, code, token, &[], &mut [])
             }
         }
     }

@@ -60,7 +60,7 @@ impl Context {
                 log_later!(state.log, Debug, "dropped a datagram of {len} bytes: {reason}");
                 false
             }
-            Received::Response(Response { application, code, payload, token, .. }) => {
+            Received::Response(Response { application, code, options, payload, token }) => {
                 log_later!(
                     state.log,
                     Debug,
@@ -71,7 +71,16 @@ impl Context {
                 // The byte behind the payload is padding, part of the record's tag, or the
                 // spare byte.
                 buffer[payload.end] = 0;
-                wait.outcall.answer(application, code, token, &mut buffer[payload])
+                // An empty payload begins where it ends, and never before the options do.
+                let (before, rest) = buffer.split_at_mut(payload.start);
+                let payload = &mut rest[..payload.len()];
+                wait.outcall.answer(
+                    application,
+                    code,
+                    token,
+                    before.get(options).unwrap_or_default(),
+                    payload,
+                )
             }
         }
     }

@@ -5,6 +5,8 @@
 #![allow(non_camel_case_types, reason = "the names of a C interface")]
 
 #[cfg(feature = "extension")]
+mod messages;
+#[cfg(feature = "extension")]
 mod options;
 #[cfg(feature = "extension")]
 mod sleep;
@@ -16,4 +18,4 @@ mod text;
 mod waiting;
 
 #[cfg(feature = "extension")]
-pub use self::{options::*, sleep::*, statistics::*, text::*, waiting::*};
+pub use self::{messages::*, options::*, sleep::*, statistics::*, text::*, waiting::*};

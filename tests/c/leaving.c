@@ -152,6 +152,16 @@ static void call_yield(iotx_coap_context_t *context)
     CHECK_INT(0, IOT_CoAP_Yield(context));
 }
 
+static void call_process(iotx_coap_context_t *context)
+{
+    CHECK_INT(0, IOT_CoAP_Process(context));
+}
+
+static void call_cancel(iotx_coap_context_t *context)
+{
+    (void)IOT_CoAP_Cancel(context, IOT_CoAP_GetCurToken(context) - 1);
+}
+
 static void call_send(iotx_coap_context_t *context)
 {
     post_to(context, "leaving");
@@ -191,6 +201,8 @@ static struct call calls[] = {
     { "StartSignIn", call_start_sign_in, 1, NULL, 0 },
     { "Flush", call_flush, 1, NULL, 0 },
     { "Yield", call_yield, 0, NULL, 0 },
+    { "Process", call_process, 0, NULL, 0 },
+    { "Cancel", call_cancel, 0, NULL, 0 },
     { "SendMessage", call_send, 0, NULL, 0 },
     { "SendMessage, refused", call_send_wrong, 0, NULL, 0 },
     { "GetCurToken", call_token, 0, NULL, 0 },

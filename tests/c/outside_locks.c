@@ -95,7 +95,9 @@ static void reenter(void)
     CHECK(IOT_CoAP_StartSignIn(mine, 1000) < 0);
     CHECK(IOT_CoAP_SendMessage(mine, path, &message) < 0);
     CHECK(IOT_CoAP_Yield(mine) < 0);
+    CHECK(IOT_CoAP_Process(mine) < 0);
     CHECK(IOT_CoAP_Flush(mine, 1000) < 0);
+    CHECK(IOT_CoAP_Cancel(mine, 1) < 0);
     CHECK(IOT_CoAP_GetFd(mine) < 0);
     CHECK(IOT_CoAP_GetTimeoutMs(mine) < 0);
     CHECK(IOT_CoAP_GetStatistics(mine, &statistics, sizeof(statistics)) < 0);

@@ -37,6 +37,21 @@ pub(crate) unsafe fn look_at(message: *mut c_void, expected: c_int) {
         assert_eq!(IOT_CoAP_GetMessageCode(message, (&raw mut code).cast()), expected);
         assert_eq!(IOT_CoAP_GetMessageToken(message, &raw mut token), expected);
     }
+    let mut value: *const c_uchar = std::ptr::null();
+    let mut size = 0;
+    for number in 0..=64 {
+        for index in 0..3 {
+            // SAFETY: as above; a value lives as long as its message.
+            unsafe {
+                let place = &raw mut value;
+                if IOT_CoAP_GetMessageOption(message, number, index, place, &raw mut size) == 0 {
+                    assert_eq!(expected, 0);
+                    let bytes = std::slice::from_raw_parts(value, size as usize);
+                    std::hint::black_box(bytes.iter().fold(0, |all, &byte| all ^ byte));
+                }
+            }
+        }
+    }
     if expected != 0 {
         return;
     }

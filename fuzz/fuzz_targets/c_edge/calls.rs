@@ -44,6 +44,14 @@ pub(crate) enum Call<'a> {
     Yield {
         handle: Handle,
     },
+    Process {
+        handle: Handle,
+    },
+    /// The message before the next one, or any other.
+    Cancel {
+        handle: Handle,
+        back: u8,
+    },
     Flush {
         handle: Handle,
         ms: u8,

@@ -114,6 +114,16 @@ impl Run {
                         assert!(matches!(IOT_CoAP_Yield(slot.context), 0 | -1));
                     }
                 }
+                Call::Process { handle } => {
+                    let slot = self.slot(*handle);
+                    RUNNING.set(slot.context);
+                    assert!(matches!(IOT_CoAP_Process(slot.context), 0 | -1));
+                }
+                Call::Cancel { handle, back } => {
+                    let context = self.slot(*handle).context;
+                    let token = IOT_CoAP_GetCurToken(context).wrapping_sub((*back).into());
+                    assert!(matches!(IOT_CoAP_Cancel(context, token), 0 | -1));
+                }
                 Call::Flush { handle, ms } => {
                     let slot = self.slot(*handle);
                     if self.may_wait() {

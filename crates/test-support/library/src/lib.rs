@@ -13,6 +13,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub mod client;
 pub mod log;
 pub mod trust;
+pub mod wire;
 
 pub use iot_coap_test_support::folders::profile_dir;
 
