@@ -232,8 +232,9 @@ fn a_message_given_up_is_told_with_its_user_data() {
         assert_eq!(client.post("non", message, iotx_msg_type_t::IOTX_MESSAGE_NON), 0);
     }
     // SAFETY: the context lives.
-    assert_eq!(unsafe { IOT_CoAP_GetTimeoutMs(client.context()) }, 0, "there is a notice");
-    assert_eq!(flush(&client, 50), 1, "the second still waits");
+    let timeout = unsafe { IOT_CoAP_GetTimeoutMs(client.context()) };
+    assert!((0..=100).contains(&timeout), "there will be a notice: {timeout}");
+    assert_eq!(flush(&client, 200), 1, "the second still waits");
     let all = notices.all();
     let (kind, _, reason, user_data) = *all.last().expect("a notice");
     assert_eq!(kind, iotx_coap_notice_kind_t::IOTX_COAP_NOTICE_GAVE_UP);

@@ -96,7 +96,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Process(context: *mut iotx_coap_context
 ///
 /// `IOT_CoAP_Yield` or `IOT_CoAP_Process` goes on with it, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
 /// `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
-/// is joined, and the cloud asked again; it ends with the last of those who wait for it.
+/// is joined, and the cloud asked again unless it was asked only once yet; it ends with
+/// the last of those who wait for it.
 ///
 /// @param context a client of `IOT_CoAP_Init`
 /// @param most_ms how long it may take, in milliseconds, at least 1

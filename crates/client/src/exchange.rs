@@ -131,6 +131,11 @@ impl<A> Exchange<A> {
         &mut self.request
     }
 
+    /// Whether it waits to be transmitted, or acknowledged, for the first time.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.retransmissions == 0 && matches!(self.state, State::Due | State::AwaitingAck)
+    }
+
     /// Until when it may be answered, if it was transmitted.
     pub(crate) fn answerable_until(&self, timing: &Timing) -> Option<Instant> {
         self.was_transmitted.then(|| self.first_sent + timing.exchange_lifetime)

@@ -289,6 +289,14 @@ impl<A> Exchanges<A> {
         }
     }
 
+    /// Whether there is a request of a sign-in that was transmitted once at most, and not
+    /// acknowledged.
+    pub(crate) fn is_sign_in_fresh(&self) -> bool {
+        let is_fresh =
+            |exchange: &Exchange<A>| exchange.owner() == Owner::SignIn && exchange.is_fresh();
+        self.position(is_fresh).is_some()
+    }
+
     /// Ends the request of a sign-in, if there is one. Returns it if it may still be
     /// answered.
     pub(crate) fn release_sign_in(&mut self) -> Option<Asked> {

@@ -170,8 +170,8 @@ impl SignIn {
     }
 
     /// The application asks for a sign-in, and waits until `until` at the latest: starts
-    /// one, or joins the one that is under way. The client makes a request, in the
-    /// place of an outstanding one.
+    /// one, or joins the one that is under way. The client makes a request, unless a
+    /// fresh one is outstanding.
     pub(crate) fn start(&mut self, until: Instant) -> Attempt {
         match self.stage {
             Stage::Idle => self.begin(until),

@@ -39,9 +39,8 @@ fn is_unmatched(received: &Received<u32>) -> bool {
 fn each_has_a_limit_of_its_own() {
     let mut bench = Bench::new(config());
     let patient = bench.start_sign_in(10 * SECOND);
-    bench.sent();
-    let hasty = bench.start_sign_in(SECOND);
     let request = bench.one();
+    let hasty = bench.start_sign_in(SECOND);
     run(&mut bench, SECOND - 1);
     assert_eq!(bench.sign_in_outcome(hasty), None);
     bench.advance(1);
@@ -77,9 +76,8 @@ fn nor_does_a_longer_limit_make_others_wait() {
 fn a_pause_beyond_a_limit_ends_that_attempt_alone() {
     let mut bench = Bench::new(config());
     let patient = bench.start_sign_in(100 * SECOND);
-    bench.sent();
-    let hasty = bench.start_sign_in(SECOND);
     let request = bench.one();
+    let hasty = bench.start_sign_in(SECOND);
     bench.answer(&request, INTERNAL_SERVER_ERROR, b"");
     let refused = SignInError::Refused(Code(INTERNAL_SERVER_ERROR));
     assert_eq!(bench.sign_in_outcome(hasty), Some(Err(refused)));
@@ -97,9 +95,8 @@ fn messages_wait_longer_than_a_program_that_signs_in() {
     let mut bench = Bench::signed_in();
     bench.now += 49 * HOUR;
     bench.send(&support::con(b"{}"), 1);
-    bench.sent();
-    let attempt = bench.start_sign_in(SECOND);
     let request = bench.one();
+    let attempt = bench.start_sign_in(SECOND);
     run(&mut bench, 60 * SECOND);
     assert_eq!(bench.sign_in_outcome(attempt), Some(Err(SignInError::NotAnswered)));
     assert!(bench.events().is_empty());
@@ -112,11 +109,10 @@ fn messages_wait_longer_than_a_program_that_signs_in() {
 fn cancelling_leaves_what_others_wait_for() {
     let mut bench = Bench::new(config());
     let first = bench.start_sign_in(10 * SECOND);
-    bench.sent();
+    let request = bench.one();
     bench.start_sign_in(10 * SECOND);
     bench.client.cancel_sign_in(at(bench.now));
     assert_eq!(bench.sign_in_outcome(first), None);
-    let request = bench.one();
     bench.grant(&request, "token");
     assert_eq!(bench.sign_in_outcome(first), Some(Ok(())));
     // Nor does it give up the messages that need one.

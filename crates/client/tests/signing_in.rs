@@ -330,7 +330,13 @@ fn asked_twice_it_signs_in_once() {
     let mut bench = Bench::new(config());
     let first = bench.start_sign_in(10 * SECOND);
     let request = bench.one();
+    // A fresh request serves both: in symmetric mode each answer is a new key.
     bench.advance(SECOND);
+    bench.start_sign_in(10 * SECOND);
+    assert!(bench.is_silent());
+    // One whose timer has doubled does not.
+    bench.advance(2 * SECOND);
+    assert_eq!(bench.one(), request);
     let second = bench.start_sign_in(10 * SECOND);
     let again = bench.one();
     assert!(is_sign_in(&again));

@@ -43,9 +43,12 @@ impl<A> Client<A> {
     pub fn sign_in(&mut self, now: Instant, limit: Duration) -> Attempt {
         let attempt = self.sign_in.start(now + limit);
         // The timer of an outstanding request may have doubled a few times already,
-        // and whoever waits had better not wait for that.
-        self.end_sign_in_request(now);
-        self.act(now, Action::Ask);
+        // and whoever waits had better not wait for that. Otherwise that request will
+        // do: in symmetric mode each answer is a new key.
+        if !self.exchanges.is_sign_in_fresh() {
+            self.end_sign_in_request(now);
+            self.act(now, Action::Ask);
+        }
         attempt
     }
 
