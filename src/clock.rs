@@ -1,5 +1,6 @@
 //! A clock that never goes back, made from an uptime that may: some ports have a
-//! `HAL_UptimeMs` of 32 bits, which starts over after 49.7 days.
+//! `HAL_UptimeMs` of 32 bits, which starts over after 49.7 days. Where they count in a
+//! signed integer, what they return has its upper 32 bits set from day 24.9 on.
 
 use iot_coap_client::{Duration, Instant};
 
@@ -16,8 +17,18 @@ pub(crate) struct Clock {
 /// may read the uptime in one order and get here in the other.
 const DISORDER_MS: u64 = 10_000;
 
+/// What a sign that was extended leaves in the upper 32 bits. A true uptime takes half a
+/// billion years to get there.
+const SIGN: u64 = 0xFFFF_FFFF_0000_0000;
+
+/// A reading without a sign that was extended.
+const fn unsigned(uptime_ms: u64) -> u64 {
+    if uptime_ms & SIGN == SIGN { uptime_ms & !SIGN } else { uptime_ms }
+}
+
 impl Clock {
     pub(crate) const fn new(uptime_ms: u64) -> Self {
+        let uptime_ms = unsigned(uptime_ms);
         Self { last: uptime_ms, now: uptime_ms, ahead: 0 }
     }
 
@@ -40,6 +51,7 @@ impl Clock {
     }
 
     const fn millis_at(&mut self, uptime_ms: u64) -> u64 {
+        let uptime_ms = unsigned(uptime_ms);
         if let Some(elapsed) = uptime_ms.checked_sub(self.last) {
             self.advance(elapsed);
         } else if self.last - uptime_ms <= DISORDER_MS {
@@ -94,6 +106,20 @@ mod tests {
         // One that ticks every second.
         assert_eq!(clock.millis_at(70), 85, "counted already");
         assert_eq!(clock.millis_at(1070), 1070);
+    }
+
+    #[test]
+    fn follows_a_tick_whose_sign_was_extended() {
+        let extended = |tick: u32| i64::from(tick.cast_signed()).cast_unsigned();
+        let start = u64::from(u32::MAX / 2) - 99;
+        let mut clock = Clock::new(start);
+        let step = 1_u64 << 29;
+        for reading in 1..20 {
+            let now = start + reading * step;
+            assert_eq!(clock.millis_at(extended(now as u32)), now);
+        }
+        let mut late = Clock::new(extended(u32::MAX - 9));
+        assert_eq!(late.millis_at(0), u64::from(u32::MAX) + 1);
     }
 
     #[test]
