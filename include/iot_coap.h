@@ -531,22 +531,42 @@ void IOT_OpenLog(const char *ident);
 void IOT_CloseLog(void);
 
 /**
- * Sets how much is logged through `HAL_Printf`: 0 nothing (as long as this is
- * not called), 2 errors, 3 warnings, 4 information, 5 everything. Any thread
- * may call. Secrets and access tokens are logged at no level.
+ * Sets how much is logged through `HAL_Printf`. Secrets and access tokens are logged at
+ * no level.
+ *
+ * @param level 0 nothing (as long as this is not called), 2 errors, 3 warnings,
+ *     4 information, 5 everything
+ * @note Any thread may call. In a program that links the rest of the SDK too, this
+ *     function may be the SDK's: then `IOT_CoAP_SetLogLevel` sets this library's level.
  */
 void IOT_SetLogLevel(int level);
 
 /**
- * Gets or sets an option (`IOTX_IOCTL_*`). Returns 0; or -1, with a line in
- * the log, for an unknown option, NULL, or a string that is too long.
+ * Gets or sets an option.
+ *
+ * The identity is kept by the board port (`HAL_Set*` and `HAL_Get*`), or by this library
+ * where the port has no such functions.
+ *
+ * @param option one of `IOTX_IOCTL_*`
+ * @param data what the option takes
+ * @return 0; or -1, with a line in the log, for an unknown option, NULL, or a string
+ *     that is too long
+ * @note Any thread may call.
  */
 int IOT_Ioctl(int option, void *data);
 
 /**
- * Stores the device's identity in the board port. `info` may be NULL; what it
- * points to is set to NULL, since there is nothing to hand out over CoAP.
- * Returns 0; or -1, with a line in the log, for NULL or a string too long.
+ * Stores the device's identity, where `IOT_Ioctl` finds it.
+ *
+ * @param product_key at most 20 bytes
+ * @param device_name at most 32 bytes
+ * @param device_secret at most 64 bytes
+ * @param info NULL. A caller that gives another pointer wants the record that the SDK's
+ *     MQTT client connects with, which this library cannot fill: `*info` is set to NULL.
+ *     Link the SDK before this library, so that its own function is called
+ * @return 0; or -1, with a line in the log, for NULL, a string that is too long, or an
+ *     `info` other than NULL (with which the identity is stored all the same)
+ * @note Any thread may call.
  */
 int IOT_SetupConnInfo(const char *product_key,
                       const char *device_name,

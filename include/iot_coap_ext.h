@@ -472,6 +472,16 @@ const char *IOT_CoAP_ErrorString(int code);
  */
 void IOT_CoAP_SetLogHandler(iotx_coap_log_handler_t handler, void *data);
 
+/**
+ * Sets how much this library logs, as `IOT_SetLogLevel` does: 0 nothing, 2 errors,
+ * 3 warnings, 4 information, 5 everything. For programs that link the rest of the SDK
+ * too, where `IOT_SetLogLevel` may be the SDK's and sets the level of its other parts.
+ *
+ * @param level 0 to 5
+ * @note Any thread may call. Secrets and access tokens are logged at no level.
+ */
+void IOT_CoAP_SetLogLevel(int level);
+
 #ifdef __cplusplus
 }
 #endif 

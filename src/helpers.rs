@@ -1,12 +1,17 @@
 //! The other functions that samples of the original call: logging, settings,
-//! identity. The board port keeps the identity; kept here are only settings that
-//! nothing reads.
+//! identity. Kept here are only settings that nothing reads.
+//!
+//! The rest of the SDK has them too, so they must be weak, and stable Rust has no weak
+//! symbols: `IOT_*` are in `c/helpers.c` and call `iotx_IOT_*` here.
+
+#![allow(non_snake_case, reason = "the names of the C interface")]
 
 use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicI32, Ordering};
 
 use crate::context;
 use crate::enter::enter;
+use crate::level::IOT_CoAP_SetLogLevel;
 use crate::log::{self, log};
 use crate::port::Identity;
 
@@ -46,33 +51,44 @@ static DYNAMIC_REGISTER: AtomicI32 = AtomicI32::new(0);
 /// # Safety
 ///
 /// `ident` is not looked at.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "iotx_IOT_OpenLog")]
 pub const unsafe extern "C" fn IOT_OpenLog(ident: *const c_char) {
     let _ = ident;
 }
 
 /// Ends logging, until a level is set again.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "iotx_IOT_CloseLog")]
 pub extern "C" fn IOT_CloseLog() {
     log::set_level(0);
 }
 
-/// Sets how much is logged through `HAL_Printf`: 0 nothing (as long as this is
-/// not called), 2 errors, 3 warnings, 4 information, 5 everything. Any thread
-/// may call. Secrets and access tokens are logged at no level.
-#[unsafe(no_mangle)]
+/// Sets how much is logged through `HAL_Printf`. Secrets and access tokens are logged at
+/// no level.
+///
+/// @param level 0 nothing (as long as this is not called), 2 errors, 3 warnings,
+///     4 information, 5 everything
+/// @note Any thread may call. In a program that links the rest of the SDK too, this
+///     function may be the SDK's: then `IOT_CoAP_SetLogLevel` sets this library's level.
+#[unsafe(export_name = "iotx_IOT_SetLogLevel")]
 pub extern "C" fn IOT_SetLogLevel(level: c_int) {
-    log::set_level(level);
-    log::connect_port();
+    IOT_CoAP_SetLogLevel(level);
 }
 
-/// Gets or sets an option (`IOTX_IOCTL_*`). Returns 0; or -1, with a line in
-/// the log, for an unknown option, NULL, or a string that is too long.
+/// Gets or sets an option.
+///
+/// The identity is kept by the board port (`HAL_Set*` and `HAL_Get*`), or by this library
+/// where the port has no such functions.
+///
+/// @param option one of `IOTX_IOCTL_*`
+/// @param data what the option takes
+/// @return 0; or -1, with a line in the log, for an unknown option, NULL, or a string
+///     that is too long
+/// @note Any thread may call.
 ///
 /// # Safety
 ///
 /// `data` is NULL or what the option takes.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "iotx_IOT_Ioctl")]
 pub unsafe extern "C-unwind" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c_int {
     enter("IOT_Ioctl", || {
         if data.is_null() {
@@ -88,14 +104,14 @@ pub unsafe extern "C-unwind" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c
                 // release gives these numbers to anything of CoAP's.
                 4 | 6 => store(&DYNAMIC_REGISTER, data),
                 5 | 7 => load(&DYNAMIC_REGISTER, data),
-                IOTX_IOCTL_SET_PRODUCT_KEY => Identity::SetProductKey.call(data.cast()),
-                IOTX_IOCTL_GET_PRODUCT_KEY => Identity::GetProductKey.call(data.cast()),
-                IOTX_IOCTL_SET_PRODUCT_SECRET => Identity::SetProductSecret.call(data.cast()),
-                IOTX_IOCTL_GET_PRODUCT_SECRET => Identity::GetProductSecret.call(data.cast()),
-                IOTX_IOCTL_SET_DEVICE_NAME => Identity::SetDeviceName.call(data.cast()),
-                IOTX_IOCTL_GET_DEVICE_NAME => Identity::GetDeviceName.call(data.cast()),
-                IOTX_IOCTL_SET_DEVICE_SECRET => Identity::SetDeviceSecret.call(data.cast()),
-                IOTX_IOCTL_GET_DEVICE_SECRET => Identity::GetDeviceSecret.call(data.cast()),
+                IOTX_IOCTL_SET_PRODUCT_KEY => Identity::ProductKey.set(data.cast()),
+                IOTX_IOCTL_GET_PRODUCT_KEY => Identity::ProductKey.get(data.cast()),
+                IOTX_IOCTL_SET_PRODUCT_SECRET => Identity::ProductSecret.set(data.cast()),
+                IOTX_IOCTL_GET_PRODUCT_SECRET => Identity::ProductSecret.get(data.cast()),
+                IOTX_IOCTL_SET_DEVICE_NAME => Identity::DeviceName.set(data.cast()),
+                IOTX_IOCTL_GET_DEVICE_NAME => Identity::DeviceName.get(data.cast()),
+                IOTX_IOCTL_SET_DEVICE_SECRET => Identity::DeviceSecret.set(data.cast()),
+                IOTX_IOCTL_GET_DEVICE_SECRET => Identity::DeviceSecret.get(data.cast()),
                 _ => {
                     log!(Error, "IOT_Ioctl: unknown option {option}");
                     return FAILURE;
@@ -128,14 +144,22 @@ unsafe fn load(setting: &AtomicI32, data: *mut c_void) -> c_int {
     SUCCESS
 }
 
-/// Stores the device's identity in the board port. `info` may be NULL; what it
-/// points to is set to NULL, since there is nothing to hand out over CoAP.
-/// Returns 0; or -1, with a line in the log, for NULL or a string too long.
+/// Stores the device's identity, where `IOT_Ioctl` finds it.
+///
+/// @param product_key at most 20 bytes
+/// @param device_name at most 32 bytes
+/// @param device_secret at most 64 bytes
+/// @param info NULL. A caller that gives another pointer wants the record that the SDK's
+///     MQTT client connects with, which this library cannot fill: `*info` is set to NULL.
+///     Link the SDK before this library, so that its own function is called
+/// @return 0; or -1, with a line in the log, for NULL, a string that is too long, or an
+///     `info` other than NULL (with which the identity is stored all the same)
+/// @note Any thread may call.
 ///
 /// # Safety
 ///
 /// The strings are NULL or end with NUL; `info` is NULL or may be written.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "iotx_IOT_SetupConnInfo")]
 pub unsafe extern "C-unwind" fn IOT_SetupConnInfo(
     product_key: *const c_char,
     device_name: *const c_char,
@@ -143,15 +167,19 @@ pub unsafe extern "C-unwind" fn IOT_SetupConnInfo(
     info: *mut *mut c_void,
 ) -> c_int {
     enter("IOT_SetupConnInfo", || {
+        if !info.is_null() {
+            // SAFETY: not NULL, so it may be written, by the contract.
+            unsafe { info.write(core::ptr::null_mut()) };
+        }
         if product_key.is_null() || device_name.is_null() || device_secret.is_null() {
             log!(Error, "IOT_SetupConnInfo: product_key, device_name or device_secret is NULL");
             return FAILURE;
         }
-        // SAFETY: not NULL, so they are strings, by the contract; ports copy them.
+        // SAFETY: not NULL, so they are strings, by the contract; they are copied.
         let stored = unsafe {
-            Identity::SetProductKey.call(product_key.cast_mut()) >= 0
-                && Identity::SetDeviceName.call(device_name.cast_mut()) >= 0
-                && Identity::SetDeviceSecret.call(device_secret.cast_mut()) >= 0
+            Identity::ProductKey.set(product_key) >= 0
+                && Identity::DeviceName.set(device_name) >= 0
+                && Identity::DeviceSecret.set(device_secret) >= 0
         };
         if !stored {
             log!(
@@ -162,8 +190,12 @@ pub unsafe extern "C-unwind" fn IOT_SetupConnInfo(
             return FAILURE;
         }
         if !info.is_null() {
-            // SAFETY: not NULL, so it may be written, by the contract.
-            unsafe { info.write(core::ptr::null_mut()) };
+            log!(
+                Error,
+                "IOT_SetupConnInfo: info is for MQTT, and only the SDK's function can fill it: \
+                 link the SDK before this library; for CoAP give NULL"
+            );
+            return FAILURE;
         }
         SUCCESS
     })
@@ -171,7 +203,7 @@ pub unsafe extern "C-unwind" fn IOT_SetupConnInfo(
 
 /// Logs, at debug level or, for a lower `level`, at information level, what
 /// the library holds of the heap: how many contexts are open.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "iotx_IOT_DumpMemoryStats")]
 pub extern "C" fn IOT_DumpMemoryStats(level: c_int) {
     let open = context::open_contexts();
     let size = size_of::<context::Context>();

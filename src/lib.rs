@@ -41,6 +41,7 @@ mod exports;
 mod extension;
 mod fallible;
 mod helpers;
+mod level;
 mod link;
 mod lock;
 mod log;
@@ -58,6 +59,7 @@ pub use exports::*;
 #[cfg(feature = "extension")]
 pub use extension::*;
 pub use helpers::*;
+pub use level::*;
 pub use notices::*;
 pub use types::*;
 

@@ -2,10 +2,12 @@
 //! own and keeps the rest, against the static and the shared library.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, DtlsConfig, Transport};
-use iot_coap_test_library::{Language, Linkage, compile, succeed};
+use iot_coap_test_library::linking::Pieces;
+use iot_coap_test_library::{Language, Linkage, compile, shared_library, static_library, succeed};
 use iot_coap_test_support::network::{Fate, Proxy};
 
 fn works(source: &str) {
@@ -36,6 +38,35 @@ fn dtls_functions_that_are_not_thread_safe_are_never_entered_twice() {
     for linkage in [Linkage::Static, Linkage::Shared] {
         let program = compile("foreign_dtls.c", linkage, Language::Sanitized);
         succeed(Command::new(program).arg(&url));
+    }
+}
+
+/// A program's own `iotx_coap_get_ca`, without which it would not trust the local cloud:
+/// in an object, in an archive, in a shared library. A linker looks for it in an archive or
+/// a shared library only if that stands before this library, and in an archive only if it
+/// was asked for.
+#[test]
+fn a_programs_own_roots_are_trusted_wherever_they_are() {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    let pieces = Pieces::new("roots");
+    let program = pieces.object("program", "c/whose_dtls.c", &[]);
+    let roots = pieces.object("roots", "cmake/root_from_environment.c", &["-fPIC"]);
+    let archive = pieces.archive("roots", &[&roots]);
+    let shared = pieces.shared("roots", &[&roots]);
+    let asked = PathBuf::from("-Wl,-u,iotx_coap_get_ca");
+    for library in [static_library(), shared_library().to_path_buf()] {
+        for inputs in [
+            vec![&program, &roots, &library],
+            vec![&program, &library, &roots],
+            vec![&asked, &program, &archive, &library],
+            vec![&program, &shared, &library],
+        ] {
+            let program = pieces.program("program", &inputs);
+            let mut run = Command::new(program);
+            run.env("IOT_COAP_CLOUD_ROOT", cloud.root_path()).arg(cloud.url(Transport::Dtls));
+            let printed = succeed(&mut run);
+            assert!(printed.contains("answered"), "{inputs:?}: {printed}");
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 /*
- * What stable Rust cannot say: a weak definition, references that may stay
- * unresolved, and a thread that is cancelled.
- *
- * Weak: iotx_coap_get_ca, which a program replaces by defining its own.
+ * What stable Rust cannot say: references that may stay unresolved, and a thread that
+ * is cancelled.
  *
  * Unresolved where the firmware's board port lacks them (compiled without
  * IOTX_PORT_LINUX, whose port has them all): HAL_Kv_*, absent before v2.3.0;
  * HAL_Set* and HAL_Get*, of which releases have more or fewer; HAL_Mutex*, which a
  * port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
- * later.
+ * later; HAL_UDP_close and HAL_Printf, which v3.1.0 and v3.2.0 do not have. A linker
+ * takes no member of an archive for these alone. In every release's port they share
+ * one with a function that is needed; elsewhere -u helps.
  *
  * HAL_DTLSSession_* are the firmware's or the program's own. With IOTX_DTLS_BUILTIN
  * they are optional, since the library has sessions of its own; with IOTX_DTLS_PORT
@@ -36,14 +36,6 @@
 #else
 #define OPTIONAL_DTLS
 #endif
-
-extern const char iotx_default_ca[];
-const char *iotx_coap_get_ca(void);
-
-__attribute__((weak, visibility("default"))) const char *iotx_coap_get_ca(void)
-{
-    return iotx_default_ca;
-}
 
 #ifndef IOTX_STD
 /* What std defines. A function that calls one which may unwind names it, also in a
@@ -206,18 +198,94 @@ OPTIONAL int HAL_GetDeviceSecret(char *out);
 
 typedef int (*identity_fn)(char *);
 
-/* Calls one of the above, numbered in their order; -1 where the port lacks it. */
+static const identity_fn identity_functions[] = {
+    HAL_SetProductKey, HAL_SetProductSecret, HAL_SetDeviceName, HAL_SetDeviceSecret,
+    HAL_GetProductKey, HAL_GetProductSecret, HAL_GetDeviceName, HAL_GetDeviceSecret,
+};
+
+/* Calls one of them, numbered in their order, that is linked. */
 int iotx_port_identity(int which, char *text);
 int iotx_port_identity(int which, char *text)
 {
-    static const identity_fn functions[] = {
-        HAL_SetProductKey, HAL_SetProductSecret, HAL_SetDeviceName, HAL_SetDeviceSecret,
-        HAL_GetProductKey, HAL_GetProductSecret, HAL_GetDeviceName, HAL_GetDeviceSecret,
-    };
-    identity_fn function = functions[which];
-
-    return function != NULL ? function(text) : -1;
+    return identity_functions[which](text);
 }
+
+#ifndef IOTX_PORT_LINUX
+unsigned int iotx_port_identity_linked(void);
+
+/* One bit for each of them that is linked. */
+unsigned int iotx_port_identity_linked(void)
+{
+    unsigned int linked = 0, which;
+
+    for (which = 0; which < sizeof(identity_functions) / sizeof(identity_functions[0]); which++) {
+        linked |= (identity_functions[which] != NULL ? 1u : 0u) << which;
+    }
+    return linked;
+}
+#endif
+
+OPTIONAL void HAL_Printf(const char *format, ...);
+
+#ifdef IOTX_PORT_LINUX
+#define PRINT HAL_Printf
+#else
+/* HAL_Printf is a macro for printf in v3.1.0 and v3.2.0. */
+#ifdef IOTX_STD
+#include <stdio.h>
+#define HAS_PRINTF 1
+#else
+/* Absent where nothing else prints: it may be large. */
+__attribute__((weak)) int printf(const char *format, ...);
+#define HAS_PRINTF (printf != NULL)
+#endif
+#define PRINT(...)                                                                        \
+    do {                                                                                  \
+        if (HAL_Printf != NULL) {                                                         \
+            HAL_Printf(__VA_ARGS__);                                                      \
+        } else if (HAS_PRINTF) {                                                          \
+            (void)printf(__VA_ARGS__);                                                    \
+        }                                                                                 \
+    } while (0)
+#endif
+
+void iotx_port_print(const char *line);
+void iotx_port_print(const char *line)
+{
+    PRINT("%s", line);
+}
+
+#ifndef IOTX_STD
+void iotx_port_print_internal_error(const char *file, int len, unsigned int line);
+void iotx_port_print_internal_error(const char *file, int len, unsigned int line)
+{
+    PRINT("[iot-coap] error: internal error at %.*s:%u; stopped\n", len, file, line);
+}
+#endif
+
+#ifndef IOTX_PORT_LINUX
+OPTIONAL void HAL_UDP_close(void *handle);
+OPTIONAL int HAL_UDP_close_without_connect(void *handle);
+
+int iotx_port_udp_closes(void);
+void iotx_port_udp_close(void *handle);
+
+/* Whether the port has one of them: v3.1.0 and v3.2.0 the second alone, releases before
+ * v2.3.0 the first alone. */
+int iotx_port_udp_closes(void)
+{
+    return HAL_UDP_close != NULL || HAL_UDP_close_without_connect != NULL;
+}
+
+void iotx_port_udp_close(void *handle)
+{
+    if (HAL_UDP_close != NULL) {
+        HAL_UDP_close(handle);
+    } else {
+        (void)HAL_UDP_close_without_connect(handle);
+    }
+}
+#endif
 
 #if defined(IOTX_DTLS_BUILTIN) && !defined(IOTX_PORT_LINUX)
 OPTIONAL long long HAL_UTC_Get(void);

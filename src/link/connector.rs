@@ -57,8 +57,16 @@ impl Connector {
     }
 
     /// Logs whose DTLS is in use. `None`, with an error in the log, if DTLS is needed and
-    /// there is none.
+    /// there is none, or if the port cannot close what it opens.
     pub(crate) fn check(&self) -> Option<()> {
+        if !Udp::can_be_closed() {
+            log!(
+                Error,
+                "the board port has no HAL_UDP_close and no HAL_UDP_close_without_connect; if its \
+                 archive has one, link with -Wl,-u and its name"
+            );
+            return None;
+        }
         match self.protection() {
             Ok(protection) => {
                 if self.uses_dtls() {

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "_coaps")]
 mod dtls;
+mod identity;
 mod mutex;
 #[cfg(feature = "dtls-psk")]
 pub(crate) mod secrets;
@@ -13,16 +14,18 @@ mod udp;
 
 #[cfg(feature = "_coaps")]
 pub(crate) use dtls::{Dtls, Linked, Peer, certificates_to_trust};
+pub(crate) use identity::Identity;
 pub(crate) use mutex::Mutex;
 pub(crate) use udp::Udp;
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{CStr, c_char};
 
 unsafe extern "C" {
     fn HAL_UptimeMs() -> u64;
     fn HAL_Random(region: u32) -> u32;
-    fn HAL_Printf(format: *const c_char, ...);
-    fn iotx_port_identity(which: c_int, text: *mut c_char) -> c_int;
+    fn iotx_port_print(line: *const c_char);
+    #[cfg(all(feature = "bare", not(any(feature = "std", test))))]
+    fn iotx_port_print_internal_error(file: *const c_char, len: core::ffi::c_int, line: u32);
 }
 
 // A thread may be cancelled in this function, which unwinds.
@@ -57,44 +60,17 @@ pub(crate) fn seed() -> u64 {
 /// Prints `line`, which must end with NUL.
 pub(crate) fn print(line: &[u8]) {
     let Ok(line) = CStr::from_bytes_until_nul(line) else { return };
-    // SAFETY: the format takes one string, and that ends with NUL.
-    unsafe { HAL_Printf(c"%s".as_ptr(), line.as_ptr()) }
+    // SAFETY: it ends with NUL.
+    unsafe { iotx_port_print(line.as_ptr()) }
 }
 
 /// Reports a panic that nothing catches.
 #[cfg(all(feature = "bare", not(any(feature = "std", test))))]
 pub(crate) fn print_internal_error(file: &str, line: u32) {
-    const FORMAT: &CStr = c"[iot-coap] error: internal error at %.*s:%u; stopped\n";
-    // SAFETY: the format takes a length, as many characters, and a number.
-    unsafe { HAL_Printf(FORMAT.as_ptr(), file.len() as c_int, file.as_ptr(), line) }
+    // SAFETY: the pointer and the length are of one text.
+    unsafe { iotx_port_print_internal_error(file.as_ptr().cast(), file.len() as _, line) }
 }
 
 /// A read or write that failed: what the port returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IoError(pub(crate) i64);
-
-/// The functions of the port that hold the device's identity, numbered as in
-/// `c/edges.c`.
-#[derive(Clone, Copy)]
-pub(crate) enum Identity {
-    SetProductKey = 0,
-    SetProductSecret = 1,
-    SetDeviceName = 2,
-    SetDeviceSecret = 3,
-    GetProductKey = 4,
-    GetProductSecret = 5,
-    GetDeviceName = 6,
-    GetDeviceSecret = 7,
-}
-
-impl Identity {
-    /// Calls it; negative if the port lacks it or refuses the text.
-    ///
-    /// # Safety
-    ///
-    /// `text` is a string to set, or has room for what is got.
-    pub(crate) unsafe fn call(self, text: *mut c_char) -> c_int {
-        // SAFETY: the text is as asked, and the number is one of the enumeration.
-        unsafe { iotx_port_identity(self as c_int, text) }
-    }
-}

@@ -58,7 +58,12 @@ extern "C" fn HAL_UDP_create(_host: *mut c_char, _port: c_ushort) -> *mut c_void
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn HAL_UDP_close(handle: *mut c_void) {
+extern "C" fn iotx_port_udp_closes() -> c_int {
+    1
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn iotx_port_udp_close(handle: *mut c_void) {
     // SAFETY: made above, and closed once.
     drop(unsafe { Box::from_raw(handle.cast::<u8>()) });
 }

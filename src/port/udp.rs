@@ -6,7 +6,11 @@ use super::IoError;
 
 unsafe extern "C" {
     fn HAL_UDP_create(host: *mut c_char, port: c_ushort) -> *mut c_void;
+    #[cfg_attr(not(feature = "port-linux"), link_name = "iotx_port_udp_close")]
     fn HAL_UDP_close(handle: *mut c_void);
+    /// In `c/edges.c`: whether the port has a function that closes a socket.
+    #[cfg(not(feature = "port-linux"))]
+    safe fn iotx_port_udp_closes() -> c_int;
     fn HAL_UDP_write(handle: *mut c_void, data: *const c_uchar, len: c_uint) -> c_int;
 }
 
@@ -41,6 +45,14 @@ impl Udp {
     #[cfg(feature = "port-linux")]
     pub(crate) const fn from_handle(handle: *mut c_void) -> Self {
         Self(handle)
+    }
+
+    /// Whether sockets can be closed at all.
+    pub(crate) fn can_be_closed() -> bool {
+        #[cfg(feature = "port-linux")]
+        return true;
+        #[cfg(not(feature = "port-linux"))]
+        return iotx_port_udp_closes() != 0;
     }
 
     pub(crate) fn close(self) {

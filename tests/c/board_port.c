@@ -2,7 +2,16 @@
  * A whole board port, as a firmware of the original has it: for one thread,
  * without DTLS, key/value store and identity, with a clock of 32 bits that is
  * about to wrap. What may be odd about a port is switched on while a program runs.
+ *
+ * PORT_OF_V3 makes it one of v3.1.0 or v3.2.0, which has no HAL_UDP_close and no
+ * HAL_Printf; PORT_OF_POINTERS one of the first releases of V2.x, whose sockets are
+ * pointers; WITHOUT_UDP and UDP_ALONE make two files of it, as most ports have.
+ * SIGNED_TICK in the environment is where the clock starts, which is then a signed
+ * integer.
  */
+#ifdef PORT_OF_POINTERS
+#define IOTX_HAL_UDP_POINTER
+#endif
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,16 +19,12 @@
 #include <unistd.h>
 
 #include "iot_import.h"
-#include "udp_socket.h"
 
+#ifndef UDP_ALONE
 static int locks = 0;
 
 /* The clock stands still. */
 static int clock_stands_still = 0;
-/* A read that finds nothing returns at once. */
-static int reads_do_not_wait = 0;
-/* How often it was read. */
-static unsigned long reads = 0;
 
 void *HAL_Malloc(uint32_t size)
 {
@@ -43,6 +48,9 @@ uint64_t HAL_UptimeMs(void)
     if (start == 0) {
         start = ms;
     }
+    if (getenv("SIGNED_TICK") != NULL) {
+        return (uint64_t)(int32_t)(ms - start + (uint32_t)strtoul(getenv("SIGNED_TICK"), NULL, 0));
+    }
     /* Wraps a tenth of a second after the start. */
     return (uint32_t)(ms - start + 0xFFFFFFFFu - 100);
 }
@@ -62,6 +70,7 @@ uint32_t HAL_Random(uint32_t region)
     return region > 0 ? (uint32_t)rand() % region : 0;
 }
 
+#ifndef PORT_OF_V3
 void HAL_Printf(const char *format, ...)
 {
     va_list arguments;
@@ -70,6 +79,7 @@ void HAL_Printf(const char *format, ...)
     vprintf(format, arguments);
     va_end(arguments);
 }
+#endif
 
 int HAL_Snprintf(char *out, const int len, const char *format, ...)
 {
@@ -108,22 +118,78 @@ void HAL_MutexUnlock(void *mutex)
     }
 }
 
-intptr_t HAL_UDP_create(char *host, unsigned short port)
+#endif
+
+#ifndef WITHOUT_UDP
+#include "udp_socket.h"
+
+/* A read that finds nothing returns at once. */
+static int reads_do_not_wait = 0;
+/* How often it was read. */
+static unsigned long reads = 0;
+/* How many sockets are open. */
+int board_sockets = 0;
+
+#ifdef PORT_OF_POINTERS
+static int descriptor(iotx_hal_udp_t handle)
 {
-    return udp_socket(host, port);
+    return *(int *)handle;
+}
+#else
+static int descriptor(iotx_hal_udp_t handle)
+{
+    return (int)handle;
+}
+#endif
+
+iotx_hal_udp_t HAL_UDP_create(char *host, unsigned short port)
+{
+    int fd = udp_socket(host, port);
+#ifdef PORT_OF_POINTERS
+    int *handle = malloc(sizeof(*handle));
+
+    if (fd < 0 || handle == NULL) {
+        free(handle);
+        return (iotx_hal_udp_t)-1;
+    }
+    *handle = fd;
+#else
+    iotx_hal_udp_t handle = fd;
+#endif
+    board_sockets += fd >= 0;
+    return handle;
 }
 
-void HAL_UDP_close(intptr_t handle)
+static void close_socket(iotx_hal_udp_t handle)
 {
-    close((int)handle);
+    board_sockets--;
+    close(descriptor(handle));
+#ifdef PORT_OF_POINTERS
+    free(handle);
+#endif
 }
 
-int HAL_UDP_write(intptr_t handle, const unsigned char *data, unsigned int len)
+#ifdef PORT_OF_V3
+int HAL_UDP_close_without_connect(iotx_hal_udp_t handle);
+int HAL_UDP_close_without_connect(iotx_hal_udp_t handle)
 {
-    return (int)send((int)handle, data, len, 0);
+    close_socket(handle);
+    return 0;
+}
+#else
+void HAL_UDP_close(iotx_hal_udp_t handle)
+{
+    close_socket(handle);
+}
+#endif
+
+int HAL_UDP_write(iotx_hal_udp_t handle, const unsigned char *data, unsigned int len)
+{
+    return (int)send(descriptor(handle), data, len, 0);
 }
 
-int HAL_UDP_readTimeout(intptr_t handle, unsigned char *data, unsigned int len, unsigned int ms)
+int HAL_UDP_readTimeout(iotx_hal_udp_t handle, unsigned char *data, unsigned int len,
+                        unsigned int ms)
 {
     int read;
 
@@ -132,6 +198,7 @@ int HAL_UDP_readTimeout(intptr_t handle, unsigned char *data, unsigned int len, 
         fprintf(stderr, "asked with 0 ms, which waits for ever with many ports\n");
         exit(4);
     }
-    read = udp_read((int)handle, data, len, reads_do_not_wait ? 0 : (int)ms);
+    read = udp_read(descriptor(handle), data, len, reads_do_not_wait ? 0 : (int)ms);
     return read == -2 && reads_do_not_wait ? 0 : read;
 }
+#endif

@@ -189,9 +189,16 @@ int iotx_linux_udp_is_builtin(void)
     return udp_is_builtin();
 }
 
+/* What ports of v3.1.0 and v3.2.0 close by. Absent, unless a program has such a port. */
+__attribute__((weak)) int HAL_UDP_close_without_connect(void *handle);
+
 HAL_WEAK void HAL_UDP_close(void *handle)
 {
-    iotx_linux_udp_close(handle);
+    if (!udp_is_builtin() && HAL_UDP_close_without_connect != NULL) {
+        (void)HAL_UDP_close_without_connect(handle);
+    } else {
+        iotx_linux_udp_close(handle);
+    }
 }
 
 HAL_WEAK int HAL_UDP_write(void *handle, const unsigned char *data, unsigned int len)

@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub mod client;
+pub mod linking;
 pub mod log;
 pub mod trust;
 pub mod wire;
@@ -66,7 +67,7 @@ pub fn scratch_dir() -> PathBuf {
 }
 
 /// The shared library: the static one, linked as it is for installation.
-fn shared_library() -> &'static Path {
+pub fn shared_library() -> &'static Path {
     static SHARED: OnceLock<PathBuf> = OnceLock::new();
     SHARED.get_or_init(|| {
         let dir = scratch_dir();
@@ -104,7 +105,7 @@ pub fn compile(source: &str, linkage: Linkage, language: Language) -> PathBuf {
 /// As [`compile`], against a library of the test's own.
 pub fn compile_against(source: &str, library: &Path, language: Language) -> PathBuf {
     let stem = Path::new(source).file_stem().expect("a source has a name");
-    let kind = library.extension().expect("a library has an ending").to_string_lossy();
+    let kind = library.file_name().expect("a library has a name").to_string_lossy();
     let out = scratch_dir().join(format!("{}-{kind}-{language:?}", stem.to_string_lossy()));
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if compiled.contains(&out) {

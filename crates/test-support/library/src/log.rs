@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
 
-use iot_coap::{IOT_CoAP_SetLogHandler, IOT_SetLogLevel};
+use iot_coap::{IOT_CoAP_SetLogHandler, IOT_CoAP_SetLogLevel};
 
 thread_local! {
     static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -17,7 +17,7 @@ const LEVELS: [&str; 6] = ["Nothing", "Critical", "Error", "Warning", "Info", "D
 pub fn collect() {
     // SAFETY: the handler takes whatever the library hands it.
     unsafe { IOT_CoAP_SetLogHandler(Some(keep_line), null_mut()) };
-    IOT_SetLogLevel(LEVELS.len() as c_int - 1);
+    IOT_CoAP_SetLogLevel(LEVELS.len() as c_int - 1);
 }
 
 /// What this thread has logged so far: a line each, behind its level's name.
