@@ -31,5 +31,11 @@ fn main() {
         (false, true) => drop(build.define("IOTX_DTLS_PORT", None)),
         (false, false) => {}
     }
+    if has("LAYOUT_V2_00") && has("LAYOUT_V3_0_1") {
+        println!(
+            "cargo::error=the features layout-v2-00 and layout-v3-0-1 exclude each other: a \
+             library has the layout of one release"
+        );
+    }
     build.compile("iot_coap_edges");
 }

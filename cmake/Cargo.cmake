@@ -1,8 +1,9 @@
 # What cargo builds: the static library and the local cloud.
 #
 # Sets IOT_COAP_ARCHIVE, IOT_COAP_NATIVE_LIBRARIES (what a program needs besides
-# the archive) and IOT_COAP_PRINTED_LIBRARIES (a file in which rustc says the
-# same). Targets: iot_coap_archive, iot_coap_cloud (property PROGRAM).
+# the archive), IOT_COAP_PRINTED_LIBRARIES (a file in which rustc says the same) and
+# IOT_COAP_LAYOUT_DEFINITION (what programs define for the layout, if anything).
+# Targets: iot_coap_archive, iot_coap_cloud (property PROGRAM).
 
 find_program(CARGO cargo HINTS $ENV{HOME}/.cargo/bin REQUIRED)
 
@@ -17,6 +18,15 @@ elseif(IOT_COAP_DTLS STREQUAL port)
   list(APPEND features port-dtls)
 elseif(NOT IOT_COAP_DTLS STREQUAL none)
   message(FATAL_ERROR "IOT_COAP_DTLS is builtin, port or none, not ${IOT_COAP_DTLS}")
+endif()
+if(IOT_COAP_LAYOUT STREQUAL v3.0.1)
+  list(APPEND features layout-v3-0-1)
+  set(IOT_COAP_LAYOUT_DEFINITION IOT_COAP_LAYOUT_V3_0_1)
+elseif(IOT_COAP_LAYOUT STREQUAL V2.00)
+  list(APPEND features layout-v2-00)
+  set(IOT_COAP_LAYOUT_DEFINITION IOT_COAP_LAYOUT_V2_00)
+elseif(NOT IOT_COAP_LAYOUT STREQUAL usual)
+  message(FATAL_ERROR "IOT_COAP_LAYOUT is usual, v3.0.1 or V2.00, not ${IOT_COAP_LAYOUT}")
 endif()
 list(JOIN features "," features)
 

@@ -28,6 +28,7 @@ add_library(iot_coap_shared SHARED ${no_source})
 add_library(IotCoap::shared ALIAS iot_coap_shared)
 add_dependencies(iot_coap_shared iot_coap_archive)
 target_include_directories(iot_coap_shared INTERFACE ${include_folders})
+target_compile_definitions(iot_coap_shared INTERFACE ${IOT_COAP_LAYOUT_DEFINITION})
 target_link_libraries(iot_coap_shared PRIVATE
   "-Wl,--whole-archive,${IOT_COAP_ARCHIVE},--no-whole-archive"
   "-Wl,--version-script=${version_script}" -Wl,--gc-sections -Wl,-z,relro,-z,now
@@ -44,6 +45,7 @@ add_library(iot_coap_static INTERFACE)
 add_library(IotCoap::static ALIAS iot_coap_static)
 add_dependencies(iot_coap_static iot_coap_archive)
 target_include_directories(iot_coap_static INTERFACE ${include_folders})
+target_compile_definitions(iot_coap_static INTERFACE ${IOT_COAP_LAYOUT_DEFINITION})
 target_link_libraries(iot_coap_static INTERFACE
   $<BUILD_INTERFACE:${IOT_COAP_ARCHIVE}>
   $<INSTALL_INTERFACE:$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}/libiot_coap.a>

@@ -1,6 +1,9 @@
 /*
  * The CoAP client for Alibaba Cloud IoT: types and functions of the original
- * SDK's interface (releases V2.01 to v3.2.0, but for v3.0.1).
+ * SDK's interface (releases V2.00 to v3.2.0).
+ *
+ * For a library that was built with the layout of V2.00 or of v3.0.1, define
+ * IOT_COAP_LAYOUT_V2_00 or IOT_COAP_LAYOUT_V3_0_1.
  *
  * Made by cbindgen from the Rust sources; edit those. Sources written for the
  * original include "iot_export.h" (V2.x) or "coap_api.h" (v3.x) as before.
@@ -28,25 +31,61 @@ const char *iotx_coap_get_ca(void);
 #endif
 
 
+#if !defined(IOT_COAP_LAYOUT_V2_00)
 /**
  * Longest product key, without its NUL.
  */
 #define IOTX_PRODUCT_KEY_LEN 20
+#endif
 
+#if defined(IOT_COAP_LAYOUT_V2_00)
+/**
+ * Longest product key, without its NUL.
+ */
+#define IOTX_PRODUCT_KEY_LEN 11
+#endif
+
+#if !defined(IOT_COAP_LAYOUT_V2_00)
 /**
  * Longest device name, without its NUL.
  */
 #define IOTX_DEVICE_NAME_LEN 32
+#endif
 
+#if defined(IOT_COAP_LAYOUT_V2_00)
+/**
+ * Longest device name, without its NUL.
+ */
+#define IOTX_DEVICE_NAME_LEN 20
+#endif
+
+#if !defined(IOT_COAP_LAYOUT_V3_0_1)
 /**
  * Longest device id (the sign-in's client id), without its NUL.
  */
 #define IOTX_DEVICE_ID_LEN 64
+#endif
 
+#if defined(IOT_COAP_LAYOUT_V3_0_1)
+/**
+ * Longest device id (the sign-in's client id), without its NUL.
+ */
+#define IOTX_DEVICE_ID_LEN 53
+#endif
+
+#if !defined(IOT_COAP_LAYOUT_V2_00)
 /**
  * Longest device secret, without its NUL.
  */
 #define IOTX_DEVICE_SECRET_LEN 64
+#endif
+
+#if defined(IOT_COAP_LAYOUT_V2_00)
+/**
+ * Longest device secret, without its NUL.
+ */
+#define IOTX_DEVICE_SECRET_LEN 32
+#endif
 
 /**
  * Longest path that `IOT_CoAP_SendMessage` takes, without its NUL.
@@ -289,14 +328,16 @@ typedef struct {
    * `coaps://<product_key>.iot-as-coap.cn-shanghai.aliyuncs.com:5684`.
    */
   char *p_url;
+#if !defined(IOT_COAP_LAYOUT_V2_00)
   /**
    * How long `IOT_CoAP_Yield` waits for something to arrive, in
    * milliseconds: 1 to 600,000; anything else stands for 2000.
    */
   int wait_time_ms;
+#endif
   /**
    * An `iotx_deviceinfo_t`; `void` since its name differs from release to
-   * release of the original. Only its first 184 bytes are read.
+   * release of the original. Nothing behind its `device_secret` is read.
    */
   void *p_devinfo;
   /**
@@ -347,23 +388,56 @@ typedef struct {
  * longer than the `IOTX_*_LEN` of its name.
  */
 typedef struct {
+#if !defined(IOT_COAP_LAYOUT_V2_00)
   /**
    * The product's key: 1 to 20 bytes.
    */
   char product_key[21];
+#endif
+#if defined(IOT_COAP_LAYOUT_V2_00)
+  /**
+   * The product's key: 1 to 11 bytes.
+   */
+  char product_key[12];
+#endif
+#if !defined(IOT_COAP_LAYOUT_V2_00)
   /**
    * The device's name: 1 to 32 bytes.
    */
   char device_name[33];
+#endif
+#if defined(IOT_COAP_LAYOUT_V2_00)
+  /**
+   * The device's name: 1 to 20 bytes.
+   */
+  char device_name[21];
+#endif
+#if !defined(IOT_COAP_LAYOUT_V3_0_1)
   /**
    * The client id of the sign-in: 0 to 64 bytes; where it is empty,
    * `product_key.device_name` is sent.
    */
   char device_id[65];
+#endif
+#if defined(IOT_COAP_LAYOUT_V3_0_1)
+  /**
+   * The client id of the sign-in: 0 to 53 bytes; where it is empty,
+   * `product_key.device_name` is sent.
+   */
+  char device_id[54];
+#endif
+#if !defined(IOT_COAP_LAYOUT_V2_00)
   /**
    * The secret that the sign-in is signed with: 1 to 64 bytes.
    */
   char device_secret[65];
+#endif
+#if defined(IOT_COAP_LAYOUT_V2_00)
+  /**
+   * The secret that the sign-in is signed with: 1 to 32 bytes.
+   */
+  char device_secret[33];
+#endif
 } iotx_deviceinfo_t;
 
 /**

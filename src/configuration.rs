@@ -8,6 +8,7 @@ use iot_coap_client::{
     Device, DeviceError, Duration, Encoding, Endpoint, OptionNumber, SignMethod, UrlError,
 };
 
+use crate::layout;
 use crate::link::DtlsOptions;
 use crate::notices::Subscriber;
 use crate::types::{iotx_coap_config_t, iotx_deviceinfo_t};
@@ -36,6 +37,8 @@ pub(crate) enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // What a configuration of V2.00 has where others have p_devinfo is never set.
+            Self::Null("p_devinfo") => write!(f, "p_devinfo is NULL; {}", layout::QUESTION),
             Self::Null(name) => write!(f, "{name} is NULL"),
             Self::Unterminated("p_url") => {
                 write!(f, "p_url is longer than {MAX_URL_LEN} bytes")
@@ -79,12 +82,12 @@ impl Configuration {
     /// # Safety
     ///
     /// `config` is NULL or points to a configuration; its `p_url` is NULL or
-    /// points to a string, its `p_devinfo` is NULL or points to 184 bytes.
+    /// points to a string, its `p_devinfo` is NULL or points to a device info.
     pub(crate) unsafe fn read(config: *const iotx_coap_config_t) -> Result<Self, ConfigError> {
         // SAFETY: NULL or a configuration, by the contract.
         let config = unsafe { config.as_ref() }.ok_or(ConfigError::Null("the configuration"))?;
         let info = config.p_devinfo.cast_const().cast::<iotx_deviceinfo_t>();
-        // SAFETY: NULL or 184 bytes, by the contract; an array of characters needs no
+        // SAFETY: NULL or a device info, by the contract; an array of characters needs no
         // alignment.
         let info = unsafe { info.as_ref() }.ok_or(ConfigError::Null("p_devinfo"))?;
         let device = Device::new(
@@ -101,7 +104,11 @@ impl Configuration {
                 .ok_or(ConfigError::Unterminated("p_url"))?;
             Endpoint::parse(core::str::from_utf8(url).map_err(|_| ConfigError::NotUtf8("p_url"))?)?
         };
-        Ok(Self { device, endpoint, wait_ms: wait_ms(config.wait_time_ms) })
+        #[cfg(not(feature = "layout-v2-00"))]
+        let wait_ms = wait_ms(config.wait_time_ms);
+        #[cfg(feature = "layout-v2-00")]
+        let wait_ms = DEFAULT_WAIT_MS;
+        Ok(Self { device, endpoint, wait_ms })
     }
 }
 

@@ -41,6 +41,7 @@ mod exports;
 mod extension;
 mod fallible;
 mod helpers;
+mod layout;
 mod level;
 mod link;
 mod lock;

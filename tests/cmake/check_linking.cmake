@@ -16,9 +16,13 @@ function(run)
   endif()
 endfunction()
 
+# What the installed library says that programs define for its layout.
+file(STRINGS ${prefix}/${libdir}/pkgconfig/iot-coap.pc flags REGEX "^Cflags: ")
+string(REGEX MATCHALL "-D[A-Z0-9_]+" layout "${flags}")
+
 # compile(object source option...)
 function(compile object source)
-  run(${compiler} -std=c99 -Wall -Wextra -Werror -I${prefix}/include ${ARGN}
+  run(${compiler} -std=c99 -Wall -Wextra -Werror -I${prefix}/include ${layout} ${ARGN}
       -c ${sources}/${source} -o ${scratch}/${object})
 endfunction()
 
@@ -90,6 +94,13 @@ function(refuses reason)
   says({coap} 3 LINES "coaps:// cannot be used: ${reason}" NEVER "plain_dtls.c connects" WITH ${ARGN})
 endfunction()
 
+function(signs_in_with_the_layout_of_v3_0_1)
+  if(NOT layout STREQUAL "-DIOT_COAP_LAYOUT_V3_0_1")
+    message(FATAL_ERROR "programs are not told of the layout, but: ${flags}")
+  endif()
+  says({coap-psk} 0 LINES answered WITH ${ARGN})
+endfunction()
+
 function(does_not_link)
   linked(refused ${ARGN})
   if(NOT refused MATCHES "undefined reference to .HAL_DTLSSession_create")
@@ -135,6 +146,10 @@ elseif(case STREQUAL none.object)
   refuses(${no_dtls} ${scratch}/dtls.o ${static})
 elseif(case STREQUAL none.shared-object)
   refuses(${no_dtls} ${scratch}/dtls.o ${shared})
+elseif(case STREQUAL none.layout)
+  signs_in_with_the_layout_of_v3_0_1(${static})
+elseif(case STREQUAL none.shared-layout)
+  signs_in_with_the_layout_of_v3_0_1(${shared})
 else()
   message(FATAL_ERROR "no such case: ${case}")
 endif()

@@ -31,6 +31,8 @@ endfunction()
 
 add_layout_test(native 4)
 add_layout_test(short-enums 1 -fshort-enums)
+add_layout_test(v2.00 4 -DIOT_COAP_LAYOUT_V2_00)
+add_layout_test(v3.0.1 4 -DIOT_COAP_LAYOUT_V3_0_1)
 
 # 32 bits: freestanding, so that no C library of that width is needed.
 include(CheckCSourceCompiles)

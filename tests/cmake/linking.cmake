@@ -1,6 +1,6 @@
 # Whose DTLS a program gets, by IOT_COAP_DTLS and by what it is linked with: programs
 # that are linked against an installed library, and run. The other two choices are
-# built and installed here too.
+# built and installed here too; the last has the layout of v3.0.1 besides.
 
 set(linking ${CMAKE_CURRENT_BINARY_DIR}/linking)
 
@@ -46,4 +46,4 @@ endfunction()
 add_linking_tests(builtin nothing object archive asked-for-archive three-of-four
                   shared-nothing shared-object shared-three-of-four)
 add_linking_tests(port nothing object archive shared-nothing shared-object shared-archive)
-add_linking_tests(none object shared-object)
+add_linking_tests(none object shared-object layout shared-layout)
