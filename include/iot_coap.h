@@ -22,7 +22,9 @@ extern "C" {
  * The trust roots of coaps://: PEM text that ends with NUL, of one certificate
  * or several; read by IOT_CoAP_Init and when a session is opened anew. The
  * library's own definition returns GlobalSign's roots. A program that defines
- * this function itself replaces them; where it returns NULL, they stand.
+ * this function itself replaces them; where it returns NULL, they stand. In an object
+ * file it is always found; in a shared library, if that is linked before this one; in
+ * an archive, if that is too, and the linker is told by -Wl,-u,iotx_coap_get_ca.
  */
 const char *iotx_coap_get_ca(void);
 

@@ -82,7 +82,8 @@ void HAL_Srandom(uint32_t seed);
 uint32_t HAL_Random(uint32_t region);
 
 /**
- * Prints text. The library's log goes through this function.
+ * Prints text. The library's log goes through this function, or through printf in a port
+ * that lacks it, as those of v3.1.0 and v3.2.0, where it is a macro.
  *
  * @param fmt a format string as for printf, followed by its arguments
  */
@@ -164,6 +165,15 @@ iotx_hal_udp_t HAL_UDP_create(char *host, unsigned short port);
  * @param p_socket a socket that no other thread is using
  */
 void HAL_UDP_close(iotx_hal_udp_t p_socket);
+
+/**
+ * Closes a socket. Called in a port that has no HAL_UDP_close, as those of v3.1.0 and
+ * v3.2.0.
+ *
+ * @param p_socket a socket that no other thread is using
+ * @return not looked at
+ */
+int HAL_UDP_close_without_connect(iotx_hal_udp_t p_socket);
 
 /**
  * Sends one datagram.
@@ -369,6 +379,9 @@ int HAL_Kv_Erase_All(void);
 /* --- the device's identity: optional ----------------------------------------- */
 
 /*
+ * Where one of a pair is missing, the library keeps that text itself, for IOT_Ioctl and
+ * IOT_SetupConnInfo: in memory, until the program ends.
+ *
  * Each getter writes text that ends with NUL to a buffer with room for the longest
  * value and its NUL, and returns the text's length. If the value is not known, it
  * writes an empty text and returns 0.

@@ -39,7 +39,7 @@ impl Sdk {
     /// What the program prints, linked with these libraries in this order.
     fn prints(&self, libraries: &[PathBuf]) -> String {
         let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
-        let inputs = [&[self.program.clone()], libraries].concat();
+        let inputs = [std::slice::from_ref(&self.program), libraries].concat();
         let program = self.pieces.program("program", &inputs);
         let printed = succeed(Command::new(program).arg(cloud.url(Transport::Udp)));
         assert!(printed.contains("[iot-coap] info: signed in"), "our log is on: {printed}");

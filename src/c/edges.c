@@ -4,8 +4,8 @@
  *
  * Unresolved where the firmware's board port lacks them (compiled without
  * IOTX_PORT_LINUX, whose port has them all): HAL_Kv_*, absent before v2.3.0;
- * HAL_Set* and HAL_Get*, of which releases have more or fewer; HAL_Mutex*, which a
- * port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
+ * HAL_Set* and HAL_Get*, of which releases have more or fewer; without std HAL_Mutex*,
+ * which a port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
  * later; HAL_UDP_close and HAL_Printf, which v3.1.0 and v3.2.0 do not have. A linker
  * takes no member of an archive for these alone. In every release's port they share
  * one with a function that is needed; elsewhere -u helps.
@@ -300,7 +300,8 @@ long long iotx_port_calendar_ms(void)
 }
 #endif
 
-#ifndef IOTX_PORT_LINUX
+/* With std they are needed. */
+#if !defined(IOTX_PORT_LINUX) && !defined(IOTX_STD)
 OPTIONAL void *HAL_MutexCreate(void);
 OPTIONAL void HAL_MutexDestroy(void *mutex);
 OPTIONAL void HAL_MutexLock(void *mutex);

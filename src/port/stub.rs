@@ -25,19 +25,19 @@ extern "C-unwind" fn HAL_SleepMs(ms: u32) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn iotx_port_mutex_create() -> *mut c_void {
+extern "C" fn HAL_MutexCreate() -> *mut c_void {
     Box::into_raw(Box::new(AtomicBool::new(false))).cast()
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn iotx_port_mutex_destroy(mutex: *mut c_void) {
+unsafe extern "C" fn HAL_MutexDestroy(mutex: *mut c_void) {
     // SAFETY: made above, and destroyed once.
     let mutex = unsafe { Box::from_raw(mutex.cast::<AtomicBool>()) };
     assert!(!mutex.load(Ordering::Relaxed), "a mutex is destroyed while it is held");
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn iotx_port_mutex_lock(mutex: *mut c_void) {
+unsafe extern "C" fn HAL_MutexLock(mutex: *mut c_void) {
     // SAFETY: made above, and not destroyed.
     let mutex = unsafe { &*mutex.cast::<AtomicBool>() };
     while mutex.swap(true, Ordering::Acquire) {
@@ -46,7 +46,7 @@ unsafe extern "C" fn iotx_port_mutex_lock(mutex: *mut c_void) {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn iotx_port_mutex_unlock(mutex: *mut c_void) {
+unsafe extern "C" fn HAL_MutexUnlock(mutex: *mut c_void) {
     // SAFETY: made above, and not destroyed.
     let mutex = unsafe { &*mutex.cast::<AtomicBool>() };
     mutex.store(false, Ordering::Release);
