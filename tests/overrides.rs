@@ -57,7 +57,6 @@ fn a_programs_own_roots_are_trusted_wherever_they_are() {
     for library in [static_library(), shared_library().to_path_buf()] {
         for inputs in [
             vec![&program, &roots, &library],
-            vec![&program, &library, &roots],
             vec![&asked, &program, &archive, &library],
             vec![&program, &shared, &library],
         ] {

@@ -4,13 +4,25 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 
 unsafe extern "C" {
-    #[cfg_attr(not(any(feature = "port-linux", feature = "std")), link_name = "iotx_port_mutex_create")]
+    #[cfg_attr(
+        not(any(feature = "port-linux", feature = "std")),
+        link_name = "iotx_port_mutex_create"
+    )]
     fn HAL_MutexCreate() -> *mut c_void;
-    #[cfg_attr(not(any(feature = "port-linux", feature = "std")), link_name = "iotx_port_mutex_destroy")]
+    #[cfg_attr(
+        not(any(feature = "port-linux", feature = "std")),
+        link_name = "iotx_port_mutex_destroy"
+    )]
     fn HAL_MutexDestroy(mutex: *mut c_void);
-    #[cfg_attr(not(any(feature = "port-linux", feature = "std")), link_name = "iotx_port_mutex_lock")]
+    #[cfg_attr(
+        not(any(feature = "port-linux", feature = "std")),
+        link_name = "iotx_port_mutex_lock"
+    )]
     fn HAL_MutexLock(mutex: *mut c_void);
-    #[cfg_attr(not(any(feature = "port-linux", feature = "std")), link_name = "iotx_port_mutex_unlock")]
+    #[cfg_attr(
+        not(any(feature = "port-linux", feature = "std")),
+        link_name = "iotx_port_mutex_unlock"
+    )]
     fn HAL_MutexUnlock(mutex: *mut c_void);
 }
 

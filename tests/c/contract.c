@@ -317,8 +317,10 @@ static void settings_and_identity(void)
     CHECK_INT(0, IOT_Ioctl(IOTX_IOCTL_GET_REGION, &got));
     CHECK_INT(1, got);
     CHECK_INT(-1, IOT_Ioctl(999, &number));
-    CHECK_INT(SUCCESS_RETURN,
-              IOT_SetupConnInfo(PRODUCT_KEY, DEVICE_NAME, DEVICE_SECRET, &info));
+    /* Whoever wants a record is told that there is none. */
+    CHECK_INT(FAIL_RETURN, IOT_SetupConnInfo(PRODUCT_KEY, DEVICE_NAME, DEVICE_SECRET, &info));
+    CHECK(info == NULL);
+    CHECK_INT(SUCCESS_RETURN, IOT_SetupConnInfo(PRODUCT_KEY, DEVICE_NAME, DEVICE_SECRET, NULL));
     CHECK_INT(strlen(PRODUCT_KEY), HAL_GetProductKey(text));
     CHECK(strcmp(text, PRODUCT_KEY) == 0);
     CHECK_INT(strlen(PRODUCT_KEY "." DEVICE_NAME), HAL_GetDeviceID(text));

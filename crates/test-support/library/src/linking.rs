@@ -13,8 +13,13 @@ use crate::{NATIVE_LIBRARIES, SANITIZERS, profile_dir, root, scratch_dir, succee
 /// All tests build in one folder, so that what the library depends on is built once. The
 /// archive is copied from there.
 pub fn library_of(features: &str) -> PathBuf {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    // What this test binary has built, and may be linking.
+    static BUILT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let library = scratch_dir().join(format!("libiot_coap-{features}.a"));
+    if built.contains(&library) {
+        return library;
+    }
     let target = profile_dir().parent().expect("a target folder").join("own-port");
     fs::create_dir_all(&target).expect("the target folder can be written");
     let lock = File::create(target.join("lock")).expect("the target folder can be written");
@@ -24,8 +29,8 @@ pub fn library_of(features: &str) -> PathBuf {
     cargo.current_dir(root()).args(["rustc", "--lib", "--crate-type", "staticlib", "--locked"]);
     cargo.args(["--package", "iot-coap", "--no-default-features", "--features", features]);
     succeed(cargo.arg("--target-dir").arg(&target));
-    let library = scratch_dir().join(format!("libiot_coap-{features}.a"));
     fs::copy(target.join("debug/libiot_coap.a"), &library).expect("cargo built it");
+    built.push(library.clone());
     library
 }
 
