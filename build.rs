@@ -48,8 +48,10 @@ fn main() {
         );
     }
     build.compile("iot_coap_edges");
-    // Nothing in Rust calls these, so that a linker would leave them out of a shared library.
-    for helper in HELPERS {
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-u,{helper}");
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        // Nothing in Rust calls them: a linker would leave them out of a shared library.
+        for helper in HELPERS {
+            println!("cargo::rustc-cdylib-link-arg=-Wl,-u,{helper}");
+        }
     }
 }

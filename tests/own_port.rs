@@ -133,6 +133,40 @@ fn a_port_of_v3_works() {
     }
 }
 
+#[test]
+fn what_is_set_counts_more_than_what_a_port_has_burnt_in() {
+    let cloud = start();
+    let pieces = Pieces::new("burnt-in");
+    let program = pieces.object("program", "c/v3_identity.c", &["-DBURNT_IN"]);
+    let [system, udp] = port(&pieces, &[]);
+    let program = pieces.program("program", &[&program, &system, &udp, library()]);
+    succeed(Command::new(program).arg(cloud.url(Transport::Udp)));
+}
+
+/// A linker takes an optional function from a member of its own only if it is asked to.
+/// Without one that closes there is no client.
+#[test]
+fn a_port_that_cannot_close_is_refused_and_the_linker_can_be_told() {
+    let cloud = start();
+    let pieces = Pieces::new("close");
+    let program = pieces.object("program", "c/own_port.c", &["-DPORT_APART"]);
+    for (version, function) in
+        [("-DPORT_OF_V2", "HAL_UDP_close"), ("-DPORT_OF_V3", "HAL_UDP_close_without_connect")]
+    {
+        let [system, udp] = port(&pieces, &[version, "-DWITHOUT_CLOSE"]);
+        let close = pieces.object("close", "c/board_port.c", &[version, "-DCLOSE_ALONE"]);
+        let archive = pieces.archive("port", &[&system, &udp, &close]);
+        let asked = PathBuf::from(format!("-Wl,-u,{function}"));
+        let refused = pieces.program("refused", &[&program, library(), &archive]);
+        let output = run(Command::new(refused).arg(cloud.url(Transport::Udp)));
+        let log = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{log}");
+        assert!(log.contains("the board port has no HAL_UDP_close and no"), "{log}");
+        let told = pieces.program("told", &[&asked, &program, library(), &archive]);
+        succeed(Command::new(told).arg(cloud.url(Transport::Udp)));
+    }
+}
+
 /// Our own port is in these libraries too, but knows nothing of such sockets.
 #[test]
 fn a_port_of_v3_closes_its_sockets_where_ours_is_linked_too() {

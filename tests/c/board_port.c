@@ -5,7 +5,8 @@
  *
  * PORT_OF_V3 makes it one of v3.1.0 or v3.2.0, which has no HAL_UDP_close and no
  * HAL_Printf; PORT_OF_POINTERS one of the first releases of V2.x, whose sockets are
- * pointers; WITHOUT_UDP and UDP_ALONE make two files of it, as most ports have.
+ * pointers; WITHOUT_UDP and UDP_ALONE make two files of it, as most ports have;
+ * CLOSE_ALONE and WITHOUT_CLOSE one more, of the function that closes.
  * SIGNED_TICK in the environment is where the clock starts, which is then a signed
  * integer.
  */
@@ -20,7 +21,9 @@
 
 #include "iot_import.h"
 
-#ifndef UDP_ALONE
+#if defined(CLOSE_ALONE)
+#define WITHOUT_UDP
+#elif !defined(UDP_ALONE)
 static int locks = 0;
 
 /* The clock stands still. */
@@ -120,16 +123,7 @@ void HAL_MutexUnlock(void *mutex)
 
 #endif
 
-#ifndef WITHOUT_UDP
-#include "udp_socket.h"
-
-/* A read that finds nothing returns at once. */
-static int reads_do_not_wait = 0;
-/* How often it was read. */
-static unsigned long reads = 0;
-/* How many sockets are open. */
-int board_sockets = 0;
-
+#if !defined(WITHOUT_UDP) || defined(CLOSE_ALONE)
 #ifdef PORT_OF_POINTERS
 static int descriptor(iotx_hal_udp_t handle)
 {
@@ -141,6 +135,17 @@ static int descriptor(iotx_hal_udp_t handle)
     return (int)handle;
 }
 #endif
+#endif
+
+#ifndef WITHOUT_UDP
+#include "udp_socket.h"
+
+/* A read that finds nothing returns at once. */
+static int reads_do_not_wait = 0;
+/* How often it was read. */
+static unsigned long reads = 0;
+/* How many sockets are open. */
+int board_sockets = 0;
 
 iotx_hal_udp_t HAL_UDP_create(char *host, unsigned short port)
 {
@@ -160,6 +165,31 @@ iotx_hal_udp_t HAL_UDP_create(char *host, unsigned short port)
     return handle;
 }
 
+int HAL_UDP_write(iotx_hal_udp_t handle, const unsigned char *data, unsigned int len)
+{
+    return (int)send(descriptor(handle), data, len, 0);
+}
+
+int HAL_UDP_readTimeout(iotx_hal_udp_t handle, unsigned char *data, unsigned int len,
+                        unsigned int ms)
+{
+    int read;
+
+    reads++;
+    if (ms == 0) {
+        fprintf(stderr, "asked with 0 ms, which waits for ever with many ports\n");
+        exit(4);
+    }
+    read = udp_read(descriptor(handle), data, len, reads_do_not_wait ? 0 : (int)ms);
+    return read == -2 && reads_do_not_wait ? 0 : read;
+}
+#endif
+
+#ifdef CLOSE_ALONE
+extern int board_sockets;
+#endif
+
+#if defined(CLOSE_ALONE) || !(defined(WITHOUT_UDP) || defined(WITHOUT_CLOSE))
 static void close_socket(iotx_hal_udp_t handle)
 {
     board_sockets--;
@@ -182,23 +212,4 @@ void HAL_UDP_close(iotx_hal_udp_t handle)
     close_socket(handle);
 }
 #endif
-
-int HAL_UDP_write(iotx_hal_udp_t handle, const unsigned char *data, unsigned int len)
-{
-    return (int)send(descriptor(handle), data, len, 0);
-}
-
-int HAL_UDP_readTimeout(iotx_hal_udp_t handle, unsigned char *data, unsigned int len,
-                        unsigned int ms)
-{
-    int read;
-
-    reads++;
-    if (ms == 0) {
-        fprintf(stderr, "asked with 0 ms, which waits for ever with many ports\n");
-        exit(4);
-    }
-    read = udp_read(descriptor(handle), data, len, reads_do_not_wait ? 0 : (int)ms);
-    return read == -2 && reads_do_not_wait ? 0 : read;
-}
 #endif

@@ -1,7 +1,7 @@
 /*
  * A program in the manner of v3.1.0 and v3.2.0: v3_identity URL. It keeps the identity
  * behind IOT_Ioctl, sets it by IOT_SetupConnInfo too, and signs in with what it gets.
- * The board port is in files of its own.
+ * The board port is in files of its own. BURNT_IN: it has a getter, but no setter.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +35,10 @@ static void keeps_texts(void)
     int each;
 
     for (each = 0; each < 4; each++) {
+#ifndef BURNT_IN
         memset(got, 'x', sizeof(got));
         IS(IOT_Ioctl(options[each] + 1, got) == 0 && got[0] == '\0');
+#endif
         memset(text, 'a' + each, longest[each]);
         text[longest[each]] = '\0';
         IS(IOT_Ioctl(options[each], text) == 0);
@@ -50,6 +52,25 @@ static void keeps_texts(void)
         IS(strlen(got) == longest[each] && got[0] == 'a' + each && got[longest[each] + 1] == 'x');
     }
 }
+
+#ifdef BURNT_IN
+int HAL_GetDeviceName(char *out);
+int HAL_GetDeviceName(char *out)
+{
+    strcpy(out, "burnt in");
+    return 8;
+}
+
+static void has_one_that_is_burnt_in(void)
+{
+    char got[33], empty[] = "";
+
+    IS(IOT_Ioctl(IOTX_IOCTL_GET_DEVICE_NAME, got) == 0 && strcmp(got, "burnt in") == 0);
+    keeps_texts();
+    IS(IOT_Ioctl(IOTX_IOCTL_SET_DEVICE_NAME, empty) == 0);
+    IS(IOT_Ioctl(IOTX_IOCTL_GET_DEVICE_NAME, got) == 0 && strcmp(got, "burnt in") == 0);
+}
+#endif
 
 static void signs_in(char *url)
 {
@@ -79,7 +100,11 @@ int main(int argc, char **argv)
         return 2;
     }
     IOT_SetLogLevel(IOT_LOG_INFO);
+#ifdef BURNT_IN
+    has_one_that_is_burnt_in();
+#else
     keeps_texts();
+#endif
     IS(IOT_Ioctl(IOTX_IOCTL_SET_PRODUCT_KEY, key) == 0);
     IS(IOT_Ioctl(IOTX_IOCTL_SET_DEVICE_NAME, name) == 0);
     IS(IOT_Ioctl(IOTX_IOCTL_SET_DEVICE_SECRET, secret) == 0);
