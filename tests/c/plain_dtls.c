@@ -1,14 +1,24 @@
 /*
  * A program's own HAL_DTLSSession_*, for tests of linking: plain datagrams over
  * HAL_UDP_*, so that a coap:// server understands them. With WITHOUT_READ defined one
- * of the four functions is missing.
+ * of the four functions is missing. With OF_V3 defined it asks for the device's name, as
+ * v3.2.0's does to find its key.
  */
+#include <string.h>
+
 #include "iot_import.h"
 
 static iotx_hal_udp_t connection;
 
 DTLSContext *HAL_DTLSSession_create(coap_dtls_options_t *p_options)
 {
+#ifdef OF_V3
+    char name[IOTX_DEVICE_NAME_LEN + 1];
+
+    if (IOT_Ioctl(IOTX_IOCTL_GET_DEVICE_NAME, name) != 0 || strcmp(name, "example1") != 0) {
+        return NULL;
+    }
+#endif
     HAL_Printf("plain_dtls.c connects\n");
     connection = HAL_UDP_create(p_options->p_host, p_options->port);
     return (intptr_t)connection == -1 ? NULL : (DTLSContext *)&connection;

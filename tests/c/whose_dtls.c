@@ -50,6 +50,7 @@ int main(int argc, char **argv)
     config.wait_time_ms = 1000;
 
     IOT_SetLogLevel(IOT_LOG_INFO);
+    IOT_SetupConnInfo(device.product_key, device.device_name, device.device_secret, NULL);
     context = IOT_CoAP_Init(&config);
     if (context == NULL) {
         return 3;
