@@ -1,7 +1,8 @@
 # The two libraries, as IotCoap::static and IotCoap::shared.
 #
-# rustc gives a shared library of its own no SONAME, and hides what C defines (the
-# weak and the variadic symbols): so it is linked from the archive, here.
+# rustc gives a shared library of its own no SONAME and, with most linkers, hides what C
+# defines (the weak and the variadic symbols, see build.rs): so it is linked from the
+# archive, here.
 include(cmake/ExportedSymbols.cmake)
 
 set(symbols_file ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exported-symbols.txt)

@@ -1,23 +1,56 @@
 //! The Linux port is weak, symbol by symbol: a program brings any one of its
-//! own and keeps the rest, against the static and the shared library.
+//! own and keeps the rest, against the static library and the shared ones.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, DtlsConfig, Transport};
 use iot_coap_test_library::linking::Pieces;
-use iot_coap_test_library::{Language, Linkage, compile, shared_library, static_library, succeed};
+use iot_coap_test_library::{
+    Language, Linkage, compile, exported_symbols, shared_library, shared_library_by_cargo,
+    static_library, succeed,
+};
 use iot_coap_test_support::network::{Fate, Proxy};
+
+/// How programs are linked here: against the shared library of cargo too, where the linker
+/// can make it a whole one (see `build.rs`).
+fn linkages() -> impl Iterator<Item = Linkage> {
+    if !cfg!(shared_library_is_whole) {
+        println!("Not run: the shared library of cargo, which this linker cannot make whole");
+    }
+    let by_cargo = cfg!(shared_library_is_whole).then_some(Linkage::ByCargo);
+    [Linkage::Static, Linkage::Shared].into_iter().chain(by_cargo)
+}
 
 fn works(source: &str) {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
-    for linkage in [Linkage::Static, Linkage::Shared] {
+    for linkage in linkages() {
         for language in [Language::Sanitized, Language::Cxx] {
             let program = compile(source, linkage, language);
             succeed(Command::new(program).arg(cloud.url(Transport::Udp)));
         }
     }
+}
+
+/// What cargo leaves exports what CMake's does, which a test of CMake's looks at: no weak
+/// symbol is missing, and no internal one is there.
+#[test]
+fn the_shared_library_of_cargo_exports_what_that_of_cmake_does() {
+    if !cfg!(shared_library_is_whole) {
+        println!("Not run: this linker cannot make the shared library of cargo a whole one");
+        return;
+    }
+    let table =
+        succeed(Command::new("readelf").arg("-W").arg("--dyn-syms").arg(shared_library_by_cargo()));
+    let exported = table.lines().filter_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let [_, _, _, _, bind, _, section, name] = fields[..] else { return None };
+        let is_exported = section != "UND" && matches!(bind, "GLOBAL" | "WEAK");
+        is_exported.then(|| name.to_owned())
+    });
+    let exported: BTreeSet<_> = exported.collect();
+    assert_eq!(exported, exported_symbols().into_iter().collect());
 }
 
 #[test]
@@ -35,10 +68,15 @@ fn dtls_functions_that_are_not_thread_safe_are_never_entered_twice() {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
     // The program's DTLS is none: its datagrams go to the port of coap://.
     let url = cloud.url(Transport::Udp).replace("coap://", "coaps://");
-    for linkage in [Linkage::Static, Linkage::Shared] {
-        let program = compile("foreign_dtls.c", linkage, Language::Sanitized);
-        succeed(Command::new(program).arg(&url));
-    }
+    // They mostly wait.
+    std::thread::scope(|scope| {
+        for linkage in linkages() {
+            let program = compile("foreign_dtls.c", linkage, Language::Sanitized);
+            let mut command = Command::new(program);
+            command.arg(&url);
+            scope.spawn(move || succeed(&mut command));
+        }
+    });
 }
 
 /// A program's own `iotx_coap_get_ca`, without which it would not trust the local cloud:
@@ -100,7 +138,7 @@ fn a_constant_hal_random_does_not_weaken_dtls() {
     let cloud = Cloud::start(Config { dtls, ..Config::default() }).expect("the local cloud starts");
     let network = Proxy::start(cloud.address(Transport::Dtls), |_, _| Fate::ARRIVES);
     let url = format!("coaps://localhost:{}", network.port());
-    for linkage in [Linkage::Static, Linkage::Shared] {
+    for linkage in linkages() {
         let program = compile("constant_random.c", linkage, Language::Sanitized);
         succeed(Command::new(program).arg(&url).arg(cloud.root_path()));
     }
@@ -108,9 +146,10 @@ fn a_constant_hal_random_does_not_weaken_dtls() {
     // Behind the version; a hello that is sent again, with a cookie too, has the same.
     let hellos = sent_in_clear(&datagrams, CLIENT_HELLO);
     let randoms: HashSet<_> = hellos.iter().map(|hello| &hello[2..34]).collect();
-    assert_eq!(randoms.len(), 4, "two connections of two programs: {hellos:02x?}");
+    let connections = 2 * linkages().count();
+    assert_eq!(randoms.len(), connections, "two for each program: {hellos:02x?}");
     // What makes the master secret: an ephemeral key, or one encrypted.
     let keys = sent_in_clear(&datagrams, CLIENT_KEY_EXCHANGE);
     let keys: HashSet<_> = keys.iter().collect();
-    assert_eq!(keys.len(), 4, "{keys:02x?}");
+    assert_eq!(keys.len(), connections, "{keys:02x?}");
 }

@@ -28,8 +28,10 @@ const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-re
 pub enum Linkage {
     /// Against the static library.
     Static,
-    /// Against the shared library.
+    /// Against the shared library, as it is installed.
     Shared,
+    /// Against the shared library that cargo links.
+    ByCargo,
 }
 
 /// As what a C program is compiled.
@@ -57,6 +59,11 @@ pub fn static_library() -> PathBuf {
     test.with_file_name("libiot_coap.a")
 }
 
+/// The shared library that cargo linked along with this test.
+pub fn shared_library_by_cargo() -> PathBuf {
+    static_library().with_extension("so")
+}
+
 /// A folder for what tests make; of this test binary alone.
 pub fn scratch_dir() -> PathBuf {
     let name = env::current_exe().expect("a test knows its path");
@@ -66,6 +73,14 @@ pub fn scratch_dir() -> PathBuf {
     dir
 }
 
+/// What a shared library exports, and nothing else.
+pub fn exported_symbols() -> Vec<String> {
+    let symbols = fs::read_to_string(root().join("cmake/exported-symbols.txt"))
+        .expect("the list of exported symbols");
+    let symbols = symbols.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    symbols.map(str::to_owned).collect()
+}
+
 /// The shared library: the static one, linked as it is for installation.
 pub fn shared_library() -> &'static Path {
     static SHARED: OnceLock<PathBuf> = OnceLock::new();
@@ -73,10 +88,7 @@ pub fn shared_library() -> &'static Path {
         let dir = scratch_dir();
         let path = dir.join("libiot_coap.so");
         let script = dir.join("exports.map");
-        let symbols = fs::read_to_string(root().join("cmake/exported-symbols.txt"))
-            .expect("the list of exported symbols");
-        let symbols: Vec<_> =
-            symbols.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        let symbols = exported_symbols();
         fs::write(&script, format!("{{ global: {}; local: *; }};", symbols.join("; ")))
             .expect("the target folder can be written");
         let mut cc = Command::new("cc");
@@ -98,6 +110,7 @@ pub fn compile(source: &str, linkage: Linkage, language: Language) -> PathBuf {
     let library = match linkage {
         Linkage::Static => static_library(),
         Linkage::Shared => shared_library().to_path_buf(),
+        Linkage::ByCargo => shared_library_by_cargo(),
     };
     compile_against(source, &library, language)
 }
@@ -106,7 +119,9 @@ pub fn compile(source: &str, linkage: Linkage, language: Language) -> PathBuf {
 pub fn compile_against(source: &str, library: &Path, language: Language) -> PathBuf {
     let stem = Path::new(source).file_stem().expect("a source has a name");
     let kind = library.file_name().expect("a library has a name").to_string_lossy();
-    let out = scratch_dir().join(format!("{}-{kind}-{language:?}", stem.to_string_lossy()));
+    let folder = library.parent().expect("a folder");
+    let from = folder.file_name().expect("the folder has a name").to_string_lossy();
+    let out = scratch_dir().join(format!("{}-{from}-{kind}-{language:?}", stem.to_string_lossy()));
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if compiled.contains(&out) {
         return out;
@@ -120,7 +135,7 @@ pub fn compile_against(source: &str, library: &Path, language: Language) -> Path
     cc.args(["-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-I"]).arg(root().join("include"));
     cc.arg(root().join("tests/c").join(source)).args(["-x", "none"]);
     cc.arg("-o").arg(&out).arg(library).args(NATIVE_LIBRARIES);
-    cc.arg(format!("-Wl,-rpath,{}", library.parent().expect("a folder").display()));
+    cc.arg(format!("-Wl,-rpath,{}", folder.display()));
     succeed(&mut cc);
     compiled.push(out.clone());
     out
