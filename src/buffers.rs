@@ -42,6 +42,22 @@ impl Buffers {
         self.all.as_mut()?.get_mut(number).map(|buffer| buffer.bytes.as_mut_ptr())
     }
 
+    /// Takes them all from the calls that have them.
+    #[cfg(feature = "std")]
+    pub(crate) fn give_back_all(&mut self) {
+        for buffer in self.all.iter_mut().flat_map(|all| all.iter_mut()) {
+            buffer.is_taken = false;
+        }
+    }
+
+    /// Leaves a buffer to the call that has it.
+    #[cfg(feature = "std")]
+    pub(crate) fn keep(&mut self, number: usize) {
+        if let Some(buffer) = self.all.as_mut().and_then(|all| all.get_mut(number)) {
+            buffer.is_taken = true;
+        }
+    }
+
     /// Gives a buffer back; all but one are freed once no call has them.
     pub(crate) fn give_back(&mut self, number: usize) {
         let Some(all) = &mut self.all else { return };
@@ -62,6 +78,7 @@ fn add(all: &mut Vec<Buffer>) -> Option<usize> {
     all.push(Buffer { is_taken: false, bytes });
     Some(all.len() - 1)
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

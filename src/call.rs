@@ -72,21 +72,27 @@ std::thread_local! {
 pub(crate) fn is_calling_back(context: *const c_void) -> bool {
     #[cfg(feature = "std")]
     {
-        let mut call = INNERMOST.get();
-        // SAFETY: every entry is in the frame of a call that has not returned, on
-        // this thread.
-        while let Some(entry) = unsafe { call.as_ref() } {
-            if entry.context == context {
-                return true;
-            }
-            call = entry.outer.get();
-        }
-        false
+        let mut is_any = false;
+        each_callback(context, |_| is_any = true);
+        is_any
     }
     #[cfg(not(feature = "std"))]
     {
         let _ = context;
         true
+    }
+}
+
+/// Does `work` with every call of this thread that has called the program for `context`.
+#[cfg(feature = "std")]
+pub(crate) fn each_callback(context: *const c_void, mut work: impl FnMut(&Call)) {
+    let mut call = INNERMOST.get();
+    // SAFETY: every entry is in the frame of a call that has not returned, on this thread.
+    while let Some(entry) = unsafe { call.as_ref() } {
+        if entry.context == context {
+            work(entry);
+        }
+        call = entry.outer.get();
     }
 }
 

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
 use crate::entered::Entered;
 use crate::fallible::boxed;
+use crate::fork::Process;
 use crate::link::{Connector, Link, SessionStore};
 use crate::lock::{Guard, Lock};
 use crate::log::{Once, Queue, log};
@@ -69,6 +70,8 @@ pub(crate) struct Context {
     pub(crate) keeps_session: bool,
     /// The calls that are in it.
     pub(crate) entered: Entered,
+    /// The process that it belongs to.
+    pub(crate) process: Process,
     subscriber: Option<Subscriber>,
     token_store: Option<TokenStore>,
     /// An odd content type, and an odd message type, were logged.
@@ -184,6 +187,7 @@ impl Context {
                 connector,
                 keeps_session: options.keep_session,
                 entered: Entered::new()?,
+                process: Process::this()?,
                 subscriber: options.subscriber,
                 token_store,
                 content_type_logged: Once::default(),
@@ -264,7 +268,15 @@ impl Context {
         if found.is_none() {
             log!(Error, "{name}: the context is NULL or not one of IOT_CoAP_Init's");
         }
-        found
+        // SAFETY: its magic word is in place.
+        let usable = found.filter(|context| unsafe { context.as_ref() }.notice_fork());
+        if found.is_some() && usable.is_none() {
+            log!(
+                Error,
+                "{name}: another thread was in the context when this process was forked off;                  make a context of its own"
+            );
+        }
+        usable
     }
 
     /// Whether a callback of this context runs on the calling thread, or may.

@@ -34,6 +34,12 @@ impl Entered {
     pub(crate) fn is_empty(&self) -> bool {
         self.count.load(Ordering::Acquire) == 0
     }
+
+    /// So many calls are in it, and no other thread is about to enter.
+    #[cfg(feature = "std")]
+    pub(crate) fn set(&self, calls: u32) {
+        self.count.store(calls, Ordering::Relaxed);
+    }
 }
 
 #[cfg(not(target_has_atomic = "32"))]

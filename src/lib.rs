@@ -40,6 +40,7 @@ mod exports;
 #[cfg(feature = "extension")]
 mod extension;
 mod fallible;
+mod fork;
 mod helpers;
 mod layout;
 mod level;

@@ -3,12 +3,14 @@
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 
+use crate::fork::Holder;
 use crate::port::Mutex;
 
 pub(crate) struct Lock<T> {
     /// None in the `bare` build on a port without threads, whose
     /// `HAL_MutexCreate` has nothing to return.
     mutex: Option<Mutex>,
+    holder: Holder,
     value: UnsafeCell<T>,
 }
 
@@ -25,14 +27,21 @@ impl<T> Lock<T> {
         if mutex.is_none() && !cfg!(feature = "bare") {
             return Err(NoMutex);
         }
-        Ok(Self { mutex, value: UnsafeCell::new(value) })
+        Ok(Self { mutex, holder: Holder::none(), value: UnsafeCell::new(value) })
     }
 
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         if let Some(mutex) = &self.mutex {
             mutex.lock();
         }
+        self.holder.begin();
         Guard(self)
+    }
+
+    /// Whether a thread of the parent held it when this process was forked off: nobody
+    /// will unlock it, and the value may be half changed.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.holder.is_of_another_process()
     }
 }
 
@@ -56,6 +65,7 @@ impl<T> DerefMut for Guard<'_, T> {
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
+        self.0.holder.end();
         if let Some(mutex) = &self.0.mutex {
             mutex.unlock();
         }

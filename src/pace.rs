@@ -44,6 +44,12 @@ impl Pace {
         self.waiting -= 1;
     }
 
+    /// Of the threads that waited, so many are in this process.
+    #[cfg(feature = "std")]
+    pub(crate) const fn handle_fork(&mut self, waiting: u32) {
+        self.waiting = waiting;
+    }
+
     /// The program sent a message.
     pub(crate) const fn handle_sent(&mut self) {
         self.has_sent |= self.waiting == 0;

@@ -1,8 +1,9 @@
 //! Devices without power between messages: what they keep spares them the
 //! sign-in and the full handshake, and never does harm.
 
+use std::io::Read;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use iot_coap_cloud::{Cloud, Config, Event, Transport};
 use iot_coap_test_library::{Language, Linkage, compile, succeed};
@@ -25,15 +26,19 @@ impl Device {
         Self { program: compile("sleeper.c", Linkage::Static, Language::Sanitized), folder }
     }
 
+    fn command(&self, url: &str, root_pem: &str, ending: &str) -> Command {
+        let mut device = Command::new(&self.program);
+        device.args([url, ending]).env("IOT_COAP_KV_DIR", &self.folder).env("ROOT_PEM", root_pem);
+        device
+    }
+
     /// Wakes, posts and ends as `ending` says; what it logged.
     fn wake(&self, cloud: &Cloud, ending: &str) -> String {
         self.wake_for(&cloud.url(Transport::Dtls), cloud.root_pem(), ending)
     }
 
     fn wake_for(&self, url: &str, root_pem: &str, ending: &str) -> String {
-        let mut device = Command::new(&self.program);
-        device.args([url, ending]).env("IOT_COAP_KV_DIR", &self.folder).env("ROOT_PEM", root_pem);
-        succeed(&mut device)
+        succeed(&mut self.command(url, root_pem, ending))
     }
 
     /// The file in which the session is kept.
@@ -131,9 +136,12 @@ impl Behind {
         Self::start(wish, Server::Mbed3)
     }
 
+    fn url(&self) -> String {
+        format!("coaps://localhost:{}", self.peer.address().port())
+    }
+
     fn wake(&self, device: &Device, ending: &str) -> String {
-        let url = format!("coaps://localhost:{}", self.peer.address().port());
-        device.wake_for(&url, &self.root.pem(), ending)
+        device.wake_for(&self.url(), &self.root.pem(), ending)
     }
 }
 
@@ -171,6 +179,33 @@ fn a_kept_session_that_was_used_once_leads_to_a_handshake() {
     let log = behind.wake(&device, "pause");
     assert!(log.contains("DTLS session restored"), "{log}");
     assert_eq!(behind.cloud.messages().len(), 4);
+}
+
+/// Two owners of one kept session would use the same record numbers.
+#[test]
+fn a_forked_child_leaves_the_kept_session_to_its_parent() {
+    let behind = Behind::with_connection_ids();
+    let device = Device::new("forked");
+    let mut parent = device
+        .command(&behind.url(), &behind.root.pem(), "fork")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let input = parent.stdin.take();
+    // The parent goes to sleep; the child waits for its input to end.
+    assert!(parent.wait().expect("it is our process").success());
+    let session = std::fs::read(device.session()).expect("it can be read");
+    drop(input);
+    let mut log = String::new();
+    let mut output = parent.stdout.take().expect("it was asked for");
+    output.read_to_string(&mut log).expect("the log is text");
+    assert!(log.contains("what is kept in the store stays its parent's"), "{log}");
+    assert_eq!(behind.cloud.messages().len(), 2, "{log}");
+    assert_eq!(std::fs::read(device.session()).expect("it is there"), session, "{log}");
+    let log = behind.wake(&device, "pause");
+    assert!(log.contains("DTLS session restored"), "{log}");
+    assert_eq!(behind.cloud.messages().len(), 3, "{log}");
 }
 
 #[test]

@@ -25,6 +25,8 @@ const MAX_SLEEP: Duration = Duration::from_millis(250);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Done,
+    /// The context cannot be used any more.
+    Leave,
     Read,
     Sleep,
     Call,
@@ -32,6 +34,10 @@ pub(super) enum Action {
 
 #[inline(never)]
 pub(super) fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
+    if call.calls_back.get() && !context.notice_fork() {
+        call.end_callback();
+        return Action::Leave;
+    }
     let mut state = context.state.lock();
     #[cfg(test)]
     super::trip::point();

@@ -22,7 +22,7 @@ use crate::panic::catch;
 use crate::port;
 
 /// Waits for at most `most`, and meanwhile does all that the client and the link need.
-/// `None` if it panicked.
+/// `None` if it panicked, or the context cannot be used any more.
 ///
 /// # Safety
 ///
@@ -75,6 +75,7 @@ unsafe fn run(
         };
         let (work, argument): (Blocking, *mut c_void) = match action {
             Action::Done => return Some(()),
+            Action::Leave => return None,
             Action::Read => (reading::perform, (&raw mut wait.read).cast()),
             Action::Sleep => (sleep, (&raw mut wait.sleep_ms).cast()),
             Action::Call => (call_out, (&raw mut wait.outcall).cast()),

@@ -28,6 +28,15 @@ impl Link {
             poller.watch(descriptor);
         }
     }
+
+    /// Lets the descriptor, whose number stays, belong to this process alone. What it
+    /// watched was its parent's.
+    #[cfg(feature = "std")]
+    pub(super) fn renew_descriptor(&self) {
+        if let Some(poller) = &self.poller {
+            poller.renew();
+        }
+    }
 }
 
 #[cfg(not(all(feature = "port-linux", feature = "extension")))]
@@ -42,4 +51,9 @@ impl Link {
     /// There is no descriptor to follow them.
     #[allow(clippy::unused_self, reason = "as with our port")]
     pub(super) const fn watch(&self) {}
+
+    /// As above.
+    #[cfg(feature = "std")]
+    #[allow(clippy::unused_self, reason = "as with our port")]
+    pub(super) const fn renew_descriptor(&self) {}
 }

@@ -79,6 +79,14 @@ impl Retired {
             retired.close();
         }
     }
+
+    /// Leaves it to the process that this one was forked off from.
+    #[cfg(feature = "std")]
+    fn leave_to_parent(self) {
+        for retired in [self.transport, self.candidate].into_iter().flatten() {
+            retired.leave_to_parent();
+        }
+    }
 }
 
 /// See the [module](self).
@@ -304,6 +312,12 @@ impl Link {
     /// What was replaced, to be closed with no lock held, and while no thread reads.
     pub(crate) fn take_retired(&mut self) -> Option<Retired> {
         (!self.retired.is_empty()).then(|| core::mem::take(&mut self.retired))
+    }
+
+    /// Whether its session is kept over restarts.
+    #[cfg(feature = "std")]
+    pub(crate) const fn keeps_session(&self) -> bool {
+        self.store.is_some()
     }
 
     /// Whether a name is being looked up.

@@ -58,6 +58,23 @@ impl Link {
         }
     }
 
+    /// Leaves everything that is open to the process that this one was forked off from, and
+    /// opens a transport anew.
+    #[cfg(feature = "std")]
+    pub(crate) fn leave_to_parent(&mut self) {
+        // Before others take their places, and are closed.
+        core::mem::take(&mut self.retired).leave_to_parent();
+        self.retire_candidate();
+        self.retire_transport();
+        core::mem::take(&mut self.retired).leave_to_parent();
+        // Two owners of one kept session would use the same record numbers.
+        self.store = None;
+        self.is_renewed = false;
+        self.fruitless = 0;
+        self.state = State::Suspect;
+        self.renew_descriptor();
+    }
+
     /// The transport failed. It is used until another one replaces it.
     pub(super) fn suspect(&mut self, now: Instant) {
         if self.state != State::Open {

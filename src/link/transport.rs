@@ -112,6 +112,19 @@ impl Transport {
         !matches!(self, Self::Udp(_))
     }
 
+    /// Leaves it to the process that this one was forked off from: nothing is sent.
+    #[cfg(feature = "std")]
+    pub(crate) fn leave_to_parent(self) {
+        match self {
+            Self::Udp(udp) => udp.close(),
+            #[cfg(feature = "dtls-psk")]
+            Self::Session(session) => session.close_silently(),
+            // Its function would send an alert.
+            #[cfg(feature = "_coaps")]
+            Self::Firmware(_) => {}
+        }
+    }
+
     /// Sends the closing alert of a session, and closes the socket.
     pub(crate) fn close(self) {
         match self {

@@ -1,6 +1,7 @@
 /*
- * A device that sleeps between messages: sleeper URL pause|fail resumes what was
- * kept, posts once, and goes to sleep, or loses its power without a word.
+ * A device that sleeps between messages: sleeper URL pause|fail|fork resumes what was
+ * kept, posts once, and goes to sleep, or loses its power without a word, or leaves a
+ * child behind that posts and goes to sleep when its input ends.
  */
 #include "check.h"
 #include "iot_coap_ext.h"
@@ -37,14 +38,24 @@ static void pause_wrongly(iotx_coap_config_t *config, const iotx_coap_options_t 
     IOT_CoAP_Deinit(&context);
 }
 
+static void post(iotx_coap_context_t *context)
+{
+    iotx_message_t message = message_of("{}", keep_code, NULL);
+    char path[] = TOPIC "update";
+
+    answer = 0;
+    CHECK_INT(0, IOT_CoAP_SendMessage(context, path, &message));
+    CHECK_INT(0, IOT_CoAP_Flush(context, 30000));
+    CHECK_INT(IOTX_COAP_RESP_CODE_CONTENT, answer);
+}
+
 int main(int argc, char **argv)
 {
     iotx_coap_config_t config;
     iotx_coap_options_t options;
     iotx_deviceinfo_t info;
     iotx_coap_context_t *context;
-    iotx_message_t message = message_of("{}", keep_code, NULL);
-    char path[] = TOPIC "update";
+    char end;
 
     if (argc != 3) {
         return 2;
@@ -61,9 +72,14 @@ int main(int argc, char **argv)
     context = IOT_CoAP_Resume(&config, &options);
     CHECK(context != NULL);
     CHECK_INT(0, IOT_CoAP_DeviceNameAuth(context));
-    CHECK_INT(0, IOT_CoAP_SendMessage(context, path, &message));
-    CHECK_INT(0, IOT_CoAP_Flush(context, 30000));
-    CHECK_INT(IOTX_COAP_RESP_CODE_CONTENT, answer);
+    post(context);
+    if (strcmp(argv[2], "fork") == 0) {
+        fflush(stdout);
+        if (fork() == 0) {
+            CHECK_INT(0, read(STDIN_FILENO, &end, 1));
+            post(context);
+        }
+    }
     if (strcmp(argv[2], "fail") == 0) {
         fflush(stdout);
         _exit(failures != 0);

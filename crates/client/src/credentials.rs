@@ -128,6 +128,11 @@ impl Credentials {
         generation == self.generation && self.access_token.take().is_some()
     }
 
+    /// Drops the access token.
+    pub(crate) fn forget(&mut self) {
+        self.access_token = None;
+    }
+
     /// Drops an access token that has expired.
     pub(crate) fn drop_expired(&mut self, now: Instant) {
         if self.access_token.as_ref().is_some_and(|token| token.has_expired(now)) {

@@ -19,6 +19,15 @@ impl Poller {
         self.0.raw()
     }
 
+    /// Watches nothing any more. After a fork, both processes would otherwise watch what
+    /// either of them opens. The descriptor's number stays; if there is no memory, the
+    /// descriptor stays the common one.
+    pub fn renew(&self) {
+        let Some(fresh) = Self::new() else { return };
+        // SAFETY: two live descriptors and a flag.
+        unsafe { libc::dup3(fresh.descriptor(), self.descriptor(), libc::O_CLOEXEC) };
+    }
+
     /// Watches another descriptor, until it is closed. Once is enough.
     pub fn watch(&self, descriptor: c_int) {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };

@@ -74,6 +74,14 @@ impl<A> Client<A> {
         is_stored
     }
 
+    /// Another process goes on with a copy of this client. In symmetric mode both would use
+    /// the same sequence numbers under one key: this one signs in before its next message.
+    pub fn handle_fork(&mut self) {
+        if self.credentials.is_symmetric() {
+            self.credentials.forget();
+        }
+    }
+
     /// Sees to it that a sign-in is under way, for messages that wait for one.
     pub(super) fn ensure_signing_in(&mut self, now: Instant) {
         let action = self.sign_in.start_if_idle(now);
