@@ -21,10 +21,13 @@ struct Seen {
 
 /// Runs a case of `forked.c`, which checks what the two processes see.
 fn run(case: &str, linkage: Linkage, transport: Transport) -> Seen {
-    let program = compile("forked.c", linkage, Language::Sanitized);
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
-    let mut command = Command::new(program);
-    succeed(command.arg(cloud.url(transport)).arg(cloud.root_path()).arg(case));
+    run_with(&cloud, "forked.c", linkage, &cloud.url(transport), case)
+}
+
+fn run_with(cloud: &Cloud, source: &str, linkage: Linkage, url: &str, case: &str) -> Seen {
+    let program = compile(source, linkage, Language::Sanitized);
+    succeed(Command::new(program).arg(url).arg(cloud.root_path()).arg(case));
     let events = cloud.events();
     let mut messages = BTreeMap::<SocketAddr, usize>::new();
     for event in &events {
@@ -67,6 +70,18 @@ fn both_processes_go_on_at_the_same_time() {
 fn the_shared_library_notices_forks_too() {
     let seen = run("both", Linkage::Shared, Transport::Dtls);
     assert_eq!(seen, Seen { messages: vec![5, 7], sign_ins: 1, handshakes: 2 });
+}
+
+/// Their functions would write an alert, and know of no forks.
+#[test]
+fn sessions_of_the_programs_own_are_left_alone_too() {
+    for case in ["both", "daemonises"] {
+        let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+        let url = cloud.url(Transport::Udp).replace("coap://", "coaps://");
+        let seen = run_with(&cloud, "forked_dtls.c", Linkage::Static, &url, case);
+        let messages = if case == "both" { vec![5, 7] } else { vec![3] };
+        assert_eq!(seen, Seen { messages, sign_ins: 1, handshakes: 0 });
+    }
 }
 
 #[test]
