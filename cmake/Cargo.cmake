@@ -8,7 +8,8 @@
 find_program(CARGO cargo HINTS $ENV{HOME}/.cargo/bin REQUIRED)
 
 set(features std)
-set(IOT_COAP_NATIVE_LIBRARIES gcc_s util rt pthread m dl c)
+# Besides the compiler's own, which it adds as it links: libgcc_s, or libgcc_eh for -static.
+set(IOT_COAP_NATIVE_LIBRARIES util rt pthread m dl c)
 if(IOT_COAP_PORT_LINUX)
   list(APPEND features port-linux)
 endif()
@@ -56,12 +57,28 @@ set(cargo ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${IOT_COAP_CARGO_TARGET_DIR} 
 # can optimise across all of its crates, which it does not for `cargo build`,
 # where the same crate is a Rust library too.
 set(IOT_COAP_ARCHIVE ${CMAKE_CURRENT_BINARY_DIR}/libiot_coap.a)
+
+# What Rust's own library defines is made weak, since a second Rust library in a program
+# defines it too. Bitcode is left out: compilers with -flto would read it, and know only
+# that of their own version.
+if(CMAKE_OBJCOPY)
+  set(edited ${cargo_output}/libiot_coap-edited.a)
+  set(edit_archive ${CMAKE_OBJCOPY} -D --wildcard
+      --weaken-symbol=rust_eh_personality --weaken-symbol=_R*
+      --remove-section=.llvmbc --remove-section=.llvmcmd
+      ${cargo_output}/libiot_coap.a ${edited})
+else()
+  message(WARNING "no objcopy: libiot_coap.a cannot be linked beside a second Rust library")
+  set(edited ${cargo_output}/libiot_coap.a)
+  set(edit_archive ${CMAKE_COMMAND} -E true)
+endif()
 add_custom_target(iot_coap_archive ALL
   COMMAND ${cargo} rustc --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
           --package iot-coap --lib --crate-type staticlib --profile ${profile}
           --no-default-features --features ${features}
           -- --print native-static-libs=${IOT_COAP_PRINTED_LIBRARIES}
-  COMMAND ${CMAKE_COMMAND} -E copy_if_different ${cargo_output}/libiot_coap.a ${IOT_COAP_ARCHIVE}
+  COMMAND ${edit_archive}
+  COMMAND ${CMAKE_COMMAND} -E copy_if_different ${edited} ${IOT_COAP_ARCHIVE}
   BYPRODUCTS ${IOT_COAP_ARCHIVE}
   COMMENT "Building libiot_coap.a with cargo (${profile}: ${features})"
   VERBATIM USES_TERMINAL)

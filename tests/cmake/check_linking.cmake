@@ -2,7 +2,7 @@
 # at whose DTLS it used.
 #
 #     cmake -D case=… -D scratch=… -D prefix=… -D libdir=… -D sources=… -D compiler=…
-#           -D ar=… -D native_libraries=a,b,c -D cloud=… -P this
+#           -D ar=… -D native_libraries=a,b,c -D cloud=… -D rustc=… -P this
 
 file(REMOVE_RECURSE ${scratch})
 file(MAKE_DIRECTORY ${scratch})
@@ -20,9 +20,36 @@ endfunction()
 file(STRINGS ${prefix}/${libdir}/pkgconfig/iot-coap.pc flags REGEX "^Cflags: ")
 string(REGEX MATCHALL "-D[A-Z0-9_]+" layout "${flags}")
 
+# Options of the compiler that a case is about.
+set(options "")
+if(case STREQUAL builtin.linked-statically)
+  set(options -static)
+elseif(case STREQUAL builtin.static-pie)
+  set(options -static-pie -fPIE)
+elseif(case MATCHES "flto$")
+  set(options -flto -O2)
+elseif(case STREQUAL builtin.gold)
+  set(options -fuse-ld=gold)
+endif()
+if(case MATCHES "^builtin\\.clang")
+  set(compiler clang)
+endif()
+
+# What a case takes, and a machine may lack.
+foreach(needed "clang;clang;clang" "gold;ld.gold;binutils")
+  list(GET needed 0 for)
+  list(GET needed 1 program)
+  list(GET needed 2 package)
+  find_program(found_${for} ${program})
+  if(case MATCHES "${for}" AND NOT found_${for})
+    message(FATAL_ERROR "Not run: no ${program} (Debian's package ${package})")
+  endif()
+endforeach()
+
 # compile(object source option...)
 function(compile object source)
-  run(${compiler} -std=c99 -Wall -Wextra -Werror -I${prefix}/include ${layout} ${ARGN}
+  run(${compiler} -std=c99 -Wall -Wextra -Werror -I${prefix}/include ${layout} ${options}
+      ${ARGN}
       -c ${sources}/${source} -o ${scratch}/${object})
 endfunction()
 
@@ -34,15 +61,15 @@ run(${ar} rcs ${scratch}/libdtls.a ${scratch}/dtls.o)
 
 set(own_objects ${scratch}/program.o ${scratch}/roots.o)
 set(static ${prefix}/${libdir}/libiot_coap.a)
-set(shared -L${prefix}/${libdir} -liot_coap)
+set(shared -L${prefix}/${libdir} -liot_coap -Wl,-rpath,${prefix}/${libdir})
 string(REPLACE "," ";" native_libraries "${native_libraries}")
 list(TRANSFORM native_libraries PREPEND -l)
 
 # linked(result what...): links the program; sets `result` to what the linker says, or
 # to nothing.
 function(linked result)
-  execute_process(COMMAND ${compiler} ${own_objects} ${ARGN} ${native_libraries}
-                          -Wl,-rpath,${prefix}/${libdir} -o ${scratch}/program
+  execute_process(COMMAND ${compiler} ${options} ${own_objects} ${ARGN} ${native_libraries}
+                          -o ${scratch}/program
                   RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(status EQUAL 0)
     set(output "")
@@ -109,6 +136,19 @@ function(does_not_link)
   message(STATUS "${case}: the linker misses HAL_DTLSSession_create")
 endfunction()
 
+# second_library(rustc's option...): a Rust library that has nothing to do with ours, in
+# libsecond.a, and a program that calls both.
+function(second_library)
+  file(WRITE ${scratch}/second.rs "#[unsafe(no_mangle)]\npub extern \"C\" fn second() -> usize {\n"
+       "    std::panic::catch_unwind(|| format!(\"{}\", 12).len()).unwrap_or(0)\n}\n")
+  file(WRITE ${scratch}/calls_second.c "#include <stddef.h>\nsize_t second(void);\n"
+       "__attribute__((constructor)) static void check(void)\n"
+       "{\n    if (second() != 2) {\n        __builtin_trap();\n    }\n}\n")
+  run(${compiler} -c ${scratch}/calls_second.c -o ${scratch}/calls_second.o)
+  run(${rustc} --edition 2024 --crate-type staticlib ${ARGN} ${scratch}/second.rs
+      -o ${scratch}/libsecond.a)
+endfunction()
+
 set(one_is_missing "the program defines some of HAL_DTLSSession_*, but not read")
 set(no_dtls "this build has no DTLS")
 
@@ -130,6 +170,26 @@ elseif(case STREQUAL builtin.shared-object)
   uses_the_programs_own(${scratch}/dtls.o ${shared})
 elseif(case STREQUAL builtin.shared-three-of-four)
   refuses(${one_is_missing} ${scratch}/three_of_four.o ${shared})
+elseif(case MATCHES "^builtin\\.(linked-statically|static-pie|flto|gold|clang|clang-flto)$")
+  uses_the_engine(${static})
+elseif(case MATCHES "^builtin\\.second-(optimised-)?rust-library")
+  if(case MATCHES "optimised")
+    second_library(-O -C lto=fat)
+  elseif(case MATCHES "another-rustc")
+    execute_process(COMMAND ${rustc} +nightly --version RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+    if(NOT status EQUAL 0)
+      message(FATAL_ERROR "Not run: no other rustc (rustup toolchain install nightly)")
+    endif()
+    set(rustc ${rustc} +nightly)
+    second_library()
+  else()
+    second_library()
+  endif()
+  # In either order.
+  set(second ${scratch}/calls_second.o ${scratch}/libsecond.a)
+  uses_the_engine(${static} ${second})
+  uses_the_engine(${second} ${static})
+  uses_the_engine(${shared} ${second})
 elseif(case STREQUAL port.nothing)
   does_not_link(${static})
 elseif(case STREQUAL port.object)

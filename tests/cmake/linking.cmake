@@ -1,8 +1,10 @@
-# Whose DTLS a program gets, by IOT_COAP_DTLS and by what it is linked with: programs
-# that are linked against an installed library, and run. The other two choices are
-# built and installed here too; the last has the layout of v3.0.1 besides.
+# Whose DTLS a program gets, by IOT_COAP_DTLS and by what it is linked with, and with
+# which linkers and options it is linked: programs that are linked against an installed
+# library, and run. The other two choices are built and installed here too;
+# the last has the layout of v3.0.1 besides.
 
 set(linking ${CMAKE_CURRENT_BINARY_DIR}/linking)
+find_program(rustc rustc HINTS $ENV{HOME}/.cargo/bin REQUIRED)
 
 # add_linking_tests(choice case...): an installed library of a choice, and its tests.
 function(add_linking_tests choice)
@@ -35,15 +37,20 @@ function(add_linking_tests choice)
                      -D sources=${root}/tests
                      -D compiler=${CMAKE_C_COMPILER}
                      -D ar=${CMAKE_AR}
+                     -D rustc=${rustc}
                      -D native_libraries=${native_libraries}
                      -D cloud=${cloud}
                      -P ${here}/check_linking.cmake)
     set_tests_properties(linking.${choice}.${case} PROPERTIES
-                         FIXTURES_REQUIRED linking.${choice} TIMEOUT 60)
+                         FIXTURES_REQUIRED linking.${choice} TIMEOUT 60
+                         SKIP_REGULAR_EXPRESSION "Not run: ")
   endforeach()
 endfunction()
 
 add_linking_tests(builtin nothing object archive asked-for-archive three-of-four
-                  shared-nothing shared-object shared-three-of-four)
+                  shared-nothing shared-object shared-three-of-four
+                  linked-statically static-pie flto gold clang clang-flto
+                  second-rust-library second-optimised-rust-library
+                  second-rust-library-of-another-rustc)
 add_linking_tests(port nothing object archive shared-nothing shared-object shared-archive)
 add_linking_tests(none object shared-object layout shared-layout)
