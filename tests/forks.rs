@@ -96,7 +96,7 @@ fn a_child_goes_on_when_its_parent_has_ended() {
 
 #[test]
 fn a_child_has_no_part_of_the_threads_of_its_parent() {
-    runs("beside-a-thread", &[1, 3], 2, 2);
+    runs("beside-a-thread", &[1, 1], 2, 2);
 }
 
 #[test]
