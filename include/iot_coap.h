@@ -476,10 +476,12 @@ iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
  * Messages that wait for an answer are forgotten.
  *
  * @param p_context where the client is; NULL, or a pointer to NULL, is no error
- * @note Waits until other threads have left their calls of this client. A read of theirs
- *     ends at once with this library's port, and within 10 s with others. No other call
- *     may start. From a callback of the same client it is refused, with a line in the
- *     log.
+ * @note Blocks until other threads have left their calls of this client; no other call
+ *     may start. With this library's port a thread that waits leaves at once, or within
+ *     250 ms while there is no connection; with a program's own `HAL_UDP_*` or
+ *     `HAL_DTLSSession_*`, whose reads cannot be ended, within 2 s. What may take longer
+ *     are a callback that is running, and functions of the program's own port. From a
+ *     callback of the same client it is refused, with a line in the log.
  */
 void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
 

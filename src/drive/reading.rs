@@ -15,6 +15,9 @@ use crate::port::IoError;
 /// How long a read lasts while messages of another thread wait for its end.
 pub(super) const SLICE: Duration = Duration::from_millis(20);
 
+/// No read is longer that cannot be ended: Deinit waits for it.
+const MAX_WITHOUT_STOP: Duration = Duration::from_secs(2);
+
 /// The length of a wait's own buffer: one more byte than a message may have, for the NUL
 /// after a payload.
 pub(super) const BUFFER_LEN: usize = MAX_MESSAGE_LEN + 1;
@@ -62,6 +65,7 @@ impl Read {
         let (buffer, len) = buffer(state, call, own_buffer)?;
         state.reading = true;
         call.reads.set(true);
+        let most = if reader.can_be_stopped() { most } else { most.min(MAX_WITHOUT_STOP) };
         let most = if is_shared { most.min(Duration::from_millis(TURN_MS.into())) } else { most };
         let ms = most.as_millis_u32();
         let (side, reader) = (Some(side), Some(reader));

@@ -193,11 +193,7 @@ impl Link {
         let transports = [&self.transport, &self.retired.transport, &self.retired.candidate];
         let transports = transports.into_iter().flatten().map(Transport::reader);
         let candidate = self.candidate.as_ref().and_then(Candidate::reader);
-        for reader in transports.chain(candidate) {
-            if let Reader::Udp(socket) = reader {
-                socket.stop_reading();
-            }
-        }
+        transports.chain(candidate).for_each(Reader::stop);
     }
 
     /// Takes a datagram, or what is left of one, and returns where in it there is a

@@ -38,6 +38,22 @@ pub(crate) enum Unwritten {
 }
 
 impl Reader {
+    /// Ends the read of another thread, and every later one, if the port can do that.
+    pub(super) fn stop(self) {
+        if let Self::Udp(udp) = self {
+            udp.stop_reading();
+        }
+    }
+
+    /// Whether [`stop`](Self::stop) has an effect.
+    pub(crate) fn can_be_stopped(self) -> bool {
+        match self {
+            Self::Udp(udp) => udp.can_stop_reading(),
+            #[cfg(feature = "_coaps")]
+            Self::Firmware(_) => false,
+        }
+    }
+
     /// Waits up to `ms` for a datagram; returns its length, 0 for none.
     ///
     /// # Safety

@@ -85,6 +85,15 @@ impl Udp {
         iot_coap_port_linux::stop_reading(self.0);
     }
 
+    /// Whether [`stop_reading`](Self::stop_reading) has an effect.
+    #[allow(clippy::unused_self, reason = "as with our port")]
+    pub(crate) fn can_stop_reading(self) -> bool {
+        #[cfg(feature = "port-linux")]
+        return iot_coap_port_linux::udp_descriptor(self.0).is_some();
+        #[cfg(not(feature = "port-linux"))]
+        false
+    }
+
     /// Waits up to `ms` for a datagram, and returns its length, 0 for none. With 0, takes
     /// only what has arrived. A firmware's port is asked to wait a millisecond, since 0
     /// means for ever in many.
