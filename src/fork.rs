@@ -6,6 +6,10 @@
 //! Of the parent's threads only the one that forked goes on in the new process. What the
 //! others held there is held by nobody.
 //!
+//! A fork is noticed by a handler of `pthread_atfork`, which every libc has and which costs
+//! nothing until then. (A page that the kernel wipes, `MADV_WIPEONFORK`, takes Linux 4.14,
+//! newer than that of many gateways; it would also see a bare `clone`.)
+//!
 //! Without `std` nothing forks, and nothing here costs anything.
 
 use crate::context::{Context, State};
