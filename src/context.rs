@@ -68,10 +68,10 @@ pub(crate) struct Context {
     pub(crate) uses_heap_buffers: bool,
     /// Its DTLS session is kept for another context.
     pub(crate) keeps_session: bool,
-    /// The calls that are in it.
-    pub(crate) entered: Entered,
     /// The process that it belongs to.
     pub(crate) process: Process,
+    /// The calls that are in it.
+    pub(crate) entered: Entered,
     subscriber: Option<Subscriber>,
     token_store: Option<TokenStore>,
     /// An odd content type, and an odd message type, were logged.

@@ -12,17 +12,21 @@
 //!
 //! Without `std` nothing forks, and nothing here costs anything.
 
-use crate::context::{Context, State};
+use crate::context::Context;
+#[cfg(feature = "std")]
+use crate::context::State;
+#[cfg(feature = "std")]
 use crate::log::log_later;
 pub(crate) use process::{Holder, Process};
 
 #[cfg(feature = "std")]
 mod process {
     use core::ffi::c_int;
-    use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
-    /// How many forks lie between the process that loaded the library and this one.
-    static GENERATION: AtomicU32 = AtomicU32::new(0);
+    /// How many forks lie between the process that loaded the library and this one. Of 16
+    /// bits, for which a context has room.
+    static GENERATION: AtomicU16 = AtomicU16::new(0);
 
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 
@@ -39,7 +43,7 @@ mod process {
         GENERATION.store(current().wrapping_add(1), Ordering::Relaxed);
     }
 
-    fn current() -> u32 {
+    fn current() -> u16 {
         GENERATION.load(Ordering::Relaxed)
     }
 
@@ -57,7 +61,7 @@ mod process {
     }
 
     /// The process that a context belongs to.
-    pub(crate) struct Process(AtomicU32);
+    pub(crate) struct Process(AtomicU16);
 
     impl Process {
         /// This process; `None` if there is no memory for noticing forks of it.
@@ -77,14 +81,14 @@ mod process {
     }
 
     /// The process whose thread holds a lock, if any.
-    pub(crate) struct Holder(AtomicU32);
+    pub(crate) struct Holder(AtomicU16);
 
     impl Holder {
         pub(crate) const fn none() -> Self {
-            Self(AtomicU32::new(0))
+            Self(AtomicU16::new(0))
         }
 
-        fn this() -> u32 {
+        fn this() -> u16 {
             current().wrapping_add(1)
         }
 
@@ -115,10 +119,6 @@ mod process {
         pub(crate) const fn this() -> Option<Self> {
             Some(Self)
         }
-
-        pub(crate) const fn is_this(&self) -> bool {
-            true
-        }
     }
 
     /// As above.
@@ -145,9 +145,13 @@ impl Context {
     /// a callback. Returns false if the copy cannot be used.
     #[inline]
     pub(crate) fn notice_fork(&self) -> bool {
-        self.process.is_this() || self.handle_fork()
+        #[cfg(feature = "std")]
+        return self.process.is_this() || self.handle_fork();
+        #[cfg(not(feature = "std"))]
+        true
     }
 
+    #[cfg(feature = "std")]
     #[cold]
     fn handle_fork(&self) -> bool {
         if self.state.is_lost() {
@@ -201,7 +205,4 @@ impl Context {
         state.closing = false;
         self.process.become_this();
     }
-
-    #[cfg(not(feature = "std"))]
-    fn leave_to_parent(&self, _state: &mut State) {}
 }
