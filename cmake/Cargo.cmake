@@ -58,13 +58,16 @@ set(cargo ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${IOT_COAP_CARGO_TARGET_DIR} 
 # where the same crate is a Rust library too.
 set(IOT_COAP_ARCHIVE ${CMAKE_CURRENT_BINARY_DIR}/libiot_coap.a)
 
-# What Rust's own library defines is made weak, since a second Rust library in a program
-# defines it too. Bitcode is left out: compilers with -flto would read it, and know only
-# that of their own version.
+# Bitcode is left out: compilers with -flto would read it, and know only that of their own
+# version. What Rust's own library defines is made weak, since a second Rust library in a
+# program defines it too. Not in a Debug build, where one object refers to what another
+# defines: the reference would become weak too, and stay unresolved.
+if(profile STREQUAL release)
+  set(weaken --wildcard --weaken-symbol=rust_eh_personality --weaken-symbol=_R*_3std*)
+endif()
 if(CMAKE_OBJCOPY)
   set(edited ${cargo_output}/libiot_coap-edited.a)
-  set(edit_archive ${CMAKE_OBJCOPY} -D --wildcard
-      --weaken-symbol=rust_eh_personality --weaken-symbol=_R*
+  set(edit_archive ${CMAKE_OBJCOPY} -D ${weaken}
       --remove-section=.llvmbc --remove-section=.llvmcmd
       ${cargo_output}/libiot_coap.a ${edited})
 else()
