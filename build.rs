@@ -115,7 +115,10 @@ fn shared_library() {
         .lines()
         .filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()))
         .filter(|line| has("PORT_LINUX") || !line.starts_with("HAL_"));
-    for argument in second_script(&out.join("exported.map"), exported, INTERNAL) {
+    // What the helpers call.
+    let called = HELPERS.map(|helper| format!("iotx_{helper}"));
+    let hidden = INTERNAL.into_iter().chain(called.iter().map(String::as_str));
+    for argument in second_script(&out.join("exported.map"), exported, hidden) {
         println!("cargo::rustc-cdylib-link-arg={argument}");
     }
     println!("cargo::rustc-cfg=shared_library_is_whole");
