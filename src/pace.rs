@@ -11,7 +11,7 @@
 use iot_coap_client::{Duration, Instant};
 
 /// When `IOT_CoAP_Yield` may return before its time is over.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     /// The program keeps a pace of its own.
     is_off: bool,
@@ -19,13 +19,13 @@ pub(crate) struct Pace {
     waiting: u32,
     /// A message was sent since the last early return, while no thread waited.
     has_sent: bool,
-    not_before: Option<Instant>,
+    not_before: Instant,
 }
 
 impl Pace {
     /// No pace, if `is_off`.
-    pub(crate) fn new(is_off: bool) -> Self {
-        Self { is_off, ..Self::default() }
+    pub(crate) const fn new(is_off: bool) -> Self {
+        Self { is_off, waiting: 0, has_sent: false, not_before: Instant::from_millis(0) }
     }
 
     /// The program has a pace of its own from now on.
@@ -58,12 +58,12 @@ impl Pace {
     /// A `Yield` that may take `wait_time` in all returns early.
     pub(crate) fn handle_early_return(&mut self, now: Instant, wait_time: Duration) {
         self.has_sent = false;
-        self.not_before = Some(now + wait_time);
+        self.not_before = now + wait_time;
     }
 
     /// Until when a `Yield` is held that has called the program; `None` if it may return.
     pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
-        self.not_before.filter(|&at| !self.is_off && self.has_sent && now < at)
+        (self.has_sent && now < self.not_before && !self.is_off).then_some(self.not_before)
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_loop_of_post_and_yield_sends_once_in_the_wait_time() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(false);
         let mut now = 0;
         for round in 0..10 {
             pace.handle_sent();
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_while_a_thread_waits_holds_nothing() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(false);
         pace.handle_early_return(at(0), WAIT);
         pace.handle_wait();
         pace.handle_sent();

@@ -200,6 +200,7 @@ impl Context {
 }
 
 /// When the next timer ends.
+#[inline]
 fn next_timeout(state: &State) -> Option<Instant> {
     match (state.client.next_timeout(), state.link.next_timeout()) {
         (Some(client), Some(link)) => Some(client.min(link)),
@@ -209,8 +210,14 @@ fn next_timeout(state: &State) -> Option<Instant> {
 
 /// Sends all datagrams that are due. They are [`Transmitted::Refused`] if the port
 /// refused that of `watched`, or any of them if `watched` is `None`.
+#[inline]
 fn transmit(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
-    if state.reading && state.client.has_transmit() {
+    if state.client.has_transmit() { transmit_due(state, now, watched) } else { Transmitted::Sent }
+}
+
+#[inline(never)]
+fn transmit_due(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
+    if state.reading {
         state.shared = true;
         if !state.link.is_full_duplex() {
             return Transmitted::Left;

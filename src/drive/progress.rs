@@ -21,13 +21,6 @@ pub(super) struct Incoming {
     pub(super) end: usize,
 }
 
-/// Time that is to pass, in a read or a sleep.
-#[derive(Clone, Copy)]
-pub(super) struct Passing {
-    pub(super) since: Instant,
-    pub(super) asked: Duration,
-}
-
 /// One wait, from step to step.
 pub(super) struct Wait {
     pub(super) until: Until,
@@ -39,8 +32,13 @@ pub(super) struct Wait {
     pub(super) read: Read,
     pub(super) incoming: Option<Incoming>,
     pub(super) outcall: Outcall,
+    /// How long to sleep; not 0 only while this thread sleeps.
     pub(super) sleep_ms: u32,
-    pub(super) passing: Option<Passing>,
+    /// When the last read or sleep began.
+    pub(super) since: Instant,
+    /// How long the reads and sleeps since then were to take, during which the clock
+    /// stood still.
+    pub(super) stood_still_ms: u32,
     /// The last read failed, or did not wait.
     pub(super) has_failed: bool,
     /// How many reads in a row found nothing.
@@ -64,7 +62,8 @@ impl Wait {
             incoming: None,
             outcall: Outcall::none(),
             sleep_ms: 0,
-            passing: None,
+            since: Instant::from_millis(0),
+            stood_still_ms: 0,
             has_failed: false,
             empty_reads: 0,
             in_a_row: 0,
@@ -77,6 +76,14 @@ impl Wait {
     /// two sockets that are read in turn, the last two.
     pub(super) fn is_drained(&self) -> bool {
         self.empty_reads > u8::from(self.read.is_shared) || self.in_a_row >= MAX_IN_A_ROW
+    }
+
+    /// Whether the program was called, and nothing else has arrived or is expected.
+    #[inline]
+    pub(super) fn is_content(&self, state: &State) -> bool {
+        self.has_called
+            && matches!(self.until, Until::Called)
+            && (self.is_drained() || state.client.outstanding() == 0)
     }
 
     /// Whether the wait may end once everything that had arrived is handled.

@@ -50,26 +50,35 @@ impl Read {
     }
 
     /// Makes this call the one that reads, for at most `most`, into `own_buffer` or, if
-    /// that is null, into one on the heap. `None` if another call reads, or there is no
-    /// socket or no memory.
+    /// that is null, into one on the heap. Returns false if another call reads, or there
+    /// is no socket or no memory.
     pub(super) fn begin(
+        &mut self,
         state: &mut State,
         call: &Call,
         own_buffer: *mut u8,
         most: Duration,
-    ) -> Option<Self> {
+    ) -> bool {
         if state.reading {
-            return None;
+            return false;
         }
-        let Reading { side, reader, is_shared } = state.link.reading()?;
-        let (buffer, len) = buffer(state, call, own_buffer)?;
+        let Some(Reading { side, reader, is_shared }) = state.link.reading() else { return false };
+        let Some((buffer, len)) = buffer(state, call, own_buffer) else { return false };
         state.reading = true;
         call.reads.set(true);
-        let most = if reader.can_be_stopped() { most } else { most.min(MAX_WITHOUT_STOP) };
-        let most = if is_shared { most.min(Duration::from_millis(TURN_MS.into())) } else { most };
-        let ms = most.as_millis_u32();
-        let (side, reader) = (Some(side), Some(reader));
-        Some(Self { side, is_shared, reader, buffer, len, ms, result: Ok(0) })
+        let mut most = most;
+        if is_shared {
+            most = most.min(Duration::from_millis(TURN_MS.into()));
+        }
+        if most > MAX_WITHOUT_STOP && !reader.can_be_stopped() {
+            most = MAX_WITHOUT_STOP;
+        }
+        self.side = Some(side);
+        self.is_shared = is_shared;
+        self.reader = Some(reader);
+        (self.buffer, self.len) = (buffer, len);
+        self.ms = most.as_millis_u32();
+        true
     }
 }
 

@@ -4,8 +4,8 @@
 
 use iot_coap_client::{Duration, Event, Instant};
 
-use super::progress::{Incoming, Passing, Wait};
-use super::reading::{self, Read, SLICE};
+use super::progress::{Incoming, Wait};
+use super::reading::{self, SLICE};
 use super::{Until, next_timeout, transmit};
 use crate::call::Call;
 use crate::context::{Context, State};
@@ -59,16 +59,14 @@ impl Context {
             state.callbacks -= 1;
             wait.outcall.response.invalidate();
             wait.has_called = true;
-            wait.passing = None;
         }
-        let passing = wait.passing.take();
         let Some(side) = wait.read.side.take() else {
-            if let Some(Passing { since, asked }) = passing
-                && state.now() == since
-            {
-                // The clock stood still while this thread slept.
-                state.clock.pass(asked);
+            let slept_ms = core::mem::take(&mut wait.sleep_ms);
+            if slept_ms != 0 && state.now() == wait.since {
+                let stood_still_ms = u64::from(wait.stood_still_ms) + u64::from(slept_ms);
+                state.clock.pass(Duration::from_millis(stood_still_ms));
             }
+            wait.stood_still_ms = 0;
             return;
         };
         call.reads.set(false);
@@ -76,9 +74,11 @@ impl Context {
         match wait.read.result {
             Ok(0) => {
                 wait.empty_reads = wait.empty_reads.saturating_add(1);
-                // Either the read did not wait, or the clock stands still.
-                wait.passing = passing.filter(|passing| state.now() == passing.since);
-                wait.has_failed = wait.passing.is_some();
+                // Either the read did not wait, or the clock stands still: a sleep will tell.
+                if wait.read.ms != 0 && state.now() == wait.since {
+                    wait.has_failed = true;
+                    wait.stood_still_ms = wait.read.ms;
+                }
                 state.release_buffer(call);
             }
             Ok(len) => {
@@ -121,6 +121,11 @@ impl Context {
                 return Self::call_out(state, call);
             }
             state = self.write_stores(state);
+            // (What is due was done before this wait read for the first time.)
+            if wait.is_content(&state) && state.pace.held_until(now).is_none() {
+                self.end_wait(&mut state, now, call, wait);
+                return (state, Action::Done);
+            }
             if !state.reading && !state.closing && !state.link.is_at_rest() {
                 let is_changed;
                 (state, is_changed) = self.tend_link(state, now, call);
@@ -180,8 +185,7 @@ impl Context {
             // No socket, or no memory to read into.
             left.min(if state.link.is_looking() { SLICE } else { MAX_SLEEP })
         };
-        let passing = wait.passing.get_or_insert(Passing { since: now, asked: Duration::ZERO });
-        passing.asked = passing.asked + pause;
+        wait.since = now;
         wait.sleep_ms = pause.as_millis_u32();
         Action::Sleep
     }
@@ -202,11 +206,9 @@ impl Context {
         wait: &mut Wait,
         most: Duration,
     ) -> bool {
-        let Some(read) = Read::begin(state, call, wait.own_buffer, most) else { return false };
-        let asked = Duration::from_millis(read.ms.into());
-        wait.passing = (read.ms > 0).then_some(Passing { since: now, asked });
-        wait.read = read;
-        true
+        wait.since = now;
+        wait.stood_still_ms = 0;
+        wait.read.begin(state, call, wait.own_buffer, most)
     }
 
     /// The wait is over.

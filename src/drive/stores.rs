@@ -40,11 +40,12 @@ impl Context {
     pub(super) fn write_stores<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
         let has_any =
             cfg!(feature = "extension") && (state.has_token_changed || state.link.needs_saving());
-        if has_any && !state.is_storing {
-            self.write_session(self.write_token(state))
-        } else {
-            state
-        }
+        if has_any && !state.is_storing { self.write_due(state) } else { state }
+    }
+
+    #[inline(never)]
+    fn write_due<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
+        self.write_session(self.write_token(state))
     }
 
     fn write_token<'s>(&'s self, mut state: Guard<'s, State>) -> Guard<'s, State> {

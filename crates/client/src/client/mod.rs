@@ -6,8 +6,9 @@ mod send;
 mod signing_in;
 mod timers;
 
-use iot_coap_time::Instant;
+use iot_coap_time::{Duration, Instant};
 
+use crate::auth::SignInOptions;
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::deduplication::RecentResponses;
@@ -81,7 +82,10 @@ use crate::timing::Timing;
 /// A message that the cloud refuses for its access token, and one that is sent again
 /// over a new session, starts over once in this.
 pub struct Client<A> {
-    config: Config,
+    device: Device,
+    sign_in_options: SignInOptions,
+    access_token_lifetime: Duration,
+    max_outstanding: usize,
     random: Random,
     message_ids: MessageIds,
     exchanges: Exchanges<A>,
@@ -118,13 +122,16 @@ impl<A> Client<A> {
             reply: PendingReply::new(),
             counters: Counters::default(),
             random,
-            config,
+            device: config.device,
+            sign_in_options: config.sign_in,
+            access_token_lifetime: config.access_token_lifetime,
+            max_outstanding: config.max_outstanding,
         }
     }
 
     /// The device that the client speaks for.
     pub const fn device(&self) -> &Device {
-        &self.config.device
+        &self.device
     }
 
     /// The token that the next message will carry, as

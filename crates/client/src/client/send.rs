@@ -46,7 +46,7 @@ impl<A> Client<A> {
             self.ensure_signing_in(now);
         }
         if let Some(displaced) = displaced {
-            let most = self.config.max_outstanding;
+            let most = self.max_outstanding;
             let is_one_forgotten = self.exchanges.displace(now, displaced, most);
             self.counters.count(|all| all.given_up += u64::from(is_one_forgotten));
         }
@@ -64,7 +64,7 @@ impl<A> Client<A> {
             return Err(SendError::AccessTokenOption);
         }
         let mut displaced = None;
-        if self.exchanges.are_full(self.config.max_outstanding) {
+        if self.exchanges.are_full(self.max_outstanding) {
             displaced = self.exchanges.displaceable();
             if displaced.is_none() {
                 return Err(SendError::TooManyOutstanding);

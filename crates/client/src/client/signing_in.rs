@@ -66,7 +66,7 @@ impl<A> Client<A> {
     /// or longer than [`MAX_ACCESS_TOKEN_LEN`](crate::MAX_ACCESS_TOKEN_LEN), and not if
     /// the heap is exhausted.
     pub fn restore_access_token(&mut self, now: Instant, access_token: &[u8]) -> bool {
-        let lifetime = self.config.access_token_lifetime;
+        let lifetime = self.access_token_lifetime;
         let is_stored = self.credentials.restore(access_token, now + lifetime);
         if is_stored {
             self.sign_in.access_token_stored(now, lifetime);
@@ -105,8 +105,8 @@ impl<A> Client<A> {
         let index = self.exchanges.free_place()?;
         let sequence = self.credentials.is_symmetric().then(|| u64::from(self.random.next() >> 8));
         let mut payload = Zeroizing::new(Vec::new());
-        write_request(&mut payload, &self.config.device, &self.config.sign_in, sequence)?;
-        let format = self.config.sign_in.encoding.content_format();
+        write_request(&mut payload, &self.device, &self.sign_in_options, sequence)?;
+        let format = self.sign_in_options.encoding.content_format();
         let token = self.exchanges.next_token();
         self.exchanges.request_mut(index).encode_sign_in(format, token, &payload)?;
         let id = self.allocate_message_id(now)?;
@@ -167,12 +167,12 @@ impl<A> Client<A> {
 
     fn store_reply(&mut self, now: Instant, payload: &[u8]) -> Result<(), SignInError> {
         let reply =
-            parse_reply(payload, self.config.sign_in.encoding).map_err(|error| match error {
+            parse_reply(payload, self.sign_in_options.encoding).map_err(|error| match error {
                 ReplyError::Bad => SignInError::BadReply,
                 ReplyError::OutOfMemory => SignInError::OutOfMemory,
             })?;
-        let lifetime = self.config.access_token_lifetime;
-        let secret = self.config.device.device_secret();
+        let lifetime = self.access_token_lifetime;
+        let secret = self.device.device_secret();
         self.credentials.renew(reply, secret, now + lifetime)?;
         self.sign_in.access_token_stored(now, lifetime);
         Ok(())
