@@ -21,7 +21,8 @@
 
 #define TOPIC "/topic/a1RP1qZfrEi/example1/update"
 
-enum { WAIT_MS = 200, YIELDS = 50, RUNS_MAX = 400, KEPT_MAX = 512, STEP = 160 };
+/* Short, since a Yield after a message takes that long (its pace). */
+enum { WAIT_MS = 20, YIELDS = 500, RUNS_MAX = 400, KEPT_MAX = 512, STEP = 160 };
 
 static int failures;
 

@@ -17,7 +17,8 @@
 
 #define TOPIC "/topic/a1RP1qZfrEi/example1/update"
 
-enum { WAIT_MS = 1000, YIELDS = 10, WINDOW = 8, STEADY = 100 };
+/* Short, since a Yield after a message takes that long (its pace). */
+enum { WAIT_MS = 20, YIELDS = 500, WINDOW = 8, STEADY = 100 };
 
 /* A nanosecond each, where the emulator counts, and the clock has 25 MHz. */
 enum { INSTRUCTIONS_PER_CYCLE = 40 };

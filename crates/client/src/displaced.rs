@@ -5,7 +5,7 @@
 //! sends again what was displaced, whenever it is told of it, displaces another message
 //! by that: it is told a little later, in its next turn, or its turn would never end.
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use iot_coap_time::{Duration, Instant};
 
@@ -15,9 +15,10 @@ use crate::timing::NEVER;
 /// is displaced meanwhile.
 const DELAY: Duration = Duration::from_millis(100);
 
-/// What the application tied to messages that were displaced, and their tokens.
+/// What the application tied to messages that were displaced, and their tokens, the
+/// oldest first. (A list, since a ring takes 600 bytes of flash, and this one is short.)
 pub(crate) struct Displaced<A> {
-    list: VecDeque<(A, u32)>,
+    list: Vec<(A, u32)>,
     /// How many of them, from the front, the application can be told.
     ready: usize,
     /// When all of them are ready.
@@ -26,7 +27,7 @@ pub(crate) struct Displaced<A> {
 
 impl<A> Displaced<A> {
     pub(crate) const fn new() -> Self {
-        Self { list: VecDeque::new(), ready: 0, ready_at: NEVER }
+        Self { list: Vec::new(), ready: 0, ready_at: NEVER }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -59,7 +60,7 @@ impl<A> Displaced<A> {
         } else if self.list.try_reserve(1).is_err() {
             return true;
         }
-        self.list.push_back((application, token));
+        self.list.push((application, token));
         self.ready_at = self.ready_at.min(now + DELAY);
         is_full
     }
@@ -73,11 +74,14 @@ impl<A> Displaced<A> {
     pub(crate) fn take(&mut self, token: u32) -> Option<A> {
         let index = self.list.iter().position(|(_, other)| *other == token)?;
         self.ready -= usize::from(index < self.ready);
-        self.list.remove(index).map(|(application, _)| application)
+        Some(self.list.remove(index).0)
     }
 
     fn pop_front(&mut self) -> Option<(A, u32)> {
+        if self.list.is_empty() {
+            return None;
+        }
         self.ready = self.ready.saturating_sub(1);
-        self.list.pop_front()
+        Some(self.list.remove(0))
     }
 }
