@@ -23,8 +23,9 @@ extern "C" {
  * or several; read by IOT_CoAP_Init and when a session is opened anew. The
  * library's own definition returns GlobalSign's roots. A program that defines
  * this function itself replaces them; where it returns NULL, they stand. In an object
- * file it is always found; in a shared library, if that is linked before this one; in
- * an archive, if that is too, and the linker is told by -Wl,-u,iotx_coap_get_ca.
+ * file it is always found; in a shared library, if that is linked before this one and
+ * after -Wl,--no-as-needed; in an archive, if that is linked before this one, with
+ * -Wl,-u,iotx_coap_get_ca.
  */
 const char *iotx_coap_get_ca(void);
 
@@ -523,7 +524,8 @@ int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
  *     for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
  *     would have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
  *     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages wait for their
- *     answers already, or the network refused a NON message
+ *     answers already, the network refused a NON message, or 61,440 messages were sent
+ *     within 247 s
  * @note Does not wait for an answer: blocks only as long as functions of the port do.
  *     Any thread may call, also from a callback.
  */

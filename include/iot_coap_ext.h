@@ -88,7 +88,8 @@ typedef enum {
   /**
    * Non-confirmable, and given up for a newer message, since `max_outstanding` wait
    * for their answers. Told a tenth of a second later. If as many wait to be told,
-   * since no call of the program waits, the oldest of them is forgotten.
+   * since the program sends faster than its other thread looks, or no call waits, the
+   * oldest of them is forgotten: it counts as given up, and the log has how many.
    */
   IOTX_COAP_GIVE_UP_DISPLACED = 3,
   /**
@@ -272,7 +273,8 @@ typedef struct {
 /**
  * Called with the `data` that it was set with, a level (2 error, 3 warning,
  * 4 information, 5 debug) and a line without its end, which lives until the
- * handler returns. Any thread may call it, several at once.
+ * handler returns. Any thread may call it, several at once. It must return: no `longjmp`,
+ * exception or `pthread_exit` may leave it, or the process is aborted.
  */
 typedef void (*iotx_coap_log_handler_t)(void *data, int level, const char *line);
 
@@ -388,8 +390,8 @@ int IOT_CoAP_GetStatistics(iotx_coap_context_t *context,
  * now on `IOT_CoAP_Yield` returns with each answer: a `poll` loop has its own pace.
  *
  * @param context a client of `IOT_CoAP_Init`
- * @return the descriptor; -1 for an invalid client, and with a board port other than
- *     this library's
+ * @return the descriptor; -1 for an invalid client, with a board port other than this
+ *     library's, and with the program's own `HAL_DTLSSession_*`
  * @note Does not block. Any thread may call. The descriptor is the library's to
  *     close.
  */
@@ -426,8 +428,8 @@ int IOT_CoAP_Process(iotx_coap_context_t *context);
  * Starts to sign the device in, and returns at once, where `IOT_CoAP_DeviceNameAuth`
  * would wait.
  *
- * `IOT_CoAP_Yield` or `IOT_CoAP_Process` goes on with it, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
- * `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
+ * `IOT_CoAP_Yield` or `IOT_CoAP_Process` goes on with it, and the notice
+ * `IOTX_COAP_NOTICE_SIGNED_IN` or `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
  * is joined, and the cloud asked again unless it was asked only once yet; it ends with
  * the last of those who wait for it.
  *

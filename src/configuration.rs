@@ -11,6 +11,7 @@ use iot_coap_client::{
 use crate::layout;
 use crate::link::DtlsOptions;
 use crate::notices::Subscriber;
+use crate::strings::bounded;
 use crate::types::{iotx_coap_config_t, iotx_deviceinfo_t};
 
 /// The longest URL, in bytes: a host has 127 at most, and a path is ignored.
@@ -142,49 +143,6 @@ fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigE
     let bytes = unsafe { core::slice::from_raw_parts(array.as_ptr().cast::<u8>(), array.len()) };
     let end = bytes.iter().position(|&byte| byte == 0).ok_or(ConfigError::Unterminated(name))?;
     core::str::from_utf8(&bytes[..end]).map_err(|_| ConfigError::NotUtf8(name))
-}
-
-/// The string at `start` without its NUL, if it has at most `most` bytes.
-///
-/// # Safety
-///
-/// `start` points to bytes up to a NUL, or to more than `most`; they are not
-/// changed during `'a`.
-pub(crate) unsafe fn bounded<'a>(start: *const c_char, most: usize) -> Option<&'a [u8]> {
-    // SAFETY: a string, or more than `most` bytes, by the contract; of a longer string one
-    // byte more is read.
-    let len = unsafe { length(start, most + 1) };
-    // SAFETY: these bytes were just read.
-    (len <= most).then(|| unsafe { core::slice::from_raw_parts(start.cast(), len) })
-}
-
-/// The length of a string, or `most` if it is not shorter. Nothing is read beyond the NUL,
-/// or beyond `most` bytes.
-///
-/// # Safety
-///
-/// `start` points to bytes up to a NUL, or to at least `most`.
-#[cfg(feature = "std")]
-unsafe fn length(start: *const c_char, most: usize) -> usize {
-    unsafe extern "C" {
-        fn strnlen(start: *const c_char, most: usize) -> usize;
-    }
-    // SAFETY: a string, or at least `most` bytes, by the contract.
-    unsafe { strnlen(start, most) }
-}
-
-/// # Safety
-///
-/// As with `std`.
-#[cfg(not(feature = "std"))]
-unsafe fn length(start: *const c_char, most: usize) -> usize {
-    let mut len = 0;
-    // SAFETY: a string, or at least `most` bytes, by the contract; nothing behind the first
-    // NUL is read.
-    while len < most && unsafe { start.add(len).read() } != 0 {
-        len += 1;
-    }
-    len
 }
 
 #[cfg(test)]

@@ -15,13 +15,13 @@ use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
 use crate::entered::Entered;
 use crate::fallible::boxed;
-use crate::fork::Process;
 use crate::link::{Connector, Link, SessionStore};
 use crate::lock::{Guard, Lock};
 use crate::log::{Once, Queue, log};
 use crate::notices::Subscriber;
 use crate::pace::Pace;
 use crate::port;
+use crate::process::Process;
 use crate::token_store::TokenStore;
 use crate::types::iotx_response_callback_t;
 
@@ -273,7 +273,8 @@ impl Context {
         if found.is_some() && usable.is_none() {
             log!(
                 Error,
-                "{name}: another thread was in the context when this process was forked off;                  make a context of its own"
+                "{name}: another thread was in the context when this process was forked off; \
+                 make a new context"
             );
         }
         usable

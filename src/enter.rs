@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_that_is_none_is_refused_by_every_way_in() {
+    fn an_invalid_context_is_refused_by_every_way_in() {
         let mut other = [0_u64; 64];
         for handle in [null_mut(), (&raw mut other).cast()] {
             // SAFETY: NULL, or memory whose first word says that it is no context.

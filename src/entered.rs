@@ -35,7 +35,7 @@ impl Entered {
         self.count.load(Ordering::Acquire) == 0
     }
 
-    /// So many calls are in it, and no other thread is about to enter.
+    /// Sets the count, in a process that has no other thread yet.
     #[cfg(feature = "std")]
     pub(crate) fn set(&self, calls: u32) {
         self.count.store(calls, Ordering::Relaxed);

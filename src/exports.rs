@@ -165,7 +165,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
 ///     for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
 ///     would have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
 ///     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages wait for their
-///     answers already, or the network refused a NON message
+///     answers already, the network refused a NON message, or 61,440 messages were sent
+///     within 247 s
 /// @note Does not wait for an answer: blocks only as long as functions of the port do.
 ///     Any thread may call, also from a callback.
 ///

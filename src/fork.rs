@@ -6,138 +6,13 @@
 //! Of the parent's threads only the one that forked goes on in the new process. What the
 //! others held there is held by nobody.
 //!
-//! A fork is noticed by a handler of `pthread_atfork`, which every libc has and which costs
-//! nothing until then. (A page that the kernel wipes, `MADV_WIPEONFORK`, takes Linux 4.14,
-//! newer than that of many gateways; it would also see a bare `clone`.)
-//!
-//! Without `std` nothing forks, and nothing here costs anything.
+//! How a fork is noticed is in [`crate::process`].
 
 use crate::context::Context;
 #[cfg(feature = "std")]
 use crate::context::State;
 #[cfg(feature = "std")]
 use crate::log::log_later;
-pub(crate) use process::{Holder, Process};
-
-#[cfg(feature = "std")]
-mod process {
-    use core::ffi::c_int;
-    use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-
-    /// How many forks lie between the process that loaded the library and this one. Of 16
-    /// bits, for which a context has room.
-    static GENERATION: AtomicU16 = AtomicU16::new(0);
-
-    static IS_WATCHED: AtomicBool = AtomicBool::new(false);
-
-    unsafe extern "C" {
-        fn pthread_atfork(
-            prepare: Option<extern "C" fn()>,
-            parent: Option<extern "C" fn()>,
-            child: Option<extern "C" fn()>,
-        ) -> c_int;
-    }
-
-    /// Called in a new process, before `fork` returns.
-    extern "C" fn note_fork() {
-        GENERATION.store(current().wrapping_add(1), Ordering::Relaxed);
-    }
-
-    fn current() -> u16 {
-        GENERATION.load(Ordering::Relaxed)
-    }
-
-    /// Has forks counted from now on. Returns false if there is no memory for that.
-    fn watch() -> bool {
-        // Miri knows no forks.
-        if cfg!(miri) || IS_WATCHED.swap(true, Ordering::Relaxed) {
-            return true;
-        }
-        // SAFETY: the function takes no argument, and lives as long as the library: libc
-        // forgets it if the library is unloaded.
-        let is_watched = unsafe { pthread_atfork(None, None, Some(note_fork)) } == 0;
-        IS_WATCHED.store(is_watched, Ordering::Relaxed);
-        is_watched
-    }
-
-    /// The process that a context belongs to.
-    pub(crate) struct Process(AtomicU16);
-
-    impl Process {
-        /// This process; `None` if there is no memory for noticing forks of it.
-        pub(crate) fn this() -> Option<Self> {
-            watch().then(|| Self(current().into()))
-        }
-
-        /// Whether it is this one.
-        #[inline]
-        pub(crate) fn is_this(&self) -> bool {
-            self.0.load(Ordering::Acquire) == current()
-        }
-
-        pub(super) fn become_this(&self) {
-            self.0.store(current(), Ordering::Release);
-        }
-    }
-
-    /// The process whose thread holds a lock, if any.
-    pub(crate) struct Holder(AtomicU16);
-
-    impl Holder {
-        pub(crate) const fn none() -> Self {
-            Self(AtomicU16::new(0))
-        }
-
-        fn this() -> u16 {
-            current().wrapping_add(1)
-        }
-
-        #[inline]
-        pub(crate) fn begin(&self) {
-            self.0.store(Self::this(), Ordering::Relaxed);
-        }
-
-        #[inline]
-        pub(crate) fn end(&self) {
-            self.0.store(0, Ordering::Relaxed);
-        }
-
-        pub(crate) fn is_of_another_process(&self) -> bool {
-            let holder = self.0.load(Ordering::Relaxed);
-            holder != 0 && holder != Self::this()
-        }
-    }
-}
-
-#[cfg(not(feature = "std"))]
-#[allow(clippy::unused_self, reason = "as with std")]
-mod process {
-    /// There is one process.
-    pub(crate) struct Process;
-
-    impl Process {
-        pub(crate) const fn this() -> Option<Self> {
-            Some(Self)
-        }
-    }
-
-    /// As above.
-    pub(crate) struct Holder;
-
-    impl Holder {
-        pub(crate) const fn none() -> Self {
-            Self
-        }
-
-        pub(crate) const fn begin(&self) {}
-
-        pub(crate) const fn end(&self) {}
-
-        pub(crate) const fn is_of_another_process(&self) -> bool {
-            false
-        }
-    }
-}
 
 impl Context {
     /// If this process has a copy of its parent's context, leaves to the parent what is the

@@ -52,7 +52,9 @@ mod notices;
 mod pace;
 mod panic;
 mod port;
+mod process;
 mod sending;
+mod strings;
 mod token_store;
 mod types;
 

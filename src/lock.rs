@@ -3,8 +3,8 @@
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 
-use crate::fork::Holder;
 use crate::port::Mutex;
+use crate::process::Holder;
 
 pub(crate) struct Lock<T> {
     /// None in the `bare` build on a port without threads, whose

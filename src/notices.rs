@@ -37,7 +37,8 @@ pub enum iotx_coap_give_up_t {
     IOTX_COAP_GIVE_UP_RESET = 2,
     /// Non-confirmable, and given up for a newer message, since `max_outstanding` wait
     /// for their answers. Told a tenth of a second later. If as many wait to be told,
-    /// since no call of the program waits, the oldest of them is forgotten.
+    /// since the program sends faster than its other thread looks, or no call waits, the
+    /// oldest of them is forgotten: it counts as given up, and the log has how many.
     IOTX_COAP_GIVE_UP_DISPLACED = 3,
     /// Never sent, since signing in failed.
     IOTX_COAP_GIVE_UP_NOT_SIGNED_IN = 4,

@@ -39,12 +39,12 @@ impl Pace {
         self.waiting += 1;
     }
 
-    /// A thread waits no more.
+    /// A thread stops waiting.
     pub(crate) const fn handle_wait_end(&mut self) {
         self.waiting -= 1;
     }
 
-    /// Of the threads that waited, so many are in this process.
+    /// After a fork: `waiting` calls of this process wait.
     #[cfg(feature = "std")]
     pub(crate) const fn handle_fork(&mut self, waiting: u32) {
         self.waiting = waiting;

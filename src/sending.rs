@@ -5,10 +5,10 @@ use core::ffi::{c_char, c_int};
 
 use iot_coap_client::{ContentFormat, MAX_PATH_LEN, Request, SendError};
 
-use crate::configuration::bounded;
 use crate::context::{Application, Context};
 use crate::drive::Unsent;
 use crate::log::log;
+use crate::strings::bounded;
 use crate::types::{
     Enumeration, iotx_content_type_t, iotx_message_t, iotx_msg_type_t, iotx_ret_code_t,
 };

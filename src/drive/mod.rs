@@ -37,8 +37,8 @@ pub(crate) use wait::wait;
 /// What a thread waits for.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
-    /// That the program was called, if its pace allows, and everything that had arrived is handled: what
-    /// `IOT_CoAP_Yield` waits for.
+    /// That the program was called, its pace allows it, and everything that had arrived is
+    /// handled: what `IOT_CoAP_Yield` waits for.
     Called,
     /// Nothing but that everything that had arrived is handled.
     #[cfg(feature = "extension")]

@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::context::{Context, State};
 use crate::link::Work;
 use crate::lock::Guard;
+use crate::log::log_later;
 
 /// How long a thread waits before it looks again whether it can read.
 const LOOK_IN: Duration = Duration::from_millis(5);
@@ -275,6 +276,15 @@ impl Context {
             if wait.outcall.session_renewed(self) {
                 return true;
             }
+        }
+        let forgotten = state.client.take_forgotten();
+        if forgotten != 0 {
+            log_later!(
+                state.log,
+                Warning,
+                "{forgotten} NON messages gave way to newer ones, and no notice tells of them: \
+                 send more slowly, or call IOT_CoAP_Yield more often"
+            );
         }
         while let Some(event) = state.client.poll_event() {
             if wait.outcall.event(self, state, &event) {

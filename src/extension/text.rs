@@ -20,6 +20,7 @@ pub extern "C" fn IOT_CoAP_Version() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn IOT_CoAP_ErrorString(code: c_int) -> *const c_char {
     let text = match code {
+        1 => c"signed in already",
         0 => c"success",
         -1 => c"invalid parameter",
         -2 => c"out of memory",
@@ -37,7 +38,8 @@ pub extern "C" fn IOT_CoAP_ErrorString(code: c_int) -> *const c_char {
 
 /// Called with the `data` that it was set with, a level (2 error, 3 warning,
 /// 4 information, 5 debug) and a line without its end, which lives until the
-/// handler returns. Any thread may call it, several at once.
+/// handler returns. Any thread may call it, several at once. It must return: no `longjmp`,
+/// exception or `pthread_exit` may leave it, or the process is aborted.
 pub type iotx_coap_log_handler_t =
     Option<unsafe extern "C" fn(data: *mut c_void, level: c_int, line: *const c_char)>;
 

@@ -25,8 +25,8 @@ pub const IOTX_COAP_SIGNED_IN_ALREADY: c_int = 1;
 /// now on `IOT_CoAP_Yield` returns with each answer: a `poll` loop has its own pace.
 ///
 /// @param context a client of `IOT_CoAP_Init`
-/// @return the descriptor; -1 for an invalid client, and with a board port other than
-///     this library's
+/// @return the descriptor; -1 for an invalid client, with a board port other than this
+///     library's, and with the program's own `HAL_DTLSSession_*`
 /// @note Does not block. Any thread may call. The descriptor is the library's to
 ///     close.
 ///
@@ -94,8 +94,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Process(context: *mut iotx_coap_context
 /// Starts to sign the device in, and returns at once, where `IOT_CoAP_DeviceNameAuth`
 /// would wait.
 ///
-/// `IOT_CoAP_Yield` or `IOT_CoAP_Process` goes on with it, and the notice `IOTX_COAP_NOTICE_SIGNED_IN` or
-/// `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
+/// `IOT_CoAP_Yield` or `IOT_CoAP_Process` goes on with it, and the notice
+/// `IOTX_COAP_NOTICE_SIGNED_IN` or `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
 /// is joined, and the cloud asked again unless it was asked only once yet; it ends with
 /// the last of those who wait for it.
 ///

@@ -9,7 +9,7 @@ use super::{Candidate, Transport};
 impl Link {
     /// The descriptor; `None` with a firmware's own sockets.
     pub(crate) fn descriptor(&mut self) -> Option<i32> {
-        if self.transport.as_ref().is_some_and(|transport| transport.descriptor().is_none()) {
+        if !self.is_watchable {
             return None;
         }
         if self.poller.is_none() {
@@ -20,9 +20,11 @@ impl Link {
     }
 
     /// Lets the descriptor follow new sockets.
-    pub(super) fn watch(&self) {
-        let Some(poller) = &self.poller else { return };
+    pub(super) fn watch(&mut self) {
         let transport = self.transport.as_ref().and_then(Transport::descriptor);
+        // Whose sockets they are does not change, also while there is none.
+        self.is_watchable |= transport.is_some();
+        let Some(poller) = &self.poller else { return };
         let candidate = self.candidate.as_ref().and_then(Candidate::descriptor);
         for descriptor in [transport, candidate].into_iter().flatten() {
             poller.watch(descriptor);
@@ -50,7 +52,7 @@ impl Link {
 
     /// There is no descriptor to follow them.
     #[allow(clippy::unused_self, reason = "as with our port")]
-    pub(super) const fn watch(&self) {}
+    pub(super) const fn watch(&mut self) {}
 
     /// As above.
     #[cfg(feature = "std")]

@@ -108,6 +108,9 @@ pub(crate) struct Link {
     serial: u16,
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     poller: Option<iot_coap_port_linux::Poller>,
+    /// Its sockets have descriptors.
+    #[cfg(all(feature = "port-linux", feature = "extension"))]
+    is_watchable: bool,
     store: Option<Box<SessionStore>>,
 }
 
@@ -131,6 +134,8 @@ impl Link {
             serial: 0,
             #[cfg(all(feature = "port-linux", feature = "extension"))]
             poller: None,
+            #[cfg(all(feature = "port-linux", feature = "extension"))]
+            is_watchable: false,
             store,
         };
         link.open(now, Some(opened), log);

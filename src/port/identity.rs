@@ -97,7 +97,7 @@ mod kept {
     pub(super) unsafe fn set(identity: Identity, text: *const c_char) -> c_int {
         let longest = LONGEST[identity as usize];
         // SAFETY: a string, by the contract.
-        let Some(text) = (unsafe { crate::configuration::bounded(text, longest) }) else {
+        let Some(text) = (unsafe { crate::strings::bounded(text, longest) }) else {
             return -1;
         };
         let padded = text.iter().copied().chain(core::iter::repeat(0));

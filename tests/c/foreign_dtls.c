@@ -8,6 +8,8 @@
  * sends never waits for the one that yields.
  */
 #include "check.h"
+
+#include "iot_coap_ext.h"
 #include "udp_socket.h"
 
 #include <pthread.h>
@@ -17,6 +19,9 @@ static int reads = 0;
 static struct session {
     int fd;
 } the_session;
+
+/* Reads fail, and no session can be opened. */
+static int is_broken = 0;
 
 static void enter(void)
 {
@@ -34,7 +39,7 @@ static void leave(void)
 DTLSContext *HAL_DTLSSession_create(coap_dtls_options_t *options)
 {
     enter();
-    the_session.fd = udp_socket(options->p_host, options->port);
+    the_session.fd = is_broken ? -1 : udp_socket(options->p_host, options->port);
     leave();
     return the_session.fd < 0 ? NULL : (DTLSContext *)&the_session;
 }
@@ -61,7 +66,7 @@ unsigned int HAL_DTLSSession_read(DTLSContext *session, unsigned char *data, uns
     received = udp_read(the_session.fd, data, *len, (int)ms);
     *len = received > 0 ? (unsigned int)received : 0;
     leave();
-    return 0;
+    return is_broken ? 1u << 24 | 8 : 0;
 }
 
 unsigned int HAL_DTLSSession_free(DTLSContext *session)
@@ -142,6 +147,12 @@ int main(int argc, char **argv)
     __atomic_store_n(&over, 1, __ATOMIC_SEQ_CST);
     CHECK_INT(0, pthread_join(yielding, NULL));
     CHECK_INT(60, answers);
+
+    /* These sessions have no descriptor, also while there is none. */
+    CHECK_INT(-1, IOT_CoAP_GetFd(context));
+    is_broken = 1;
+    CHECK_INT(0, IOT_CoAP_Yield(context));
+    CHECK_INT(-1, IOT_CoAP_GetFd(context));
     IOT_CoAP_Deinit(&context);
     return failures != 0;
 }

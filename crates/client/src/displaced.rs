@@ -20,14 +20,16 @@ const DELAY: Duration = Duration::from_millis(100);
 pub(crate) struct Displaced<A> {
     list: Vec<(A, u32)>,
     /// How many of them, from the front, the application can be told.
-    ready: usize,
+    ready: u32,
+    /// How many were forgotten since the application last asked.
+    forgotten: u32,
     /// When all of them are ready.
     ready_at: Instant,
 }
 
 impl<A> Displaced<A> {
     pub(crate) const fn new() -> Self {
-        Self { list: Vec::new(), ready: 0, ready_at: NEVER }
+        Self { list: Vec::new(), ready: 0, forgotten: 0, ready_at: NEVER }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -46,7 +48,7 @@ impl<A> Displaced<A> {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if now >= self.ready_at {
-            self.ready = self.list.len();
+            self.ready = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
             self.ready_at = NEVER;
         }
     }
@@ -57,7 +59,9 @@ impl<A> Displaced<A> {
         let is_full = self.list.len() >= most;
         if is_full {
             self.pop_front();
+            self.forgotten = self.forgotten.saturating_add(1);
         } else if self.list.try_reserve(1).is_err() {
+            self.forgotten = self.forgotten.saturating_add(1);
             return true;
         }
         self.list.push((application, token));
@@ -70,10 +74,15 @@ impl<A> Displaced<A> {
         if self.ready == 0 { None } else { self.pop_front() }
     }
 
+    /// How many were forgotten since the last call.
+    pub(crate) fn take_forgotten(&mut self) -> u32 {
+        core::mem::take(&mut self.forgotten)
+    }
+
     /// Takes out the one with this token.
     pub(crate) fn take(&mut self, token: u32) -> Option<A> {
         let index = self.list.iter().position(|(_, other)| *other == token)?;
-        self.ready -= usize::from(index < self.ready);
+        self.ready -= u32::from(index < self.ready as usize);
         Some(self.list.remove(index).0)
     }
 

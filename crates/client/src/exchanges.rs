@@ -59,12 +59,13 @@ impl<A> Exchanges<A> {
         &self.timing
     }
 
-    /// How many of the application's it has not been told the end of.
+    /// How many messages of the application have not ended, as far as it was told.
     pub(crate) fn outstanding(&self) -> usize {
         self.outstanding + self.displaced.len()
     }
 
-    /// Whether there are `most` of the application's, apart from those that gave way.
+    /// Whether `most` messages of the application wait, apart from those that were
+    /// displaced.
     pub(crate) const fn are_full(&self, most: usize) -> bool {
         self.outstanding >= most
     }
@@ -128,6 +129,11 @@ impl<A> Exchanges<A> {
         let token = self.list[index].request().token();
         let application = self.release(index);
         application.is_some_and(|application| self.displaced.push(now, application, token, most))
+    }
+
+    /// How many that gave way were forgotten since the last call.
+    pub(crate) fn take_forgotten(&mut self) -> u32 {
+        self.displaced.take_forgotten()
     }
 
     /// A free place for a request to be encoded in, until

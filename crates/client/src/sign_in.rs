@@ -2,8 +2,8 @@
 //! themselves are made in `client/signing_in.rs`.
 //!
 //! There is one sign-in at a time, whoever asked for it. Each time that the
-//! application asks is an attempt, with the time limit that it names. Where the client
-//! needs one, because its access token was refused or expires, that has
+//! application asks is an attempt, with the time limit that it names. The client asks too,
+//! when its access token is refused or expires; its own limit is
 //! [`BACKGROUND_LIMIT`]. The sign-in goes on until the last of these limits. After a
 //! request to `/auth` that brought nothing there is a pause, which doubles each time.
 

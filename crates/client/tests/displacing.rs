@@ -42,6 +42,8 @@ fn without_a_poll_the_heap_does_not_grow() {
     let expected: Vec<u32> = (20_100 - 2 * MOST as u32..20_100 - MOST as u32).collect();
     assert_eq!(displaced(&bench.events()), expected);
     assert_eq!(bench.client.outstanding(), MOST);
+    assert_eq!(bench.client.take_forgotten(), 20_100 - 2 * MOST as u32);
+    assert_eq!(bench.client.take_forgotten(), 0, "since the last call");
     #[cfg(feature = "statistics")]
     assert_eq!(bench.client.statistics().given_up, 20_100 - MOST as u64, "none is uncounted");
     // The others as ever.

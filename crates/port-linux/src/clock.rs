@@ -50,7 +50,7 @@ extern "C-unwind" fn iotx_linux_sleep_ms(ms: u32) {
 }
 
 /// How long to wait.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// Until something arrives.
     Forever,

@@ -181,6 +181,13 @@ impl<A> Client<A> {
         self.sign_in.has_announcement() || self.exchanges.any_ended()
     }
 
+    /// How many messages were displaced and are not told of by any
+    /// [`Event`](crate::Event), since the last call: more than may be outstanding waited to
+    /// be told of.
+    pub fn take_forgotten(&mut self) -> u32 {
+        self.exchanges.take_forgotten()
+    }
+
     /// The next event to tell the application.
     pub fn poll_event(&mut self) -> Option<Event<A>> {
         if let Some(outcome) = self.sign_in.take_announcement() {

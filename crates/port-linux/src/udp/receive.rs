@@ -50,7 +50,7 @@ pub(crate) enum ReceiveError {
 }
 
 /// Receives one datagram into `buffer`. If something is ignored, the wait may be up to
-/// [`RECEIVE_TIMEOUT_MS`] longer.
+/// [`RECEIVE_TIMEOUT_MS`] shorter.
 ///
 /// `has_receive_timeout`: the socket was made by this port. Another one might block for
 /// ever in `recv`, and is polled first.
@@ -68,6 +68,9 @@ pub(crate) fn receive(
         let flags = if may_block {
             0
         } else {
+            if left != Wait::For(0) {
+                deadline.get_or_insert_with(|| Deadline::after(left));
+            }
             await_readable(fd, left)?;
             libc::MSG_DONTWAIT
         };
@@ -81,9 +84,9 @@ pub(crate) fn receive(
             Received::Nothing => false,
             Received::Ignored => true,
         };
-        // The clock is read only if no datagram came at once. Until then, a wait took the
-        // receive timeout; one that was cut short is not counted.
-        if may_block && !is_ignored {
+        // A long wait that ends with a datagram reads no clock: the receive timeout counts
+        // as over, even if something that is ignored cut it short.
+        if may_block {
             left = left.less(RECEIVE_TIMEOUT_MS.into());
         }
         may_block = false;
