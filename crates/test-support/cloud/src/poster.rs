@@ -139,14 +139,21 @@ impl Poster {
     }
 }
 
-/// A DTLS session by OpenSSL.
+/// A DTLS session by OpenSSL. While a server is away, another program of this machine may
+/// have been given its port, and fails the handshake: the device tries again.
 pub fn connect(balancer: SocketAddr, root_pem: &str) -> Link {
-    let stream = DtlsClient {
-        socket: socket_to(balancer),
-        root_pem: root_pem.to_owned(),
-        host: Some("localhost".into()),
-        ciphers: None,
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let client = DtlsClient {
+            socket: socket_to(balancer),
+            root_pem: root_pem.to_owned(),
+            host: Some("localhost".into()),
+            ciphers: None,
+        };
+        match client.try_connect() {
+            Ok(stream) => return Link::Dtls(Box::new(stream)),
+            Err(error) => assert!(Instant::now() < deadline, "no handshake succeeds: {error}"),
+        }
+        std::thread::sleep(FIRST_WAIT);
     }
-    .connect();
-    Link::Dtls(Box::new(stream))
 }
