@@ -182,7 +182,7 @@ impl<A> Client<A> {
     }
 
     /// How many messages were displaced and are not told of by any
-    /// [`Event`](crate::Event), since the last call: more than may be outstanding waited to
+    /// [`Event`], since the last call: more than may be outstanding waited to
     /// be told of.
     pub fn take_forgotten(&mut self) -> u32 {
         self.exchanges.take_forgotten()
