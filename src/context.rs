@@ -73,7 +73,7 @@ pub(crate) struct Context {
     /// The calls that are in it.
     pub(crate) entered: Entered,
     subscriber: Option<Subscriber>,
-    token_store: Option<TokenStore>,
+    token_store: Option<Box<TokenStore>>,
     /// An odd content type, and an odd message type, were logged.
     pub(crate) content_type_logged: Once,
     pub(crate) msg_type_logged: Once,
@@ -189,7 +189,10 @@ impl Context {
                 entered: Entered::new()?,
                 process: Process::this()?,
                 subscriber: options.subscriber,
-                token_store,
+                token_store: match token_store {
+                    Some(store) => Some(boxed(store)?),
+                    None => None,
+                },
                 content_type_logged: Once::default(),
                 msg_type_logged: Once::default(),
                 state,
@@ -232,7 +235,7 @@ impl Context {
 
     /// Where the access token is kept.
     pub(crate) fn token_store(&self) -> Option<TokenStore> {
-        self.token_store.filter(|_| cfg!(feature = "extension"))
+        self.token_store.as_deref().copied().filter(|_| cfg!(feature = "extension"))
     }
 
     /// This context, as C knows it.

@@ -1,6 +1,7 @@
 //! A device's identity: its names in the cloud, and the secret that signs its
 //! sign-ins. Checks lengths; wipes the secret when it is dropped.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -17,10 +18,10 @@ pub const MAX_DEVICE_SECRET_LEN: usize = 64;
 
 /// What a device signs in with.
 pub struct Device {
-    pub(crate) product_key: String,
-    pub(crate) device_name: String,
-    pub(crate) client_id: String,
-    pub(crate) device_secret: Zeroizing<String>,
+    pub(crate) product_key: Box<str>,
+    pub(crate) device_name: Box<str>,
+    pub(crate) client_id: Box<str>,
+    pub(crate) device_secret: Zeroizing<Box<str>>,
 }
 
 /// Which part of an identity is wrong, and how.
@@ -97,7 +98,7 @@ impl fmt::Debug for Device {
     }
 }
 
-fn field(name: &'static str, parts: &[&str], most: usize) -> Result<String, DeviceError> {
+fn field(name: &'static str, parts: &[&str], most: usize) -> Result<Box<str>, DeviceError> {
     let len = parts.iter().map(|part| part.len()).sum();
     match len {
         0 => return Err(DeviceError::Empty(name)),
@@ -109,5 +110,6 @@ fn field(name: &'static str, parts: &[&str], most: usize) -> Result<String, Devi
     for part in parts {
         value.push_str(part);
     }
-    Ok(value)
+    // Its room is its length, so nothing is allocated or copied.
+    Ok(value.into_boxed_str())
 }
