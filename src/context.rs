@@ -4,6 +4,7 @@
 
 use alloc::boxed::Box;
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,9 +15,9 @@ use crate::call::{Call, is_calling_back};
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
 use crate::entered::Entered;
-use crate::fallible::boxed;
+use crate::fallible::{boxed, room};
 use crate::link::{Connector, Link, SessionStore};
-use crate::lock::{Guard, Lock};
+use crate::lock::{Guard, Lock, LockMutex};
 use crate::log::{Once, Queue, log};
 use crate::notices::Subscriber;
 use crate::pace::Pace;
@@ -125,13 +126,37 @@ impl State {
     }
 }
 
+/// What a context needs that there may be none of, taken before anything is opened.
+struct Place {
+    memory: Box<MaybeUninit<Context>>,
+    mutex: LockMutex,
+    entered: Entered,
+    process: Process,
+}
+
+impl Place {
+    fn take() -> Option<Self> {
+        Some(Self {
+            memory: room()?,
+            mutex: LockMutex::new()?,
+            entered: Entered::new()?,
+            process: Process::this()?,
+        })
+    }
+}
+
 impl Context {
     /// Makes a context, whose link is being opened; `None`, with the reason logged,
     /// if that cannot begin.
     pub(crate) fn new(configuration: Configuration, options: Options) -> Option<NonNull<Self>> {
         let Configuration { device, endpoint, wait_ms } = configuration;
+        let Some(place) = Place::take() else {
+            log!(Error, "IOT_CoAP_Init: no memory for a context");
+            return None;
+        };
         let token_store = (cfg!(feature = "extension") && options.keep_access_token)
-            .then(|| TokenStore::new(&device, &endpoint));
+            .then(|| boxed(TokenStore::new(&device, &endpoint)))
+            .flatten();
         let sessions = Self::session_store(&options, &device, &endpoint);
         let mut config = Config::new(device, &endpoint, port::seed())
             .sign_method(options.sign_method)
@@ -177,31 +202,23 @@ impl Context {
             is_storing: false,
             query_logged: false,
         };
-        // If there is no memory for the lock or the box, the link is dropped, which closes
-        // it.
-        let context = Lock::new(state).ok().and_then(|state| {
-            boxed(Self {
+        let context = Box::write(
+            place.memory,
+            Self {
                 magic: MAGIC,
                 wait_ms,
                 uses_heap_buffers: connector.needs_long_buffer(),
                 connector,
                 keeps_session: options.keep_session,
-                entered: Entered::new()?,
-                process: Process::this()?,
+                entered: place.entered,
+                process: place.process,
                 subscriber: options.subscriber,
-                token_store: match token_store {
-                    Some(store) => Some(boxed(store)?),
-                    None => None,
-                },
+                token_store,
                 content_type_logged: Once::default(),
                 msg_type_logged: Once::default(),
-                state,
-            })
-        });
-        let Some(context) = context else {
-            log!(Error, "IOT_CoAP_Init: no memory for a context");
-            return None;
-        };
+                state: Lock::new(place.mutex, state),
+            },
+        );
         OPEN.store(open_contexts().wrapping_add(1), Ordering::Relaxed);
         Some(NonNull::from(Box::leak(context)))
     }

@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 #[cfg(not(target_has_atomic = "32"))]
-use crate::lock::Lock;
+use crate::lock::{Lock, LockMutex};
 
 pub(crate) struct Entered {
     #[cfg(target_has_atomic = "32")]
@@ -46,7 +46,7 @@ impl Entered {
 impl Entered {
     /// No call. `None` if the port returns no mutex.
     pub(crate) fn new() -> Option<Self> {
-        Lock::new(0).ok().map(|count| Self { count })
+        LockMutex::new().map(|mutex| Self { count: Lock::new(mutex, 0) })
     }
 
     pub(crate) fn add(&self) {

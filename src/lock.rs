@@ -7,9 +7,7 @@ use crate::port::Mutex;
 use crate::process::Holder;
 
 pub(crate) struct Lock<T> {
-    /// None in the `bare` build on a port without threads, whose
-    /// `HAL_MutexCreate` has nothing to return.
-    mutex: Option<Mutex>,
+    mutex: LockMutex,
     holder: Holder,
     value: UnsafeCell<T>,
 }
@@ -17,21 +15,25 @@ pub(crate) struct Lock<T> {
 // SAFETY: the value is reached through the mutex alone.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
-/// The port returned no mutex.
-#[derive(Debug)]
-pub(crate) struct NoMutex;
+/// The mutex of a [`Lock`]: none in the `bare` build on a port without threads, whose
+/// `HAL_MutexCreate` has nothing to return.
+pub(crate) struct LockMutex(Option<Mutex>);
+
+impl LockMutex {
+    /// `None` if the port returned no mutex.
+    pub(crate) fn new() -> Option<Self> {
+        let mutex = Mutex::new();
+        (mutex.is_some() || cfg!(feature = "bare")).then_some(Self(mutex))
+    }
+}
 
 impl<T> Lock<T> {
-    pub(crate) fn new(value: T) -> Result<Self, NoMutex> {
-        let mutex = Mutex::new();
-        if mutex.is_none() && !cfg!(feature = "bare") {
-            return Err(NoMutex);
-        }
-        Ok(Self { mutex, holder: Holder::none(), value: UnsafeCell::new(value) })
+    pub(crate) fn new(mutex: LockMutex, value: T) -> Self {
+        Self { mutex, holder: Holder::none(), value: UnsafeCell::new(value) }
     }
 
     pub(crate) fn lock(&self) -> Guard<'_, T> {
-        if let Some(mutex) = &self.mutex {
+        if let Some(mutex) = &self.mutex.0 {
             mutex.lock();
         }
         self.holder.begin();
@@ -66,7 +68,7 @@ impl<T> DerefMut for Guard<'_, T> {
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         self.0.holder.end();
-        if let Some(mutex) = &self.0.mutex {
+        if let Some(mutex) = &self.0.mutex.0 {
             mutex.unlock();
         }
     }
@@ -79,7 +81,7 @@ mod tests {
     #[test]
     fn one_thread_at_a_time_has_the_value() {
         const EACH: usize = if cfg!(miri) { 20 } else { 1000 };
-        let lock = Lock::new(vec![0_usize; 2]).expect("a mutex");
+        let lock = Lock::new(LockMutex::new().expect("a mutex"), vec![0_usize; 2]);
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -97,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_panic_releases_it() {
-        let lock = Lock::new(1).expect("a mutex");
+        let lock = Lock::new(LockMutex::new().expect("a mutex"), 1);
         std::thread::scope(|scope| {
             let panicked = scope.spawn(|| {
                 let mut value = lock.lock();
