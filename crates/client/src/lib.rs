@@ -6,6 +6,7 @@ extern crate alloc;
 
 mod access_token;
 mod auth;
+mod backoff;
 mod client;
 mod code;
 mod config;
@@ -39,6 +40,7 @@ mod timing;
 
 pub use access_token::{ACCESS_TOKEN_LIFETIME, MAX_ACCESS_TOKEN_LEN};
 pub use auth::{Encoding, SignMethod};
+pub use backoff::Backoff;
 pub use client::{Client, Transmit};
 pub use code::Code;
 pub use config::{Config, DEFAULT_MAX_OUTSTANDING};

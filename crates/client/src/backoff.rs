@@ -1,0 +1,101 @@
+//! Pauses between attempts that bring nothing: each may be longer than the one before,
+//! and each is drawn at random, so that a fleet that lost its cloud in one second does
+//! not come back in one.
+
+use iot_coap_time::Duration;
+
+/// The pauses between attempts that bring nothing, each drawn at random.
+///
+/// Pause number `n`, counted from 1, is uniform between the first pause and that
+/// doubled `n` times, but never longer than the longest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    first_ms: u32,
+    longest_ms: u32,
+    /// How many pauses there were since the last [`reset`](Self::reset).
+    pauses: u8,
+}
+
+impl Backoff {
+    /// No pause lasts less than `first` or longer than `longest`, 49 days at most. If
+    /// `longest` is the shorter one, every pause is as long as `first`.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first_ms: first.as_millis_u32(), longest_ms: longest.as_millis_u32(), pauses: 0 }
+    }
+
+    /// Whether there was no pause since the last [`reset`](Self::reset).
+    #[must_use]
+    pub const fn is_reset(&self) -> bool {
+        self.pauses == 0
+    }
+
+    /// How long to pause after another attempt that brought nothing. `random`: 32
+    /// random bits.
+    pub fn next_pause(&mut self, random: u32) -> Duration {
+        self.pauses = self.pauses.saturating_add(1);
+        let doubled = u64::from(self.first_ms) << self.pauses.min(32);
+        // Both bounds fit into 32 bits, and so does what is between them.
+        let span = doubled.min(self.longest_ms.into()).saturating_sub(self.first_ms.into());
+        let drawn = (u64::from(random) * (span + 1)) >> 32;
+        Duration::from_millis(u64::from(self.first_ms) + drawn)
+    }
+
+    /// An attempt was of use: the next pause is a first one again.
+    pub const fn reset(&mut self) {
+        self.pauses = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Duration = Duration::from_secs(2);
+    const LONGEST: Duration = Duration::from_secs(300);
+
+    #[test]
+    fn each_pause_is_between_the_first_and_its_doubling() {
+        let mut shortest = Backoff::new(FIRST, LONGEST);
+        let mut longest = shortest;
+        for most in [4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
+            assert_eq!(shortest.next_pause(0), FIRST);
+            assert_eq!(longest.next_pause(u32::MAX), Duration::from_secs(most));
+        }
+        longest.reset();
+        assert!(longest.is_reset());
+        assert_eq!(longest.next_pause(u32::MAX), Duration::from_secs(4));
+    }
+
+    #[test]
+    fn the_pauses_are_spread_evenly() {
+        let mut backoff = Backoff::new(FIRST, LONGEST);
+        for _ in 0..20 {
+            backoff.next_pause(0);
+        }
+        let mut tenths = [0; 10];
+        for step in 0..10_000_u32 {
+            let random = step * (u32::MAX / 10_000);
+            let pause = backoff.next_pause(random).as_millis() - 2000;
+            tenths[(pause * 10 / 298_001) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|count| (990..=1010).contains(count)), "{tenths:?}");
+    }
+
+    #[test]
+    fn odd_bounds_are_survived() {
+        for (first, longest) in [
+            (Duration::ZERO, Duration::ZERO),
+            (LONGEST, FIRST),
+            (Duration::MAX, Duration::MAX),
+            (Duration::ZERO, Duration::MAX),
+        ] {
+            let mut backoff = Backoff::new(first, longest);
+            for _ in 0..300 {
+                let pause = backoff.next_pause(u32::MAX);
+                assert!(pause.as_millis() >= first.as_millis().min(u32::MAX.into()));
+                assert!(pause.as_millis() <= first.max(longest).as_millis());
+            }
+        }
+    }
+}
