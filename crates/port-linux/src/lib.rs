@@ -31,4 +31,7 @@ pub use clock::calendar_seconds;
 pub use log::set_log;
 pub use poller::Poller;
 pub use random::fill as fill_random;
-pub use udp::{Opening, needs_lookup, receive_now, stop_reading, udp_descriptor};
+pub use udp::{
+    Opened, Opening, UNREACHABLE, needs_lookup, open, opens_sockets, receive_now, stop_reading,
+    udp_descriptor,
+};

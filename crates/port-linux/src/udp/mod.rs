@@ -14,7 +14,7 @@ use crate::clock::Wait;
 use crate::fd::Fd;
 use crate::text::borrow;
 
-pub use opening::{Opening, needs_lookup};
+pub use opening::{Opened, Opening, needs_lookup, open, opens_sockets};
 use receive::{ReceiveError, receive};
 
 /// No datagram is longer.
@@ -27,6 +27,10 @@ const BAD_PARAMETER: c_int = -1;
 const TIMED_OUT: c_int = -2;
 const INTERRUPTED: c_int = -3;
 const FAILED: c_int = -4;
+
+/// What a read returns where an ICMP message says that a datagram did not reach the peer:
+/// nobody listens there now, or there is no way. The socket can be used all the same.
+pub const UNREACHABLE: c_int = -5;
 
 /// The descriptor in a handle. NULL is refused, though it could be descriptor 0:
 /// `socket::connect` never returns that.
@@ -54,6 +58,7 @@ pub fn receive_now(handle: *mut c_void, buffer: &mut [MaybeUninit<u8>]) -> Optio
     Some(match receive(fd, buffer, Wait::For(0), true) {
         Ok(datagram) => c_int::try_from(datagram.len()).unwrap_or(FAILED),
         Err(ReceiveError::TimedOut | ReceiveError::Interrupted) => 0,
+        Err(ReceiveError::Unreachable) => UNREACHABLE,
         Err(ReceiveError::ShutDown | ReceiveError::Failed) => FAILED,
     })
 }
@@ -74,9 +79,10 @@ pub fn stop_reading(handle: *mut c_void) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn iotx_linux_udp_create(host: *const c_char, port: c_ushort) -> *mut c_void {
     // SAFETY: NULL or a string, by the contract; it is not kept beyond this call.
-    let socket = unsafe { borrow(host) }.and_then(|host| socket::connect(host, port));
-    let handle =
-        socket.and_then(|socket| isize::try_from(socket.into_raw()).ok()).unwrap_or(INVALID_HANDLE);
+    let connected = unsafe { borrow(host) }.and_then(|host| socket::connect(host, port, 0));
+    let handle = connected
+        .and_then(|connected| isize::try_from(connected.socket.into_raw()).ok())
+        .unwrap_or(INVALID_HANDLE);
     without_provenance_mut(handle.cast_unsigned())
 }
 
@@ -89,7 +95,8 @@ unsafe extern "C" fn iotx_linux_udp_close(handle: *mut c_void) {
     drop(descriptor(handle).and_then(Fd::new));
 }
 
-/// Sends one datagram; its length, or -1.
+/// Sends one datagram without waiting; its length, or -1. If the socket is full, the
+/// datagram is lost.
 ///
 /// # Safety
 /// `data` is NULL or valid for reads of `len` bytes.
@@ -141,6 +148,7 @@ unsafe extern "C-unwind" fn iotx_linux_udp_read_timeout(
         Err(ReceiveError::TimedOut) => TIMED_OUT,
         Err(ReceiveError::Interrupted) => INTERRUPTED,
         Err(ReceiveError::ShutDown) => 0,
+        Err(ReceiveError::Unreachable) => UNREACHABLE,
         Err(ReceiveError::Failed) => FAILED,
     }
 }

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use core::task::Poll;
 
 use super::iotx_linux_udp_is_builtin;
-use super::socket::{self, Host, bare_host, is_address};
+use super::socket::{self, Connected, Host, bare_host, is_address};
 use crate::fd::Fd;
 
 /// No result yet.
@@ -16,20 +16,45 @@ const PENDING: c_int = -2;
 /// There will be no socket.
 const FAILED: c_int = -1;
 
-/// Whether connecting to `host` by `HAL_UDP_create` may wait for a name server, so that
-/// [`Opening`] is the better way. False if the program has its own `HAL_UDP_create`.
+/// Whether `HAL_UDP_create` is that of this port, so that [`open`] and [`Opening`] may take
+/// its place.
+pub fn opens_sockets() -> bool {
+    iotx_linux_udp_is_builtin() != 0
+}
+
+/// Whether connecting to `host` may wait for a name server, so that [`Opening`] is the
+/// better way.
 pub fn needs_lookup(host: &CStr) -> bool {
-    iotx_linux_udp_is_builtin() != 0 && bare_host(host).is_some_and(|host| !is_address(&host))
+    bare_host(host).is_some_and(|host| !is_address(&host))
 }
 
 /// What both threads share; on the heap of libc, freed by the last owner.
 struct Job {
     owners: AtomicU8,
     socket: AtomicI32,
+    /// How many addresses the host has; set before the socket is.
+    addresses: AtomicU8,
     /// Becomes readable when there is a result.
     done: c_int,
     host: Host,
     port: u16,
+    first: u8,
+}
+
+/// A socket that is open.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened {
+    /// The handle, as `HAL_UDP_create` returns it. Whoever has it closes it.
+    pub handle: *mut c_void,
+    /// How many addresses its host has; 255 where there are more.
+    pub addresses: u8,
+}
+
+/// Connects to `host`, beginning with the address numbered `first` of those it has;
+/// `None`, with the reason in the log, if that fails. May wait for a name server.
+pub fn open(host: &CStr, port: u16, first: u8) -> Option<Opened> {
+    let Connected { socket, addresses } = socket::connect(host, port, first)?;
+    handle(socket.into_raw()).map(|handle| Opened { handle, addresses })
 }
 
 /// A socket that is being opened. If it is dropped before, the socket is closed.
@@ -40,9 +65,9 @@ pub struct Opening(NonNull<Job>);
 unsafe impl Send for Opening {}
 
 impl Opening {
-    /// Starts to connect to `host`, a name or an address, at a UDP port. `None` if
-    /// the system has no thread, descriptor or memory to give.
-    pub fn start(host: &CStr, port: u16) -> Option<Self> {
+    /// Starts to connect to `host`, as [`open`]. `None` if the system has no thread,
+    /// descriptor or memory to give.
+    pub fn start(host: &CStr, port: u16, first: u8) -> Option<Self> {
         // SAFETY: takes two numbers.
         let done = Fd::new(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
         let host = bare_host(host)?;
@@ -52,9 +77,11 @@ impl Opening {
         let content = Job {
             owners: AtomicU8::new(2),
             socket: AtomicI32::new(PENDING),
+            addresses: AtomicU8::new(0),
             done: done.into_raw(),
             host,
             port,
+            first,
         };
         // SAFETY: fresh memory of the right size and alignment.
         unsafe { job.write(content) };
@@ -72,16 +99,17 @@ impl Opening {
         self.job().done
     }
 
-    /// The handle, as `HAL_UDP_create` returns it, once the socket is open; `None`, with
-    /// the reason in the log, if it could not be opened. It is returned once.
-    pub fn poll(&mut self) -> Poll<Option<*mut c_void>> {
+    /// The socket, once it is open; `None`, with the reason in the log, if it could not be
+    /// opened. It is returned once.
+    pub fn poll(&mut self) -> Poll<Option<Opened>> {
         let socket = self.job().socket.load(Ordering::Acquire);
         if socket == PENDING {
             return Poll::Pending;
         }
         // The other thread has stored the result, and does not store again.
         self.job().socket.store(FAILED, Ordering::Relaxed);
-        Poll::Ready(handle(socket))
+        let addresses = self.job().addresses.load(Ordering::Relaxed);
+        Poll::Ready(handle(socket).map(|handle| Opened { handle, addresses }))
     }
 
     fn job(&self) -> &Job {
@@ -145,8 +173,11 @@ extern "C" fn run(job: *mut c_void) -> *mut c_void {
     let Some(job) = NonNull::new(job.cast::<Job>()) else { return null_mut() };
     // SAFETY: this thread is an owner, which keeps the job alive.
     let shared = unsafe { job.as_ref() };
-    let socket = socket::connect(shared.host.as_c_str(), shared.port);
-    let socket = socket.map_or(FAILED, Fd::into_raw);
+    let connected = socket::connect(shared.host.as_c_str(), shared.port, shared.first);
+    let socket = connected.map_or(FAILED, |Connected { socket, addresses }| {
+        shared.addresses.store(addresses, Ordering::Relaxed);
+        socket.into_raw()
+    });
     shared.socket.store(socket, Ordering::Release);
     let one: u64 = 1;
     // SAFETY: writes eight valid bytes to our own event descriptor.

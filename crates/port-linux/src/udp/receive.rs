@@ -6,10 +6,9 @@
 //! starts with one, and needs `poll` only for what is left. An idle wait thus
 //! wakes at most once early, and a round trip is one send and one receive.
 //!
-//! Some things are ignored, and the wait goes on: an ICMP error (the peer is not there
-//! *now*; the caller retransmits in any case, and a reboot of the peer must not end a
-//! client), a datagram of length 0 (its length would mean the end) and one that is longer
-//! than the buffer (the kernel would cut it).
+//! Some things are ignored, and the wait goes on: a datagram of length 0 (its length would
+//! mean the end) and one that is longer than the buffer (the kernel would cut it). An ICMP
+//! error ends the wait: the peer is not there now, so the caller may try another address.
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -43,6 +42,8 @@ pub(crate) enum ReceiveError {
     TimedOut,
     /// A signal arrived.
     Interrupted,
+    /// An ICMP message says that a datagram did not reach the peer.
+    Unreachable,
     /// The socket was shut down for reading.
     ShutDown,
     /// The socket cannot be used.
@@ -159,7 +160,9 @@ fn receive_now(
         Err(_) => match errno() {
             error if error == libc::EAGAIN || error == libc::EWOULDBLOCK => Ok(Received::Nothing),
             libc::EINTR => Err(ReceiveError::Interrupted),
-            error if is_from_icmp(error) => Ok(Received::Ignored),
+            // Too long for the path: the kernel has noted its MTU.
+            libc::EMSGSIZE => Ok(Received::Ignored),
+            error if is_from_icmp(error) => Err(ReceiveError::Unreachable),
             error => {
                 log(Level::Error, format_args!("recv failed, errno {error}"));
                 Err(ReceiveError::Failed)

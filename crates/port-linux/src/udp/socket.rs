@@ -29,18 +29,31 @@ pub(super) fn bare_host(host: &CStr) -> Option<Host> {
     (!text.as_bytes().is_empty()).then_some(text)
 }
 
-/// A socket connected to the first address of `host` that can be connected to. Programs
-/// that this one starts do not inherit it.
-pub(super) fn connect(host: &CStr, port: u16) -> Option<Fd> {
+/// A socket, and how many addresses its host has.
+pub(super) struct Connected {
+    pub(super) socket: Fd,
+    pub(super) addresses: u8,
+}
+
+/// A socket connected to an address of `host`: the first that can be connected to,
+/// beginning with the one numbered `first` (modulo their number). Families alternate, so
+/// that one without a route does not stand before all addresses of the other (RFC 8305,
+/// section 4). Programs that this one starts do not inherit the socket.
+pub(super) fn connect(host: &CStr, port: u16, first: u8) -> Option<Connected> {
     let Some(name) = bare_host(host).filter(|_| port != 0) else {
         log(Level::Error, format_args!("{host:?} port {port} is no address"));
         return None;
     };
-    let addresses = Addresses::resolve(name.as_c_str(), port)?;
+    let list = Addresses::resolve(name.as_c_str(), port)?;
+    let count = list.iter().count();
     let mut error = 0;
-    for address in addresses.iter() {
+    for number in 0..count {
+        let Some(address) = list.alternating((usize::from(first) + number) % count) else { break };
         match connect_to(address) {
-            Ok(socket) => return Some(socket),
+            Ok(socket) => {
+                let addresses = u8::try_from(count).unwrap_or(u8::MAX);
+                return Some(Connected { socket, addresses });
+            }
             Err(code) => error = code,
         }
     }
@@ -81,21 +94,31 @@ fn connect_to(address: &libc::addrinfo) -> Result<Fd, c_int> {
     }
 }
 
-/// Sends one datagram; its length, or `errno`.
+/// Sends one datagram without waiting; its length, or `errno`. Where an uplink is slow and
+/// the socket full, the datagram is lost, as it might be on the way.
 ///
 /// An ICMP error after an earlier datagram is reported by the next send *instead of*
 /// sending. That clears it, so a second try sends.
 pub(super) fn send(fd: c_int, datagram: &[u8]) -> Result<usize, c_int> {
+    const FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
     let once = || {
         // SAFETY: the slice is valid for reads of its length.
-        let sent =
-            unsafe { libc::send(fd, datagram.as_ptr().cast(), datagram.len(), libc::MSG_NOSIGNAL) };
+        let sent = unsafe { libc::send(fd, datagram.as_ptr().cast(), datagram.len(), FLAGS) };
         usize::try_from(sent).map_err(|_| errno())
     };
-    match once() {
+    let sent = match once() {
         Err(error) if error == libc::EINTR || is_from_icmp(error) => once(),
         other => other,
+    };
+    match sent {
+        Err(error) if is_full(error) => Ok(datagram.len()),
+        other => other,
     }
+}
+
+/// Whether there is no room for a datagram now: in the socket, or in a queue below it.
+fn is_full(error: c_int) -> bool {
+    error == libc::EAGAIN || error == libc::EWOULDBLOCK || error == libc::ENOBUFS
 }
 
 /// Whether a host is an address, so that no name server is asked.
@@ -153,6 +176,21 @@ impl Addresses {
     }
 }
 
+impl Addresses {
+    /// The one with this number, if families take turns as long as there are two of them.
+    fn alternating(&self, number: usize) -> Option<&libc::addrinfo> {
+        let preferred = self.iter().next()?.ai_family;
+        let of = |is_preferred: bool| {
+            self.iter().filter(move |address| (address.ai_family == preferred) == is_preferred)
+        };
+        let pairs = of(true).count().min(of(false).count());
+        match number.checked_sub(2 * pairs) {
+            None => of(number.is_multiple_of(2)).nth(number / 2),
+            Some(beyond) => of(true).skip(pairs).chain(of(false).skip(pairs)).nth(beyond),
+        }
+    }
+}
+
 impl Drop for Addresses {
     fn drop(&mut self) {
         // SAFETY: the list came from getaddrinfo and is freed once.
@@ -176,7 +214,42 @@ fn service(port: u16) -> Text<6> {
 
 #[cfg(test)]
 mod tests {
-    use super::service;
+    use core::ptr::null_mut;
+
+    use super::{Addresses, service};
+
+    /// What `getaddrinfo` might return, with families by letter.
+    fn order(families: &str) -> Vec<usize> {
+        let mut nodes: Vec<libc::addrinfo> = families
+            .chars()
+            .enumerate()
+            .map(|(number, family)| {
+                // SAFETY: all zeros is valid in every field.
+                let mut node: libc::addrinfo = unsafe { core::mem::zeroed() };
+                node.ai_family = if family == '6' { libc::AF_INET6 } else { libc::AF_INET };
+                node.ai_protocol = number.try_into().expect("few");
+                node
+            })
+            .collect();
+        for number in (1..nodes.len()).rev() {
+            nodes[number - 1].ai_next = &raw mut nodes[number];
+        }
+        let first = nodes.first_mut().map_or(null_mut(), |node| &raw mut *node);
+        // The list is the vector's, not that of `getaddrinfo`.
+        let list = core::mem::ManuallyDrop::new(Addresses(first));
+        let number = |at| list.alternating(at).map(|node| node.ai_protocol.unsigned_abs() as usize);
+        (0..families.len()).map_while(number).collect()
+    }
+
+    #[test]
+    fn families_take_turns() {
+        assert_eq!(order("4"), [0]);
+        assert_eq!(order("444"), [0, 1, 2]);
+        assert_eq!(order("6644"), [0, 2, 1, 3]);
+        assert_eq!(order("66664"), [0, 4, 1, 2, 3]);
+        assert_eq!(order("46666"), [0, 1, 2, 3, 4]);
+        assert_eq!(order("464"), [0, 1, 2]);
+    }
 
     #[test]
     fn every_port_is_told_in_decimal() {
