@@ -241,9 +241,17 @@ impl<A> Exchange<A> {
 
     /// Makes it due once more, with twice the timeout.
     pub(crate) fn resend(&mut self) {
-        self.retransmissions += 1;
+        self.retransmissions = self.retransmissions.saturating_add(1);
         self.timeout = self.timeout.saturating_mul(2);
         self.set_state(State::Due);
+    }
+
+    /// Makes it due once more, with the timeout as it is, if it is not acknowledged.
+    pub(crate) fn repeat_if_unacknowledged(&mut self) {
+        if self.state == State::AwaitingAck {
+            self.retransmissions = self.retransmissions.saturating_add(1);
+            self.set_state(State::Due);
+        }
     }
 
     /// The peer acknowledged it without an answer.

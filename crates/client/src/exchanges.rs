@@ -89,6 +89,13 @@ impl<A> Exchanges<A> {
         self.position(|exchange| exchange.state() == State::AwaitingAck).is_some()
     }
 
+    /// How many wait for the peer.
+    pub(crate) fn awaited(&self) -> usize {
+        let waits =
+            |exchange: &&Exchange<A>| exchange.awaits_peer() && exchange.state() != State::Due;
+        self.list.iter().filter(waits).count()
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn next_timeout(&self) -> Instant {
         let displaced = self.displaced.next_timeout();
@@ -226,6 +233,11 @@ impl<A> Exchanges<A> {
         for exchange in &mut self.list {
             exchange.start_over_if_unanswered(now, &self.timing, random);
         }
+    }
+
+    /// Datagrams take another way: has every request sent again that is not acknowledged.
+    pub(crate) fn handle_path_changed(&mut self) {
+        self.list.iter_mut().for_each(Exchange::repeat_if_unacknowledged);
     }
 
     /// Does what is due at `now`. Returns whether the request of a sign-in was given

@@ -26,6 +26,20 @@ impl<A> Client<A> {
         self.exchanges.any_awaits_ack()
     }
 
+    /// How many requests, those to sign in among them, were transmitted and wait for the
+    /// peer. One that is due to be transmitted again is none of them.
+    pub fn awaited(&self) -> usize {
+        self.exchanges.awaited()
+    }
+
+    /// Whether there is nothing to send, to wait for, or to tell the application.
+    pub fn is_idle(&self) -> bool {
+        self.exchanges.outstanding() == 0
+            && !self.sign_in.is_under_way()
+            && !self.has_event()
+            && !self.has_transmit()
+    }
+
     /// Does what is due at `now`. All datagrams that have arrived must be handed in
     /// before, see [`Client`].
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -44,5 +58,11 @@ impl<A> Client<A> {
     /// retransmissions that it has left.
     pub fn handle_session_renewed(&mut self, now: Instant) {
         self.exchanges.handle_session_renewed(now, &mut self.random);
+    }
+    /// Tells the client that its datagrams take another way to the same peer from now on:
+    /// sends every Confirmable message at once that is not acknowledged. It is given up no
+    /// later for that.
+    pub fn handle_path_changed(&mut self) {
+        self.exchanges.handle_path_changed();
     }
 }
