@@ -218,6 +218,17 @@ typedef struct {
    * it; see `IOT_CoAP_Yield`.
    */
   unsigned int yield_pace;
+  /**
+   * How long `IOT_CoAP_Init` waits at most for a DTLS session, in milliseconds, and how
+   * long each later handshake may take: 1000 to 600,000; 0 for 60,000, or eight times
+   * `ack_timeout_ms`, whichever is more. A name server's time is not in it.
+   */
+  unsigned int connect_limit_ms;
+  /**
+   * How long `IOT_CoAP_DeviceNameAuth` waits at most, in milliseconds: 1000 to 600,000;
+   * 0 for 10,000, `wait_time_ms` or four times `ack_timeout_ms`, whichever is most.
+   */
+  unsigned int sign_in_limit_ms;
 } iotx_coap_options_t;
 
 /**
@@ -409,6 +420,20 @@ int IOT_CoAP_GetFd(iotx_coap_context_t *context);
  * @note Does not block. Any thread may call.
  */
 int IOT_CoAP_GetTimeoutMs(iotx_coap_context_t *context);
+
+/**
+ * Tells whether a device may sleep: whether nothing is expected from the network, to be
+ * sent, or to be told.
+ *
+ * What is planned for later, such as a renewal of the access token or another try to
+ * connect, does not count: `IOT_CoAP_GetTimeoutMs` tells when it is.
+ *
+ * @param context a client of `IOT_CoAP_Init`
+ * @return 1 if the device may sleep; 0 if it may not yet; `IOTX_ERR_INVALID_PARAM` for an
+ *     invalid client
+ * @note Does not block. Any thread may call, also from a callback.
+ */
+int IOT_CoAP_Idle(iotx_coap_context_t *context);
 
 /**
  * Handles everything that has arrived and does all that is due, as `IOT_CoAP_Yield`, but

@@ -182,10 +182,24 @@ int HAL_UDP_close_without_connect(iotx_hal_udp_t p_socket);
  * @param p_data the datagram
  * @param datalen its length
  * @return `datalen`, or a negative number on failure
- * @note Should not block. May be called while another thread is in
- *     HAL_UDP_readTimeout of the same socket.
+ * @note Must not block: what a full socket or uplink has no room for is lost, as it might
+ *     be on the way. May be called while another thread is in HAL_UDP_readTimeout of the
+ *     same socket.
  */
 int HAL_UDP_write(iotx_hal_udp_t p_socket, const unsigned char *p_data, unsigned int datalen);
+
+/**
+ * Says what is expected back for the datagram that HAL_UDP_write sends next, so that a
+ * modem may release its radio connection early (Release Assistance Indication of NB-IoT
+ * and LTE-M). Optional, and called where it is defined; define it in the object of
+ * HAL_UDP_create, since a linker takes none out of an archive for it alone. Not called
+ * with a port's own HAL_DTLSSession_*.
+ *
+ * @param p_socket the socket
+ * @param how_many 0 if nothing is expected, 1 for one datagram, 2 for two or more
+ * @note Must not block.
+ */
+void HAL_UDP_expect(iotx_hal_udp_t p_socket, int how_many);
 
 /**
  * Waits for one datagram.
@@ -197,7 +211,9 @@ int HAL_UDP_write(iotx_hal_udp_t p_socket, const unsigned char *p_data, unsigned
  *     many existing ports take it to mean for ever.
  * @return the datagram's length; 0 if the connection was closed; -1 for an invalid
  *     parameter, -2 if the time is up, -3 if a signal interrupted the wait, -4 on
- *     failure
+ *     failure; with this library's port -5 if an ICMP message says that a datagram did
+ *     not reach the peer. After any other failure than -2 and -3 the library opens the
+ *     connection anew, at once or after a pause
  */
 int HAL_UDP_readTimeout(iotx_hal_udp_t p_socket, unsigned char *p_data, unsigned int datalen,
                         unsigned int timeout_ms);

@@ -5,7 +5,8 @@ use core::ffi::c_char;
 use core::fmt;
 
 use iot_coap_client::{
-    Device, DeviceError, Duration, Encoding, Endpoint, OptionNumber, SignMethod, UrlError,
+    Device, DeviceError, Duration, Encoding, Endpoint, OptionNumber, SIGN_IN_LIMIT, SignMethod,
+    UrlError,
 };
 
 use crate::layout;
@@ -19,6 +20,10 @@ const MAX_URL_LEN: usize = 512;
 
 const DEFAULT_WAIT_MS: u32 = 2000;
 const MAX_WAIT_MS: u32 = 600_000;
+
+/// How long a connection may take to open, unless an option says otherwise. A handshake
+/// over a round trip of 10 s takes half of it.
+const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 
 /// What is wrong with a configuration.
 #[derive(Debug)]
@@ -125,9 +130,28 @@ pub(crate) struct Options {
     pub(crate) keep_access_token: bool,
     pub(crate) max_outstanding: Option<usize>,
     pub(crate) ack_timeout: Option<Duration>,
+    pub(crate) connect_limit: Option<Duration>,
+    pub(crate) sign_in_limit: Option<Duration>,
     pub(crate) keep_session: bool,
     /// `IOT_CoAP_Yield` returns with each answer.
     pub(crate) keeps_own_pace: bool,
+}
+
+impl Options {
+    /// How long a connection may take to open: the limit of `IOT_CoAP_Init`, too.
+    pub(crate) fn connect_limit(&self) -> Duration {
+        self.connect_limit.unwrap_or_else(|| {
+            CONNECT_LIMIT.max(self.ack_timeout.unwrap_or_default().saturating_mul(8))
+        })
+    }
+
+    /// How long `IOT_CoAP_DeviceNameAuth` may take.
+    pub(crate) fn sign_in_limit(&self, wait_ms: u32) -> Duration {
+        self.sign_in_limit.unwrap_or_else(|| {
+            let slow = self.ack_timeout.unwrap_or_default().saturating_mul(4);
+            SIGN_IN_LIMIT.max(slow).max(Duration::from_millis(wait_ms.into()))
+        })
+    }
 }
 
 /// Some firmwares never set `wait_time_ms`.

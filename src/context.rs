@@ -64,6 +64,7 @@ pub(crate) enum Ending {
 pub(crate) struct Context {
     magic: u32,
     pub(crate) wait_ms: u32,
+    pub(crate) sign_in_limit_ms: u32,
     pub(crate) connector: Connector,
     /// Datagrams are received on the heap; see [`crate::buffers`].
     pub(crate) uses_heap_buffers: bool,
@@ -174,6 +175,8 @@ impl Context {
                 ..TransmissionParameters::default()
             });
         }
+        let (connect_limit, sign_in_limit) =
+            (options.connect_limit(), options.sign_in_limit(wait_ms));
         let connector = Connector::new(endpoint, options.dtls)?;
         connector.check()?;
         let mut clock = Clock::new(port::uptime_ms());
@@ -185,7 +188,7 @@ impl Context {
         let is_token_restored = cfg!(feature = "extension")
             && token_store.as_ref().is_some_and(|store| store.restore(now, &mut client));
         let mut log = Queue::default();
-        let link = Link::new(now, opened, sessions, &mut log);
+        let link = Link::new(now, opened, sessions, connect_limit, &mut log);
         let state = State {
             client,
             link,
@@ -207,6 +210,7 @@ impl Context {
             Self {
                 magic: MAGIC,
                 wait_ms,
+                sign_in_limit_ms: sign_in_limit.as_millis_u32(),
                 uses_heap_buffers: connector.needs_long_buffer(),
                 connector,
                 keeps_session: options.keep_session,

@@ -150,9 +150,6 @@ pub(crate) unsafe fn enter_and_open(
     name: &str,
     make: impl FnOnce() -> Option<NonNull<Context>>,
 ) -> *mut c_void {
-    /// Longer than a candidate may take. For a clock that stands still.
-    const MAX_OPENING: Duration = Duration::from_secs(60);
-
     if log::is_writing() {
         return null_mut();
     }
@@ -164,10 +161,11 @@ pub(crate) unsafe fn enter_and_open(
     // SAFETY: just made, and known to this thread alone.
     let context = unsafe { made.as_ref() };
     context.entered.add();
+    let limit = catch(name, || context.connect_limit()).unwrap_or_default();
     let call = Call::new(made.as_ptr().cast(), cancellation, true);
     // SAFETY: this frame holds nothing that is to be dropped; by the contract, neither do
     // those above.
-    let waited = unsafe { wait(name, context, &call, Until::Connected, MAX_OPENING) };
+    let waited = unsafe { wait(name, context, &call, Until::Connected, limit) };
     context.entered.remove();
     let is_open = waited.is_some() && catch(name, || context.settle()) == Some(true);
     if !is_open {

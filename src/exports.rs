@@ -100,8 +100,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_c
 ///     cloud refused or did not answer; `IOTX_ERR_NO_MEM` if the heap is exhausted;
 ///     `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
 ///     `IOTX_ERR_INVALID_PARAM` for an invalid client
-/// @note Blocks for 10 s (or `wait_time_ms`, if that is more) at most, also while another
-///     thread signs in; only a firmware's own `HAL_DTLSSession_create` and
+/// @note Blocks for 10 s (or `wait_time_ms`, if that is more; `sign_in_limit_ms` of
+///     `iotx_coap_options_t` sets another limit) at most, also while another thread signs in; only a firmware's own `HAL_DTLSSession_create` and
 ///     `HAL_UDP_create`, which open a connection anew, may take longer. An answer that
 ///     comes later, within 247 s, signs in all the same: by the next call, or in
 ///     `IOT_CoAP_Yield`. Any thread may call, also from a callback.
@@ -119,10 +119,9 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
         let limit = context.sign_in_limit();
         match context.start_sign_in(limit) {
             SigningIn::Done => Begun::Done(IOTX_SUCCESS as c_int),
-            SigningIn::Refused => {
-                context.cancel_sign_in();
-                log!(Error, "{NAME}: the network refused to send");
-                Begun::Done(IOTX_ERR_SEND_MSG_FAILED as c_int)
+            SigningIn::Refused(started) => {
+                attempt.set(Some(started));
+                Begun::Wait(Until::SignedInOrRefused(started), limit)
             }
             SigningIn::Started(started) => {
                 attempt.set(Some(started));
@@ -132,6 +131,11 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
     };
     let end = |context: &Context| {
         let outcome = attempt.get().and_then(|attempt| context.sign_in_outcome(attempt));
+        if outcome.is_none() && context.is_refusing() {
+            context.cancel_sign_in();
+            log!(Error, "{NAME}: the network refused to send");
+            return IOTX_ERR_SEND_MSG_FAILED as c_int;
+        }
         let Err(error) = outcome.unwrap_or(Err(SignInError::NotAnswered)) else {
             return IOTX_SUCCESS as c_int;
         };

@@ -22,21 +22,11 @@ fn start(config: Config) -> Cloud {
 
 /// Options that are all defaults.
 fn options() -> iotx_coap_options_t {
+    // SAFETY: the structure's own documentation: all of it zero is the default.
+    let zeroed: iotx_coap_options_t = unsafe { std::mem::zeroed() };
     iotx_coap_options_t {
         size: size_of::<iotx_coap_options_t>().try_into().expect("a small structure"),
-        sign_method: 0,
-        sign_in_encoding: 0,
-        access_token_option: 0,
-        timestamp_ms: 0,
-        trust_root_pem: null(),
-        on_notice: None,
-        notice_data: null_mut(),
-        keep_access_token: 0,
-        max_outstanding: 0,
-        ack_timeout_ms: 0,
-        keep_session: 0,
-        refuse_static_rsa: 0,
-        yield_pace: 0,
+        ..zeroed
     }
 }
 

@@ -6,7 +6,8 @@
  * IOTX_PORT_LINUX, whose port has them all): HAL_Kv_*, absent before v2.3.0;
  * HAL_Set* and HAL_Get*, of which releases have more or fewer; without std HAL_Mutex*,
  * which a port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
- * later; HAL_UDP_close and HAL_Printf, which v3.1.0 and v3.2.0 do not have. A linker
+ * later; HAL_UDP_close and HAL_Printf, which v3.1.0 and v3.2.0 do not have. Also
+ * HAL_UDP_expect, with any port: it is this library's own idea. A linker
  * takes no member of an archive for these alone. In every release's port they share
  * one with a function that is needed; elsewhere -u helps.
  *
@@ -262,6 +263,22 @@ void iotx_port_print_internal_error(const char *file, int len, unsigned int line
     PRINT("[iot-coap] error: internal error at %.*s:%u; stopped\n", len, file, line);
 }
 #endif
+
+/* For modems; hardly a port has it. */
+__attribute__((weak)) void HAL_UDP_expect(void *handle, int how_many);
+
+int iotx_port_udp_expects(void);
+void iotx_port_udp_expect(void *handle, int how_many);
+
+int iotx_port_udp_expects(void)
+{
+    return HAL_UDP_expect != NULL;
+}
+
+void iotx_port_udp_expect(void *handle, int how_many)
+{
+    HAL_UDP_expect(handle, how_many);
+}
 
 #ifndef IOTX_PORT_LINUX
 OPTIONAL void HAL_UDP_close(void *handle);

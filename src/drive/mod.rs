@@ -26,12 +26,14 @@ pub(crate) mod trip;
 mod wait;
 
 use iot_coap_client::{
-    Attempt, Client, Duration, ExchangeId, Instant, Request, SIGN_IN_LIMIT, SendError, SignInError,
+    Attempt, Client, Duration, ExchangeId, Instant, Request, SendError, SignInError,
 };
 
 use crate::context::{Application, Context, State};
+use crate::link::Link;
 use crate::lock::Guard;
 use crate::log::{Level, is_enabled, log_later};
+use crate::port::Replies;
 pub(crate) use wait::wait;
 
 /// What a thread waits for.
@@ -45,6 +47,8 @@ pub(crate) enum Until {
     Drained,
     /// The end of a sign-in.
     SignedIn(Attempt),
+    /// The same, or that the network refuses to send, by whatever way there is.
+    SignedInOrRefused(Attempt),
     /// That nothing is outstanding.
     NothingOutstanding,
     /// That the first transport is open, or has failed.
@@ -52,19 +56,17 @@ pub(crate) enum Until {
 }
 
 impl Until {
-    fn is_met(
-        self,
-        now: Instant,
-        client: &Client<Application>,
-        is_connected: Option<bool>,
-    ) -> bool {
+    fn is_met(self, now: Instant, client: &Client<Application>, link: &Link) -> bool {
         match self {
             Self::Called => false,
             #[cfg(feature = "extension")]
             Self::Drained => true,
             Self::SignedIn(attempt) => client.sign_in_outcome(now, attempt).is_some(),
+            Self::SignedInOrRefused(attempt) => {
+                link.is_refusing() || client.sign_in_outcome(now, attempt).is_some()
+            }
             Self::NothingOutstanding => client.outstanding() == 0,
-            Self::Connected => is_connected.is_some(),
+            Self::Connected => link.is_connected().is_some(),
         }
     }
 }
@@ -88,8 +90,8 @@ enum Transmitted {
 pub(crate) enum SigningIn {
     /// There is no need: an access token was kept over a restart.
     Done,
-    /// The network refused the request.
-    Refused,
+    /// The network refused the request. Another way is tried in the wait for its end.
+    Refused(Attempt),
     Started(Attempt),
 }
 
@@ -101,7 +103,28 @@ impl Context {
 
     /// How long a sign-in that a program waits for may take.
     pub(crate) fn sign_in_limit(&self) -> Duration {
-        SIGN_IN_LIMIT.max(self.wait_time())
+        Duration::from_millis(self.sign_in_limit_ms.into())
+    }
+
+    /// Whether nothing is expected, to be sent, to be told or to be stored.
+    #[cfg(feature = "extension")]
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.client.is_idle()
+            && state.link.is_idle()
+            && !state.has_token_changed
+            && !state.is_storing
+            && !state.link.needs_saving()
+    }
+
+    /// How long the first connection may take to open.
+    pub(crate) fn connect_limit(&self) -> Duration {
+        self.state.lock().link.connect_limit()
+    }
+
+    /// Whether the network refuses to send, by whatever way there is.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.state.lock().link.is_refusing()
     }
 
     /// Starts to sign in, and sends the request, unless an access token was kept over a
@@ -117,7 +140,7 @@ impl Context {
         // A session that ended is opened again, and the request sent.
         let is_refused = transmitted == Transmitted::Refused && !self.connector.uses_dtls();
         self.finish(state);
-        if is_refused { SigningIn::Refused } else { SigningIn::Started(attempt) }
+        if is_refused { SigningIn::Refused(attempt) } else { SigningIn::Started(attempt) }
     }
 
     /// Cancels a sign-in whose request the network refused, unless others wait for it.
@@ -188,7 +211,7 @@ impl Context {
     pub(crate) fn settle(&self) -> bool {
         let mut state = self.state.lock();
         let is_connected = state.link.is_connected() == Some(true);
-        state.link.take_renewed();
+        state.link.take_news();
         Self::unlock(state);
         is_connected
     }
@@ -229,8 +252,14 @@ fn transmit_due(state: &mut State, now: Instant, watched: Option<ExchangeId>) ->
         if !link.can_write() {
             return Transmitted::Left;
         }
+        let awaited = if Replies::are_announced() { client.awaited() } else { 0 };
         let Some(transmit) = client.poll_transmit(now) else { break };
-        let written = link.write(now, transmit.datagram, transmit.exchange.is_some(), log);
+        let replies = match awaited + usize::from(transmit.exchange.is_some()) {
+            0 => Replies::None,
+            1 => Replies::One,
+            _ => Replies::Several,
+        };
+        let written = link.write(now, transmit.datagram, replies, log);
         if written.is_err() && (watched.is_none() || transmit.exchange == watched) {
             transmitted = Transmitted::Refused;
         }

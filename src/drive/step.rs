@@ -2,14 +2,14 @@
 //! one, does what is due, unlocks, and says what to do next. It releases what it takes,
 //! and hands on plain data.
 
-use iot_coap_client::{Duration, Event, Instant};
+use iot_coap_client::{Client, Duration, Event, Instant};
 
 use super::progress::{Incoming, Wait};
 use super::reading::{self, SLICE};
 use super::{Until, next_timeout, transmit};
 use crate::call::Call;
-use crate::context::{Context, State};
-use crate::link::Work;
+use crate::context::{Application, Context, State};
+use crate::link::{Expected, News, Work};
 use crate::lock::Guard;
 use crate::log::log_later;
 
@@ -136,6 +136,10 @@ impl Context {
                 }
             }
             transmit(&mut state, now, None);
+            if !state.reading && !state.closing && state.link.is_due() {
+                // What was sent has shown that the way is gone.
+                continue;
+            }
             let due = next_timeout(&state);
             if due.is_some_and(|due| now >= due) && wait.timed_at != Some(now) {
                 if Self::begin_draining(&mut state, now, call, wait) {
@@ -150,8 +154,8 @@ impl Context {
                 return (state, Action::Read);
             }
             let end = wait.lasts_until(&state, now, end);
-            let is_connected = state.link.is_connected();
-            if now >= end || state.closing || wait.until.is_met(now, &state.client, is_connected) {
+            let is_met = wait.until.is_met(now, &state.client, &state.link);
+            if now >= end || state.closing || is_met {
                 self.end_wait(&mut state, now, call, wait);
                 return (state, Action::Done);
             }
@@ -229,7 +233,14 @@ impl Context {
         }
         let State { client, link, log, .. } = state;
         if link.next_timeout().is_some_and(|at| now >= at) {
-            link.handle_timeout(now, client.awaits_acknowledgement(), log);
+            let expected = if client.awaits_acknowledgement() {
+                Expected::Acknowledgements
+            } else if client.awaited() != 0 {
+                Expected::Answers
+            } else {
+                Expected::Nothing
+            };
+            link.handle_timeout(now, expected, patience(client), log);
         }
     }
 
@@ -243,7 +254,8 @@ impl Context {
         call: &Call,
     ) -> (Guard<'s, State>, bool) {
         let retired = state.link.take_retired();
-        let work = state.link.work(now);
+        let is_needed = !state.client.is_idle();
+        let work = state.link.work(now, is_needed);
         if retired.is_none() && work.is_none() {
             return (state, false);
         }
@@ -254,7 +266,7 @@ impl Context {
             retired.close();
         }
         let opened = work.map(|work| match work {
-            Work::Open => self.connector.reopen(now),
+            Work::Open(address) => self.connector.reopen(now, address),
             Work::OpenOver(socket) => self.connector.open_over(socket, now, None),
         });
         let mut state = self.state.lock();
@@ -262,8 +274,8 @@ impl Context {
         state.reading = false;
         if let Some(opened) = opened {
             let now = state.now();
-            let State { link, log, .. } = &mut *state;
-            link.open(now, opened, log);
+            let State { client, link, log, .. } = &mut *state;
+            link.open(now, opened, patience(client), log);
         }
         (state, true)
     }
@@ -271,11 +283,16 @@ impl Context {
     /// Whether there is something to tell the program, other than an answer.
     #[inline(never)]
     fn has_outcall(&self, state: &mut State, now: Instant, wait: &mut Wait) -> bool {
-        if state.link.take_renewed() && !matches!(wait.until, Until::Connected) {
-            state.client.handle_session_renewed(now);
-            if wait.outcall.session_renewed(self) {
-                return true;
+        match state.link.take_news() {
+            // Init tells nobody.
+            Some(News::Renewed) if !matches!(wait.until, Until::Connected) => {
+                state.client.handle_session_renewed(now);
+                if wait.outcall.session_renewed(self) {
+                    return true;
+                }
             }
+            Some(News::Moved) => state.client.handle_path_changed(),
+            _ => {}
         }
         let forgotten = state.client.take_forgotten();
         if forgotten != 0 {
@@ -302,4 +319,10 @@ impl Context {
         call.begin_callback();
         (state, Action::Call)
     }
+}
+
+/// How long an answer may take, as far as is known: until a message has been sent twice
+/// again.
+fn patience(client: &Client<Application>) -> Duration {
+    client.ack_timeout().saturating_mul(3)
 }

@@ -67,9 +67,9 @@ impl Context {
             let storing = Storing::begin(self, state);
             let is_stored = save.write();
             state = storing.end();
-            state.link.note_saved(&save, is_stored);
-            // Messages may have waited for record numbers.
             let now = state.now();
+            state.link.note_saved(now, &save, is_stored);
+            // Messages may have waited for record numbers.
             transmit(&mut state, now, None);
         }
     }

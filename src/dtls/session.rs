@@ -17,7 +17,7 @@ use super::terms::{PreShared, Terms};
 use crate::fallible::room;
 use crate::log::{Queue, log, log_later};
 use crate::port::secrets::{PreSharedKey, Source};
-use crate::port::{IoError, Udp};
+use crate::port::{IoError, Replies, Udp};
 
 /// What names the session for resumption, and the pre-shared key, if there is one.
 type Proof<'a> = (Key, Option<PreShared<'a>>);
@@ -191,7 +191,7 @@ impl Session {
     }
 
     /// Sends plaintext as one record.
-    pub(crate) fn write(&mut self, plaintext: &[u8]) -> Result<(), WriteError> {
+    pub(crate) fn write(&mut self, plaintext: &[u8], replies: Replies) -> Result<(), WriteError> {
         let needed = plaintext.len() + self.client.record_overhead();
         if let Some(more) = needed.checked_sub(self.out.len()) {
             let reserved = self.out.try_reserve_exact(more);
@@ -199,7 +199,8 @@ impl Session {
             self.out.resize(needed, 0);
         }
         let len = self.client.send(plaintext, &mut self.out).map_err(WriteError::Ended)?;
-        self.socket.write(self.out.get(..len).unwrap_or_default()).map_err(WriteError::Io)?;
+        let record = self.out.get(..len).unwrap_or_default();
+        self.socket.write(record, replies).map_err(WriteError::Io)?;
         // The last flight of the handshake may go along.
         self.flush().map_err(WriteError::Io)
     }
@@ -207,8 +208,14 @@ impl Session {
     /// Sends every datagram that is due; returns the last error of the port.
     fn flush(&mut self) -> Result<(), IoError> {
         let mut sent = Ok(());
+        // A flight has more datagrams than one; to what follows a handshake, and to an
+        // alert, there is no answer.
+        let replies = match self.client.state() {
+            State::Handshaking => Replies::Several,
+            State::Connected | State::Ended(_) => Replies::None,
+        };
         while let Some(len) = self.client.poll_transmit(&mut self.out) {
-            let written = self.socket.write(self.out.get(..len).unwrap_or_default());
+            let written = self.socket.write(self.out.get(..len).unwrap_or_default(), replies);
             sent = written.and(sent);
         }
         sent

@@ -85,6 +85,13 @@ pub struct iotx_coap_options_t {
     /// `IOT_CoAP_SendMessage` and `IOT_CoAP_Yield` keeps the pace that the original gave
     /// it; see `IOT_CoAP_Yield`.
     pub yield_pace: c_uint,
+    /// How long `IOT_CoAP_Init` waits at most for a DTLS session, in milliseconds, and how
+    /// long each later handshake may take: 1000 to 600,000; 0 for 60,000, or eight times
+    /// `ack_timeout_ms`, whichever is more. A name server's time is not in it.
+    pub connect_limit_ms: c_uint,
+    /// How long `IOT_CoAP_DeviceNameAuth` waits at most, in milliseconds: 1000 to 600,000;
+    /// 0 for 10,000, `wait_time_ms` or four times `ack_timeout_ms`, whichever is most.
+    pub sign_in_limit_ms: c_uint,
 }
 
 impl iotx_coap_options_t {
@@ -103,11 +110,13 @@ impl iotx_coap_options_t {
         keep_session: 0,
         refuse_static_rsa: 0,
         yield_pace: 0,
+        connect_limit_ms: 0,
+        sign_in_limit_ms: 0,
     };
 }
 
 /// Where each field ends: a structure of an older header ends at one of these.
-const FIELD_ENDS: [usize; 14] = {
+const FIELD_ENDS: [usize; 16] = {
     const WORD: usize = size_of::<c_uint>();
     const POINTER: usize = size_of::<*const c_char>();
     [
@@ -125,6 +134,8 @@ const FIELD_ENDS: [usize; 14] = {
         offset_of!(iotx_coap_options_t, keep_session) + WORD,
         offset_of!(iotx_coap_options_t, refuse_static_rsa) + WORD,
         offset_of!(iotx_coap_options_t, yield_pace) + WORD,
+        offset_of!(iotx_coap_options_t, connect_limit_ms) + WORD,
+        offset_of!(iotx_coap_options_t, sign_in_limit_ms) + WORD,
     ]
 };
 
@@ -178,6 +189,8 @@ impl Options {
             ms @ 1000..=60_000 => Some(Duration::from_millis(ms.into())),
             _ => return Err(ConfigError::Option("ack_timeout_ms")),
         };
+        let connect_limit = limit("connect_limit_ms", known.connect_limit_ms)?;
+        let sign_in_limit = limit("sign_in_limit_ms", known.sign_in_limit_ms)?;
         let keeps_own_pace = match known.yield_pace {
             IOTX_COAP_PACE_ORIGINAL => false,
             IOTX_COAP_PACE_NONE => true,
@@ -199,9 +212,20 @@ impl Options {
             keep_access_token: known.keep_access_token != 0,
             max_outstanding,
             ack_timeout,
+            connect_limit,
+            sign_in_limit,
             keep_session: known.keep_session != 0,
             keeps_own_pace,
         })
+    }
+}
+
+/// A time limit in milliseconds.
+fn limit(name: &'static str, ms: c_uint) -> Result<Option<Duration>, ConfigError> {
+    match ms {
+        0 => Ok(None),
+        1000..=600_000 => Ok(Some(Duration::from_millis(ms.into()))),
+        _ => Err(ConfigError::Option(name)),
     }
 }
 

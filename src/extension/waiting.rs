@@ -69,6 +69,26 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetTimeoutMs(context: *mut iotx_coap_co
     }
 }
 
+/// Tells whether a device may sleep: whether nothing is expected from the network, to be
+/// sent, or to be told.
+///
+/// What is planned for later, such as a renewal of the access token or another try to
+/// connect, does not count: `IOT_CoAP_GetTimeoutMs` tells when it is.
+///
+/// @param context a client of `IOT_CoAP_Init`
+/// @return 1 if the device may sleep; 0 if it may not yet; `IOTX_ERR_INVALID_PARAM` for an
+///     invalid client
+/// @note Does not block. Any thread may call, also from a callback.
+///
+/// # Safety
+///
+/// `context` is NULL or a context of `IOT_CoAP_Init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn IOT_CoAP_Idle(context: *mut iotx_coap_context_t) -> c_int {
+    // SAFETY: the context is valid by the contract.
+    unsafe { enter_context("IOT_CoAP_Idle", context, |context| c_int::from(context.is_idle())) }
+}
+
 /// Handles everything that has arrived and does all that is due, as `IOT_CoAP_Yield`, but
 /// does not wait.
 ///
@@ -125,7 +145,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_StartSignIn(
         let attempt = match context.start_sign_in(Duration::from_millis(most_ms.into())) {
             SigningIn::Done => return IOTX_COAP_SIGNED_IN_ALREADY,
             // There are further tries.
-            SigningIn::Refused => return IOTX_SUCCESS as c_int,
+            SigningIn::Refused(_) => return IOTX_SUCCESS as c_int,
             SigningIn::Started(attempt) => attempt,
         };
         let Some(Err(error)) = context.sign_in_outcome(attempt) else {

@@ -1,5 +1,5 @@
-//! What is to become a transport: a socket whose name is being looked up, or a session
-//! in its handshake.
+//! What is to become a transport: a socket whose name is being looked up, one from which
+//! nothing has come yet, or a session in its handshake.
 
 #[cfg(feature = "dtls-psk")]
 use alloc::boxed::Box;
@@ -8,16 +8,16 @@ use core::task::Poll;
 
 use iot_coap_client::{Duration, Instant};
 
+use super::health::SILENCE;
 use super::transport::{Reader, Transport};
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::Session;
 use crate::log::{Queue, log_later};
-use crate::port::Udp;
+use crate::port::{Connected, Udp};
 
-/// A candidate that takes longer has failed. With a first retransmission after one
-/// second, doubling (RFC 6347, section 4.2.4.1), there is time for four. A peer that
-/// refuses datagrams has as long: it may be starting.
-const MAX_CANDIDATE_TIME: Duration = Duration::from_secs(30);
+/// How long a name may be looked up.
+#[cfg(feature = "port-linux")]
+const MAX_LOOKUP_TIME: Duration = Duration::from_secs(30);
 
 /// What is being opened, and until when.
 pub(crate) struct Candidate {
@@ -30,6 +30,8 @@ enum Stage {
     /// A thread of the port looks the name up and connects.
     #[cfg(feature = "port-linux")]
     Looking(iot_coap_port_linux::Opening),
+    /// A socket beside the transport.
+    Probing(Udp),
     #[cfg(feature = "dtls-psk")]
     Handshaking(Box<Session>),
 }
@@ -39,18 +41,32 @@ enum Stage {
 pub(super) enum Progress {
     Waiting,
     Ready,
-    Failed,
+    /// `is_final`: another try would fail for the same reason.
+    Failed {
+        is_final: bool,
+    },
 }
 
 impl Candidate {
     #[cfg(feature = "port-linux")]
     pub(super) fn looking(opening: iot_coap_port_linux::Opening, now: Instant) -> Self {
-        Self { stage: Stage::Looking(opening), give_up_at: now + MAX_CANDIDATE_TIME }
+        Self { stage: Stage::Looking(opening), give_up_at: now + MAX_LOOKUP_TIME }
     }
 
+    /// A socket that is tried for as long as an answer may take.
+    pub(super) fn probing(socket: Udp, now: Instant, patience: Duration) -> Self {
+        Self { stage: Stage::Probing(socket), give_up_at: now + SILENCE.max(patience) }
+    }
+
+    /// A session whose time begins with [`start`](Self::start).
     #[cfg(feature = "dtls-psk")]
-    pub(super) fn handshaking(session: Box<Session>, now: Instant) -> Self {
-        Self { stage: Stage::Handshaking(session), give_up_at: now + MAX_CANDIDATE_TIME }
+    pub(super) const fn handshaking(session: Box<Session>, now: Instant) -> Self {
+        Self { stage: Stage::Handshaking(session), give_up_at: now }
+    }
+
+    /// The socket that is tried.
+    pub(super) const fn probe(&self) -> Option<Udp> {
+        if let Stage::Probing(socket) = self.stage { Some(socket) } else { None }
     }
 
     #[cfg(feature = "dtls-psk")]
@@ -68,10 +84,10 @@ impl Candidate {
     }
 
     /// The socket, once its name was looked up; `None` if it could not be opened.
-    pub(super) fn poll_socket(&mut self) -> Poll<Option<Udp>> {
+    pub(super) fn poll_socket(&mut self) -> Poll<Option<Connected>> {
         match &mut self.stage {
             #[cfg(feature = "port-linux")]
-            Stage::Looking(opening) => opening.poll().map(|handle| handle.map(Udp::from_handle)),
+            Stage::Looking(opening) => opening.poll().map(|opened| opened.map(Connected::from)),
             _ => Poll::Pending,
         }
     }
@@ -79,9 +95,11 @@ impl Candidate {
     /// What to read from.
     pub(super) fn reader(&self) -> Option<Reader> {
         match &self.stage {
+            Stage::Probing(socket) => Some(Reader::Udp(*socket)),
             #[cfg(feature = "dtls-psk")]
             Stage::Handshaking(session) => Some(Reader::Udp(session.socket())),
-            _ => None,
+            #[cfg(feature = "port-linux")]
+            Stage::Looking(_) => None,
         }
     }
 
@@ -90,6 +108,7 @@ impl Candidate {
     pub(super) fn descriptor(&self) -> Option<i32> {
         match &self.stage {
             Stage::Looking(opening) => Some(opening.descriptor()),
+            Stage::Probing(socket) => socket.descriptor(),
             #[cfg(feature = "dtls-psk")]
             Stage::Handshaking(session) => session.socket().descriptor(),
         }
@@ -105,10 +124,12 @@ impl Candidate {
         next.map_or(self.give_up_at, |at: Instant| at.min(self.give_up_at))
     }
 
-    /// Sends the first flight. The time limit counts from `now`: what was waited for until
-    /// then, such as a name server, is no part of it.
-    pub(super) fn start(&mut self, now: Instant, log: &mut Queue) {
-        self.give_up_at = now + MAX_CANDIDATE_TIME;
+    /// Sends the first flight. The time that a session may take counts from `now`: what was
+    /// waited for until then, such as a name server, is no part of it.
+    pub(super) fn start(&mut self, now: Instant, most: Duration, log: &mut Queue) {
+        if !self.is_looking() {
+            self.give_up_at = now + most;
+        }
         #[cfg(feature = "dtls-psk")]
         if let Some(session) = self.session() {
             session.start(log);
@@ -143,7 +164,7 @@ impl Candidate {
                 session.handle_timeout(now, log);
             }
         }
-        if is_late {
+        if is_late && self.probe().is_none() {
             log_later!(log, Error, "no connection: timed out");
         }
     }
@@ -154,8 +175,12 @@ impl Candidate {
             #[cfg(feature = "dtls-psk")]
             Stage::Handshaking(session) if session.is_open() => Progress::Ready,
             #[cfg(feature = "dtls-psk")]
-            Stage::Handshaking(session) if session.ended().is_some() => Progress::Failed,
-            _ if now >= self.give_up_at => Progress::Failed,
+            Stage::Handshaking(session) if session.ended().is_some() => {
+                Progress::Failed { is_final: true }
+            }
+            // Whatever is older has had its time.
+            Stage::Probing(_) if now >= self.give_up_at => Progress::Ready,
+            _ if now >= self.give_up_at => Progress::Failed { is_final: true },
             _ => Progress::Waiting,
         }
     }
@@ -164,9 +189,11 @@ impl Candidate {
     /// up, which ends then.
     pub(super) fn into_transport(self) -> Option<Transport> {
         match self.stage {
+            Stage::Probing(socket) => Some(Transport::Udp(socket)),
             #[cfg(feature = "dtls-psk")]
             Stage::Handshaking(session) => Some(Transport::Session(session)),
-            _ => None,
+            #[cfg(feature = "port-linux")]
+            Stage::Looking(_) => None,
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) use crate::dtls::SessionStore;
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::{Session, Terms};
 use crate::log::log;
-use crate::port::Udp;
+use crate::port::{Connected, Udp};
 #[cfg(feature = "_coaps")]
 use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
 
@@ -22,7 +22,14 @@ use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
 pub(crate) enum SessionStore {}
 
 /// What was opened.
-pub(crate) enum Opened {
+pub(crate) struct Opened {
+    pub(crate) way: Way,
+    /// How many addresses the host has, as far as is known; 0 while it is looked up.
+    pub(crate) addresses: u8,
+}
+
+/// A way to the endpoint.
+pub(crate) enum Way {
     /// It can be used at once.
     Ready(Transport),
     /// It takes further steps.
@@ -85,33 +92,39 @@ impl Connector {
     /// not for ours. Goes on with the session in `kept`, if there is one. A failure is
     /// logged.
     pub(crate) fn open(&self, now: Instant, kept: Option<&SessionStore>) -> Option<Opened> {
+        self.open_first(now, 0, kept)
+    }
+
+    fn open_first(&self, now: Instant, first: u8, kept: Option<&SessionStore>) -> Option<Opened> {
         #[cfg(feature = "_coaps")]
         if self.protection() == Ok(Protection::Firmware) {
-            let dtls = Dtls::connect(self.peer()).map(Transport::Firmware);
-            return self.explained(dtls.map(Opened::Ready));
+            let dtls = self.explained(Dtls::connect(self.peer()))?;
+            return Some(Opened { way: Way::Ready(Transport::Firmware(dtls)), addresses: 1 });
         }
-        let socket = self.explained(Udp::connect(&self.host, self.port))?;
+        let socket = self.explained(Connected::to(&self.host, self.port, first))?;
         self.open_over(socket, now, kept)
     }
 
-    /// Opens a transport anew. The name is looked up again; with our own port nothing
-    /// waits for that.
-    pub(crate) fn reopen(&self, now: Instant) -> Option<Opened> {
+    /// Opens a transport anew. The name is looked up again, and its addresses are tried
+    /// from the one numbered `first`; with our own port nothing waits for that.
+    pub(crate) fn reopen(&self, now: Instant, first: u8) -> Option<Opened> {
         #[cfg(feature = "port-linux")]
         if self.protection() != Ok(Protection::Firmware)
+            && iot_coap_port_linux::opens_sockets()
             && iot_coap_port_linux::needs_lookup(&self.host)
         {
-            let opening = iot_coap_port_linux::Opening::start(&self.host, self.port);
-            let candidate = opening.map(|opening| Candidate::looking(opening, now));
-            return self.explained(candidate.map(Opened::Candidate));
+            let opening = iot_coap_port_linux::Opening::start(&self.host, self.port, first);
+            let candidate =
+                self.explained(opening.map(|opening| Candidate::looking(opening, now)))?;
+            return Some(Opened { way: Way::Candidate(candidate), addresses: 0 });
         }
-        self.open(now, None)
+        self.open_first(now, first, None)
     }
 
     /// Opens a transport over a connected socket, and takes the socket over.
     pub(crate) fn open_over(
         &self,
-        socket: Udp,
+        Connected { socket, addresses }: Connected,
         now: Instant,
         kept: Option<&SessionStore>,
     ) -> Option<Opened> {
@@ -122,10 +135,11 @@ impl Connector {
                 Some(kept) => kept.connect(socket, &terms, now),
                 None => Session::connect(socket, &terms, now),
             };
-            return session.map(|session| Opened::Candidate(Candidate::handshaking(session, now)));
+            let way = Way::Candidate(Candidate::handshaking(session?, now));
+            return Some(Opened { way, addresses });
         }
         let _ = (now, kept);
-        Some(Opened::Ready(Transport::Udp(socket)))
+        Some(Opened { way: Way::Ready(Transport::Udp(socket)), addresses })
     }
 
     /// Whether the endpoint is reached over DTLS.

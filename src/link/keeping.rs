@@ -2,6 +2,8 @@
 
 use alloc::boxed::Box;
 
+use iot_coap_client::Instant;
+
 use super::{Link, Transport};
 use crate::dtls::{Saving, Session};
 use crate::log::Queue;
@@ -41,11 +43,11 @@ impl Link {
     }
 
     /// Notes whether `save` was written.
-    pub(crate) fn note_saved(&mut self, save: &PendingSave, is_stored: bool) {
+    pub(crate) fn note_saved(&mut self, now: Instant, save: &PendingSave, is_stored: bool) {
         let Some(Transport::Session(session)) = &mut self.transport else { return };
         if save.serial == self.serial && !session.note_saved(is_stored) {
             // No record may be written whose number is not reserved.
-            self.end_session();
+            self.end_session(now);
         }
     }
 

@@ -6,16 +6,20 @@
 //! | suspect | it failed or is gone: a candidate is opened |
 //! | backing off | the last candidate failed: the next one is opened after a pause |
 //!
-//! There is at most one transport and one candidate. A suspect transport is used until
-//! the candidate replaces it; if something comes over it, the candidate is closed.
+//! There is at most one transport and one candidate: a session in its handshake, or another
+//! socket, from which nothing has come yet. Both are read, and whichever has something from
+//! the peer first stays: a peer that is slow is waited for, and one that has forgotten the
+//! session does not hold anybody up. What makes a link suspect is in [`health`].
 //! Nothing here waits or locks: [`Connector`] opens, and the caller reads.
 
 mod candidate;
 mod connector;
 mod descriptor;
+mod health;
 #[cfg(feature = "dtls-psk")]
 mod keeping;
 mod reopening;
+mod retired;
 mod transport;
 
 use alloc::boxed::Box;
@@ -24,15 +28,14 @@ use core::ops::Range;
 use iot_coap_client::{Duration, Instant};
 
 use crate::log::{Queue, log_later};
-use crate::port::IoError;
+use crate::port::{self, IoError, Replies, Udp};
 pub(crate) use candidate::Candidate;
 pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
+pub(crate) use health::Expected;
+use health::Health;
 pub(crate) use reopening::Work;
+pub(crate) use retired::Retired;
 pub(crate) use transport::{Reader, Transport, Unwritten};
-
-/// If nothing has come from a DTLS peer for so long after a message was sent, it is taken
-/// to have forgotten the session. It cannot say so: it drops what it receives.
-const SILENCE: Duration = Duration::from_secs(15);
 
 /// How long a read lasts while there are both a transport and a candidate, which are
 /// read in turn, in milliseconds.
@@ -44,6 +47,15 @@ enum State {
     Open,
     Suspect,
     BackingOff { until: Instant },
+}
+
+/// What the owner of a link is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Datagrams take another way to the same peer.
+    Moved,
+    /// A session was opened, whose peer has forgotten what it heard.
+    Renewed,
 }
 
 /// Which socket a datagram came from.
@@ -62,48 +74,19 @@ pub(crate) struct Reading {
     pub(crate) is_shared: bool,
 }
 
-/// What was replaced. It is closed with no lock held, and while no thread reads.
-#[derive(Default)]
-pub(crate) struct Retired {
-    transport: Option<Transport>,
-    candidate: Option<Transport>,
-}
-
-impl Retired {
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.transport.is_none() && self.candidate.is_none()
-    }
-
-    pub(crate) fn close(self) {
-        for retired in [self.transport, self.candidate].into_iter().flatten() {
-            retired.close();
-        }
-    }
-
-    /// Leaves it to the process that this one was forked off from.
-    #[cfg(feature = "std")]
-    fn leave_to_parent(self) {
-        for retired in [self.transport, self.candidate].into_iter().flatten() {
-            retired.leave_to_parent();
-        }
-    }
-}
-
 /// See the [module](self).
 pub(crate) struct Link {
-    state: State,
+    health: Health,
     transport: Option<Transport>,
     candidate: Option<Candidate>,
     /// For the owner to close.
     retired: Retired,
-    /// Failures in a row, since something came from the peer.
-    fruitless: u8,
-    /// When the first message was sent over a session since something came from the peer.
-    silent_since: Option<Instant>,
+    /// How long a candidate may take.
+    connect_limit: Duration,
     /// Of two sockets that are read in turn, the next one is the candidate's.
     is_candidates_turn: bool,
-    /// A session was opened; the owner is yet to be told.
-    is_renewed: bool,
+    /// What the owner is yet to be told.
+    news: Option<News>,
     /// Counts transports, so that one can be told from the one before.
     serial: u16,
     #[cfg(all(feature = "port-linux", feature = "extension"))]
@@ -120,17 +103,17 @@ impl Link {
         now: Instant,
         opened: Opened,
         store: Option<Box<SessionStore>>,
+        connect_limit: Duration,
         log: &mut Queue,
     ) -> Self {
         let mut link = Self {
-            state: State::Suspect,
+            health: Health::new(),
             transport: None,
             candidate: None,
             retired: Retired::default(),
-            fruitless: 0,
-            silent_since: None,
+            connect_limit,
             is_candidates_turn: false,
-            is_renewed: false,
+            news: None,
             serial: 0,
             #[cfg(all(feature = "port-linux", feature = "extension"))]
             poller: None,
@@ -138,17 +121,29 @@ impl Link {
             is_watchable: false,
             store,
         };
-        link.open(now, Some(opened), log);
+        link.open(now, Some(opened), Duration::ZERO, log);
+        link.news = None;
         link
     }
 
-    /// Whether there is a transport; `None` while the first is being opened.
+    /// Whether there is a transport; `None` while the first may yet be opened.
     pub(crate) const fn is_connected(&self) -> Option<bool> {
-        match (&self.transport, &self.candidate, self.state) {
+        match (&self.transport, &self.candidate, self.health.state()) {
             (Some(_), ..) => Some(true),
-            (None, None, State::BackingOff { .. }) => Some(false),
+            (None, None, State::BackingOff { .. }) if self.health.is_hopeless() => Some(false),
             (None, ..) => None,
         }
+    }
+
+    /// Whether what was sent last was refused, and nothing else is tried now.
+    pub(crate) const fn is_refusing(&self) -> bool {
+        let is_trying = self.candidate.is_some() || matches!(self.health.state(), State::Suspect);
+        self.health.is_broken() && !is_trying
+    }
+
+    /// How long a candidate may take.
+    pub(crate) const fn connect_limit(&self) -> Duration {
+        self.connect_limit
     }
 
     /// Whether one thread may write while another reads.
@@ -158,6 +153,9 @@ impl Link {
 
     /// Whether datagrams can be written. Otherwise they stay due.
     pub(crate) fn can_write(&self) -> bool {
+        if self.probe().is_some() {
+            return true;
+        }
         match &self.transport {
             None => false,
             #[cfg(feature = "dtls-psk")]
@@ -169,9 +167,8 @@ impl Link {
     /// When [`handle_timeout`](Self::handle_timeout) or [`work`](Self::work) has
     /// something to do.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let silence = self.silent_since().map(|since| since + SILENCE);
-        match (self.state, &self.candidate) {
-            (State::Open, None) => silence,
+        match (self.health.state(), &self.candidate) {
+            (State::Open, None) => self.health.judge_at(),
             (_, Some(candidate)) => Some(candidate.next_timeout()),
             (State::BackingOff { until }, None) => Some(until),
             (State::Suspect, None) => None,
@@ -195,8 +192,7 @@ impl Link {
     /// Ends the read of another thread, if the port can do that, since the link is about to
     /// be closed.
     pub(crate) fn stop_reading(&self) {
-        let transports = [&self.transport, &self.retired.transport, &self.retired.candidate];
-        let transports = transports.into_iter().flatten().map(Transport::reader);
+        let transports = self.transport.iter().chain(self.retired.iter()).map(Transport::reader);
         let candidate = self.candidate.as_ref().and_then(Candidate::reader);
         transports.chain(candidate).for_each(Reader::stop);
     }
@@ -211,6 +207,11 @@ impl Link {
         log: &mut Queue,
     ) -> Option<(Range<usize>, usize)> {
         if side == Side::Candidate {
+            if self.probe().is_some() {
+                self.take_candidate();
+                self.health.handle_sign_of_life();
+                return Some((0..datagram.len(), datagram.len()));
+            }
             let found = self.candidate.as_mut()?.handle_datagram(now, datagram, log);
             self.judge_candidate(now);
             return found;
@@ -219,25 +220,16 @@ impl Link {
             #[cfg(feature = "dtls-psk")]
             Transport::Session(session) => {
                 let Ok(found) = session.handle_datagram(now, datagram, log) else {
-                    self.end_session();
+                    self.end_session(now);
                     return None;
                 };
                 found?
             }
             _ => (0..datagram.len(), datagram.len()),
         };
-        self.note_sign_of_life();
+        self.health.handle_sign_of_life();
+        self.retire_candidate();
         Some(found)
-    }
-
-    /// Something came over the transport.
-    fn note_sign_of_life(&mut self) {
-        self.silent_since = None;
-        self.fruitless = 0;
-        if self.state != State::Open {
-            self.state = State::Open;
-            self.retire_candidate();
-        }
     }
 
     /// A read failed.
@@ -250,69 +242,69 @@ impl Link {
     ) {
         match side {
             Side::Transport => {
-                log_later!(log, Info, "the connection failed ({:#x}); opening another", error.0);
-                if self.transport.as_ref().is_some_and(Transport::is_session) {
-                    self.end_session();
+                if self.health.state() == State::Open {
+                    let what = if error.is_unreachable() { "is refused" } else { "failed" };
+                    log_later!(log, Info, "the connection {what} ({}); opening another", error.0);
+                }
+                if error.is_unreachable() || !self.is_session() {
+                    self.suspect(now, !error.is_unreachable());
                 } else {
-                    self.suspect(now);
+                    self.end_session(now);
                 }
             }
-            Side::Candidate if self.candidate.is_some() => self.fail_candidate(now),
+            Side::Candidate if self.candidate.is_some() => self.fail_candidate(now, false),
             Side::Candidate => {}
         }
     }
 
-    /// Writes a datagram. `expects_answer`: the peer has to answer it.
+    /// Writes a datagram. `replies`: what is expected of the peer then.
     pub(crate) fn write(
         &mut self,
         now: Instant,
         datagram: &[u8],
-        expects_answer: bool,
+        replies: Replies,
         log: &mut Queue,
     ) -> Result<(), Unwritten> {
-        let Some(transport) = &mut self.transport else { return Ok(()) };
-        if expects_answer && transport.is_session() {
-            self.silent_since.get_or_insert(now);
+        if replies != Replies::None {
+            self.health.handle_sent(now);
         }
-        let written = transport.write(datagram);
+        if let Some(probe) = self.probe()
+            && probe.write(datagram, replies).is_ok()
+        {
+            return Ok(());
+        }
+        let Some(transport) = &mut self.transport else { return Ok(()) };
+        let written = transport.write(datagram, replies);
         match written {
             Ok(()) => {}
             Err(Unwritten::Io(error)) => {
-                log_later!(log, Warning, "sending failed ({}): {} bytes", error.0, datagram.len());
-                self.suspect(now);
+                if self.health.state() == State::Open {
+                    let len = datagram.len();
+                    log_later!(log, Warning, "sending failed ({}): {len} bytes", error.0);
+                }
+                self.suspect(now, true);
             }
             #[cfg(feature = "dtls-psk")]
-            Err(Unwritten::Ended) => self.end_session(),
+            Err(Unwritten::Ended) => self.end_session(now),
         }
         written
     }
 
-    /// Does what is due at `now`. `awaits_acknowledgement`: messages were sent that nothing
-    /// acknowledged.
+    /// Does what is due at `now`. `expected`: what the client still expects; `patience`: how
+    /// long an answer may take, as far as is known.
     pub(crate) fn handle_timeout(
         &mut self,
         now: Instant,
-        awaits_acknowledgement: bool,
+        expected: Expected,
+        patience: Duration,
         log: &mut Queue,
     ) {
         if let Some(candidate) = &mut self.candidate {
             candidate.handle_timeout(now, log);
             self.judge_candidate(now);
-        } else if self.state == State::Open
-            && self.silent_since().is_some_and(|since| now >= since + SILENCE)
-        {
-            if awaits_acknowledgement {
-                log_later!(log, Info, "no sign of the peer for {SILENCE}; opening another session");
-                self.state = State::Suspect;
-            } else {
-                self.silent_since = None;
-            }
+        } else if self.health.judge_silence(now, expected, patience, random()) {
+            log_later!(log, Info, "no sign of the peer; opening another connection");
         }
-    }
-
-    /// What was replaced, to be closed with no lock held, and while no thread reads.
-    pub(crate) fn take_retired(&mut self) -> Option<Retired> {
-        (!self.retired.is_empty()).then(|| core::mem::take(&mut self.retired))
     }
 
     /// Whether its session is kept over restarts.
@@ -326,64 +318,66 @@ impl Link {
         self.candidate.as_ref().is_some_and(Candidate::is_looking)
     }
 
-    /// Since when a session has been silent.
-    fn silent_since(&self) -> Option<Instant> {
-        self.silent_since.filter(|_| cfg!(feature = "_coaps"))
-    }
-
-    /// Whether a session was opened and the owner is yet to be told.
+    /// Whether there is something to tell the owner.
     #[inline]
     pub(crate) const fn has_news(&self) -> bool {
-        cfg!(feature = "_coaps") && self.is_renewed
+        self.news.is_some()
     }
 
     /// Whether there is nothing to tell the owner, to open or to close.
     #[inline]
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.state == State::Open
+        self.health.state() == State::Open
             && !self.has_news()
             && self.candidate.is_none()
             && self.retired.is_empty()
     }
 
     /// Whether there is something to open or to close now.
-    #[cfg(feature = "extension")]
     pub(crate) fn is_due(&self) -> bool {
-        !self.retired.is_empty() || self.state == State::Suspect && self.candidate.is_none()
+        !self.retired.is_empty()
+            || self.health.state() == State::Suspect && self.candidate.is_none()
     }
 
-    /// Whether a session was opened since the last call.
-    pub(crate) const fn take_renewed(&mut self) -> bool {
-        cfg!(feature = "_coaps") && core::mem::replace(&mut self.is_renewed, false)
+    /// Whether nothing is being opened.
+    #[cfg(feature = "extension")]
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.candidate.is_none()
+            && !self.has_news()
+            && !matches!(self.health.state(), State::Suspect)
+    }
+
+    /// What happened since the last call.
+    pub(crate) const fn take_news(&mut self) -> Option<News> {
+        self.news.take()
+    }
+
+    fn is_session(&self) -> bool {
+        self.transport.as_ref().is_some_and(Transport::is_session)
+    }
+
+    /// The socket that is tried beside the transport.
+    fn probe(&self) -> Option<Udp> {
+        self.candidate.as_ref().and_then(Candidate::probe)
+    }
+
+    /// The transport failed. It is used until another one replaces it.
+    fn suspect(&mut self, now: Instant, is_broken: bool) {
+        self.health.handle_failure(now, is_broken, random());
     }
 
     /// The session is over, and another one is to be opened.
-    fn end_session(&mut self) {
+    fn end_session(&mut self, now: Instant) {
         self.retire_transport();
         if self.candidate.is_none() {
-            self.state = State::Suspect;
+            self.health.handle_end(now, random());
         }
     }
+}
 
-    fn retire_transport(&mut self) {
-        if let Some(transport) = self.transport.take() {
-            // One that was retired before is not being read: since it was replaced,
-            // whoever reads has read from its successor.
-            if let Some(older) = self.retired.transport.replace(transport) {
-                older.close();
-            }
-        }
-        self.silent_since = None;
-    }
-
-    fn retire_candidate(&mut self) {
-        if let Some(candidate) = self.candidate.take().and_then(Candidate::into_transport) {
-            // As above.
-            if let Some(older) = self.retired.candidate.replace(candidate) {
-                older.close();
-            }
-        }
-    }
+/// For the length of a pause.
+fn random() -> u32 {
+    port::seed() as u32
 }
 
 #[cfg(not(feature = "dtls-psk"))]
@@ -392,13 +386,5 @@ impl Link {
     #[allow(clippy::unused_self, reason = "as with sessions")]
     pub(crate) const fn needs_saving(&self) -> bool {
         false
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.retire_transport();
-        self.retire_candidate();
-        core::mem::take(&mut self.retired).close();
     }
 }

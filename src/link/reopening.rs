@@ -5,57 +5,98 @@ use core::task::Poll;
 use iot_coap_client::{Duration, Instant};
 
 use super::candidate::{Candidate, Progress};
-use super::connector::Opened;
+use super::connector::{Opened, Way};
 use super::transport::Transport;
-use super::{Link, State};
+use super::{Link, News, State, random};
 use crate::log::Queue;
-use crate::port::Udp;
+use crate::port::Connected;
 
-/// The first pause before a link is opened again; it doubles up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Among how many addresses the time to connect is divided at most.
+const MAX_SHARES: u8 = 3;
 
 /// What has to be done with no lock held.
 pub(crate) enum Work {
-    /// Open a transport, by [`Connector::reopen`](super::Connector::reopen).
-    Open,
+    /// Open a transport to the address with this number, by
+    /// [`Connector::reopen`](super::Connector::reopen).
+    Open(u8),
     /// Go on with a socket that is connected, by
     /// [`Connector::open_over`](super::Connector::open_over).
-    OpenOver(Udp),
+    OpenOver(Connected),
 }
 
 impl Link {
     /// What is to be done with no lock held; [`open`](Self::open) takes the result.
-    pub(crate) fn work(&mut self, now: Instant) -> Option<Work> {
-        match (&mut self.candidate, self.state) {
+    /// `is_needed`: the client has something to send or expects something.
+    pub(crate) fn work(&mut self, now: Instant, is_needed: bool) -> Option<Work> {
+        let can_rest = !is_needed && self.can_rest();
+        match (&mut self.candidate, self.health.state()) {
             (Some(candidate), _) => {
                 let Poll::Ready(socket) = candidate.poll_socket() else { return None };
                 self.candidate = None;
                 if socket.is_none() {
-                    self.fail_candidate(now);
+                    self.health.handle_not_opened(now, random());
                 }
                 socket.map(Work::OpenOver)
             }
             (None, State::BackingOff { until }) if now < until => None,
             (None, State::Open) => None,
-            (None, State::Suspect | State::BackingOff { .. }) => Some(Work::Open),
+            // A device that says nothing need not know where to.
+            (None, _) if can_rest => {
+                self.health.rest();
+                None
+            }
+            (None, _) => Some(Work::Open(self.health.next_address())),
         }
     }
 
-    /// Takes what was opened, or that nothing was.
-    pub(crate) fn open(&mut self, now: Instant, opened: Option<Opened>, log: &mut Queue) {
-        match opened {
-            Some(Opened::Ready(transport)) => self.renew(transport),
-            Some(Opened::Candidate(mut candidate)) => {
-                candidate.start(now, log);
-                self.state = State::Suspect;
+    /// Whether the transport will do until there is something to send.
+    fn can_rest(&self) -> bool {
+        matches!(self.transport, Some(Transport::Udp(_))) && !self.health.is_broken()
+    }
+
+    /// Takes what was opened, or that nothing was. `patience`: how long an answer may take,
+    /// as far as is known.
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        opened: Option<Opened>,
+        patience: Duration,
+        log: &mut Queue,
+    ) {
+        let Some(Opened { way, addresses }) = opened else {
+            self.health.handle_not_opened(now, random());
+            return;
+        };
+        if addresses != 0 {
+            self.health.handle_opened(addresses);
+        }
+        match way {
+            Way::Ready(Transport::Udp(socket))
+                if self.transport.is_some() && !self.health.is_broken() =>
+            {
+                self.candidate = Some(Candidate::probing(socket, now, patience));
+                self.news = Some(News::Moved);
+                self.watch();
+            }
+            Way::Ready(transport) => {
+                let is_session = transport.is_session();
+                self.replace(transport, Some(if is_session { News::Renewed } else { News::Moved }));
+            }
+            Way::Candidate(mut candidate) => {
+                candidate.start(now, self.time_to_connect(), log);
                 self.candidate = Some(candidate);
                 self.watch();
                 // If it goes on with a kept session, it is ready at once.
                 self.judge_candidate(now);
             }
-            None => self.fail_candidate(now),
         }
+    }
+
+    /// How long a candidate may take. If there are several addresses, it leaves time for
+    /// others.
+    fn time_to_connect(&self) -> Duration {
+        let shares = self.health.addresses().clamp(1, MAX_SHARES);
+        Duration::from_millis(self.connect_limit.as_millis() / u64::from(shares))
     }
 
     /// Leaves everything that is open to the process that this one was forked off from, and
@@ -69,60 +110,42 @@ impl Link {
         core::mem::take(&mut self.retired).leave_to_parent();
         // Two owners of one kept session would use the same record numbers.
         self.store = None;
-        self.is_renewed = false;
-        self.fruitless = 0;
-        self.state = State::Suspect;
+        self.news = None;
+        self.health.begin_anew();
         self.renew_descriptor();
     }
 
-    /// The transport failed. It is used until another one replaces it.
-    pub(super) fn suspect(&mut self, now: Instant) {
-        if self.state != State::Open {
-            return;
-        }
-        self.state = if self.fruitless == 0 {
-            State::Suspect
-        } else {
-            State::BackingOff { until: now + self.pause() }
-        };
-        self.fruitless = self.fruitless.saturating_add(1);
-    }
-
-    pub(super) fn fail_candidate(&mut self, now: Instant) {
+    /// The candidate failed. `is_final`: another try would fail for the same reason.
+    pub(super) fn fail_candidate(&mut self, now: Instant, is_final: bool) {
         self.retire_candidate();
-        self.state = State::BackingOff { until: now + self.pause() };
-        self.fruitless = self.fruitless.saturating_add(1);
-    }
-
-    fn pause(&self) -> Duration {
-        FIRST_PAUSE.saturating_mul(1 << self.fruitless.min(6)).min(MAX_PAUSE)
+        self.health.handle_candidate_failed(now, is_final, random());
     }
 
     /// Checks what has become of the candidate.
     pub(super) fn judge_candidate(&mut self, now: Instant) {
         match self.candidate.as_ref().map(|candidate| candidate.progress(now)) {
-            Some(Progress::Ready) => {
-                if let Some(transport) = self.candidate.take().and_then(Candidate::into_transport) {
-                    self.renew(transport);
-                }
-            }
-            Some(Progress::Failed) => self.fail_candidate(now),
+            Some(Progress::Ready) => self.take_candidate(),
+            Some(Progress::Failed { is_final }) => self.fail_candidate(now, is_final),
             Some(Progress::Waiting) | None => {}
         }
     }
 
+    /// The candidate takes the transport's place.
+    pub(super) fn take_candidate(&mut self) {
+        // Of a probe it was told when it began.
+        let news = if self.probe().is_some() { self.news } else { Some(News::Renewed) };
+        if let Some(transport) = self.candidate.take().and_then(Candidate::into_transport) {
+            self.replace(transport, news);
+        }
+    }
+
     /// Replaces the transport.
-    fn renew(&mut self, transport: Transport) {
-        let is_proven = transport.is_session();
+    fn replace(&mut self, transport: Transport, news: Option<News>) {
         self.retire_transport();
         self.transport = Some(transport);
-        self.state = State::Open;
-        // Over UDP a message's own timers send it again.
-        self.is_renewed = is_proven;
+        self.health.handle_replaced();
+        self.news = news;
         self.serial = self.serial.wrapping_add(1);
-        if is_proven {
-            self.fruitless = 0;
-        }
         self.watch();
     }
 }

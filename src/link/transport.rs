@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use crate::dtls::{Session, WriteError};
 #[cfg(feature = "_coaps")]
 use crate::port::Dtls;
-use crate::port::{IoError, Udp};
+use crate::port::{IoError, Replies, Udp};
 
 /// An open way to the endpoint.
 pub(crate) enum Transport {
@@ -97,14 +97,16 @@ impl Transport {
         }
     }
 
-    pub(crate) fn write(&mut self, datagram: &[u8]) -> Result<(), Unwritten> {
+    pub(crate) fn write(&mut self, datagram: &[u8], replies: Replies) -> Result<(), Unwritten> {
         match self {
-            Self::Udp(udp) => udp.write(datagram).map_err(Unwritten::Io),
+            Self::Udp(udp) => udp.write(datagram, replies).map_err(Unwritten::Io),
             #[cfg(feature = "dtls-psk")]
-            Self::Session(session) => session.write(datagram).map_err(|error| match error {
-                WriteError::Io(error) => Unwritten::Io(error),
-                WriteError::Ended(_) => Unwritten::Ended,
-            }),
+            Self::Session(session) => {
+                session.write(datagram, replies).map_err(|error| match error {
+                    WriteError::Io(error) => Unwritten::Io(error),
+                    WriteError::Ended(_) => Unwritten::Ended,
+                })
+            }
             #[cfg(feature = "_coaps")]
             Self::Firmware(dtls) => dtls.write(datagram).map_err(Unwritten::Io),
         }

@@ -16,7 +16,7 @@ mod udp;
 pub(crate) use dtls::{Dtls, Linked, Peer, certificates_to_trust};
 pub(crate) use identity::Identity;
 pub(crate) use mutex::Mutex;
-pub(crate) use udp::Udp;
+pub(crate) use udp::{Connected, Replies, Udp};
 
 use core::ffi::{CStr, c_char};
 
@@ -74,3 +74,14 @@ pub(crate) fn print_internal_error(file: &str, line: u32) {
 /// A read or write that failed: what the port returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IoError(pub(crate) i64);
+
+impl IoError {
+    /// Whether the peer, or somebody on the way to it, refused a datagram. The socket can
+    /// be used all the same. (A firmware's port does not tell that from other failures.)
+    pub(crate) const fn is_unreachable(self) -> bool {
+        #[cfg(feature = "port-linux")]
+        return self.0 == iot_coap_port_linux::UNREACHABLE as i64;
+        #[cfg(not(feature = "port-linux"))]
+        false
+    }
+}

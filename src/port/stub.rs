@@ -69,6 +69,14 @@ unsafe extern "C" fn iotx_port_udp_close(handle: *mut c_void) {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn iotx_port_udp_expects() -> c_int {
+    0
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn iotx_port_udp_expect(_handle: *mut c_void, _how_many: c_int) {}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn HAL_UDP_write(
     handle: *mut c_void,
     data: *const c_uchar,

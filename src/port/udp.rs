@@ -12,6 +12,9 @@ unsafe extern "C" {
     #[cfg(not(feature = "port-linux"))]
     safe fn iotx_port_udp_closes() -> c_int;
     fn HAL_UDP_write(handle: *mut c_void, data: *const c_uchar, len: c_uint) -> c_int;
+    /// In `c/edges.c`: whether there is a `HAL_UDP_expect`, and calls it.
+    safe fn iotx_port_udp_expects() -> c_int;
+    fn iotx_port_udp_expect(handle: *mut c_void, how_many: c_int);
 }
 
 // A thread may be cancelled in this function, which unwinds.
@@ -24,6 +27,48 @@ unsafe extern "C-unwind" {
     ) -> c_int;
 }
 
+/// A socket, and how many addresses its host has, as far as is known.
+pub(crate) struct Connected {
+    pub(crate) socket: Udp,
+    pub(crate) addresses: u8,
+}
+
+impl Connected {
+    /// Connects to a host, which may wait for a name server. With our own port, its
+    /// addresses are tried from the one numbered `first`.
+    pub(crate) fn to(host: &CStr, port: u16, first: u8) -> Option<Self> {
+        #[cfg(feature = "port-linux")]
+        if iot_coap_port_linux::opens_sockets() {
+            return iot_coap_port_linux::open(host, port, first).map(Self::from);
+        }
+        let _ = first;
+        Udp::connect(host, port).map(|socket| Self { socket, addresses: 1 })
+    }
+}
+
+#[cfg(feature = "port-linux")]
+impl From<iot_coap_port_linux::Opened> for Connected {
+    fn from(opened: iot_coap_port_linux::Opened) -> Self {
+        Self { socket: Udp(opened.handle), addresses: opened.addresses }
+    }
+}
+
+/// How many datagrams are expected back after one that is sent, for a modem that may
+/// release its connection (Release Assistance).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replies {
+    None,
+    One,
+    Several,
+}
+
+impl Replies {
+    /// Whether the port wants to know.
+    pub(crate) fn are_announced() -> bool {
+        iotx_port_udp_expects() != 0
+    }
+}
+
 /// A connected socket. Copied freely; its owner closes it.
 #[derive(Clone, Copy)]
 pub(crate) struct Udp(*mut c_void);
@@ -34,17 +79,11 @@ unsafe impl Send for Udp {}
 
 impl Udp {
     /// Connects to a host, which may wait for a name server.
-    pub(crate) fn connect(host: &CStr, port: u16) -> Option<Self> {
+    fn connect(host: &CStr, port: u16) -> Option<Self> {
         // SAFETY: `host` ends with NUL; ports read it and keep no pointer.
         let handle = unsafe { HAL_UDP_create(host.as_ptr().cast_mut(), port) };
         // NULL may be a handle: descriptor 0. -1 is none.
         if handle as isize == -1 { None } else { Some(Self(handle)) }
-    }
-
-    /// The socket with this handle. The caller has to close it.
-    #[cfg(feature = "port-linux")]
-    pub(crate) const fn from_handle(handle: *mut c_void) -> Self {
-        Self(handle)
     }
 
     /// Whether sockets can be closed at all.
@@ -60,7 +99,11 @@ impl Udp {
         unsafe { HAL_UDP_close(self.0) }
     }
 
-    pub(crate) fn write(self, datagram: &[u8]) -> Result<(), IoError> {
+    pub(crate) fn write(self, datagram: &[u8], replies: Replies) -> Result<(), IoError> {
+        if Replies::are_announced() {
+            // SAFETY: the socket is open, and the rest is a number.
+            unsafe { iotx_port_udp_expect(self.0, replies as c_int) };
+        }
         // SAFETY: the pointer and the length are of one slice.
         let written = unsafe { HAL_UDP_write(self.0, datagram.as_ptr(), datagram.len() as c_uint) };
         if written < 0 { Err(IoError(written.into())) } else { Ok(()) }

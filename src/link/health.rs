@@ -1,0 +1,348 @@
+//! Whether a link serves: what makes it suspect, and when it is opened again. No socket
+//! is known here, only times and counts.
+//!
+//! | what happens | what it does |
+//! | --- | --- |
+//! | something comes from the peer | the link is open, and nothing counts against it |
+//! | a datagram cannot be sent or read, or an ICMP message refuses it | suspect |
+//! | messages are sent, and nothing comes for as long as [`SILENCE`] | suspect |
+//! | a candidate fails | the next address, or a pause |
+//!
+//! A link that has served is opened anew at once, and so is the one that takes its place if
+//! it never served, or while there is an address that was not tried. Otherwise there is a pause, drawn at random from a range that grows from 1 s
+//! to 60 s ([`Backoff`]), so that the devices of a cloud that was away do not come back in
+//! one second.
+
+use iot_coap_client::{Backoff, Duration, Instant};
+
+use super::State;
+
+/// If nothing has come from the peer for so long after a message was sent, the way to it
+/// is taken to be gone. A DTLS peer that has forgotten a session cannot say so: it drops
+/// what it receives.
+pub(super) const SILENCE: Duration = Duration::from_secs(15);
+
+/// The same for an address from which nothing has ever come, while there is another that
+/// was not tried. Shorter than the 10 s for which `IOT_CoAP_DeviceNameAuth` waits.
+const SILENCE_OF_A_STRANGER: Duration = Duration::from_secs(4);
+
+/// The same if no acknowledgement is awaited, but answers to Non-confirmable messages are,
+/// which not every server sends: `MAX_LATENCY` (RFC 7252 section 4.8.2), which is before
+/// they are given up.
+const SILENCE_TO_NON: Duration = Duration::from_secs(100);
+
+/// The first pause before a link is opened again, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What the client still expects from the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Nothing,
+    /// Answers to Non-confirmable messages, or to acknowledged ones.
+    Answers,
+    /// Acknowledgements.
+    Acknowledgements,
+}
+
+/// See the [module](self).
+pub(super) struct Health {
+    state: State,
+    backoff: Backoff,
+    /// How many sockets were opened since something came from the peer.
+    openings: u8,
+    /// The number of the address to try next.
+    next_address: u8,
+    /// How many addresses the host has, as far as is known.
+    addresses: u8,
+    /// When the first message was sent since something came from the peer.
+    silent_since: Option<Instant>,
+    /// When silence is looked at.
+    judge_at: Instant,
+    /// The transport cannot be used at all.
+    is_broken: bool,
+    /// The last candidate was refused by the peer, not by the network.
+    is_hopeless: bool,
+}
+
+impl Health {
+    /// That of a link whose first candidate is being opened.
+    pub(super) const fn new() -> Self {
+        Self {
+            state: State::Suspect,
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            openings: 0,
+            next_address: 0,
+            addresses: 1,
+            silent_since: None,
+            judge_at: Instant::from_millis(0),
+            is_broken: false,
+            is_hopeless: false,
+        }
+    }
+
+    pub(super) const fn state(&self) -> State {
+        self.state
+    }
+
+    /// The number of the address to try next, modulo their number.
+    pub(super) const fn next_address(&self) -> u8 {
+        self.next_address
+    }
+
+    /// Among how many addresses the time to connect is to be divided.
+    pub(super) const fn addresses(&self) -> u8 {
+        self.addresses
+    }
+
+    /// Whether the transport cannot be used at all.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Whether the last candidate failed for a reason that another try does not change.
+    pub(super) const fn is_hopeless(&self) -> bool {
+        self.is_hopeless
+    }
+
+    /// When silence is to be judged.
+    pub(super) fn judge_at(&self) -> Option<Instant> {
+        self.silent_since.map(|_| self.judge_at)
+    }
+
+    /// Something came from the peer.
+    pub(super) const fn handle_sign_of_life(&mut self) {
+        self.state = State::Open;
+        self.backoff.reset();
+        self.openings = 0;
+        self.next_address = 0;
+        self.silent_since = None;
+        self.is_broken = false;
+    }
+
+    /// A socket was opened, to one of so many addresses.
+    pub(super) const fn handle_opened(&mut self, addresses: u8) {
+        self.openings = self.openings.saturating_add(1);
+        self.next_address = self.next_address.wrapping_add(1);
+        self.addresses = addresses;
+        self.is_hopeless = false;
+    }
+
+    /// There is another transport, from which nothing has come yet.
+    pub(super) const fn handle_replaced(&mut self) {
+        self.state = State::Open;
+        self.silent_since = None;
+        self.is_broken = false;
+    }
+
+    /// A message is sent that the peer has to answer.
+    pub(super) fn handle_sent(&mut self, now: Instant) {
+        let judge_at = now + if self.is_of_stranger() { SILENCE_OF_A_STRANGER } else { SILENCE };
+        if self.silent_since.is_none() {
+            self.silent_since = Some(now);
+            self.judge_at = judge_at;
+        } else {
+            self.judge_at = self.judge_at.min(judge_at);
+        }
+    }
+
+    /// Judges silence, if it is time; returns whether it makes the link suspect. `patience`:
+    /// how long an answer may take, as far as is known.
+    pub(super) fn judge_silence(
+        &mut self,
+        now: Instant,
+        expected: Expected,
+        patience: Duration,
+        random: u32,
+    ) -> bool {
+        let Some(since) = self.silent_since else { return false };
+        if now < self.judge_at || self.state != State::Open {
+            return false;
+        }
+        match expected {
+            Expected::Acknowledgements if now < since + patience && !self.is_of_stranger() => {
+                self.judge_at = since + patience;
+                return false;
+            }
+            Expected::Acknowledgements => {}
+            // A peer that has answered before is asked for answers, others are not.
+            Expected::Answers if self.openings == 0 && now < since + SILENCE_TO_NON => {
+                self.judge_at = since + SILENCE_TO_NON;
+                return false;
+            }
+            Expected::Answers if self.openings == 0 => {}
+            Expected::Answers | Expected::Nothing => {
+                self.silent_since = None;
+                return false;
+            }
+        }
+        self.suspect(now, random);
+        true
+    }
+
+    /// The transport failed, but may be used until another one replaces it; unless
+    /// `is_broken`.
+    pub(super) fn handle_failure(&mut self, now: Instant, is_broken: bool, random: u32) {
+        self.is_broken |= is_broken;
+        if self.state == State::Open {
+            self.suspect(now, random);
+        }
+    }
+
+    /// The transport is gone.
+    pub(super) fn handle_end(&mut self, now: Instant, random: u32) {
+        self.silent_since = None;
+        if self.state == State::Open {
+            self.suspect(now, random);
+        }
+    }
+
+    /// Nothing could be opened.
+    pub(super) fn handle_not_opened(&mut self, now: Instant, random: u32) {
+        self.is_hopeless = true;
+        self.pause(now, random);
+    }
+
+    /// A candidate failed. `is_final`: for a reason that another try does not change.
+    pub(super) fn handle_candidate_failed(&mut self, now: Instant, is_final: bool, random: u32) {
+        self.is_hopeless = is_final && !self.has_untried();
+        self.suspect(now, random);
+    }
+
+    /// Nothing is expected, so there is no hurry: the transport will do until it is.
+    pub(super) const fn rest(&mut self) {
+        self.state = State::Open;
+        self.silent_since = None;
+    }
+
+    /// Everything begins anew, in another process.
+    #[cfg(feature = "std")]
+    pub(super) const fn begin_anew(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Whether nothing has ever come from this address, and there is another to try.
+    const fn is_of_stranger(&self) -> bool {
+        self.openings != 0 && self.has_untried()
+    }
+
+    /// Whether there is an address that was not tried.
+    const fn has_untried(&self) -> bool {
+        self.openings < self.addresses
+    }
+
+    fn suspect(&mut self, now: Instant, random: u32) {
+        self.silent_since = None;
+        if self.openings <= 1 || self.has_untried() {
+            self.state = State::Suspect;
+        } else {
+            self.pause(now, random);
+        }
+    }
+
+    fn pause(&mut self, now: Instant, random: u32) {
+        self.state = State::BackingOff { until: now + self.backoff.next_pause(random) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A time in milliseconds.
+    const fn at(ms: u64) -> Instant {
+        Instant::from_millis(ms)
+    }
+
+    /// How long answers take where nothing is known.
+    const PATIENCE: Duration = Duration::from_secs(6);
+
+    /// That of a link which has just opened one of so many addresses.
+    fn opened(addresses: u8) -> Health {
+        let mut health = Health::new();
+        health.handle_opened(addresses);
+        health.handle_replaced();
+        health
+    }
+
+    /// When silence makes a link suspect to which something is sent at 0.
+    fn suspected(health: &mut Health, expected: Expected, patience: Duration) -> Option<u64> {
+        health.handle_sent(at(0));
+        while let Some(judge_at) = health.judge_at() {
+            assert!(!health.judge_silence(at(judge_at.as_millis() - 1), expected, patience, 0));
+            if health.judge_silence(judge_at, expected, patience, 0) {
+                return Some(judge_at.as_millis());
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn silence_is_borne_for_as_long_as_an_answer_may_take() {
+        let mut health = opened(1);
+        health.handle_sign_of_life();
+        let acknowledgements = Expected::Acknowledgements;
+        assert_eq!(suspected(&mut health, acknowledgements, PATIENCE), Some(15_000));
+        health.handle_sign_of_life();
+        // A round trip of 18 s.
+        let patience = Duration::from_secs(54);
+        assert_eq!(suspected(&mut health, acknowledgements, patience), Some(54_000));
+        // There is another address, and nothing ever came from this one.
+        assert_eq!(suspected(&mut opened(2), acknowledgements, patience), Some(4000));
+    }
+
+    #[test]
+    fn a_peer_that_answers_no_non_message_is_let_be() {
+        let mut health = opened(1);
+        assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), None);
+        health.handle_sign_of_life();
+        assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), Some(100_000));
+        health.handle_sign_of_life();
+        assert_eq!(suspected(&mut health, Expected::Nothing, PATIENCE), None);
+    }
+
+    #[test]
+    fn every_address_is_tried_before_the_first_pause() {
+        let mut health = opened(3);
+        for address in [1, 2] {
+            health.handle_failure(at(0), false, 0);
+            assert_eq!((health.state(), health.next_address()), (State::Suspect, address));
+            health.handle_opened(3);
+            health.handle_replaced();
+        }
+        health.handle_failure(at(0), false, u32::MAX);
+        assert_eq!(health.state(), State::BackingOff { until: at(2000) });
+        assert_eq!(health.next_address() % 3, 0, "from the first again");
+        // One that answers is no stranger: when it fails, it is the first to be tried.
+        health.handle_sign_of_life();
+        health.handle_failure(at(0), false, 0);
+        assert_eq!((health.state(), health.next_address()), (State::Suspect, 0));
+    }
+
+    #[test]
+    fn a_session_that_ends_at_once_each_time_is_not_opened_without_end() {
+        let mut health = opened(1);
+        health.handle_end(at(0), u32::MAX);
+        assert_eq!(health.state(), State::Suspect, "once");
+        let mut now = 0;
+        for most in [2, 4, 8, 16, 32, 60, 60] {
+            // The handshake is no proof that it serves.
+            health.handle_opened(1);
+            health.handle_replaced();
+            health.handle_end(at(now), u32::MAX);
+            now += most * 1000;
+            assert_eq!(health.state(), State::BackingOff { until: at(now) });
+        }
+        health.handle_sign_of_life();
+        health.handle_end(at(now), u32::MAX);
+        assert_eq!(health.state(), State::Suspect);
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_tried_after_a_pause() {
+        let mut health = Health::new();
+        health.handle_not_opened(at(0), 0);
+        assert_eq!(health.state(), State::BackingOff { until: at(1000) });
+        assert!(health.is_hopeless());
+    }
+}

@@ -1,0 +1,70 @@
+//! What a link has replaced. It may still be read by another thread, so it waits for the
+//! owner to close it.
+
+use super::{Candidate, Link, Transport};
+
+/// What was replaced. It is closed with no lock held, and while no thread reads.
+#[derive(Default)]
+pub(crate) struct Retired {
+    transport: Option<Transport>,
+    candidate: Option<Transport>,
+}
+
+impl Retired {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.transport.is_none() && self.candidate.is_none()
+    }
+
+    /// What there is.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Transport> {
+        [&self.transport, &self.candidate].into_iter().flatten()
+    }
+
+    pub(crate) fn close(self) {
+        for retired in [self.transport, self.candidate].into_iter().flatten() {
+            retired.close();
+        }
+    }
+
+    /// Leaves it to the process that this one was forked off from.
+    #[cfg(feature = "std")]
+    pub(super) fn leave_to_parent(self) {
+        for retired in [self.transport, self.candidate].into_iter().flatten() {
+            retired.leave_to_parent();
+        }
+    }
+}
+
+impl Link {
+    /// What was replaced, to be closed with no lock held, and while no thread reads.
+    pub(crate) fn take_retired(&mut self) -> Option<Retired> {
+        (!self.retired.is_empty()).then(|| core::mem::take(&mut self.retired))
+    }
+
+    pub(super) fn retire_transport(&mut self) {
+        if let Some(transport) = self.transport.take() {
+            // One that was retired before is not being read: since it was replaced,
+            // whoever reads has read from its successor.
+            if let Some(older) = self.retired.transport.replace(transport) {
+                older.close();
+            }
+        }
+    }
+
+    pub(super) fn retire_candidate(&mut self) {
+        if let Some(candidate) = self.candidate.take().and_then(Candidate::into_transport) {
+            // As above.
+            if let Some(older) = self.retired.candidate.replace(candidate) {
+                older.close();
+            }
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.retire_transport();
+        self.retire_candidate();
+        core::mem::take(&mut self.retired).close();
+    }
+}
