@@ -29,8 +29,9 @@ use iotx_ret_code_t::{
 /// @return the client, or NULL with the reason logged: the configuration is wrong, the
 ///     host cannot be reached, or its certificate does not hold
 /// @note Blocks while the host's name is looked up and, over `coaps://`, for the DTLS
-///     handshake: at most 30 s after the look-up. Any thread may call; clients are
-///     independent of each other.
+///     handshake: at most 60 s after the look-up, or what `connect_limit_ms` of
+///     `iotx_coap_options_t` says. Meanwhile each address of the host is tried. Any thread
+///     may call; clients are independent of each other.
 ///
 /// # Safety
 ///
