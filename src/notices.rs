@@ -46,7 +46,8 @@ pub enum iotx_coap_give_up_t {
     IOTX_COAP_GIVE_UP_UNDECRYPTABLE = 5,
     /// It could not be sent again with a new access token.
     IOTX_COAP_GIVE_UP_UNSENDABLE = 6,
-    /// Not sent: there was no connection within 247 s.
+    /// Not sent: within 247 s there was no connection, or it was not its turn
+    /// (`max_in_flight`).
     IOTX_COAP_GIVE_UP_NOT_SENT = 7,
 }
 
@@ -58,7 +59,7 @@ impl From<GiveUp> for iotx_coap_give_up_t {
             GiveUp::Reset => Self::IOTX_COAP_GIVE_UP_RESET,
             GiveUp::Displaced => Self::IOTX_COAP_GIVE_UP_DISPLACED,
             GiveUp::NotSignedIn => Self::IOTX_COAP_GIVE_UP_NOT_SIGNED_IN,
-            GiveUp::NotFetched => Self::IOTX_COAP_GIVE_UP_NOT_SENT,
+            GiveUp::NotFetched | GiveUp::HeldBack => Self::IOTX_COAP_GIVE_UP_NOT_SENT,
             GiveUp::Undecryptable => Self::IOTX_COAP_GIVE_UP_UNDECRYPTABLE,
             GiveUp::Unsendable(_) => Self::IOTX_COAP_GIVE_UP_UNSENDABLE,
         }

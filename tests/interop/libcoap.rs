@@ -15,7 +15,11 @@ const ECHOES: &[&str] = &["-d", "10", "-e"];
 
 /// Gives up soon.
 fn quickly(max_retransmit: u8) -> TransmissionParameters {
-    TransmissionParameters { ack_timeout: Duration::from_millis(300), max_retransmit }
+    TransmissionParameters {
+        ack_timeout: Duration::from_millis(300),
+        max_retransmit,
+        ..TransmissionParameters::default()
+    }
 }
 
 #[test]

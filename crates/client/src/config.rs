@@ -25,6 +25,7 @@ pub struct Config {
     pub(crate) sign_in: SignInOptions,
     pub(crate) transmission: TransmissionParameters,
     pub(crate) max_outstanding: usize,
+    pub(crate) max_in_flight: u16,
     pub(crate) seed: u64,
 }
 
@@ -42,6 +43,7 @@ impl Config {
             sign_in: SignInOptions::default(),
             transmission: TransmissionParameters::default(),
             max_outstanding: DEFAULT_MAX_OUTSTANDING,
+            max_in_flight: 0,
             seed,
         }
     }
@@ -92,6 +94,17 @@ impl Config {
     #[must_use]
     pub fn max_outstanding(mut self, max_outstanding: usize) -> Self {
         self.max_outstanding = max_outstanding;
+        self
+    }
+
+    /// How many Confirmable messages may be in flight at a time: transmitted, and neither
+    /// acknowledged nor answered (`NSTART`, RFC 7252 section 4.7). 0, the default, sets no
+    /// limit; the RFC's own is 1. [`Client::send`](crate::Client::send) accepts others, and
+    /// they wait for their turn. A sign-in waits for nobody, and Non-confirmable messages
+    /// neither wait nor count.
+    #[must_use]
+    pub fn max_in_flight(mut self, max_in_flight: u16) -> Self {
+        self.max_in_flight = max_in_flight;
         self
     }
 

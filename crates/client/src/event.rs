@@ -113,6 +113,9 @@ pub enum GiveUp {
     /// To be sent, but nobody fetched it from
     /// [`Client::poll_transmit`](crate::Client::poll_transmit) within 247 s.
     NotFetched,
+    /// To be sent, but held back for 247 s, since
+    /// [`Config::max_in_flight`](crate::Config::max_in_flight) others were in flight.
+    HeldBack,
     /// The answer does not decrypt under the key of its sign-in.
     Undecryptable,
     /// It could not be encoded with a new access token.
@@ -128,6 +131,7 @@ impl fmt::Display for GiveUp {
             Self::Displaced => f.write_str("Non-confirmable and given up for a newer message"),
             Self::NotSignedIn => f.write_str("not sent, since signing in failed"),
             Self::NotFetched => f.write_str("to be sent, but not fetched in time"),
+            Self::HeldBack => f.write_str("held back too long by messages in flight"),
             Self::Undecryptable => f.write_str("answered, but the answer does not decrypt"),
             Self::Unsendable(error) => write!(f, "could not be sent again: {error}"),
         }

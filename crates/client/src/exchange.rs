@@ -6,7 +6,7 @@
 //!
 //! | state | retransmitted | given up |
 //! | --- | --- | --- |
-//! | due, not yet transmitted | | `EXCHANGE_LIFETIME` after it was made |
+//! | due, not yet transmitted; it may be held back | | `EXCHANGE_LIFETIME` after it was made |
 //! | due again | | `MAX_TRANSMIT_WAIT` after its first transmission |
 //! | awaiting an acknowledgement | a timeout after its last transmission | the same |
 //! | awaiting a response, Confirmable | | `EXCHANGE_LIFETIME` after its first transmission |
@@ -24,9 +24,9 @@ use crate::code::Code;
 use crate::encoded_request::EncodedRequest;
 use crate::event::{Dropped, GiveUp};
 use crate::format::Kind;
-use crate::random::Random;
+use crate::round_trips::Sample;
 use crate::symmetric::{SymmetricKey, UndecryptableError};
-use crate::timing::{NEVER, Timing};
+use crate::timing::{NEVER, Timeout, Timing};
 
 /// How a request ended without an answer of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) enum State {
 }
 
 /// What the passing of time does to an exchange.
-pub(crate) enum Timeout {
+pub(crate) enum Overdue {
     /// It is to be transmitted again.
     Resend,
     /// It is to be given up.
@@ -78,14 +78,15 @@ pub(crate) struct Exchange<A> {
     /// What the application tied to it; none for a sign-in.
     application: Option<A>,
     request: EncodedRequest,
-    /// When it becomes due again.
-    resend_at: Instant,
     give_up_at: Instant,
     made_at: Instant,
     first_sent: Instant,
-    /// How long the next transmission waits for its acknowledgement.
-    timeout: Duration,
+    last_sent: Instant,
+    /// How long its last transmission, or the next one, waits for its acknowledgement.
+    timeout: Timeout,
     retransmissions: u8,
+    /// Whether it becomes due again.
+    is_timed: bool,
     /// Whether it was ever transmitted.
     was_transmitted: bool,
     /// The code with which it was refused before it was sent again.
@@ -99,12 +100,13 @@ impl<A> Exchange<A> {
             end: None,
             application: None,
             request: EncodedRequest::new(),
-            resend_at: NEVER,
             give_up_at: NEVER,
             made_at: Instant::from_millis(0),
             first_sent: Instant::from_millis(0),
-            timeout: Duration::ZERO,
+            last_sent: Instant::from_millis(0),
+            timeout: Timeout::spread(0, 0, 0),
             retransmissions: 0,
+            is_timed: false,
             was_transmitted: false,
             refused: None,
         }
@@ -151,27 +153,68 @@ impl<A> Exchange<A> {
         (self.retransmissions == 0).then(|| now.duration_since(self.first_sent))
     }
 
+    /// What it says of the network that it is acknowledged or answered now. Nothing, if it
+    /// was acknowledged before or asked for no acknowledgement: an answer may take the
+    /// server's time to think.
+    pub(crate) fn sample(&self, now: Instant) -> Option<Sample> {
+        let transmissions = match self.state {
+            State::AwaitingAck => self.retransmissions + 1,
+            State::Due => self.retransmissions,
+            _ => 0,
+        };
+        let since_first = now.duration_since(self.first_sent);
+        match transmissions {
+            0 => None,
+            1 => Some(Sample::of_one(since_first)),
+            _ => Some(Sample::of_several(since_first, now.duration_since(self.last_sent))),
+        }
+    }
+
+    /// Whether it is Confirmable and was transmitted, and neither acknowledged nor
+    /// answered (section 4.7).
+    pub(crate) const fn is_in_flight(&self) -> bool {
+        matches!(self.state, State::AwaitingAck)
+            || (matches!(self.state, State::Due) && self.retransmissions != 0)
+    }
+
+    /// Whether it is to be transmitted, though only if that brings no more into flight if
+    /// `is_full`. The limit is for Confirmable messages of the application.
+    pub(crate) const fn may_be_transmitted(&self, is_full: bool) -> bool {
+        matches!(self.state, State::Due)
+            && (!is_full
+                || self.retransmissions != 0
+                || matches!(self.owner(), Owner::SignIn)
+                || matches!(self.request.kind(), Kind::NonConfirmable))
+    }
+
     /// Whether the peer may still acknowledge, answer or reset it.
     pub(crate) const fn awaits_peer(&self) -> bool {
         matches!(self.state, State::Due | State::AwaitingAck | State::AwaitingResponse)
     }
 
-    /// When [`timeout`](Self::timeout) has something to say.
-    pub(crate) fn next_timeout(&self) -> Instant {
-        self.resend_at.min(self.give_up_at)
+    /// When it becomes due again.
+    fn resend_at(&self) -> Instant {
+        if self.is_timed { self.last_sent + self.timeout.duration() } else { NEVER }
     }
 
-    /// What is to be done with it at `now`.
-    pub(crate) fn timeout(&self, now: Instant) -> Option<Timeout> {
+    /// When [`overdue`](Self::overdue) has something to say.
+    pub(crate) fn next_timeout(&self) -> Instant {
+        self.resend_at().min(self.give_up_at)
+    }
+
+    /// What is to be done with it at `now`. `is_full`: whether as many messages are in
+    /// flight as may be.
+    pub(crate) fn overdue(&self, now: Instant, is_full: bool) -> Option<Overdue> {
         if now >= self.give_up_at {
-            return Some(Timeout::GiveUp(match self.state {
+            return Some(Overdue::GiveUp(match self.state {
                 State::Parked => GiveUp::NotSignedIn,
+                State::Due if !self.may_be_transmitted(is_full) => GiveUp::HeldBack,
                 State::Due if self.retransmissions == 0 => GiveUp::NotFetched,
                 State::AwaitingResponse => GiveUp::NotAnswered,
                 _ => GiveUp::NotAcknowledged,
             }));
         }
-        (now >= self.resend_at).then_some(Timeout::Resend)
+        (now >= self.resend_at()).then_some(Overdue::Resend)
     }
 
     /// Ties what the application gave to a request that was just encoded.
@@ -182,34 +225,26 @@ impl<A> Exchange<A> {
     }
 
     /// Makes it due as of now, for the first time.
-    pub(crate) fn make(&mut self, now: Instant, timing: &Timing, random: &mut Random) {
+    pub(crate) fn make(&mut self, now: Instant, timing: &Timing, timeout: Timeout) {
         self.made_at = now;
         self.first_sent = now;
-        self.start_over(timing, random);
+        self.start_over(timing, timeout);
     }
 
     /// Makes it due, as if it was not yet transmitted.
-    fn start_over(&mut self, timing: &Timing, random: &mut Random) {
+    pub(crate) fn start_over(&mut self, timing: &Timing, timeout: Timeout) {
         self.retransmissions = 0;
-        self.timeout = timing.first_timeout(random.next());
+        self.timeout = timeout;
         self.give_up_at = self.made_at + timing.exchange_lifetime;
         self.set_state(State::Due);
     }
 
-    /// Starts over because the session below is another one, if it is Confirmable,
-    /// not answered, and not older than an exchange lifetime.
-    pub(crate) fn start_over_if_unanswered(
-        &mut self,
-        now: Instant,
-        timing: &Timing,
-        random: &mut Random,
-    ) {
-        if self.awaits_peer()
+    /// Whether it starts over when the session below is another one: if it is
+    /// Confirmable, not answered, and not older than an exchange lifetime.
+    pub(crate) fn is_unanswered(&self, now: Instant, timing: &Timing) -> bool {
+        self.awaits_peer()
             && self.request.kind() == Kind::Confirmable
             && now < self.made_at + timing.exchange_lifetime
-        {
-            self.start_over(timing, random);
-        }
     }
 
     /// Waits for an access token.
@@ -225,24 +260,23 @@ impl<A> Exchange<A> {
             self.give_up_at = if is_confirmable {
                 now + timing.max_transmit_wait
             } else {
-                now + timing.non_lifetime
+                now + timing.non_lifetime()
             };
         }
+        self.last_sent = now;
         if is_confirmable {
             self.set_state(State::AwaitingAck);
-            if self.retransmissions < timing.max_retransmit {
-                self.resend_at = now + self.timeout;
-            }
+            self.is_timed = self.retransmissions < timing.max_retransmit;
         } else {
             self.set_state(State::AwaitingResponse);
         }
         mem::replace(&mut self.was_transmitted, true)
     }
 
-    /// Makes it due once more, with twice the timeout.
+    /// Makes it due once more, with a longer timeout.
     pub(crate) fn resend(&mut self) {
         self.retransmissions = self.retransmissions.saturating_add(1);
-        self.timeout = self.timeout.saturating_mul(2);
+        self.timeout = self.timeout.grown();
         self.set_state(State::Due);
     }
 
@@ -309,7 +343,7 @@ impl<A> Exchange<A> {
     /// longer be given up.
     const fn set_state(&mut self, state: State) {
         self.state = state;
-        self.resend_at = NEVER;
+        self.is_timed = false;
         if matches!(state, State::Free | State::Ended) {
             self.give_up_at = NEVER;
         }

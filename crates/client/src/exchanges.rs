@@ -9,14 +9,15 @@ use crate::code::Code;
 use crate::displaced::Displaced;
 use crate::encoded_request::EncodedRequest;
 use crate::event::{Dropped, GiveUp};
-use crate::exchange::{End, Exchange, Owner, State, Timeout};
+use crate::exchange::{End, Exchange, Overdue, Owner, State};
 use crate::format::Kind;
 use crate::identifiers::Tokens;
 use crate::late_answers::Asked;
 use crate::out_of_memory::OutOfMemory;
 use crate::random::Random;
+use crate::round_trips::RoundTrips;
 use crate::symmetric::{SymmetricKey, UndecryptableError};
-use crate::timing::Timing;
+use crate::timing::{Timing, TransmissionParameters};
 
 /// Names an exchange while it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,18 +46,41 @@ pub(crate) struct Exchanges<A> {
     list: Vec<Exchange<A>>,
     tokens: Tokens,
     timing: Timing,
+    round_trips: RoundTrips,
     /// How many are the application's.
     outstanding: usize,
+    /// How many messages may be in flight; 0 for no limit.
+    max_in_flight: u16,
     displaced: Displaced<A>,
 }
 
 impl<A> Exchanges<A> {
-    pub(crate) const fn new(timing: Timing, tokens: Tokens) -> Self {
-        Self { list: Vec::new(), tokens, timing, outstanding: 0, displaced: Displaced::new() }
+    pub(crate) fn new(
+        transmission: TransmissionParameters,
+        tokens: Tokens,
+        max_in_flight: u16,
+    ) -> Self {
+        Self {
+            list: Vec::new(),
+            tokens,
+            timing: Timing::new(transmission),
+            round_trips: RoundTrips::new(transmission.learns_round_trips),
+            outstanding: 0,
+            max_in_flight,
+            displaced: Displaced::new(),
+        }
     }
 
     pub(crate) const fn timing(&self) -> &Timing {
         &self.timing
+    }
+
+    pub(crate) const fn round_trips(&self) -> &RoundTrips {
+        &self.round_trips
+    }
+
+    pub(crate) const fn round_trips_mut(&mut self) -> &mut RoundTrips {
+        &mut self.round_trips
     }
 
     /// How many messages of the application have not ended, as far as it was told.
@@ -77,7 +101,20 @@ impl<A> Exchanges<A> {
 
     /// Whether [`transmit`](Self::transmit) has a request.
     pub(crate) fn any_due(&self) -> bool {
-        self.position(|exchange| exchange.state() == State::Due).is_some()
+        let is_full = self.is_flight_full();
+        self.position(|exchange| exchange.may_be_transmitted(is_full)).is_some()
+    }
+
+    /// Whether as many messages of the application are in flight as may be (section 4.7).
+    fn is_flight_full(&self) -> bool {
+        if self.max_in_flight == 0 {
+            return false;
+        }
+        let in_flight = self
+            .list
+            .iter()
+            .filter(|exchange| exchange.owner() == Owner::Application && exchange.is_in_flight());
+        in_flight.count() >= self.max_in_flight.into()
     }
 
     /// Whether [`take_ended`](Self::take_ended) has a request.
@@ -193,12 +230,16 @@ impl<A> Exchanges<A> {
     }
 
     fn make(&mut self, now: Instant, index: usize, random: &mut Random) {
-        self.list[index].make(now, &self.timing, random);
+        let exchange = &mut self.list[index];
+        let is_patient = exchange.owner() == Owner::Application;
+        let timeout = self.round_trips.timeout(now, &self.timing, is_patient, random.next());
+        exchange.make(now, &self.timing, timeout);
     }
 
     /// The next request to transmit, which counts as transmitted from now on.
     pub(crate) fn transmit(&mut self, now: Instant) -> Option<Transmission> {
-        let index = self.oldest(|exchange| exchange.state() == State::Due)?;
+        let is_full = self.is_flight_full();
+        let index = self.oldest(|exchange| exchange.may_be_transmitted(is_full))?;
         let exchange = &mut self.list[index];
         let is_repeated = exchange.transmit(now, &self.timing);
         let (owner, token) = (exchange.owner(), exchange.request().token());
@@ -211,9 +252,18 @@ impl<A> Exchanges<A> {
     }
 
     /// The peer acknowledged message `id` without an answer.
-    pub(crate) fn acknowledge(&mut self, id: u16) -> Result<(), Dropped> {
+    pub(crate) fn acknowledge(&mut self, now: Instant, id: u16) -> Result<(), Dropped> {
         let index = self.by_id(id).ok_or(Dropped::Unmatched)?;
-        self.list[index].acknowledge(&self.timing)
+        let sample = self.list[index].sample(now);
+        self.list[index].acknowledge(&self.timing)?;
+        self.round_trips.handle_answered(now, sample);
+        Ok(())
+    }
+
+    /// The request at `index` was answered, in the acknowledgement if `is_piggybacked`.
+    pub(crate) fn answer(&mut self, now: Instant, index: usize, is_piggybacked: bool) {
+        let sample = if is_piggybacked { self.list[index].sample(now) } else { None };
+        self.round_trips.handle_answered(now, sample);
     }
 
     /// The cloud refused the request at `index` for its access token.
@@ -230,8 +280,12 @@ impl<A> Exchanges<A> {
     /// The session below is another one: has every Confirmable request that is not
     /// answered sent again, unless it is older than an exchange lifetime.
     pub(crate) fn handle_session_renewed(&mut self, now: Instant, random: &mut Random) {
+        self.round_trips.handle_session_renewed();
         for exchange in &mut self.list {
-            exchange.start_over_if_unanswered(now, &self.timing, random);
+            if exchange.is_unanswered(now, &self.timing) {
+                let timeout = self.round_trips.timeout(now, &self.timing, true, random.next());
+                exchange.start_over(&self.timing, timeout);
+            }
         }
     }
 
@@ -245,12 +299,16 @@ impl<A> Exchanges<A> {
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         self.displaced.handle_timeout(now);
         let mut is_sign_in_given_up = false;
+        let is_full = self.is_flight_full();
         for index in 0..self.list.len() {
             let exchange = &mut self.list[index];
-            match exchange.timeout(now) {
+            match exchange.overdue(now, is_full) {
                 None => {}
-                Some(Timeout::Resend) => exchange.resend(),
-                Some(Timeout::GiveUp(reason)) => {
+                Some(Overdue::Resend) => exchange.resend(),
+                Some(Overdue::GiveUp(reason)) => {
+                    if reason == GiveUp::NotAcknowledged {
+                        self.round_trips.handle_unacknowledged();
+                    }
                     is_sign_in_given_up |= self.give_up(index, reason) == Owner::SignIn;
                 }
             }

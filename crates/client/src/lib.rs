@@ -31,6 +31,8 @@ mod out_of_memory;
 mod pending_reply;
 mod random;
 mod request;
+#[cfg_attr(not(feature = "cocoa"), path = "round_trips_absent.rs")]
+mod round_trips;
 mod server_request;
 mod sign_in;
 mod statistics;

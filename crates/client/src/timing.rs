@@ -14,6 +14,10 @@ pub struct TransmissionParameters {
     pub ack_timeout: Duration,
     /// `MAX_RETRANSMIT`; 4 by default. A client takes at most 20.
     pub max_retransmit: u8,
+    /// Whether the time-out follows the round trips that were measured, in the way of
+    /// CoCoA; `true` by default. Otherwise, and without the feature `cocoa`, it is that
+    /// of RFC 7252 for every message.
+    pub learns_round_trips: bool,
 }
 
 /// `MAX_LATENCY` (RFC 7252 section 4.8.2).
@@ -30,7 +34,7 @@ pub(crate) const NEVER: Instant = Instant::from_millis(u64::MAX);
 
 impl Default for TransmissionParameters {
     fn default() -> Self {
-        Self { ack_timeout: Duration::from_secs(2), max_retransmit: 4 }
+        Self { ack_timeout: Duration::from_secs(2), max_retransmit: 4, learns_round_trips: true }
     }
 }
 
@@ -42,6 +46,7 @@ impl TransmissionParameters {
         Self {
             ack_timeout: Duration::from_millis(ack_timeout.into()),
             max_retransmit: self.max_retransmit.min(MAX_MAX_RETRANSMIT),
+            ..self
         }
     }
 
@@ -57,41 +62,70 @@ impl TransmissionParameters {
 /// them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// `ACK_TIMEOUT` (2 s).
-    pub(crate) ack_timeout: Duration,
-    /// `MAX_RETRANSMIT` (4).
-    pub(crate) max_retransmit: u8,
     /// `MAX_TRANSMIT_WAIT` (93 s): how long after its first transmission a
     /// Confirmable message is given up if nothing acknowledges it.
     pub(crate) max_transmit_wait: Duration,
     /// `EXCHANGE_LIFETIME` (247 s): how long the message id of a Confirmable message
     /// must not be used again, and how long a separate response is awaited.
     pub(crate) exchange_lifetime: Duration,
-    /// `NON_LIFETIME` (145 s): the same for a Non-confirmable message.
-    pub(crate) non_lifetime: Duration,
+    ack_timeout_ms: u32,
+    /// `MAX_RETRANSMIT` (4).
+    pub(crate) max_retransmit: u8,
 }
 
 impl Timing {
     pub(crate) fn new(parameters: TransmissionParameters) -> Self {
         let parameters = parameters.clamped();
-        let TransmissionParameters { ack_timeout, max_retransmit } = parameters;
-        // MAX_TRANSMIT_SPAN (45 s) and MAX_LATENCY.
-        let non_lifetime = parameters.span(max_retransmit) + MAX_LATENCY;
+        let TransmissionParameters { ack_timeout, max_retransmit, .. } = parameters;
+        // MAX_TRANSMIT_SPAN (45 s), MAX_LATENCY there and back, and PROCESSING_DELAY.
+        let round_trip = MAX_LATENCY + MAX_LATENCY;
         Self {
-            ack_timeout,
-            max_retransmit,
             max_transmit_wait: parameters.span(max_retransmit + 1),
-            exchange_lifetime: non_lifetime + MAX_LATENCY + ack_timeout,
-            non_lifetime,
+            exchange_lifetime: parameters.span(max_retransmit) + round_trip + ack_timeout,
+            ack_timeout_ms: ack_timeout.as_millis_u32(),
+            max_retransmit,
         }
     }
 
-    /// The first timeout of a Confirmable message: between `ACK_TIMEOUT` and
-    /// `ACK_TIMEOUT * ACK_RANDOM_FACTOR`, by `random` (section 4.2).
-    pub(crate) fn first_timeout(&self, random: u32) -> Duration {
-        let ack_timeout = self.ack_timeout.as_millis_u32();
-        let spread = ack_timeout / 2;
-        Duration::from_millis(u64::from(ack_timeout) + u64::from(random % (spread + 1)))
+    /// `ACK_TIMEOUT` (2 s).
+    pub(crate) const fn ack_timeout(&self) -> Duration {
+        Duration::from_millis(self.ack_timeout_ms as u64)
+    }
+
+    /// `NON_LIFETIME` (145 s): as `EXCHANGE_LIFETIME`, for a Non-confirmable message.
+    pub(crate) fn non_lifetime(&self) -> Duration {
+        self.exchange_lifetime.saturating_sub(MAX_LATENCY + self.ack_timeout())
+    }
+}
+
+/// How long the transmissions of one Confirmable message wait for its acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timeout {
+    /// How long the next one waits, in milliseconds; 49 days at most.
+    ms: u32,
+    /// By how many halves the time grows with each: 4, for twice, in RFC 7252.
+    halves: u8,
+}
+
+impl Timeout {
+    /// What makes each time-out twice as long as the one before it (section 4.2).
+    pub(crate) const DOUBLING: u8 = 4;
+
+    /// The first one: between `timeout_ms` and that times `ACK_RANDOM_FACTOR`, by
+    /// `random` (section 4.2).
+    pub(crate) const fn spread(timeout_ms: u32, halves: u8, random: u32) -> Self {
+        let ms = timeout_ms.saturating_add(random % (timeout_ms / 2 + 1));
+        Self { ms, halves }
+    }
+
+    pub(crate) const fn duration(self) -> Duration {
+        Duration::from_millis(self.ms as u64)
+    }
+
+    /// The one after it.
+    pub(crate) const fn grown(self) -> Self {
+        let grown = self.ms as u64 * self.halves as u64 / 2;
+        Self { ms: Duration::from_millis(grown).as_millis_u32(), ..self }
     }
 }
 
@@ -106,13 +140,12 @@ mod tests {
         let timing = Timing::new(parameters);
         assert_eq!(timing.max_transmit_wait, Duration::from_secs(93));
         assert_eq!(timing.exchange_lifetime, Duration::from_secs(247));
-        assert_eq!(timing.non_lifetime, Duration::from_secs(145));
+        assert_eq!(timing.non_lifetime(), Duration::from_secs(145));
     }
 
     #[test]
     fn first_timeout_stays_within_the_random_factor() {
-        let timing = Timing::new(TransmissionParameters::default());
-        let first = |random| timing.first_timeout(random).as_millis();
+        let first = |random| Timeout::spread(2000, Timeout::DOUBLING, random).ms;
         assert_eq!(first(0), 2000);
         assert_eq!(first(1000), 3000);
         for random in [1, 999, 1001, u32::MAX] {
@@ -121,9 +154,22 @@ mod tests {
     }
 
     #[test]
+    fn timeouts_grow_up_to_what_can_be_computed_with() {
+        let mut timeout = Timeout::spread(3000, 3, 0);
+        timeout = timeout.grown();
+        assert_eq!(timeout.duration(), Duration::from_millis(4500));
+        let greatest = Timeout::spread(u32::MAX, 6, u32::MAX);
+        assert_eq!(greatest.grown().ms, u32::MAX);
+    }
+
+    #[test]
     fn the_greatest_parameters_can_be_computed_with() {
         let ack_timeout = Duration::MAX;
-        let greatest = TransmissionParameters { ack_timeout, max_retransmit: u8::MAX };
+        let greatest = TransmissionParameters {
+            ack_timeout,
+            max_retransmit: u8::MAX,
+            ..TransmissionParameters::default()
+        };
         let wait = u64::from(MAX_ACK_TIMEOUT_MS) * ((1 << 21) - 1) * 3 / 2;
         assert_eq!(Timing::new(greatest).max_transmit_wait, Duration::from_millis(wait));
     }

@@ -24,7 +24,6 @@ use crate::sign_in::SignIn;
 use crate::statistics::Counters;
 #[cfg(feature = "statistics")]
 use crate::statistics::Statistics;
-use crate::timing::Timing;
 
 /// A CoAP client of one device at one endpoint, without I/O.
 ///
@@ -114,7 +113,11 @@ impl<A> Client<A> {
         let mut random = Random::new(config.seed);
         Self {
             message_ids: MessageIds::new(&mut random),
-            exchanges: Exchanges::new(Timing::new(config.transmission), Tokens::new(&mut random)),
+            exchanges: Exchanges::new(
+                config.transmission,
+                Tokens::new(&mut random),
+                config.max_in_flight,
+            ),
             recent_responses: RecentResponses::default(),
             sign_in: SignIn::new(),
             late_answers: LateAnswers::default(),

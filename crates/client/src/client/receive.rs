@@ -73,9 +73,13 @@ impl<A> Client<A> {
             options: options..options + message.options.encoded_len(),
             payload: datagram.len() - message.payload.len()..datagram.len(),
         };
-        self.remember(now, message.kind, message.id);
+        let kind = message.kind;
+        self.remember(now, kind, message.id);
         match answers {
-            Answers::Exchange(index) => self.handle_answer(now, index, answered, datagram),
+            Answers::Exchange(index) => {
+                self.exchanges.answer(now, index, kind == Kind::Acknowledgement);
+                self.handle_answer(now, index, answered, datagram)
+            }
             Answers::LateSignIn(token) => {
                 let payload = datagram.get_mut(answered.payload).unwrap_or_default();
                 self.handle_late_sign_in_answer(now, token, answered.code, payload);
@@ -89,7 +93,7 @@ impl<A> Client<A> {
         match kind {
             Kind::Confirmable => self.reply_empty(Kind::Reset, id),
             Kind::NonConfirmable => return Err(Dropped::Unmatched),
-            Kind::Acknowledgement => self.exchanges.acknowledge(id)?,
+            Kind::Acknowledgement => self.exchanges.acknowledge(now, id)?,
             Kind::Reset => {
                 let index = self.exchanges.by_id(id).ok_or(Dropped::Unmatched)?;
                 if self.exchanges.give_up(index, GiveUp::Reset) == Owner::SignIn {
@@ -180,7 +184,7 @@ impl<A> Client<A> {
                 self.reply_empty(Kind::Acknowledgement, id);
                 self.exchanges.timing().exchange_lifetime
             }
-            Kind::NonConfirmable => self.exchanges.timing().non_lifetime,
+            Kind::NonConfirmable => self.exchanges.timing().non_lifetime(),
             Kind::Acknowledgement | Kind::Reset => return,
         };
         self.recent_responses.insert(id, now + lifetime);

@@ -12,6 +12,7 @@ use crate::code::Code;
 use crate::event::SignInError;
 use crate::request::SendError;
 use crate::sign_in::{Action, Attempt};
+use crate::timing::Timeout;
 
 impl<A> Client<A> {
     /// Whether there is an access token that the cloud is not known to refuse.
@@ -213,6 +214,7 @@ impl<A> Client<A> {
     /// The shortest pause after a request that brought nothing, spread like the first
     /// timeout of a message.
     fn first_pause(&mut self) -> Duration {
-        self.exchanges.timing().first_timeout(self.random.next())
+        let ack_timeout = self.exchanges.timing().ack_timeout().as_millis_u32();
+        Timeout::spread(ack_timeout, Timeout::DOUBLING, self.random.next()).duration()
     }
 }

@@ -3,6 +3,7 @@
 use iot_coap_time::{Duration, Instant};
 
 use super::Client;
+use crate::round_trips::Sample;
 use crate::sign_in::Action;
 use crate::timing::NEVER;
 
@@ -17,7 +18,7 @@ impl<A> Client<A> {
     /// How long after its first transmission a message is retransmitted at the
     /// earliest: `ACK_TIMEOUT` (RFC 7252 section 4.8).
     pub const fn ack_timeout(&self) -> Duration {
-        self.exchanges.timing().ack_timeout
+        self.exchanges.timing().ack_timeout()
     }
 
     /// Whether a Confirmable message was transmitted and is neither acknowledged nor
@@ -64,5 +65,30 @@ impl<A> Client<A> {
     /// later for that.
     pub fn handle_path_changed(&mut self) {
         self.exchanges.handle_path_changed();
+    }
+}
+
+/// What was learned from round trips, for those who need it besides this client. Without
+/// the feature `cocoa` nothing is learned.
+impl<A> Client<A> {
+    /// The retransmission time-out that the measured round trips suggest at `now`, from
+    /// `ACK_TIMEOUT` to 60 s; `None` if nothing was learned. A message waits up to half as
+    /// long again for its acknowledgement; what else is retransmitted to the same peer,
+    /// such as a DTLS handshake, had better start with this too.
+    pub fn retransmission_timeout(&self, now: Instant) -> Option<Duration> {
+        self.exchanges.round_trips().overall(now, self.exchanges.timing())
+    }
+
+    /// Learns a round trip to the peer that was measured elsewhere, at something that
+    /// was transmitted once, such as a flight of a DTLS handshake.
+    pub fn learn_round_trip(&mut self, now: Instant, round_trip: Duration) {
+        let sample = Sample::of_one(round_trip);
+        self.exchanges.round_trips_mut().handle_answered(now, Some(sample));
+    }
+
+    /// Goes on with a [`retransmission_timeout`](Self::retransmission_timeout) that was
+    /// kept over a restart, until round trips are measured.
+    pub fn restore_retransmission_timeout(&mut self, now: Instant, timeout: Duration) {
+        self.exchanges.round_trips_mut().restore(now, timeout);
     }
 }
