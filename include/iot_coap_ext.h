@@ -105,7 +105,8 @@ typedef enum {
    */
   IOTX_COAP_GIVE_UP_UNSENDABLE = 6,
   /**
-   * Not sent: there was no connection within 247 s.
+   * Not sent: within 247 s there was no connection, or it was not its turn
+   * (`max_in_flight`).
    */
   IOTX_COAP_GIVE_UP_NOT_SENT = 7
 } iotx_coap_give_up_t;
@@ -218,6 +219,13 @@ typedef struct {
    * it; see `IOT_CoAP_Yield`.
    */
   unsigned int yield_pace;
+  /**
+   * How many Confirmable messages may be in flight at a time, transmitted and neither
+   * acknowledged nor answered (`NSTART` of RFC 7252, section 4.7), 4096 at most; 0 for
+   * no limit, as with the original. `IOT_CoAP_SendMessage` takes others nevertheless;
+   * they wait for their turn, up to 247 s.
+   */
+  unsigned int max_in_flight;
   /**
    * How long `IOT_CoAP_Init` waits at most for a DTLS session, in milliseconds, and how
    * long each later handshake may take: 1000 to 600,000; 0 for 60,000, or eight times

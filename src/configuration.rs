@@ -135,6 +135,8 @@ pub(crate) struct Options {
     pub(crate) keep_session: bool,
     /// `IOT_CoAP_Yield` returns with each answer.
     pub(crate) keeps_own_pace: bool,
+    /// How many messages may be in flight; 0 for no limit.
+    pub(crate) max_in_flight: u16,
 }
 
 impl Options {

@@ -162,7 +162,8 @@ impl Context {
         let mut config = Config::new(device, &endpoint, port::seed())
             .sign_method(options.sign_method)
             .encoding(options.encoding)
-            .timestamp_ms(options.timestamp_ms);
+            .timestamp_ms(options.timestamp_ms)
+            .max_in_flight(options.max_in_flight);
         if let Some(number) = options.access_token_option {
             config = config.access_token_option(number);
         }

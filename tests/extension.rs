@@ -146,12 +146,13 @@ fn the_trust_root_of_the_options_holds() {
 fn options_out_of_range_are_refused() {
     let cloud = start(Config::default());
     let url = cloud.url(Transport::Udp);
-    let refused: [fn(&mut iotx_coap_options_t); 6] = [
+    let refused: [fn(&mut iotx_coap_options_t); 7] = [
         |options| options.size = 0,
         |options| options.sign_method = 2,
         |options| options.sign_in_encoding = 2,
         |options| options.access_token_option = 62,
         |options| options.max_outstanding = 4097,
+        |options| options.max_in_flight = 4097,
         |options| options.ack_timeout_ms = 999,
     ];
     for (index, spoil) in refused.iter().enumerate() {

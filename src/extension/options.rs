@@ -37,6 +37,9 @@ pub const IOTX_COAP_PACE_NONE: c_uint = 1;
 /// The most messages that may wait for their answers, whatever is asked for.
 const MAX_OUTSTANDING: c_uint = 4096;
 
+/// The most messages that may be in flight, where there is a limit.
+const MAX_IN_FLIGHT: u16 = 4096;
+
 /// The longest trust root, in bytes.
 const MAX_TRUST_ROOT_LEN: usize = 65_536;
 
@@ -85,6 +88,11 @@ pub struct iotx_coap_options_t {
     /// `IOT_CoAP_SendMessage` and `IOT_CoAP_Yield` keeps the pace that the original gave
     /// it; see `IOT_CoAP_Yield`.
     pub yield_pace: c_uint,
+    /// How many Confirmable messages may be in flight at a time, transmitted and neither
+    /// acknowledged nor answered (`NSTART` of RFC 7252, section 4.7), 4096 at most; 0 for
+    /// no limit, as with the original. `IOT_CoAP_SendMessage` takes others nevertheless;
+    /// they wait for their turn, up to 247 s.
+    pub max_in_flight: c_uint,
     /// How long `IOT_CoAP_Init` waits at most for a DTLS session, in milliseconds, and how
     /// long each later handshake may take: 1000 to 600,000; 0 for 60,000, or eight times
     /// `ack_timeout_ms`, whichever is more. A name server's time is not in it.
@@ -110,13 +118,14 @@ impl iotx_coap_options_t {
         keep_session: 0,
         refuse_static_rsa: 0,
         yield_pace: 0,
+        max_in_flight: 0,
         connect_limit_ms: 0,
         sign_in_limit_ms: 0,
     };
 }
 
 /// Where each field ends: a structure of an older header ends at one of these.
-const FIELD_ENDS: [usize; 16] = {
+const FIELD_ENDS: [usize; 17] = {
     const WORD: usize = size_of::<c_uint>();
     const POINTER: usize = size_of::<*const c_char>();
     [
@@ -134,6 +143,7 @@ const FIELD_ENDS: [usize; 16] = {
         offset_of!(iotx_coap_options_t, keep_session) + WORD,
         offset_of!(iotx_coap_options_t, refuse_static_rsa) + WORD,
         offset_of!(iotx_coap_options_t, yield_pace) + WORD,
+        offset_of!(iotx_coap_options_t, max_in_flight) + WORD,
         offset_of!(iotx_coap_options_t, connect_limit_ms) + WORD,
         offset_of!(iotx_coap_options_t, sign_in_limit_ms) + WORD,
     ]
@@ -196,6 +206,10 @@ impl Options {
             IOTX_COAP_PACE_NONE => true,
             _ => return Err(ConfigError::Option("yield_pace")),
         };
+        let max_in_flight = u16::try_from(known.max_in_flight)
+            .ok()
+            .filter(|most| *most <= MAX_IN_FLIGHT)
+            .ok_or(ConfigError::Option("max_in_flight"))?;
         Ok(Self {
             sign_method,
             encoding,
@@ -216,6 +230,7 @@ impl Options {
             sign_in_limit,
             keep_session: known.keep_session != 0,
             keeps_own_pace,
+            max_in_flight,
         })
     }
 }
@@ -333,6 +348,7 @@ mod tests {
             keep_session: 1,
             refuse_static_rsa: 1,
             yield_pace: IOTX_COAP_PACE_NONE,
+            max_in_flight: 4096,
             ..iotx_coap_options_t::DEFAULT
         };
         for size in 4..=size_of::<iotx_coap_options_t>() + 16 {
@@ -346,6 +362,7 @@ mod tests {
             assert_eq!(read.keep_session, knows(11), "{size}");
             assert_eq!(read.dtls.refuses_static_rsa, knows(12), "{size}");
             assert_eq!(read.keeps_own_pace, knows(13), "{size}");
+            assert_eq!(read.max_in_flight, if knows(14) { 4096 } else { 0 }, "{size}");
         }
         for size in 0..4 {
             assert!(read(&options, 4.max(size)).is_ok());

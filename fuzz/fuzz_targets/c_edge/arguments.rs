@@ -92,6 +92,7 @@ impl Options<'_> {
             keep_session: (self.access_token_option >> 8 & 1).into(),
             refuse_static_rsa: (self.access_token_option >> 9 & 1).into(),
             yield_pace: (self.access_token_option >> 10 & 1).into(),
+            max_in_flight: (self.access_token_option >> 11 & 3).into(),
         };
         let mut bytes = vec![0xFF; size.max(size_of::<c_uint>())].into_boxed_slice();
         // What comes from malloc is aligned for anything; a structure must be.
