@@ -12,14 +12,13 @@ pub const MAX_ACCESS_TOKEN_LEN: usize = 255;
 /// How long an access token is valid: 48 hours.
 pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(48 * 3600);
 
-/// How long before its end an access token is renewed, at the most.
-const MAX_RENEWAL_MARGIN: Duration = Duration::from_secs(3600);
-
-/// How long after it was granted an access token of this lifetime is renewed: an
-/// hour before its end, or an eighth of its lifetime if that is less.
-pub(crate) fn renewal_delay(lifetime: Duration) -> Duration {
-    let eighth = Duration::from_millis(lifetime.as_millis() / 8);
-    lifetime.saturating_sub(eighth.min(MAX_RENEWAL_MARGIN))
+/// How long after it was granted an access token of this lifetime is renewed: drawn by
+/// `random` between 85 % and 95 % of its lifetime, so that a fleet that signed in within
+/// a minute does not do so again two days later. Of 48 hours, what is left suffices for
+/// a cloud that is away for two hours.
+pub(crate) fn renewal_delay(lifetime: Duration, random: u32) -> Duration {
+    let ten_thousandths = 8500 + u64::from(random % 1001);
+    Duration::from_millis(lifetime.saturating_mul(ten_thousandths).as_millis() / 10_000)
 }
 
 /// An access token and the time at which it expires.

@@ -29,6 +29,8 @@ impl Code {
     pub const TOO_MANY_REQUESTS: Self = Self(0x9D);
     /// 5.00 Internal Server Error.
     pub const INTERNAL_SERVER_ERROR: Self = Self(0xA0);
+    /// 5.03 Service Unavailable: Max-Age says for how long.
+    pub const SERVICE_UNAVAILABLE: Self = Self(0xA3);
     /// 5.05 Proxying Not Supported.
     pub const PROXYING_NOT_SUPPORTED: Self = Self(0xA5);
 

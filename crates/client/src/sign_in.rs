@@ -5,11 +5,14 @@
 //! application asks is an attempt, with the time limit that it names. The client asks too,
 //! when its access token is refused or expires; its own limit is
 //! [`BACKGROUND_LIMIT`]. The sign-in goes on until the last of these limits. After a
-//! request to `/auth` that brought nothing there is a pause, which doubles each time.
+//! request to `/auth` that brought nothing there is a pause, by [`Backoff`]. It is for the
+//! client's own requests: the application is not made to wait by it. The cloud may ask for
+//! another pause, which is for everybody (RFC 7252 section 5.9.3.4, RFC 8516).
 
 use iot_coap_time::{Duration, Instant};
 
 use crate::access_token::renewal_delay;
+use crate::backoff::Backoff;
 use crate::event::SignInError;
 use crate::timing::NEVER;
 
@@ -21,11 +24,16 @@ pub const SIGN_IN_LIMIT: Duration = Duration::from_secs(10);
 /// wait for an access token: `EXCHANGE_LIFETIME` of RFC 7252 section 4.8.2.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(247);
 
-/// The longest pause between two requests to `/auth`.
-const MAX_PAUSE: Duration = Duration::from_secs(300);
+/// The longest pause between two requests that the client makes on its own behalf. Pauses
+/// are uniform up to this, so that their mean is five minutes.
+const MAX_PAUSE: Duration = Duration::from_secs(600);
 
-/// How often the pause doubles at the most.
-const MAX_DOUBLINGS: u32 = 8;
+/// The longest Max-Age that is heeded, in seconds: an hour. Nobody could sign in for years
+/// if the cloud once said the greatest there is.
+const MAX_MAX_AGE_S: u32 = 3600;
+
+/// By how much a pause that the cloud asked for is spread at least, in milliseconds.
+const MIN_SPREAD_MS: u32 = 5000;
 
 /// Names a sign-in, so that whoever started it can ask how it ended, and knows for how
 /// long to wait for that.
@@ -73,17 +81,20 @@ pub(crate) struct SignIn {
     outcome: Option<Result<(), SignInError>>,
     /// An outcome that the application is yet to be told.
     announcement: Option<Result<(), SignInError>>,
-    /// How many requests in a row brought nothing of use.
-    fruitless: u32,
+    /// The pauses after requests that brought nothing of use.
+    backoff: Backoff,
     /// Before this time the client does not ask on its own behalf.
     not_before: Instant,
+    /// Before this time nobody asks, since the cloud wants it so.
+    held_until: Instant,
     has_ever_succeeded: bool,
     /// When the client asks for another access token, while this one is good.
     renew_at: Instant,
 }
 
 impl SignIn {
-    pub(crate) const fn new() -> Self {
+    /// No pause is shorter than `first_pause`.
+    pub(crate) const fn new(first_pause: Duration) -> Self {
         Self {
             stage: Stage::Idle,
             sign_in: 0,
@@ -92,8 +103,9 @@ impl SignIn {
             error: SignInError::NotAnswered,
             outcome: None,
             announcement: None,
-            fruitless: 0,
+            backoff: Backoff::new(first_pause, MAX_PAUSE),
             not_before: Instant::from_millis(0),
+            held_until: Instant::from_millis(0),
             has_ever_succeeded: false,
             renew_at: NEVER,
         }
@@ -122,7 +134,9 @@ impl SignIn {
     }
 
     /// How an attempt ended, or `None` while it is under way. It ends at its own limit,
-    /// also if the sign-in goes on for others.
+    /// also if the sign-in goes on for others; before that, if the next request would come
+    /// too late for it. While the cloud wants no request it ends at its limit nevertheless:
+    /// a program that tries again at once must not spin.
     pub(crate) fn outcome(
         &self,
         now: Instant,
@@ -131,7 +145,11 @@ impl SignIn {
     ) -> Option<Result<(), SignInError>> {
         if attempt.sign_in == self.sign_in {
             return match self.stage {
-                Stage::Pausing(at) if at >= attempt.until => Some(Err(self.error)),
+                Stage::Pausing(at)
+                    if at >= attempt.until && now >= attempt.until.min(self.held_until) =>
+                {
+                    Some(Err(self.error))
+                }
                 Stage::Asking | Stage::Pausing(_) if now >= attempt.until => {
                     Some(Err(SignInError::NotAnswered))
                 }
@@ -157,10 +175,9 @@ impl SignIn {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Action {
         match self.stage {
+            Stage::Pausing(_) if now >= self.until => Action::Fail(self.error),
             Stage::Pausing(at) if now >= at => self.ask(),
-            Stage::Asking | Stage::Pausing(_) if now >= self.until => {
-                Action::Fail(SignInError::NotAnswered)
-            }
+            Stage::Asking if now >= self.until => Action::Fail(SignInError::NotAnswered),
             Stage::Idle if now >= self.renew_at => {
                 self.renew_at = NEVER;
                 self.start_if_idle(now)
@@ -170,9 +187,9 @@ impl SignIn {
     }
 
     /// The application asks for a sign-in, and waits until `until` at the latest: starts
-    /// one, or joins the one that is under way. The client makes a request, unless a
-    /// fresh one is outstanding.
-    pub(crate) fn start(&mut self, until: Instant) -> Attempt {
+    /// one, or joins the one that is under way. Returns whether the client may make a
+    /// request now; then it does, unless a fresh one is outstanding.
+    pub(crate) fn start(&mut self, now: Instant, until: Instant) -> (Attempt, bool) {
         match self.stage {
             Stage::Idle => self.begin(until),
             Stage::Asking | Stage::Pausing(_) => {
@@ -180,8 +197,13 @@ impl SignIn {
                 self.is_shared = true;
             }
         }
-        self.stage = Stage::Asking;
-        Attempt { sign_in: self.sign_in, until }
+        let may_ask = now >= self.held_until;
+        if may_ask {
+            self.stage = Stage::Asking;
+        } else if self.stage != Stage::Asking {
+            self.stage = Stage::Pausing(self.held_until);
+        }
+        (Attempt { sign_in: self.sign_in, until }, may_ask)
     }
 
     /// Messages need an access token: starts a sign-in, unless one is under way.
@@ -192,15 +214,22 @@ impl SignIn {
         }
         // The limit counts from the first request: a long pause must leave the cloud
         // time to answer it.
-        let start = now.max(self.not_before);
+        let start = now.max(self.next_request());
         self.begin(start + BACKGROUND_LIMIT);
         self.is_shared = true;
         if now < start {
             self.stage = Stage::Pausing(start);
-            self.error = SignInError::NotAnswered;
+            if now >= self.held_until {
+                self.error = SignInError::NotAnswered;
+            }
             return Action::Nothing;
         }
         self.ask()
+    }
+
+    /// When the client may ask on its own behalf.
+    fn next_request(&self) -> Instant {
+        self.not_before.max(self.held_until)
     }
 
     const fn begin(&mut self, until: Instant) {
@@ -216,8 +245,8 @@ impl SignIn {
     }
 
     /// The cloud granted an access token of this lifetime, or one was restored.
-    pub(crate) fn access_token_stored(&mut self, now: Instant, lifetime: Duration) {
-        self.renew_at = now + renewal_delay(lifetime);
+    pub(crate) fn access_token_stored(&mut self, now: Instant, lifetime: Duration, random: u32) {
+        self.renew_at = now + renewal_delay(lifetime, random);
         self.has_ever_succeeded = true;
     }
 
@@ -225,20 +254,31 @@ impl SignIn {
     /// brought that token, it was of use. If a renewal failed, this says nothing.
     pub(crate) const fn access_token_accepted(&mut self) {
         if matches!(self.outcome, Some(Ok(()))) {
-            self.fruitless = 0;
+            self.backoff.reset();
             self.not_before = Instant::from_millis(0);
         }
     }
 
     /// The cloud refused the current access token. Once is no reason to wait, but a
     /// cloud that refuses fresh ones must not see sign-in after sign-in.
-    pub(crate) fn access_token_refused(&mut self, now: Instant, first_pause: Duration) {
+    pub(crate) fn access_token_refused(&mut self, now: Instant, random: u32) {
         self.renew_at = NEVER;
-        if self.fruitless == 0 {
-            self.fruitless = 1;
+        if self.backoff.is_reset() {
+            // It counts as a request that brought nothing, but is followed by no pause.
+            self.backoff.next_pause(random);
         } else {
-            self.postpone(now, first_pause);
+            self.postpone(now, random);
         }
+    }
+
+    /// The cloud answered a request with `error`, and wants no other before `max_age_s`
+    /// seconds have passed. Adds up to a quarter of that, so that those whom it told so in
+    /// one second do not come back in one.
+    pub(crate) fn hold(&mut self, now: Instant, max_age_s: u32, error: SignInError, random: u32) {
+        let ms = max_age_s.min(MAX_MAX_AGE_S) * 1000;
+        let pause = ms + random % ((ms / 4).max(MIN_SPREAD_MS) + 1);
+        self.held_until = now + Duration::from_millis(pause.into());
+        self.error = error;
     }
 
     /// A request brought nothing, but another one may: pauses before it, unless the
@@ -246,24 +286,24 @@ impl SignIn {
     pub(crate) fn retry(
         &mut self,
         now: Instant,
-        first_pause: Duration,
         error: SignInError,
+        random: u32,
     ) -> Option<SignInError> {
-        self.postpone(now, first_pause);
-        if self.not_before >= self.until {
+        self.postpone(now, random);
+        if self.next_request() >= self.until {
             return Some(error);
         }
-        self.stage = Stage::Pausing(self.not_before);
+        self.stage = Stage::Pausing(self.next_request());
         self.error = error;
         None
     }
 
-    /// Puts off the next request that the client makes on its own behalf by a pause:
-    /// `first_pause`, doubled for each request in a row that brought nothing.
-    pub(crate) fn postpone(&mut self, now: Instant, first_pause: Duration) {
-        let pause = first_pause.saturating_mul(1 << self.fruitless.min(MAX_DOUBLINGS));
-        self.fruitless = self.fruitless.saturating_add(1);
-        self.not_before = now + pause.min(MAX_PAUSE);
+    /// Puts off the next request that the client makes on its own behalf, unless the cloud
+    /// did: then what ends now was not even asked for.
+    pub(crate) fn postpone(&mut self, now: Instant, random: u32) {
+        if now >= self.held_until {
+            self.not_before = now + self.backoff.next_pause(random);
+        }
     }
 
     /// The sign-in is over. While there is an access token, another one follows a
@@ -273,7 +313,7 @@ impl SignIn {
         self.outcome = Some(outcome);
         self.announcement = Some(outcome);
         if outcome.is_err() && has_access_token {
-            self.renew_at = self.not_before;
+            self.renew_at = self.next_request();
         }
     }
 }

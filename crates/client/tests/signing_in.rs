@@ -262,8 +262,8 @@ fn where_the_server_fails_it_asks_again_after_growing_pauses_within_the_limit() 
         let pauses: Vec<u64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!((3..=6).contains(&pauses.len()), "{pauses:?}");
         for (doublings, pause) in pauses.iter().enumerate() {
-            // Grows by 2 each time, spread by up to a half.
-            assert!((2000 << doublings..=3000 << doublings).contains(pause), "{pauses:?}");
+            // What it may be doubles each time; what it is, is drawn.
+            assert!((2000..=4000 << doublings).contains(pause), "{pauses:?}");
         }
     }
 }

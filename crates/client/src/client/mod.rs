@@ -111,15 +111,14 @@ impl<A> Client<A> {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let mut random = Random::new(config.seed);
+        let message_ids = MessageIds::new(&mut random);
+        let tokens = Tokens::new(&mut random);
+        let exchanges = Exchanges::new(config.transmission, tokens, config.max_in_flight);
         Self {
-            message_ids: MessageIds::new(&mut random),
-            exchanges: Exchanges::new(
-                config.transmission,
-                Tokens::new(&mut random),
-                config.max_in_flight,
-            ),
+            message_ids,
             recent_responses: RecentResponses::default(),
-            sign_in: SignIn::new(),
+            sign_in: SignIn::new(exchanges.timing().ack_timeout()),
+            exchanges,
             late_answers: LateAnswers::default(),
             credentials: Credentials::new(config.security, config.access_token_option),
             reply: PendingReply::new(),

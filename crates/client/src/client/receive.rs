@@ -11,7 +11,7 @@ use crate::event::{Dropped, GiveUp, Received, Response};
 use crate::exchange::Owner;
 use crate::format::{HEADER_LEN, Kind};
 use crate::message::Message;
-use crate::option::OptionNumber;
+use crate::option::{OptionNumber, find_option};
 use crate::server_request::{self, Answer};
 
 /// The critical options that a response may carry: what they say of parts is for the
@@ -81,8 +81,10 @@ impl<A> Client<A> {
                 self.handle_answer(now, index, answered, datagram)
             }
             Answers::LateSignIn(token) => {
-                let payload = datagram.get_mut(answered.payload).unwrap_or_default();
-                self.handle_late_sign_in_answer(now, token, answered.code, payload);
+                let Answered { code, options, payload } = answered;
+                let max_age_s = max_age_s(code, datagram.get(options));
+                let payload = datagram.get_mut(payload).unwrap_or_default();
+                self.handle_late_sign_in_answer(now, token, code, max_age_s, payload);
                 Received::Handled
             }
         }
@@ -199,12 +201,14 @@ impl<A> Client<A> {
         datagram: &mut [u8],
     ) -> Received<A> {
         let exchange = self.exchanges.get(index);
-        let payload_bytes = datagram.get_mut(payload.clone()).unwrap_or_default();
         if exchange.owner() == Owner::SignIn {
             self.exchanges.release(index);
-            self.handle_sign_in_answer(now, code, payload_bytes);
+            let max_age_s = max_age_s(code, datagram.get(options));
+            let payload = datagram.get_mut(payload).unwrap_or_default();
+            self.handle_sign_in_answer(now, code, max_age_s, payload);
             return Received::Handled;
         }
+        let payload_bytes = datagram.get_mut(payload.clone()).unwrap_or_default();
         let generation = exchange.request().generation();
         let refuses_access_token = matches!(code, Code::UNAUTHORIZED | Code::BAD_OPTION);
         if refuses_access_token && !exchange.was_refused() {
@@ -264,4 +268,15 @@ impl<A> Client<A> {
     fn reply_empty(&mut self, kind: Kind, id: u16) {
         self.reply.set(kind, Code::EMPTY, id, &[]);
     }
+}
+
+/// For how many seconds the server wants no request like the one that it answered, if it
+/// is overloaded and says so (section 5.9.3.4, RFC 8516).
+fn max_age_s(code: Code, options: Option<&[u8]>) -> Option<u32> {
+    if !matches!(code, Code::SERVICE_UNAVAILABLE | Code::TOO_MANY_REQUESTS) {
+        return None;
+    }
+    let value = find_option(options?, OptionNumber::MAX_AGE, 0)?;
+    // An integer without leading zeros, of four bytes at the most (section 5.10).
+    (value.len() <= 4).then(|| value.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
 }

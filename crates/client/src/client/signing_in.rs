@@ -12,7 +12,6 @@ use crate::code::Code;
 use crate::event::SignInError;
 use crate::request::SendError;
 use crate::sign_in::{Action, Attempt};
-use crate::timing::Timeout;
 
 impl<A> Client<A> {
     /// Whether there is an access token that the cloud is not known to refuse.
@@ -39,14 +38,17 @@ impl<A> Client<A> {
     /// `limit` from now at the latest; [`sign_in_outcome`](Self::sign_in_outcome) tells
     /// how.
     ///
+    /// A cloud that is overloaded may have asked for a pause (4.29, or 5.03 with Max-Age):
+    /// this attempt then waits for its end, and fails at its limit if that comes first.
+    ///
     /// The answer to a request counts also after that, until 247 s after the request
     /// was sent (`EXCHANGE_LIFETIME`), unless a younger request was answered.
     pub fn sign_in(&mut self, now: Instant, limit: Duration) -> Attempt {
-        let attempt = self.sign_in.start(now + limit);
+        let (attempt, may_ask) = self.sign_in.start(now, now + limit);
         // The timer of an outstanding request may have doubled a few times already,
         // and whoever waits had better not wait for that. Otherwise that request will
         // do: in symmetric mode each answer is a new key.
-        if !self.exchanges.is_sign_in_fresh() {
+        if may_ask && !self.exchanges.is_sign_in_fresh() {
             self.end_sign_in_request(now);
             self.act(now, Action::Ask);
         }
@@ -70,7 +72,7 @@ impl<A> Client<A> {
         let lifetime = self.access_token_lifetime;
         let is_stored = self.credentials.restore(access_token, now + lifetime);
         if is_stored {
-            self.sign_in.access_token_stored(now, lifetime);
+            self.sign_in.access_token_stored(now, lifetime, self.random.next());
         }
         is_stored
     }
@@ -116,8 +118,15 @@ impl<A> Client<A> {
         Ok(())
     }
 
-    /// The answer to a request to `/auth`. Wipes `payload`.
-    pub(super) fn handle_sign_in_answer(&mut self, now: Instant, code: Code, payload: &mut [u8]) {
+    /// The answer to a request to `/auth`, with the pause that it asks for. Wipes
+    /// `payload`.
+    pub(super) fn handle_sign_in_answer(
+        &mut self,
+        now: Instant,
+        code: Code,
+        max_age_s: Option<u32>,
+        payload: &mut [u8],
+    ) {
         if code.class() == 2 {
             let outcome = self.store_reply(now, payload);
             payload.zeroize();
@@ -129,6 +138,7 @@ impl<A> Client<A> {
                 Err(error) => self.fail_sign_in(now, error),
             }
         } else if code.class() == 5 || code == Code::TOO_MANY_REQUESTS {
+            self.hold_sign_in(now, code, max_age_s);
             self.retry_sign_in(now, SignInError::Refused(code));
         } else {
             self.fail_sign_in(now, SignInError::Refused(code));
@@ -136,12 +146,13 @@ impl<A> Client<A> {
     }
 
     /// The answer to a request to `/auth` that nobody waits for any more. Wipes
-    /// `payload`. What brings no access token is ignored.
+    /// `payload`. Of what brings no access token only the pause counts that it asks for.
     pub(super) fn handle_late_sign_in_answer(
         &mut self,
         now: Instant,
         token: u32,
         code: Code,
+        max_age_s: Option<u32>,
         payload: &mut [u8],
     ) {
         let is_of_use = code.class() == 2 && self.store_reply(now, payload).is_ok();
@@ -151,6 +162,14 @@ impl<A> Client<A> {
             self.finish_sign_in(now, Ok(()));
         } else {
             self.late_answers.forget(token);
+            self.hold_sign_in(now, code, max_age_s);
+        }
+    }
+
+    fn hold_sign_in(&mut self, now: Instant, code: Code, max_age_s: Option<u32>) {
+        if let Some(max_age_s) = max_age_s {
+            let error = SignInError::Refused(code);
+            self.sign_in.hold(now, max_age_s, error, self.random.next());
         }
     }
 
@@ -162,8 +181,7 @@ impl<A> Client<A> {
 
     /// The cloud refused the current access token.
     pub(super) fn handle_access_token_refused(&mut self, now: Instant) {
-        let first_pause = self.first_pause();
-        self.sign_in.access_token_refused(now, first_pause);
+        self.sign_in.access_token_refused(now, self.random.next());
     }
 
     fn store_reply(&mut self, now: Instant, payload: &[u8]) -> Result<(), SignInError> {
@@ -175,20 +193,18 @@ impl<A> Client<A> {
         let lifetime = self.access_token_lifetime;
         let secret = self.device.device_secret();
         self.credentials.renew(reply, secret, now + lifetime)?;
-        self.sign_in.access_token_stored(now, lifetime);
+        self.sign_in.access_token_stored(now, lifetime, self.random.next());
         Ok(())
     }
 
     fn retry_sign_in(&mut self, now: Instant, error: SignInError) {
-        let first_pause = self.first_pause();
-        if let Some(error) = self.sign_in.retry(now, first_pause, error) {
+        if let Some(error) = self.sign_in.retry(now, error, self.random.next()) {
             self.finish_sign_in(now, Err(error));
         }
     }
 
     fn fail_sign_in(&mut self, now: Instant, error: SignInError) {
-        let first_pause = self.first_pause();
-        self.sign_in.postpone(now, first_pause);
+        self.sign_in.postpone(now, self.random.next());
         self.finish_sign_in(now, Err(error));
     }
 
@@ -209,12 +225,5 @@ impl<A> Client<A> {
         if let Some(asked) = self.exchanges.release_sign_in() {
             self.late_answers.expect(now, asked);
         }
-    }
-
-    /// The shortest pause after a request that brought nothing, spread like the first
-    /// timeout of a message.
-    fn first_pause(&mut self) -> Duration {
-        let ack_timeout = self.exchanges.timing().ack_timeout().as_millis_u32();
-        Timeout::spread(ack_timeout, Timeout::DOUBLING, self.random.next()).duration()
     }
 }
