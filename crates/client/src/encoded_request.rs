@@ -30,12 +30,12 @@ pub(crate) struct EncodedRequest {
     generation: u32,
     /// The datagram, and room for longer ones. Holds an access token, so it is wiped.
     buffer: Zeroizing<Vec<u8>>,
-    /// The length of the datagram.
-    len: usize,
+    /// The length of the datagram: [`MAX_MESSAGE_LEN`] at the most, as the others.
+    len: u16,
     /// Where the options up to Accept end and the credentials begin.
-    head_len: usize,
+    head_len: u16,
     /// Where the payload begins, in clear or encrypted.
-    payload_start: usize,
+    payload_start: u16,
 }
 
 impl EncodedRequest {
@@ -69,7 +69,7 @@ impl EncodedRequest {
     }
 
     pub(crate) fn datagram(&self) -> &[u8] {
-        self.buffer.get(..self.len).unwrap_or_default()
+        self.buffer.get(..self.len.into()).unwrap_or_default()
     }
 
     /// Sets the message id, which is the last thing that a request gets: a request
@@ -91,7 +91,7 @@ impl EncodedRequest {
         self.kind = if request.confirmable { Kind::Confirmable } else { Kind::NonConfirmable };
         self.token = token;
         let head_len = OVERHEAD_LEN + max_path_options_len(request.path);
-        let max_len = head_len + max_tail_len(credentials, request.payload);
+        let max_len = head_len + max_tail_len(credentials, None, request.payload);
         let buffer = with_room(&mut self.buffer, max_len)?;
         let mut encoder = Encoder::new(buffer, self.kind, Code::POST, 0, &token.to_le_bytes())?;
         let mut rest = request.path;
@@ -106,28 +106,34 @@ impl EncodedRequest {
         encoder.option(OptionNumber::CONTENT_FORMAT, &[request.content_format.number()])?;
         // Every release of the original accepts octet streams, whatever it sends.
         encoder.option(OptionNumber::ACCEPT, &[ContentFormat::OctetStream.number()])?;
-        self.head_len = encoder.len();
-        (self.payload_start, self.len) = write_tail(encoder, credentials, request.payload)?;
+        self.head_len = encoder.len() as u16;
+        (self.payload_start, self.len) = write_tail(encoder, credentials, None, request.payload)?;
         self.generation = credentials.map_or(0, |credentials| credentials.generation);
         Ok(())
     }
 
-    /// Encodes a sign-in, whose request and reply are in `format`.
+    /// Encodes a sign-in, whose request and reply are in `format`; with the Echo option
+    /// that the cloud asked for.
     pub(crate) fn encode_sign_in(
         &mut self,
         format: ContentFormat,
         token: u32,
+        echo: Option<&[u8]>,
         payload: &[u8],
     ) -> Result<(), SendError> {
         self.kind = Kind::Confirmable;
         self.token = token;
         let format = [format.number()];
-        let buffer = with_room(&mut self.buffer, SIGN_IN_OVERHEAD_LEN + payload.len())?;
+        let max_len = SIGN_IN_OVERHEAD_LEN + max_echo_len(echo) + payload.len();
+        let buffer = with_room(&mut self.buffer, max_len)?;
         let mut encoder = Encoder::new(buffer, self.kind, Code::POST, 0, &token.to_le_bytes())?;
         encoder.option(OptionNumber::URI_PATH, b"auth")?;
         encoder.option(OptionNumber::CONTENT_FORMAT, &format)?;
         encoder.option(OptionNumber::ACCEPT, &format)?;
-        self.len = encoder.payload(payload)?;
+        if let Some(value) = echo {
+            encoder.option(OptionNumber::ECHO, value)?;
+        }
+        self.len = encoder.payload(payload)? as u16;
         Ok(())
     }
 
@@ -136,27 +142,31 @@ impl EncodedRequest {
         &mut self,
         key: Option<&SymmetricKey>,
     ) -> Result<(), UndecryptableError> {
-        let payload = self.buffer.get_mut(self.payload_start..self.len).unwrap_or_default();
+        let range = self.payload_start.into()..self.len.into();
+        let payload = self.buffer.get_mut(range).unwrap_or_default();
         if let Some(key) = key
             && !payload.is_empty()
         {
-            self.len = self.payload_start + key.decrypt(payload)?;
+            self.len = self.payload_start + key.decrypt(payload)? as u16;
         }
         Ok(())
     }
 
-    /// The same request with other credentials, from one whose payload is in clear.
+    /// The same request with other credentials, or with the Echo option that the cloud
+    /// asked for, from one whose payload is in clear.
     pub(crate) fn renewed(
         &self,
         credentials: Option<&MessageCredentials<'_>>,
+        echo: Option<&[u8]>,
     ) -> Result<Self, SendError> {
-        let head = self.datagram().get(..self.head_len).unwrap_or_default();
-        let payload = self.datagram().get(self.payload_start..).unwrap_or_default();
+        let head = self.datagram().get(..self.head_len.into()).unwrap_or_default();
+        let payload = self.datagram().get(self.payload_start.into()..).unwrap_or_default();
         let mut buffer = Zeroizing::new(Vec::new());
-        let out = with_room(&mut buffer, head.len() + max_tail_len(credentials, payload))?;
+        let max_len = head.len() + max_tail_len(credentials, echo, payload);
+        let out = with_room(&mut buffer, max_len)?;
         out.get_mut(..head.len()).ok_or(SendError::MessageTooLong)?.copy_from_slice(head);
         let encoder = Encoder::resume(out, head.len(), OptionNumber::ACCEPT);
-        let (payload_start, len) = write_tail(encoder, credentials, payload)?;
+        let (payload_start, len) = write_tail(encoder, credentials, echo, payload)?;
         let generation = credentials.map_or(0, |credentials| credentials.generation);
         Ok(Self { generation, buffer, len, payload_start, ..*self })
     }
@@ -179,9 +189,18 @@ const fn max_path_options_len(path: &[u8]) -> usize {
     path.len() + 1 + path.len() / 8
 }
 
+/// The most bytes that the Echo option can take.
+fn max_echo_len(echo: Option<&[u8]>) -> usize {
+    echo.map_or(0, |value| MAX_OPTION_HEAD_LEN + value.len())
+}
+
 /// The most bytes that [`write_tail`] can take.
-fn max_tail_len(credentials: Option<&MessageCredentials<'_>>, payload: &[u8]) -> usize {
-    let mut len = 1 + payload.len();
+fn max_tail_len(
+    credentials: Option<&MessageCredentials<'_>>,
+    echo: Option<&[u8]>,
+    payload: &[u8],
+) -> usize {
+    let mut len = 1 + payload.len() + max_echo_len(echo);
     if let Some(credentials) = credentials {
         len += MAX_OPTION_HEAD_LEN + credentials.access_token.len();
         if credentials.symmetric.is_some() {
@@ -192,17 +211,26 @@ fn max_tail_len(credentials: Option<&MessageCredentials<'_>>, payload: &[u8]) ->
     len
 }
 
-/// Writes what follows the Accept option: the access token, in symmetric mode the
-/// sequence number, and the payload. Returns where the payload begins and where it
-/// ends.
+/// Writes what follows the Accept option, in the order of the options' numbers: the access
+/// token and Echo, in symmetric mode the sequence number, and the payload. Returns where
+/// the payload begins and where it ends.
 fn write_tail(
     mut encoder: Encoder<'_>,
     credentials: Option<&MessageCredentials<'_>>,
+    mut echo: Option<&[u8]>,
     payload: &[u8],
-) -> Result<(usize, usize), SendError> {
+) -> Result<(u16, u16), SendError> {
     let mut payload_key = None;
     if let Some(credentials) = credentials {
+        if credentials.option > OptionNumber::ECHO
+            && let Some(value) = echo.take()
+        {
+            encoder.option(OptionNumber::ECHO, value)?;
+        }
         encoder.option(credentials.option, credentials.access_token)?;
+        if let Some(value) = echo {
+            encoder.option(OptionNumber::ECHO, value)?;
+        }
         if let Some((key, sequence)) = credentials.symmetric {
             write_sequence(&mut encoder, key, sequence)?;
             payload_key = Some(key).filter(|_| !payload.is_empty());
@@ -217,7 +245,7 @@ fn write_tail(
         key.encrypt(place, payload.len());
     }
     let end = encoder.finish();
-    Ok((end - len, end))
+    Ok(((end - len) as u16, end as u16))
 }
 
 /// Adds the sequence number of symmetric mode: encrypted decimal digits.

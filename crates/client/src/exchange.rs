@@ -83,12 +83,16 @@ pub(crate) struct Exchange<A> {
     first_sent: Instant,
     last_sent: Instant,
     /// How long its last transmission, or the next one, waits for its acknowledgement.
-    timeout: Timeout,
+    timeout_ms: u32,
+    /// The `halves` of its [`Timeout`].
+    halves: u8,
     retransmissions: u8,
     /// Whether it becomes due again.
     is_timed: bool,
     /// Whether it was ever transmitted.
     was_transmitted: bool,
+    /// Whether it carries the Echo option that the cloud asked for.
+    is_echoing: bool,
     /// The code with which it was refused before it was sent again.
     refused: Option<Code>,
 }
@@ -104,10 +108,12 @@ impl<A> Exchange<A> {
             made_at: Instant::from_millis(0),
             first_sent: Instant::from_millis(0),
             last_sent: Instant::from_millis(0),
-            timeout: Timeout::spread(0, 0, 0),
+            timeout_ms: 0,
+            halves: 0,
             retransmissions: 0,
             is_timed: false,
             was_transmitted: false,
+            is_echoing: false,
             refused: None,
         }
     }
@@ -146,6 +152,15 @@ impl<A> Exchange<A> {
     /// Whether the cloud refused it before it was sent again.
     pub(crate) const fn was_refused(&self) -> bool {
         self.refused.is_some()
+    }
+
+    /// Whether it was sent, or is to be sent, with the Echo option.
+    pub(crate) const fn is_echoing(&self) -> bool {
+        self.is_echoing
+    }
+
+    pub(crate) const fn set_echoing(&mut self) {
+        self.is_echoing = true;
     }
 
     /// How long its answer took, if it was transmitted only once.
@@ -194,7 +209,8 @@ impl<A> Exchange<A> {
 
     /// When it becomes due again.
     fn resend_at(&self) -> Instant {
-        if self.is_timed { self.last_sent + self.timeout.duration() } else { NEVER }
+        let timeout = Duration::from_millis(self.timeout_ms.into());
+        if self.is_timed { self.last_sent + timeout } else { NEVER }
     }
 
     /// When [`overdue`](Self::overdue) has something to say.
@@ -221,6 +237,7 @@ impl<A> Exchange<A> {
     pub(crate) fn tie(&mut self, application: Option<A>) {
         self.application = application;
         self.refused = None;
+        self.is_echoing = false;
         self.was_transmitted = false;
     }
 
@@ -234,7 +251,7 @@ impl<A> Exchange<A> {
     /// Makes it due, as if it was not yet transmitted.
     pub(crate) fn start_over(&mut self, timing: &Timing, timeout: Timeout) {
         self.retransmissions = 0;
-        self.timeout = timeout;
+        Timeout { ms: self.timeout_ms, halves: self.halves } = timeout;
         self.give_up_at = self.made_at + timing.exchange_lifetime;
         self.set_state(State::Due);
     }
@@ -276,7 +293,7 @@ impl<A> Exchange<A> {
     /// Makes it due once more, with a longer timeout.
     pub(crate) fn resend(&mut self) {
         self.retransmissions = self.retransmissions.saturating_add(1);
-        self.timeout = self.timeout.grown();
+        self.timeout_ms = Timeout { ms: self.timeout_ms, halves: self.halves }.grown().ms;
         self.set_state(State::Due);
     }
 

@@ -217,8 +217,8 @@ impl<A> Exchanges<A> {
         self.list[index].park();
     }
 
-    /// Has the parked request at `index` sent as `request`.
-    pub(crate) fn unpark(
+    /// Has the request at `index` sent as `request`.
+    pub(crate) fn replace(
         &mut self,
         now: Instant,
         index: usize,
@@ -264,6 +264,11 @@ impl<A> Exchanges<A> {
     pub(crate) fn answer(&mut self, now: Instant, index: usize, is_piggybacked: bool) {
         let sample = if is_piggybacked { self.list[index].sample(now) } else { None };
         self.round_trips.handle_answered(now, sample);
+    }
+
+    /// The request at `index` carries the Echo option that the cloud asked for.
+    pub(crate) fn set_echoing(&mut self, index: usize) {
+        self.list[index].set_echoing();
     }
 
     /// The cloud refused the request at `index` for its access token.

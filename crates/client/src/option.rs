@@ -39,6 +39,8 @@ impl OptionNumber {
     /// The cloud's access token, as releases V2.00 to V2.1 and v3.x of the original
     /// SDK number it.
     pub const ACCESS_TOKEN: Self = Self(61);
+    /// Echo (RFC 9175): shows that whoever sent a request receives what is sent to it.
+    pub const ECHO: Self = Self(252);
     /// The cloud's access token at the endpoints of 2018 and later.
     pub const ACCESS_TOKEN_LINK: Self = Self(2088);
     /// The encrypted sequence number of symmetric mode.

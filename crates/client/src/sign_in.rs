@@ -32,6 +32,11 @@ const MAX_PAUSE: Duration = Duration::from_secs(600);
 /// if the cloud once said the greatest there is.
 const MAX_MAX_AGE_S: u32 = 3600;
 
+/// If a message is refused that was transmitted more than once, the cloud may have been
+/// away, and back without what it knew: over how long the requests of a fleet are spread
+/// then, in milliseconds.
+const RETURN_SPREAD_MS: u32 = 30_000;
+
 /// By how much a pause that the cloud asked for is spread at least, in milliseconds.
 const MIN_SPREAD_MS: u32 = 5000;
 
@@ -260,14 +265,17 @@ impl SignIn {
     }
 
     /// The cloud refused the current access token. Once is no reason to wait, but a
-    /// cloud that refuses fresh ones must not see sign-in after sign-in.
-    pub(crate) fn access_token_refused(&mut self, now: Instant, random: u32) {
+    /// cloud that refuses fresh ones must not see sign-in after sign-in. `was_sent_once`:
+    /// whether the message that was refused was transmitted only once.
+    pub(crate) fn access_token_refused(&mut self, now: Instant, was_sent_once: bool, random: u32) {
         self.renew_at = NEVER;
-        if self.backoff.is_reset() {
-            // It counts as a request that brought nothing, but is followed by no pause.
-            self.backoff.next_pause(random);
-        } else {
-            self.postpone(now, random);
+        if !self.backoff.is_reset() {
+            return self.postpone(now, random);
+        }
+        // It counts as a request that brought nothing, but is followed by no such pause.
+        self.backoff.next_pause(random);
+        if !was_sent_once {
+            self.not_before = now + Duration::from_millis((random % RETURN_SPREAD_MS).into());
         }
     }
 

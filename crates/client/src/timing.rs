@@ -102,9 +102,9 @@ impl Timing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timeout {
     /// How long the next one waits, in milliseconds; 49 days at most.
-    ms: u32,
+    pub(crate) ms: u32,
     /// By how many halves the time grows with each: 4, for twice, in RFC 7252.
-    halves: u8,
+    pub(crate) halves: u8,
 }
 
 impl Timeout {
@@ -116,10 +116,6 @@ impl Timeout {
     pub(crate) const fn spread(timeout_ms: u32, halves: u8, random: u32) -> Self {
         let ms = timeout_ms.saturating_add(random % (timeout_ms / 2 + 1));
         Self { ms, halves }
-    }
-
-    pub(crate) const fn duration(self) -> Duration {
-        Duration::from_millis(self.ms as u64)
     }
 
     /// The one after it.
@@ -157,7 +153,7 @@ mod tests {
     fn timeouts_grow_up_to_what_can_be_computed_with() {
         let mut timeout = Timeout::spread(3000, 3, 0);
         timeout = timeout.grown();
-        assert_eq!(timeout.duration(), Duration::from_millis(4500));
+        assert_eq!(timeout.ms, 4500);
         let greatest = Timeout::spread(u32::MAX, 6, u32::MAX);
         assert_eq!(greatest.grown().ms, u32::MAX);
     }

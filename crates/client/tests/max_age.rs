@@ -29,8 +29,8 @@ fn uint(number: u32) -> Vec<u8> {
     number.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect()
 }
 
-fn refused(code: u8) -> Option<Result<(), SignInError>> {
-    Some(Err(SignInError::Refused(Code(code))))
+fn refused(code: u8) -> SignInError {
+    SignInError::Refused(Code(code))
 }
 
 /// A client whose first request was refused for so many seconds, and when that was.
@@ -95,7 +95,7 @@ fn a_program_that_asks_in_a_loop_neither_asks_nor_spins() {
                 break;
             }
             attempts += 1;
-            assert_eq!(bench.sign_in_outcome(attempt), refused(code));
+            assert_eq!(bench.sign_in_outcome(attempt), Some(Err(refused(code))));
             assert_eq!(bench.now, began + 10 * SECOND, "at its limit");
         }
         assert!((6..=7).contains(&attempts), "{attempts}");
@@ -112,12 +112,12 @@ fn attempts_that_wait_together_end_each_at_its_limit() {
     bench.pass_until(start + 5 * SECOND - 1);
     assert!(!is_over(&bench, short));
     bench.pass_until(start + 5 * SECOND);
-    assert_eq!(bench.sign_in_outcome(short), refused(SERVICE_UNAVAILABLE));
+    assert_eq!(bench.sign_in_outcome(short), Some(Err(refused(SERVICE_UNAVAILABLE))));
     bench.pass_until(start + 20 * SECOND - 1);
     assert!(!is_over(&bench, long));
     bench.pass_until(start + 20 * SECOND);
-    assert_eq!(bench.sign_in_outcome(long), refused(SERVICE_UNAVAILABLE));
-    let failed = Event::SignInFailed(SignInError::Refused(Code(SERVICE_UNAVAILABLE)));
+    assert_eq!(bench.sign_in_outcome(long), Some(Err(refused(SERVICE_UNAVAILABLE))));
+    let failed = Event::SignInFailed(refused(SERVICE_UNAVAILABLE));
     assert_eq!(bench.events(), [failed], "told once");
     assert!(bench.is_silent());
 }

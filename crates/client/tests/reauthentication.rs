@@ -245,6 +245,8 @@ fn the_retransmissions_of_a_message_sent_again_start_over() {
         bench.sent();
     }
     bench.answer(&message, UNAUTHORIZED, b"");
+    // It is no longer known whether the cloud was away: see `fleet`.
+    bench.pass_timeout();
     let request = bench.one();
     bench.grant(&request, "second");
     let again = bench.one();
@@ -254,6 +256,32 @@ fn the_retransmissions_of_a_message_sent_again_start_over() {
     assert!(later.iter().all(|(_, datagram)| *datagram == again));
     let first_timeout = later[0].0 - start;
     assert!((2000..=3000).contains(&first_timeout), "{first_timeout}");
+}
+
+/// The cloud was away, and a whole fleet is refused when it is back: the sign-ins are
+/// spread. One that was refused at its first transmission is served at once.
+#[test]
+fn a_refusal_after_an_outage_brings_on_no_sign_in_at_once() {
+    let mut delays: Vec<u64> = (0..1000)
+        .map(|seed| {
+            let mut bench = Bench::signed_in_with(support::seeded_config(seed));
+            let message = bench.post(1);
+            bench.pass_timeout();
+            bench.sent();
+            bench.answer(&message, UNAUTHORIZED, b"");
+            let start = bench.now;
+            if bench.is_silent() {
+                bench.pass_timeout();
+            }
+            assert!(is_sign_in(&bench.one()));
+            bench.now - start
+        })
+        .collect();
+    delays.sort_unstable();
+    assert!(delays[999] <= 30 * SECOND, "{}", delays[999]);
+    for (tenth, delay) in delays.iter().step_by(100).enumerate() {
+        assert!(delay.abs_diff(3000 * tenth as u64) <= 2000, "{tenth}: {delay}");
+    }
 }
 
 #[test]

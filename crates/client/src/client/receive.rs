@@ -7,7 +7,7 @@ use iot_coap_time::Instant;
 use super::Client;
 use crate::code::Code;
 use crate::critical::{Known, unacceptable};
-use crate::event::{Dropped, GiveUp, Received, Response};
+use crate::event::{Dropped, GiveUp, Received, Response, SignInError};
 use crate::exchange::Owner;
 use crate::format::{HEADER_LEN, Kind};
 use crate::message::Message;
@@ -200,6 +200,12 @@ impl<A> Client<A> {
         Answered { code, options, payload }: Answered,
         datagram: &mut [u8],
     ) -> Received<A> {
+        let echo = echo_value(code, datagram.get(options.clone()));
+        if let Some(value) = echo
+            && self.echo(now, index, value)
+        {
+            return Received::Handled;
+        }
         let exchange = self.exchanges.get(index);
         if exchange.owner() == Owner::SignIn {
             self.exchanges.release(index);
@@ -250,13 +256,43 @@ impl<A> Client<A> {
         }
     }
 
+    /// The cloud wants to see that the sender of the request at `index` receives what is
+    /// sent to it: sends the request once more, with the Echo option (RFC 9175 section
+    /// 2.3). Returns whether it did; once for each request.
+    #[cold]
+    fn echo(&mut self, now: Instant, index: usize, value: &[u8]) -> bool {
+        let exchange = self.exchanges.get(index);
+        if exchange.is_echoing() {
+            return false;
+        }
+        if exchange.owner() == Owner::SignIn {
+            self.exchanges.release(index);
+            if let Err(error) = self.ask(now, Some(value)) {
+                self.fail_sign_in(now, SignInError::NotSent(error));
+            }
+            return true;
+        }
+        let key = self.credentials.key_of(exchange.request().generation());
+        let is_in_clear = self.is_signed_in()
+            && key.and_then(|key| self.exchanges.request_mut(index).decrypt_payload(key)).is_ok();
+        if !is_in_clear {
+            return false;
+        }
+        self.exchanges.set_echoing(index);
+        if let Err(error) = self.send_anew(now, index, Some(value)) {
+            self.exchanges.give_up(index, GiveUp::Unsendable(error));
+        }
+        true
+    }
+
     /// The cloud refused a message for its access token, that of `generation`: it is
     /// sent once more with another.
     fn handle_refusal(&mut self, now: Instant, index: usize, code: Code, generation: u32) {
+        let was_sent_once = self.exchanges.get(index).round_trip(now).is_some();
         let key = self.credentials.key_of(generation);
         self.exchanges.refuse(now, index, code, key);
         if self.credentials.revoke(generation) {
-            self.handle_access_token_refused(now);
+            self.handle_access_token_refused(now, was_sent_once);
         }
         if self.is_signed_in() {
             self.send_parked(now);
@@ -279,4 +315,13 @@ fn max_age_s(code: Code, options: Option<&[u8]>) -> Option<u32> {
     let value = find_option(options?, OptionNumber::MAX_AGE, 0)?;
     // An integer without leading zeros, of four bytes at the most (section 5.10).
     (value.len() <= 4).then(|| value.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
+}
+
+/// What a request is to be sent again with, if the answer asks for that (RFC 9175 section
+/// 2.2.1).
+fn echo_value(code: Code, options: Option<&[u8]>) -> Option<&[u8]> {
+    if cfg!(not(feature = "echo")) || code != Code::UNAUTHORIZED {
+        return None;
+    }
+    find_option(options?, OptionNumber::ECHO, 0).filter(|value| (1..=40).contains(&value.len()))
 }

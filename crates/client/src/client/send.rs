@@ -99,20 +99,25 @@ impl<A> Client<A> {
     /// Sends every message that waits for an access token, oldest first.
     pub(super) fn send_parked(&mut self, now: Instant) {
         while let Some(index) = self.exchanges.oldest_parked() {
-            if let Err(error) = self.unpark(now, index) {
+            if let Err(error) = self.send_anew(now, index, None) {
                 self.exchanges.give_up(index, GiveUp::Unsendable(error));
             }
         }
     }
 
-    /// Encodes a parked message anew. To the peer, which answered the one before it,
-    /// it is a new message with a message id of its own.
-    fn unpark(&mut self, now: Instant, index: usize) -> Result<(), SendError> {
+    /// Encodes a message anew whose payload is in clear. To the peer, which answered the
+    /// one before it, it is a new message with a message id of its own.
+    pub(super) fn send_anew(
+        &mut self,
+        now: Instant,
+        index: usize,
+        echo: Option<&[u8]>,
+    ) -> Result<(), SendError> {
         let credentials = self.credentials.for_message();
-        let parked = self.exchanges.get(index).request();
-        let mut request = parked.renewed(credentials.as_ref())?;
+        let before = self.exchanges.get(index).request();
+        let mut request = before.renewed(credentials.as_ref(), echo)?;
         request.set_id(self.allocate_message_id(now)?);
-        self.exchanges.unpark(now, index, request, &mut self.random);
+        self.exchanges.replace(now, index, request, &mut self.random);
         Ok(())
     }
 

@@ -94,7 +94,7 @@ impl<A> Client<A> {
     pub(super) fn act(&mut self, now: Instant, action: Action) {
         let error = match action {
             Action::Nothing => return,
-            Action::Ask => match self.ask(now) {
+            Action::Ask => match self.ask(now, None) {
                 Ok(()) => return,
                 Err(error) => SignInError::NotSent(error),
             },
@@ -103,18 +103,21 @@ impl<A> Client<A> {
         self.fail_sign_in(now, error);
     }
 
-    /// Makes a request to `/auth`.
-    fn ask(&mut self, now: Instant) -> Result<(), SendError> {
+    /// Makes a request to `/auth`; with the Echo option that the cloud asked for.
+    pub(super) fn ask(&mut self, now: Instant, echo: Option<&[u8]>) -> Result<(), SendError> {
         let index = self.exchanges.free_place()?;
         let sequence = self.credentials.is_symmetric().then(|| u64::from(self.random.next() >> 8));
         let mut payload = Zeroizing::new(Vec::new());
         write_request(&mut payload, &self.device, &self.sign_in_options, sequence)?;
         let format = self.sign_in_options.encoding.content_format();
         let token = self.exchanges.next_token();
-        self.exchanges.request_mut(index).encode_sign_in(format, token, &payload)?;
+        self.exchanges.request_mut(index).encode_sign_in(format, token, echo, &payload)?;
         let id = self.allocate_message_id(now)?;
         self.exchanges.request_mut(index).set_id(id);
         self.exchanges.start(now, index, None, &mut self.random);
+        if echo.is_some() {
+            self.exchanges.set_echoing(index);
+        }
         Ok(())
     }
 
@@ -179,9 +182,10 @@ impl<A> Client<A> {
         self.retry_sign_in(now, SignInError::NotAnswered);
     }
 
-    /// The cloud refused the current access token.
-    pub(super) fn handle_access_token_refused(&mut self, now: Instant) {
-        self.sign_in.access_token_refused(now, self.random.next());
+    /// The cloud refused the current access token, of a message that was transmitted only
+    /// once or more often.
+    pub(super) fn handle_access_token_refused(&mut self, now: Instant, was_sent_once: bool) {
+        self.sign_in.access_token_refused(now, was_sent_once, self.random.next());
     }
 
     fn store_reply(&mut self, now: Instant, payload: &[u8]) -> Result<(), SignInError> {
@@ -203,7 +207,7 @@ impl<A> Client<A> {
         }
     }
 
-    fn fail_sign_in(&mut self, now: Instant, error: SignInError) {
+    pub(super) fn fail_sign_in(&mut self, now: Instant, error: SignInError) {
         self.sign_in.postpone(now, self.random.next());
         self.finish_sign_in(now, Err(error));
     }
