@@ -9,8 +9,8 @@ use iot_coap_time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransmissionParameters {
     /// `ACK_TIMEOUT`; 2 s by default. A client brings it into the range from 1 ms
-    /// to 10 minutes. Below 1 s the RFC asks for congestion control that this
-    /// client does not have (section 4.8.1).
+    /// to 10 minutes. Below 1 s the RFC asks for congestion control (section 4.8.1). A
+    /// time-out that is learned is never shorter than this.
     pub ack_timeout: Duration,
     /// `MAX_RETRANSMIT`; 4 by default. A client takes at most 20.
     pub max_retransmit: u8,

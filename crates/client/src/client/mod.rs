@@ -40,8 +40,10 @@ use crate::statistics::Statistics;
 ///   ([`handle_session_renewed`](Self::handle_session_renewed));
 /// - commands take what the application wants: [`send`](Self::send),
 ///   [`cancel`](Self::cancel), [`cancel_token`](Self::cancel_token),
-///   [`sign_in`](Self::sign_in), [`cancel_sign_in`](Self::cancel_sign_in) and
-///   [`restore_access_token`](Self::restore_access_token);
+///   [`sign_in`](Self::sign_in), [`cancel_sign_in`](Self::cancel_sign_in),
+///   [`restore_access_token`](Self::restore_access_token),
+///   [`learn_round_trip`](Self::learn_round_trip) and
+///   [`restore_retransmission_timeout`](Self::restore_retransmission_timeout);
 /// - `poll_*` return what goes out: datagrams
 ///   ([`poll_transmit`](Self::poll_transmit)) and events
 ///   ([`poll_event`](Self::poll_event)).
@@ -71,7 +73,8 @@ use crate::statistics::Statistics;
 ///   answered (`EXCHANGE_LIFETIME`);
 /// - 145 s after it was sent, if it is Non-confirmable and not answered
 ///   (`NON_LIFETIME`);
-/// - 247 s after it was made, if it waits for an access token or nobody fetches it;
+/// - 247 s after it was made, if it waits for an access token or for its turn
+///   ([`Config::max_in_flight`](crate::Config::max_in_flight)), or nobody fetches it;
 ///   or when the sign-in that it waits for fails.
 ///
 /// A Non-confirmable one may also be displaced by a newer one, see
