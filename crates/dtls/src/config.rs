@@ -207,6 +207,18 @@ impl Config {
     /// How long to wait for an answer before a flight is retransmitted: `first`, at least
     /// one millisecond, then twice as long each time, up to `longest`. Defaults: 1 s and
     /// 60 s (RFC 6347, section 4.2.4.1).
+    ///
+    /// The defaults suit the Internet. Where round trips take seconds, as over NB-IoT, start
+    /// with 9 s (RFC 7925, section 11): a first timeout that is too short costs a copy of
+    /// the first flight for each doubling up to the round trip, and 1 s costs four at a round
+    /// trip of 10 s. One that is too long costs its time with each loss. A first timeout
+    /// of one and a half times what [`Client::round_trip`](crate::Client::round_trip) said
+    /// of an earlier session is right for both.
+    ///
+    /// Later flights wait at least one and a half times as long as the flight before took
+    /// to be answered, and a timeout that was doubled stays so until a flight is answered
+    /// that was sent once (RFC 6347, section 4.2.4.1): only the first flight depends on
+    /// `first`. `longest` bounds them all.
     #[must_use]
     pub fn timeouts(mut self, first: Duration, longest: Duration) -> Self {
         self.first_timeout = first.max(Duration::from_millis(1));

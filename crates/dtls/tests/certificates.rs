@@ -411,7 +411,12 @@ fn a_chain_longer_than_the_limit() {
     let anchors = TrustAnchors::from_pem(root.pem().as_bytes()).unwrap();
     let config = Config::with_certificates("localhost", anchors, Some(now())).unwrap();
     let ended = in_memory::handshake(&context, config.clone());
-    assert_eq!(ended.result, Err(Error::Protocol(Violation::TooLong)));
+    let Err(error @ Error::Protocol(Violation::TooLong { len, limit: 8192 })) = ended.result else {
+        panic!("{:?}", ended.result);
+    };
+    assert!(len > 8192);
+    let text = format!("the peer sent a handshake message of {len} bytes: the limit is 8192");
+    assert_eq!(error.to_string(), text);
     assert_eq!(ended.alert, Some(DECODE_ERROR));
     let ended = in_memory::handshake(&context, config.max_message_len(16_384));
     assert_eq!((ended.result, ended.alert), (Ok(()), None));

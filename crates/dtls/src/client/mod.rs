@@ -7,7 +7,7 @@ mod record_writer;
 mod retransmission;
 mod transmit;
 
-use iot_coap_time::Instant;
+use iot_coap_time::{Duration, Instant};
 use rand_core::TryCryptoRng;
 pub use record_reader::Dropped;
 use record_reader::RecordReader;
@@ -201,7 +201,8 @@ impl<R: TryCryptoRng> Client<R> {
     ///
     /// Before there are keys, anybody may have sent an alert or an invalid message. Those do
     /// not end the handshake at once, but only if the server does not answer the flight that
-    /// is retransmitted afterwards: by default 3 s after the first flight.
+    /// is retransmitted afterwards: by default 3 s after the first flight, and later if the
+    /// network has shown to be slow.
     ///
     /// # Errors
     ///
@@ -217,6 +218,17 @@ impl<R: TryCryptoRng> Client<R> {
             Err(error) => return Err(self.end(error)),
         }
         Ok(())
+    }
+
+    /// How long the server took to answer the latest flight of the handshake that was sent
+    /// once, from when the flight was due until its answer was complete. `None` if every
+    /// flight was sent again, which leaves open which transmission was answered (Karn's
+    /// algorithm), and after [`restore`](Self::restore).
+    ///
+    /// Timers above can start from it. It is rather too long than too short: it holds what
+    /// the server and this side computed meanwhile, and a flight is longer than a message.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.retransmission.round_trip()
     }
 
     /// Ends the session. [`poll_transmit`](Self::poll_transmit) returns the closing alert.

@@ -142,10 +142,13 @@ impl<R: TryCryptoRng> Client<R> {
             match handshake.reassembly.insert(header, epoch, fragment)? {
                 Inserted::Accepted => self.process_messages(now)?,
                 Inserted::Retransmission => self.answer_again(now),
-                Inserted::TooLong if epoch == EPOCH_PLAIN => {
-                    self.drop_message(Violation::TooLong);
+                Inserted::TooLong { limit } => {
+                    let violation = Violation::TooLong { len: header.message_len, limit };
+                    if epoch != EPOCH_PLAIN {
+                        return Err(violation.into());
+                    }
+                    self.drop_message(violation);
                 }
-                Inserted::TooLong => return Err(Violation::TooLong.into()),
             }
         }
         Ok(())
@@ -165,13 +168,15 @@ impl<R: TryCryptoRng> Client<R> {
                 self.reader.start_epoch(keys.own_id);
                 self.keys = Some(keys);
             }
+            if new_flight || done {
+                self.retransmission.answered(now);
+            }
             if done {
                 self.saved_session = handshake.saved_session();
                 if handshake.was_resumed() {
                     self.origin = Origin::Resumed;
                 }
                 self.handshake = None;
-                self.retransmission.stop();
                 self.state = State::Connected;
             }
             match (new_flight, done) {

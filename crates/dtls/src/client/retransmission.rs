@@ -9,28 +9,37 @@ use crate::error::Error;
 const MAX_FINAL_FLIGHT_REPEATS: u8 = 4;
 
 /// The retransmission timer of a client.
+///
+/// What one flight has shown of the network counts for the next. A timer that was raised
+/// stays so until a flight is answered that was sent once (RFC 6347, section 4.2.4.1), and
+/// it is never shorter than one and a half times what the last answer took. So on a slow
+/// link only the first flight is sent more often than it has to be.
 pub(super) struct Retransmission {
     first_timeout: Duration,
     max_timeout: Duration,
-    timer: Option<Timer>,
+    /// How long to wait for the answer to the latest transmission.
+    timeout: Duration,
+    deadline: Option<Instant>,
+    /// When the flight first became due.
+    started: Instant,
     /// When the flight last became due.
     due_since: Instant,
+    /// How often the flight was sent again.
+    repeats: u8,
+    /// How long the answer to the last flight took, from its first transmission.
+    last_answer_took: Duration,
+    round_trip: Option<Duration>,
     /// How often application data has been sent since the final flight.
     sends_after_final_flight: u8,
     unauthenticated_error: Option<UnauthenticatedError>,
-}
-
-struct Timer {
-    deadline: Instant,
-    timeout: Duration,
 }
 
 /// An alert or an unexpected message that came without protection, so that anybody may
 /// have sent it. The handshake goes on and the flight is retransmitted once more. Only if
 /// that is not answered in time either, the error counts.
 ///
-/// So a server's refusal is reported within three times the first timeout, and nobody else
-/// can end the handshake with a server that answers.
+/// So a server's refusal is reported within three times the current timeout, and nobody
+/// else can end the handshake with a server that answers.
 #[derive(Clone, Copy)]
 struct UnauthenticatedError {
     error: Error,
@@ -44,8 +53,13 @@ impl Retransmission {
         Self {
             first_timeout: Duration::ZERO,
             max_timeout: Duration::ZERO,
-            timer: None,
+            timeout: Duration::ZERO,
+            deadline: None,
+            started: Instant::from_millis(0),
             due_since: Instant::from_millis(0),
+            repeats: 0,
+            last_answer_took: Duration::ZERO,
+            round_trip: None,
             sends_after_final_flight: 0,
             unauthenticated_error: None,
         }
@@ -54,31 +68,61 @@ impl Retransmission {
     /// For a handshake whose first flight is due. The timeout is doubled for each
     /// retransmission, from `first_timeout` up to `max_timeout`.
     pub(super) fn started(first_timeout: Duration, max_timeout: Duration, now: Instant) -> Self {
-        let mut retransmission = Self { first_timeout, max_timeout, ..Self::idle() };
+        let timeout = first_timeout;
+        let mut retransmission = Self { first_timeout, max_timeout, timeout, ..Self::idle() };
         retransmission.start(now);
         retransmission
     }
 
     /// A new flight is due, to which the server must answer.
     pub(super) fn start(&mut self, now: Instant) {
-        let timeout = self.first_timeout;
-        self.due_since = now;
-        self.timer = Some(Timer { deadline: now + timeout, timeout });
+        self.final_flight(now);
+        self.deadline = Some(now + self.timeout);
     }
 
     /// The final flight of the client is due. There is no answer to wait for: the server
     /// asks for it by retransmitting its own flight.
     pub(super) fn final_flight(&mut self, now: Instant) {
+        self.started = now;
         self.due_since = now;
+        self.repeats = 0;
+    }
+
+    /// The flight is answered, and no other answer is awaited yet.
+    ///
+    /// Which transmission of a repeated flight an answer belongs to is unknown, so it gives
+    /// no round trip (Karn's algorithm), but it bounds one.
+    pub(super) fn answered(&mut self, now: Instant) {
+        let took = now - self.started;
+        let mut timeout = self.timeout;
+        if self.repeats == 0 {
+            self.round_trip = Some(took);
+            timeout = self.first_timeout;
+        }
+        let half = Duration::from_millis(took.as_millis() / 2);
+        self.timeout = timeout.max(took + half).min(self.max_timeout);
+        self.last_answer_took = took;
+        self.deadline = None;
     }
 
     /// No answer is awaited any more.
     pub(super) fn stop(&mut self) {
-        self.timer = None;
+        self.deadline = None;
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.timer.as_ref().map(|timer| timer.deadline)
+        self.deadline
+    }
+
+    /// How often the flight was sent again.
+    #[cfg(feature = "mtu-fallback")]
+    pub(super) fn repeats(&self) -> u8 {
+        self.repeats
+    }
+
+    /// How long the answer to the latest flight took that was sent once.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// Whether the timer has expired, so that the flight must be sent again.
@@ -87,8 +131,7 @@ impl Retransmission {
     ///
     /// The error that came without protection, if it counts now.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<bool, Error> {
-        let Some(timer) = &mut self.timer else { return Ok(false) };
-        if now < timer.deadline {
+        if self.deadline.is_none_or(|deadline| now < deadline) {
             return Ok(false);
         }
         match &mut self.unauthenticated_error {
@@ -96,10 +139,15 @@ impl Retransmission {
             Some(pending) => pending.retransmitted = true,
             None => {}
         }
-        timer.timeout = (timer.timeout + timer.timeout).min(self.max_timeout);
-        timer.deadline = now + timer.timeout;
-        self.due_since = now;
+        self.timeout = (self.timeout + self.timeout).min(self.max_timeout);
+        self.deadline = Some(now + self.timeout);
+        self.repeat(now);
         Ok(true)
+    }
+
+    fn repeat(&mut self, now: Instant) {
+        self.due_since = now;
+        self.repeats = self.repeats.saturating_add(1);
     }
 
     /// Remembers an error that may be forged. The first one counts.
@@ -117,11 +165,15 @@ impl Retransmission {
     /// section 4.2.4). Whether to send the answer again: at most four times in each first
     /// timeout, or two sides that answer each other's retransmissions would flood the
     /// network.
+    ///
+    /// And not before the server can have received the answer. What comes until then was
+    /// sent because the network is slow: the server's timer is short, or it answered each
+    /// transmission of this side's last flight.
     pub(super) fn server_retransmits(&mut self, now: Instant) -> bool {
         let pause = Duration::from_millis((self.first_timeout.as_millis() / 4).max(1));
-        let is_due = now >= self.due_since + pause;
+        let is_due = now >= self.due_since + pause.max(self.last_answer_took);
         if is_due {
-            self.due_since = now;
+            self.repeat(now);
         }
         is_due
     }

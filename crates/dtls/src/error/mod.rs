@@ -77,7 +77,12 @@ pub enum Violation {
     Resumption,
     /// A handshake message exceeds
     /// [`Config::max_message_len`](crate::Config::max_message_len).
-    TooLong,
+    TooLong {
+        /// The length of the message, in bytes.
+        len: usize,
+        /// The limit.
+        limit: usize,
+    },
 }
 
 /// Why [`Client::restore`](crate::Client::restore) rejected a blob. Start a new
@@ -113,7 +118,7 @@ impl Error {
 impl Violation {
     fn alert(self) -> Alert {
         match self {
-            Self::Malformed(_) | Self::TooLong => Alert::DECODE_ERROR,
+            Self::Malformed(_) | Self::TooLong { .. } => Alert::DECODE_ERROR,
             Self::Unexpected(_) => Alert::UNEXPECTED_MESSAGE,
             Self::NotOffered(_) => Alert::ILLEGAL_PARAMETER,
             Self::Extension => Alert::UNSUPPORTED_EXTENSION,
@@ -182,7 +187,9 @@ impl fmt::Display for Violation {
             Self::Resumption => {
                 f.write_str("the server resumed a session with different properties")
             }
-            Self::TooLong => f.write_str("the peer sent a message that is too long"),
+            Self::TooLong { len, limit } => {
+                write!(f, "the peer sent a handshake message of {len} bytes: the limit is {limit}")
+            }
         }
     }
 }

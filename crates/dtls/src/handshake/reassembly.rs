@@ -42,8 +42,8 @@ pub(crate) enum Inserted {
     Accepted,
     /// It belongs to an earlier message, so the server retransmits its flight.
     Retransmission,
-    /// It belongs to the next message, which is longer than the limit.
-    TooLong,
+    /// It belongs to the next message, which is longer than this limit.
+    TooLong { limit: usize },
 }
 
 /// The state of the next message.
@@ -89,7 +89,7 @@ impl Reassembly {
             return Ok(Inserted::Accepted);
         }
         if header.message_len > self.max_held_len && header.message_seq == self.next_seq {
-            return Ok(Inserted::TooLong);
+            return Ok(Inserted::TooLong { limit: self.max_held_len });
         }
         let Some(message) = self.message_for(header, epoch)? else {
             return Ok(Inserted::Accepted);
@@ -266,7 +266,10 @@ mod tests {
         reassembly.insert(header(0, 80, 0), 0, &[7; 80]).unwrap();
         assert!(reassembly.held_len <= 100);
         assert_eq!(next(&mut reassembly), Some(vec![7; 80]));
-        assert_eq!(reassembly.insert(header(1, 101, 0), 0, &[0]), Ok(Inserted::TooLong));
+        assert_eq!(
+            reassembly.insert(header(1, 101, 0), 0, &[0]),
+            Ok(Inserted::TooLong { limit: 100 })
+        );
     }
 
     fn with_kind(kind: MessageType, header: FragmentHeader) -> FragmentHeader {

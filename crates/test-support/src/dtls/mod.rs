@@ -3,6 +3,7 @@
 
 use iot_coap_dtls::{Config, PreSharedKey};
 
+pub mod delayed;
 pub mod in_memory;
 pub mod link;
 #[cfg(feature = "dtls-certificates")]
