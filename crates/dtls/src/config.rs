@@ -28,6 +28,10 @@ pub const DEFAULT_MTU: usize = 1232;
 /// handshake message, and some content.
 pub const MIN_MTU: usize = 256;
 
+/// The maximum of [`Config::mtu`], in bytes: no record carries more (RFC 5246, section
+/// 6.2.1).
+pub const MAX_MTU: usize = 16_384;
+
 /// The default of [`Config::max_message_len`], in bytes: enough for a chain of four
 /// certificates with RSA keys of 4096 bits.
 pub const DEFAULT_MAX_MESSAGE_LEN: usize = 8192;
@@ -189,10 +193,19 @@ impl Config {
     }
 
     /// The longest datagram to send in the handshake, in bytes. Longer messages are
-    /// fragmented. Default: [`DEFAULT_MTU`]; minimum: [`MIN_MTU`].
+    /// fragmented. Default: [`DEFAULT_MTU`]; at least [`MIN_MTU`], at most [`MAX_MTU`].
+    ///
+    /// With the feature `mtu-fallback`, a flight that was sent three times in vain goes out
+    /// in datagrams of at most 548 bytes, and so do later flights of the handshake (RFC 6347,
+    /// section 4.1.1.1).
+    ///
+    /// Application data is not bounded by this: a record of it is one datagram and cannot
+    /// be fragmented, so whoever calls [`Client::send`](crate::Client::send) chooses its length
+    /// to fit the path, less [`Client::record_overhead`](crate::Client::record_overhead).
+    /// What the server sends is bounded by a setting of the server.
     #[must_use]
     pub fn mtu(mut self, bytes: usize) -> Self {
-        self.mtu = bytes.max(MIN_MTU);
+        self.mtu = bytes.clamp(MIN_MTU, MAX_MTU);
         self
     }
 

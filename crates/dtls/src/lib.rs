@@ -30,7 +30,7 @@ pub use alert::Alert;
 pub use certificate::TrustAnchors;
 pub use client::{Client, Dropped, State};
 pub use config::{
-    Config, DEFAULT_MAX_MESSAGE_LEN, DEFAULT_MTU, MAX_PSK_LEN, MIN_MTU, PreSharedKey,
+    Config, DEFAULT_MAX_MESSAGE_LEN, DEFAULT_MTU, MAX_MTU, MAX_PSK_LEN, MIN_MTU, PreSharedKey,
 };
 #[cfg(feature = "certificates")]
 pub use error::CertificateError;

@@ -200,6 +200,17 @@ fn a_raised_timer_goes_back_but_not_below_what_the_network_takes() {
     assert_eq!(third_timer(2000), 3000);
 }
 
+/// Also where the answer alone would ask for less.
+#[test]
+fn a_raised_timer_is_kept_for_the_next_flight() {
+    let mut pair = Pair::start(psk_config(), Suite::PskGcm);
+    pair.client.handle_timeout(at(1000)).unwrap();
+    let flight =
+        [pair.server.say_hello(&Hello::new(Suite::PskGcm)), pair.server.say_done()].concat();
+    feed_at(&mut pair.client, &flight, 1050).unwrap();
+    assert_eq!(pair.client.next_timeout(), Some(at(1050 + 2000)));
+}
+
 #[test]
 fn no_timer_exceeds_the_longest() {
     let config = psk_config().timeouts(Duration::from_secs(12), Duration::from_secs(14));

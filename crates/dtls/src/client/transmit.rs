@@ -9,6 +9,17 @@ use crate::record::{ContentType, EPOCH_PLAIN, RECORD_HEADER_LEN};
 
 const CHANGE_CIPHER_SPEC: [u8; 1] = [1];
 
+/// The longest datagram of a flight that was sent twice more in vain, in bytes. Every host
+/// and path of IPv4 takes 576 bytes (RFC 791, section 3.1), of which the headers of IP and
+/// UDP take 28.
+#[cfg(feature = "mtu-fallback")]
+const FALLBACK_MTU: usize = 576 - 28;
+
+/// How many retransmissions go out whole, before their loss is put down to their length.
+/// RFC 6347, section 4.1.1.1, has two or three.
+#[cfg(feature = "mtu-fallback")]
+const MAX_WHOLE_REPEATS: u8 = 2;
+
 /// The shortest fragment of a handshake message that is worth a record at the end of a
 /// datagram, in bytes.
 const MIN_FRAGMENT_LEN: usize = 16;
@@ -23,8 +34,8 @@ impl<R: TryCryptoRng> Client<R> {
     ///
     /// [`Config::mtu`]: crate::Config::mtu
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<usize> {
-        let room = out.len().min(self.mtu);
-        let out = out.get_mut(..room)?;
+        let longest = self.longest_datagram();
+        let out = out.get_mut(..out.len().min(longest))?;
         let mut len = 0;
         while let Some(epoch) = self.flight.next_epoch() {
             let Some(rest) = out.get_mut(len..) else { break };
@@ -32,6 +43,11 @@ impl<R: TryCryptoRng> Client<R> {
                 Some(written) => len += written,
                 None => break,
             }
+        }
+        // The flight needs another datagram because long ones get lost: so do the next ones.
+        #[cfg(feature = "mtu-fallback")]
+        if !self.flight.is_sent() {
+            self.mtu = longest;
         }
         if len > 0 {
             return Some(len);
@@ -44,6 +60,15 @@ impl<R: TryCryptoRng> Client<R> {
         };
         self.alert.take_if(|_| written.is_some());
         written
+    }
+
+    /// The longest datagram of the flight that is due, in bytes.
+    fn longest_datagram(&self) -> usize {
+        #[cfg(feature = "mtu-fallback")]
+        if self.retransmission.repeats() > MAX_WHOLE_REPEATS {
+            return self.mtu.min(FALLBACK_MTU);
+        }
+        self.mtu
     }
 
     /// Encrypts `plaintext` into one record in `out` and returns its length, which is at
