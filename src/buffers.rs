@@ -1,25 +1,55 @@
 //! Receive buffers on the heap, for transports whose datagrams are too long for a
-//! small stack. One is kept. While it is in use, another call gets a second one.
+//! small stack. One is kept, as long as messages need. While it is in use, another call
+//! gets a second one.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::fallible::boxed;
 
-/// The longest datagram that is received, and one byte. Servers send their handshakes in
-/// datagrams that fit an Ethernet frame, and a message with its record is shorter.
-pub(crate) const RECEIVE_BUFFER_LEN: usize = 2048;
+/// The longest datagram that is received over a session, and one byte. A message with
+/// its record is shorter.
+pub(crate) const MESSAGE_BUFFER_LEN: usize = 2048;
+
+/// The longest datagram that is received while there is a handshake, and one byte. There
+/// are servers that cut no flight, or cut it to what their own network takes (GnuTLS with
+/// `--mtu`, Mbed TLS without an MTU): room for the longest message that the engine takes,
+/// and for what goes along with it in a flight.
+#[cfg(all(feature = "std", feature = "dtls-psk"))]
+pub(crate) const HANDSHAKE_BUFFER_LEN: usize = iot_coap_dtls::DEFAULT_MAX_MESSAGE_LEN + 512;
+
+/// The same. A board has little memory, and talks to servers that send their handshakes in
+/// datagrams that fit an Ethernet frame.
+#[cfg(not(all(feature = "std", feature = "dtls-psk")))]
+pub(crate) const HANDSHAKE_BUFFER_LEN: usize = MESSAGE_BUFFER_LEN;
 
 #[derive(Default)]
 pub(crate) struct Buffers {
     /// Boxed, since a context over UDP has none.
     #[allow(clippy::box_collection, reason = "a context over UDP has none")]
     all: Option<Box<Vec<Buffer>>>,
+    /// It was logged that a datagram filled a buffer.
+    pub(crate) was_full: bool,
 }
 
+#[derive(Default)]
 struct Buffer {
     is_taken: bool,
     bytes: Vec<u8>,
+}
+
+impl Buffer {
+    /// Makes it this long, if it is not; `None`, and empty, if the heap is exhausted. What
+    /// is in it is lost.
+    fn fit(&mut self, len: usize) -> Option<()> {
+        if self.bytes.len() != len {
+            // The old memory first: both at once would raise the peak.
+            self.bytes = Vec::new();
+            self.bytes.try_reserve_exact(len).ok()?;
+            self.bytes.resize(len, 0);
+        }
+        Some(())
+    }
 }
 
 impl Buffers {
@@ -37,9 +67,12 @@ impl Buffers {
         Some(number)
     }
 
-    /// Its memory, which does not move while it is taken.
-    pub(crate) fn memory(&mut self, number: usize) -> Option<*mut u8> {
-        self.all.as_mut()?.get_mut(number).map(|buffer| buffer.bytes.as_mut_ptr())
+    /// Its memory, of this length, for whoever has taken it. It moves only if another length
+    /// is asked for.
+    pub(crate) fn memory(&mut self, number: usize, len: usize) -> Option<*mut u8> {
+        let buffer = self.all.as_mut()?.get_mut(number)?;
+        buffer.fit(len)?;
+        Some(buffer.bytes.as_mut_ptr())
     }
 
     /// Takes them all from the calls that have them.
@@ -58,11 +91,16 @@ impl Buffers {
         }
     }
 
-    /// Gives a buffer back; all but one are freed once no call has them.
+    /// Gives a buffer back; all but one are freed once no call has them. That one is kept
+    /// for messages: handshakes are rare.
     pub(crate) fn give_back(&mut self, number: usize) {
         let Some(all) = &mut self.all else { return };
         if let Some(buffer) = all.get_mut(number) {
             buffer.is_taken = false;
+            if buffer.bytes.len() > MESSAGE_BUFFER_LEN {
+                // Without memory the next call tries again.
+                let _ = buffer.fit(MESSAGE_BUFFER_LEN);
+            }
         }
         while all.len() > 1 && all.last().is_some_and(|buffer| !buffer.is_taken) {
             all.pop();
@@ -71,11 +109,8 @@ impl Buffers {
 }
 
 fn add(all: &mut Vec<Buffer>) -> Option<usize> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(RECEIVE_BUFFER_LEN).ok()?;
-    bytes.resize(RECEIVE_BUFFER_LEN, 0);
     all.try_reserve_exact(1).ok()?;
-    all.push(Buffer { is_taken: false, bytes });
+    all.push(Buffer::default());
     Some(all.len() - 1)
 }
 
@@ -94,20 +129,20 @@ mod tests {
     fn memory_stays_where_it_is_while_others_come_and_go() {
         let mut buffers = Buffers::default();
         let first = buffers.take().expect("memory");
-        let memory = buffers.memory(first).expect("it is taken");
+        let memory = buffers.memory(first, MESSAGE_BUFFER_LEN).expect("it is taken");
         // SAFETY: the buffer is as long.
-        unsafe { memory.add(RECEIVE_BUFFER_LEN - 1).write(7) };
+        unsafe { memory.add(MESSAGE_BUFFER_LEN - 1).write(7) };
         let others: Vec<_> = (0..20).map(|_| buffers.take().expect("memory")).collect();
         assert_eq!(buffers.taken(), 21);
         // SAFETY: as above, and nobody else writes to it.
-        assert_eq!(unsafe { memory.add(RECEIVE_BUFFER_LEN - 1).read() }, 7);
+        assert_eq!(unsafe { memory.add(MESSAGE_BUFFER_LEN - 1).read() }, 7);
         for other in others {
             assert_ne!(other, first);
             buffers.give_back(other);
         }
         assert_eq!(buffers.all.as_ref().map(|all| all.len()), Some(1), "all but one are freed");
         // SAFETY: as above.
-        assert_eq!(unsafe { memory.add(RECEIVE_BUFFER_LEN - 1).read() }, 7);
+        assert_eq!(unsafe { memory.add(MESSAGE_BUFFER_LEN - 1).read() }, 7);
         buffers.give_back(first);
         assert_eq!(buffers.taken(), 0);
         assert_eq!(buffers.take(), Some(first), "the one that stays");
@@ -118,7 +153,7 @@ mod tests {
         let mut buffers = Buffers::default();
         let [first, second, third] = [(); 3].map(|()| buffers.take().expect("memory"));
         buffers.give_back(second);
-        assert!(buffers.memory(third).is_some());
+        assert!(buffers.memory(third, MESSAGE_BUFFER_LEN).is_some());
         assert_eq!(buffers.take(), Some(second));
         buffers.give_back(second);
         buffers.give_back(third);
@@ -126,6 +161,29 @@ mod tests {
         buffers.give_back(first);
         // The number of a buffer that was freed is ignored.
         buffers.give_back(third);
-        assert!(buffers.memory(third).is_none());
+        assert!(buffers.memory(third, MESSAGE_BUFFER_LEN).is_none());
+    }
+
+    /// A context with a session takes no more memory than before its handshake.
+    #[cfg(all(feature = "std", feature = "dtls-psk"))]
+    #[test]
+    fn a_long_buffer_is_kept_no_longer_than_a_handshake_takes() {
+        let mut buffers = Buffers::default();
+        let len_of = |buffers: &Buffers, number: usize| {
+            buffers.all.as_ref().map(|all| all[number].bytes.capacity())
+        };
+        let number = buffers.take().expect("memory");
+        let memory = buffers.memory(number, HANDSHAKE_BUFFER_LEN).expect("memory");
+        // SAFETY: the buffer is as long.
+        unsafe { memory.add(HANDSHAKE_BUFFER_LEN - 1).write(7) };
+        assert_eq!(buffers.memory(number, HANDSHAKE_BUFFER_LEN), Some(memory), "it stays");
+        buffers.give_back(number);
+        assert_eq!(len_of(&buffers, number), Some(MESSAGE_BUFFER_LEN));
+        // A handshake that begins or ends while a call has a buffer.
+        let number = buffers.take().expect("memory");
+        for len in [MESSAGE_BUFFER_LEN, HANDSHAKE_BUFFER_LEN, MESSAGE_BUFFER_LEN] {
+            buffers.memory(number, len).expect("memory");
+            assert_eq!(len_of(&buffers, number), Some(len));
+        }
     }
 }

@@ -6,10 +6,11 @@ use core::ptr::null_mut;
 
 use iot_coap_client::{Duration, MAX_MESSAGE_LEN};
 
-use crate::buffers::RECEIVE_BUFFER_LEN;
+use crate::buffers::{HANDSHAKE_BUFFER_LEN, MESSAGE_BUFFER_LEN};
 use crate::call::Call;
 use crate::context::State;
 use crate::link::{Reader, Reading, Side, TURN_MS};
+use crate::log::log_later;
 use crate::port::IoError;
 
 /// How long a read lasts while messages of another thread wait for its end.
@@ -63,7 +64,13 @@ impl Read {
             return false;
         }
         let Some(Reading { side, reader, is_shared }) = state.link.reading() else { return false };
-        let Some((buffer, len)) = buffer(state, call, own_buffer) else { return false };
+        // With two sockets one belongs to a handshake. Both are read into the same buffer.
+        let heap_len = if is_shared || side == Side::Candidate {
+            HANDSHAKE_BUFFER_LEN
+        } else {
+            MESSAGE_BUFFER_LEN
+        };
+        let Some((buffer, len)) = buffer(state, call, own_buffer, heap_len) else { return false };
         state.reading = true;
         call.reads.set(true);
         let mut most = most;
@@ -80,10 +87,31 @@ impl Read {
         self.ms = most.as_millis_u32();
         true
     }
+
+    /// Says once that a datagram of `len` bytes may have been cut, if it was read from a
+    /// socket of a session of ours and fills the buffer: a firmware's port does not tell. A
+    /// message that fills a wait's own buffer may be whole.
+    pub(super) fn note_length(&self, state: &mut State, len: usize) {
+        let is_full = len == self.len && len >= MESSAGE_BUFFER_LEN - 1;
+        if cfg!(feature = "dtls-psk") && is_full && !state.buffers.was_full {
+            state.buffers.was_full = true;
+            log_later!(
+                state.log,
+                Warning,
+                "a datagram fills the buffer of {len} bytes and may have been cut; let the server \
+                 send shorter ones, e.g. by its MTU"
+            );
+        }
+    }
 }
 
 /// Memory to read into, and how much. A message's last byte is kept for a NUL.
-fn buffer(state: &mut State, call: &Call, own_buffer: *mut u8) -> Option<(*mut u8, usize)> {
+fn buffer(
+    state: &mut State,
+    call: &Call,
+    own_buffer: *mut u8,
+    heap_len: usize,
+) -> Option<(*mut u8, usize)> {
     if !cfg!(feature = "dtls-psk") || !own_buffer.is_null() {
         return Some((own_buffer, BUFFER_LEN - 1));
     }
@@ -92,7 +120,7 @@ fn buffer(state: &mut State, call: &Call, own_buffer: *mut u8) -> Option<(*mut u
         None => state.buffers.take()?,
     };
     call.buffer.set(Some(number));
-    Some((state.buffers.memory(number)?, RECEIVE_BUFFER_LEN - 1))
+    Some((state.buffers.memory(number, heap_len)?, heap_len - 1))
 }
 
 /// How long this thread may read at a time. Messages of other threads wait for it to send

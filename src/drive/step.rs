@@ -85,6 +85,7 @@ impl Context {
             Ok(len) => {
                 wait.empty_reads = 0;
                 wait.in_a_row = wait.in_a_row.saturating_add(1);
+                wait.read.note_length(state, len);
                 wait.incoming = Some(Incoming { side, start: 0, end: len });
             }
             Err(error) => {

@@ -14,8 +14,6 @@ pub(crate) enum Level {
     Error = 2,
     /// It works, but not as the caller may expect.
     Warning = 3,
-    /// For developers of the port.
-    Debug = 5,
 }
 
 /// A sink for log lines.

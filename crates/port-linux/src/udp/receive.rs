@@ -151,8 +151,12 @@ fn receive_now(
         Ok(0) => Ok(Received::Ignored),
         Ok(len) if len > buffer.len() => {
             log(
-                Level::Debug,
-                format_args!("dropped a datagram of {len} bytes: the buffer has {}", buffer.len()),
+                Level::Warning,
+                format_args!(
+                    "dropped a datagram of {len} bytes: the limit is {}; let the server send \
+                     shorter ones, e.g. by its MTU",
+                    buffer.len()
+                ),
             );
             Ok(Received::Ignored)
         }

@@ -1,0 +1,142 @@
+//! Hazard: servers send their handshakes in datagrams that are longer than the buffer, which
+//! are dropped in silence, so that no session is ever opened and nobody knows why.
+
+use std::net::UdpSocket;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use iot_coap_test_library::client::Client;
+use iot_coap_test_library::log::{collect, logged, was_logged};
+use iot_coap_test_library::{Language, Linkage, compile, run};
+use iot_coap_test_support::certificates::{
+    GOOD, Identity, Leaf, ec_key, intermediate, leaf, root, rsa_key,
+};
+use iot_coap_test_support::folders::Folder;
+use iot_coap_test_support::peers::Proof;
+use iot_coap_test_support::peers::echo;
+use iot_coap_test_support::peers::servers::{Server, Wish};
+use openssl::hash::MessageDigest;
+
+/// No datagram of a handshake is longer.
+const LIMIT: usize = 8192 + 512 - 1;
+
+/// A server that answers each ClientHello by two datagrams that are too long, and refuses
+/// the handshake.
+struct Verbose {
+    port: u16,
+    stop: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Verbose {
+    fn start(len: usize) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a socket");
+        let port = socket.local_addr().expect("it is bound").port();
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = thread::spawn({
+            let stop = stop.clone();
+            move || {
+                let mut buffer = [0; 2048];
+                while !stop.load(Ordering::SeqCst) {
+                    let Ok((_, client)) = socket.recv_from(&mut buffer) else { continue };
+                    // A record of a handshake, and a fatal handshake_failure.
+                    let mut long = vec![0; len];
+                    let rest = (len - 13) as u16;
+                    long[..13].copy_from_slice(&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                    long[11..13].copy_from_slice(&rest.to_be_bytes());
+                    let alert = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40];
+                    for datagram in [&long[..], &long, &alert] {
+                        socket.send_to(datagram, client).expect("it is sent");
+                    }
+                }
+            }
+        });
+        Self { port, stop, thread: Some(thread) }
+    }
+
+    fn url(&self) -> String {
+        format!("coaps://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Verbose {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.take().map(thread::JoinHandle::join);
+    }
+}
+
+/// A root, three authorities below it, and a server: a chain of 3 KB.
+fn long_chain() -> (Identity, Vec<Identity>, Identity) {
+    let root = root(rsa_key(), MessageDigest::sha256());
+    let mut between = vec![intermediate(&root, rsa_key())];
+    for _ in 0..2 {
+        between.push(intermediate(between.last().expect("one"), rsa_key()));
+    }
+    let server = leaf(between.last().expect("one"), rsa_key(), &GOOD);
+    // From the server's issuer on.
+    between.reverse();
+    let len = between.iter().chain([&server]).map(|one| one.certificate.to_der().expect("DER"));
+    assert!(len.map(|der| der.len()).sum::<usize>() > 2600);
+    (root, between, server)
+}
+
+#[test]
+fn servers_that_cut_no_flight_or_cut_it_late_open_sessions() {
+    let (root, between, server) = long_chain();
+    let between: Vec<_> = between.iter().collect();
+    let proof = Proof::Certificate(&server, &between);
+    for (kind, mtu) in [(Server::GnuTls, Some(4000)), (Server::Mbed2, None), (Server::Mbed3, None)]
+    {
+        collect();
+        let peer = Wish { mtu, ..Wish::default() }.start(kind, &proof);
+        let url = format!("coaps://localhost:{}", peer.address().port());
+        let client = Client::init_trusting(&url, 500, &root.pem(), |_| {});
+        assert!(client.is_some(), "{kind:?}: {}", logged());
+        assert!(!was_logged(&["datagram of"]), "{kind:?}: {}", logged());
+    }
+}
+
+#[test]
+fn the_log_names_a_datagram_that_is_too_long_and_the_limit() {
+    collect();
+    let server = Verbose::start(9000);
+    let root = root(ec_key(), MessageDigest::sha256());
+    assert!(Client::init_trusting(&server.url(), 500, &root.pem(), |_| {}).is_none());
+    let limit = format!("the limit is {LIMIT}");
+    assert!(was_logged(&["Warning", "a datagram of 9000 bytes", &limit, "MTU"]), "{}", logged());
+}
+
+#[test]
+fn the_log_names_a_message_that_is_too_long_and_the_limit() {
+    collect();
+    let root = root(ec_key(), MessageDigest::sha256());
+    let names: Vec<String> =
+        (0..400).map(|number| format!("DNS:server-{number}.devices.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).chain(["DNS:localhost"]).collect();
+    let server = leaf(&root, ec_key(), &Leaf { names: &names, ..GOOD });
+    let server = echo::Server::start(&server, &echo::Manner::default());
+    let url = format!("coaps://localhost:{}", server.port());
+    assert!(Client::init_trusting(&url, 500, &root.pem(), |_| {}).is_none());
+    let parts = ["Error", "handshake message of", "bytes: the limit is 8192"];
+    assert!(was_logged(&parts), "{}", logged());
+}
+
+/// Such a port cannot say that it cut a datagram.
+#[test]
+fn a_port_that_may_have_cut_a_datagram_is_told_of_once() {
+    let server = Verbose::start(9000);
+    let files = Folder::new();
+    let root = root(ec_key(), MessageDigest::sha256());
+    let root = files.write("root.pem", root.pem().as_bytes());
+    let program = compile("cutting_port.c", Linkage::Static, Language::Sanitized);
+    let output = run(Command::new(program).arg(server.url()).arg(root));
+    let log = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "IOT_CoAP_Init returns NULL\n{log}");
+    let line = format!("a datagram fills the buffer of {LIMIT} bytes");
+    assert_eq!(log.matches(&line).count(), 1, "{log}");
+}
