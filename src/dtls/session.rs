@@ -6,13 +6,13 @@ use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use iot_coap_client::Instant;
-use iot_coap_dtls::{Alert, Config, DEFAULT_MTU, Datagram, Error, SavedSession, State};
+use iot_coap_client::{Duration, Instant};
+use iot_coap_dtls::{Alert, Config, Datagram, Error, SavedSession, State};
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
 use iot_coap_dtls::{CertificateError, TrustAnchors};
 
 use super::resumption::{self, Key};
-use super::saved::{self, Client, Keep};
+use super::saved::{self, Client, Keep, Unsealed};
 use super::terms::{PreShared, Terms};
 use crate::fallible::room;
 use crate::log::{Queue, log, log_later};
@@ -42,7 +42,12 @@ pub(crate) struct Session {
     is_saved: bool,
     /// Where records are written; as long as the longest so far.
     out: Vec<u8>,
+    /// The time-out that a kept session brought along, in milliseconds; 0 if there is none.
+    kept_timeout_ms: u32,
 }
+
+/// No flight waits longer for its answer (RFC 6347, section 4.2.4.1).
+const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Session {
     /// Starts a session, whose first flight is due. Takes over the socket, and closes it
@@ -51,7 +56,8 @@ impl Session {
         Self::make(socket, terms, |key| client(terms, key, now))
     }
 
-    /// Goes on with the session in a blob, or starts a new one, resumed if possible.
+    /// Goes on with the session in a blob, or starts a new one, resumed if possible. What
+    /// the session before has learned from the network counts for the first flight.
     pub(super) fn restore(
         socket: Udp,
         terms: &Terms<'_>,
@@ -59,10 +65,15 @@ impl Session {
         blob: &[u8],
         now: Instant,
     ) -> Option<Box<Self>> {
-        Self::make(socket, terms, |key| {
+        let mut kept_timeout = Duration::ZERO;
+        let mut session = Self::make(socket, terms, |key| {
             match saved::unseal(key.0, keep, blob) {
-                Ok(Some(client)) => return Ok(client),
-                Ok(None) => {}
+                Ok(Unsealed { client, learned }) => {
+                    kept_timeout = learned.unwrap_or_default();
+                    if let Some(client) = client {
+                        return Ok(client);
+                    }
+                }
                 Err(reason) => log!(
                     Warning,
                     "DTLS session with {} port {} is not restored: {reason}",
@@ -70,8 +81,11 @@ impl Session {
                     terms.peer.port
                 ),
             }
-            client(terms, key, now)
-        })
+            let first_timeout = terms.first_timeout.max(kept_timeout);
+            client(&Terms { first_timeout, ..*terms }, key, now)
+        })?;
+        session.kept_timeout_ms = kept_timeout.as_millis_u32();
+        Some(session)
     }
 
     fn make(
@@ -97,8 +111,8 @@ impl Session {
     ) -> Result<Box<Self>, Error> {
         let place = room::<Self>().ok_or(Error::OutOfMemory)?;
         let mut out = Vec::new();
-        out.try_reserve_exact(DEFAULT_MTU).map_err(|_| Error::OutOfMemory)?;
-        out.resize(DEFAULT_MTU, 0);
+        out.try_reserve_exact(terms.mtu).map_err(|_| Error::OutOfMemory)?;
+        out.resize(terms.mtu, 0);
         let mut secret = PreSharedKey::new();
         let pre_shared_key = secret.ask(terms.peer.host);
         let key = Key::of(terms, pre_shared_key);
@@ -113,13 +127,27 @@ impl Session {
         out: Vec<u8>,
         client: Client,
     ) -> Box<Self> {
-        let session = Self { client, socket, key, is_open: false, is_saved: false, out };
+        let session =
+            Self { client, socket, key, is_open: false, is_saved: false, out, kept_timeout_ms: 0 };
         Box::write(place, session)
     }
 
     /// The socket to read from.
     pub(crate) const fn socket(&self) -> Udp {
         self.socket
+    }
+
+    /// How long the peer took to answer the latest flight of the handshake that was sent
+    /// once; `None` without a handshake, or if every flight was sent again.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.client.round_trip()
+    }
+
+    /// The time-out that the kept session was saved with, whether the session is restored or
+    /// only resumed; `None` if there is none.
+    #[allow(dead_code, reason = "for the link, which starts the client's timers with it")]
+    pub(crate) fn kept_timeout(&self) -> Option<Duration> {
+        (self.kept_timeout_ms != 0).then(|| Duration::from_millis(self.kept_timeout_ms.into()))
     }
 
     /// Whether plaintext can be written.
@@ -251,6 +279,7 @@ impl Session {
     }
 
     fn note_opened(&mut self, log: &mut Queue) {
+        let round_trip = self.round_trip();
         let client = &mut self.client;
         let suite = client.cipher_suite().unwrap_or("no cipher suite");
         let how = match (client.was_restored(), client.was_resumed()) {
@@ -259,6 +288,9 @@ impl Session {
             (false, false) => "opened",
         };
         log_later!(log, Info, "DTLS session {how}, {suite}");
+        if let Some(round_trip) = round_trip {
+            log_later!(log, Debug, "the handshake's round trip: {round_trip}");
+        }
         if !client.has_forward_secrecy() {
             log_later!(log, Warning, "the server offers no forward secrecy: {suite}");
         }
@@ -283,10 +315,16 @@ impl Session {
         resumption::forget(&self.key);
     }
 
-    /// Seals the session as it is. Once [`note_saved`](Self::note_saved) is called, it may
-    /// write as many records as are reserved.
-    pub(super) fn save(&mut self, keep: &Keep<'_>, log: &mut Queue) -> Option<Vec<u8>> {
-        match saved::seal(&mut self.client, &self.key, keep) {
+    /// Seals the session as it is, with the time-out that was learned from the network. Once
+    /// [`note_saved`](Self::note_saved) is called, it may write as many records as are
+    /// reserved.
+    pub(super) fn save(
+        &mut self,
+        keep: &Keep<'_>,
+        learned: Option<Duration>,
+        log: &mut Queue,
+    ) -> Option<Vec<u8>> {
+        match saved::seal(&mut self.client, &self.key, keep, learned) {
             Ok(Some(blob)) => return Some(blob),
             Ok(None) => {
                 log_later!(log, Info, "the server has given nothing to resume a session by");
@@ -346,7 +384,12 @@ fn config(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Result<C
         }
         None => config_with_certificates(terms)?,
     };
-    config.cbc(true).static_rsa(terms.static_rsa).connection_id(&[])
+    config
+        .cbc(true)
+        .static_rsa(terms.static_rsa)
+        .timeouts(terms.first_timeout, MAX_TIMEOUT)
+        .mtu(terms.mtu)
+        .connection_id(&[])
 }
 
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]

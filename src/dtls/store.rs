@@ -11,7 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use iot_coap_client::{Device, Endpoint, Instant};
+use iot_coap_client::{Device, Duration, Endpoint, Instant};
 use zeroize::Zeroizing;
 
 use super::saved::Keep;
@@ -25,7 +25,7 @@ use crate::port::{Udp, store};
 /// 10,000 writes or more.
 const RESERVE: u32 = 256;
 
-/// A session with a connection id takes about 230 bytes; a saved session somewhat more
+/// A session with a connection id takes about 240 bytes; a saved session somewhat more
 /// than its ticket.
 const MAX_BLOB_LEN: usize = 1024;
 
@@ -104,19 +104,36 @@ impl SessionStore {
     }
 
     /// What is to be written for a session: the session, sealed, with record numbers
-    /// reserved for it. `None` if nothing is due.
-    pub(crate) fn save(&mut self, session: &mut Session, log: &mut Queue) -> Option<Saving> {
-        session.needs_saving().then(|| self.seal(session, RESERVE, log))
+    /// reserved for it, and the time-out that was `learned` from the network. `None` if
+    /// nothing is due.
+    pub(crate) fn save(
+        &mut self,
+        session: &mut Session,
+        learned: Option<Duration>,
+        log: &mut Queue,
+    ) -> Option<Saving> {
+        session.needs_saving().then(|| self.seal(session, RESERVE, learned, log))
     }
 
     /// [`save`](Self::save) before a sleep, after which the session writes no record.
-    pub(crate) fn save_to_pause(&mut self, session: &mut Session, log: &mut Queue) -> Saving {
-        self.seal(session, 0, log)
+    pub(crate) fn save_to_pause(
+        &mut self,
+        session: &mut Session,
+        learned: Option<Duration>,
+        log: &mut Queue,
+    ) -> Saving {
+        self.seal(session, 0, learned, log)
     }
 
-    fn seal(&mut self, session: &mut Session, reserve: u32, log: &mut Queue) -> Saving {
+    fn seal(
+        &mut self,
+        session: &mut Session,
+        reserve: u32,
+        learned: Option<Duration>,
+        log: &mut Queue,
+    ) -> Saving {
         let generation = self.generation.saturating_add(1);
-        let blob = session.save(&self.keep(generation, reserve), log);
+        let blob = session.save(&self.keep(generation, reserve), learned, log);
         let blob = blob.filter(|blob| blob.len() <= MAX_BLOB_LEN);
         if blob.is_some() {
             self.generation = generation;

@@ -1,5 +1,7 @@
 //! Whom to connect to, and on what terms.
 
+use iot_coap_client::Duration;
+
 use crate::port::Peer;
 
 /// An identity and the key that both sides know.
@@ -11,6 +13,11 @@ pub(crate) struct Terms<'a> {
     pub(crate) peer: Peer<'a>,
     /// Whether key exchange by static RSA may be offered.
     pub(crate) static_rsa: bool,
+    /// How long the first flight waits for its answer, unless a kept session knows that the
+    /// network takes longer.
+    pub(crate) first_timeout: Duration,
+    /// The longest datagram of the handshake.
+    pub(crate) mtu: usize,
 }
 
 impl Terms<'_> {

@@ -4,6 +4,8 @@
 use alloc::ffi::CString;
 use core::fmt;
 
+#[cfg(feature = "dtls-psk")]
+use iot_coap_client::Duration;
 use iot_coap_client::{Endpoint, Instant, Security};
 
 use super::candidate::Candidate;
@@ -20,6 +22,11 @@ use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
 /// Only sessions of our DTLS are kept.
 #[cfg(not(feature = "dtls-psk"))]
 pub(crate) enum SessionStore {}
+
+/// How long the first flight of a handshake waits for its answer (RFC 6347, section
+/// 4.2.4.1).
+#[cfg(feature = "dtls-psk")]
+const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What was opened.
 pub(crate) struct Opened {
@@ -130,7 +137,12 @@ impl Connector {
     ) -> Option<Opened> {
         #[cfg(feature = "dtls-psk")]
         if self.uses_dtls() {
-            let terms = Terms { peer: self.peer(), static_rsa: !self.dtls.refuses_static_rsa };
+            let terms = Terms {
+                peer: self.peer(),
+                static_rsa: !self.dtls.refuses_static_rsa,
+                first_timeout: FIRST_TIMEOUT,
+                mtu: iot_coap_dtls::DEFAULT_MTU,
+            };
             let session = match kept {
                 Some(kept) => kept.connect(socket, &terms, now),
                 None => Session::connect(socket, &terms, now),

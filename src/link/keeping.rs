@@ -38,7 +38,7 @@ impl Link {
         else {
             return None;
         };
-        let saving = store.save(session, log)?;
+        let saving = store.save(session, None, log)?;
         Some(PendingSave { saving, serial: self.serial })
     }
 
@@ -58,7 +58,7 @@ impl Link {
         let Transport::Session(mut session) = self.transport.take_if(is_session)? else {
             return None;
         };
-        Some(KeptSession { saving: store.save_to_pause(&mut session, log), session })
+        Some(KeptSession { saving: store.save_to_pause(&mut session, None, log), session })
     }
 }
 
