@@ -237,6 +237,13 @@ typedef struct {
    * 0 for 10,000, `wait_time_ms` or four times `ack_timeout_ms`, whichever is most.
    */
   unsigned int sign_in_limit_ms;
+  /**
+   * The longest datagram of a handshake that the library sends over `coaps://`, in bytes
+   * without the headers of IP and UDP: 256 to 16,384; 0 for 1232, which every path of
+   * IPv6 takes. Each message is one datagram, whatever its length: what a network takes
+   * bounds the payload as well. What the server sends is a setting of the server.
+   */
+  unsigned int mtu;
 } iotx_coap_options_t;
 
 /**

@@ -154,6 +154,8 @@ fn options_out_of_range_are_refused() {
         |options| options.max_outstanding = 4097,
         |options| options.max_in_flight = 4097,
         |options| options.ack_timeout_ms = 999,
+        |options| options.mtu = 255,
+        |options| options.mtu = 16_385,
     ];
     for (index, spoil) in refused.iter().enumerate() {
         let mut options = options();

@@ -12,9 +12,10 @@ use iot_coap_test_library::client::Client;
 use iot_coap_test_library::log::{collect, logged, was_logged};
 use iot_coap_test_library::{Language, Linkage, compile, run};
 use iot_coap_test_support::certificates::{
-    GOOD, Identity, Leaf, ec_key, intermediate, leaf, root, rsa_key,
+    GOOD, Identity, Leaf, ec_key, intermediate, leaf, root, rsa_key, rsa_key_of,
 };
 use iot_coap_test_support::folders::Folder;
+use iot_coap_test_support::network::{Fate, Proxy};
 use iot_coap_test_support::peers::Proof;
 use iot_coap_test_support::peers::echo;
 use iot_coap_test_support::peers::servers::{Server, Wish};
@@ -124,6 +125,24 @@ fn the_log_names_a_message_that_is_too_long_and_the_limit() {
     assert!(Client::init_trusting(&url, 500, &root.pem(), |_| {}).is_none());
     let parts = ["Error", "handshake message of", "bytes: the limit is 8192"];
     assert!(was_logged(&parts), "{}", logged());
+}
+
+/// A client's longest flight, with a key of 4096 bits, in datagrams as long as the option
+/// allows.
+#[test]
+fn what_the_library_sends_is_as_long_as_the_option_says() {
+    let root = root(ec_key(), MessageDigest::sha256());
+    let server = leaf(&root, rsa_key_of(4096), &GOOD);
+    let manner = echo::Manner { ciphers: "AES128-SHA256", ..echo::Manner::default() };
+    let server = echo::Server::start(&server, &manner);
+    // Besides the flight, two hellos, since the server asks for a cookie.
+    for (mtu, datagrams) in [(0, 3), (256, 5), (400, 4), (16_384, 3)] {
+        let proxy = Proxy::start(server.address(), |_, _| Fate::ARRIVES);
+        let url = format!("coaps://localhost:{}", proxy.address().port());
+        let client = Client::init_trusting(&url, 500, &root.pem(), |options| options.mtu = mtu);
+        assert!(client.is_some(), "{mtu}");
+        assert_eq!(proxy.seen()[0], datagrams, "{mtu}");
+    }
 }
 
 /// Such a port cannot say that it cut a datagram.

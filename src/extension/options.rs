@@ -100,6 +100,11 @@ pub struct iotx_coap_options_t {
     /// How long `IOT_CoAP_DeviceNameAuth` waits at most, in milliseconds: 1000 to 600,000;
     /// 0 for 10,000, `wait_time_ms` or four times `ack_timeout_ms`, whichever is most.
     pub sign_in_limit_ms: c_uint,
+    /// The longest datagram of a handshake that the library sends over `coaps://`, in bytes
+    /// without the headers of IP and UDP: 256 to 16,384; 0 for 1232, which every path of
+    /// IPv6 takes. Each message is one datagram, whatever its length: what a network takes
+    /// bounds the payload as well. What the server sends is a setting of the server.
+    pub mtu: c_uint,
 }
 
 impl iotx_coap_options_t {
@@ -121,11 +126,12 @@ impl iotx_coap_options_t {
         max_in_flight: 0,
         connect_limit_ms: 0,
         sign_in_limit_ms: 0,
+        mtu: 0,
     };
 }
 
 /// Where each field ends: a structure of an older header ends at one of these.
-const FIELD_ENDS: [usize; 17] = {
+const FIELD_ENDS: [usize; 18] = {
     const WORD: usize = size_of::<c_uint>();
     const POINTER: usize = size_of::<*const c_char>();
     [
@@ -146,6 +152,7 @@ const FIELD_ENDS: [usize; 17] = {
         offset_of!(iotx_coap_options_t, max_in_flight) + WORD,
         offset_of!(iotx_coap_options_t, connect_limit_ms) + WORD,
         offset_of!(iotx_coap_options_t, sign_in_limit_ms) + WORD,
+        offset_of!(iotx_coap_options_t, mtu) + WORD,
     ]
 };
 
@@ -210,6 +217,11 @@ impl Options {
             .ok()
             .filter(|most| *most <= MAX_IN_FLIGHT)
             .ok_or(ConfigError::Option("max_in_flight"))?;
+        let mtu = match known.mtu {
+            0 => None,
+            bytes @ 256..=16_384 => Some(bytes as usize),
+            _ => return Err(ConfigError::Option("mtu")),
+        };
         Ok(Self {
             sign_method,
             encoding,
@@ -219,6 +231,7 @@ impl Options {
                 // SAFETY: NULL or a string, by the contract.
                 trust_root: unsafe { trust_root(known.trust_root_pem) }?,
                 refuses_static_rsa: known.refuse_static_rsa != 0,
+                mtu,
             },
             subscriber: known
                 .on_notice
@@ -349,6 +362,7 @@ mod tests {
             refuse_static_rsa: 1,
             yield_pace: IOTX_COAP_PACE_NONE,
             max_in_flight: 4096,
+            mtu: 256,
             ..iotx_coap_options_t::DEFAULT
         };
         for size in 4..=size_of::<iotx_coap_options_t>() + 16 {
@@ -363,6 +377,7 @@ mod tests {
             assert_eq!(read.dtls.refuses_static_rsa, knows(12), "{size}");
             assert_eq!(read.keeps_own_pace, knows(13), "{size}");
             assert_eq!(read.max_in_flight, if knows(14) { 4096 } else { 0 }, "{size}");
+            assert_eq!(read.dtls.mtu, knows(17).then_some(256), "{size}");
         }
         for size in 0..4 {
             assert!(read(&options, 4.max(size)).is_ok());

@@ -50,6 +50,9 @@ pub(crate) struct DtlsOptions {
     pub(crate) trust_root: Option<CString>,
     /// Key exchange by static RSA is not offered.
     pub(crate) refuses_static_rsa: bool,
+    /// The longest datagram of a handshake; `None` for the engine's default.
+    #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
+    pub(crate) mtu: Option<usize>,
 }
 
 /// An endpoint, and how it is reached.
@@ -141,7 +144,7 @@ impl Connector {
                 peer: self.peer(),
                 static_rsa: !self.dtls.refuses_static_rsa,
                 first_timeout: FIRST_TIMEOUT,
-                mtu: iot_coap_dtls::DEFAULT_MTU,
+                mtu: self.dtls.mtu.unwrap_or(iot_coap_dtls::DEFAULT_MTU),
             };
             let session = match kept {
                 Some(kept) => kept.connect(socket, &terms, now),

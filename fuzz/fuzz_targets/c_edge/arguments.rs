@@ -93,6 +93,9 @@ impl Options<'_> {
             refuse_static_rsa: (self.access_token_option >> 9 & 1).into(),
             yield_pace: (self.access_token_option >> 10 & 1).into(),
             max_in_flight: (self.access_token_option >> 11 & 3).into(),
+            connect_limit_ms: 0,
+            sign_in_limit_ms: 0,
+            mtu: (self.access_token_option >> 13).into(),
         };
         let mut bytes = vec![0xFF; size.max(size_of::<c_uint>())].into_boxed_slice();
         // What comes from malloc is aligned for anything; a structure must be.
