@@ -197,7 +197,7 @@ impl Config {
     ///
     /// With the feature `mtu-fallback`, a flight that was sent three times in vain goes out
     /// in datagrams of at most 548 bytes, and so do later flights of the handshake (RFC 6347,
-    /// section 4.1.1.1).
+    /// section 4.1.1.1). Mbed TLS takes no ClientHello in fragments.
     ///
     /// Application data is not bounded by this: a record of it is one datagram and cannot
     /// be fragmented, so whoever calls [`Client::send`](crate::Client::send) chooses its length
