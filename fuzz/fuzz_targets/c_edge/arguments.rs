@@ -95,7 +95,7 @@ impl Options<'_> {
             max_in_flight: (self.access_token_option >> 11 & 3).into(),
             connect_limit_ms: 0,
             sign_in_limit_ms: 0,
-            mtu: (self.access_token_option >> 13).into(),
+            mtu: c_uint::from(self.access_token_option >> 13 & 1) * 256,
         };
         let mut bytes = vec![0xFF; size.max(size_of::<c_uint>())].into_boxed_slice();
         // What comes from malloc is aligned for anything; a structure must be.
