@@ -14,6 +14,8 @@ use crate::buffers::Buffers;
 use crate::call::{Call, is_calling_back};
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
+#[cfg(feature = "dtls-psk")]
+use crate::drive::learned;
 use crate::entered::Entered;
 use crate::fallible::{boxed, room};
 use crate::link::{Connector, Link, SessionStore};
@@ -178,7 +180,7 @@ impl Context {
         }
         let (connect_limit, sign_in_limit) =
             (options.connect_limit(), options.sign_in_limit(wait_ms));
-        let connector = Connector::new(endpoint, options.dtls)?;
+        let connector = Connector::new(endpoint, options.dtls, options.ack_timeout)?;
         connector.check()?;
         let mut clock = Clock::new(port::uptime_ms());
         let now = clock.at(port::uptime_ms());
@@ -190,6 +192,9 @@ impl Context {
             && token_store.as_ref().is_some_and(|store| store.restore(now, &mut client));
         let mut log = Queue::default();
         let link = Link::new(now, opened, sessions, connect_limit, &mut log);
+        if let Some(kept) = link.kept_timeout() {
+            client.restore_retransmission_timeout(now, kept);
+        }
         let state = State {
             client,
             link,
@@ -366,10 +371,13 @@ impl Context {
             port::sleep_ms(1);
         }
         let mut guard = this.state.lock();
-        let State { link, log, .. } = &mut *guard;
+        let now = guard.now();
+        let State { client, link, log, .. } = &mut *guard;
         #[cfg(feature = "dtls-psk")]
-        let left = (ending == Ending::Pause).then(|| link.take_for_pause(log)).flatten();
-        let _ = (ending, link, log);
+        let left = (ending == Ending::Pause)
+            .then(|| link.take_for_pause(learned(client, now), log))
+            .flatten();
+        let _ = (ending, client, link, log, now);
         Self::unlock(guard);
         #[cfg(feature = "dtls-psk")]
         if let Some(left) = left {

@@ -6,7 +6,7 @@ use iot_coap_client::{Client, Duration, Event, Instant};
 
 use super::progress::{Incoming, Wait};
 use super::reading::{self, SLICE};
-use super::{Until, next_timeout, transmit};
+use super::{Until, learned, next_timeout, transmit};
 use crate::call::Call;
 use crate::context::{Application, Context, State};
 use crate::link::{Expected, News, Work};
@@ -241,7 +241,7 @@ impl Context {
             } else {
                 Expected::Nothing
             };
-            link.handle_timeout(now, expected, patience(client), log);
+            link.handle_timeout(now, expected, patience(client, now), log);
         }
     }
 
@@ -260,6 +260,7 @@ impl Context {
         if retired.is_none() && work.is_none() {
             return (state, false);
         }
+        let learned = learned(&state.client, now);
         state.reading = true;
         call.reads.set(true);
         Self::unlock(state);
@@ -267,8 +268,8 @@ impl Context {
             retired.close();
         }
         let opened = work.map(|work| match work {
-            Work::Open(address) => self.connector.reopen(now, address),
-            Work::OpenOver(socket) => self.connector.open_over(socket, now, None),
+            Work::Open(address) => self.connector.reopen(now, address, learned),
+            Work::OpenOver(socket) => self.connector.open_over(socket, now, learned, None),
         });
         let mut state = self.state.lock();
         call.reads.set(false);
@@ -276,7 +277,7 @@ impl Context {
         if let Some(opened) = opened {
             let now = state.now();
             let State { client, link, log, .. } = &mut *state;
-            link.open(now, opened, patience(client), log);
+            link.open(now, opened, patience(client, now), log);
         }
         (state, true)
     }
@@ -284,7 +285,13 @@ impl Context {
     /// Whether there is something to tell the program, other than an answer.
     #[inline(never)]
     fn has_outcall(&self, state: &mut State, now: Instant, wait: &mut Wait) -> bool {
-        match state.link.take_news() {
+        let news = state.link.take_news();
+        if news == Some(News::Renewed)
+            && let Some(round_trip) = state.link.round_trip()
+        {
+            state.client.learn_round_trip(now, round_trip);
+        }
+        match news {
             // Init tells nobody.
             Some(News::Renewed) if !matches!(wait.until, Until::Connected) => {
                 state.client.handle_session_renewed(now);
@@ -322,8 +329,7 @@ impl Context {
     }
 }
 
-/// How long an answer may take, as far as is known: until a message has been sent twice
-/// again.
-fn patience(client: &Client<Application>) -> Duration {
-    client.ack_timeout().saturating_mul(3)
+/// How long an answer may take, as far as is known: until a message was sent again in vain.
+fn patience(client: &Client<Application>, now: Instant) -> Duration {
+    client.retransmission_timeout(now).unwrap_or(client.ack_timeout()).saturating_mul(3)
 }

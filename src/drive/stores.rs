@@ -1,7 +1,7 @@
 //! Writes what must outlive the program to the port's store. Flash is slow: the context
 //! is not locked meanwhile, and one thread at a time writes.
 
-use super::transmit;
+use super::{learned, transmit};
 use crate::context::{Context, State};
 use crate::lock::Guard;
 use crate::token_store::TokenCopy;
@@ -62,8 +62,9 @@ impl Context {
     #[cfg(feature = "dtls-psk")]
     fn write_session<'s>(&'s self, mut state: Guard<'s, State>) -> Guard<'s, State> {
         loop {
-            let State { link, log, .. } = &mut *state;
-            let Some(save) = link.save(log) else { return state };
+            let now = state.now();
+            let State { client, link, log, .. } = &mut *state;
+            let Some(save) = link.save(learned(client, now), log) else { return state };
             let storing = Storing::begin(self, state);
             let is_stored = save.write();
             state = storing.end();

@@ -4,9 +4,7 @@
 use alloc::ffi::CString;
 use core::fmt;
 
-#[cfg(feature = "dtls-psk")]
-use iot_coap_client::Duration;
-use iot_coap_client::{Endpoint, Instant, Security};
+use iot_coap_client::{Duration, Endpoint, Instant, Security};
 
 use super::candidate::Candidate;
 use super::transport::Transport;
@@ -23,9 +21,8 @@ use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
 #[cfg(not(feature = "dtls-psk"))]
 pub(crate) enum SessionStore {}
 
-/// How long the first flight of a handshake waits for its answer (RFC 6347, section
-/// 4.2.4.1).
-#[cfg(feature = "dtls-psk")]
+/// How long the first flight of a handshake waits for its answer, unless an option says
+/// that the network is slow, or it was learned (RFC 6347, section 4.2.4.1).
 const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What was opened.
@@ -61,16 +58,25 @@ pub(crate) struct Connector {
     host: CString,
     port: u16,
     dtls: DtlsOptions,
+    /// How long the first flight of a handshake waits for its answer, where nothing was
+    /// learned.
+    first_timeout: Duration,
 }
 
 impl Connector {
-    /// `None` if the heap is exhausted (or the host holds a NUL, which no parsed URL has).
-    pub(crate) fn new(endpoint: Endpoint, dtls: DtlsOptions) -> Option<Self> {
+    /// `ack_timeout`: the program's, if it has one. `None` if the heap is exhausted (or the
+    /// host holds a NUL, which no parsed URL has).
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        dtls: DtlsOptions,
+        ack_timeout: Option<Duration>,
+    ) -> Option<Self> {
         let mut host = endpoint.host.into_bytes();
         host.try_reserve_exact(1).ok()?;
         host.push(0);
         let host = CString::from_vec_with_nul(host).ok()?;
-        Some(Self { security: endpoint.security, host, port: endpoint.port, dtls })
+        let first_timeout = ack_timeout.unwrap_or(FIRST_TIMEOUT);
+        Some(Self { security: endpoint.security, host, port: endpoint.port, dtls, first_timeout })
     }
 
     /// Logs whose DTLS is in use. `None`, with an error in the log, if DTLS is needed and
@@ -102,22 +108,34 @@ impl Connector {
     /// not for ours. Goes on with the session in `kept`, if there is one. A failure is
     /// logged.
     pub(crate) fn open(&self, now: Instant, kept: Option<&SessionStore>) -> Option<Opened> {
-        self.open_first(now, 0, kept)
+        self.open_first(now, 0, None, kept)
     }
 
-    fn open_first(&self, now: Instant, first: u8, kept: Option<&SessionStore>) -> Option<Opened> {
+    fn open_first(
+        &self,
+        now: Instant,
+        first: u8,
+        learned: Option<Duration>,
+        kept: Option<&SessionStore>,
+    ) -> Option<Opened> {
         #[cfg(feature = "_coaps")]
         if self.protection() == Ok(Protection::Firmware) {
             let dtls = self.explained(Dtls::connect(self.peer()))?;
             return Some(Opened { way: Way::Ready(Transport::Firmware(dtls)), addresses: 1 });
         }
         let socket = self.explained(Connected::to(&self.host, self.port, first))?;
-        self.open_over(socket, now, kept)
+        self.open_over(socket, now, learned, kept)
     }
 
     /// Opens a transport anew. The name is looked up again, and its addresses are tried
-    /// from the one numbered `first`; with our own port nothing waits for that.
-    pub(crate) fn reopen(&self, now: Instant, first: u8) -> Option<Opened> {
+    /// from the one numbered `first`; with our own port nothing waits for that. `learned`:
+    /// the time-out that is known to suit the network.
+    pub(crate) fn reopen(
+        &self,
+        now: Instant,
+        first: u8,
+        learned: Option<Duration>,
+    ) -> Option<Opened> {
         #[cfg(feature = "port-linux")]
         if self.protection() != Ok(Protection::Firmware)
             && iot_coap_port_linux::opens_sockets()
@@ -128,7 +146,7 @@ impl Connector {
                 self.explained(opening.map(|opening| Candidate::looking(opening, now)))?;
             return Some(Opened { way: Way::Candidate(candidate), addresses: 0 });
         }
-        self.open_first(now, first, None)
+        self.open_first(now, first, learned, None)
     }
 
     /// Opens a transport over a connected socket, and takes the socket over.
@@ -136,6 +154,7 @@ impl Connector {
         &self,
         Connected { socket, addresses }: Connected,
         now: Instant,
+        learned: Option<Duration>,
         kept: Option<&SessionStore>,
     ) -> Option<Opened> {
         #[cfg(feature = "dtls-psk")]
@@ -143,7 +162,7 @@ impl Connector {
             let terms = Terms {
                 peer: self.peer(),
                 static_rsa: !self.dtls.refuses_static_rsa,
-                first_timeout: FIRST_TIMEOUT,
+                first_timeout: learned.unwrap_or(self.first_timeout),
                 mtu: self.dtls.mtu.unwrap_or(iot_coap_dtls::DEFAULT_MTU),
             };
             let session = match kept {
@@ -153,7 +172,7 @@ impl Connector {
             let way = Way::Candidate(Candidate::handshaking(session?, now));
             return Some(Opened { way, addresses });
         }
-        let _ = (now, kept);
+        let _ = (now, learned, kept);
         Some(Opened { way: Way::Ready(Transport::Udp(socket)), addresses })
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use iot_coap_client::Instant;
+use iot_coap_client::{Duration, Instant};
 
 use super::{Link, Transport};
 use crate::dtls::{Saving, Session};
@@ -22,6 +22,22 @@ impl PendingSave {
 }
 
 impl Link {
+    /// The round trip that the handshake of the session measured.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        match &self.transport {
+            Some(Transport::Session(session)) => session.round_trip(),
+            _ => None,
+        }
+    }
+
+    /// The time-out that was kept with the session.
+    pub(crate) fn kept_timeout(&self) -> Option<Duration> {
+        match &self.transport {
+            Some(Transport::Session(session)) => session.kept_timeout(),
+            _ => None,
+        }
+    }
+
     /// Whether the session is to be written to the store.
     #[inline]
     pub(crate) fn needs_saving(&self) -> bool {
@@ -31,14 +47,19 @@ impl Link {
         }
     }
 
-    /// What is to be written to the store now, if anything.
-    pub(crate) fn save(&mut self, log: &mut Queue) -> Option<PendingSave> {
+    /// What is to be written to the store now, if anything. `learned`: the time-out that is
+    /// known to suit the network.
+    pub(crate) fn save(
+        &mut self,
+        learned: Option<Duration>,
+        log: &mut Queue,
+    ) -> Option<PendingSave> {
         let (Some(store), Some(Transport::Session(session))) =
             (&mut self.store, &mut self.transport)
         else {
             return None;
         };
-        let saving = store.save(session, None, log)?;
+        let saving = store.save(session, learned, log)?;
         Some(PendingSave { saving, serial: self.serial })
     }
 
@@ -52,13 +73,17 @@ impl Link {
     }
 
     /// Takes the session out of the link, to be kept for a restart.
-    pub(crate) fn take_for_pause(&mut self, log: &mut Queue) -> Option<KeptSession> {
+    pub(crate) fn take_for_pause(
+        &mut self,
+        learned: Option<Duration>,
+        log: &mut Queue,
+    ) -> Option<KeptSession> {
         let store = self.store.as_mut()?;
         let is_session = |transport: &mut Transport| matches!(transport, Transport::Session(_));
         let Transport::Session(mut session) = self.transport.take_if(is_session)? else {
             return None;
         };
-        Some(KeptSession { saving: store.save_to_pause(&mut session, None, log), session })
+        Some(KeptSession { saving: store.save_to_pause(&mut session, learned, log), session })
     }
 }
 

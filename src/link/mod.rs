@@ -387,4 +387,16 @@ impl Link {
     pub(crate) const fn needs_saving(&self) -> bool {
         false
     }
+
+    /// No handshake is measured.
+    #[allow(clippy::unused_self, reason = "as with sessions")]
+    pub(crate) const fn round_trip(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Nothing is kept.
+    #[allow(clippy::unused_self, reason = "as with sessions")]
+    pub(crate) const fn kept_timeout(&self) -> Option<Duration> {
+        None
+    }
 }
