@@ -28,8 +28,6 @@ pub(crate) struct Buffers {
     /// Boxed, since a context over UDP has none.
     #[allow(clippy::box_collection, reason = "a context over UDP has none")]
     all: Option<Box<Vec<Buffer>>>,
-    /// It was logged that a datagram filled a buffer.
-    pub(crate) was_full: bool,
 }
 
 #[derive(Default)]

@@ -111,6 +111,8 @@ pub(crate) struct State {
     pub(crate) is_storing: bool,
     /// A question mark in a path was logged.
     pub(crate) query_logged: bool,
+    /// It was logged that a datagram filled a buffer.
+    pub(crate) was_buffer_full: bool,
 }
 
 impl State {
@@ -120,6 +122,7 @@ impl State {
     }
 
     /// Gives back the receive buffer that a call has, if any.
+    #[inline]
     pub(crate) fn release_buffer(&mut self, call: &Call) {
         if cfg!(feature = "dtls-psk")
             && let Some(number) = call.buffer.take()
@@ -210,6 +213,7 @@ impl Context {
             has_token_changed: false,
             is_storing: false,
             query_logged: false,
+            was_buffer_full: false,
         };
         let context = Box::write(
             place.memory,

@@ -267,18 +267,10 @@ void iotx_port_print_internal_error(const char *file, int len, unsigned int line
 /* For modems; hardly a port has it. */
 __attribute__((weak)) void HAL_UDP_expect(void *handle, int how_many);
 
-int iotx_port_udp_expects(void);
-void iotx_port_udp_expect(void *handle, int how_many);
+extern void (*const iotx_port_udp_expect)(void *handle, int how_many);
 
-int iotx_port_udp_expects(void)
-{
-    return HAL_UDP_expect != NULL;
-}
-
-void iotx_port_udp_expect(void *handle, int how_many)
-{
-    HAL_UDP_expect(handle, how_many);
-}
+/* NULL where there is none. Data, so that a look at it costs next to nothing. */
+void (*const iotx_port_udp_expect)(void *handle, int how_many) = HAL_UDP_expect;
 
 #ifndef IOTX_PORT_LINUX
 OPTIONAL void HAL_UDP_close(void *handle);

@@ -93,8 +93,8 @@ impl Read {
     /// message that fills a wait's own buffer may be whole.
     pub(super) fn note_length(&self, state: &mut State, len: usize) {
         let is_full = len == self.len && len >= MESSAGE_BUFFER_LEN - 1;
-        if cfg!(feature = "dtls-psk") && is_full && !state.buffers.was_full {
-            state.buffers.was_full = true;
+        if cfg!(feature = "dtls-psk") && is_full && !state.was_buffer_full {
+            state.was_buffer_full = true;
             log_later!(
                 state.log,
                 Warning,
@@ -106,6 +106,7 @@ impl Read {
 }
 
 /// Memory to read into, and how much. A message's last byte is kept for a NUL.
+#[inline]
 fn buffer(
     state: &mut State,
     call: &Call,

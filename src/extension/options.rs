@@ -218,8 +218,7 @@ impl Options {
             .filter(|most| *most <= MAX_IN_FLIGHT)
             .ok_or(ConfigError::Option("max_in_flight"))?;
         let mtu = match known.mtu {
-            0 => None,
-            bytes @ 256..=16_384 => Some(bytes as usize),
+            bytes @ (0 | 256..=16_384) => bytes as u16,
             _ => return Err(ConfigError::Option("mtu")),
         };
         Ok(Self {
@@ -377,7 +376,7 @@ mod tests {
             assert_eq!(read.dtls.refuses_static_rsa, knows(12), "{size}");
             assert_eq!(read.keeps_own_pace, knows(13), "{size}");
             assert_eq!(read.max_in_flight, if knows(14) { 4096 } else { 0 }, "{size}");
-            assert_eq!(read.dtls.mtu, knows(17).then_some(256), "{size}");
+            assert_eq!(read.dtls.mtu, if knows(17) { 256 } else { 0 }, "{size}");
         }
         for size in 0..4 {
             assert!(read(&options, 4.max(size)).is_ok());

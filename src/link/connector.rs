@@ -47,9 +47,9 @@ pub(crate) struct DtlsOptions {
     pub(crate) trust_root: Option<CString>,
     /// Key exchange by static RSA is not offered.
     pub(crate) refuses_static_rsa: bool,
-    /// The longest datagram of a handshake; `None` for the engine's default.
+    /// The longest datagram of a handshake; 0 for the engine's default.
     #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
-    pub(crate) mtu: Option<usize>,
+    pub(crate) mtu: u16,
 }
 
 /// An endpoint, and how it is reached.
@@ -60,7 +60,7 @@ pub(crate) struct Connector {
     dtls: DtlsOptions,
     /// How long the first flight of a handshake waits for its answer, where nothing was
     /// learned.
-    first_timeout: Duration,
+    first_timeout_ms: u32,
 }
 
 impl Connector {
@@ -75,8 +75,14 @@ impl Connector {
         host.try_reserve_exact(1).ok()?;
         host.push(0);
         let host = CString::from_vec_with_nul(host).ok()?;
-        let first_timeout = ack_timeout.unwrap_or(FIRST_TIMEOUT);
-        Some(Self { security: endpoint.security, host, port: endpoint.port, dtls, first_timeout })
+        let first_timeout_ms = ack_timeout.unwrap_or(FIRST_TIMEOUT).as_millis_u32();
+        Some(Self {
+            security: endpoint.security,
+            host,
+            port: endpoint.port,
+            dtls,
+            first_timeout_ms,
+        })
     }
 
     /// Logs whose DTLS is in use. `None`, with an error in the log, if DTLS is needed and
@@ -162,8 +168,12 @@ impl Connector {
             let terms = Terms {
                 peer: self.peer(),
                 static_rsa: !self.dtls.refuses_static_rsa,
-                first_timeout: learned.unwrap_or(self.first_timeout),
-                mtu: self.dtls.mtu.unwrap_or(iot_coap_dtls::DEFAULT_MTU),
+                first_timeout: learned
+                    .unwrap_or(Duration::from_millis(self.first_timeout_ms.into())),
+                mtu: match self.dtls.mtu {
+                    0 => iot_coap_dtls::DEFAULT_MTU,
+                    mtu => mtu.into(),
+                },
             };
             let session = match kept {
                 Some(kept) => kept.connect(socket, &terms, now),

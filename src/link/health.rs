@@ -35,6 +35,9 @@ const SILENCE_TO_NON: Duration = Duration::from_secs(100);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+const AT_ONCE: Instant = Instant::from_millis(0);
+const NEVER: Instant = Instant::from_millis(u64::MAX);
+
 /// What the client still expects from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
@@ -47,7 +50,8 @@ pub(crate) enum Expected {
 
 /// See the [module](self).
 pub(super) struct Health {
-    state: State,
+    /// When the link is opened anew: [`NEVER`] while it serves, [`AT_ONCE`] if it is suspect.
+    reopen_at: Instant,
     backoff: Backoff,
     /// How many sockets were opened since something came from the peer.
     openings: u8,
@@ -55,8 +59,8 @@ pub(super) struct Health {
     next_address: u8,
     /// How many addresses the host has, as far as is known.
     addresses: u8,
-    /// When the first message was sent since something came from the peer.
-    silent_since: Option<Instant>,
+    /// When the first message was sent since something came from the peer; or [`NEVER`].
+    silent_since: Instant,
     /// When silence is looked at.
     judge_at: Instant,
     /// The transport cannot be used at all.
@@ -69,12 +73,12 @@ impl Health {
     /// That of a link whose first candidate is being opened.
     pub(super) const fn new() -> Self {
         Self {
-            state: State::Suspect,
-            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            reopen_at: AT_ONCE,
+            backoff: Backoff::new(),
             openings: 0,
             next_address: 0,
             addresses: 1,
-            silent_since: None,
+            silent_since: NEVER,
             judge_at: Instant::from_millis(0),
             is_broken: false,
             is_hopeless: false,
@@ -82,7 +86,16 @@ impl Health {
     }
 
     pub(super) const fn state(&self) -> State {
-        self.state
+        match self.reopen_at.as_millis() {
+            u64::MAX => State::Open,
+            0 => State::Suspect,
+            ms => State::BackingOff { until: Instant::from_millis(ms) },
+        }
+    }
+
+    /// Whether the link serves.
+    pub(super) const fn is_open(&self) -> bool {
+        self.reopen_at.as_millis() == NEVER.as_millis()
     }
 
     /// The number of the address to try next, modulo their number.
@@ -107,16 +120,16 @@ impl Health {
 
     /// When silence is to be judged.
     pub(super) fn judge_at(&self) -> Option<Instant> {
-        self.silent_since.map(|_| self.judge_at)
+        (self.silent_since != NEVER).then_some(self.judge_at)
     }
 
     /// Something came from the peer.
     pub(super) const fn handle_sign_of_life(&mut self) {
-        self.state = State::Open;
+        self.reopen_at = NEVER;
         self.backoff.reset();
         self.openings = 0;
         self.next_address = 0;
-        self.silent_since = None;
+        self.silent_since = NEVER;
         self.is_broken = false;
     }
 
@@ -130,16 +143,17 @@ impl Health {
 
     /// There is another transport, from which nothing has come yet.
     pub(super) const fn handle_replaced(&mut self) {
-        self.state = State::Open;
-        self.silent_since = None;
+        self.reopen_at = NEVER;
+        self.silent_since = NEVER;
         self.is_broken = false;
     }
 
     /// A message is sent that the peer has to answer.
+    #[inline]
     pub(super) fn handle_sent(&mut self, now: Instant) {
         let judge_at = now + if self.is_of_stranger() { SILENCE_OF_A_STRANGER } else { SILENCE };
-        if self.silent_since.is_none() {
-            self.silent_since = Some(now);
+        if self.silent_since == NEVER {
+            self.silent_since = now;
             self.judge_at = judge_at;
         } else {
             self.judge_at = self.judge_at.min(judge_at);
@@ -155,8 +169,8 @@ impl Health {
         patience: Duration,
         random: u32,
     ) -> bool {
-        let Some(since) = self.silent_since else { return false };
-        if now < self.judge_at || self.state != State::Open {
+        let since = self.silent_since;
+        if since == NEVER || now < self.judge_at || !self.is_open() {
             return false;
         }
         match expected {
@@ -172,7 +186,7 @@ impl Health {
             }
             Expected::Answers if self.openings == 0 => {}
             Expected::Answers | Expected::Nothing => {
-                self.silent_since = None;
+                self.silent_since = NEVER;
                 return false;
             }
         }
@@ -184,15 +198,15 @@ impl Health {
     /// `is_broken`.
     pub(super) fn handle_failure(&mut self, now: Instant, is_broken: bool, random: u32) {
         self.is_broken |= is_broken;
-        if self.state == State::Open {
+        if self.is_open() {
             self.suspect(now, random);
         }
     }
 
     /// The transport is gone.
     pub(super) fn handle_end(&mut self, now: Instant, random: u32) {
-        self.silent_since = None;
-        if self.state == State::Open {
+        self.silent_since = NEVER;
+        if self.is_open() {
             self.suspect(now, random);
         }
     }
@@ -211,14 +225,20 @@ impl Health {
 
     /// Nothing is expected, so there is no hurry: the transport will do until it is.
     pub(super) const fn rest(&mut self) {
-        self.state = State::Open;
-        self.silent_since = None;
+        self.reopen_at = NEVER;
+        self.silent_since = NEVER;
     }
 
     /// Everything begins anew, in another process.
     #[cfg(feature = "std")]
     pub(super) const fn begin_anew(&mut self) {
         *self = Self::new();
+    }
+
+    /// For how long silence is not judged.
+    #[inline]
+    const fn silence(&self) -> Duration {
+        if self.is_of_stranger() { SILENCE_OF_A_STRANGER } else { SILENCE }
     }
 
     /// Whether nothing has ever come from this address, and there is another to try.
@@ -232,16 +252,16 @@ impl Health {
     }
 
     fn suspect(&mut self, now: Instant, random: u32) {
-        self.silent_since = None;
+        self.silent_since = NEVER;
         if self.openings <= 1 || self.has_untried() {
-            self.state = State::Suspect;
+            self.reopen_at = AT_ONCE;
         } else {
             self.pause(now, random);
         }
     }
 
     fn pause(&mut self, now: Instant, random: u32) {
-        self.state = State::BackingOff { until: now + self.backoff.next_pause(random) };
+        self.reopen_at = now + self.backoff.next_pause(FIRST_PAUSE, LONGEST_PAUSE, random);
     }
 }
 

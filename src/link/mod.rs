@@ -82,7 +82,7 @@ pub(crate) struct Link {
     /// For the owner to close.
     retired: Retired,
     /// How long a candidate may take.
-    connect_limit: Duration,
+    connect_limit_ms: u32,
     /// Of two sockets that are read in turn, the next one is the candidate's.
     is_candidates_turn: bool,
     /// What the owner is yet to be told.
@@ -111,7 +111,7 @@ impl Link {
             transport: None,
             candidate: None,
             retired: Retired::default(),
-            connect_limit,
+            connect_limit_ms: connect_limit.as_millis_u32(),
             is_candidates_turn: false,
             news: None,
             serial: 0,
@@ -142,8 +142,8 @@ impl Link {
     }
 
     /// How long a candidate may take.
-    pub(crate) const fn connect_limit(&self) -> Duration {
-        self.connect_limit
+    pub(crate) fn connect_limit(&self) -> Duration {
+        Duration::from_millis(self.connect_limit_ms.into())
     }
 
     /// Whether one thread may write while another reads.
@@ -178,9 +178,12 @@ impl Link {
     /// What to read from; `None` if there is no socket.
     pub(crate) fn reading(&mut self) -> Option<Reading> {
         let transport = self.transport.as_ref().map(Transport::reader);
-        let candidate = self.candidate.as_ref().and_then(Candidate::reader);
+        let Some(candidate) = &self.candidate else {
+            return Some(Reading { side: Side::Transport, reader: transport?, is_shared: false });
+        };
+        let candidate = candidate.reader();
         self.is_candidates_turn = !self.is_candidates_turn;
-        let is_shared = transport.is_some() && self.candidate.is_some();
+        let is_shared = transport.is_some();
         let (side, reader) = match (transport, candidate) {
             (Some(reader), None) => (Side::Transport, reader),
             (Some(reader), _) if !self.is_candidates_turn => (Side::Transport, reader),
@@ -228,7 +231,9 @@ impl Link {
             _ => (0..datagram.len(), datagram.len()),
         };
         self.health.handle_sign_of_life();
-        self.retire_candidate();
+        if self.candidate.is_some() {
+            self.retire_candidate();
+        }
         Some(found)
     }
 
@@ -242,7 +247,7 @@ impl Link {
     ) {
         match side {
             Side::Transport => {
-                if self.health.state() == State::Open {
+                if self.health.is_open() {
                     let what = if error.is_unreachable() { "is refused" } else { "failed" };
                     log_later!(log, Info, "the connection {what} ({}); opening another", error.0);
                 }
@@ -278,7 +283,7 @@ impl Link {
         match written {
             Ok(()) => {}
             Err(Unwritten::Io(error)) => {
-                if self.health.state() == State::Open {
+                if self.health.is_open() {
                     let len = datagram.len();
                     log_later!(log, Warning, "sending failed ({}): {len} bytes", error.0);
                 }
@@ -327,7 +332,7 @@ impl Link {
     /// Whether there is nothing to tell the owner, to open or to close.
     #[inline]
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.health.state() == State::Open
+        self.health.is_open()
             && !self.has_news()
             && self.candidate.is_none()
             && self.retired.is_empty()

@@ -96,7 +96,7 @@ impl Link {
     /// others.
     fn time_to_connect(&self) -> Duration {
         let shares = self.health.addresses().clamp(1, MAX_SHARES);
-        Duration::from_millis(self.connect_limit.as_millis() / u64::from(shares))
+        Duration::from_millis(u64::from(self.connect_limit_ms) / u64::from(shares))
     }
 
     /// Leaves everything that is open to the process that this one was forked off from, and

@@ -69,12 +69,7 @@ unsafe extern "C" fn iotx_port_udp_close(handle: *mut c_void) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn iotx_port_udp_expects() -> c_int {
-    0
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn iotx_port_udp_expect(_handle: *mut c_void, _how_many: c_int) {}
+static iotx_port_udp_expect: Option<unsafe extern "C" fn(*mut c_void, c_int)> = None;
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn HAL_UDP_write(

@@ -12,9 +12,8 @@ unsafe extern "C" {
     #[cfg(not(feature = "port-linux"))]
     safe fn iotx_port_udp_closes() -> c_int;
     fn HAL_UDP_write(handle: *mut c_void, data: *const c_uchar, len: c_uint) -> c_int;
-    /// In `c/edges.c`: whether there is a `HAL_UDP_expect`, and calls it.
-    safe fn iotx_port_udp_expects() -> c_int;
-    fn iotx_port_udp_expect(handle: *mut c_void, how_many: c_int);
+    /// In `c/edges.c`: `HAL_UDP_expect`, if there is one.
+    safe static iotx_port_udp_expect: Option<unsafe extern "C" fn(*mut c_void, c_int)>;
 }
 
 // A thread may be cancelled in this function, which unwinds.
@@ -65,7 +64,7 @@ pub(crate) enum Replies {
 impl Replies {
     /// Whether the port wants to know.
     pub(crate) fn are_announced() -> bool {
-        iotx_port_udp_expects() != 0
+        iotx_port_udp_expect.is_some()
     }
 }
 
@@ -100,9 +99,9 @@ impl Udp {
     }
 
     pub(crate) fn write(self, datagram: &[u8], replies: Replies) -> Result<(), IoError> {
-        if Replies::are_announced() {
+        if let Some(expect) = iotx_port_udp_expect {
             // SAFETY: the socket is open, and the rest is a number.
-            unsafe { iotx_port_udp_expect(self.0, replies as c_int) };
+            unsafe { expect(self.0, replies as c_int) };
         }
         // SAFETY: the pointer and the length are of one slice.
         let written = unsafe { HAL_UDP_write(self.0, datagram.as_ptr(), datagram.len() as c_uint) };

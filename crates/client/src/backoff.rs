@@ -8,20 +8,17 @@ use iot_coap_time::Duration;
 ///
 /// Pause number `n`, counted from 1, is uniform between the first pause and that
 /// doubled `n` times, but never longer than the longest one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backoff {
-    first_ms: u32,
-    longest_ms: u32,
     /// How many pauses there were since the last [`reset`](Self::reset).
     pauses: u8,
 }
 
 impl Backoff {
-    /// No pause lasts less than `first` or longer than `longest`, 49 days at most. If
-    /// `longest` is the shorter one, every pause is as long as `first`.
+    /// No pause yet.
     #[must_use]
-    pub const fn new(first: Duration, longest: Duration) -> Self {
-        Self { first_ms: first.as_millis_u32(), longest_ms: longest.as_millis_u32(), pauses: 0 }
+    pub const fn new() -> Self {
+        Self { pauses: 0 }
     }
 
     /// Whether there was no pause since the last [`reset`](Self::reset).
@@ -30,15 +27,17 @@ impl Backoff {
         self.pauses == 0
     }
 
-    /// How long to pause after another attempt that brought nothing. `random`: 32
-    /// random bits.
-    pub fn next_pause(&mut self, random: u32) -> Duration {
+    /// How long to pause after another attempt that brought nothing: no less than `first`
+    /// and no longer than `longest`, 49 days at most. If `longest` is the shorter one, it
+    /// is `first`. `random`: 32 random bits.
+    pub fn next_pause(&mut self, first: Duration, longest: Duration, random: u32) -> Duration {
         self.pauses = self.pauses.saturating_add(1);
-        let doubled = u64::from(self.first_ms) << self.pauses.min(32);
+        let [first, longest] = [first, longest].map(|pause| u64::from(pause.as_millis_u32()));
+        let doubled = first << self.pauses.min(32);
         // Both bounds fit into 32 bits, and so does what is between them.
-        let span = doubled.min(self.longest_ms.into()).saturating_sub(self.first_ms.into());
+        let span = doubled.min(longest).saturating_sub(first);
         let drawn = (u64::from(random) * (span + 1)) >> 32;
-        Duration::from_millis(u64::from(self.first_ms) + drawn)
+        Duration::from_millis(first + drawn)
     }
 
     /// An attempt was of use: the next pause is a first one again.
@@ -56,27 +55,27 @@ mod tests {
 
     #[test]
     fn each_pause_is_between_the_first_and_its_doubling() {
-        let mut shortest = Backoff::new(FIRST, LONGEST);
+        let mut shortest = Backoff::new();
         let mut longest = shortest;
         for most in [4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
-            assert_eq!(shortest.next_pause(0), FIRST);
-            assert_eq!(longest.next_pause(u32::MAX), Duration::from_secs(most));
+            assert_eq!(shortest.next_pause(FIRST, LONGEST, 0), FIRST);
+            assert_eq!(longest.next_pause(FIRST, LONGEST, u32::MAX), Duration::from_secs(most));
         }
         longest.reset();
         assert!(longest.is_reset());
-        assert_eq!(longest.next_pause(u32::MAX), Duration::from_secs(4));
+        assert_eq!(longest.next_pause(FIRST, LONGEST, u32::MAX), Duration::from_secs(4));
     }
 
     #[test]
     fn the_pauses_are_spread_evenly() {
-        let mut backoff = Backoff::new(FIRST, LONGEST);
+        let mut backoff = Backoff::new();
         for _ in 0..20 {
-            backoff.next_pause(0);
+            backoff.next_pause(FIRST, LONGEST, 0);
         }
         let mut tenths = [0; 10];
         for step in 0..10_000_u32 {
             let random = step * (u32::MAX / 10_000);
-            let pause = backoff.next_pause(random).as_millis() - 2000;
+            let pause = backoff.next_pause(FIRST, LONGEST, random).as_millis() - 2000;
             tenths[(pause * 10 / 298_001) as usize] += 1;
         }
         assert!(tenths.iter().all(|count| (990..=1010).contains(count)), "{tenths:?}");
@@ -90,9 +89,9 @@ mod tests {
             (Duration::MAX, Duration::MAX),
             (Duration::ZERO, Duration::MAX),
         ] {
-            let mut backoff = Backoff::new(first, longest);
+            let mut backoff = Backoff::new();
             for _ in 0..300 {
-                let pause = backoff.next_pause(u32::MAX);
+                let pause = backoff.next_pause(first, longest, u32::MAX);
                 assert!(pause.as_millis() >= first.as_millis().min(u32::MAX.into()));
                 assert!(pause.as_millis() <= first.max(longest).as_millis());
             }

@@ -146,7 +146,7 @@ impl<A> Exchange<A> {
 
     /// Until when it may be answered, if it was transmitted.
     pub(crate) fn answerable_until(&self, timing: &Timing) -> Option<Instant> {
-        self.was_transmitted.then(|| self.first_sent + timing.exchange_lifetime)
+        self.was_transmitted.then(|| self.first_sent + timing.exchange_lifetime())
     }
 
     /// Whether the cloud refused it before it was sent again.
@@ -252,7 +252,7 @@ impl<A> Exchange<A> {
     pub(crate) fn start_over(&mut self, timing: &Timing, timeout: Timeout) {
         self.retransmissions = 0;
         Timeout { ms: self.timeout_ms, halves: self.halves } = timeout;
-        self.give_up_at = self.made_at + timing.exchange_lifetime;
+        self.give_up_at = self.made_at + timing.exchange_lifetime();
         self.set_state(State::Due);
     }
 
@@ -261,7 +261,7 @@ impl<A> Exchange<A> {
     pub(crate) fn is_unanswered(&self, now: Instant, timing: &Timing) -> bool {
         self.awaits_peer()
             && self.request.kind() == Kind::Confirmable
-            && now < self.made_at + timing.exchange_lifetime
+            && now < self.made_at + timing.exchange_lifetime()
     }
 
     /// Waits for an access token.
@@ -275,7 +275,7 @@ impl<A> Exchange<A> {
         if self.retransmissions == 0 {
             self.first_sent = now;
             self.give_up_at = if is_confirmable {
-                now + timing.max_transmit_wait
+                now + timing.max_transmit_wait()
             } else {
                 now + timing.non_lifetime()
             };
@@ -313,7 +313,7 @@ impl<A> Exchange<A> {
         if self.state == State::AwaitingResponse {
             return Err(Dropped::Duplicate);
         }
-        self.give_up_at = self.first_sent + timing.exchange_lifetime;
+        self.give_up_at = self.first_sent + timing.exchange_lifetime();
         self.set_state(State::AwaitingResponse);
         Ok(())
     }
@@ -328,7 +328,7 @@ impl<A> Exchange<A> {
         timing: &Timing,
     ) {
         self.refused = Some(code);
-        self.give_up_at = now + timing.exchange_lifetime;
+        self.give_up_at = now + timing.exchange_lifetime();
         match key.and_then(|key| self.request.decrypt_payload(key)) {
             Ok(()) => self.set_state(State::Parked),
             Err(UndecryptableError) => self.finish(End::Refused(code)),

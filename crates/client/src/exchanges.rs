@@ -15,7 +15,7 @@ use crate::identifiers::Tokens;
 use crate::late_answers::Asked;
 use crate::out_of_memory::OutOfMemory;
 use crate::random::Random;
-use crate::round_trips::RoundTrips;
+use crate::round_trips::{RoundTrips, Sample};
 use crate::symmetric::{SymmetricKey, UndecryptableError};
 use crate::timing::{Timing, TransmissionParameters};
 
@@ -106,6 +106,7 @@ impl<A> Exchanges<A> {
     }
 
     /// Whether as many messages of the application are in flight as may be (section 4.7).
+    #[inline]
     fn is_flight_full(&self) -> bool {
         if self.max_in_flight == 0 {
             return false;
@@ -198,6 +199,7 @@ impl<A> Exchanges<A> {
 
     /// Starts the exchange of the request that was encoded at `index` with
     /// [`next_token`](Self::next_token); that of a sign-in without `application`.
+    #[inline]
     pub(crate) fn start(
         &mut self,
         now: Instant,
@@ -254,7 +256,7 @@ impl<A> Exchanges<A> {
     /// The peer acknowledged message `id` without an answer.
     pub(crate) fn acknowledge(&mut self, now: Instant, id: u16) -> Result<(), Dropped> {
         let index = self.by_id(id).ok_or(Dropped::Unmatched)?;
-        let sample = self.list[index].sample(now);
+        let sample = self.sample(now, index);
         self.list[index].acknowledge(&self.timing)?;
         self.round_trips.handle_answered(now, sample);
         Ok(())
@@ -262,8 +264,18 @@ impl<A> Exchanges<A> {
 
     /// The request at `index` was answered, in the acknowledgement if `is_piggybacked`.
     pub(crate) fn answer(&mut self, now: Instant, index: usize, is_piggybacked: bool) {
-        let sample = if is_piggybacked { self.list[index].sample(now) } else { None };
+        let sample = if is_piggybacked { self.sample(now, index) } else { None };
         self.round_trips.handle_answered(now, sample);
+    }
+
+    /// What it says of the network that the request at `index` is acknowledged now.
+    #[inline]
+    fn sample(&self, now: Instant, index: usize) -> Option<Sample> {
+        if self.round_trips.wants_sample(now, &self.timing) {
+            self.list[index].sample(now)
+        } else {
+            None
+        }
     }
 
     /// The request at `index` carries the Echo option that the cloud asked for.

@@ -166,17 +166,36 @@ impl RoundTrips {
     /// learned.
     pub(crate) fn overall(&self, now: Instant, timing: &Timing) -> Option<Duration> {
         let ack_timeout = timing.ack_timeout().as_millis_u32();
-        let periods = now_ticks(now).wrapping_sub(self.updated) / AGEING_PERIOD;
         let learned = u32::from(self.overall) * UNIT_MS;
-        let above = learned.saturating_sub(ack_timeout).checked_shr(periods).unwrap_or(0);
-        let aged = learned.min(ack_timeout) + above;
-        let bounded = aged.clamp(ack_timeout, LONGEST_MS.max(ack_timeout));
-        (self.overall != 0).then_some(Duration::from_millis(bounded.into()))
+        if learned <= ack_timeout {
+            // Nothing above it that could age.
+            return (learned != 0).then_some(timing.ack_timeout());
+        }
+        let periods = now_ticks(now).wrapping_sub(self.updated) / AGEING_PERIOD;
+        let above = (learned - ack_timeout).checked_shr(periods).unwrap_or(0);
+        let bounded = (ack_timeout + above).min(LONGEST_MS.max(ack_timeout));
+        Some(Duration::from_millis(bounded.into()))
     }
 
     /// The time-outs of the next message; patient ones while nothing is known to arrive,
     /// if `is_patient`.
+    #[inline]
     pub(crate) fn timeout(
+        &self,
+        now: Instant,
+        timing: &Timing,
+        is_patient: bool,
+        random: u32,
+    ) -> Timeout {
+        if self.is_quick(timing) && !self.is_unreachable {
+            let ack_timeout = timing.ack_timeout().as_millis_u32();
+            return Timeout::spread(ack_timeout, Timeout::DOUBLING, random);
+        }
+        self.long_timeout(now, timing, is_patient, random)
+    }
+
+    #[cold]
+    fn long_timeout(
         &self,
         now: Instant,
         timing: &Timing,
@@ -187,7 +206,7 @@ impl RoundTrips {
         let ms = self.overall(now, timing).map_or(ack_timeout, Duration::as_millis_u32);
         if is_patient && self.is_unreachable {
             // A second one, doubled, ends with the message.
-            let patient = (timing.max_transmit_wait.as_millis_u32() / 3).min(LONGEST_MS);
+            let patient = (timing.max_transmit_wait().as_millis_u32() / 3).min(LONGEST_MS);
             return Timeout::spread(patient.max(ms), Timeout::DOUBLING, random);
         }
         let halves = match ms {
@@ -199,7 +218,20 @@ impl RoundTrips {
         Timeout::spread(ms, halves, random)
     }
 
+    /// Whether a sample is of use: of a quick network, one a second is enough.
+    #[inline]
+    pub(crate) fn wants_sample(&self, now: Instant, timing: &Timing) -> bool {
+        now_ticks(now) != self.updated || !self.is_quick(timing)
+    }
+
+    /// Whether there is nothing to learn but that the network got slower.
+    #[inline]
+    fn is_quick(&self, timing: &Timing) -> bool {
+        Duration::from_millis((u32::from(self.overall) * UNIT_MS).into()) <= timing.ack_timeout()
+    }
+
     /// Something acknowledged or answered a message, which may be a sample.
+    #[inline]
     pub(crate) fn handle_answered(&mut self, now: Instant, sample: Option<Sample>) {
         self.is_unreachable = false;
         if let Some(sample) = sample

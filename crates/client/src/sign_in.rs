@@ -60,6 +60,14 @@ pub(crate) enum Action {
     Fail(SignInError),
 }
 
+/// What a pause is drawn from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pause {
+    /// The shortest one.
+    pub(crate) first: Duration,
+    pub(crate) random: u32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// No sign-in is under way.
@@ -98,8 +106,7 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
-    /// No pause is shorter than `first_pause`.
-    pub(crate) const fn new(first_pause: Duration) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             stage: Stage::Idle,
             sign_in: 0,
@@ -108,7 +115,7 @@ impl SignIn {
             error: SignInError::NotAnswered,
             outcome: None,
             announcement: None,
-            backoff: Backoff::new(first_pause, MAX_PAUSE),
+            backoff: Backoff::new(),
             not_before: Instant::from_millis(0),
             held_until: Instant::from_millis(0),
             has_ever_succeeded: false,
@@ -267,15 +274,15 @@ impl SignIn {
     /// The cloud refused the current access token. Once is no reason to wait, but a
     /// cloud that refuses fresh ones must not see sign-in after sign-in. `was_sent_once`:
     /// whether the message that was refused was transmitted only once.
-    pub(crate) fn access_token_refused(&mut self, now: Instant, was_sent_once: bool, random: u32) {
+    pub(crate) fn access_token_refused(&mut self, now: Instant, was_sent_once: bool, pause: Pause) {
         self.renew_at = NEVER;
         if !self.backoff.is_reset() {
-            return self.postpone(now, random);
+            return self.postpone(now, pause);
         }
         // It counts as a request that brought nothing, but is followed by no such pause.
-        self.backoff.next_pause(random);
+        self.backoff.next_pause(pause.first, MAX_PAUSE, pause.random);
         if !was_sent_once {
-            self.not_before = now + Duration::from_millis((random % RETURN_SPREAD_MS).into());
+            self.not_before = now + Duration::from_millis((pause.random % RETURN_SPREAD_MS).into());
         }
     }
 
@@ -295,9 +302,9 @@ impl SignIn {
         &mut self,
         now: Instant,
         error: SignInError,
-        random: u32,
+        pause: Pause,
     ) -> Option<SignInError> {
-        self.postpone(now, random);
+        self.postpone(now, pause);
         if self.next_request() >= self.until {
             return Some(error);
         }
@@ -308,9 +315,9 @@ impl SignIn {
 
     /// Puts off the next request that the client makes on its own behalf, unless the cloud
     /// did: then what ends now was not even asked for.
-    pub(crate) fn postpone(&mut self, now: Instant, random: u32) {
+    pub(crate) fn postpone(&mut self, now: Instant, Pause { first, random }: Pause) {
         if now >= self.held_until {
-            self.not_before = now + self.backoff.next_pause(random);
+            self.not_before = now + self.backoff.next_pause(first, MAX_PAUSE, random);
         }
     }
 

@@ -64,10 +64,10 @@ impl TransmissionParameters {
 pub(crate) struct Timing {
     /// `MAX_TRANSMIT_WAIT` (93 s): how long after its first transmission a
     /// Confirmable message is given up if nothing acknowledges it.
-    pub(crate) max_transmit_wait: Duration,
+    max_transmit_wait_ms: u32,
     /// `EXCHANGE_LIFETIME` (247 s): how long the message id of a Confirmable message
     /// must not be used again, and how long a separate response is awaited.
-    pub(crate) exchange_lifetime: Duration,
+    exchange_lifetime_ms: u32,
     ack_timeout_ms: u32,
     /// `MAX_RETRANSMIT` (4).
     pub(crate) max_retransmit: u8,
@@ -79,12 +79,21 @@ impl Timing {
         let TransmissionParameters { ack_timeout, max_retransmit, .. } = parameters;
         // MAX_TRANSMIT_SPAN (45 s), MAX_LATENCY there and back, and PROCESSING_DELAY.
         let round_trip = MAX_LATENCY + MAX_LATENCY;
+        let lifetime = parameters.span(max_retransmit) + round_trip + ack_timeout;
         Self {
-            max_transmit_wait: parameters.span(max_retransmit + 1),
-            exchange_lifetime: parameters.span(max_retransmit) + round_trip + ack_timeout,
+            max_transmit_wait_ms: parameters.span(max_retransmit + 1).as_millis_u32(),
+            exchange_lifetime_ms: lifetime.as_millis_u32(),
             ack_timeout_ms: ack_timeout.as_millis_u32(),
             max_retransmit,
         }
+    }
+
+    pub(crate) const fn max_transmit_wait(&self) -> Duration {
+        Duration::from_millis(self.max_transmit_wait_ms as u64)
+    }
+
+    pub(crate) const fn exchange_lifetime(&self) -> Duration {
+        Duration::from_millis(self.exchange_lifetime_ms as u64)
     }
 
     /// `ACK_TIMEOUT` (2 s).
@@ -94,7 +103,7 @@ impl Timing {
 
     /// `NON_LIFETIME` (145 s): as `EXCHANGE_LIFETIME`, for a Non-confirmable message.
     pub(crate) fn non_lifetime(&self) -> Duration {
-        self.exchange_lifetime.saturating_sub(MAX_LATENCY + self.ack_timeout())
+        self.exchange_lifetime().saturating_sub(MAX_LATENCY + self.ack_timeout())
     }
 }
 
@@ -134,8 +143,8 @@ mod tests {
         let parameters = TransmissionParameters::default();
         assert_eq!(parameters.span(parameters.max_retransmit), Duration::from_secs(45));
         let timing = Timing::new(parameters);
-        assert_eq!(timing.max_transmit_wait, Duration::from_secs(93));
-        assert_eq!(timing.exchange_lifetime, Duration::from_secs(247));
+        assert_eq!(timing.max_transmit_wait(), Duration::from_secs(93));
+        assert_eq!(timing.exchange_lifetime(), Duration::from_secs(247));
         assert_eq!(timing.non_lifetime(), Duration::from_secs(145));
     }
 
@@ -166,7 +175,7 @@ mod tests {
             max_retransmit: u8::MAX,
             ..TransmissionParameters::default()
         };
-        let wait = u64::from(MAX_ACK_TIMEOUT_MS) * ((1 << 21) - 1) * 3 / 2;
-        assert_eq!(Timing::new(greatest).max_transmit_wait, Duration::from_millis(wait));
+        let longest = Duration::from_millis(u32::MAX.into());
+        assert_eq!(Timing::new(greatest).max_transmit_wait(), longest);
     }
 }

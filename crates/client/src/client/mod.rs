@@ -120,7 +120,7 @@ impl<A> Client<A> {
         Self {
             message_ids,
             recent_responses: RecentResponses::default(),
-            sign_in: SignIn::new(exchanges.timing().ack_timeout()),
+            sign_in: SignIn::new(),
             exchanges,
             late_answers: LateAnswers::default(),
             credentials: Credentials::new(config.security, config.access_token_option),

@@ -184,7 +184,7 @@ impl<A> Client<A> {
         let lifetime = match kind {
             Kind::Confirmable => {
                 self.reply_empty(Kind::Acknowledgement, id);
-                self.exchanges.timing().exchange_lifetime
+                self.exchanges.timing().exchange_lifetime()
             }
             Kind::NonConfirmable => self.exchanges.timing().non_lifetime(),
             Kind::Acknowledgement | Kind::Reset => return,
@@ -308,6 +308,7 @@ impl<A> Client<A> {
 
 /// For how many seconds the server wants no request like the one that it answered, if it
 /// is overloaded and says so (section 5.9.3.4, RFC 8516).
+#[inline]
 fn max_age_s(code: Code, options: Option<&[u8]>) -> Option<u32> {
     if !matches!(code, Code::SERVICE_UNAVAILABLE | Code::TOO_MANY_REQUESTS) {
         return None;
@@ -319,6 +320,7 @@ fn max_age_s(code: Code, options: Option<&[u8]>) -> Option<u32> {
 
 /// What a request is to be sent again with, if the answer asks for that (RFC 9175 section
 /// 2.2.1).
+#[inline]
 fn echo_value(code: Code, options: Option<&[u8]>) -> Option<&[u8]> {
     if cfg!(not(feature = "echo")) || code != Code::UNAUTHORIZED {
         return None;

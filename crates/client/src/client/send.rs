@@ -122,6 +122,6 @@ impl<A> Client<A> {
     }
 
     pub(super) fn allocate_message_id(&mut self, now: Instant) -> Result<u16, IdsExhausted> {
-        self.message_ids.allocate(now, self.exchanges.timing().exchange_lifetime)
+        self.message_ids.allocate(now, self.exchanges.timing().exchange_lifetime())
     }
 }

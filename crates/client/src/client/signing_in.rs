@@ -11,7 +11,7 @@ use crate::auth::{ReplyError, parse_reply, write_request};
 use crate::code::Code;
 use crate::event::SignInError;
 use crate::request::SendError;
-use crate::sign_in::{Action, Attempt};
+use crate::sign_in::{Action, Attempt, Pause};
 
 impl<A> Client<A> {
     /// Whether there is an access token that the cloud is not known to refuse.
@@ -185,7 +185,8 @@ impl<A> Client<A> {
     /// The cloud refused the current access token, of a message that was transmitted only
     /// once or more often.
     pub(super) fn handle_access_token_refused(&mut self, now: Instant, was_sent_once: bool) {
-        self.sign_in.access_token_refused(now, was_sent_once, self.random.next());
+        let pause = self.pause();
+        self.sign_in.access_token_refused(now, was_sent_once, pause);
     }
 
     fn store_reply(&mut self, now: Instant, payload: &[u8]) -> Result<(), SignInError> {
@@ -202,13 +203,15 @@ impl<A> Client<A> {
     }
 
     fn retry_sign_in(&mut self, now: Instant, error: SignInError) {
-        if let Some(error) = self.sign_in.retry(now, error, self.random.next()) {
+        let pause = self.pause();
+        if let Some(error) = self.sign_in.retry(now, error, pause) {
             self.finish_sign_in(now, Err(error));
         }
     }
 
     pub(super) fn fail_sign_in(&mut self, now: Instant, error: SignInError) {
-        self.sign_in.postpone(now, self.random.next());
+        let pause = self.pause();
+        self.sign_in.postpone(now, pause);
         self.finish_sign_in(now, Err(error));
     }
 
@@ -229,5 +232,10 @@ impl<A> Client<A> {
         if let Some(asked) = self.exchanges.release_sign_in() {
             self.late_answers.expect(now, asked);
         }
+    }
+
+    /// What the next pause is drawn from.
+    fn pause(&mut self) -> Pause {
+        Pause { first: self.exchanges.timing().ack_timeout(), random: self.random.next() }
     }
 }
