@@ -17,8 +17,9 @@ pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(48 * 3600);
 /// a minute does not do so again two days later. Of 48 hours, what is left suffices for
 /// a cloud that is away for two hours.
 pub(crate) fn renewal_delay(lifetime: Duration, random: u32) -> Duration {
-    let ten_thousandths = 8500 + u64::from(random % 1001);
-    Duration::from_millis(lifetime.saturating_mul(ten_thousandths).as_millis() / 10_000)
+    // In parts of 65,536: 32-bit processors divide 64 bits in software.
+    let part = 55_706 + random % 6553;
+    Duration::from_millis(lifetime.saturating_mul(part.into()).as_millis() >> 16)
 }
 
 /// An access token and the time at which it expires.

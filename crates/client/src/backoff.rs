@@ -31,13 +31,13 @@ impl Backoff {
     /// and no longer than `longest`, 49 days at most. If `longest` is the shorter one, it
     /// is `first`. `random`: 32 random bits.
     pub fn next_pause(&mut self, first: Duration, longest: Duration, random: u32) -> Duration {
-        self.pauses = self.pauses.saturating_add(1);
-        let [first, longest] = [first, longest].map(|pause| u64::from(pause.as_millis_u32()));
-        let doubled = first << self.pauses.min(32);
-        // Both bounds fit into 32 bits, and so does what is between them.
-        let span = doubled.min(longest).saturating_sub(first);
-        let drawn = (u64::from(random) * (span + 1)) >> 32;
-        Duration::from_millis(first + drawn)
+        self.pauses = self.pauses.saturating_add(1).min(31);
+        let [first, longest] = [first, longest].map(Duration::as_millis_u32);
+        let span = first.saturating_mul(1 << self.pauses).min(longest).saturating_sub(first);
+        // Of random bits, the upper ones decide; no division, which is large on processors
+        // of 32 bits.
+        let drawn = (u64::from(random) * (u64::from(span) + 1)) >> 32;
+        Duration::from_millis(u64::from(first) + drawn)
     }
 
     /// An attempt was of use: the next pause is a first one again.

@@ -101,7 +101,7 @@ impl Config {
     /// acknowledged nor answered (`NSTART`, RFC 7252 section 4.7). 0, the default, sets no
     /// limit; the RFC's own is 1. [`Client::send`](crate::Client::send) accepts others, and
     /// they wait for their turn. A sign-in waits for nobody, and Non-confirmable messages
-    /// neither wait nor count.
+    /// neither wait nor count. Without effect without the feature `in-flight`.
     #[must_use]
     pub fn max_in_flight(mut self, max_in_flight: u16) -> Self {
         self.max_in_flight = max_in_flight;

@@ -108,7 +108,7 @@ impl<A> Exchanges<A> {
     /// Whether as many messages of the application are in flight as may be (section 4.7).
     #[inline]
     fn is_flight_full(&self) -> bool {
-        if self.max_in_flight == 0 {
+        if cfg!(not(feature = "in-flight")) || self.max_in_flight == 0 {
             return false;
         }
         let in_flight = self

@@ -82,9 +82,9 @@ impl<A> Client<A> {
             }
             Answers::LateSignIn(token) => {
                 let Answered { code, options, payload } = answered;
-                let max_age_s = max_age_s(code, datagram.get(options));
+                self.hold_sign_in(now, code, datagram.get(options));
                 let payload = datagram.get_mut(payload).unwrap_or_default();
-                self.handle_late_sign_in_answer(now, token, code, max_age_s, payload);
+                self.handle_late_sign_in_answer(now, token, code, payload);
                 Received::Handled
             }
         }
@@ -209,9 +209,9 @@ impl<A> Client<A> {
         let exchange = self.exchanges.get(index);
         if exchange.owner() == Owner::SignIn {
             self.exchanges.release(index);
-            let max_age_s = max_age_s(code, datagram.get(options));
+            self.hold_sign_in(now, code, datagram.get(options));
             let payload = datagram.get_mut(payload).unwrap_or_default();
-            self.handle_sign_in_answer(now, code, max_age_s, payload);
+            self.handle_sign_in_answer(now, code, payload);
             return Received::Handled;
         }
         let payload_bytes = datagram.get_mut(payload.clone()).unwrap_or_default();
@@ -304,18 +304,6 @@ impl<A> Client<A> {
     fn reply_empty(&mut self, kind: Kind, id: u16) {
         self.reply.set(kind, Code::EMPTY, id, &[]);
     }
-}
-
-/// For how many seconds the server wants no request like the one that it answered, if it
-/// is overloaded and says so (section 5.9.3.4, RFC 8516).
-#[inline]
-fn max_age_s(code: Code, options: Option<&[u8]>) -> Option<u32> {
-    if !matches!(code, Code::SERVICE_UNAVAILABLE | Code::TOO_MANY_REQUESTS) {
-        return None;
-    }
-    let value = find_option(options?, OptionNumber::MAX_AGE, 0)?;
-    // An integer without leading zeros, of four bytes at the most (section 5.10).
-    (value.len() <= 4).then(|| value.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
 }
 
 /// What a request is to be sent again with, if the answer asks for that (RFC 9175 section

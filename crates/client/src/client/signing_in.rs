@@ -10,6 +10,7 @@ use super::Client;
 use crate::auth::{ReplyError, parse_reply, write_request};
 use crate::code::Code;
 use crate::event::SignInError;
+use crate::option::{OptionNumber, find_option};
 use crate::request::SendError;
 use crate::sign_in::{Action, Attempt, Pause};
 
@@ -121,15 +122,8 @@ impl<A> Client<A> {
         Ok(())
     }
 
-    /// The answer to a request to `/auth`, with the pause that it asks for. Wipes
-    /// `payload`.
-    pub(super) fn handle_sign_in_answer(
-        &mut self,
-        now: Instant,
-        code: Code,
-        max_age_s: Option<u32>,
-        payload: &mut [u8],
-    ) {
+    /// The answer to a request to `/auth`. Wipes `payload`.
+    pub(super) fn handle_sign_in_answer(&mut self, now: Instant, code: Code, payload: &mut [u8]) {
         if code.class() == 2 {
             let outcome = self.store_reply(now, payload);
             payload.zeroize();
@@ -141,7 +135,6 @@ impl<A> Client<A> {
                 Err(error) => self.fail_sign_in(now, error),
             }
         } else if code.class() == 5 || code == Code::TOO_MANY_REQUESTS {
-            self.hold_sign_in(now, code, max_age_s);
             self.retry_sign_in(now, SignInError::Refused(code));
         } else {
             self.fail_sign_in(now, SignInError::Refused(code));
@@ -149,13 +142,12 @@ impl<A> Client<A> {
     }
 
     /// The answer to a request to `/auth` that nobody waits for any more. Wipes
-    /// `payload`. Of what brings no access token only the pause counts that it asks for.
+    /// `payload`. What brings no access token is ignored.
     pub(super) fn handle_late_sign_in_answer(
         &mut self,
         now: Instant,
         token: u32,
         code: Code,
-        max_age_s: Option<u32>,
         payload: &mut [u8],
     ) {
         let is_of_use = code.class() == 2 && self.store_reply(now, payload).is_ok();
@@ -165,12 +157,21 @@ impl<A> Client<A> {
             self.finish_sign_in(now, Ok(()));
         } else {
             self.late_answers.forget(token);
-            self.hold_sign_in(now, code, max_age_s);
         }
     }
 
-    fn hold_sign_in(&mut self, now: Instant, code: Code, max_age_s: Option<u32>) {
-        if let Some(max_age_s) = max_age_s {
+    /// If the answer to a request to `/auth` says that the cloud is overloaded, and for how
+    /// long (RFC 7252 section 5.9.3.4, RFC 8516), no other is made before that.
+    pub(super) fn hold_sign_in(&mut self, now: Instant, code: Code, options: Option<&[u8]>) {
+        if !matches!(code, Code::SERVICE_UNAVAILABLE | Code::TOO_MANY_REQUESTS) {
+            return;
+        }
+        let value = find_option(options.unwrap_or_default(), OptionNumber::MAX_AGE, 0);
+        // An integer without leading zeros, of four bytes at the most (section 5.10).
+        if let Some(value) = value
+            && value.len() <= 4
+        {
+            let max_age_s = value.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
             let error = SignInError::Refused(code);
             self.sign_in.hold(now, max_age_s, error, self.random.next());
         }
