@@ -91,7 +91,7 @@ impl EncodedRequest {
         self.kind = if request.confirmable { Kind::Confirmable } else { Kind::NonConfirmable };
         self.token = token;
         let head_len = OVERHEAD_LEN + max_path_options_len(request.path);
-        let max_len = head_len + max_tail_len(credentials, None, request.payload);
+        let max_len = head_len + max_tail_len(credentials, &[], request.payload);
         let buffer = with_room(&mut self.buffer, max_len)?;
         let mut encoder = Encoder::new(buffer, self.kind, Code::POST, 0, &token.to_le_bytes())?;
         let mut rest = request.path;
@@ -107,18 +107,19 @@ impl EncodedRequest {
         // Every release of the original accepts octet streams, whatever it sends.
         encoder.option(OptionNumber::ACCEPT, &[ContentFormat::OctetStream.number()])?;
         self.head_len = encoder.len() as u16;
-        (self.payload_start, self.len) = write_tail(encoder, credentials, None, request.payload)?;
+        (self.payload_start, self.len) =
+            write_tail::<false>(encoder, credentials, &[], request.payload)?;
         self.generation = credentials.map_or(0, |credentials| credentials.generation);
         Ok(())
     }
 
     /// Encodes a sign-in, whose request and reply are in `format`; with the Echo option
-    /// that the cloud asked for.
+    /// that the cloud asked for, if that is not empty.
     pub(crate) fn encode_sign_in(
         &mut self,
         format: ContentFormat,
         token: u32,
-        echo: Option<&[u8]>,
+        echo: &[u8],
         payload: &[u8],
     ) -> Result<(), SendError> {
         self.kind = Kind::Confirmable;
@@ -130,8 +131,8 @@ impl EncodedRequest {
         encoder.option(OptionNumber::URI_PATH, b"auth")?;
         encoder.option(OptionNumber::CONTENT_FORMAT, &format)?;
         encoder.option(OptionNumber::ACCEPT, &format)?;
-        if let Some(value) = echo {
-            encoder.option(OptionNumber::ECHO, value)?;
+        if !echo.is_empty() {
+            encoder.option(OptionNumber::ECHO, echo)?;
         }
         self.len = encoder.payload(payload)? as u16;
         Ok(())
@@ -153,11 +154,11 @@ impl EncodedRequest {
     }
 
     /// The same request with other credentials, or with the Echo option that the cloud
-    /// asked for, from one whose payload is in clear.
+    /// asked for, if that is not empty, from one whose payload is in clear.
     pub(crate) fn renewed(
         &self,
         credentials: Option<&MessageCredentials<'_>>,
-        echo: Option<&[u8]>,
+        echo: &[u8],
     ) -> Result<Self, SendError> {
         let head = self.datagram().get(..self.head_len.into()).unwrap_or_default();
         let payload = self.datagram().get(self.payload_start.into()..).unwrap_or_default();
@@ -166,7 +167,11 @@ impl EncodedRequest {
         let out = with_room(&mut buffer, max_len)?;
         out.get_mut(..head.len()).ok_or(SendError::MessageTooLong)?.copy_from_slice(head);
         let encoder = Encoder::resume(out, head.len(), OptionNumber::ACCEPT);
-        let (payload_start, len) = write_tail(encoder, credentials, echo, payload)?;
+        let (payload_start, len) = if cfg!(feature = "echo") && !echo.is_empty() {
+            write_tail::<true>(encoder, credentials, echo, payload)?
+        } else {
+            write_tail::<false>(encoder, credentials, &[], payload)?
+        };
         let generation = credentials.map_or(0, |credentials| credentials.generation);
         Ok(Self { generation, buffer, len, payload_start, ..*self })
     }
@@ -190,14 +195,14 @@ const fn max_path_options_len(path: &[u8]) -> usize {
 }
 
 /// The most bytes that the Echo option can take.
-fn max_echo_len(echo: Option<&[u8]>) -> usize {
-    echo.map_or(0, |value| MAX_OPTION_HEAD_LEN + value.len())
+const fn max_echo_len(echo: &[u8]) -> usize {
+    if echo.is_empty() { 0 } else { MAX_OPTION_HEAD_LEN + echo.len() }
 }
 
 /// The most bytes that [`write_tail`] can take.
 fn max_tail_len(
     credentials: Option<&MessageCredentials<'_>>,
-    echo: Option<&[u8]>,
+    echo: &[u8],
     payload: &[u8],
 ) -> usize {
     let mut len = 1 + payload.len() + max_echo_len(echo);
@@ -212,24 +217,23 @@ fn max_tail_len(
 }
 
 /// Writes what follows the Accept option, in the order of the options' numbers: the access
-/// token and Echo, in symmetric mode the sequence number, and the payload. Returns where
+/// token and Echo, if there is one (no message without pays for it), in symmetric mode the sequence number, and the payload. Returns where
 /// the payload begins and where it ends.
-fn write_tail(
+fn write_tail<const HAS_ECHO: bool>(
     mut encoder: Encoder<'_>,
     credentials: Option<&MessageCredentials<'_>>,
-    mut echo: Option<&[u8]>,
+    echo: &[u8],
     payload: &[u8],
 ) -> Result<(u16, u16), SendError> {
     let mut payload_key = None;
     if let Some(credentials) = credentials {
-        if credentials.option > OptionNumber::ECHO
-            && let Some(value) = echo.take()
-        {
-            encoder.option(OptionNumber::ECHO, value)?;
+        let is_echo_first = credentials.option > OptionNumber::ECHO;
+        if HAS_ECHO && is_echo_first {
+            encoder.option(OptionNumber::ECHO, echo)?;
         }
         encoder.option(credentials.option, credentials.access_token)?;
-        if let Some(value) = echo {
-            encoder.option(OptionNumber::ECHO, value)?;
+        if HAS_ECHO && !is_echo_first {
+            encoder.option(OptionNumber::ECHO, echo)?;
         }
         if let Some((key, sequence)) = credentials.symmetric {
             write_sequence(&mut encoder, key, sequence)?;

@@ -81,13 +81,13 @@ pub(crate) struct Exchange<A> {
     give_up_at: Instant,
     made_at: Instant,
     first_sent: Instant,
-    last_sent: Instant,
+    /// A timeout after its last transmission: when it becomes due again, if `is_timed`.
+    resend_at: Instant,
     /// How long its last transmission, or the next one, waits for its acknowledgement.
     timeout_ms: u32,
     /// The `halves` of its [`Timeout`].
     halves: u8,
     retransmissions: u8,
-    /// Whether it becomes due again.
     is_timed: bool,
     /// Whether it was ever transmitted.
     was_transmitted: bool,
@@ -107,7 +107,7 @@ impl<A> Exchange<A> {
             give_up_at: NEVER,
             made_at: Instant::from_millis(0),
             first_sent: Instant::from_millis(0),
-            last_sent: Instant::from_millis(0),
+            resend_at: Instant::from_millis(0),
             timeout_ms: 0,
             halves: 0,
             retransmissions: 0,
@@ -181,7 +181,10 @@ impl<A> Exchange<A> {
         match transmissions {
             0 => None,
             1 => Some(Sample::of_one(since_first)),
-            _ => Some(Sample::of_several(since_first, now.duration_since(self.last_sent))),
+            _ => {
+                let since_last = (now + self.timeout()).duration_since(self.resend_at);
+                Some(Sample::of_several(since_first, since_last))
+            }
         }
     }
 
@@ -209,8 +212,11 @@ impl<A> Exchange<A> {
 
     /// When it becomes due again.
     fn resend_at(&self) -> Instant {
-        let timeout = Duration::from_millis(self.timeout_ms.into());
-        if self.is_timed { self.last_sent + timeout } else { NEVER }
+        if self.is_timed { self.resend_at } else { NEVER }
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms.into())
     }
 
     /// When [`overdue`](Self::overdue) has something to say.
@@ -280,7 +286,7 @@ impl<A> Exchange<A> {
                 now + timing.non_lifetime()
             };
         }
-        self.last_sent = now;
+        self.resend_at = now + self.timeout();
         if is_confirmable {
             self.set_state(State::AwaitingAck);
             self.is_timed = self.retransmissions < timing.max_retransmit;
@@ -293,7 +299,10 @@ impl<A> Exchange<A> {
     /// Makes it due once more, with a longer timeout.
     pub(crate) fn resend(&mut self) {
         self.retransmissions = self.retransmissions.saturating_add(1);
+        let before = self.timeout();
         self.timeout_ms = Timeout { ms: self.timeout_ms, halves: self.halves }.grown().ms;
+        // Still a timeout after its last transmission.
+        self.resend_at += self.timeout().saturating_sub(before);
         self.set_state(State::Due);
     }
 

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use iot_coap_time::Instant;
+use iot_coap_time::{Duration, Instant};
 
 use crate::code::Code;
 use crate::displaced::Displaced;
@@ -81,6 +81,12 @@ impl<A> Exchanges<A> {
 
     pub(crate) const fn round_trips_mut(&mut self) -> &mut RoundTrips {
         &mut self.round_trips
+    }
+
+    /// A round trip to the peer was measured elsewhere.
+    pub(crate) fn learn_round_trip(&mut self, now: Instant, round_trip: Duration) {
+        let sample = Some(Sample::of_one(round_trip));
+        self.round_trips.handle_answered(now, &self.timing, sample);
     }
 
     /// How many messages of the application have not ended, as far as it was told.
@@ -256,26 +262,16 @@ impl<A> Exchanges<A> {
     /// The peer acknowledged message `id` without an answer.
     pub(crate) fn acknowledge(&mut self, now: Instant, id: u16) -> Result<(), Dropped> {
         let index = self.by_id(id).ok_or(Dropped::Unmatched)?;
-        let sample = self.sample(now, index);
+        let sample = self.list[index].sample(now);
         self.list[index].acknowledge(&self.timing)?;
-        self.round_trips.handle_answered(now, sample);
+        self.round_trips.handle_answered(now, &self.timing, sample);
         Ok(())
     }
 
     /// The request at `index` was answered, in the acknowledgement if `is_piggybacked`.
     pub(crate) fn answer(&mut self, now: Instant, index: usize, is_piggybacked: bool) {
-        let sample = if is_piggybacked { self.sample(now, index) } else { None };
-        self.round_trips.handle_answered(now, sample);
-    }
-
-    /// What it says of the network that the request at `index` is acknowledged now.
-    #[inline]
-    fn sample(&self, now: Instant, index: usize) -> Option<Sample> {
-        if self.round_trips.wants_sample(now, &self.timing) {
-            self.list[index].sample(now)
-        } else {
-            None
-        }
+        let sample = if is_piggybacked { self.list[index].sample(now) } else { None };
+        self.round_trips.handle_answered(now, &self.timing, sample);
     }
 
     /// The request at `index` carries the Echo option that the cloud asked for.

@@ -36,6 +36,7 @@ const UNIT_MS: u32 = 4;
 /// The longest time-out, before it is spread, in milliseconds; unless `ACK_TIMEOUT` is
 /// configured longer.
 const LONGEST_MS: u32 = 60_000;
+const LONGEST: u16 = (LONGEST_MS / UNIT_MS) as u16;
 
 /// `K` of the strong estimator and of the weak one: by how many mean deviations its
 /// time-out exceeds its mean (section 4.2.1 of the draft).
@@ -48,9 +49,12 @@ const WEAK_DEVIATIONS: u16 = 1;
 const STRONG_FIRST_PART: u16 = 4;
 const WEAK_FIRST_PART: u16 = 2;
 
-/// How far from the mean a round trip may be and still be the one that is expected, in
-/// units: 250 ms, more than waking up takes, and less than time-outs are spread by.
-const LEAST_MARGIN: u16 = 63;
+/// How far from the mean a round trip may be at least, and still be one that is expected,
+/// in units: an eighth of `ACK_TIMEOUT`, which is less than time-outs are spread by, and up
+/// to 250 ms, which is more than waking up takes.
+fn margin(timing: &Timing) -> u16 {
+    (timing.ack_timeout().as_millis_u32() / (8 * UNIT_MS)).min(62) as u16
+}
 
 /// How long estimates are good for that no sample renews: 2 hours. Then they are
 /// forgotten, and what the time-out exceeds `ACK_TIMEOUT` by halves, once in each
@@ -124,9 +128,9 @@ impl Estimator {
         self.mean.saturating_add(margin)
     }
 
-    /// Whether it expects a round trip of `units`.
-    fn expects(self, units: u16) -> bool {
-        let margin = self.deviation.saturating_mul(2).max(self.mean / 8).max(LEAST_MARGIN);
+    /// Whether it expects a round trip of `units`, give or take a margin of `least` or more.
+    fn expects(self, units: u16, least: u16) -> bool {
+        let margin = self.deviation.saturating_mul(2).max(self.mean / 8).max(least);
         !self.is_empty() && self.mean.abs_diff(units) <= margin
     }
 }
@@ -166,20 +170,16 @@ impl RoundTrips {
     /// learned.
     pub(crate) fn overall(&self, now: Instant, timing: &Timing) -> Option<Duration> {
         let ack_timeout = timing.ack_timeout().as_millis_u32();
-        let learned = u32::from(self.overall) * UNIT_MS;
-        if learned <= ack_timeout {
-            // Nothing above it that could age.
-            return (learned != 0).then_some(timing.ack_timeout());
-        }
         let periods = now_ticks(now).wrapping_sub(self.updated) / AGEING_PERIOD;
-        let above = (learned - ack_timeout).checked_shr(periods).unwrap_or(0);
-        let bounded = (ack_timeout + above).min(LONGEST_MS.max(ack_timeout));
-        Some(Duration::from_millis(bounded.into()))
+        let learned = u32::from(self.overall) * UNIT_MS;
+        let above = learned.saturating_sub(ack_timeout).checked_shr(periods).unwrap_or(0);
+        let aged = learned.min(ack_timeout) + above;
+        let bounded = aged.clamp(ack_timeout, LONGEST_MS.max(ack_timeout));
+        (self.overall != 0).then_some(Duration::from_millis(bounded.into()))
     }
 
     /// The time-outs of the next message; patient ones while nothing is known to arrive,
     /// if `is_patient`.
-    #[inline]
     pub(crate) fn timeout(
         &self,
         now: Instant,
@@ -187,15 +187,16 @@ impl RoundTrips {
         is_patient: bool,
         random: u32,
     ) -> Timeout {
-        if self.is_quick(timing) && !self.is_unreachable {
-            let ack_timeout = timing.ack_timeout().as_millis_u32();
+        let ack_timeout = timing.ack_timeout().as_millis_u32();
+        if u32::from(self.overall) * UNIT_MS <= ack_timeout && !self.is_unreachable {
+            // On most networks no more than this is to be done for a message.
             return Timeout::spread(ack_timeout, Timeout::DOUBLING, random);
         }
-        self.long_timeout(now, timing, is_patient, random)
+        self.learned_timeout(now, timing, is_patient, random)
     }
 
     #[cold]
-    fn long_timeout(
+    fn learned_timeout(
         &self,
         now: Instant,
         timing: &Timing,
@@ -218,26 +219,25 @@ impl RoundTrips {
         Timeout::spread(ms, halves, random)
     }
 
-    /// Whether a sample is of use: of a quick network, one a second is enough.
-    #[inline]
-    pub(crate) fn wants_sample(&self, now: Instant, timing: &Timing) -> bool {
-        now_ticks(now) != self.updated || !self.is_quick(timing)
-    }
-
-    /// Whether there is nothing to learn but that the network got slower.
-    #[inline]
-    fn is_quick(&self, timing: &Timing) -> bool {
-        Duration::from_millis((u32::from(self.overall) * UNIT_MS).into()) <= timing.ack_timeout()
-    }
-
     /// Something acknowledged or answered a message, which may be a sample.
     #[inline]
-    pub(crate) fn handle_answered(&mut self, now: Instant, sample: Option<Sample>) {
+    pub(crate) fn handle_answered(
+        &mut self,
+        now: Instant,
+        timing: &Timing,
+        sample: Option<Sample>,
+    ) {
         self.is_unreachable = false;
-        if let Some(sample) = sample
-            && self.learns
-        {
-            self.take(now, sample);
+        match sample {
+            Some(Sample::Strong(round_trip))
+                if self.learns && !self.is_as_quick(round_trip, timing) =>
+            {
+                self.take_strong(now, round_trip);
+            }
+            Some(Sample::Weak { since_first, since_last }) if self.learns => {
+                self.take_weak(now, timing, since_first, since_last);
+            }
+            _ => {}
         }
     }
 
@@ -255,41 +255,67 @@ impl RoundTrips {
     pub(crate) fn restore(&mut self, now: Instant, timeout: Duration) {
         if self.learns {
             *self = Self::new(true);
-            self.overall = units(timeout);
+            self.overall = (units(timeout) - 1).max(1);
             self.updated = now_ticks(now);
         }
     }
 
-    fn take(&mut self, now: Instant, sample: Sample) {
+    /// Whether a round trip is one of many that are quick: no time-out comes from them but
+    /// `ACK_TIMEOUT`, and no loss looks otherwise for one of them. Most networks are
+    /// spared the arithmetic by this.
+    #[inline]
+    fn is_as_quick(&self, round_trip: Duration, timing: &Timing) -> bool {
+        let quick = margin(timing);
+        !self.strong.is_empty()
+            && self.strong.mean.max(self.overall) <= quick
+            && round_trip.as_millis() < u64::from(quick) * u64::from(UNIT_MS)
+    }
+
+    #[cold]
+    fn take_strong(&mut self, now: Instant, round_trip: Duration) {
+        self.forget_old(now);
+        let is_first = self.strong.is_empty();
+        self.strong.take(units(round_trip), STRONG_FIRST_PART);
+        let estimate = self.strong.timeout(STRONG_DEVIATIONS).min(LONGEST);
+        self.overall = if is_first { estimate } else { self.overall.midpoint(estimate) };
+    }
+
+    #[cold]
+    fn take_weak(
+        &mut self,
+        now: Instant,
+        timing: &Timing,
+        since_first: Duration,
+        since_last: Duration,
+    ) {
+        if self.strong.expects(units(since_last), margin(timing)) {
+            // Lost, and sent again.
+            return;
+        }
+        self.forget_old(now);
+        let is_first = self.weak.is_empty();
+        self.weak.take(units(since_first), WEAK_FIRST_PART);
+        let estimate = self.weak.timeout(WEAK_DEVIATIONS).min(LONGEST);
+        // One that raises the time-out has just shown it to be too short.
+        let is_whole = is_first || estimate > self.overall;
+        self.overall = if is_whole { estimate } else { self.overall.midpoint(estimate) };
+    }
+
+    /// Forgets estimates that are too old for the sample that comes now.
+    fn forget_old(&mut self, now: Instant) {
         let ticks = now_ticks(now);
         if ticks.wrapping_sub(self.updated) >= AGEING_PERIOD {
             (self.strong, self.weak) = (Estimator::EMPTY, Estimator::EMPTY);
         }
-        let is_weak = matches!(sample, Sample::Weak { .. });
-        let (estimator, sample, first_part, deviations) = match sample {
-            Sample::Strong(round_trip) => {
-                (&mut self.strong, units(round_trip), STRONG_FIRST_PART, STRONG_DEVIATIONS)
-            }
-            // Lost, and sent again.
-            Sample::Weak { since_last, .. } if self.strong.expects(units(since_last)) => return,
-            Sample::Weak { since_first, .. } => {
-                (&mut self.weak, units(since_first), WEAK_FIRST_PART, WEAK_DEVIATIONS)
-            }
-        };
-        let is_first = estimator.is_empty();
-        estimator.take(sample, first_part);
-        let estimate = estimator.timeout(deviations).min((LONGEST_MS / UNIT_MS) as u16);
-        // A weak sample that raises the time-out has just shown it to be too short.
-        let is_whole = is_first || (is_weak && estimate > self.overall);
-        self.overall = if is_whole { estimate } else { self.overall.midpoint(estimate) };
         self.updated = ticks;
     }
 }
 
-/// A time in units, rounded up; the longest that there is if it is longer.
+/// A time in units, rounded up: 1 at the least, and the most that there are if it is
+/// longer.
 fn units(time: Duration) -> u16 {
-    let units = time.as_millis_u32().div_ceil(UNIT_MS).max(1);
-    units.try_into().unwrap_or(u16::MAX)
+    let units = time.as_millis() / u64::from(UNIT_MS) + 1;
+    units.min(u16::MAX.into()) as u16
 }
 
 /// The time in ticks of 1024 ms: 32-bit processors divide 64 bits in software.

@@ -45,7 +45,13 @@ impl RoundTrips {
         Timeout::spread(ack_timeout, Timeout::DOUBLING, random)
     }
 
-    pub(crate) const fn handle_answered(&mut self, _now: Instant, _sample: Option<Sample>) {}
+    pub(crate) const fn handle_answered(
+        &mut self,
+        _now: Instant,
+        _timing: &Timing,
+        _sample: Option<Sample>,
+    ) {
+    }
 
     pub(crate) const fn handle_unacknowledged(&mut self) {}
 

@@ -313,6 +313,29 @@ fn the_time_out_is_never_below_ack_timeout_nor_above_60_s() {
     }
 }
 
+/// Quick round trips are told apart where `ACK_TIMEOUT` is short.
+#[test]
+fn below_a_second_it_learns_as_well() {
+    let parameters =
+        TransmissionParameters { ack_timeout: ms(100), ..TransmissionParameters::default() };
+    for seed in 0..100 {
+        let config = seeded_config(seed).transmission(parameters);
+        let mut network = Network::new(config, 40);
+        for _ in 0..5 {
+            assert_eq!(network.transmissions(), 1);
+        }
+        assert_eq!(network.timeout(), Some(100));
+        network.round_trip = 170;
+        let all: Vec<usize> = (0..20).map(|_| network.transmissions()).collect();
+        assert!(all[15..].iter().all(|count| *count == 1), "seed {seed}: {all:?}");
+        // A small time-out grows threefold.
+        let timeout = network.timeout().unwrap();
+        assert!((255..500).contains(&timeout), "{timeout}");
+        let times = network.post(&mut |_| true).times;
+        assert!((times[2] - times[1]).abs_diff(3 * times[1]) <= 3, "{times:?}");
+    }
+}
+
 #[test]
 fn what_is_not_used_is_forgotten() {
     let mut network = Network::seeded(1, 18 * SECOND);

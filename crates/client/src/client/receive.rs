@@ -1,6 +1,6 @@
 //! What a datagram does (RFC 7252 sections 4.2, 4.3, 5.2 to 5.4).
 
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
 use iot_coap_time::Instant;
 
@@ -18,6 +18,9 @@ use crate::server_request::{self, Answer};
 /// application, which finds them by [`find_option`](crate::find_option).
 const KNOWN: [Known; 2] =
     [Known::once(OptionNumber::BLOCK2, 0, 3), Known::once(OptionNumber::BLOCK1, 0, 3)];
+
+/// How long an Echo option may be (RFC 9175 section 2.2.1).
+const ECHO_LEN: RangeInclusive<usize> = 1..=40;
 
 /// What a response answers.
 enum Answers {
@@ -200,14 +203,11 @@ impl<A> Client<A> {
         Answered { code, options, payload }: Answered,
         datagram: &mut [u8],
     ) -> Received<A> {
-        let echo = echo_value(code, datagram.get(options.clone()));
-        if let Some(value) = echo
-            && self.echo(now, index, value)
-        {
-            return Received::Handled;
-        }
         let exchange = self.exchanges.get(index);
         if exchange.owner() == Owner::SignIn {
+            if self.echo(now, index, code, datagram.get(options.clone())) {
+                return Received::Handled;
+            }
             self.exchanges.release(index);
             self.hold_sign_in(now, code, datagram.get(options));
             let payload = datagram.get_mut(payload).unwrap_or_default();
@@ -218,7 +218,9 @@ impl<A> Client<A> {
         let generation = exchange.request().generation();
         let refuses_access_token = matches!(code, Code::UNAUTHORIZED | Code::BAD_OPTION);
         if refuses_access_token && !exchange.was_refused() {
-            self.handle_refusal(now, index, code, generation);
+            if !self.echo(now, index, code, datagram.get(options)) {
+                self.handle_refusal(now, index, code, generation);
+            }
             return Received::Handled;
         }
         if !refuses_access_token {
@@ -256,18 +258,22 @@ impl<A> Client<A> {
         }
     }
 
-    /// The cloud wants to see that the sender of the request at `index` receives what is
-    /// sent to it: sends the request once more, with the Echo option (RFC 9175 section
-    /// 2.3). Returns whether it did; once for each request.
+    /// If the answer to the request at `index` is that the cloud wants to see whether its
+    /// sender receives what is sent to it, sends the request once more, with the Echo
+    /// option (RFC 9175 section 2.3). Returns whether it did; once for each request.
     #[cold]
-    fn echo(&mut self, now: Instant, index: usize, value: &[u8]) -> bool {
+    fn echo(&mut self, now: Instant, index: usize, code: Code, options: Option<&[u8]>) -> bool {
         let exchange = self.exchanges.get(index);
-        if exchange.is_echoing() {
+        if cfg!(not(feature = "echo")) || code != Code::UNAUTHORIZED || exchange.is_echoing() {
             return false;
         }
+        let value = find_option(options.unwrap_or_default(), OptionNumber::ECHO, 0);
+        let Some(value) = value.filter(|value| ECHO_LEN.contains(&value.len())) else {
+            return false;
+        };
         if exchange.owner() == Owner::SignIn {
             self.exchanges.release(index);
-            if let Err(error) = self.ask(now, Some(value)) {
+            if let Err(error) = self.ask(now, value) {
                 self.fail_sign_in(now, SignInError::NotSent(error));
             }
             return true;
@@ -279,7 +285,7 @@ impl<A> Client<A> {
             return false;
         }
         self.exchanges.set_echoing(index);
-        if let Err(error) = self.send_anew(now, index, Some(value)) {
+        if let Err(error) = self.send_anew(now, index, value) {
             self.exchanges.give_up(index, GiveUp::Unsendable(error));
         }
         true
@@ -304,14 +310,4 @@ impl<A> Client<A> {
     fn reply_empty(&mut self, kind: Kind, id: u16) {
         self.reply.set(kind, Code::EMPTY, id, &[]);
     }
-}
-
-/// What a request is to be sent again with, if the answer asks for that (RFC 9175 section
-/// 2.2.1).
-#[inline]
-fn echo_value(code: Code, options: Option<&[u8]>) -> Option<&[u8]> {
-    if cfg!(not(feature = "echo")) || code != Code::UNAUTHORIZED {
-        return None;
-    }
-    find_option(options?, OptionNumber::ECHO, 0).filter(|value| (1..=40).contains(&value.len()))
 }

@@ -99,7 +99,7 @@ impl<A> Client<A> {
     /// Sends every message that waits for an access token, oldest first.
     pub(super) fn send_parked(&mut self, now: Instant) {
         while let Some(index) = self.exchanges.oldest_parked() {
-            if let Err(error) = self.send_anew(now, index, None) {
+            if let Err(error) = self.send_anew(now, index, &[]) {
                 self.exchanges.give_up(index, GiveUp::Unsendable(error));
             }
         }
@@ -111,7 +111,7 @@ impl<A> Client<A> {
         &mut self,
         now: Instant,
         index: usize,
-        echo: Option<&[u8]>,
+        echo: &[u8],
     ) -> Result<(), SendError> {
         let credentials = self.credentials.for_message();
         let before = self.exchanges.get(index).request();

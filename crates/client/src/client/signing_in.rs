@@ -95,7 +95,7 @@ impl<A> Client<A> {
     pub(super) fn act(&mut self, now: Instant, action: Action) {
         let error = match action {
             Action::Nothing => return,
-            Action::Ask => match self.ask(now, None) {
+            Action::Ask => match self.ask(now, &[]) {
                 Ok(()) => return,
                 Err(error) => SignInError::NotSent(error),
             },
@@ -105,7 +105,7 @@ impl<A> Client<A> {
     }
 
     /// Makes a request to `/auth`; with the Echo option that the cloud asked for.
-    pub(super) fn ask(&mut self, now: Instant, echo: Option<&[u8]>) -> Result<(), SendError> {
+    pub(super) fn ask(&mut self, now: Instant, echo: &[u8]) -> Result<(), SendError> {
         let index = self.exchanges.free_place()?;
         let sequence = self.credentials.is_symmetric().then(|| u64::from(self.random.next() >> 8));
         let mut payload = Zeroizing::new(Vec::new());
@@ -116,7 +116,7 @@ impl<A> Client<A> {
         let id = self.allocate_message_id(now)?;
         self.exchanges.request_mut(index).set_id(id);
         self.exchanges.start(now, index, None, &mut self.random);
-        if echo.is_some() {
+        if !echo.is_empty() {
             self.exchanges.set_echoing(index);
         }
         Ok(())

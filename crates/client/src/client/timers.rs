@@ -3,7 +3,6 @@
 use iot_coap_time::{Duration, Instant};
 
 use super::Client;
-use crate::round_trips::Sample;
 use crate::sign_in::Action;
 use crate::timing::NEVER;
 
@@ -82,8 +81,7 @@ impl<A> Client<A> {
     /// Learns a round trip to the peer that was measured elsewhere, at something that
     /// was transmitted once, such as a flight of a DTLS handshake.
     pub fn learn_round_trip(&mut self, now: Instant, round_trip: Duration) {
-        let sample = Sample::of_one(round_trip);
-        self.exchanges.round_trips_mut().handle_answered(now, Some(sample));
+        self.exchanges.learn_round_trip(now, round_trip);
     }
 
     /// Goes on with a [`retransmission_timeout`](Self::retransmission_timeout) that was
