@@ -14,9 +14,9 @@
 //! - The time-out stays between `ACK_TIMEOUT` and [`LONGEST_MS`].
 //! - A message of which a transmission was lost says nothing of the network's speed. If
 //!   its acknowledgement came about a round trip after the last transmission, by the
-//!   strong estimator, that explains it, and the weak estimator does not get it.
-//!   In return, weak samples count of any number of retransmissions, and as
-//!   much as strong ones: where the round trip is 18 s there are no others at first.
+//!   strong estimator, that explains it, and the weak estimator does not get it. In
+//!   return, weak samples count after any number of retransmissions, and as much as strong
+//!   ones: where the round trip is 18 s there are no others at first.
 //! - An acknowledgement that comes much sooner than expected tells of a quicker network,
 //!   rather than of one whose round trips vary.
 //! - What was learned is good for hours ([`AGEING_PERIOD`]) rather than for four times
@@ -39,7 +39,7 @@ const LONGEST_MS: u32 = 60_000;
 const LONGEST: u16 = (LONGEST_MS / UNIT_MS) as u16;
 
 /// `K` of the strong estimator and of the weak one: by how many mean deviations its
-/// time-out exceeds its mean (section 4.2.1 of the draft).
+/// time-out exceeds its mean.
 const STRONG_DEVIATIONS: u16 = 4;
 const WEAK_DEVIATIONS: u16 = 1;
 
@@ -62,8 +62,8 @@ fn margin(timing: &Timing) -> u16 {
 const AGEING_PERIOD: u32 = 7031;
 
 /// By how many halves a time-out grows with each retransmission: the variable backoff
-/// factor (section 4.2.2 of the draft). One that is small and that the network taught
-/// must not use up all retransmissions at once; a long one must leave room for some.
+/// factor. One that is small and that the network taught must not use up all
+/// retransmissions at once; a long one must leave room for some.
 const SMALL_MS: u32 = 1000;
 const SMALL_HALVES: u8 = 6;
 const LARGE_MS: u32 = 3000;
