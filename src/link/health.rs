@@ -151,7 +151,7 @@ impl Health {
     /// A message is sent that the peer has to answer.
     #[inline]
     pub(super) fn handle_sent(&mut self, now: Instant) {
-        let judge_at = now + if self.is_of_stranger() { SILENCE_OF_A_STRANGER } else { SILENCE };
+        let judge_at = now + self.silence();
         if self.silent_since == NEVER {
             self.silent_since = now;
             self.judge_at = judge_at;
