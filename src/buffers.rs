@@ -26,8 +26,14 @@ pub(crate) const HANDSHAKE_BUFFER_LEN: usize = MESSAGE_BUFFER_LEN;
 #[derive(Default)]
 pub(crate) struct Buffers {
     /// Boxed, since a context over UDP has none.
-    #[allow(clippy::box_collection, reason = "a context over UDP has none")]
-    all: Option<Box<Vec<Buffer>>>,
+    all: Option<Box<All>>,
+}
+
+#[derive(Default)]
+struct All {
+    buffers: Vec<Buffer>,
+    /// A datagram filled one of them.
+    was_full: bool,
 }
 
 #[derive(Default)]
@@ -54,9 +60,9 @@ impl Buffers {
     /// The number of a buffer that no other call has; `None` if the heap is exhausted.
     pub(crate) fn take(&mut self) -> Option<usize> {
         if self.all.is_none() {
-            self.all = boxed(Vec::new());
+            self.all = boxed(All::default());
         }
-        let all = self.all.as_mut()?;
+        let all = &mut self.all.as_mut()?.buffers;
         let number = match all.iter().position(|buffer| !buffer.is_taken) {
             Some(number) => number,
             None => add(all)?,
@@ -68,15 +74,20 @@ impl Buffers {
     /// Its memory, of this length, for whoever has taken it. It moves only if another length
     /// is asked for.
     pub(crate) fn memory(&mut self, number: usize, len: usize) -> Option<*mut u8> {
-        let buffer = self.all.as_mut()?.get_mut(number)?;
+        let buffer = self.all.as_mut()?.buffers.get_mut(number)?;
         buffer.fit(len)?;
         Some(buffer.bytes.as_mut_ptr())
+    }
+
+    /// Notes that a datagram filled a buffer; returns whether it is the first one.
+    pub(crate) fn note_full(&mut self) -> bool {
+        self.all.as_mut().is_some_and(|all| !core::mem::replace(&mut all.was_full, true))
     }
 
     /// Takes them all from the calls that have them.
     #[cfg(feature = "std")]
     pub(crate) fn give_back_all(&mut self) {
-        for buffer in self.all.iter_mut().flat_map(|all| all.iter_mut()) {
+        for buffer in self.all.iter_mut().flat_map(|all| all.buffers.iter_mut()) {
             buffer.is_taken = false;
         }
     }
@@ -84,7 +95,7 @@ impl Buffers {
     /// Leaves a buffer to the call that has it.
     #[cfg(feature = "std")]
     pub(crate) fn keep(&mut self, number: usize) {
-        if let Some(buffer) = self.all.as_mut().and_then(|all| all.get_mut(number)) {
+        if let Some(buffer) = self.all.as_mut().and_then(|all| all.buffers.get_mut(number)) {
             buffer.is_taken = true;
         }
     }
@@ -92,10 +103,11 @@ impl Buffers {
     /// Gives a buffer back; all but one are freed once no call has them. That one is kept
     /// for messages: handshakes are rare.
     pub(crate) fn give_back(&mut self, number: usize) {
-        let Some(all) = &mut self.all else { return };
+        let Some(All { buffers: all, .. }) = self.all.as_deref_mut() else { return };
         if let Some(buffer) = all.get_mut(number) {
             buffer.is_taken = false;
-            if buffer.bytes.len() > MESSAGE_BUFFER_LEN {
+            if HANDSHAKE_BUFFER_LEN > MESSAGE_BUFFER_LEN && buffer.bytes.len() > MESSAGE_BUFFER_LEN
+            {
                 // Without memory the next call tries again.
                 let _ = buffer.fit(MESSAGE_BUFFER_LEN);
             }
@@ -119,7 +131,11 @@ mod tests {
     impl Buffers {
         /// How many calls have one.
         pub(crate) fn taken(&self) -> usize {
-            self.all.iter().flat_map(|all| all.iter()).filter(|buffer| buffer.is_taken).count()
+            self.all
+                .iter()
+                .flat_map(|all| all.buffers.iter())
+                .filter(|buffer| buffer.is_taken)
+                .count()
         }
     }
 
@@ -138,7 +154,11 @@ mod tests {
             assert_ne!(other, first);
             buffers.give_back(other);
         }
-        assert_eq!(buffers.all.as_ref().map(|all| all.len()), Some(1), "all but one are freed");
+        assert_eq!(
+            buffers.all.as_ref().map(|all| all.buffers.len()),
+            Some(1),
+            "all but one are freed"
+        );
         // SAFETY: as above.
         assert_eq!(unsafe { memory.add(MESSAGE_BUFFER_LEN - 1).read() }, 7);
         buffers.give_back(first);
@@ -155,7 +175,7 @@ mod tests {
         assert_eq!(buffers.take(), Some(second));
         buffers.give_back(second);
         buffers.give_back(third);
-        assert_eq!(buffers.all.as_ref().map(|all| all.len()), Some(1));
+        assert_eq!(buffers.all.as_ref().map(|all| all.buffers.len()), Some(1));
         buffers.give_back(first);
         // The number of a buffer that was freed is ignored.
         buffers.give_back(third);
@@ -168,7 +188,7 @@ mod tests {
     fn a_long_buffer_is_kept_no_longer_than_a_handshake_takes() {
         let mut buffers = Buffers::default();
         let len_of = |buffers: &Buffers, number: usize| {
-            buffers.all.as_ref().map(|all| all[number].bytes.capacity())
+            buffers.all.as_ref().map(|all| all.buffers[number].bytes.capacity())
         };
         let number = buffers.take().expect("memory");
         let memory = buffers.memory(number, HANDSHAKE_BUFFER_LEN).expect("memory");

@@ -111,8 +111,6 @@ pub(crate) struct State {
     pub(crate) is_storing: bool,
     /// A question mark in a path was logged.
     pub(crate) query_logged: bool,
-    /// It was logged that a datagram filled a buffer.
-    pub(crate) was_buffer_full: bool,
 }
 
 impl State {
@@ -213,7 +211,6 @@ impl Context {
             has_token_changed: false,
             is_storing: false,
             query_logged: false,
-            was_buffer_full: false,
         };
         let context = Box::write(
             place.memory,

@@ -65,12 +65,10 @@ impl Read {
         }
         let Some(Reading { side, reader, is_shared }) = state.link.reading() else { return false };
         // With two sockets one belongs to a handshake. Both are read into the same buffer.
-        let heap_len = if is_shared || side == Side::Candidate {
-            HANDSHAKE_BUFFER_LEN
-        } else {
-            MESSAGE_BUFFER_LEN
+        let shakes_hands = is_shared || side == Side::Candidate;
+        let Some((buffer, len)) = buffer(state, call, own_buffer, shakes_hands) else {
+            return false;
         };
-        let Some((buffer, len)) = buffer(state, call, own_buffer, heap_len) else { return false };
         state.reading = true;
         call.reads.set(true);
         let mut most = most;
@@ -91,17 +89,25 @@ impl Read {
     /// Says once that a datagram of `len` bytes may have been cut, if it was read from a
     /// socket of a session of ours and fills the buffer: a firmware's port does not tell. A
     /// message that fills a wait's own buffer may be whole.
+    #[inline]
     pub(super) fn note_length(&self, state: &mut State, len: usize) {
-        let is_full = len == self.len && len >= MESSAGE_BUFFER_LEN - 1;
-        if cfg!(feature = "dtls-psk") && is_full && !state.was_buffer_full {
-            state.was_buffer_full = true;
-            log_later!(
-                state.log,
-                Warning,
-                "a datagram fills the buffer of {len} bytes and may have been cut; let the server \
-                 send shorter ones, e.g. by its MTU"
-            );
+        let is_log_kept = cfg!(all(feature = "dtls-psk", feature = "log"));
+        if is_log_kept && len >= MESSAGE_BUFFER_LEN - 1 && len == self.len {
+            note_full(state, len);
         }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn note_full(state: &mut State, len: usize) {
+    if state.buffers.note_full() {
+        log_later!(
+            state.log,
+            Warning,
+            "a datagram fills the buffer of {len} bytes and may have been cut; let the server \
+             send shorter ones, e.g. by its MTU"
+        );
     }
 }
 
@@ -111,17 +117,24 @@ fn buffer(
     state: &mut State,
     call: &Call,
     own_buffer: *mut u8,
-    heap_len: usize,
+    shakes_hands: bool,
 ) -> Option<(*mut u8, usize)> {
     if !cfg!(feature = "dtls-psk") || !own_buffer.is_null() {
         return Some((own_buffer, BUFFER_LEN - 1));
     }
+    heap_buffer(state, call, shakes_hands)
+}
+
+// In a function of its own, which a context over UDP never calls.
+#[inline(never)]
+fn heap_buffer(state: &mut State, call: &Call, shakes_hands: bool) -> Option<(*mut u8, usize)> {
     let number = match call.buffer.get() {
         Some(number) => number,
         None => state.buffers.take()?,
     };
     call.buffer.set(Some(number));
-    Some((state.buffers.memory(number, heap_len)?, heap_len - 1))
+    let len = if shakes_hands { HANDSHAKE_BUFFER_LEN } else { MESSAGE_BUFFER_LEN };
+    Some((state.buffers.memory(number, len)?, len - 1))
 }
 
 /// How long this thread may read at a time. Messages of other threads wait for it to send

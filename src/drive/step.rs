@@ -286,10 +286,8 @@ impl Context {
     #[inline(never)]
     fn has_outcall(&self, state: &mut State, now: Instant, wait: &mut Wait) -> bool {
         let news = state.link.take_news();
-        if news == Some(News::Renewed)
-            && let Some(round_trip) = state.link.round_trip()
-        {
-            state.client.learn_round_trip(now, round_trip);
+        if news == Some(News::Renewed) {
+            Self::learn_from_session(state, now);
         }
         match news {
             // Init tells nobody.
@@ -319,6 +317,19 @@ impl Context {
             wait.has_called |= matches!(event, Event::Refused { .. });
         }
         false
+    }
+
+    /// Lets the client learn what a new session knows of the network.
+    fn learn_from_session(state: &mut State, now: Instant) {
+        let State { client, link, .. } = state;
+        if client.retransmission_timeout(now).is_none()
+            && let Some(kept) = link.kept_timeout()
+        {
+            client.restore_retransmission_timeout(now, kept);
+        }
+        if let Some(round_trip) = link.round_trip() {
+            client.learn_round_trip(now, round_trip);
+        }
     }
 
     /// Lets the next thing to do be a call of the program.

@@ -18,7 +18,7 @@ pub(super) type Client = iot_coap_dtls::Client<Source>;
 const LIVE: u8 = 3;
 const RESUMABLE: u8 = 4;
 
-/// The length of a time-out in a blob, which stands behind the first byte.
+/// The length of a time-out, which is at the end of a blob.
 const TIMEOUT_LEN: usize = 4;
 
 /// How a session is kept, and for whom.
@@ -70,7 +70,8 @@ pub(super) fn seal(
         (RESUMABLE, seal.seal(&context, &session, &mut Source)?)
     };
     blob.try_reserve_exact(1 + TIMEOUT_LEN).map_err(|_| Error::OutOfMemory)?;
-    blob.splice(..0, core::iter::once(kind).chain(timeout));
+    blob.insert(0, kind);
+    blob.extend_from_slice(&timeout);
     Ok(Some(blob))
 }
 
@@ -82,7 +83,7 @@ pub(super) fn unseal(key: Key, keep: &Keep<'_>, blob: &[u8]) -> Result<Unsealed,
     if !matches!(*kind, LIVE | RESUMABLE) {
         return Err(OTHER_VERSION);
     }
-    let (timeout, blob) = rest.split_first_chunk().ok_or(OTHER_VERSION)?;
+    let (blob, timeout) = rest.split_last_chunk().ok_or(OTHER_VERSION)?;
     let context = bound_to(keep, *timeout).ok_or("out of memory")?;
     let client = if *kind == LIVE {
         let client = Client::restore(blob, &seal, &context, keep.generation, Source)

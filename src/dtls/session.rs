@@ -145,14 +145,13 @@ impl Session {
 
     /// The time-out that the kept session was saved with, whether the session is restored or
     /// only resumed; `None` if there is none.
-    #[allow(dead_code, reason = "for the link, which starts the client's timers with it")]
     pub(crate) fn kept_timeout(&self) -> Option<Duration> {
         (self.kept_timeout_ms != 0).then(|| Duration::from_millis(self.kept_timeout_ms.into()))
     }
 
     /// Whether plaintext can be written.
     pub(crate) fn is_open(&self) -> bool {
-        self.is_open && self.client.state() == State::Connected
+        self.is_open && matches!(self.client.state(), State::Connected)
     }
 
     /// Whether there is a record number left that may be used.

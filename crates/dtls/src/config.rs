@@ -228,8 +228,8 @@ impl Config {
     /// of one and a half times what [`Client::round_trip`](crate::Client::round_trip) said
     /// of an earlier session is right for both.
     ///
-    /// Later flights wait at least one and a half times as long as the flight before took
-    /// to be answered, and a timeout that was doubled stays so until a flight is answered
+    /// Later flights wait at least one and a half times as long as the answer to the flight
+    /// before took to begin, and a timeout that was doubled stays so until a flight is answered
     /// that was sent once (RFC 6347, section 4.2.4.1): only the first flight depends on
     /// `first`. `longest` bounds them all.
     #[must_use]

@@ -221,12 +221,13 @@ impl<R: TryCryptoRng> Client<R> {
     }
 
     /// How long the server took to answer the latest flight of the handshake that was sent
-    /// once, from when the flight was due until its answer was complete. `None` if every
+    /// once, from when the flight was due until its answer began to arrive. `None` if every
     /// flight was sent again, which leaves open which transmission was answered (Karn's
     /// algorithm), and after [`restore`](Self::restore).
     ///
     /// Timers above can start from it. It is rather too long than too short: it holds what
-    /// the server and this side computed meanwhile, and a flight is longer than a message.
+    /// the server and this side computed meanwhile. Before there are keys, anybody can make
+    /// it shorter by a forged message, but not longer.
     pub fn round_trip(&self) -> Option<Duration> {
         self.retransmission.round_trip()
     }

@@ -62,7 +62,8 @@ impl<R: TryCryptoRng> Client<R> {
     /// Processes an unprotected record. Anybody may have sent it, so it matters only during
     /// the handshake.
     fn read_plain(&mut self, now: Instant, record: &Record<'_>) -> Result<(), Error> {
-        if self.state != State::Handshaking {
+        // Not by `==`, which would compare errors as well, in 150 bytes of flash.
+        if !matches!(self.state, State::Handshaking) {
             self.reader.count_malformed();
             return Ok(());
         }
@@ -95,7 +96,7 @@ impl<R: TryCryptoRng> Client<R> {
             return Ok(None);
         };
         match content_type {
-            ContentType::ApplicationData if self.state == State::Connected => {
+            ContentType::ApplicationData if matches!(self.state, State::Connected) => {
                 // So the server has the final flight.
                 if !self.flight.is_empty() {
                     self.flight.clear();
@@ -140,7 +141,13 @@ impl<R: TryCryptoRng> Client<R> {
                 continue;
             };
             match handshake.reassembly.insert(header, epoch, fragment)? {
-                Inserted::Accepted => self.process_messages(now)?,
+                Inserted::Accepted => {
+                    self.retransmission.answer_begins(now);
+                    self.process_messages(now)?;
+                }
+                // A server that asks for a cookie keeps no state and has no timer (RFC 6347,
+                // section 4.2.1): this answers a copy of the hello before.
+                Inserted::Retransmission if header.kind == MessageType::HELLO_VERIFY_REQUEST => {}
                 Inserted::Retransmission => self.answer_again(now),
                 Inserted::TooLong { limit } => {
                     let violation = Violation::TooLong { len: header.message_len, limit };
@@ -168,15 +175,13 @@ impl<R: TryCryptoRng> Client<R> {
                 self.reader.start_epoch(keys.own_id);
                 self.keys = Some(keys);
             }
-            if new_flight || done {
-                self.retransmission.answered(now);
-            }
             if done {
                 self.saved_session = handshake.saved_session();
                 if handshake.was_resumed() {
                     self.origin = Origin::Resumed;
                 }
                 self.handshake = None;
+                self.retransmission.stop();
                 self.state = State::Connected;
             }
             match (new_flight, done) {
@@ -205,7 +210,7 @@ impl<R: TryCryptoRng> Client<R> {
 
     /// Answers the first HelloRequest of a session.
     fn refuse_renegotiation(&mut self) {
-        if self.state == State::Connected && !self.renegotiation_refused {
+        if matches!(self.state, State::Connected) && !self.renegotiation_refused {
             self.renegotiation_refused = true;
             self.alert = Some(Alert::NO_RENEGOTIATION);
         }

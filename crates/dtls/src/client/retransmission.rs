@@ -11,14 +11,18 @@ const MAX_FINAL_FLIGHT_REPEATS: u8 = 4;
 /// The retransmission timer of a client.
 ///
 /// What one flight has shown of the network counts for the next. A timer that was raised
-/// stays so until a flight is answered that was sent once (RFC 6347, section 4.2.4.1), and
-/// it is never shorter than one and a half times what the last answer took. So on a slow
-/// link only the first flight is sent more often than it has to be.
+/// before the server answered stays so, until a flight is answered that was sent once (RFC
+/// 6347, section 4.2.4.1), and it is never shorter than one and a half times what the last
+/// answer took. So on a slow link only the first flight is sent more often than it has to
+/// be.
 pub(super) struct Retransmission {
-    first_timeout: Duration,
-    max_timeout: Duration,
+    // Times are in milliseconds: weeks are enough, and half as many bytes.
+    first_timeout: u32,
+    max_timeout: u32,
     /// How long to wait for the answer to the latest transmission.
-    timeout: Duration,
+    timeout: u32,
+    /// `timeout` of the next flight.
+    next_timeout: u32,
     deadline: Option<Instant>,
     /// When the flight first became due.
     started: Instant,
@@ -26,9 +30,11 @@ pub(super) struct Retransmission {
     due_since: Instant,
     /// How often the flight was sent again.
     repeats: u8,
-    /// How long the answer to the last flight took, from its first transmission.
-    last_answer_took: Duration,
-    round_trip: Option<Duration>,
+    /// Something of the answer to the flight has come.
+    is_answered: bool,
+    /// For so long after a transmission, what the server repeats says nothing of it.
+    pause: u32,
+    round_trip: Option<u32>,
     /// How often application data has been sent since the final flight.
     sends_after_final_flight: u8,
     unauthenticated_error: Option<UnauthenticatedError>,
@@ -51,14 +57,16 @@ impl Retransmission {
     /// For a session without a handshake.
     pub(super) fn idle() -> Self {
         Self {
-            first_timeout: Duration::ZERO,
-            max_timeout: Duration::ZERO,
-            timeout: Duration::ZERO,
+            first_timeout: 0,
+            max_timeout: 0,
+            timeout: 0,
+            next_timeout: 0,
             deadline: None,
             started: Instant::from_millis(0),
             due_since: Instant::from_millis(0),
             repeats: 0,
-            last_answer_took: Duration::ZERO,
+            is_answered: false,
+            pause: 0,
             round_trip: None,
             sends_after_final_flight: 0,
             unauthenticated_error: None,
@@ -68,8 +76,11 @@ impl Retransmission {
     /// For a handshake whose first flight is due. The timeout is doubled for each
     /// retransmission, from `first_timeout` up to `max_timeout`.
     pub(super) fn started(first_timeout: Duration, max_timeout: Duration, now: Instant) -> Self {
-        let timeout = first_timeout;
-        let mut retransmission = Self { first_timeout, max_timeout, timeout, ..Self::idle() };
+        let [first_timeout, max_timeout] =
+            [first_timeout, max_timeout].map(Duration::as_millis_u32);
+        let next_timeout = first_timeout;
+        let mut retransmission = Self { first_timeout, max_timeout, next_timeout, ..Self::idle() };
+        retransmission.pause = retransmission.shortest_pause();
         retransmission.start(now);
         retransmission
     }
@@ -77,7 +88,8 @@ impl Retransmission {
     /// A new flight is due, to which the server must answer.
     pub(super) fn start(&mut self, now: Instant) {
         self.final_flight(now);
-        self.deadline = Some(now + self.timeout);
+        self.timeout = self.next_timeout;
+        self.deadline = Some(now + millis(self.timeout));
     }
 
     /// The final flight of the client is due. There is no answer to wait for: the server
@@ -86,23 +98,33 @@ impl Retransmission {
         self.started = now;
         self.due_since = now;
         self.repeats = 0;
+        self.is_answered = false;
     }
 
-    /// The flight is answered, and no other answer is awaited yet.
+    /// Something of the answer to the flight has come. Its first part tells what the network
+    /// takes; the rest may be lost and sent again.
     ///
-    /// Which transmission of a repeated flight an answer belongs to is unknown, so it gives
-    /// no round trip (Karn's algorithm), but it bounds one.
-    pub(super) fn answered(&mut self, now: Instant) {
-        let took = now - self.started;
+    /// Which transmission of a repeated flight it belongs to is unknown, so it gives no
+    /// round trip (Karn's algorithm), but bounds.
+    pub(super) fn answer_begins(&mut self, now: Instant) {
+        if self.is_answered {
+            return;
+        }
+        self.is_answered = true;
+        let took = (now - self.started).as_millis_u32();
+        let took_at_least = (now - self.due_since).as_millis_u32();
         let mut timeout = self.timeout;
         if self.repeats == 0 {
             self.round_trip = Some(took);
             timeout = self.first_timeout;
         }
-        let half = Duration::from_millis(took.as_millis() / 2);
-        self.timeout = timeout.max(took + half).min(self.max_timeout);
-        self.last_answer_took = took;
-        self.deadline = None;
+        self.next_timeout = timeout.max(took.saturating_add(took / 2)).min(self.max_timeout);
+        // If the answer came soon after a transmission, it is that one's, and those before it
+        // were lost: a slow answer would have to meet just that time.
+        self.pause = self.shortest_pause();
+        if took_at_least > self.pause {
+            self.pause = took;
+        }
     }
 
     /// No answer is awaited any more.
@@ -120,9 +142,9 @@ impl Retransmission {
         self.repeats
     }
 
-    /// How long the answer to the latest flight took that was sent once.
+    /// How long the latest answer to a flight that was sent once took to begin.
     pub(super) fn round_trip(&self) -> Option<Duration> {
-        self.round_trip
+        self.round_trip.map(millis)
     }
 
     /// Whether the timer has expired, so that the flight must be sent again.
@@ -139,10 +161,15 @@ impl Retransmission {
             Some(pending) => pending.retransmitted = true,
             None => {}
         }
-        self.timeout = (self.timeout + self.timeout).min(self.max_timeout);
-        self.deadline = Some(now + self.timeout);
+        self.timeout = self.timeout.saturating_mul(2).min(self.max_timeout);
+        self.deadline = Some(now + millis(self.timeout));
         self.repeat(now);
         Ok(true)
+    }
+
+    /// Allows four answers to retransmissions of the server in each first timeout.
+    fn shortest_pause(&self) -> u32 {
+        (self.first_timeout / 4).max(1)
     }
 
     fn repeat(&mut self, now: Instant) {
@@ -166,12 +193,11 @@ impl Retransmission {
     /// timeout, or two sides that answer each other's retransmissions would flood the
     /// network.
     ///
-    /// And not before the server can have received the answer. What comes until then was
-    /// sent because the network is slow: the server's timer is short, or it answered each
+    /// And on a slow network not before the server can have received the answer. What comes
+    /// until then was sent because its timer is short, or because it answers each
     /// transmission of this side's last flight.
     pub(super) fn server_retransmits(&mut self, now: Instant) -> bool {
-        let pause = Duration::from_millis((self.first_timeout.as_millis() / 4).max(1));
-        let is_due = now >= self.due_since + pause.max(self.last_answer_took);
+        let is_due = now >= self.due_since + millis(self.pause);
         if is_due {
             self.repeat(now);
         }
@@ -189,4 +215,8 @@ impl Retransmission {
         self.sends_after_final_flight = self.sends_after_final_flight.saturating_add(1);
         is_due
     }
+}
+
+fn millis(millis: u32) -> Duration {
+    Duration::from_millis(millis.into())
 }
