@@ -243,6 +243,7 @@ fn transmit(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Tra
     if state.client.has_transmit() { transmit_due(state, now, watched) } else { Transmitted::Sent }
 }
 
+/// [`transmit`] if there is something to transmit.
 #[inline(never)]
 fn transmit_due(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
     if state.reading {
@@ -253,20 +254,19 @@ fn transmit_due(state: &mut State, now: Instant, watched: Option<ExchangeId>) ->
     }
     let State { client, link, log, .. } = state;
     let mut transmitted = Transmitted::Sent;
-    while client.has_transmit() {
+    loop {
         if !link.can_write() {
             return Transmitted::Left;
         }
         let awaited = if Replies::are_announced() { client.awaited() } else { 0 };
         let Some(transmit) = client.poll_transmit(now) else { break };
-        let replies = match awaited + usize::from(transmit.exchange.is_some()) {
-            0 => Replies::None,
-            1 => Replies::One,
-            _ => Replies::Several,
-        };
+        let replies = Replies::from(awaited + usize::from(transmit.exchange.is_some()));
         let written = link.write(now, transmit.datagram, replies, log);
         if written.is_err() && (watched.is_none() || transmit.exchange == watched) {
             transmitted = Transmitted::Refused;
+        }
+        if !client.has_transmit() {
+            break;
         }
     }
     transmitted

@@ -6,7 +6,7 @@ use iot_coap_client::{Client, Duration, Event, Instant};
 
 use super::progress::{Incoming, Wait};
 use super::reading::{self, SLICE};
-use super::{Until, learned, next_timeout, transmit};
+use super::{Transmitted, Until, learned, next_timeout, transmit};
 use crate::call::Call;
 use crate::context::{Application, Context, State};
 use crate::link::{Expected, News, Work};
@@ -136,8 +136,8 @@ impl Context {
                     continue;
                 }
             }
-            transmit(&mut state, now, None);
-            if !state.reading && !state.closing && state.link.is_due() {
+            let is_refused = transmit(&mut state, now, None) == Transmitted::Refused;
+            if is_refused && !state.reading && !state.closing && state.link.is_due() {
                 // What was sent has shown that the way is gone.
                 continue;
             }

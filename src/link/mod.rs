@@ -152,12 +152,10 @@ impl Link {
     }
 
     /// Whether datagrams can be written. Otherwise they stay due.
+    #[inline]
     pub(crate) fn can_write(&self) -> bool {
-        if self.probe().is_some() {
-            return true;
-        }
         match &self.transport {
-            None => false,
+            None => self.probe().is_some(),
             #[cfg(feature = "dtls-psk")]
             Some(Transport::Session(session)) => session.can_write(),
             Some(_) => true,
@@ -362,6 +360,7 @@ impl Link {
     }
 
     /// The socket that is tried beside the transport.
+    #[inline]
     fn probe(&self) -> Option<Udp> {
         self.candidate.as_ref().and_then(Candidate::probe)
     }

@@ -61,6 +61,16 @@ pub(crate) enum Replies {
     Several,
 }
 
+impl From<usize> for Replies {
+    fn from(count: usize) -> Self {
+        match count {
+            0 => Self::None,
+            1 => Self::One,
+            _ => Self::Several,
+        }
+    }
+}
+
 impl Replies {
     /// Whether the port wants to know.
     pub(crate) fn are_announced() -> bool {
