@@ -117,8 +117,8 @@ impl Context {
                     return Self::call_out(state, call);
                 }
             }
-            if (state.client.has_event() || !state.link.is_at_rest())
-                && self.has_outcall(&mut state, now, wait)
+            let is_at_rest = state.link.is_at_rest();
+            if (state.client.has_event() || !is_at_rest) && self.has_outcall(&mut state, now, wait)
             {
                 return Self::call_out(state, call);
             }
@@ -128,7 +128,7 @@ impl Context {
                 self.end_wait(&mut state, now, call, wait);
                 return (state, Action::Done);
             }
-            if !state.reading && !state.closing && !state.link.is_at_rest() {
+            if !is_at_rest && !state.reading && !state.closing {
                 let is_changed;
                 (state, is_changed) = self.tend_link(state, now, call);
                 if is_changed {
