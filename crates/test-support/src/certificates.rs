@@ -112,10 +112,12 @@ fn start(
     builder
 }
 
+/// Positive, and of eight bytes also where it is written without zeros in front, so that
+/// certificates of one kind are of one length.
 fn rand_serial() -> [u8; 8] {
     let mut serial = [0; 8];
     openssl::rand::rand_bytes(&mut serial).unwrap();
-    serial[0] &= 0x7F;
+    serial[0] = serial[0] & 0x7F | 0x40;
     serial
 }
 

@@ -223,7 +223,7 @@ impl SimulatedLink {
     }
 }
 
-/// The first millisecond at which those microseconds are over.
+/// The millisecond in which those microseconds end.
 fn at(microseconds: u64) -> Instant {
-    Instant::from_millis(microseconds.div_ceil(1000))
+    Instant::from_millis(microseconds / 1000)
 }
