@@ -36,7 +36,7 @@ pub struct Passed {
 /// What the threads share.
 struct Network {
     server: SocketAddr,
-    start: Instant,
+    start: Mutex<Instant>,
     stop: AtomicBool,
     front: UdpSocket,
     back: Mutex<Arc<UdpSocket>>,
@@ -61,7 +61,7 @@ impl Proxy {
         let address = front.local_addr().unwrap();
         let network = Arc::new(Network {
             server,
-            start: Instant::now(),
+            start: Mutex::new(Instant::now()),
             stop: AtomicBool::new(false),
             front,
             back: Mutex::new(Network::connected(server)),
@@ -98,6 +98,15 @@ impl Proxy {
         [Direction::ToServer, Direction::ToClient].map(|to| link.counters(to).sent.datagrams)
     }
 
+    /// Goes on with another link: what was under way is lost, and what has passed is
+    /// forgotten. The times of what passes begin anew.
+    pub fn change(&self, link: SimulatedLink) {
+        let mut current = self.network.link.lock().unwrap();
+        *current = link;
+        *self.network.start.lock().unwrap() = Instant::now();
+        self.network.passed.lock().unwrap().clear();
+    }
+
     /// The datagrams that have come so far, in their order.
     pub fn passed(&self) -> Vec<Passed> {
         self.network.passed.lock().unwrap().clone()
@@ -129,7 +138,11 @@ impl Network {
     }
 
     fn now(&self) -> iot_coap_time::Instant {
-        iot_coap_time::Instant::from_millis(self.start.elapsed().as_millis() as u64)
+        iot_coap_time::Instant::from_millis(self.start().elapsed().as_millis() as u64)
+    }
+
+    fn start(&self) -> Instant {
+        *self.start.lock().unwrap()
     }
 
     fn is_to_stop(&self) -> bool {
@@ -178,7 +191,7 @@ impl Network {
                 self.send(direction, &datagram);
             }
             let next = link.next_arrival().map(iot_coap_time::Instant::as_millis);
-            let due = next.map(|at| self.start + Duration::from_millis(at));
+            let due = next.map(|at| self.start() + Duration::from_millis(at));
             let wait = due.map_or(TURN, |due| due.saturating_duration_since(Instant::now()));
             link = self.sent.wait_timeout(link, wait.min(TURN)).unwrap().0;
         }

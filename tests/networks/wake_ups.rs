@@ -1,0 +1,107 @@
+//! What a device that wakes for one message sends, and how long it is awake, by what it has
+//! kept and by the round trip of its network.
+
+use std::fmt::Write;
+use std::thread;
+
+use iot_coap_test_support::network::{Conditions, Direction, Fate, SimulatedLink};
+use iot_coap_test_support::peers::servers::{Resumption, Wish};
+use iot_coap_time::Duration;
+
+use crate::servers::{Behind, assert_well};
+
+/// In milliseconds, each with the `ack_timeout_ms` for it: 0 for the default.
+const ROUND_TRIPS: [(u64, u32); 3] = [(100, 0), (2000, 3000), (10_000, 15_000)];
+
+/// How a device wakes.
+#[derive(Clone, Copy)]
+struct Waking {
+    name: &'static str,
+    behind: fn() -> Behind,
+    /// What it goes on with.
+    with: &'static str,
+}
+
+const WAKINGS: [Waking; 6] = [
+    Waking { name: "`coap://`, access token kept", behind: Behind::udp, with: "token" },
+    Waking { name: "`coaps://`, nothing kept", behind: plain, with: "nothing" },
+    Waking { name: "`coaps://`, access token kept", behind: plain, with: "token" },
+    Waking {
+        name: "the same, a server with connection ids",
+        behind: with_connection_ids,
+        with: "token",
+    },
+    Waking { name: "`coaps://`, session resumed", behind: with_tickets, with: "session" },
+    Waking {
+        name: "`coaps://`, session kept, connection ids",
+        behind: with_connection_ids,
+        with: "session",
+    },
+];
+
+fn plain() -> Behind {
+    Behind::certificate(Wish::default())
+}
+
+fn with_tickets() -> Behind {
+    Behind::certificate(Wish { resumption: Resumption::Tickets, ..Wish::default() })
+}
+
+fn with_connection_ids() -> Behind {
+    Behind::certificate(Wish { connection_id: Some("c0ffee0102"), ..Wish::default() })
+}
+
+/// What one waking took.
+struct Figures {
+    datagrams: usize,
+    bytes: usize,
+    awake_ms: u64,
+}
+
+/// The table: a row for each way to wake.
+pub(crate) fn table() -> String {
+    let figures: Vec<Vec<Figures>> = thread::scope(|scope| {
+        let rows = WAKINGS.map(|waking| {
+            ROUND_TRIPS.map(|(ms, timeout)| scope.spawn(move || wake(waking, ms, timeout)))
+        });
+        let joined = rows.map(|row| row.map(|cell| cell.join().expect("it ends well")).into());
+        joined.into()
+    });
+    let mut table = String::from(
+        "| a waking for 200 bytes | bytes at 0.1 s | datagrams at 0.1 s | awake, s \
+         | datagrams at 2 s | awake, s | datagrams at 10 s | awake, s |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for (waking, row) in WAKINGS.iter().zip(figures) {
+        let _ = write!(table, "| {} | {} |", waking.name, row[0].bytes);
+        for Figures { datagrams, awake_ms, .. } in row {
+            let tenths = (awake_ms + 50) / 100;
+            let _ = write!(table, " {datagrams} | {}.{} |", tenths / 10, tenths % 10);
+        }
+        table.push('\n');
+    }
+    table
+}
+
+fn wake(waking: Waking, round_trip_ms: u64, ack_timeout_ms: u32) -> Figures {
+    let behind = (waking.behind)();
+    let name =
+        format!("{}-{round_trip_ms}", waking.name.replace(|c: char| !c.is_alphanumeric(), ""));
+    let device = behind.device(&name);
+    device.has_woken(waking.with);
+    let way = Conditions::delayed(Duration::from_millis(round_trip_ms / 2));
+    let link = SimulatedLink::new(way, way, 0, |_, _| Fate::ARRIVES);
+    let mut program = device.wakes(ack_timeout_ms, waking.with);
+    let (trace, output) = behind.trace(link, &mut program);
+    assert_well(waking.name, &output);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let awake = printed.lines().find_map(|line| line.strip_prefix("asleep ")?.parse().ok());
+    let lines = trace.lines().join("\n");
+    eprintln!("\n{}, round trip {round_trip_ms} ms\n{lines}\n{printed}", waking.name);
+    let [up, down] = [Direction::ToServer, Direction::ToClient].map(|way| trace.sum(way));
+    Figures {
+        datagrams: up.0 + down.0,
+        bytes: up.1 + down.1,
+        awake_ms: awake.expect("it says when it sleeps"),
+    }
+}
