@@ -11,7 +11,7 @@
 #define PAYLOAD_LEN 200
 
 /* As a program that is patient: no handshake over a slow network ends before. */
-#define ATTEMPTS 10
+#define ATTEMPTS 4
 #define PATIENCE_MS 300000
 
 static int answer = 0;
@@ -86,7 +86,9 @@ int main(int argc, char **argv)
         context = keeps_session ? IOT_CoAP_Resume(&config, &options)
                                 : IOT_CoAP_InitWithOptions(&config, &options);
     }
-    CHECK(context != NULL);
+    if (context == NULL) {
+        return 1;
+    }
     printf("connected %ld\n", now_ms() - start);
     attempt = 0;
     while (IOT_CoAP_DeviceNameAuth(context) != 0 && attempt < ATTEMPTS) {

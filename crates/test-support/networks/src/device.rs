@@ -24,6 +24,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct Settings {
     /// Of the client.
     pub(crate) transmission: TransmissionParameters,
+    /// How many messages may be in flight; 0 for any number.
+    pub(crate) max_in_flight: u16,
     /// How long the DTLS engine waits for an answer at first.
     pub(crate) handshake_timeout: Duration,
     /// How long a program waits for a sign-in before it asks again.
@@ -76,12 +78,20 @@ impl Device {
             let random = SeededRandom(seed);
             Session::new(config, random, Instant::from_millis(0)).expect("a session")
         });
-        Self { client: Client::new(config.transmission(settings.transmission)), session }
+        let config = config.transmission(settings.transmission);
+        Self { client: Client::new(config.max_in_flight(settings.max_in_flight)), session }
     }
 
     /// Whether the client can send.
     pub(crate) fn is_connected(&self) -> bool {
         self.session.as_ref().is_none_or(|session| session.state() == State::Connected)
+    }
+
+    /// Has the client learn from the handshake, as the C library does.
+    pub(crate) fn learn(&mut self, now: Instant) {
+        if let Some(round_trip) = self.session.as_ref().and_then(Session::round_trip) {
+            self.client.learn_round_trip(now, round_trip);
+        }
     }
 
     /// A datagram of the session's own.

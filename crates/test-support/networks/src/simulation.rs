@@ -97,13 +97,24 @@ struct Simulation {
     next_message: usize,
 }
 
-/// Runs one device.
+/// What a device does after it has signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    Nothing,
+    /// Ten messages at once.
+    AtOnce,
+    /// Ten messages in each way.
+    Everything,
+}
+
+/// Runs one device. `None` if the machine was too busy for it.
 pub(crate) fn run(
     profile: &Profile,
     seed: u64,
     settings: &Settings,
     secured: Option<Secured<'_>>,
-) -> Run {
+    plan: Plan,
+) -> Option<Run> {
     let (context, config) = match secured {
         Some(Secured { context, config }) => (Some(context), Some(config)),
         None => (None, None),
@@ -119,13 +130,20 @@ pub(crate) fn run(
         posted: HashMap::new(),
         next_message: 0,
     };
-    Run {
+    let mut run = Run {
         connected: simulation.connect(),
         signed_in: simulation.sign_in(settings.sign_in_limit),
-        each_minute: simulation.post(Pace::EachMinute),
-        back_to_back: simulation.post(Pace::BackToBack),
-        at_once: simulation.post(Pace::AtOnce),
+        ..Run::default()
+    };
+    if plan == Plan::Everything {
+        run.each_minute = simulation.post(Pace::EachMinute);
+        run.back_to_back = simulation.post(Pace::BackToBack);
     }
+    if plan != Plan::Nothing {
+        run.at_once = simulation.post(Pace::AtOnce);
+    }
+    let was_held_up = simulation.server.is_some_and(|server| server.was_held_up());
+    (!was_held_up).then_some(run)
 }
 
 impl Simulation {
@@ -134,6 +152,7 @@ impl Simulation {
         while !self.device.is_connected() {
             self.step(None);
         }
+        self.device.learn(self.now);
         self.take_cost(Instant::from_millis(0))
     }
 

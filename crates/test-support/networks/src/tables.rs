@@ -1,20 +1,33 @@
 //! The tables, in Markdown. Their words have their Chinese in `scripts/zh-CN.tsv`.
 
 use std::fmt::Write;
+use std::thread;
 
-use iot_coap_client::{Duration, TransmissionParameters};
+use iot_coap_client::{Duration, SIGN_IN_LIMIT, TransmissionParameters};
 use iot_coap_test_support::certificates::{Identity, rsa};
 use iot_coap_test_support::dtls::certificates;
-use iot_coap_test_support::network::{NB_IOT_GOOD, NB_IOT_POOR, PROFILES, Profile};
+use iot_coap_test_support::network::{GPRS, NB_IOT_GOOD, NB_IOT_POOR, PROFILES, Profile};
 use openssl::ssl::SslContext;
 
 use crate::device::Settings;
 use crate::figures::Figures;
 use crate::server;
-use crate::simulation::{self, Cost, MESSAGES, Run, Secured};
+use crate::simulation::{self, Cost, MESSAGES, Plan, Run, Secured};
 
 /// How many devices there are in each row.
 const SEEDS: u64 = 100;
+
+/// How often a run is tried that the machine is too busy for.
+const ATTEMPTS: usize = 20;
+
+/// Where a limit of messages in flight or a first timeout makes a difference.
+const SLOW: [&Profile; 3] = [&GPRS, &NB_IOT_GOOD, &NB_IOT_POOR];
+
+/// How the devices of a row are set, as the table says it.
+struct Setting {
+    name: String,
+    settings: Settings,
+}
 
 /// One row: a network, what goes over it, and how the device is set.
 struct Row {
@@ -30,46 +43,74 @@ struct Servers {
     context: SslContext,
 }
 
-/// What is measured of a device: all rows.
-fn rows() -> Vec<Row> {
-    let (root, leaf) = rsa();
-    let servers = Servers { root, context: server::context(&leaf) };
-    let mut rows = Vec::new();
-    for profile in PROFILES {
-        for over in ["UDP", "DTLS"] {
-            for (timers, settings) in settings_for(profile) {
-                let runs = (0..SEEDS).map(|seed| {
-                    let secured = (over == "DTLS").then(|| Secured {
-                        context: &servers.context,
-                        config: certificates(&servers.root),
-                    });
-                    simulation::run(profile, seed, &settings, secured)
-                });
-                rows.push(Row { profile, over, timers, runs: runs.collect() });
+impl Servers {
+    fn new() -> Self {
+        let (root, leaf) = rsa();
+        Self { root, context: server::context(&leaf) }
+    }
+
+    /// A hundred devices in each row.
+    fn rows(
+        &self,
+        profiles: &[&'static Profile],
+        overs: &[&'static str],
+        settings_for: fn(&Profile) -> Vec<Setting>,
+        plan: Plan,
+    ) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for &profile in profiles {
+            for &over in overs {
+                for Setting { name, settings } in settings_for(profile) {
+                    let runs = self.runs(profile, over, &settings, plan);
+                    rows.push(Row { profile, over, timers: name, runs });
+                }
             }
         }
+        rows
     }
-    rows
+
+    /// One run for each seed, by two threads.
+    fn runs(&self, profile: &Profile, over: &str, settings: &Settings, plan: Plan) -> Vec<Run> {
+        let run_once = |seed| {
+            let (context, root) = (&self.context, &self.root);
+            let secured = || Secured { context, config: certificates(root) };
+            simulation::run(profile, seed, settings, (over == "DTLS").then(secured), plan)
+        };
+        let run = |seed| {
+            let mut attempts = (0..ATTEMPTS).filter_map(|_| run_once(seed));
+            attempts.next().expect("the machine is too busy to measure anything")
+        };
+        thread::scope(|scope| {
+            let halves = [0..SEEDS / 2, SEEDS / 2..SEEDS]
+                .map(|seeds| scope.spawn(move || seeds.map(run).collect::<Vec<_>>()));
+            halves.into_iter().flat_map(|half| half.join().expect("no run fails")).collect()
+        })
+    }
 }
 
-/// How devices on a network may be set: as they come, and, where that is too quick, as
-/// `docs/networks.md` advises.
-fn settings_for(profile: &Profile) -> Vec<(String, Settings)> {
-    let default = Settings {
+/// As they come.
+fn default() -> Settings {
+    Settings {
         transmission: TransmissionParameters::default(),
+        max_in_flight: 0,
         handshake_timeout: Duration::from_secs(1),
-        sign_in_limit: iot_coap_client::SIGN_IN_LIMIT,
-    };
-    let mut all = vec![("RFC 7252".to_owned(), default)];
-    if let Some(ack_timeout) = advised_ack_timeout(profile) {
-        let transmission = TransmissionParameters { ack_timeout, ..default.transmission };
-        let settings = Settings {
-            transmission,
-            handshake_timeout: ack_timeout,
-            sign_in_limit: ack_timeout.saturating_mul(4).max(default.sign_in_limit),
-        };
-        all.push((format!("`ack_timeout_ms` {}", ack_timeout.as_millis()), settings));
+        sign_in_limit: SIGN_IN_LIMIT,
     }
+}
+
+/// The timers of RFC 7252, those that are learned, and, where the default is too quick,
+/// those that `docs/networks.md` advises.
+fn timers(profile: &Profile) -> Vec<Setting> {
+    let mut fixed = default();
+    fixed.transmission.learns_round_trips = false;
+    let mut all = vec![
+        Setting { name: "fixed".to_owned(), settings: fixed },
+        Setting { name: "learned".to_owned(), settings: default() },
+    ];
+    all.extend(advised_ack_timeout(profile).map(|ack_timeout| Setting {
+        name: format!("learned, `ack_timeout_ms` {}", ack_timeout.as_millis()),
+        settings: with_ack_timeout(ack_timeout),
+    }));
     all
 }
 
@@ -83,44 +124,89 @@ fn advised_ack_timeout(profile: &Profile) -> Option<Duration> {
     }
 }
 
+/// What follows from the option.
+fn with_ack_timeout(ack_timeout: Duration) -> Settings {
+    Settings {
+        transmission: TransmissionParameters { ack_timeout, ..default().transmission },
+        handshake_timeout: ack_timeout,
+        sign_in_limit: ack_timeout.saturating_mul(4).max(SIGN_IN_LIMIT),
+        ..default()
+    }
+}
+
+/// With and without a limit of messages in flight, as advised else.
+fn limits(profile: &Profile) -> Vec<Setting> {
+    let advised = advised_ack_timeout(profile).map_or_else(default, with_ack_timeout);
+    let limits = [0, 2, 1].map(|max_in_flight| Setting {
+        name: max_in_flight.to_string(),
+        settings: Settings { max_in_flight, ..advised },
+    });
+    limits.into()
+}
+
+/// The default, and the first timeout of RFC 7925, section 11.
+fn first_timeouts(_: &Profile) -> Vec<Setting> {
+    let timeouts = [1, 9].map(|seconds| Setting {
+        name: seconds.to_string(),
+        settings: Settings { handshake_timeout: Duration::from_secs(seconds), ..default() },
+    });
+    timeouts.into()
+}
+
 /// All tables, each with a line that says what it is.
 pub(crate) fn all() -> String {
-    let rows = rows();
-    let messages = |title: &str, part: fn(&Run) -> &Cost| {
-        let table = rows.iter().fold(String::new(), |mut table, row| {
-            let costs = row.runs.iter().map(|run| part(run).clone());
-            let figures = Figures::of(costs, MESSAGES);
-            let (median, high) = (figures.percentile(50), figures.percentile(95));
-            line(
-                &mut table,
-                &[
-                    row.profile.name,
-                    row.over,
-                    &row.timers,
-                    &median,
-                    &high,
-                    &figures.datagrams(),
-                    &figures.bytes(),
-                    &figures.needless(),
-                    &figures.lost(),
-                ],
-            );
-            table
-        });
-        format!(
-            "{title}\n\n| network | over | timers | answered after, median, s | 95th percentile, s \
-             | datagrams each | bytes each | sent again needlessly, of 100 | lost, of 100 |\n\
-             | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n{table}"
-        )
-    };
+    let servers = Servers::new();
+    let rows = servers.rows(&PROFILES, &["UDP", "DTLS"], timers, Plan::Everything);
+    let handshakes = servers.rows(&SLOW, &["DTLS"], first_timeouts, Plan::Nothing);
+    let limited = servers.rows(&SLOW, &["UDP", "DTLS"], limits, Plan::AtOnce);
     [
         networks(),
-        sign_ins(&rows),
-        messages("200 bytes once a minute:", |run| &run.each_minute),
-        messages("200 bytes as soon as the last were answered:", |run| &run.back_to_back),
-        messages("10 messages of 200 bytes at once:", |run| &run.at_once),
+        sign_ins("Signing in, with the handshake:", "timers", &rows),
+        sign_ins(
+            "The same by the first timeout of the handshake:",
+            "first timeout, s",
+            &handshakes,
+        ),
+        messages("200 bytes once a minute:", "timers", &rows, |run| &run.each_minute),
+        messages("200 bytes as soon as the last were answered:", "timers", &rows, |run| {
+            &run.back_to_back
+        }),
+        messages("10 messages of 200 bytes at once:", "timers", &rows, |run| &run.at_once),
+        messages(
+            "The same with as many in flight at most, 0 for all, with the timers advised:",
+            "`max_in_flight`",
+            &limited,
+            |run| &run.at_once,
+        ),
     ]
     .join("\n")
+}
+
+/// What messages took.
+fn messages(title: &str, setting: &str, rows: &[Row], part: fn(&Run) -> &Cost) -> String {
+    let table = rows.iter().fold(String::new(), |mut table, row| {
+        let figures = Figures::of(row.runs.iter().map(|run| part(run).clone()), MESSAGES);
+        line(
+            &mut table,
+            &[
+                row.profile.name,
+                row.over,
+                &row.timers,
+                &figures.percentile(50),
+                &figures.percentile(95),
+                &figures.datagrams(),
+                &figures.bytes(),
+                &figures.needless(),
+                &figures.lost(),
+            ],
+        );
+        table
+    });
+    format!(
+        "{title}\n\n| network | over | {setting} | answered after, median, s \
+         | 95th percentile, s | datagrams each | bytes each | sent again needlessly, of 100 \
+         | lost, of 100 |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n{table}"
+    )
 }
 
 fn networks() -> String {
@@ -146,8 +232,8 @@ fn networks() -> String {
     )
 }
 
-/// With the handshake.
-fn sign_ins(rows: &[Row]) -> String {
+/// What sign-ins took, with the handshake.
+fn sign_ins(title: &str, setting: &str, rows: &[Row]) -> String {
     let mut table = String::new();
     for row in rows {
         let costs = row.runs.iter().map(|Run { connected, signed_in, .. }| Cost {
@@ -171,7 +257,7 @@ fn sign_ins(rows: &[Row]) -> String {
         );
     }
     format!(
-        "Signing in, with the handshake:\n\n| network | over | timers | median, s \
+        "{title}\n\n| network | over | {setting} | median, s \
          | 95th percentile, s | datagrams | bytes |\n| --- | --- | --- | --- | --- | --- | --- |\n\
          {table}"
     )
