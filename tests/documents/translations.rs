@@ -7,10 +7,11 @@ use std::path::Path;
 
 use crate::markdown::{Document, Section, numbers};
 
-const PAIRS: [(&str, &str); 3] = [
+const PAIRS: [(&str, &str); 4] = [
     ("README.md", "README.zh-CN.md"),
     ("docs/migration.md", "docs/migration.zh-CN.md"),
     ("docs/habits.md", "docs/habits.zh-CN.md"),
+    ("docs/networks.md", "docs/networks.zh-CN.md"),
 ];
 
 /// Two documents that should say the same.

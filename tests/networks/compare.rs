@@ -31,8 +31,8 @@ pub(crate) fn table() -> String {
         threads.into_iter().map(|thread| thread.join().expect("it ends well")).collect()
     });
     let mut table = String::from(
-        "| network | over | client | answered after, s | datagrams to the server | to the client \
-         | bytes to the server | to the client |\n\
+        "| network | over | client | answered after, s | datagrams to the server | datagrams to the client \
+         | bytes to the server | bytes to the client |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for runs in &runs {

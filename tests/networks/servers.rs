@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
 use iot_coap_test_library::{Language, Linkage, compile, scratch_dir};
-use iot_coap_test_support::certificates::{self, Identity};
+use iot_coap_test_support::certificates;
 use iot_coap_test_support::network::{Fate, Proxy, SimulatedLink};
 use iot_coap_test_support::peers::servers::{Server, Wish};
 use iot_coap_test_support::peers::{Peer, Proof};
@@ -22,8 +22,8 @@ const KEY: &str = "0123456789abcdef";
 /// the network.
 pub(crate) struct Behind {
     over: Over,
-    /// None: a pre-shared key.
-    root: Option<Identity>,
+    /// In PEM. None: a pre-shared key.
+    root: Option<String>,
     proxy: Proxy,
     _peer: Option<Peer>,
     _cloud: Cloud,
@@ -37,19 +37,29 @@ impl Behind {
         Self { over: Over::Udp, root: None, proxy, _peer: None, _cloud: cloud }
     }
 
+    /// Over the local cloud's own DTLS, by OpenSSL: with an RSA certificate, cookies and
+    /// tickets, and without connection ids.
+    pub(crate) fn openssl() -> Self {
+        let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+        let proxy = Proxy::start(cloud.address(Transport::Dtls), |_, _| Fate::ARRIVES);
+        let root = Some(cloud.root_pem().to_owned());
+        Self { over: Over::Dtls, root, proxy, _peer: None, _cloud: cloud }
+    }
+
     /// Over DTLS with a pre-shared key.
     pub(crate) fn pre_shared_key() -> Self {
         let proof = Proof::PreSharedKey { identity: IDENTITY, key: KEY.as_bytes() };
         Self::dtls(Wish::default(), &proof, None)
     }
 
-    /// Over DTLS with an RSA certificate.
-    pub(crate) fn certificate(wish: Wish) -> Self {
+    /// Over DTLS with an RSA certificate and connection ids.
+    pub(crate) fn with_connection_ids() -> Self {
         let (root, leaf) = certificates::rsa();
-        Self::dtls(wish, &Proof::Certificate(&leaf, &[]), Some(root))
+        let wish = Wish { connection_id: Some("c0ffee0102"), ..Wish::default() };
+        Self::dtls(wish, &Proof::Certificate(&leaf, &[]), Some(root.pem()))
     }
 
-    fn dtls(wish: Wish, proof: &Proof<'_>, root: Option<Identity>) -> Self {
+    fn dtls(wish: Wish, proof: &Proof<'_>, root: Option<String>) -> Self {
         let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
         let forward = Some(cloud.address(Transport::Udp).port());
         let peer = Wish { forward, cookies: true, ..wish }.start(Server::Mbed3, proof);
@@ -109,7 +119,7 @@ impl Device<'_> {
         command.arg(format!("{scheme}://localhost:{}", self.behind.proxy.port()));
         command.args([&ack_timeout_ms.to_string(), with]).env("IOT_COAP_KV_DIR", &self.store);
         match &self.behind.root {
-            Some(root) => command.env("ROOT_PEM", root.pem()),
+            Some(root) => command.env("ROOT_PEM", root),
             None => command.env("PSK_IDENTITY", IDENTITY).env("PSK_KEY", KEY),
         };
         command

@@ -2,10 +2,11 @@
 //! kept and by the round trip of its network.
 
 use std::fmt::Write;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use iot_coap_test_support::network::{Conditions, Direction, Fate, SimulatedLink};
-use iot_coap_test_support::peers::servers::{Resumption, Wish};
 use iot_coap_time::Duration;
 
 use crate::servers::Behind;
@@ -24,32 +25,20 @@ struct Waking {
 
 const WAKINGS: [Waking; 6] = [
     Waking { name: "`coap://`, access token kept", behind: Behind::udp, with: "token" },
-    Waking { name: "`coaps://`, nothing kept", behind: plain, with: "nothing" },
-    Waking { name: "`coaps://`, access token kept", behind: plain, with: "token" },
+    Waking { name: "`coaps://`, nothing kept", behind: Behind::openssl, with: "nothing" },
+    Waking { name: "`coaps://`, access token kept", behind: Behind::openssl, with: "token" },
     Waking {
         name: "the same, a server with connection ids",
-        behind: with_connection_ids,
+        behind: Behind::with_connection_ids,
         with: "token",
     },
-    Waking { name: "`coaps://`, session resumed", behind: with_tickets, with: "session" },
+    Waking { name: "`coaps://`, session resumed", behind: Behind::openssl, with: "session" },
     Waking {
         name: "`coaps://`, session kept, connection ids",
-        behind: with_connection_ids,
+        behind: Behind::with_connection_ids,
         with: "session",
     },
 ];
-
-fn plain() -> Behind {
-    Behind::certificate(Wish::default())
-}
-
-fn with_tickets() -> Behind {
-    Behind::certificate(Wish { resumption: Resumption::Tickets, ..Wish::default() })
-}
-
-fn with_connection_ids() -> Behind {
-    Behind::certificate(Wish { connection_id: Some("c0ffee0102"), ..Wish::default() })
-}
 
 /// What one waking took.
 struct Figures {
@@ -60,9 +49,10 @@ struct Figures {
 
 /// The table: a row for each way to wake.
 pub(crate) fn table() -> String {
+    let ready = &Barrier::new(WAKINGS.len() * ROUND_TRIPS.len());
     let figures: Vec<Vec<Option<Figures>>> = thread::scope(|scope| {
         let rows = WAKINGS.map(|waking| {
-            ROUND_TRIPS.map(|(ms, timeout)| scope.spawn(move || wake(waking, ms, timeout)))
+            ROUND_TRIPS.map(|(ms, timeout)| scope.spawn(move || wake(waking, ms, timeout, ready)))
         });
         let joined = rows.map(|row| row.map(|cell| cell.join().expect("it ends well")).into());
         joined.into()
@@ -89,8 +79,16 @@ pub(crate) fn table() -> String {
     table
 }
 
+/// How many devices have been started.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
 /// `None` if the device did not get through.
-fn wake(waking: Waking, round_trip_ms: u64, ack_timeout_ms: u32) -> Option<Figures> {
+fn wake(
+    waking: Waking,
+    round_trip_ms: u64,
+    ack_timeout_ms: u32,
+    ready: &Barrier,
+) -> Option<Figures> {
     let behind = (waking.behind)();
     let name =
         format!("{}-{round_trip_ms}", waking.name.replace(|c: char| !c.is_alphanumeric(), ""));
@@ -98,6 +96,10 @@ fn wake(waking: Waking, round_trip_ms: u64, ack_timeout_ms: u32) -> Option<Figur
     device.has_woken(waking.with);
     let way = Conditions::delayed(Duration::from_millis(round_trip_ms / 2));
     let link = SimulatedLink::new(way, way, 0, |_, _| Fate::ARRIVES);
+    // All of them wait for the network together, but none for another's start.
+    ready.wait();
+    let before = STARTED.fetch_add(1, Ordering::Relaxed);
+    thread::sleep(std::time::Duration::from_millis(200 * before));
     let mut program = device.wakes(ack_timeout_ms, waking.with);
     let (trace, output) = behind.trace(link, &mut program);
     let printed = String::from_utf8_lossy(&output.stdout);
