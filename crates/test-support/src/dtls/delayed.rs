@@ -11,7 +11,7 @@ use openssl::ssl::{Ssl, SslContext, SslStream};
 
 use super::SystemRandom;
 use super::in_memory::Datagrams;
-use crate::network::Direction;
+use crate::network::{Conditions, Direction, Fate, SimulatedLink};
 
 /// A handshake or an exchange that takes longer has failed, in milliseconds.
 const LIMIT_MS: u64 = 400_000;
@@ -35,13 +35,6 @@ pub struct Network<'n> {
     pub loses: &'n mut dyn FnMut(Direction, usize, usize) -> bool,
 }
 
-/// A datagram on its way.
-struct Flying {
-    arrives: u64,
-    direction: Direction,
-    bytes: Vec<u8>,
-}
-
 /// A handshake and an exchange over a [`Network`].
 pub struct Delayed<'n> {
     /// The state machine.
@@ -55,7 +48,7 @@ pub struct Delayed<'n> {
     server: SslStream<Datagrams>,
     is_accepted: bool,
     network: Network<'n>,
-    flying: Vec<Flying>,
+    link: SimulatedLink,
     /// When the server sends its flight again.
     server_expires: u64,
     counts: [usize; 2],
@@ -72,6 +65,8 @@ impl<'n> Delayed<'n> {
         let mut ssl = Ssl::new(server).unwrap();
         ssl.set_mtu(network.server_mtu).unwrap();
         let client = Client::new(config, SystemRandom::default(), Instant::from_millis(0)).unwrap();
+        let way =
+            Conditions::delayed(iot_coap_time::Duration::from_millis(network.round_trip_ms / 2));
         let mut link = Self {
             client,
             now: 0,
@@ -80,7 +75,7 @@ impl<'n> Delayed<'n> {
             server: SslStream::new(ssl, Datagrams::default()).unwrap(),
             is_accepted: false,
             network,
-            flying: Vec::new(),
+            link: SimulatedLink::new(way, way, 0, |_, _| Fate::ARRIVES),
             server_expires: u64::MAX,
             counts: [0; 2],
             echoes: 0,
@@ -101,7 +96,7 @@ impl<'n> Delayed<'n> {
     /// Lets everything arrive that is on its way.
     pub fn settle(&mut self) {
         self.flush();
-        while !self.flying.is_empty() {
+        while self.link.next_arrival().is_some() {
             self.step(LIMIT_MS).unwrap();
         }
     }
@@ -113,7 +108,7 @@ impl<'n> Delayed<'n> {
             assert!(self.now < LIMIT_MS, "no answer after {LIMIT_MS} ms");
             let mut buffer = [0; 2048];
             let len = self.client.send(MESSAGE, &mut buffer).unwrap();
-            self.fly(Direction::ToServer, buffer[..len].to_vec());
+            self.fly(Direction::ToServer, &buffer[..len]);
             let until = self.now + patience;
             while self.echoes == 0 && self.now < until {
                 self.step(until).unwrap();
@@ -125,8 +120,7 @@ impl<'n> Delayed<'n> {
     /// `end`, if that is sooner.
     fn step(&mut self, end: u64) -> Result<(), Error> {
         self.flush();
-        let next = (0..self.flying.len()).min_by_key(|&index| self.flying[index].arrives);
-        let arrives = next.map_or(u64::MAX, |index| self.flying[index].arrives);
+        let arrives = self.link.next_arrival().map_or(u64::MAX, Instant::as_millis);
         let expires = self.client.next_timeout().map_or(u64::MAX, Instant::as_millis);
         self.now = end.min(arrives).min(expires).min(self.server_expires);
         if self.now == self.server_expires {
@@ -135,16 +129,12 @@ impl<'n> Delayed<'n> {
             self.serve(None);
             return Ok(());
         }
-        match next {
-            // Datagrams before time.
-            Some(index) if arrives <= expires && arrives <= end => {
-                let Flying { direction, bytes, .. } = self.flying.remove(index);
-                match direction {
-                    Direction::ToServer => self.serve(Some(bytes)),
-                    Direction::ToClient => self.receive(bytes)?,
-                }
-            }
-            _ => self.client.handle_timeout(Instant::from_millis(self.now))?,
+        let now = Instant::from_millis(self.now);
+        // Datagrams before time.
+        match self.link.arrived(now) {
+            Some((Direction::ToServer, bytes)) => self.serve(Some(bytes)),
+            Some((Direction::ToClient, bytes)) => self.receive(bytes)?,
+            None => self.client.handle_timeout(now)?,
         }
         self.flush();
         Ok(())
@@ -153,18 +143,18 @@ impl<'n> Delayed<'n> {
     fn flush(&mut self) {
         let mut buffer = [0; 16_384];
         while let Some(len) = self.client.poll_transmit(&mut buffer) {
-            self.fly(Direction::ToServer, buffer[..len].to_vec());
+            self.fly(Direction::ToServer, &buffer[..len]);
         }
     }
 
-    fn fly(&mut self, direction: Direction, bytes: Vec<u8>) {
+    fn fly(&mut self, direction: Direction, bytes: &[u8]) {
         let count = &mut self.counts[usize::from(direction == Direction::ToClient)];
         let is_lost = (self.network.loses)(direction, *count, bytes.len());
         *count += 1;
         if bytes[0] != APPLICATION_DATA {
             match direction {
-                Direction::ToServer => self.sent.push((self.now, bytes.clone())),
-                Direction::ToClient => self.answered.push(bytes.clone()),
+                Direction::ToServer => self.sent.push((self.now, bytes.to_vec())),
+                Direction::ToClient => self.answered.push(bytes.to_vec()),
             }
         }
         if is_lost {
@@ -172,8 +162,7 @@ impl<'n> Delayed<'n> {
                 self.server_expires = self.now + SERVER_TIMEOUT_MS;
             }
         } else {
-            let arrives = self.now + self.network.round_trip_ms / 2;
-            self.flying.push(Flying { arrives, direction, bytes });
+            self.link.send(Instant::from_millis(self.now), direction, bytes);
         }
     }
 
@@ -200,7 +189,7 @@ impl<'n> Delayed<'n> {
             self.server.write_all(&buffer[..len]).unwrap();
         }
         while let Some(datagram) = self.server.get_mut().to_client.pop_front() {
-            self.fly(Direction::ToClient, datagram);
+            self.fly(Direction::ToClient, &datagram);
         }
     }
 }
