@@ -115,21 +115,7 @@ pub(crate) fn run(
     secured: Option<Secured<'_>>,
     plan: Plan,
 ) -> Option<Run> {
-    let (context, config) = match secured {
-        Some(Secured { context, config }) => (Some(context), Some(config)),
-        None => (None, None),
-    };
-    let mut simulation = Simulation {
-        now: Instant::from_millis(0),
-        link: profile.link(seed),
-        device: Device::new(seed, settings, config),
-        server: context.map(Server::new),
-        cloud: Cloud::default(),
-        copies: HashMap::new(),
-        cost: Cost::default(),
-        posted: HashMap::new(),
-        next_message: 0,
-    };
+    let mut simulation = Simulation::on(profile.link(seed), seed, settings, secured);
     let mut run = Run {
         connected: simulation.connect(),
         signed_in: simulation.sign_in(settings.sign_in_limit),
@@ -147,6 +133,30 @@ pub(crate) fn run(
 }
 
 impl Simulation {
+    /// A device that has not said anything yet.
+    fn on(
+        link: SimulatedLink,
+        seed: u64,
+        settings: &Settings,
+        secured: Option<Secured<'_>>,
+    ) -> Self {
+        let (context, config) = match secured {
+            Some(Secured { context, config }) => (Some(context), Some(config)),
+            None => (None, None),
+        };
+        Self {
+            now: Instant::from_millis(0),
+            link,
+            device: Device::new(seed, settings, config),
+            server: context.map(Server::new),
+            cloud: Cloud::default(),
+            copies: HashMap::new(),
+            cost: Cost::default(),
+            posted: HashMap::new(),
+            next_message: 0,
+        }
+    }
+
     fn connect(&mut self) -> Cost {
         self.transmit();
         while !self.device.is_connected() {
@@ -300,4 +310,78 @@ impl Simulation {
 /// RFC 7252, section 3.
 fn message_id(message: &[u8]) -> u16 {
     u16::from_be_bytes([message[2], message[3]])
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_coap_client::TransmissionParameters;
+    use iot_coap_test_support::network::{Conditions, Odds, losing};
+
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            transmission: TransmissionParameters {
+                learns_round_trips: false,
+                ..TransmissionParameters::default()
+            },
+            max_in_flight: 0,
+            handshake_timeout: Duration::from_secs(1),
+            sign_in_limit: Duration::from_secs(60),
+        }
+    }
+
+    fn delayed(one_way_ms: u64) -> Profile {
+        let way = Conditions::delayed(Duration::from_millis(one_way_ms));
+        Profile { name: "a test's", to_server: way, to_client: way, odds: Odds::default() }
+    }
+
+    #[test]
+    fn each_message_is_a_request_and_an_answer() {
+        let run = run(&delayed(50), 0, &settings(), None, Plan::Everything).expect("a run");
+        for cost in [&run.each_minute, &run.back_to_back, &run.at_once] {
+            assert_eq!((cost.datagrams, cost.needless, cost.lost), (20, 0, 0));
+            assert_eq!(cost.took, [100; 10]);
+        }
+        assert_eq!((run.signed_in.datagrams, run.signed_in.took), (2, vec![100]));
+    }
+
+    /// The answer comes after 5 s; the timer of 2 to 3 s runs out once before, and once
+    /// doubled after 6 s at the earliest.
+    #[test]
+    fn a_slow_network_has_each_message_sent_again_needlessly() {
+        let run = run(&delayed(2500), 0, &settings(), None, Plan::Everything).expect("a run");
+        for cost in [&run.each_minute, &run.back_to_back, &run.at_once] {
+            assert_eq!((cost.needless, cost.lost), (10, 0));
+            assert_eq!(cost.took, [5000; 10]);
+        }
+    }
+
+    #[test]
+    fn a_retransmission_of_what_is_lost_is_not_needless() {
+        // A lost answer costs a request and an answer more, a lost request no answer.
+        for (lost, datagrams) in [(Direction::ToServer, 21), (Direction::ToClient, 22)] {
+            let way = Conditions::delayed(Duration::from_millis(50));
+            let link = SimulatedLink::new(way, way, 0, losing(lost, [1]));
+            let mut simulation = Simulation::on(link, 0, &settings(), None);
+            simulation.sign_in(Duration::from_secs(60));
+            let cost = simulation.post(Pace::AtOnce);
+            assert_eq!((cost.datagrams, cost.needless, cost.lost), (datagrams, 0, 0));
+            // 2 to 3 s, and the round trip.
+            let last = cost.took.last().expect("ten answers");
+            assert!((2100..=3100).contains(last), "{last}");
+        }
+    }
+
+    /// RFC 6347, section 4.2.4, figure 1: three flights each way, with the cookie.
+    #[test]
+    fn a_handshake_takes_three_round_trips() {
+        let (root, leaf) = iot_coap_test_support::certificates::rsa();
+        let context = crate::server::context(&leaf);
+        let config = iot_coap_test_support::dtls::certificates(&root);
+        let secured = Secured { context: &context, config };
+        let run = run(&delayed(50), 0, &settings(), Some(secured), Plan::Nothing);
+        let run = run.expect("the machine is not that busy");
+        assert_eq!((run.connected.took, run.signed_in.took), (vec![300], vec![100]));
+    }
 }
