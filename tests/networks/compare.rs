@@ -89,6 +89,8 @@ fn runs(case: Case, seed: u64, ready: &Barrier) -> Vec<Run> {
     let mut runs = vec![Run { client: "libcoap 4.3.1".to_owned(), trace }];
     let timeouts = [None, advised(profile)];
     for timeout in timeouts.into_iter().take(1 + usize::from(advised(profile).is_some())) {
+        // Leaves the server without a session, also where the last goodbye was lost.
+        device.has_woken("token");
         let mut program = device.wakes(timeout.unwrap_or(0), "token");
         let (trace, output) = behind.trace(profile.link(seed), &mut program);
         if !output.status.success() {

@@ -74,6 +74,8 @@ impl Behind {
         self.proxy.change(link);
         let output = program.stdin(Stdio::null()).output();
         let output = output.unwrap_or_else(|error| panic!("{program:?}: {error}"));
+        // Its goodbye is under way when it has ended.
+        thread::sleep(Duration::from_millis(100));
         (Trace { over: self.over, passed: self.proxy.passed() }, output)
     }
 
