@@ -69,6 +69,11 @@ const SMALL_HALVES: u8 = 6;
 const LARGE_MS: u32 = 3000;
 const LARGE_HALVES: u8 = 3;
 
+/// One so long does not grow: a message has 93 s, and in them it is to be transmitted
+/// often enough to outlast a few losses.
+const LONG_MS: u32 = 10_000;
+const LONG_HALVES: u8 = 2;
+
 /// A measured round trip.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sample {
@@ -213,8 +218,9 @@ impl RoundTrips {
         let halves = match ms {
             _ if ms == ack_timeout => Timeout::DOUBLING,
             ..SMALL_MS => SMALL_HALVES,
-            SMALL_MS..=LARGE_MS => Timeout::DOUBLING,
-            _ => LARGE_HALVES,
+            SMALL_MS..LARGE_MS => Timeout::DOUBLING,
+            LARGE_MS..LONG_MS => LARGE_HALVES,
+            _ => LONG_HALVES,
         };
         Timeout::spread(ms, halves, random)
     }

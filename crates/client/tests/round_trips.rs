@@ -291,6 +291,24 @@ fn long_timeouts_grow_slowly_and_end_with_the_message() {
     }
 }
 
+/// Four transmissions fit into 93 s as long as the time-out is not above 20 s.
+#[test]
+fn a_patient_message_outlasts_losses() {
+    for seed in 0..100 {
+        let mut network = Network::seeded(seed, 10 * SECOND);
+        for _ in 0..5 {
+            network.transmissions();
+        }
+        let timeout = network.timeout().unwrap();
+        assert!((10 * SECOND..20 * SECOND).contains(&timeout), "{timeout}");
+        let sent = network.post(&mut |number| number < 3);
+        assert!(sent.is_answered, "{:?} of {timeout}", sent.times);
+        let pauses: Vec<_> = sent.times.windows(2).map(|two| two[1] - two[0]).collect();
+        assert!(pauses.iter().all(|pause| *pause == pauses[0]), "{pauses:?}");
+        assert!((timeout..=timeout * 3 / 2).contains(&pauses[0]), "{pauses:?} of {timeout}");
+    }
+}
+
 #[test]
 fn the_time_out_is_never_below_ack_timeout_nor_above_60_s() {
     for (ack_timeout, round_trip, least, most) in [
