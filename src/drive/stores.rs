@@ -1,7 +1,9 @@
 //! Writes what must outlive the program to the port's store. Flash is slow: the context
 //! is not locked meanwhile, and one thread at a time writes.
 
-use super::{learned, transmit};
+#[cfg(feature = "dtls-psk")]
+use super::learned;
+use super::transmit;
 use crate::context::{Context, State};
 use crate::lock::Guard;
 use crate::token_store::TokenCopy;

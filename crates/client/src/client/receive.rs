@@ -15,7 +15,7 @@ use crate::option::{OptionNumber, find_option};
 use crate::server_request::{self, Answer};
 
 /// The critical options that a response may carry: what they say of parts is for the
-/// application, which finds them by [`find_option`](crate::find_option).
+/// application, which finds them by [`find_option`].
 const KNOWN: [Known; 2] =
     [Known::once(OptionNumber::BLOCK2, 0, 3), Known::once(OptionNumber::BLOCK1, 0, 3)];
 
