@@ -69,9 +69,6 @@ unsafe extern "C" fn iotx_port_udp_close(handle: *mut c_void) {
 }
 
 #[unsafe(no_mangle)]
-static iotx_port_udp_expect: Option<unsafe extern "C" fn(*mut c_void, c_int)> = None;
-
-#[unsafe(no_mangle)]
 unsafe extern "C" fn HAL_UDP_write(
     handle: *mut c_void,
     data: *const c_uchar,

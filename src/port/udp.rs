@@ -61,6 +61,13 @@ pub(crate) enum Replies {
     Several,
 }
 
+/// The port's `HAL_UDP_expect`.
+#[inline]
+fn expect() -> Option<unsafe extern "C" fn(*mut c_void, c_int)> {
+    // Miri knows no foreign data.
+    if cfg!(miri) { None } else { iotx_port_udp_expect }
+}
+
 impl From<usize> for Replies {
     fn from(count: usize) -> Self {
         match count {
@@ -74,7 +81,7 @@ impl From<usize> for Replies {
 impl Replies {
     /// Whether the port wants to know.
     pub(crate) fn are_announced() -> bool {
-        iotx_port_udp_expect.is_some()
+        expect().is_some()
     }
 }
 
@@ -109,7 +116,7 @@ impl Udp {
     }
 
     pub(crate) fn write(self, datagram: &[u8], replies: Replies) -> Result<(), IoError> {
-        if let Some(expect) = iotx_port_udp_expect {
+        if let Some(expect) = expect() {
             // SAFETY: the socket is open, and the rest is a number.
             unsafe { expect(self.0, replies as c_int) };
         }
