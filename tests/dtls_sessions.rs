@@ -42,6 +42,27 @@ fn a_session_that_the_cloud_closes_is_replaced_and_the_token_kept() {
     assert!(resumed >= 3, "sessions are resumed, not negotiated anew: {resumed}");
 }
 
+/// A cloud that ends all sessions at once must not have all devices back at once.
+#[test]
+fn a_device_that_expects_nothing_comes_back_when_it_has_something_to_say() {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    let sessions = || count(&cloud, |event| matches!(event, Event::DtlsOpened { .. }));
+    let mut at_once = 0;
+    for number in 0..4 {
+        let client = trusting_client(&cloud);
+        let before = sessions();
+        assert!(cloud.close_dtls_sessions() >= 1);
+        // Until the goodbye is read.
+        assert!(client.yield_once() >= 0);
+        at_once += usize::from(sessions() != before);
+        let start = Instant::now();
+        assert_eq!(client.confirm(number), 0);
+        client.await_answers(1, Duration::from_secs(20));
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    }
+    assert!(at_once <= 1, "{at_once} of 4, where each has a minute");
+}
+
 #[test]
 fn a_message_in_flight_when_its_session_closes_is_sent_again() {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");

@@ -67,6 +67,8 @@ pub(super) struct Health {
     is_broken: bool,
     /// The last candidate was refused by the peer, not by the network.
     is_hopeless: bool,
+    /// The pause ends as soon as there is something to send.
+    is_deferred: bool,
 }
 
 impl Health {
@@ -82,6 +84,7 @@ impl Health {
             judge_at: Instant::from_millis(0),
             is_broken: false,
             is_hopeless: false,
+            is_deferred: false,
         }
     }
 
@@ -229,6 +232,20 @@ impl Health {
         self.silent_since = NEVER;
     }
 
+    /// Nothing is expected, but there is no transport: opens another one within the longest
+    /// pause, or when there is something to send. A cloud that ends all sessions at once
+    /// does not have all devices back at once.
+    pub(super) fn defer(&mut self, now: Instant, random: u32) {
+        let longest = LONGEST_PAUSE.as_millis_u32();
+        self.reopen_at = now + Duration::from_millis((1 + random % longest).into());
+        self.is_deferred = true;
+    }
+
+    /// Whether the pause is one that ends as soon as there is something to send.
+    pub(super) const fn is_deferred(&self) -> bool {
+        self.is_deferred
+    }
+
     /// Everything begins anew, in another process.
     #[cfg(feature = "std")]
     pub(super) const fn begin_anew(&mut self) {
@@ -253,6 +270,7 @@ impl Health {
 
     fn suspect(&mut self, now: Instant, random: u32) {
         self.silent_since = NEVER;
+        self.is_deferred = false;
         if self.openings <= 1 || self.has_untried() {
             self.reopen_at = AT_ONCE;
         } else {
@@ -261,6 +279,7 @@ impl Health {
     }
 
     fn pause(&mut self, now: Instant, random: u32) {
+        self.is_deferred = false;
         self.reopen_at = now + self.backoff.next_pause(FIRST_PAUSE, LONGEST_PAUSE, random);
     }
 }
@@ -356,6 +375,19 @@ mod tests {
         health.handle_sign_of_life();
         health.handle_end(at(now), u32::MAX);
         assert_eq!(health.state(), State::Suspect);
+    }
+
+    #[test]
+    fn who_expects_nothing_is_in_no_hurry() {
+        let mut health = opened(1);
+        health.handle_sign_of_life();
+        health.handle_end(at(0), 0);
+        health.defer(at(0), 41_999);
+        assert_eq!(health.state(), State::BackingOff { until: at(42_000) });
+        assert!(health.is_deferred());
+        // A pause for another reason does not end when something is to be sent.
+        health.handle_not_opened(at(42_000), 0);
+        assert!(!health.is_deferred());
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl Link {
     /// `is_needed`: the client has something to send or expects something.
     pub(crate) fn work(&mut self, now: Instant, is_needed: bool) -> Option<Work> {
         let can_rest = !is_needed && self.can_rest();
+        let has_served = self.serial != 0;
         match (&mut self.candidate, self.health.state()) {
             (Some(candidate), _) => {
                 let Poll::Ready(socket) = candidate.poll_socket() else { return None };
@@ -38,11 +39,19 @@ impl Link {
                 }
                 socket.map(Work::OpenOver)
             }
-            (None, State::BackingOff { until }) if now < until => None,
+            (None, State::BackingOff { until })
+                if now < until && !(is_needed && self.health.is_deferred()) =>
+            {
+                None
+            }
             (None, State::Open) => None,
             // A device that says nothing need not know where to.
             (None, _) if can_rest => {
                 self.health.rest();
+                None
+            }
+            (None, State::Suspect) if !is_needed && has_served => {
+                self.health.defer(now, random());
                 None
             }
             (None, _) => Some(Work::Open(self.health.next_address())),
