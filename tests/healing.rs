@@ -4,8 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::process::Command;
 
-use iot_coap_cloud::{Cloud, Config, Transport};
+use iot_coap_client::Duration;
+use iot_coap_cloud::{Cloud, Config, Event, Transport};
 use iot_coap_test_library::{Language, Linkage, compile, succeed};
+use iot_coap_test_support::network::{Conditions, Fate, Proxy, SimulatedLink};
 
 /// A cloud at 127.0.0.1 and 127.0.0.3, on the same ports.
 fn cloud_at_two_addresses() -> Cloud {
@@ -55,4 +57,21 @@ fn a_name_that_moves_is_looked_up_again() {
 #[test]
 fn another_address_of_the_device_costs_no_message() {
     heals(&["redial"]);
+}
+
+/// On a clock that runs ten times as fast, the round trip is 18 s.
+#[test]
+fn a_session_over_a_slow_link_is_waited_for() {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    let program = compile("healing.c", Linkage::Static, Language::C89);
+    for transport in [Transport::Udp, Transport::Dtls] {
+        let slow = Conditions::delayed(Duration::from_millis(900));
+        let link = SimulatedLink::new(slow, slow, 1, |_, _| Fate::ARRIVES);
+        let network = Proxy::over(cloud.address(transport), link);
+        let mut healing = Command::new(&program);
+        healing.args([transport.scheme(), &network.port().to_string()]);
+        succeed(healing.arg(cloud.root_path()).arg("slow"));
+    }
+    let is_opened = |event: &&Event| matches!(event, Event::DtlsOpened { .. });
+    assert_eq!(cloud.events().iter().filter(is_opened).count(), 1, "no session was given up");
 }
