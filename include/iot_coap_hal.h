@@ -155,7 +155,10 @@ typedef intptr_t iotx_hal_udp_t;
  * @param host the host's name, or its address as text
  * @param port the host's port
  * @return the socket, or -1 on failure
- * @note May block while the name is looked up.
+ * @note May block while the name is looked up. When nothing comes from the host, the
+ *     library opens a second socket to it and reads both in turn; a port that has only one
+ *     returns -1 then. One that cannot send or read any more is closed before another is
+ *     opened.
  */
 iotx_hal_udp_t HAL_UDP_create(char *host, unsigned short port);
 
@@ -209,7 +212,7 @@ void HAL_UDP_expect(iotx_hal_udp_t p_socket, int how_many);
  * @param datalen the most bytes to write
  * @param timeout_ms how long to wait at most. The library never passes 0, because
  *     many existing ports take it to mean for ever.
- * @return the datagram's length; 0 if the connection was closed; -1 for an invalid
+ * @return the datagram's length; 0 if nothing came; -1 for an invalid
  *     parameter, -2 if the time is up, -3 if a signal interrupted the wait, -4 on
  *     failure; with this library's port -5 if an ICMP message says that a datagram did
  *     not reach the peer. After any other failure than -2 and -3 the library opens the

@@ -200,7 +200,8 @@ impl Context {
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let mut state = self.state.lock();
         state.pace.turn_off();
-        if state.client.has_event() || state.link.has_news() || state.link.is_due() {
+        let is_needed = state.link.is_deferred() && !state.client.is_idle();
+        if state.client.has_event() || state.link.has_news() || state.link.is_due() || is_needed {
             return Some(Duration::ZERO);
         }
         let now = state.now();

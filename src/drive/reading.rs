@@ -9,7 +9,7 @@ use iot_coap_client::{Duration, MAX_MESSAGE_LEN};
 use crate::buffers::{HANDSHAKE_BUFFER_LEN, MESSAGE_BUFFER_LEN};
 use crate::call::Call;
 use crate::context::State;
-use crate::link::{Reader, Reading, Side, TURN_MS};
+use crate::link::{Reader, Reading, Side};
 use crate::log::log_later;
 use crate::port::IoError;
 
@@ -73,7 +73,7 @@ impl Read {
         call.reads.set(true);
         let mut most = most;
         if is_shared {
-            most = most.min(Duration::from_millis(TURN_MS.into()));
+            most = most.min(state.link.turn());
         }
         if most > MAX_WITHOUT_STOP && !reader.can_be_stopped() {
             most = MAX_WITHOUT_STOP;

@@ -254,9 +254,9 @@ impl Context {
         now: Instant,
         call: &Call,
     ) -> (Guard<'s, State>, bool) {
-        let retired = state.link.take_retired();
         let is_needed = !state.client.is_idle();
         let work = state.link.work(now, is_needed);
+        let retired = state.link.take_retired();
         if retired.is_none() && work.is_none() {
             return (state, false);
         }

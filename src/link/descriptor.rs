@@ -31,6 +31,22 @@ impl Link {
         }
     }
 
+    /// Lets the descriptor forget the transport, which is about to be closed.
+    pub(super) fn forget_transport(&self) {
+        self.forget(self.transport.as_ref().and_then(Transport::descriptor));
+    }
+
+    /// The same for the candidate.
+    pub(super) fn forget_candidate(&self) {
+        self.forget(self.candidate.as_ref().and_then(Candidate::descriptor));
+    }
+
+    fn forget(&self, descriptor: Option<i32>) {
+        if let (Some(poller), Some(descriptor)) = (&self.poller, descriptor) {
+            poller.forget(descriptor);
+        }
+    }
+
     /// Lets the descriptor, whose number stays, belong to this process alone. What it
     /// watched was its parent's.
     #[cfg(feature = "std")]
@@ -53,6 +69,14 @@ impl Link {
     /// There is no descriptor to follow them.
     #[allow(clippy::unused_self, reason = "as with our port")]
     pub(super) const fn watch(&mut self) {}
+
+    /// As above.
+    #[allow(clippy::unused_self, reason = "as with our port")]
+    pub(super) const fn forget_transport(&self) {}
+
+    /// As above.
+    #[allow(clippy::unused_self, reason = "as with our port")]
+    pub(super) const fn forget_candidate(&self) {}
 
     /// As above.
     #[cfg(feature = "std")]

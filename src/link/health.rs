@@ -49,6 +49,7 @@ pub(crate) enum Expected {
 }
 
 /// See the [module](self).
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(super) struct Health {
     /// When the link is opened anew: [`NEVER`] while it serves, [`AT_ONCE`] if it is suspect.
     reopen_at: Instant,
@@ -69,6 +70,8 @@ pub(super) struct Health {
     is_hopeless: bool,
     /// The pause ends as soon as there is something to send.
     is_deferred: bool,
+    /// Something came from the peer, however long ago.
+    has_heard: bool,
 }
 
 impl Health {
@@ -85,6 +88,7 @@ impl Health {
             is_broken: false,
             is_hopeless: false,
             is_deferred: false,
+            has_heard: false,
         }
     }
 
@@ -134,6 +138,7 @@ impl Health {
         self.next_address = 0;
         self.silent_since = NEVER;
         self.is_broken = false;
+        self.has_heard = true;
     }
 
     /// A socket was opened, to one of so many addresses.
@@ -146,6 +151,7 @@ impl Health {
 
     /// There is another transport, from which nothing has come yet.
     pub(super) const fn handle_replaced(&mut self) {
+        self.is_deferred = false;
         self.reopen_at = NEVER;
         self.silent_since = NEVER;
         self.is_broken = false;
@@ -164,15 +170,18 @@ impl Health {
     }
 
     /// Judges silence, if it is time; returns whether it makes the link suspect. `patience`:
-    /// how long an answer may take, as far as is known.
+    /// how long an answer may take, as far as is known. `is_proven`: the transport would not
+    /// be there if its peer had not answered.
     pub(super) fn judge_silence(
         &mut self,
         now: Instant,
+        is_proven: bool,
         expected: Expected,
         patience: Duration,
         random: u32,
     ) -> bool {
         let since = self.silent_since;
+        let expects_answers = self.openings == 0 || (self.has_heard && !is_proven);
         if since == NEVER || now < self.judge_at || !self.is_open() {
             return false;
         }
@@ -183,11 +192,11 @@ impl Health {
             }
             Expected::Acknowledgements => {}
             // A peer that has answered before is asked for answers, others are not.
-            Expected::Answers if self.openings == 0 && now < since + SILENCE_TO_NON => {
+            Expected::Answers if expects_answers && now < since + SILENCE_TO_NON => {
                 self.judge_at = since + SILENCE_TO_NON;
                 return false;
             }
-            Expected::Answers if self.openings == 0 => {}
+            Expected::Answers if expects_answers => {}
             Expected::Answers | Expected::Nothing => {
                 self.silent_since = NEVER;
                 return false;
@@ -204,6 +213,11 @@ impl Health {
         if self.is_open() {
             self.suspect(now, random);
         }
+    }
+
+    /// The transport can be used again.
+    pub(super) const fn handle_written(&mut self) {
+        self.is_broken = false;
     }
 
     /// The transport is gone.
@@ -308,8 +322,14 @@ mod tests {
     fn suspected(health: &mut Health, expected: Expected, patience: Duration) -> Option<u64> {
         health.handle_sent(at(0));
         while let Some(judge_at) = health.judge_at() {
-            assert!(!health.judge_silence(at(judge_at.as_millis() - 1), expected, patience, 0));
-            if health.judge_silence(judge_at, expected, patience, 0) {
+            assert!(!health.judge_silence(
+                at(judge_at.as_millis() - 1),
+                false,
+                expected,
+                patience,
+                0
+            ));
+            if health.judge_silence(judge_at, false, expected, patience, 0) {
                 return Some(judge_at.as_millis());
             }
         }
@@ -335,6 +355,11 @@ mod tests {
         let mut health = opened(1);
         assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), None);
         health.handle_sign_of_life();
+        assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), Some(100_000));
+        health.handle_sign_of_life();
+        // It was another address for a while.
+        health.handle_opened(1);
+        health.handle_replaced();
         assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), Some(100_000));
         health.handle_sign_of_life();
         assert_eq!(suspected(&mut health, Expected::Nothing, PATIENCE), None);

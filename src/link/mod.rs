@@ -38,8 +38,10 @@ pub(crate) use retired::Retired;
 pub(crate) use transport::{Reader, Transport, Unwritten};
 
 /// How long a read lasts while there are both a transport and a candidate, which are
-/// read in turn, in milliseconds.
-pub(crate) const TURN_MS: u32 = 20;
+/// read in turn, in milliseconds: in a handshake, and while a probe is open, which takes
+/// longer and is in no hurry.
+const TURN_MS: u64 = 20;
+const TURN_OF_PROBE_MS: u64 = 100;
 
 /// Whether the transport serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +140,7 @@ impl Link {
     /// Whether what was sent last was refused, and nothing else is tried now.
     pub(crate) const fn is_refusing(&self) -> bool {
         let is_trying = self.candidate.is_some() || matches!(self.health.state(), State::Suspect);
-        self.health.is_broken() && !is_trying
+        self.transport.is_some() && self.health.is_broken() && !is_trying
     }
 
     /// How long a candidate may take.
@@ -190,6 +192,12 @@ impl Link {
         Some(Reading { side, reader, is_shared })
     }
 
+    /// How long a read may last of two sockets that are read in turn.
+    pub(crate) fn turn(&self) -> Duration {
+        let ms = if self.probe().is_some() { TURN_OF_PROBE_MS } else { TURN_MS };
+        Duration::from_millis(ms)
+    }
+
     /// Ends the read of another thread, if the port can do that, since the link is about to
     /// be closed.
     pub(crate) fn stop_reading(&self) {
@@ -221,6 +229,7 @@ impl Link {
             #[cfg(feature = "dtls-psk")]
             Transport::Session(session) => {
                 let Ok(found) = session.handle_datagram(now, datagram, log) else {
+                    log_later!(log, Info, "the session has ended");
                     self.end_session(now);
                     return None;
                 };
@@ -255,7 +264,10 @@ impl Link {
                     self.end_session(now);
                 }
             }
-            Side::Candidate if self.candidate.is_some() => self.fail_candidate(now, false),
+            Side::Candidate if self.candidate.is_some() => {
+                log_later!(log, Info, "no connection: refused ({})", error.0);
+                self.fail_candidate(now, false);
+            }
             Side::Candidate => {}
         }
     }
@@ -279,6 +291,7 @@ impl Link {
         let Some(transport) = &mut self.transport else { return Ok(()) };
         let written = transport.write(datagram, replies);
         match written {
+            Ok(()) if self.health.is_broken() => self.health.handle_written(),
             Ok(()) => {}
             Err(Unwritten::Io(error)) => {
                 if self.health.is_open() {
@@ -305,7 +318,7 @@ impl Link {
         if let Some(candidate) = &mut self.candidate {
             candidate.handle_timeout(now, log);
             self.judge_candidate(now);
-        } else if self.health.judge_silence(now, expected, patience, random()) {
+        } else if self.health.judge_silence(now, self.is_session(), expected, patience, random()) {
             log_later!(log, Info, "no sign of the peer; opening another connection");
         }
     }
@@ -340,6 +353,12 @@ impl Link {
     pub(crate) fn is_due(&self) -> bool {
         !self.retired.is_empty()
             || self.health.state() == State::Suspect && self.candidate.is_none()
+    }
+
+    /// Whether there is something to open as soon as there is something to send.
+    #[cfg(feature = "extension")]
+    pub(crate) const fn is_deferred(&self) -> bool {
+        self.candidate.is_none() && self.health.is_deferred()
     }
 
     /// Whether nothing is being opened.

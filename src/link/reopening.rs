@@ -29,11 +29,12 @@ impl Link {
     /// `is_needed`: the client has something to send or expects something.
     pub(crate) fn work(&mut self, now: Instant, is_needed: bool) -> Option<Work> {
         let can_rest = !is_needed && self.can_rest();
-        let has_served = self.serial != 0;
+        let can_wait = !is_needed && self.serial != 0 && !self.health.is_broken();
         match (&mut self.candidate, self.health.state()) {
             (Some(candidate), _) => {
                 let Poll::Ready(socket) = candidate.poll_socket() else { return None };
-                self.candidate = None;
+                // The name was looked up.
+                self.retire_candidate();
                 if socket.is_none() {
                     self.health.handle_not_opened(now, random());
                 }
@@ -50,11 +51,17 @@ impl Link {
                 self.health.rest();
                 None
             }
-            (None, State::Suspect) if !is_needed && has_served => {
+            (None, State::Suspect) if can_wait => {
                 self.health.defer(now, random());
                 None
             }
-            (None, _) => Some(Work::Open(self.health.next_address())),
+            (None, _) => {
+                // Some boards have one socket, or use one port.
+                if self.health.is_broken() && matches!(self.transport, Some(Transport::Udp(_))) {
+                    self.retire_transport();
+                }
+                Some(Work::Open(self.health.next_address()))
+            }
         }
     }
 
@@ -84,7 +91,10 @@ impl Link {
                 if self.transport.is_some() && !self.health.is_broken() =>
             {
                 self.candidate = Some(Candidate::probing(socket, now, patience));
-                self.news = Some(News::Moved);
+                // What the same address refused is not sent to it again at once.
+                if self.health.addresses() > 1 {
+                    self.news = Some(News::Moved);
+                }
                 self.watch();
             }
             Way::Ready(transport) => {
@@ -112,6 +122,8 @@ impl Link {
     /// opens a transport anew.
     #[cfg(feature = "std")]
     pub(crate) fn leave_to_parent(&mut self) {
+        // Its parent goes on with the one that they had in common.
+        self.renew_descriptor();
         // Before others take their places, and are closed.
         core::mem::take(&mut self.retired).leave_to_parent();
         self.retire_candidate();
@@ -121,13 +133,17 @@ impl Link {
         self.store = None;
         self.news = None;
         self.health.begin_anew();
-        self.renew_descriptor();
     }
 
     /// The candidate failed. `is_final`: another try would fail for the same reason.
     pub(super) fn fail_candidate(&mut self, now: Instant, is_final: bool) {
+        let was_looking = self.is_looking();
         self.retire_candidate();
-        self.health.handle_candidate_failed(now, is_final, random());
+        if was_looking {
+            self.health.handle_not_opened(now, random());
+        } else {
+            self.health.handle_candidate_failed(now, is_final, random());
+        }
     }
 
     /// Checks what has become of the candidate.

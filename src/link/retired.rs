@@ -42,6 +42,7 @@ impl Link {
     }
 
     pub(super) fn retire_transport(&mut self) {
+        self.forget_transport();
         if let Some(transport) = self.transport.take() {
             // One that was retired before is not being read: since it was replaced,
             // whoever reads has read from its successor.
@@ -52,6 +53,7 @@ impl Link {
     }
 
     pub(super) fn retire_candidate(&mut self) {
+        self.forget_candidate();
         if let Some(candidate) = self.candidate.take().and_then(Candidate::into_transport) {
             // As above.
             if let Some(older) = self.retired.candidate.replace(candidate) {

@@ -306,10 +306,11 @@ impl<A> Exchange<A> {
         self.set_state(State::Due);
     }
 
-    /// Makes it due once more, with the timeout as it is, if it is not acknowledged.
+    /// Makes it due once more, with the timeout as it is, if it was transmitted once and is
+    /// not acknowledged. That counts as one of its retransmissions.
     pub(crate) fn repeat_if_unacknowledged(&mut self) {
-        if self.state == State::AwaitingAck {
-            self.retransmissions = self.retransmissions.saturating_add(1);
+        if self.state == State::AwaitingAck && self.retransmissions == 0 {
+            self.retransmissions = 1;
             self.set_state(State::Due);
         }
     }

@@ -8,7 +8,8 @@ pub(crate) struct Fd(c_int);
 impl Fd {
     /// Takes over what a system call returned; `None` for its failure.
     pub(crate) fn new(raw: c_int) -> Option<Self> {
-        (raw >= 0).then_some(Self(raw))
+        // Not `then_some`, whose value would be dropped, and closed.
+        (raw >= 0).then(|| Self(raw))
     }
 
     pub(crate) fn raw(&self) -> c_int {

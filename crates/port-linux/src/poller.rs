@@ -1,10 +1,11 @@
 //! One descriptor that becomes readable when any of several sockets does.
 
 use core::ffi::c_int;
+use core::ptr::null_mut;
 
 use crate::fd::Fd;
 
-/// An epoll descriptor. A socket that is closed is no longer watched.
+/// An epoll descriptor.
 pub struct Poller(Fd);
 
 impl Poller {
@@ -28,7 +29,14 @@ impl Poller {
         unsafe { libc::dup3(fresh.descriptor(), self.descriptor(), libc::O_CLOEXEC) };
     }
 
-    /// Watches another descriptor, until it is closed. Once is enough.
+    /// Watches a descriptor no more. It would do so beyond its closing if a process that was
+    /// forked off has a copy of it.
+    pub fn forget(&self, descriptor: c_int) {
+        // SAFETY: two numbers; no event is needed. An error means that it was not watched.
+        unsafe { libc::epoll_ctl(self.0.raw(), libc::EPOLL_CTL_DEL, descriptor, null_mut()) };
+    }
+
+    /// Watches another descriptor, until [`forget`](Self::forget). Once is enough.
     pub fn watch(&self, descriptor: c_int) {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };
         // SAFETY: a live descriptor, and an event that is only read. An error means that

@@ -60,8 +60,8 @@ impl<A> Client<A> {
         self.exchanges.handle_session_renewed(now, &mut self.random);
     }
     /// Tells the client that its datagrams take another way to the same peer from now on:
-    /// sends every Confirmable message at once that is not acknowledged. It is given up no
-    /// later for that.
+    /// sends every Confirmable message at once that was transmitted once and is not
+    /// acknowledged. That counts as one of its retransmissions.
     pub fn handle_path_changed(&mut self) {
         self.exchanges.handle_path_changed();
     }
