@@ -131,6 +131,7 @@ impl Health {
     }
 
     /// Something came from the peer.
+    #[inline]
     pub(super) const fn handle_sign_of_life(&mut self) {
         self.reopen_at = NEVER;
         self.backoff.reset();
@@ -213,11 +214,6 @@ impl Health {
         if self.is_open() {
             self.suspect(now, random);
         }
-    }
-
-    /// The transport can be used again.
-    pub(super) const fn handle_written(&mut self) {
-        self.is_broken = false;
     }
 
     /// The transport is gone.

@@ -291,7 +291,6 @@ impl Link {
         let Some(transport) = &mut self.transport else { return Ok(()) };
         let written = transport.write(datagram, replies);
         match written {
-            Ok(()) if self.health.is_broken() => self.health.handle_written(),
             Ok(()) => {}
             Err(Unwritten::Io(error)) => {
                 if self.health.is_open() {
