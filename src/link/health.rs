@@ -9,9 +9,9 @@
 //! | a candidate fails | the next address, or a pause |
 //!
 //! A link that has served is opened anew at once, and so is the one that takes its place if
-//! it never served, or while there is an address that was not tried. Otherwise there is a pause, drawn at random from a range that grows from 1 s
-//! to 60 s ([`Backoff`]), so that the devices of a cloud that was away do not come back in
-//! one second.
+//! it never served, or while there is an address that was not tried. Otherwise there is a
+//! pause, drawn at random from a range that grows from 1 s to 60 s ([`Backoff`]), so that
+//! the devices of a cloud that was away do not come back in one second.
 
 use iot_coap_client::{Backoff, Duration, Instant};
 
@@ -34,6 +34,9 @@ const SILENCE_TO_NON: Duration = Duration::from_secs(100);
 /// The first pause before a link is opened again, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Within this time a device comes back that expects nothing, and has nothing to send.
+const RETURN: Duration = Duration::from_secs(8);
 
 const AT_ONCE: Instant = Instant::from_millis(0);
 const NEVER: Instant = Instant::from_millis(u64::MAX);
@@ -242,11 +245,11 @@ impl Health {
         self.silent_since = NEVER;
     }
 
-    /// Nothing is expected, but there is no transport: opens another one within the longest
-    /// pause, or when there is something to send. A cloud that ends all sessions at once
+    /// Nothing is expected, but there is no transport: opens another one within [`RETURN`],
+    /// or when there is something to send. A cloud that ends all sessions at once
     /// does not have all devices back at once.
     pub(super) fn defer(&mut self, now: Instant, random: u32) {
-        let longest = LONGEST_PAUSE.as_millis_u32();
+        let longest = RETURN.as_millis_u32();
         self.reopen_at = now + Duration::from_millis((1 + random % longest).into());
         self.is_deferred = true;
     }
@@ -404,10 +407,10 @@ mod tests {
         health.handle_sign_of_life();
         health.handle_end(at(0), 0);
         health.defer(at(0), 41_999);
-        assert_eq!(health.state(), State::BackingOff { until: at(42_000) });
+        assert_eq!(health.state(), State::BackingOff { until: at(2000) });
         assert!(health.is_deferred());
         // A pause for another reason does not end when something is to be sent.
-        health.handle_not_opened(at(42_000), 0);
+        health.handle_not_opened(at(2000), 0);
         assert!(!health.is_deferred());
     }
 

@@ -107,8 +107,10 @@ impl<A> Exchanges<A> {
 
     /// Whether [`transmit`](Self::transmit) has a request.
     pub(crate) fn any_due(&self) -> bool {
-        let is_full = self.is_flight_full();
-        self.position(|exchange| exchange.may_be_transmitted(is_full)).is_some()
+        // Mostly there is none, or no limit.
+        self.position(|exchange| exchange.state() == State::Due).is_some()
+            && (!self.is_flight_full()
+                || self.position(|exchange| exchange.may_be_transmitted(true)).is_some())
     }
 
     /// Whether as many messages of the application are in flight as may be (section 4.7).
