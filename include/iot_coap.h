@@ -500,7 +500,8 @@ void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
  *     `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
  *     `IOTX_ERR_INVALID_PARAM` for an invalid client
  * @note Blocks for 10 s (or `wait_time_ms`, if that is more; `sign_in_limit_ms` of
- *     `iotx_coap_options_t` sets another limit) at most, also while another thread signs in; only a firmware's own `HAL_DTLSSession_create` and
+ *     `iotx_coap_options_t` sets another limit) at most, also while another thread signs
+ *     in; only a firmware's own `HAL_DTLSSession_create` and
  *     `HAL_UDP_create`, which open a connection anew, may take longer. An answer that
  *     comes later, within 247 s, signs in all the same: by the next call, or in
  *     `IOT_CoAP_Yield`. Any thread may call, also from a callback.

@@ -64,9 +64,9 @@ impl Read {
             return false;
         }
         let Some(Reading { side, reader, is_shared }) = state.link.reading() else { return false };
-        // With two sockets one belongs to a handshake. Both are read into the same buffer.
-        let shakes_hands = is_shared || side == Side::Candidate;
-        let Some((buffer, len)) = buffer(state, call, own_buffer, shakes_hands) else {
+        // A candidate may be in its handshake. It is read into the transport's buffer.
+        let may_be_handshake = is_shared || side == Side::Candidate;
+        let Some((buffer, len)) = buffer(state, call, own_buffer, may_be_handshake) else {
             return false;
         };
         state.reading = true;
@@ -117,23 +117,23 @@ fn buffer(
     state: &mut State,
     call: &Call,
     own_buffer: *mut u8,
-    shakes_hands: bool,
+    may_be_handshake: bool,
 ) -> Option<(*mut u8, usize)> {
     if !cfg!(feature = "dtls-psk") || !own_buffer.is_null() {
         return Some((own_buffer, BUFFER_LEN - 1));
     }
-    heap_buffer(state, call, shakes_hands)
+    heap_buffer(state, call, may_be_handshake)
 }
 
 // In a function of its own, which a context over UDP never calls.
 #[inline(never)]
-fn heap_buffer(state: &mut State, call: &Call, shakes_hands: bool) -> Option<(*mut u8, usize)> {
+fn heap_buffer(state: &mut State, call: &Call, may_be_handshake: bool) -> Option<(*mut u8, usize)> {
     let number = match call.buffer.get() {
         Some(number) => number,
         None => state.buffers.take()?,
     };
     call.buffer.set(Some(number));
-    let len = if shakes_hands { HANDSHAKE_BUFFER_LEN } else { MESSAGE_BUFFER_LEN };
+    let len = if may_be_handshake { HANDSHAKE_BUFFER_LEN } else { MESSAGE_BUFFER_LEN };
     Some((state.buffers.memory(number, len)?, len - 1))
 }
 
