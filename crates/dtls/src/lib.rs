@@ -20,6 +20,8 @@ mod key_schedule;
 mod keys;
 mod memory;
 mod record;
+#[cfg(feature = "rsa")]
+mod rsa;
 mod saved_session;
 mod sealing;
 mod suite;

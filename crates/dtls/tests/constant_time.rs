@@ -7,9 +7,9 @@
 #![cfg(feature = "full")]
 
 use std::path::Path;
-use std::process::Command;
 
 use iot_coap_dtls::{Client, Datagram, SealingKey};
+use iot_coap_test_support::instructions::instructions_of_each_call;
 use iot_coap_test_support::scripted::crypto::{Algorithm, Header, Key, keys};
 use iot_coap_test_support::scripted::messages::APPLICATION_DATA;
 use iot_coap_test_support::scripted::{Numbers, TestClient, at};
@@ -42,8 +42,7 @@ fn connected(suite: u16) -> TestClient {
     Client::restore(&blob, &key, b"", 1, Numbers::new(1)).unwrap()
 }
 
-/// The name of the function below in valgrind. A pattern with an asterisk would not work
-/// for dumps.
+/// The name of the function below in valgrind.
 const MEASURED: &str = "constant_time::measured_handle_datagram";
 
 /// The instructions of this function are counted.
@@ -113,24 +112,8 @@ fn bad_records_are_rejected() {
 
 #[test]
 fn bad_padding_and_bad_macs_take_the_same_instructions() {
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("constant-time.callgrind");
-    let program = std::env::current_exe().unwrap();
-    let ran = Command::new("valgrind")
-        .args(["--tool=callgrind", "--combine-dumps=yes", "--collect-atstart=no"])
-        .args([format!("--toggle-collect={MEASURED}"), format!("--dump-after={MEASURED}")])
-        .arg(format!("--callgrind-out-file={}", out.display()))
-        .arg(program)
-        .args(["--exact", "bad_records_are_rejected", "--test-threads=1"])
-        .output()
-        .unwrap_or_else(|error| panic!("valgrind: {error}; please install it"));
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    let profile = std::fs::read_to_string(&out).unwrap();
-    std::fs::remove_file(&out).unwrap();
-    let counts: Vec<u64> = profile
-        .lines()
-        .filter_map(|line| line.strip_prefix("totals: "))
-        .map(|count| count.trim().parse().unwrap())
-        .collect();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let counts = instructions_of_each_call(MEASURED, "bad_records_are_rejected", folder);
     let each = counts.len() / SUITES.len();
     assert!(each > 70, "{} calls were counted", counts.len());
     for (counts, (suite, _)) in counts.chunks_exact(each).zip(SUITES) {

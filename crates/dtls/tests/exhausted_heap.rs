@@ -284,21 +284,26 @@ impl CertifiedServer {
     }
 }
 
-/// The crates that verify ECDSA allocate nothing.
+/// The crates that verify signatures allocate nothing.
 #[test]
-fn every_allocation_fails_once_with_certificates_by_ecdsa() {
-    let certified = CertifiedServer::new(Suite::EcdheEcdsaGcm, ec_key(), ec_key);
-    let anchors = certified.config().unwrap();
-    every_allocation_fails_once(8, || {
-        let reply = |server: &mut Server| certified.reply(server);
-        let session = Session::full(anchors.clone(), certified.suite, &reply, false);
-        let Some(mut session) = out_of_memory(session) else { return false };
-        session.assert_alive();
-        true
-    });
+fn every_allocation_fails_once_with_certificates() {
+    for (suite, key) in [
+        (Suite::EcdheEcdsaGcm, ec_key as fn() -> _),
+        (Suite::EcdheRsaCbcSha256, rsa_key),
+        (Suite::RsaAes256CbcSha256, rsa_key),
+    ] {
+        let certified = CertifiedServer::new(suite, key(), key);
+        let anchors = certified.config().unwrap();
+        every_allocation_fails_once(8, || {
+            let reply = |server: &mut Server| certified.reply(server);
+            let session = Session::full(anchors.clone(), certified.suite, &reply, false);
+            let Some(mut session) = out_of_memory(session) else { return false };
+            session.assert_alive();
+            true
+        });
+    }
 }
 
-/// The `rsa` crate allocates, so the client checks for room before calling it.
 #[test]
 fn the_heap_runs_out_with_certificates_by_rsa() {
     CertifiedServer::new(Suite::EcdheRsaCbcSha256, rsa_key_of(4096), rsa_key)

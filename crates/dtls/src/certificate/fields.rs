@@ -6,6 +6,9 @@ use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
 
 /// RFC 5280, section 4.2.1.3.
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+/// RFC 8017, appendix C.
+#[cfg(feature = "rsa")]
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fields<'d> {
@@ -53,6 +56,16 @@ impl<'d> Fields<'d> {
             }
         }
         Ok(Self { not_before, not_after, public_key, key_usage })
+    }
+
+    /// The key as an RSAPublicKey in DER, if it is one of RSA.
+    #[cfg(feature = "rsa")]
+    pub(super) fn rsa_key(&self) -> der::Result<Option<&'d [u8]>> {
+        let mut outer = SliceReader::new(self.public_key)?;
+        let mut info = enter(&mut outer, Tag::Sequence)?;
+        let algorithm = ObjectIdentifier::decode(&mut enter(&mut info, Tag::Sequence)?)?;
+        let key = BitStringRef::decode(&mut info)?.as_bytes();
+        Ok(key.filter(|_| algorithm == RSA_ENCRYPTION))
     }
 }
 

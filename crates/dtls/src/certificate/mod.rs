@@ -18,6 +18,8 @@ pub(crate) use signature::SignatureScheme;
 
 use crate::error::{CertificateError, Error, Violation};
 use crate::memory::copy;
+#[cfg(feature = "rsa")]
+use crate::rsa::PublicKey;
 use crate::suite::KeyExchange;
 use crate::wire::Reader;
 
@@ -98,16 +100,10 @@ impl ServerKey {
 
     /// The key, for encrypting to the server.
     #[cfg(feature = "rsa")]
-    pub(crate) fn rsa_key(&self) -> Result<rsa::PublicKey, Error> {
-        use der::Decode;
-        use rsa::pkcs8::SubjectPublicKeyInfoRef;
-
+    pub(crate) fn rsa_key(&self) -> Result<PublicKey<'_>, Error> {
         let fields = Fields::read(&self.certificate).map_err(|_| CertificateError::Malformed)?;
-        let info = SubjectPublicKeyInfoRef::from_der(fields.public_key)
-            .map_err(|_| CertificateError::Malformed)?;
-        let is_rsa = info.algorithm.oid == rsa::pkcs1::ALGORITHM_OID;
-        let key = info.subject_public_key.as_bytes().filter(|_| is_rsa);
-        key.map_or(Ok(None), signature::rsa_key)?.ok_or(CertificateError::Key.into())
+        let key = fields.rsa_key().map_err(|_| CertificateError::Malformed)?;
+        Ok(key.and_then(PublicKey::from_der).ok_or(CertificateError::Key)?)
     }
 }
 

@@ -1,12 +1,10 @@
-//! The signature algorithms for certificates and key exchanges, implemented with
-//! RustCrypto: RSA PKCS #1 v1.5 with keys of 2048 to 4096 bits, and ECDSA.
+//! The signature algorithms for certificates and key exchanges: RSA PKCS #1 v1.5 with keys
+//! of 2048 to 4096 bits, and ECDSA, which is RustCrypto's.
 
-use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
 
 #[cfg(feature = "p256")]
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
-#[cfg(feature = "rsa")]
-use rsa::{PublicKey as RsaKey, pkcs1::DecodeRsaPublicKey};
 use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
@@ -21,17 +19,7 @@ use sha2::Sha512;
 
 use crate::error::{CertificateError, Error};
 #[cfg(feature = "rsa")]
-use crate::memory::can_allocate;
-
-/// In bytes: 2048 bits.
-const MIN_RSA_MODULUS_LEN: usize = 256;
-/// In bytes: 4096 bits. Bounds what a hostile server can make a device compute.
-const MAX_RSA_MODULUS_LEN: usize = 512;
-/// The length in DER of the longest key.
-const MAX_RSA_KEY_LEN: usize = MAX_RSA_MODULUS_LEN + 32;
-/// The `rsa` crate allocates this many times the length of a key to read the key and
-/// use it once.
-const RSA_HEAP_FACTOR: usize = 28;
+use crate::rsa::PublicKey;
 
 /// How many signatures are checked for one chain: six on the longest path, and two on
 /// paths that lead nowhere. A hostile server can send certificates that make many
@@ -39,8 +27,8 @@ const RSA_HEAP_FACTOR: usize = 28;
 const MAX_SIGNATURES: u8 = 8;
 
 /// Whether a signature is valid, from the key as encoded in a certificate, the message
-/// and the signature. Fails only with [`Error::OutOfMemory`].
-type Verify = fn(&[u8], &[u8], &[u8]) -> Result<bool, Error>;
+/// and the signature.
+type Verify = fn(&[u8], &[u8], &[u8]) -> bool;
 
 /// A key type, a signature type, and the function that verifies the pair.
 #[derive(Debug)]
@@ -50,13 +38,12 @@ pub(super) struct Algorithm {
     verify: Verify,
 }
 
-/// Limits the work of verifying a chain or a signature, and remembers why verification
-/// was cut short. The fields are atomic because rustls-webpki requires `Sync`; only
+/// Limits the work of verifying a chain or a signature, and remembers whether verification
+/// was cut short. The count is atomic because rustls-webpki requires `Sync`; only
 /// loads and stores are used, which every processor has.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     signatures: AtomicU8,
-    out_of_memory: AtomicBool,
 }
 
 impl Budget {
@@ -79,11 +66,8 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`]; [`CertificateError::TooManySignatures`].
+    /// [`CertificateError::TooManySignatures`].
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.out_of_memory.load(Ordering::Relaxed) {
-            return Err(Error::OutOfMemory);
-        }
         if self.signatures.load(Ordering::Relaxed) > MAX_SIGNATURES {
             return Err(CertificateError::TooManySignatures.into());
         }
@@ -105,20 +89,14 @@ impl SignatureVerificationAlgorithm for Metered<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
-        let Budget { signatures, out_of_memory } = self.budget;
+        let Budget { signatures } = self.budget;
         let checked = signatures.load(Ordering::Relaxed);
         signatures.store(checked.saturating_add(1), Ordering::Relaxed);
         if checked >= MAX_SIGNATURES {
             return Err(InvalidSignature);
         }
-        match (self.algorithm.verify)(public_key, message, signature) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(InvalidSignature),
-            Err(_) => {
-                out_of_memory.store(true, Ordering::Relaxed);
-                Err(InvalidSignature)
-            }
-        }
+        let is_valid = (self.algorithm.verify)(public_key, message, signature);
+        if is_valid { Ok(()) } else { Err(InvalidSignature) }
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
@@ -135,8 +113,7 @@ static RSA_SHA256: Algorithm = Algorithm {
     key: alg_id::RSA_ENCRYPTION,
     signature: alg_id::RSA_PKCS1_SHA256,
     verify: |key, message, signature| {
-        let key = rsa_key(key)?;
-        Ok(key.is_some_and(|key| key.pkcs1v15_verify::<Sha256>(message, signature).is_ok()))
+        PublicKey::from_der(key).is_some_and(|key| key.verify_pkcs1::<Sha256>(message, signature))
     },
 };
 #[cfg(all(feature = "rsa", feature = "sha512"))]
@@ -144,8 +121,7 @@ static RSA_SHA384: Algorithm = Algorithm {
     key: alg_id::RSA_ENCRYPTION,
     signature: alg_id::RSA_PKCS1_SHA384,
     verify: |key, message, signature| {
-        let key = rsa_key(key)?;
-        Ok(key.is_some_and(|key| key.pkcs1v15_verify::<Sha384>(message, signature).is_ok()))
+        PublicKey::from_der(key).is_some_and(|key| key.verify_pkcs1::<Sha384>(message, signature))
     },
 };
 #[cfg(all(feature = "rsa", feature = "sha512"))]
@@ -153,8 +129,7 @@ static RSA_SHA512: Algorithm = Algorithm {
     key: alg_id::RSA_ENCRYPTION,
     signature: alg_id::RSA_PKCS1_SHA512,
     verify: |key, message, signature| {
-        let key = rsa_key(key)?;
-        Ok(key.is_some_and(|key| key.pkcs1v15_verify::<Sha512>(message, signature).is_ok()))
+        PublicKey::from_der(key).is_some_and(|key| key.verify_pkcs1::<Sha512>(message, signature))
     },
 };
 #[cfg(feature = "p256")]
@@ -162,7 +137,7 @@ static P256_SHA256: Algorithm = Algorithm {
     key: alg_id::ECDSA_P256,
     signature: alg_id::ECDSA_SHA256,
     verify: |key, message, signature| {
-        Ok(p256_verify(key, &Sha256::digest(message), signature).is_some())
+        p256_verify(key, &Sha256::digest(message), signature).is_some()
     },
 };
 #[cfg(all(feature = "p256", feature = "sha512"))]
@@ -170,7 +145,7 @@ static P256_SHA384: Algorithm = Algorithm {
     key: alg_id::ECDSA_P256,
     signature: alg_id::ECDSA_SHA384,
     verify: |key, message, signature| {
-        Ok(p256_verify(key, &Sha384::digest(message), signature).is_some())
+        p256_verify(key, &Sha384::digest(message), signature).is_some()
     },
 };
 #[cfg(feature = "p384")]
@@ -178,7 +153,7 @@ static P384_SHA256: Algorithm = Algorithm {
     key: alg_id::ECDSA_P384,
     signature: alg_id::ECDSA_SHA256,
     verify: |key, message, signature| {
-        Ok(p384_verify(key, &Sha256::digest(message), signature).is_some())
+        p384_verify(key, &Sha256::digest(message), signature).is_some()
     },
 };
 #[cfg(feature = "p384")]
@@ -186,29 +161,9 @@ static P384_SHA384: Algorithm = Algorithm {
     key: alg_id::ECDSA_P384,
     signature: alg_id::ECDSA_SHA384,
     verify: |key, message, signature| {
-        Ok(p384_verify(key, &Sha384::digest(message), signature).is_some())
+        p384_verify(key, &Sha384::digest(message), signature).is_some()
     },
 };
-
-/// Reads an RSA key; `None` if it is malformed or has an unacceptable size.
-///
-/// # Errors
-///
-/// [`Error::OutOfMemory`] if the heap has too little room for reading and using the
-/// key. The `rsa` crate would abort.
-#[cfg(feature = "rsa")]
-pub(super) fn rsa_key(der: &[u8]) -> Result<Option<RsaKey>, Error> {
-    use rsa::traits::PublicKeyParts;
-    if der.len() > MAX_RSA_KEY_LEN {
-        return Ok(None);
-    }
-    if !can_allocate::<RSA_HEAP_FACTOR>(der.len()) {
-        return Err(Error::OutOfMemory);
-    }
-    Ok(RsaKey::from_pkcs1_der(der)
-        .ok()
-        .filter(|key| (MIN_RSA_MODULUS_LEN..=MAX_RSA_MODULUS_LEN).contains(&key.size())))
-}
 
 #[cfg(feature = "p256")]
 fn p256_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {

@@ -128,10 +128,10 @@ pub(crate) fn static_rsa<R: TryCryptoRng>(
     random.try_fill_bytes(&mut premaster).map_err(|_| Error::Random)?;
     // The offered version, against version rollback (RFC 5246, section 7.4.7.1).
     premaster[..2].copy_from_slice(&crate::record::VERSION);
-    let encrypted =
-        key.rsa_key()?.pkcs1v15_encrypt_with_rng(random, &premaster).map_err(|_| Error::Random)?;
     let mut writer = Writer::new(out);
-    writer.vector16(|writer| writer.bytes(&encrypted));
+    key.rsa_key()?.encrypt_pkcs1(random, &premaster, |encrypted| {
+        writer.vector16(|writer| writer.bytes(encrypted));
+    })?;
     writer.finish()?;
     Ok(premaster)
 }

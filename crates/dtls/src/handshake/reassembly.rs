@@ -306,7 +306,7 @@ mod tests {
         for round in 0..1000 {
             let len = 1 + round * 7 % 90;
             reassembly.insert(header((round % 3) as u16, len, 0), 0, &[0]).unwrap();
-            let held = reassembly.messages.iter().map(|message| message.body.len()).sum();
+            let held: usize = reassembly.messages.iter().map(|message| message.body.len()).sum();
             assert_eq!(reassembly.held_len, held);
             assert!(held <= 100 && reassembly.messages.len() <= 3);
         }
