@@ -4,7 +4,7 @@
 use iot_coap_test_library::client::Client;
 use iot_coap_test_library::log::{collect, logged, was_logged};
 use iot_coap_test_support::certificates::{
-    GOOD, Identity, Leaf, ec_key, intermediate, leaf, named_root, root, rsa_key,
+    GOOD, Identity, Leaf, ec_key, intermediate, leaf, named_root, root, rsa_key, self_signed,
 };
 use iot_coap_test_support::peers::echo::{Manner, Server};
 use iot_coap_test_support::waiting::{becomes_so, timed};
@@ -156,6 +156,22 @@ fn a_certificate_that_is_not_yet_valid_is_refused() {
     let root = ec_root();
     let early = leaf(&root, ec_key(), &Leaf { valid: (1, 30), ..GOOD });
     assert_refused("localhost", &root.pem(), &early, "becomes valid only in");
+}
+
+/// A server of a private cloud, whose certificate is itself the root that the device knows.
+#[test]
+fn a_server_that_is_trusted_itself_is_accepted_for_its_names() {
+    for is_authority in [true, false] {
+        let server = self_signed(ec_key(), is_authority, &GOOD);
+        assert_opens("localhost", &server.pem(), &server, &Manner::default());
+        let other = Leaf { names: &["DNS:elsewhere.example"], ..GOOD };
+        let server = self_signed(ec_key(), is_authority, &other);
+        assert_refused("localhost", &server.pem(), &server, "certificate is for another");
+        // What to do about one with a common name alone is said.
+        let server = self_signed(ec_key(), is_authority, &Leaf { names: &[], ..GOOD });
+        let why = "the common name does not count: issue one with the host in subjectAltName";
+        assert_refused("localhost", &server.pem(), &server, why);
+    }
 }
 
 #[test]

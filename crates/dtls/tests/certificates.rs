@@ -5,7 +5,7 @@
 use iot_coap_dtls::{CertificateError, Config, Error, TrustAnchors, Violation};
 use iot_coap_test_support::certificates::{
     GOOD, Identity, Leaf, Usage, ec_key, ec_key_on, intermediate, intermediate_valid, leaf,
-    named_intermediate, root, rsa_key, rsa_key_of,
+    named_intermediate, root, rsa_key, rsa_key_of, self_signed,
 };
 use iot_coap_test_support::dtls::in_memory::{self, Ended};
 use iot_coap_test_support::dtls::now;
@@ -87,7 +87,7 @@ fn no_alternative_name() {
     let root = ec_root();
     let server = leaf(&root, ec_key(), &Leaf { names: &[], ..GOOD });
     let case = Case { host: "test.server", ..Case::new(&server, &root) };
-    case.is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
+    case.is_refused(CertificateError::NoName, CERTIFICATE_UNKNOWN);
 }
 
 #[test]
@@ -422,9 +422,42 @@ fn a_chain_longer_than_the_limit() {
     assert_eq!((ended.result, ended.alert), (Ok(()), None));
 }
 
-/// The certificate of an authority may not be used by a server, even if it is trusted.
+/// The certificate of an authority may not be used by a server.
 #[test]
 fn an_authority_as_the_server() {
     let root = ec_root();
-    Case::new(&root, &root).is_refused(CertificateError::WrongUsage, UNSUPPORTED_CERTIFICATE);
+    let between = intermediate(&root, ec_key());
+    Case::new(&between, &root).is_refused(CertificateError::WrongUsage, UNSUPPORTED_CERTIFICATE);
+}
+
+/// As in private clouds: the server's certificate is itself what the client trusts. Whatever
+/// its issuer, it is believed for the names in it, while it is valid, and for its usages.
+#[test]
+fn a_server_that_is_trusted_itself() {
+    for is_authority in [true, false] {
+        for (key, suites) in [(ec_key as fn() -> _, ECDHE), (rsa_key, ECDHE), (rsa_key, STATIC_RSA)]
+        {
+            let server = self_signed(key(), is_authority, &GOOD);
+            for time in [Some(now()), None] {
+                Case { suites, time, ..Case::new(&server, &server) }.is_accepted();
+            }
+            let case = Case { suites, host: "elsewhere.example", ..Case::new(&server, &server) };
+            case.is_refused(CertificateError::WrongName, CERTIFICATE_UNKNOWN);
+        }
+        let clients = Leaf { usages: &[Usage::ClientAuthentication], ..GOOD };
+        let server = self_signed(ec_key(), is_authority, &clients);
+        Case::new(&server, &server)
+            .is_refused(CertificateError::WrongUsage, UNSUPPORTED_CERTIFICATE);
+        let time = now();
+        let server = self_signed(ec_key(), is_authority, &Leaf { valid: (-30, -1), ..GOOD });
+        let not_after = seconds(server.certificate.not_after());
+        Case { time: Some(time), ..Case::new(&server, &server) }
+            .is_refused(CertificateError::Expired { time, not_after }, CERTIFICATE_EXPIRED);
+    }
+    // A root without names is believed for none.
+    let root = ec_root();
+    Case::new(&root, &root).is_refused(CertificateError::NoName, CERTIFICATE_UNKNOWN);
+    // One of an authority that is not trusted.
+    let server = leaf(&root, ec_key(), &GOOD);
+    Case::new(&server, &server).is_accepted();
 }

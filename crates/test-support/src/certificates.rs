@@ -182,13 +182,26 @@ pub fn named_intermediate(
 pub fn leaf(issuer: &Identity, key: PKey<Private>, says: &Leaf<'_>) -> Identity {
     let issuer_name = issuer.certificate.subject_name();
     let mut builder = start(&name("test server"), issuer_name, &key, says.valid);
-    add_names(&mut builder, issuer, says.names);
+    add_names(&mut builder, Some(issuer), says.names);
     add_usages(&mut builder, says.usages);
     builder.sign(&issuer.key, (says.digest)()).unwrap();
     Identity { certificate: builder.build(), key }
 }
 
-fn add_names(builder: &mut X509Builder, issuer: &Identity, all: &[&str]) {
+/// A server's certificate that signs itself, as an authority or not.
+pub fn self_signed(key: PKey<Private>, is_authority: bool, says: &Leaf<'_>) -> Identity {
+    let name = name(&fresh_name("server"));
+    let mut builder = start(&name, &name, &key, says.valid);
+    if is_authority {
+        builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+    }
+    add_names(&mut builder, None, says.names);
+    add_usages(&mut builder, says.usages);
+    builder.sign(&key, (says.digest)()).unwrap();
+    Identity { certificate: builder.build(), key }
+}
+
+fn add_names(builder: &mut X509Builder, issuer: Option<&Identity>, all: &[&str]) {
     if all.is_empty() {
         return;
     }
@@ -200,7 +213,8 @@ fn add_names(builder: &mut X509Builder, issuer: &Identity, all: &[&str]) {
             _ => panic!("{name}"),
         };
     }
-    let names = names.build(&builder.x509v3_context(Some(&issuer.certificate), None)).unwrap();
+    let issuer = issuer.map(|issuer| &*issuer.certificate);
+    let names = names.build(&builder.x509v3_context(issuer, None)).unwrap();
     builder.append_extension(names).unwrap();
 }
 

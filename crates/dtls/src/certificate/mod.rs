@@ -1,5 +1,5 @@
-//! Verifies the server's certificate: that a path leads to a trust anchor, that it
-//! names the host, that it may be used by a server now, and that its key signed the
+//! Verifies the server's certificate: that a path leads to a trust anchor, or that it is
+//! one, that it names the host, that it may be used by a server now, and that its key signed the
 //! key exchange. rustls-webpki builds the paths and compares the names.
 
 mod anchors;
@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use fields::Fields;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use signature::Budget;
-use webpki::{EndEntityCert, KeyUsage};
+use webpki::{EndEntityCert, Error as PathError, KeyUsage, VerifiedPath};
 
 pub use anchors::TrustAnchors;
 pub(crate) use signature::SignatureScheme;
@@ -63,8 +63,12 @@ impl ServerKey {
         let fields = Fields::read(&end_entity).map_err(|_| CertificateError::Malformed)?;
         let chain = Chain::new(&end_entity, &intermediates, anchors)?;
         match time {
+            _ if anchors.contains(&end_entity) => verify_trusted(&fields, time)?,
             Some(time) => chain.verify_at(time)?,
             None => chain.verify_at_any_time(&fields)?,
+        }
+        if !fields.has_names {
+            return Err(CertificateError::NoName.into());
         }
         chain.verify_host(host)?;
         verify_key_usage(&fields, key_exchange)?;
@@ -135,7 +139,7 @@ impl<'c> Chain<'c> {
                 UnixTime::since_unix_epoch(core::time::Duration::from_secs(time)),
                 KeyUsage::server_auth(),
                 None,
-                None,
+                Some(&|path| verify_issuers(path, self.anchors)),
             );
             path.map(drop)
         });
@@ -172,6 +176,40 @@ impl<'c> Chain<'c> {
         self.end_entity
             .verify_is_valid_for_subject_name(&name)
             .map_err(|error| CertificateError::from_path(&error))
+    }
+}
+
+/// Verifies what rustls-webpki leaves out: whether the keys of the issuers may sign
+/// certificates (RFC 5280, section 6.1.4 (n)), and what the anchor says of itself. After an
+/// error another path is looked for.
+fn verify_issuers(path: &VerifiedPath<'_>, anchors: &TrustAnchors) -> Result<(), PathError> {
+    let mut authorities = 0;
+    for issuer in path.intermediate_certificates() {
+        let der = issuer.der();
+        let fields = Fields::read(&der).map_err(|_| PathError::BadDer)?;
+        if !fields.key_signs_certificates() {
+            return Err(PathError::EndEntityUsedAsCa);
+        }
+        authorities += 1;
+    }
+    if anchors.allows(path.anchor(), authorities) {
+        Ok(())
+    } else {
+        Err(PathError::PathLenConstraintViolated)
+    }
+}
+
+/// Verifies the dates and the usage of a certificate that is an anchor itself: no other
+/// certificate is needed to believe it. It may be one of an authority, as self-signed ones
+/// often are.
+fn verify_trusted(fields: &Fields<'_>, time: Option<u64>) -> Result<(), CertificateError> {
+    let Fields { not_before, not_after, .. } = *fields;
+    match time {
+        Some(time) if time < not_before => Err(CertificateError::NotYetValid { time, not_before }),
+        Some(time) if time > not_after => Err(CertificateError::Expired { time, not_after }),
+        None if not_before > not_after => Err(CertificateError::NeverValid),
+        _ if fields.serves == Some(false) => Err(CertificateError::WrongUsage),
+        _ => Ok(()),
     }
 }
 

@@ -15,6 +15,9 @@ pub enum CertificateError {
     Missing,
     /// A certificate is not valid X.509.
     Malformed,
+    /// A certificate is of version 1 or 2, which cannot say whom it names and what it may
+    /// be used for. Only a trust anchor may be.
+    Version,
     /// No path leads to a trust anchor. The anchor or an intermediate certificate
     /// is missing, or a signature is wrong, or an RSA key that signed has less than
     /// 2048 or more than 4096 bits. Only the first five intermediates that the
@@ -22,6 +25,9 @@ pub enum CertificateError {
     UnknownIssuer,
     /// The certificate does not name the configured host.
     WrongName,
+    /// The certificate has no subjectAltName. Its common name is not looked at (RFC 9525,
+    /// section 2).
+    NoName,
     /// A certificate on the path has expired.
     Expired {
         /// The date of the check, in seconds since 1970.
@@ -41,7 +47,8 @@ pub enum CertificateError {
     NeverValid,
     /// The certificate may not be used by a server, or not with this key exchange.
     WrongUsage,
-    /// A certificate on the path may not sign certificates, or not those below it.
+    /// A certificate on the path, or its anchor, may not sign certificates, or not those
+    /// below it.
     WrongAuthority,
     /// A certificate on the path uses an unsupported signature algorithm. Supported
     /// are RSA PKCS #1 v1.5, ECDSA on P-256 and, with the feature `p384`, ECDSA on
@@ -67,6 +74,7 @@ impl CertificateError {
             PathError::CertNotValidYet { time, not_before } => {
                 Self::NotYetValid { time: time.as_secs(), not_before: not_before.as_secs() }
             }
+            PathError::UnsupportedCertVersion => Self::Version,
             PathError::CertNotValidForName(_) => Self::WrongName,
             PathError::UnknownIssuer | PathError::InvalidSignatureForPublicKey => {
                 Self::UnknownIssuer
@@ -92,8 +100,8 @@ impl CertificateError {
             Self::Expired { .. } | Self::NotYetValid { .. } | Self::NeverValid => {
                 Alert::CERTIFICATE_EXPIRED
             }
-            Self::WrongName => Alert::CERTIFICATE_UNKNOWN,
-            Self::WrongUsage | Self::Key => Alert::UNSUPPORTED_CERTIFICATE,
+            Self::WrongName | Self::NoName => Alert::CERTIFICATE_UNKNOWN,
+            Self::WrongUsage | Self::Key | Self::Version => Alert::UNSUPPORTED_CERTIFICATE,
             Self::OutOfMemory => Alert::INTERNAL_ERROR,
             Self::Missing
             | Self::Malformed
@@ -111,7 +119,15 @@ impl fmt::Display for CertificateError {
             Self::Missing => "is missing",
             Self::Malformed => "is malformed",
             Self::UnknownIssuer => "has an unknown issuer",
+            Self::Version => {
+                "or an issuer's is of X.509 version 1: issue it in version 3, with the host in \
+                 subjectAltName"
+            }
             Self::WrongName => "is for another host",
+            Self::NoName => {
+                "has no subjectAltName, and the common name does not count: issue one with the \
+                 host in subjectAltName"
+            }
             Self::Expired { time, not_after } => {
                 return write!(f, "expired {} s ago", time.saturating_sub(*not_after));
             }
