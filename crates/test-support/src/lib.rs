@@ -13,6 +13,7 @@
 
 pub mod certificates;
 pub mod folders;
+pub mod forge;
 pub mod instructions;
 pub mod network;
 pub mod peers;
