@@ -153,6 +153,22 @@ fn a_cloud_that_does_not_resume_is_reached_by_a_full_handshake() {
     assert_eq!((opened(false), opened(true)), (3, 0));
 }
 
+/// Those that were made before RFC 5746: sessions with them are opened, and named.
+#[test]
+fn a_server_without_renegotiation_info_is_named() {
+    let (root, leaf) = certificates::ecdsa();
+    for renegotiation_info in [true, false] {
+        collect();
+        let wish = Wish { renegotiation_info, ..Wish::default() };
+        let server = wish.start(servers::Server::GnuTls, &Proof::Certificate(&leaf, &[]));
+        let url = format!("coaps://localhost:{}", server.address().port());
+        let client = Client::init_trusting(&url, 500, &root.pem(), |_| {});
+        assert!(client.is_some(), "{}", logged());
+        let is_named = was_logged(&["Warning", "RFC 5746"]);
+        assert_eq!(is_named, !renegotiation_info, "{}", logged());
+    }
+}
+
 #[test]
 fn deinit_says_goodbye() {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");

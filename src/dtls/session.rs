@@ -293,6 +293,9 @@ impl Session {
         if !client.has_forward_secrecy() {
             log_later!(log, Warning, "the server offers no forward secrecy: {suite}");
         }
+        if !client.server_sent_renegotiation_info() {
+            log_later!(log, Warning, "the server does not know RFC 5746 (secure renegotiation)");
+        }
         if !client.certificate_dates_were_checked() {
             log_later!(
                 log,

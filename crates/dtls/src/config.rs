@@ -96,6 +96,7 @@ pub struct Config {
     pub(crate) authentication: Authentication,
     pub(crate) static_rsa: bool,
     pub(crate) cbc: bool,
+    pub(crate) renegotiation_info_required: bool,
     pub(crate) connection_id: Option<ConnectionId>,
     pub(crate) resume: Option<SavedSession>,
     pub(crate) mtu: usize,
@@ -143,6 +144,7 @@ impl Config {
             authentication,
             static_rsa: false,
             cbc: false,
+            renegotiation_info_required: false,
             connection_id: None,
             resume: None,
             mtu: DEFAULT_MTU,
@@ -166,6 +168,21 @@ impl Config {
     #[must_use]
     pub fn cbc(mut self, offered: bool) -> Self {
         self.cbc = offered;
+        self
+    }
+
+    /// Whether to refuse a server that does not send renegotiation_info (RFC 5746, section
+    /// 4.1). Off by default: see
+    /// [`Client::server_sent_renegotiation_info`](crate::Client::server_sent_renegotiation_info).
+    ///
+    /// Servers that were made before 2010 don't send it, and are in the field beside old
+    /// devices. This client itself never renegotiates. What it can't see is whether such a
+    /// server takes the client's first handshake for a renegotiation of an attacker's session:
+    /// then what the attacker has sent before counts as the client's. GnuTLS and Mbed TLS
+    /// accept such servers by default too; OpenSSL refuses them since 3.0.
+    #[must_use]
+    pub fn require_renegotiation_info(mut self, required: bool) -> Self {
+        self.renegotiation_info_required = required;
         self
     }
 

@@ -2,7 +2,7 @@
 //! and type of certificate. `--nocapture` shows the traffic.
 #![cfg(feature = "full")]
 
-use iot_coap_dtls::{Config, PreSharedKey};
+use iot_coap_dtls::{Config, Error, PreSharedKey, Violation};
 use iot_coap_test_support::certificates::{
     GOOD, Leaf, ecdsa, intermediate, leaf, root, rsa, rsa_key,
 };
@@ -112,6 +112,25 @@ fn a_server_asks_for_a_certificate_and_goes_on_without() {
             let config = certificates(&root).cbc(true).static_rsa(true);
             assert_exchange(server, &wish, &Proof::Certificate(&leaf, &[]), config);
         }
+    }
+}
+
+/// A server that was made before RFC 5746, and the same one that was not.
+#[test]
+fn a_server_without_renegotiation_info() {
+    let (root, leaf) = rsa();
+    let proof = Proof::Certificate(&leaf, &[]);
+    for renegotiation_info in [true, false] {
+        let wish = Wish { renegotiation_info, ..Wish::default() };
+        let peer = wish.start(Server::GnuTls, &proof);
+        let link = Link::connect(certificates(&root), peer.address()).unwrap();
+        assert_eq!(link.client.server_sent_renegotiation_info(), renegotiation_info);
+        link.close();
+        let peer = wish.start(Server::GnuTls, &proof);
+        let strict = certificates(&root).require_renegotiation_info(true);
+        let connected = Link::connect(strict, peer.address()).map(Link::close);
+        let error = Error::Protocol(Violation::NoRenegotiationInfo);
+        assert_eq!(connected, if renegotiation_info { Ok(()) } else { Err(error) });
     }
 }
 

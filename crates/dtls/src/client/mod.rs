@@ -126,6 +126,7 @@ pub struct Client<R> {
     saved_session: Option<SavedSession>,
     origin: Origin,
     dates_checked: bool,
+    renegotiation_info: bool,
 }
 
 impl<R: TryCryptoRng> Client<R> {
@@ -181,6 +182,7 @@ impl<R: TryCryptoRng> Client<R> {
             renegotiation_refused: false,
             saved_session: None,
             dates_checked: true,
+            renegotiation_info: true,
         }
     }
 
@@ -276,6 +278,13 @@ impl<R: TryCryptoRng> Client<R> {
     /// clock.
     pub fn certificate_dates_were_checked(&self) -> bool {
         self.dates_checked
+    }
+
+    /// Whether the server has sent renegotiation_info (RFC 5746), which is worth a warning if
+    /// not; [`Config::require_renegotiation_info`] refuses it. True before the handshake is
+    /// done, and after [`restore`](Self::restore).
+    pub fn server_sent_renegotiation_info(&self) -> bool {
+        self.renegotiation_info
     }
 
     /// How many records and messages were received and dropped.

@@ -177,6 +177,7 @@ impl<R: TryCryptoRng> Client<R> {
             }
             if done {
                 self.saved_session = handshake.saved_session();
+                self.renegotiation_info = handshake.has_renegotiation_info();
                 if handshake.was_resumed() {
                     self.origin = Origin::Resumed;
                 }

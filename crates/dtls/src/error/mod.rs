@@ -67,6 +67,10 @@ pub enum Violation {
     /// The server treats this initial handshake as a renegotiation. That happens
     /// when an attacker splices two connections (RFC 5746, section 3.4).
     Renegotiation,
+    /// The server did not send renegotiation_info, and
+    /// [`Config::require_renegotiation_info`](crate::Config::require_renegotiation_info) asks
+    /// for it.
+    NoRenegotiationInfo,
     /// The server does not speak DTLS 1.2.
     Version,
     /// The server's signature over its key exchange is wrong.
@@ -124,7 +128,9 @@ impl Violation {
             Self::Extension => Alert::UNSUPPORTED_EXTENSION,
             Self::Version => Alert::PROTOCOL_VERSION,
             Self::KeyExchangeSignature | Self::Finished => Alert::DECRYPT_ERROR,
-            Self::Resumption | Self::Renegotiation => Alert::HANDSHAKE_FAILURE,
+            Self::Resumption | Self::Renegotiation | Self::NoRenegotiationInfo => {
+                Alert::HANDSHAKE_FAILURE
+            }
         }
     }
 }
@@ -179,6 +185,7 @@ impl fmt::Display for Violation {
             Self::Renegotiation => {
                 f.write_str("the peer treats this initial handshake as a renegotiation")
             }
+            Self::NoRenegotiationInfo => f.write_str("the peer does not know RFC 5746"),
             Self::Version => f.write_str("the peer does not speak DTLS 1.2"),
             Self::KeyExchangeSignature => {
                 f.write_str("the server's signature over its key exchange is wrong")

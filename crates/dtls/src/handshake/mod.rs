@@ -57,6 +57,7 @@ struct Negotiated {
     suite: &'static Suite,
     extended_master_secret: bool,
     encrypt_then_mac: bool,
+    renegotiation_info: bool,
     session_id: Vec<u8>,
     peer_id: ConnectionId,
     own_id: ConnectionId,
@@ -193,6 +194,10 @@ impl Handshake {
         }
         let master_secret = self.master_secret.clone()?;
         Some(SavedSession { suite: negotiated.suite, master_secret, id, ticket })
+    }
+
+    pub(crate) fn has_renegotiation_info(&self) -> bool {
+        self.negotiated.as_ref().is_some_and(|negotiated| negotiated.renegotiation_info)
     }
 
     pub(crate) fn was_resumed(&self) -> bool {

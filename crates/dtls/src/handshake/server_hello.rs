@@ -12,12 +12,15 @@ use crate::wire::Reader;
 const MALFORMED: Violation = Violation::Malformed("ServerHello");
 
 /// A ServerHello whose choices were offered.
+#[expect(clippy::struct_excessive_bools, reason = "each stands for an extension")]
 pub(crate) struct ServerHello<'m> {
     pub(crate) random: [u8; RANDOM_LEN],
     pub(crate) session_id: &'m [u8],
     pub(crate) suite: &'static Suite,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
+    /// The server answered the signaling value of RFC 5746.
+    pub(crate) renegotiation_info: bool,
     /// Whether the server will send a NewSessionTicket.
     pub(crate) ticket: bool,
     /// The id for records to the server; `None` if connection ids are not used.
@@ -43,12 +46,16 @@ impl<'m> ServerHello<'m> {
             suite,
             extended_master_secret: false,
             encrypt_then_mac: false,
+            renegotiation_info: false,
             ticket: false,
             connection_id: None,
         };
         if !reader.is_empty() {
             let extensions = reader.vector16().filter(|_| reader.is_empty()).ok_or(MALFORMED)?;
             hello.read_extensions(Reader::new(extensions), config)?;
+        }
+        if config.renegotiation_info_required && !hello.renegotiation_info {
+            return Err(Violation::NoRenegotiationInfo.into());
         }
         // It is defined for block ciphers only (RFC 7366, section 3).
         if hello.encrypt_then_mac && !suite.algorithm.is_cbc() {
@@ -67,6 +74,7 @@ impl<'m> ServerHello<'m> {
                     if content != [0] {
                         return Err(Violation::Renegotiation.into());
                     }
+                    self.renegotiation_info = true;
                     0
                 }
                 extension::EXTENDED_MASTER_SECRET if content.is_empty() => {

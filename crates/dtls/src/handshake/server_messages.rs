@@ -143,6 +143,7 @@ impl Handshake {
             suite: hello.suite,
             extended_master_secret: hello.extended_master_secret,
             encrypt_then_mac: hello.encrypt_then_mac,
+            renegotiation_info: hello.renegotiation_info,
             session_id: copy(hello.session_id)?,
             peer_id: hello.connection_id.unwrap_or_default(),
             own_id: own_id.unwrap_or_default(),

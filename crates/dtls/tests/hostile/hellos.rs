@@ -107,6 +107,44 @@ fn an_extension_with_content_that_it_does_not_have() {
     }
 }
 
+/// RFC 5746, section 3.4: a server without renegotiation_info is a matter of policy, what is
+/// in it is not.
+#[test]
+fn a_server_without_renegotiation_info() {
+    let old = Hello::new(SUITE).without(RENEGOTIATION_INFO);
+    let bare = Hello { extensions: Vec::new(), ..old.clone() };
+    for (hello, is_new) in [(&Hello::new(SUITE), true), (&old, false), (&bare, false)] {
+        let mut pair = Pair::before_finished(psk_config(), SUITE, hello);
+        pair.finish();
+        assert_eq!(pair.client.server_sent_renegotiation_info(), is_new);
+        pair.assert_alive();
+
+        let strict = psk_config().require_renegotiation_info(true);
+        let mut pair = Pair::start(strict, SUITE);
+        let record = pair.server.say_hello(hello);
+        let read = feed(&mut pair.client, &record);
+        if is_new {
+            assert_eq!(read, Ok(vec![]));
+            continue;
+        }
+        let error = Error::Protocol(Violation::NoRenegotiationInfo);
+        assert_eq!(read, Err(error));
+        let datagrams = sent(&mut pair.client);
+        let [datagram] = &datagrams[..] else { panic!("{datagrams:?}") };
+        assert_eq!(datagram[13..], [2, 40]);
+    }
+    // Whatever the policy.
+    for required in [false, true] {
+        for content in [&[][..], &[1, 7], &[0, 0], &[12; 13]] {
+            let config = psk_config().require_renegotiation_info(required);
+            let mut pair = Pair::start(config, SUITE);
+            let record = pair.server.say_hello(&old.clone().with(RENEGOTIATION_INFO, content));
+            let error = Error::Protocol(Violation::Renegotiation);
+            assert_eq!(feed(&mut pair.client, &record), Err(error), "{content:?}");
+        }
+    }
+}
+
 #[test]
 fn a_connection_id_that_cannot_be_used() {
     for (content, error) in [

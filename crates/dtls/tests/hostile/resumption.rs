@@ -6,7 +6,7 @@ use openssl::hash::MessageDigest;
 use iot_coap_test_support::certificates::{ec_key, root};
 use iot_coap_test_support::scripted::messages::{
     ALERT, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
-    SERVER_KEY_EXCHANGE, SESSION_TICKET, message, vector16,
+    RENEGOTIATION_INFO, SERVER_KEY_EXCHANGE, SESSION_TICKET, message, vector16,
 };
 use iot_coap_test_support::scripted::{
     Hello, Numbers, Pair, Suite, at, ends_in_time, feed, psk_config, sent,
@@ -40,8 +40,12 @@ fn saved(by: By) -> (SavedSession, Vec<u8>) {
 
 /// The server has read the hello that offers the session.
 fn offered(by: By) -> Pair {
+    offered_with(by, psk_config().cbc(true))
+}
+
+fn offered_with(by: By, config: Config) -> Pair {
     let (session, secret) = saved(by);
-    let mut pair = Pair::start(psk_config().cbc(true).resume(session), SUITE);
+    let mut pair = Pair::start(config.resume(session), SUITE);
     assert_eq!(pair.server.session_id.len(), if by == By::Id { 32 } else { 0 });
     pair.server.master_secret = secret;
     pair
@@ -73,6 +77,26 @@ fn the_good_one_is_resumed() {
         let hello = resuming(&pair);
         said(&mut pair, &hello).unwrap();
         is_resumed(pair);
+    }
+}
+
+/// What is asked of a ServerHello is asked of each (RFC 5746, section 3.4).
+#[test]
+fn by_a_hello_without_renegotiation_info() {
+    for by in BOTH {
+        for required in [true, false] {
+            let mut pair = offered_with(by, psk_config().require_renegotiation_info(required));
+            let hello = resuming(&pair).without(RENEGOTIATION_INFO);
+            if required {
+                let error = Error::Protocol(Violation::NoRenegotiationInfo);
+                assert_eq!(said(&mut pair, &hello), Err(error));
+                continue;
+            }
+            said(&mut pair, &hello).unwrap();
+            pair.finish();
+            assert!(pair.client.was_resumed());
+            assert!(!pair.client.server_sent_renegotiation_info());
+        }
     }
 }
 

@@ -131,6 +131,10 @@ pub struct Wish {
     pub encrypt_then_mac: bool,
     /// OpenSSL's server always has it.
     pub extended_master_secret: bool,
+    /// Whether it knows secure renegotiation (RFC 5746); of GnuTLS only.
+    pub renegotiation_info: bool,
+    /// The only scheme of its signatures, as OpenSSL calls it and GnuTLS; any if none.
+    pub signatures: Option<(&'static str, &'static str)>,
     /// Whether it asks for a cookie first (RFC 6347, section 4.2.1).
     pub cookies: bool,
     /// How clients may resume.
@@ -157,6 +161,8 @@ impl Default for Wish {
             group: None,
             encrypt_then_mac: true,
             extended_master_secret: true,
+            renegotiation_info: true,
+            signatures: None,
             cookies: false,
             resumption: Resumption::None,
             requests_certificate: false,
@@ -185,8 +191,8 @@ impl Wish {
     }
 
     fn openssl(&self, proof: &Proof<'_>) -> Peer {
-        assert!(self.extended_master_secret && self.connection_id.is_none());
-        assert!(self.forward.is_none());
+        assert!(self.extended_master_secret && self.renegotiation_info);
+        assert!(self.connection_id.is_none() && self.forward.is_none());
         let mut options: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| options.extend(words.iter().map(ToString::to_string));
         if let Some(suite) = self.suite {
@@ -199,6 +205,9 @@ impl Wish {
         }
         if !self.encrypt_then_mac {
             add(&["-no_etm"]);
+        }
+        if let Some((scheme, _)) = self.signatures {
+            add(&["-sigalgs", scheme]);
         }
         if self.cookies {
             add(&["-listen"]);
@@ -238,6 +247,13 @@ impl Wish {
         if !self.extended_master_secret {
             priority += ":%NO_SESSION_HASH";
         }
+        if !self.renegotiation_info {
+            priority += ":%DISABLE_SAFE_RENEGOTIATION";
+        }
+        if let Some((_, scheme)) = self.signatures {
+            priority += ":-SIGN-ALL:+SIGN-";
+            priority += scheme;
+        }
         let mut options = Vec::new();
         if !self.cookies {
             options.push("--nocookie".to_owned());
@@ -258,6 +274,7 @@ impl Wish {
     }
 
     fn mbed(&self) -> Vec<String> {
+        assert!(self.renegotiation_info && self.signatures.is_none());
         let mut options = vec![
             format!("etm={}", u8::from(self.encrypt_then_mac)),
             format!("ems={}", u8::from(self.extended_master_secret)),
