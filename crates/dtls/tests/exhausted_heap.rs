@@ -13,7 +13,8 @@ use iot_coap_test_support::certificates::{
     GOOD, Identity, ec_key, intermediate, leaf, root, rsa_key, rsa_key_of,
 };
 use iot_coap_test_support::scripted::messages::{
-    APPLICATION_DATA, EC_POINT_FORMATS, NEW_SESSION_TICKET, SERVER_KEY_EXCHANGE, SESSION_TICKET,
+    APPLICATION_DATA, EC_POINT_FORMATS, NEW_SESSION_TICKET, RSA_PSS_SHA256, SERVER_KEY_EXCHANGE,
+    SESSION_TICKET,
 };
 use iot_coap_test_support::scripted::server::Secret;
 use iot_coap_test_support::scripted::{
@@ -221,6 +222,8 @@ struct CertifiedServer {
     between: Identity,
     server: Identity,
     suite: Suite,
+    /// Of its signatures.
+    scheme: u16,
 }
 
 impl CertifiedServer {
@@ -228,7 +231,8 @@ impl CertifiedServer {
         let root = root(root_key, MessageDigest::sha256());
         let between = intermediate(&root, key());
         let server = leaf(&between, key(), &GOOD);
-        Self { root, between, server, suite }
+        let scheme = if server.key.id() == Id::EC { 0x0403 } else { 0x0401 };
+        Self { root, between, server, suite, scheme }
     }
 
     fn config(&self) -> Result<Config, Error> {
@@ -253,8 +257,7 @@ impl CertifiedServer {
         let public = ours.raw_public_key().unwrap();
         server.secret = Secret::X25519(ours);
         let parameters = [&[3, 0, 29, 32], &public[..]].concat();
-        let scheme = if self.server.key.id() == Id::EC { 0x0403 } else { 0x0401 };
-        let exchange = server.signed(&parameters, scheme, &self.server.key);
+        let exchange = server.signed(&parameters, self.scheme, &self.server.key);
         flight.extend(server.say(SERVER_KEY_EXCHANGE, &exchange));
         flight
     }
@@ -309,6 +312,9 @@ fn the_heap_runs_out_with_certificates_by_rsa() {
     CertifiedServer::new(Suite::EcdheRsaCbcSha256, rsa_key_of(4096), rsa_key)
         .connects_with_enough_room();
     CertifiedServer::new(Suite::RsaAes256CbcSha256, rsa_key(), rsa_key).connects_with_enough_room();
+    let mut pss = CertifiedServer::new(Suite::EcdheRsaCbcSha256, rsa_key(), || rsa_key_of(3072));
+    pss.scheme = RSA_PSS_SHA256;
+    pss.connects_with_enough_room();
 }
 
 #[test]

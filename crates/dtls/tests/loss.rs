@@ -27,6 +27,8 @@ const WISH: Wish = Wish {
     group: None,
     encrypt_then_mac: true,
     extended_master_secret: true,
+    renegotiation_info: true,
+    signatures: None,
     cookies: false,
     resumption: Resumption::Tickets,
     requests_certificate: false,

@@ -51,6 +51,35 @@ fn a_pre_shared_key_needs_no_feature() {
     assert_exchange(Suite::PSK_GCM, &proof, pre_shared_key());
 }
 
+/// The signature schemes, in hexadecimal digits.
+#[cfg(feature = "certificates")]
+#[test]
+fn signature_schemes_follow_the_features() {
+    let (root, _) = iot_coap_test_support::certificates::rsa();
+    let config = iot_coap_test_support::dtls::certificates(&root);
+    let mut client = Client::new(config, SystemRandom::default(), Instant::from_millis(0)).unwrap();
+    let mut buffer = [0; 2048];
+    let len = client.poll_transmit(&mut buffer).unwrap();
+    let (sha512, pss) = (cfg!(feature = "sha512"), cfg!(feature = "rsa-pss"));
+    let schemes = [
+        (0x0403_u16, cfg!(feature = "p256")),
+        (0x0401, cfg!(feature = "rsa")),
+        (0x0503, cfg!(feature = "p256") && sha512),
+        (0x0501, cfg!(feature = "rsa") && sha512),
+        (0x0601, cfg!(feature = "rsa") && sha512),
+        (0x0804, pss),
+        (0x0805, pss && sha512),
+        (0x0806, pss && sha512),
+    ];
+    let schemes = schemes.into_iter().filter(|(_, is_there)| *is_there);
+    let schemes: Vec<u8> = schemes.flat_map(|(number, _)| number.to_be_bytes()).collect();
+    // The extension's number and length, and the length of the list (RFC 5246, section
+    // 7.4.1.4.1).
+    let len_of = schemes.len() as u8;
+    let extension = [&[0, 13, 0, len_of + 2, 0, len_of], &schemes[..]].concat();
+    assert!(buffer[..len].windows(extension.len()).any(|window| window == extension));
+}
+
 #[cfg(feature = "certificates")]
 #[test]
 fn suites_with_certificates_follow_the_features() {

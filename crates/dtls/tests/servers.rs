@@ -2,7 +2,7 @@
 //! and type of certificate. `--nocapture` shows the traffic.
 #![cfg(feature = "full")]
 
-use iot_coap_dtls::{Config, Error, PreSharedKey, Violation};
+use iot_coap_dtls::{Alert, Config, Error, PreSharedKey, Violation};
 use iot_coap_test_support::certificates::{
     GOOD, Leaf, ecdsa, intermediate, leaf, root, rsa, rsa_key,
 };
@@ -132,6 +132,31 @@ fn a_server_without_renegotiation_info() {
         let error = Error::Protocol(Violation::NoRenegotiationInfo);
         assert_eq!(connected, if renegotiation_info { Ok(()) } else { Err(error) });
     }
+}
+
+/// Servers that sign by RSA-PSS alone.
+#[test]
+fn signatures_by_rsa_pss() {
+    let (root, leaf) = rsa();
+    let proof = Proof::Certificate(&leaf, &[]);
+    for server in [Server::OpenSsl, Server::GnuTls] {
+        for signatures in [
+            ("rsa_pss_rsae_sha256", "RSA-PSS-RSAE-SHA256"),
+            ("rsa_pss_rsae_sha384", "RSA-PSS-RSAE-SHA384"),
+            ("rsa_pss_rsae_sha512", "RSA-PSS-RSAE-SHA512"),
+        ] {
+            let wish = Wish { signatures: Some(signatures), ..Wish::only(Suite::ECDHE_RSA_GCM) };
+            assert_exchange(server, &wish, &proof, certificates(&root));
+        }
+    }
+    // The wish is heeded: what was not offered is not to be had.
+    let wish = Wish {
+        signatures: Some(("rsa_pss_pss_sha256", "RSA-PSS-SHA256")),
+        ..Wish::only(Suite::ECDHE_RSA_GCM)
+    };
+    let peer = wish.start(Server::OpenSsl, &proof);
+    let error = Link::connect(certificates(&root), peer.address()).err();
+    assert_eq!(error, Some(Error::PeerAlert(Alert::HANDSHAKE_FAILURE)));
 }
 
 /// With every padding: plaintext of each length up to a few blocks, and some long ones.

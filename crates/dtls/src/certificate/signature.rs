@@ -1,5 +1,9 @@
-//! The signature algorithms for certificates and key exchanges: RSA PKCS #1 v1.5 with keys
-//! of 2048 to 4096 bits, and ECDSA, which is RustCrypto's.
+//! The signature algorithms for certificates and key exchanges: RSA PKCS #1 v1.5 and RSA-PSS
+//! with keys of 2048 to 4096 bits, and ECDSA, which is RustCrypto's.
+//!
+//! RSA-PSS is that of rsa_pss_rsae_* (RFC 8446, section 4.2.3): one hash for the message and
+//! for MGF1, a salt as long as the hash, and a key that says rsaEncryption, also where a
+//! certificate is signed by it. Keys that say RSASSA-PSS are not accepted.
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -132,6 +136,30 @@ static RSA_SHA512: Algorithm = Algorithm {
         PublicKey::from_der(key).is_some_and(|key| key.verify_pkcs1::<Sha512>(message, signature))
     },
 };
+#[cfg(feature = "rsa-pss")]
+static RSA_PSS_SHA256: Algorithm = Algorithm {
+    key: alg_id::RSA_ENCRYPTION,
+    signature: alg_id::RSA_PSS_SHA256,
+    verify: |key, message, signature| {
+        PublicKey::from_der(key).is_some_and(|key| key.verify_pss::<Sha256>(message, signature))
+    },
+};
+#[cfg(all(feature = "rsa-pss", feature = "sha512"))]
+static RSA_PSS_SHA384: Algorithm = Algorithm {
+    key: alg_id::RSA_ENCRYPTION,
+    signature: alg_id::RSA_PSS_SHA384,
+    verify: |key, message, signature| {
+        PublicKey::from_der(key).is_some_and(|key| key.verify_pss::<Sha384>(message, signature))
+    },
+};
+#[cfg(all(feature = "rsa-pss", feature = "sha512"))]
+static RSA_PSS_SHA512: Algorithm = Algorithm {
+    key: alg_id::RSA_ENCRYPTION,
+    signature: alg_id::RSA_PSS_SHA512,
+    verify: |key, message, signature| {
+        PublicKey::from_der(key).is_some_and(|key| key.verify_pss::<Sha512>(message, signature))
+    },
+};
 #[cfg(feature = "p256")]
 static P256_SHA256: Algorithm = Algorithm {
     key: alg_id::ECDSA_P256,
@@ -183,7 +211,8 @@ fn p384_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
 const RSA_ALGORITHMS: usize = if cfg!(feature = "sha512") { 3 } else { 1 };
 /// ECDSA on P-256 with SHA-256, or with SHA-256 and SHA-384.
 const P256_ALGORITHMS: usize = if cfg!(feature = "sha512") { 2 } else { 1 };
-const ALGORITHMS: usize = RSA_ALGORITHMS * cfg!(feature = "rsa") as usize
+const ALGORITHMS: usize = RSA_ALGORITHMS
+    * (cfg!(feature = "rsa") as usize + cfg!(feature = "rsa-pss") as usize)
     + P256_ALGORITHMS * cfg!(feature = "p256") as usize
     + 2 * cfg!(feature = "p384") as usize;
 
@@ -195,6 +224,12 @@ static ALL: [&Algorithm; ALGORITHMS] = [
     &RSA_SHA384,
     #[cfg(all(feature = "rsa", feature = "sha512"))]
     &RSA_SHA512,
+    #[cfg(feature = "rsa-pss")]
+    &RSA_PSS_SHA256,
+    #[cfg(all(feature = "rsa-pss", feature = "sha512"))]
+    &RSA_PSS_SHA384,
+    #[cfg(all(feature = "rsa-pss", feature = "sha512"))]
+    &RSA_PSS_SHA512,
     #[cfg(feature = "p256")]
     &P256_SHA256,
     #[cfg(all(feature = "p256", feature = "sha512"))]
@@ -205,7 +240,8 @@ static ALL: [&Algorithm; ALGORITHMS] = [
     &P384_SHA384,
 ];
 
-/// A SignatureAndHashAlgorithm (RFC 5246, section 7.4.1.4.1).
+/// A SignatureAndHashAlgorithm (RFC 5246, section 7.4.1.4.1), or one of those that TLS 1.3
+/// has brought to 1.2 (RFC 8446, section 4.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureScheme {
     EcdsaSha256,
@@ -213,6 +249,9 @@ pub(crate) enum SignatureScheme {
     EcdsaSha384,
     RsaSha384,
     RsaSha512,
+    RsaPssSha256,
+    RsaPssSha384,
+    RsaPssSha512,
 }
 
 impl SignatureScheme {
@@ -228,6 +267,12 @@ impl SignatureScheme {
         Self::RsaSha384,
         #[cfg(all(feature = "rsa", feature = "sha512"))]
         Self::RsaSha512,
+        #[cfg(feature = "rsa-pss")]
+        Self::RsaPssSha256,
+        #[cfg(all(feature = "rsa-pss", feature = "sha512"))]
+        Self::RsaPssSha384,
+        #[cfg(all(feature = "rsa-pss", feature = "sha512"))]
+        Self::RsaPssSha512,
     ];
 
     /// The two bytes on the wire.
@@ -238,6 +283,9 @@ impl SignatureScheme {
             Self::RsaSha256 => 0x0401,
             Self::RsaSha384 => 0x0501,
             Self::RsaSha512 => 0x0601,
+            Self::RsaPssSha256 => 0x0804,
+            Self::RsaPssSha384 => 0x0805,
+            Self::RsaPssSha512 => 0x0806,
         }
     }
 
@@ -258,6 +306,9 @@ impl SignatureScheme {
             Self::RsaSha256 => alg_id::RSA_PKCS1_SHA256,
             Self::RsaSha384 => alg_id::RSA_PKCS1_SHA384,
             Self::RsaSha512 => alg_id::RSA_PKCS1_SHA512,
+            Self::RsaPssSha256 => alg_id::RSA_PSS_SHA256,
+            Self::RsaPssSha384 => alg_id::RSA_PSS_SHA384,
+            Self::RsaPssSha512 => alg_id::RSA_PSS_SHA512,
         };
         ALL.into_iter().filter(move |algorithm| algorithm.signature == wanted)
     }

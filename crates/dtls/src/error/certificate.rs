@@ -51,8 +51,9 @@ pub enum CertificateError {
     /// below it.
     WrongAuthority,
     /// A certificate on the path uses an unsupported signature algorithm. Supported
-    /// are RSA PKCS #1 v1.5, ECDSA on P-256 and, with the feature `p384`, ECDSA on
-    /// P-384, each with SHA-256 or a longer hash. SHA-1 and RSA-PSS are not.
+    /// are RSA PKCS #1 v1.5, ECDSA on P-256 and, with the features `rsa-pss` and `p384`,
+    /// RSA-PSS and ECDSA on P-384, each with SHA-256 or a longer hash. SHA-1 is not, nor
+    /// RSA-PSS with a salt that is not as long as the hash.
     Signature,
     /// Finding a path would take more than eight signature checks.
     TooManySignatures,

@@ -59,8 +59,18 @@ impl<'k> PublicKey<'k> {
         self.recover(signature, |encoded| padding::is_pkcs1_signature(encoded, &D::digest(message)))
     }
 
+    /// Whether `signature` is one of PSS over `message`, with a salt as long as the hash
+    /// (RFC 8017, section 8.1.2; RFC 8446, section 4.2.3).
+    #[cfg(feature = "rsa-pss")]
+    pub(crate) fn verify_pss<D: Digest>(&self, message: &[u8], signature: &[u8]) -> bool {
+        let unused_bits = self.modulus.first().map_or(0, |first| first.leading_zeros()) + 1;
+        self.recover(signature, |encoded| {
+            padding::is_pss_signature::<D>(encoded, unused_bits, &D::digest(message))
+        })
+    }
+
     /// Raises a signature to the public exponent, and judges the result.
-    fn recover(&self, signature: &[u8], judge: impl FnOnce(&[u8]) -> bool) -> bool {
+    fn recover(&self, signature: &[u8], judge: impl FnOnce(&mut [u8]) -> bool) -> bool {
         let mut encoded = [0; MAX_MODULUS_LEN];
         let Some(encoded) = encoded.get_mut(..self.modulus.len()) else { return false };
         power::power(self.modulus, signature, self.exponent, encoded)

@@ -302,6 +302,48 @@ fn keys_of_other_kinds_are_refused() {
     }
 }
 
+/// Of each length modulo 8 of the modulus: the unused bits are others. The salt is of the
+/// right length, and of others.
+#[cfg(feature = "rsa-pss")]
+#[test]
+fn pss_signatures_of_openssl_are_valid_and_no_others() {
+    use openssl::sign::RsaPssSaltlen;
+
+    let mut numbers = Numbers(11);
+    for at in 0..9 * setting("RSA_KEYS", 1) {
+        let bits = 2048 + (at % 9) as u32;
+        let (key, der) = key(bits);
+        let ours = PublicKey::from_der(&der).expect("a key");
+        let signing = PKey::from_rsa(key).expect("a key");
+        let message = numbers.bytes(100);
+        for digest in [MessageDigest::sha256(), MessageDigest::sha384(), MessageDigest::sha512()] {
+            let verified = |message: &[u8], signature: &[u8]| match digest.size() {
+                32 => ours.verify_pss::<Sha256>(message, signature),
+                48 => ours.verify_pss::<Sha384>(message, signature),
+                _ => ours.verify_pss::<Sha512>(message, signature),
+            };
+            let sign = |salt| {
+                let mut signer = Signer::new(digest, &signing).expect("a signer");
+                signer.set_rsa_padding(Padding::PKCS1_PSS).expect("a padding");
+                signer.set_rsa_pss_saltlen(salt).expect("a salt");
+                signer.sign_oneshot_to_vec(&message).expect("a signature")
+            };
+            let signature = sign(RsaPssSaltlen::DIGEST_LENGTH);
+            assert!(verified(&message, &signature), "{bits} bits");
+            assert!(!verified(&message[1..], &signature));
+            for other in [RsaPssSaltlen::custom(0), RsaPssSaltlen::MAXIMUM_LENGTH] {
+                assert!(!verified(&message, &sign(other)));
+            }
+            let at = numbers.next() as usize % signature.len();
+            let mut changed = signature.clone();
+            changed[at] ^= 1 << (numbers.next() % 8);
+            assert!(!verified(&message, &changed));
+            assert!(!verified(&message, &signature[1..]));
+            assert!(!ours.verify_pkcs1::<Sha256>(&message, &signature));
+        }
+    }
+}
+
 #[cfg(feature = "static-rsa")]
 #[test]
 fn what_is_encrypted_is_what_openssl_decrypts() {

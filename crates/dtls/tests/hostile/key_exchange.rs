@@ -13,29 +13,29 @@ use iot_coap_test_support::scripted::{Hello, Pair, Suite, ends_in_time, feed, ps
 
 const ECDSA_SHA256: u16 = 0x0403;
 const RSA_SHA256: u16 = 0x0401;
-const X25519: u16 = 29;
+pub(crate) const X25519: u16 = 29;
 const P256: u16 = 23;
 const MALFORMED: Error = Error::Protocol(Violation::Malformed("ServerKeyExchange"));
 
-struct Authority {
-    root: Identity,
-    server: Identity,
+pub(crate) struct Authority {
+    pub(crate) root: Identity,
+    pub(crate) server: Identity,
 }
 
 impl Authority {
-    fn new(key: fn() -> PKey<Private>) -> Self {
+    pub(crate) fn new(key: fn() -> PKey<Private>) -> Self {
         let root = root(key(), MessageDigest::sha256());
         let server = leaf(&root, key(), &GOOD);
         Self { root, server }
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         let anchors = TrustAnchors::from_pem(self.root.pem().as_bytes()).unwrap();
         Config::with_certificates("localhost", anchors, None).unwrap()
     }
 
     /// A pair in which the ServerKeyExchange is due.
-    fn pair(&self, config: Config, suite: Suite) -> Pair {
+    pub(crate) fn pair(&self, config: Config, suite: Suite) -> Pair {
         let mut pair = Pair::start(config, suite);
         let der = self.server.certificate.to_der().unwrap();
         let hello = pair.server.say_hello(&Hello::new(suite).with(EC_POINT_FORMATS, &[1, 0]));
@@ -49,12 +49,12 @@ impl Authority {
     }
 }
 
-fn parameters(group: u16, point: &[u8]) -> Vec<u8> {
+pub(crate) fn parameters(group: u16, point: &[u8]) -> Vec<u8> {
     let [high, low] = group.to_be_bytes();
     [&[3, high, low, point.len() as u8], point].concat()
 }
 
-fn exchange(pair: &mut Pair, body: &[u8]) -> Result<(), Error> {
+pub(crate) fn exchange(pair: &mut Pair, body: &[u8]) -> Result<(), Error> {
     let record = pair.server.say(SERVER_KEY_EXCHANGE, body);
     feed(&mut pair.client, &record).map(drop)
 }

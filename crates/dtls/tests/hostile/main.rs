@@ -8,5 +8,6 @@ mod hellos;
 mod key_exchange;
 mod order;
 mod padding;
+mod pss;
 mod records;
 mod resumption;

@@ -49,6 +49,9 @@ pub const CONNECTION_ID: u16 = 54;
 /// The extension renegotiation_info (RFC 5746).
 pub const RENEGOTIATION_INFO: u16 = 0xff01;
 
+/// The signature scheme rsa_pss_rsae_sha256 (RFC 8446, section 4.2.3).
+pub const RSA_PSS_SHA256: u16 = 0x0804;
+
 /// What a ServerHello says.
 #[derive(Clone)]
 pub struct Hello {

@@ -5,7 +5,7 @@ use openssl::derive::Deriver;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Padding;
-use openssl::sign::Signer;
+use openssl::sign::{RsaPssSaltlen, Signer};
 
 use super::PSK;
 use super::crypto::{Algorithm, Header, Key, keys, prf, sha256};
@@ -166,10 +166,15 @@ impl Server {
         self.say(messages::SERVER_HELLO_DONE, &[])
     }
 
-    /// The body of a ServerKeyExchange by these parameters and this key.
+    /// The body of a ServerKeyExchange by these parameters and this key. Whatever the scheme
+    /// says, the signature is over SHA-256; it is by RSA-PSS under `rsa_pss_rsae_sha256`.
     pub fn signed(&self, parameters: &[u8], scheme: u16, key: &PKey<Private>) -> Vec<u8> {
         let message = [&self.client_random[..], &self.random, parameters].concat();
         let mut signer = Signer::new(MessageDigest::sha256(), key).unwrap();
+        if (key.id(), scheme) == (Id::RSA, messages::RSA_PSS_SHA256) {
+            signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+            signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).unwrap();
+        }
         let signature = signer.sign_oneshot_to_vec(&message).unwrap();
         let signature = messages::vector16(&signature);
         [parameters, &scheme.to_be_bytes(), &signature].concat()

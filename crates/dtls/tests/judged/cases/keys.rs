@@ -3,13 +3,15 @@
 use std::sync::LazyLock;
 
 use iot_coap_test_support::certificates::{ec_key_on, rsa_key_of};
+use iot_coap_test_support::forge::{INTEGER, bit_string, oid, sequence, tlv};
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
+use openssl::rsa::{Padding, Rsa};
+use openssl::sign::{RsaPssSaltlen, Signer};
 
-use crate::pki::{Case, Path};
+use crate::pki::{Case, Path, name};
 
 type Digest = fn() -> MessageDigest;
 type Kept = LazyLock<PKey<Private>>;
@@ -34,6 +36,10 @@ fn rsa_with_exponent(exponent: &str) -> PKey<Private> {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
+    [kinds(), pss()].into_iter().flatten().collect()
+}
+
+fn kinds() -> Vec<Case> {
     let keys: [(&str, &'static Kept); 12] = [
         ("RSA of 1024 bits", &RSA_1024),
         ("RSA of 2040 bits", &RSA_2040),
@@ -91,6 +97,74 @@ pub(crate) fn cases() -> Vec<Case> {
                 vec![strong],
             ));
         }
+    }
+    cases
+}
+
+/// The AlgorithmIdentifier of RSA-PSS (RFC 4055, section 3.1).
+fn pss_algorithm(digest: MessageDigest, mask: MessageDigest, salt_len: u8) -> Vec<u8> {
+    let hash = |digest: MessageDigest| {
+        let last = match digest.size() {
+            20 => return sequence(&[&oid("1.3.14.3.2.26"), &[5, 0]]),
+            32 => 1,
+            48 => 2,
+            _ => 3,
+        };
+        sequence(&[&oid(&format!("2.16.840.1.101.3.4.2.{last}")), &[5, 0]])
+    };
+    let mask = sequence(&[&oid("1.2.840.113549.1.1.8"), &hash(mask)]);
+    let parameters = sequence(&[
+        &tlv(0xa0, &hash(digest)),
+        &tlv(0xa1, &mask),
+        &tlv(0xa2, &tlv(INTEGER, &[salt_len])),
+    ]);
+    sequence(&[&oid(RSASSA_PSS), &parameters])
+}
+
+const RSASSA_PSS: &str = "1.2.840.113549.1.1.10";
+
+/// Certificates of servers that an RSA key has signed by RSA-PSS, and keys for that alone.
+fn pss() -> Vec<Case> {
+    let (sha1, sha256) = (MessageDigest::sha1(), MessageDigest::sha256());
+    let (sha384, sha512) = (MessageDigest::sha384(), MessageDigest::sha512());
+    let mut cases = Vec::new();
+    for (what, digest, mask, salt_len) in [
+        ("SHA-256", sha256, sha256, 32),
+        ("SHA-384", sha384, sha384, 48),
+        ("SHA-512", sha512, sha512, 64),
+        ("SHA-1", sha1, sha1, 20),
+        ("a salt of 20 bytes", sha256, sha256, 20),
+        ("a salt of no byte", sha256, sha256, 0),
+        ("SHA-1 for the mask", sha256, sha1, 32),
+        ("SHA-512 for the mask", sha256, sha512, 32),
+    ] {
+        let path = Path::new(0).with(0, |draft| draft.set_key(&RSA_2048));
+        let mut says = path.leaf().says.clone();
+        says.issuer = name("the root");
+        let algorithm = pss_algorithm(digest, mask, salt_len);
+        let to_be_signed = says.to_be_signed(&algorithm);
+        let mut signer = Signer::new(digest, &RSA_2048).unwrap();
+        signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+        signer.set_rsa_pss_saltlen(RsaPssSaltlen::custom(salt_len.into())).unwrap();
+        signer.set_rsa_mgf1_md(mask).unwrap();
+        let signature = signer.sign_oneshot_to_vec(&to_be_signed).unwrap();
+        let server = sequence(&[&to_be_signed, &algorithm, &bit_string(&signature)]);
+        let root = path.signed().remove(0);
+        cases.push(path.of(format!("pss: {what}"), vec![root.clone()], vec![server.clone()]));
+        // With a bit that is wrong.
+        let mut spoiled = server;
+        let last = spoiled.len() - 1;
+        spoiled[last] ^= 1;
+        cases.push(path.of(format!("pss: {what}, tampered with"), vec![root], vec![spoiled]));
+    }
+    // What is signed by PKCS #1 v1.5, by a key that says RSASSA-PSS.
+    for (position, whose) in [(0, "the root"), (1, "an authority"), (2, "the server")] {
+        let path = Path::new(1).with(position, |draft| {
+            draft.set_key(&RSA_2048);
+            let key = RSA_2048.rsa().unwrap().public_key_to_der_pkcs1().unwrap();
+            draft.says.key = sequence(&[&sequence(&[&oid(RSASSA_PSS)]), &bit_string(&key)]);
+        });
+        cases.push(path.case(format!("pss: a key for nothing else, {whose}")));
     }
     cases
 }

@@ -290,4 +290,20 @@ pub(crate) const STRICTER: &[Disagreement] = &[
             "path: 9 authorities",
         ],
     ),
+    stricter(
+        OPENSSL,
+        "RSA-PSS is that of rsa_pss_rsae_*: one hash, and a salt as long (RFC 8446, section \
+         4.2.3)",
+        &[
+            "pss: SHA-1 for the mask",
+            "pss: SHA-512 for the mask",
+            "pss: a salt of 20 bytes",
+            "pss: a salt of no byte",
+        ],
+    ),
+    stricter(
+        BOTH,
+        "rsa_pss_pss_* is not offered; the others do not look at how the key is used",
+        &["pss: a key for nothing else, the server"],
+    ),
 ];
