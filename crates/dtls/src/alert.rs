@@ -26,6 +26,9 @@ impl Alert {
     pub(crate) const DECODE_ERROR: Self = Self(50);
     pub(crate) const DECRYPT_ERROR: Self = Self(51);
     pub(crate) const PROTOCOL_VERSION: Self = Self(70);
+    /// The server accepts nothing that the client offered, and wants something stronger.
+    #[cfg(feature = "cbc")]
+    pub(crate) const INSUFFICIENT_SECURITY: Self = Self(71);
     pub(crate) const INTERNAL_ERROR: Self = Self(80);
     pub(crate) const USER_CANCELED: Self = Self(90);
     pub(crate) const NO_RENEGOTIATION: Self = Self(100);

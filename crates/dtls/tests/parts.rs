@@ -3,30 +3,16 @@
 
 use iot_coap_dtls::{Client, Config, Instant};
 use iot_coap_test_support::dtls::link::Link;
-use iot_coap_test_support::dtls::{IDENTITY, PSK, SystemRandom, pre_shared_key};
+use iot_coap_test_support::dtls::{IDENTITY, PSK, SystemRandom, offered_suites, pre_shared_key};
 use iot_coap_test_support::peers::Proof;
 use iot_coap_test_support::peers::servers::{Server, Suite, Wish};
-
-/// The signaling value among the suites (RFC 5746, section 3.3).
-const RENEGOTIATION_INFO: u16 = 0x00ff;
 
 /// The suites of the first ClientHello.
 fn offered(config: Config) -> Vec<u16> {
     let mut client = Client::new(config, SystemRandom::default(), Instant::from_millis(0)).unwrap();
     let mut buffer = [0; 2048];
     let len = client.poll_transmit(&mut buffer).unwrap();
-    // After the headers of record and message, version and random (RFC 6347, section
-    // 4.2.1), session id and cookie come the suites.
-    let mut rest = &buffer[13 + 12 + 2 + 32..len];
-    for _ in 0..2 {
-        rest = &rest[1 + usize::from(rest[0])..];
-    }
-    let len = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
-    rest[2..2 + len]
-        .chunks(2)
-        .map(|suite| u16::from_be_bytes([suite[0], suite[1]]))
-        .filter(|suite| *suite != RENEGOTIATION_INFO)
-        .collect()
+    offered_suites(&buffer[..len])
 }
 
 fn assert_exchange(suite: Suite, proof: &Proof<'_>, config: Config) {

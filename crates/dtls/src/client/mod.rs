@@ -5,6 +5,8 @@ mod receive;
 mod record_reader;
 mod record_writer;
 mod retransmission;
+#[cfg(feature = "cbc")]
+mod second_offer;
 mod transmit;
 
 use iot_coap_time::{Duration, Instant};
@@ -123,6 +125,7 @@ pub struct Client<R> {
     /// The alert that is due.
     alert: Option<Alert>,
     renegotiation_refused: bool,
+    made_second_offer: bool,
     saved_session: Option<SavedSession>,
     origin: Origin,
     dates_checked: bool,
@@ -180,6 +183,7 @@ impl<R: TryCryptoRng> Client<R> {
             mtu: DEFAULT_MTU,
             alert: None,
             renegotiation_refused: false,
+            made_second_offer: false,
             saved_session: None,
             dates_checked: true,
             renegotiation_info: true,
@@ -217,6 +221,8 @@ impl<R: TryCryptoRng> Client<R> {
         match self.retransmission.handle_timeout(now) {
             Ok(false) => {}
             Ok(true) => self.flight.rewind(),
+            #[cfg(feature = "cbc")]
+            Err(error) if self.is_to_offer_more(error) => self.make_second_offer(now, true)?,
             Err(error) => return Err(self.end(error)),
         }
         Ok(())
@@ -260,6 +266,18 @@ impl<R: TryCryptoRng> Client<R> {
     /// The name of the cipher suite in IANA's registry, once there are keys.
     pub fn cipher_suite(&self) -> Option<&'static str> {
         self.keys.as_ref().map(|keys| keys.secrets.suite.name)
+    }
+
+    /// Whether the server refused the first offer, or somebody did so in its name, or it kept
+    /// silent, so that it was offered everything: see [`Config::strong_first`].
+    pub fn made_second_offer(&self) -> bool {
+        self.made_second_offer
+    }
+
+    /// Whether the suite is one that [`Config::strong_first`] leaves out of the first offer.
+    /// False before there are keys.
+    pub fn has_suite_of_second_offer(&self) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.secrets.suite.algorithm.is_cbc())
     }
 
     /// Whether recorded traffic stays secret if the server's key or the pre-shared key is

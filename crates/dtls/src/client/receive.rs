@@ -73,6 +73,8 @@ impl<R: TryCryptoRng> Client<R> {
                 match Alert::decode(record.fragment) {
                     Some((alert, is_fatal)) if is_fatal || alert == Alert::CLOSE_NOTIFY => {
                         self.retransmission.note_unauthenticated_error(alert.into());
+                        #[cfg(feature = "cbc")]
+                        self.answer_refusal(now, alert)?;
                     }
                     _ => {}
                 }
@@ -147,7 +149,13 @@ impl<R: TryCryptoRng> Client<R> {
                 }
                 // A server that asks for a cookie keeps no state and has no timer (RFC 6347,
                 // section 4.2.1): this answers a copy of the hello before.
-                Inserted::Retransmission if header.kind == MessageType::HELLO_VERIFY_REQUEST => {}
+                Inserted::Retransmission if header.kind == MessageType::HELLO_VERIFY_REQUEST => {
+                    // Unless it is the second offer that needs one.
+                    #[cfg(feature = "cbc")]
+                    if handshake.answer_cookie_again(fragment, &mut self.flight)? {
+                        self.retransmission.start(now);
+                    }
+                }
                 Inserted::Retransmission => self.answer_again(now),
                 Inserted::TooLong { limit } => {
                     let violation = Violation::TooLong { len: header.message_len, limit };

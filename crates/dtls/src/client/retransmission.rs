@@ -172,7 +172,8 @@ impl Retransmission {
         (self.first_timeout / 4).max(1)
     }
 
-    fn repeat(&mut self, now: Instant) {
+    /// The flight is due again.
+    pub(super) fn repeat(&mut self, now: Instant) {
         self.due_since = now;
         self.repeats = self.repeats.saturating_add(1);
     }

@@ -9,6 +9,8 @@ mod flight;
 mod header;
 mod key_exchange;
 mod reassembly;
+#[cfg(feature = "cbc")]
+mod second_offer;
 mod server_hello;
 mod server_messages;
 
@@ -25,6 +27,10 @@ use reassembly::Reassembly;
 pub(crate) use flight::{Flight, FlightRecord};
 pub(crate) use header::{FragmentHeader, HANDSHAKE_HEADER_LEN, MessageType};
 pub(crate) use reassembly::Inserted;
+#[cfg(feature = "cbc")]
+use second_offer::Offers;
+#[cfg(feature = "cbc")]
+pub(crate) use second_offer::Refusal;
 
 #[cfg(feature = "certificates")]
 use crate::certificate::ServerKey;
@@ -82,6 +88,8 @@ pub(crate) struct Handshake {
     session_id: Vec<u8>,
     /// How many HelloVerifyRequests have come.
     cookies: u8,
+    #[cfg(feature = "cbc")]
+    offers: Offers,
     negotiated: Option<Negotiated>,
     #[cfg(feature = "certificates")]
     server_key: Option<ServerKey>,
@@ -104,13 +112,18 @@ impl Handshake {
         flight: &mut Flight,
         random: &mut R,
     ) -> Result<Self, Error> {
+        // A server would reject a hello without the suite of the session to resume (RFC 5246,
+        // section 7.4.1.2).
+        if config.resume.as_ref().is_some_and(|session| session.suite.algorithm.is_cbc()) {
+            config.strong_first = false;
+        }
         if config.policy().suites().next().is_none() {
             return Err(Error::Configuration("no cipher suite remains to offer"));
         }
         let mut randoms = Randoms { client: [0; RANDOM_LEN], server: [0; RANDOM_LEN] };
         random.try_fill_bytes(&mut randoms.client).map_err(|_| Error::Random)?;
         // After a change of the configuration the suite of the session may no longer be
-        // offered. A server would reject such a hello (RFC 5246, section 7.4.1.2).
+        // offered.
         let policy = config.policy();
         config.resume.take_if(|session| policy.suite(session.suite.id).is_none());
         let mut session_id = Vec::new();
@@ -127,6 +140,8 @@ impl Handshake {
             next_message_seq: 0,
             session_id,
             cookies: 0,
+            #[cfg(feature = "cbc")]
+            offers: Offers::default(),
             negotiated: None,
             #[cfg(feature = "certificates")]
             server_key: None,

@@ -24,7 +24,7 @@ use crate::suite::KeyExchange;
 use crate::wire::Reader;
 
 /// How many HelloVerifyRequests are answered: a hostile server could send them forever.
-const MAX_COOKIES: u8 = 4;
+pub(super) const MAX_COOKIES: u8 = 4;
 
 // Functions with expensive computations are not inlined, so that their needs do not add
 // up on a small stack.
@@ -84,7 +84,7 @@ impl Handshake {
         }
     }
 
-    fn add_to_transcript(&mut self, message: &Message) {
+    pub(super) fn add_to_transcript(&mut self, message: &Message) {
         let len = message.body.len();
         let header = FragmentHeader::of_message(message.kind, message.message_seq, len);
         self.transcript.add(&header.encode(len));
@@ -104,10 +104,13 @@ impl Handshake {
                 if self.cookies == MAX_COOKIES {
                     self.expected = Expected::ServerHello;
                 }
-                self.write_client_hello(read_cookie(body)?, flight)?;
+                let cookie = read_cookie(body)?;
+                self.write_client_hello(cookie, flight)?;
+                #[cfg(feature = "cbc")]
+                self.offers.note_cookie(cookie)?;
                 return Ok(Progress { new_flight: true, ..Progress::default() });
             }
-            MessageType::SERVER_HELLO => return self.server_hello(body),
+            MessageType::SERVER_HELLO => return self.server_hello(message),
             #[cfg(feature = "certificates")]
             MessageType::CERTIFICATE => self.certificate(body)?,
             #[cfg(feature = "certificates")]
@@ -134,8 +137,10 @@ impl Handshake {
         Ok(Progress::default())
     }
 
-    fn server_hello(&mut self, body: &[u8]) -> Result<Progress, Error> {
-        let hello = ServerHello::read(body, &self.config)?;
+    fn server_hello(&mut self, message: &Message) -> Result<Progress, Error> {
+        let hello = ServerHello::read(&message.body, &self.config)?;
+        #[cfg(feature = "cbc")]
+        self.find_answered_offer(hello.suite, message)?;
         self.randoms.server = hello.random;
         let resumed = !self.session_id.is_empty() && hello.session_id == self.session_id;
         let own_id = self.config.connection_id.filter(|_| hello.connection_id.is_some());

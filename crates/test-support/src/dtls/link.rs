@@ -132,6 +132,18 @@ impl Link {
         }
     }
 
+    /// Goes on for so long, in which no plaintext comes.
+    pub fn wait(&mut self, time: Duration) {
+        assert_eq!(self.receive_within(time), Ok(None));
+    }
+
+    /// Gives up the client's first offer.
+    pub fn offer_everything(&mut self) {
+        let now = self.now();
+        self.client.offer_everything(now).unwrap();
+        self.flush();
+    }
+
     /// Sends a message again and again until it comes back, as CoAP would.
     pub fn exchange_through_loss(&mut self, plaintext: &[u8]) {
         // CoAP waits two seconds and more; but a client that is faster must not
