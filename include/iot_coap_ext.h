@@ -209,8 +209,11 @@ typedef struct {
    */
   unsigned int keep_session;
   /**
-   * Not 0: over `coaps://`, key exchange by static RSA is not offered. Old servers
-   * know no other; it has no forward secrecy.
+   * Not 0: over `coaps://`, a server with a certificate is never offered key exchange by
+   * static RSA, which has no forward secrecy, nor AES-CBC: there is no second offer. If
+   * 0, a server that refuses better suites, or says nothing for half of
+   * `connect_limit_ms`, is offered these too, which old servers need. Without effect
+   * where `HAL_DTLSSession_psk` gives a key: then AES-CBC is in the second offer.
    */
   unsigned int refuse_static_rsa;
   /**

@@ -22,7 +22,7 @@ const MAX_SESSIONS: usize = 8;
 /// Names a peer and the terms on which it was accepted: a hash over everything that a
 /// resumed session does not verify again.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Key([u8; 32]);
+pub(super) struct Key(pub(super) [u8; 32]);
 
 impl Key {
     pub(super) fn of(terms: &Terms<'_>, pre_shared_key: Option<PreShared<'_>>) -> Self {

@@ -8,18 +8,20 @@ use alloc::vec::Vec;
 use iot_coap_client::Duration;
 use iot_coap_dtls::{Error, SealingKey};
 
+use super::old_servers;
 use super::resumption::{self, Key};
 use crate::port::secrets::Source;
 
 pub(super) type Client = iot_coap_dtls::Client<Source>;
 
 /// The first byte of a blob: what the rest is. Those of blobs without a time-out were 1
-/// and 2.
-const LIVE: u8 = 3;
-const RESUMABLE: u8 = 4;
+/// and 2, of those without what is known of an old server 3 and 4.
+const LIVE: u8 = 5;
+const RESUMABLE: u8 = 6;
 
-/// The length of a time-out, which is at the end of a blob.
-const TIMEOUT_LEN: usize = 4;
+/// The length of what is at the end of a blob: a time-out, and for how many handshakes the
+/// server is an old one.
+const LEARNED_LEN: usize = 5;
 
 /// How a session is kept, and for whom.
 pub(super) struct Keep<'a> {
@@ -41,12 +43,11 @@ pub(super) struct Unsealed {
     pub(super) learned: Option<Duration>,
 }
 
-/// What the seal binds a session to: to the time-out beside it too, which so cannot be
-/// changed.
-fn bound_to(keep: &Keep<'_>, timeout: [u8; TIMEOUT_LEN]) -> Option<Vec<u8>> {
+/// What the seal binds a session to: to what was learned too, which so cannot be changed.
+fn bound_to(keep: &Keep<'_>, learned: [u8; LEARNED_LEN]) -> Option<Vec<u8>> {
     let mut context = Vec::new();
-    context.try_reserve_exact(TIMEOUT_LEN + keep.context.len()).ok()?;
-    context.extend_from_slice(&timeout);
+    context.try_reserve_exact(LEARNED_LEN + keep.context.len()).ok()?;
+    context.extend_from_slice(&learned);
     context.extend_from_slice(keep.context);
     Some(context)
 }
@@ -60,8 +61,9 @@ pub(super) fn seal(
     learned: Option<Duration>,
 ) -> Result<Option<Vec<u8>>, Error> {
     let seal = SealingKey::new(keep.secret)?;
-    let timeout = learned.unwrap_or_default().as_millis_u32().to_be_bytes();
-    let context = bound_to(keep, timeout).ok_or(Error::OutOfMemory)?;
+    let [a, b, c, d] = learned.unwrap_or_default().as_millis_u32().to_be_bytes();
+    let learned = [a, b, c, d, old_servers::handshakes_left(key)];
+    let context = bound_to(keep, learned).ok_or(Error::OutOfMemory)?;
     let (kind, mut blob) = if client.uses_connection_id() {
         let blob = client.checkpoint(&seal, &context, keep.generation, keep.reserve)?;
         (LIVE, blob)
@@ -69,9 +71,9 @@ pub(super) fn seal(
         let Some(session) = resumption::bytes_for(key) else { return Ok(None) };
         (RESUMABLE, seal.seal(&context, &session, &mut Source)?)
     };
-    blob.try_reserve_exact(1 + TIMEOUT_LEN).map_err(|_| Error::OutOfMemory)?;
+    blob.try_reserve_exact(1 + LEARNED_LEN).map_err(|_| Error::OutOfMemory)?;
     blob.insert(0, kind);
-    blob.extend_from_slice(&timeout);
+    blob.extend_from_slice(&learned);
     Ok(Some(blob))
 }
 
@@ -83,8 +85,8 @@ pub(super) fn unseal(key: Key, keep: &Keep<'_>, blob: &[u8]) -> Result<Unsealed,
     if !matches!(*kind, LIVE | RESUMABLE) {
         return Err(OTHER_VERSION);
     }
-    let (blob, timeout) = rest.split_last_chunk().ok_or(OTHER_VERSION)?;
-    let context = bound_to(keep, *timeout).ok_or("out of memory")?;
+    let (blob, learned) = rest.split_last_chunk().ok_or(OTHER_VERSION)?;
+    let context = bound_to(keep, *learned).ok_or("out of memory")?;
     let client = if *kind == LIVE {
         let client = Client::restore(blob, &seal, &context, keep.generation, Source)
             .map_err(|_| "it is not the latest, or was kept for another device or server")?;
@@ -95,7 +97,9 @@ pub(super) fn unseal(key: Key, keep: &Keep<'_>, blob: &[u8]) -> Result<Unsealed,
         resumption::remember_bytes(key, session);
         None
     };
-    let learned = Duration::from_millis(u32::from_be_bytes(*timeout).into());
+    let [timeout @ .., old_for] = *learned;
+    old_servers::restore(&key, old_for);
+    let learned = Duration::from_millis(u32::from_be_bytes(timeout).into());
     Ok(Unsealed { client, learned: Some(learned).filter(|learned| !learned.is_zero()) })
 }
 
@@ -161,9 +165,23 @@ mod tests {
     }
 
     #[test]
-    fn blobs_without_a_time_out_are_of_another_version() {
+    fn an_old_server_is_known_again() {
+        for handshakes in [0, 1, 16] {
+            let key = sealed(c"d.example", None).0;
+            old_servers::restore(&key, handshakes);
+            let (key, blob) = sealed(c"d.example", None);
+            old_servers::forget(&key);
+            unseal(key, &KEEP, &blob).expect("it is as it was");
+            assert_eq!(old_servers::handshakes_left(&key), handshakes);
+            old_servers::forget(&key);
+            resumption::forget(&key);
+        }
+    }
+
+    #[test]
+    fn blobs_without_what_was_learned_are_of_another_version() {
         let (key, blob) = sealed(c"c.example", None);
-        for kind in [1, 2] {
+        for kind in 1..=4 {
             let old = [&[kind], &blob[1..]].concat();
             assert_eq!(unseal(key, &KEEP, &old).err(), Some("it is of another version"));
         }

@@ -11,6 +11,7 @@ use iot_coap_dtls::{Alert, Config, Datagram, Error, SavedSession, State};
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
 use iot_coap_dtls::{CertificateError, TrustAnchors};
 
+use super::old_servers;
 use super::resumption::{self, Key};
 use super::saved::{self, Client, Keep, Unsealed};
 use super::terms::{PreShared, Terms};
@@ -44,6 +45,10 @@ pub(crate) struct Session {
     out: Vec<u8>,
     /// The time-out that a kept session brought along, in milliseconds; 0 if there is none.
     kept_timeout_ms: u32,
+    /// When a server that says nothing is offered everything.
+    everything_at: Option<Instant>,
+    /// It was logged that the server was offered everything.
+    is_second_offer_logged: bool,
 }
 
 /// No flight waits longer for its answer (RFC 6347, section 4.2.4.1).
@@ -127,8 +132,17 @@ impl Session {
         out: Vec<u8>,
         client: Client,
     ) -> Box<Self> {
-        let session =
-            Self { client, socket, key, is_open: false, is_saved: false, out, kept_timeout_ms: 0 };
+        let session = Self {
+            client,
+            socket,
+            key,
+            is_open: false,
+            is_saved: false,
+            out,
+            kept_timeout_ms: 0,
+            everything_at: None,
+            is_second_offer_logged: false,
+        };
         Box::write(place, session)
     }
 
@@ -167,11 +181,15 @@ impl Session {
 
     /// When [`handle_timeout`](Self::handle_timeout) is next due.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.client.next_timeout()
+        let next = self.client.next_timeout()?;
+        Some(self.everything_at.map_or(next, |at| at.min(next)))
     }
 
-    /// Sends the first flight, if there is a handshake.
-    pub(crate) fn start(&mut self, log: &mut Queue) {
+    /// Sends the first flight, if there is a handshake, which may take `most`.
+    pub(crate) fn start(&mut self, now: Instant, most: Duration, log: &mut Queue) {
+        // A handshake takes two round trips or more: what is not answered by then comes too
+        // late.
+        self.everything_at = Some(now + Duration::from_millis(most.as_millis() / 2));
         // A flight that is lost is sent again.
         let _ = self.flush();
         self.note_progress(log);
@@ -204,6 +222,9 @@ impl Session {
     /// Sends a flight of the handshake again, if that is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant, log: &mut Queue) {
         // An error that ends the session is in its state.
+        if self.everything_at.take_if(|at| now >= *at).is_some() {
+            let _ = self.client.offer_everything(now);
+        }
         let _ = self.client.handle_timeout(now);
         let _ = self.flush();
         self.note_progress(log);
@@ -252,7 +273,8 @@ impl Session {
     /// session, and logs it.
     fn note_progress(&mut self, log: &mut Queue) {
         match self.client.state() {
-            State::Handshaking | State::Ended(Error::Closed) => {}
+            State::Handshaking => self.note_second_offer(log),
+            State::Ended(Error::Closed) => {}
             State::Connected if self.is_open => {}
             State::Connected => {
                 self.is_open = true;
@@ -265,6 +287,7 @@ impl Session {
                 if self.is_open {
                     log_later!(log, Warning, "the DTLS session failed: {error}");
                 } else {
+                    old_servers::forget(&self.key);
                     let hint = match error {
                         Error::PeerAlert(Alert::HANDSHAKE_FAILURE) => {
                             ", perhaps no cipher in common"
@@ -274,6 +297,18 @@ impl Session {
                     log_later!(log, Error, "the DTLS handshake failed: {error}{hint}");
                 }
             }
+        }
+    }
+
+    fn note_second_offer(&mut self, log: &mut Queue) {
+        if self.client.made_second_offer() && !self.is_second_offer_logged {
+            self.is_second_offer_logged = true;
+            log_later!(
+                log,
+                Warning,
+                "what DTLS offers first was refused or not answered; offering AES-CBC and, to \
+                 certificates, static RSA too"
+            );
         }
     }
 
@@ -306,15 +341,22 @@ impl Session {
         if client.was_restored() {
             return;
         }
+        if !client.has_suite_of_second_offer() {
+            old_servers::forget(&self.key);
+        } else if client.made_second_offer() {
+            old_servers::remember(&self.key);
+        }
         match client.take_saved_session() {
             Some(session) => resumption::remember(self.key, &session),
             None => resumption::forget(&self.key),
         }
     }
 
-    /// Forgets the saved session, since the handshake took too long.
+    /// Forgets the saved session and what else is known of the server, since the handshake took
+    /// too long.
     pub(crate) fn abandon(&mut self) {
         resumption::forget(&self.key);
+        old_servers::forget(&self.key);
     }
 
     /// Seals the session as it is, with the time-out that was learned from the network. Once
@@ -370,7 +412,7 @@ fn client(
     (key, pre_shared_key): Proof<'_>,
     now: Instant,
 ) -> Result<Client, Error> {
-    let config = config(terms, pre_shared_key)?;
+    let config = config(terms, pre_shared_key)?.strong_first(!old_servers::takes_turn(&key));
     let saved = resumption::bytes_for(&key).and_then(|bytes| SavedSession::from_bytes(&bytes));
     let config = match saved {
         Some(session) => config.resume(session),
@@ -380,6 +422,8 @@ fn client(
 }
 
 fn config(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Result<Config, Error> {
+    // A server with a key of the device's has no certificate.
+    let knows_old_servers = pre_shared_key.is_some() || terms.static_rsa;
     let config = match pre_shared_key {
         Some((identity, key)) => {
             iot_coap_dtls::PreSharedKey::new(identity, key).map(Config::with_pre_shared_key)?
@@ -387,7 +431,7 @@ fn config(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Result<C
         None => config_with_certificates(terms)?,
     };
     config
-        .cbc(true)
+        .cbc(knows_old_servers)
         .static_rsa(terms.static_rsa)
         .timeouts(terms.first_timeout, MAX_TIMEOUT)
         .mtu(terms.mtu)

@@ -11,7 +11,8 @@ pub(super) type PreShared<'a> = (&'a [u8], &'a [u8]);
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'a> {
     pub(crate) peer: Peer<'a>,
-    /// Whether key exchange by static RSA may be offered.
+    /// Whether a server with a certificate that refuses better suites may be offered key
+    /// exchange by static RSA, and block ciphers.
     pub(crate) static_rsa: bool,
     /// How long the first flight waits for its answer, unless a kept session knows that the
     /// network takes longer.

@@ -81,8 +81,11 @@ pub struct iotx_coap_options_t {
     /// Without effect over `coap://`, on a port that lacks these functions, and
     /// if the program has its own `HAL_DTLSSession_*`.
     pub keep_session: c_uint,
-    /// Not 0: over `coaps://`, key exchange by static RSA is not offered. Old servers
-    /// know no other; it has no forward secrecy.
+    /// Not 0: over `coaps://`, a server with a certificate is never offered key exchange by
+    /// static RSA, which has no forward secrecy, nor AES-CBC: there is no second offer. If
+    /// 0, a server that refuses better suites, or says nothing for half of
+    /// `connect_limit_ms`, is offered these too, which old servers need. Without effect
+    /// where `HAL_DTLSSession_psk` gives a key: then AES-CBC is in the second offer.
     pub refuse_static_rsa: c_uint,
     /// `IOTX_COAP_PACE_ORIGINAL` or `IOTX_COAP_PACE_NONE`: whether a loop of
     /// `IOT_CoAP_SendMessage` and `IOT_CoAP_Yield` keeps the pace that the original gave

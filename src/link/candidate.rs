@@ -132,7 +132,7 @@ impl Candidate {
         }
         #[cfg(feature = "dtls-psk")]
         if let Some(session) = self.session() {
-            session.start(log);
+            session.start(now, most, log);
         }
         let _ = log;
     }

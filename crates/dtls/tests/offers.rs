@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use iot_coap_dtls::{Client, Config, Error, State};
 use iot_coap_test_support::certificates::rsa;
 use iot_coap_test_support::dtls::link::Link;
-use iot_coap_test_support::dtls::{
-    IDENTITY, PSK, SystemRandom, certificates, offered_suites, pre_shared_key,
-};
+use iot_coap_test_support::dtls::{IDENTITY, PSK, SystemRandom, certificates, pre_shared_key};
+use iot_coap_test_support::hellos::offered_suites;
 use iot_coap_test_support::peers::Proof;
 use iot_coap_test_support::peers::servers::{Resumption, Server, Suite, Wish};
 use iot_coap_test_support::scripted::messages::{ALERT, HANDSHAKE, HELLO_VERIFY_REQUEST, message};

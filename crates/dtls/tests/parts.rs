@@ -3,7 +3,8 @@
 
 use iot_coap_dtls::{Client, Config, Instant};
 use iot_coap_test_support::dtls::link::Link;
-use iot_coap_test_support::dtls::{IDENTITY, PSK, SystemRandom, offered_suites, pre_shared_key};
+use iot_coap_test_support::dtls::{IDENTITY, PSK, SystemRandom, pre_shared_key};
+use iot_coap_test_support::hellos::offered_suites;
 use iot_coap_test_support::peers::Proof;
 use iot_coap_test_support::peers::servers::{Server, Suite, Wish};
 

@@ -14,6 +14,7 @@
 pub mod certificates;
 pub mod folders;
 pub mod forge;
+pub mod hellos;
 pub mod instructions;
 pub mod network;
 pub mod peers;
