@@ -74,7 +74,9 @@ void HAL_Srandom(uint32_t seed);
  *     earlier values, from the time, and from other starts of this or any other
  *     device. A hardware generator that has passed its own tests is suitable; so is a
  *     cryptographic generator seeded by one, or by a secret that changes at each
- *     start. C's rand() is not, whatever its seed: anybody could decrypt the traffic.
+ *     start. C's rand() is not, whatever its seed: the library hedges what it gets with the
+ *     device's secret, the time and a number in the store, but whoever learns the secret
+ *     could decrypt all earlier traffic.
  *     The library refuses to connect if the same byte is returned again and again. It
  *     cannot detect any other weakness. With the Linux port, keys always come from
  *     the kernel, also in a program that defines this function itself.

@@ -161,6 +161,12 @@ impl Context {
         let token_store = (cfg!(feature = "extension") && options.keep_access_token)
             .then(|| boxed(TokenStore::new(&device, &endpoint)))
             .flatten();
+        #[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]
+        if endpoint.security == iot_coap_client::Security::Dtls
+            && matches!(port::Dtls::linked(), port::Linked::None)
+        {
+            port::hedge::start(&device, &endpoint);
+        }
         let sessions = Self::session_store(&options, &device, &endpoint);
         let mut config = Config::new(device, &endpoint, port::seed())
             .sign_method(options.sign_method)
@@ -385,6 +391,10 @@ impl Context {
             left.keep();
         }
         OPEN.store(open_contexts().saturating_sub(1), Ordering::Relaxed);
+        #[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]
+        if open_contexts() == 0 {
+            port::hedge::forget();
+        }
         let context = context.as_ptr();
         // SAFETY: no call is in it and, by the contract, none starts. Its magic word is
         // changed so that a late use can be told, for as long as the memory is not

@@ -120,6 +120,10 @@ impl Session {
         out.resize(terms.mtu, 0);
         let mut secret = PreSharedKey::new();
         let pre_shared_key = secret.ask(terms.peer.host);
+        #[cfg(not(feature = "port-linux"))]
+        if let Some((_, key)) = pre_shared_key {
+            crate::port::hedge::mix(key);
+        }
         let key = Key::of(terms, pre_shared_key);
         Ok(Self::put(place, socket, key, out, make((key, pre_shared_key))?))
     }

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "_coaps")]
 mod dtls;
+#[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]
+pub(crate) mod hedge;
 mod identity;
 mod mutex;
 #[cfg(feature = "dtls-psk")]

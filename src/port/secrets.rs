@@ -36,7 +36,7 @@ unsafe extern "C" {
 }
 
 /// The source of keys. With our Linux port it is the kernel's generator, even if a
-/// program replaces `HAL_Random`; with a firmware's port it is that function.
+/// program replaces `HAL_Random`; with a firmware's port it is that function, hedged.
 pub(crate) struct Source;
 
 /// The source of randomness repeats itself.
@@ -64,7 +64,7 @@ fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
 fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     let mut repeats = 0;
     let mut last = None;
-    for byte in bytes {
+    for byte in &mut *bytes {
         // SAFETY: takes a number.
         *byte = unsafe { super::HAL_Random(256) } as u8;
         repeats = if last == Some(*byte) { repeats + 1 } else { 0 };
@@ -73,7 +73,14 @@ fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
         }
         last = Some(*byte);
     }
+    super::hedge::hedge(bytes);
     Ok(())
+}
+
+/// Milliseconds since 1970, or 0 if the port does not know.
+#[cfg(not(feature = "port-linux"))]
+pub(super) fn calendar_ms() -> i64 {
+    iotx_port_calendar_ms()
 }
 
 impl TryRng for Source {

@@ -8,7 +8,7 @@
  * pointers; WITHOUT_UDP and UDP_ALONE make two files of it, as most ports have;
  * CLOSE_ALONE and WITHOUT_CLOSE one more, of the function that closes.
  * SIGNED_TICK in the environment is where the clock starts, which is then a signed
- * integer.
+ * integer; COARSE_CLOCK where one starts that has seconds only.
  */
 #ifdef PORT_OF_POINTERS
 #define IOTX_HAL_UDP_POINTER
@@ -53,6 +53,9 @@ uint64_t HAL_UptimeMs(void)
     }
     if (getenv("SIGNED_TICK") != NULL) {
         return (uint64_t)(int32_t)(ms - start + (uint32_t)strtoul(getenv("SIGNED_TICK"), NULL, 0));
+    }
+    if (getenv("COARSE_CLOCK") != NULL) {
+        return strtoul(getenv("COARSE_CLOCK"), NULL, 0) + (ms - start) / 1000 * 1000;
     }
     /* Wraps a tenth of a second after the start. */
     return (uint32_t)(ms - start + 0xFFFFFFFFu - 100);
