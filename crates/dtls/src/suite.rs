@@ -54,6 +54,14 @@ static CERTIFICATE_SUITES: &[Suite] = &[
         KeyExchange::EcdheRsa,
         Algorithm::Aes128Gcm,
     ),
+    // Mandatory for CoAP with certificates (RFC 7252, section 9.1.3.3; RFC 7251).
+    #[cfg(all(feature = "ccm", feature = "p256"))]
+    suite(
+        0xc0ae,
+        "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8",
+        KeyExchange::EcdheEcdsa,
+        Algorithm::Aes128Ccm8,
+    ),
     #[cfg(all(feature = "cbc", feature = "rsa"))]
     suite(
         0xc027,

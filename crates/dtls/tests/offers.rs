@@ -17,7 +17,7 @@ use iot_coap_test_support::scripted::{
     self, Hello, Pair, ends_in_time, feed, feed_at, psk_config, sent,
 };
 
-const STRONG: [u16; 2] = [0xc02b, 0xc02f];
+const STRONG: [u16; 3] = [0xc02b, 0xc02f, 0xc0ae];
 const FOR_OLD_SERVERS: [u16; 5] = [0xc027, 0x003c, 0x003d, 0x002f, 0x0035];
 const STRONG_PSK: [u16; 2] = [0x00a8, 0xc0a8];
 const REFUSED: [u8; 2] = [2, 40];

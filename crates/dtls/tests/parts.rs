@@ -78,6 +78,9 @@ fn suites_with_certificates_follow_the_features() {
     if cfg!(feature = "rsa") {
         suites.push(0xc02f);
     }
+    if cfg!(all(feature = "p256", feature = "ccm")) {
+        suites.push(0xc0ae);
+    }
     if cfg!(all(feature = "rsa", feature = "cbc")) {
         suites.push(0xc027);
     }

@@ -50,7 +50,9 @@ fn each_suite(server: Server) {
         for proof in [&direct, &through] {
             assert_exchange(server, &wish(Suite::ECDHE_RSA_GCM), proof, certificates(&root));
         }
-        assert_exchange(server, &wish(Suite::ECDHE_ECDSA_GCM), &ec, certificates(&ec_root));
+        for suite in [Suite::ECDHE_ECDSA_GCM, Suite::ECDHE_ECDSA_CCM_8] {
+            assert_exchange(server, &wish(suite), &ec, certificates(&ec_root));
+        }
     }
     for encrypt_then_mac in [true, false] {
         let wish = |suite| Wish { encrypt_then_mac, ..Wish::only(suite) };

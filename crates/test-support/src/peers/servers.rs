@@ -49,6 +49,13 @@ impl Suite {
         "ECDHE-ECDSA-AES128-GCM-SHA256",
         "+ECDHE-ECDSA:+AES-128-GCM:+AEAD",
     );
+    /// ECDHE with an ECDSA certificate, AES-128-CCM with a tag of 8 bytes.
+    pub const ECDHE_ECDSA_CCM_8: Self = suite(
+        0xc0ae,
+        "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8",
+        "ECDHE-ECDSA-AES128-CCM8",
+        "+ECDHE-ECDSA:+AES-128-CCM-8:+AEAD",
+    );
     /// ECDHE with an RSA certificate, AES-128-GCM.
     pub const ECDHE_RSA_GCM: Self = suite(
         0xc02f,
