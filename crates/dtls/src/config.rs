@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::certificate::TrustAnchors;
 use crate::error::Error;
 use crate::memory::copy;
-use crate::record::{ConnectionId, MAX_CONNECTION_ID_LEN};
+use crate::record::{ConnectionId, FragmentLength, MAX_CONNECTION_ID_LEN};
 use crate::saved_session::SavedSession;
 use crate::suite::Policy;
 
@@ -102,6 +102,7 @@ pub struct Config {
     pub(crate) resume: Option<SavedSession>,
     pub(crate) mtu: usize,
     pub(crate) max_message_len: usize,
+    pub(crate) max_fragment: FragmentLength,
     pub(crate) first_timeout: Duration,
     pub(crate) max_timeout: Duration,
 }
@@ -151,6 +152,7 @@ impl Config {
             resume: None,
             mtu: DEFAULT_MTU,
             max_message_len: DEFAULT_MAX_MESSAGE_LEN,
+            max_fragment: FragmentLength::default(),
             first_timeout: DEFAULT_FIRST_TIMEOUT,
             max_timeout: DEFAULT_MAX_TIMEOUT,
         }
@@ -256,6 +258,24 @@ impl Config {
     pub fn max_message_len(mut self, bytes: usize) -> Self {
         self.max_message_len = bytes;
         self
+    }
+
+    /// Asks the server for records of at most so many bytes of content (max_fragment_length,
+    /// RFC 6066, section 4): 512, 1024, 2048 or 4096. Not asked for by default. A server
+    /// may ignore it: [`Client::max_plaintext_len`](crate::Client::max_plaintext_len) tells.
+    ///
+    /// If it agrees, it holds for both sides and for sessions that are resumed: longer
+    /// records of the server are dropped, and [`Client::send`](crate::Client::send) takes no
+    /// longer plaintext. The memory for a datagram needs 61 bytes more at most, or 350 with a
+    /// block cipher; a datagram may have several records, though.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] for any other number.
+    pub fn max_fragment_length(mut self, bytes: usize) -> Result<Self, Error> {
+        self.max_fragment = FragmentLength::of_bytes(bytes)
+            .ok_or(Error::Configuration("records have at most 512, 1024, 2048 or 4096 bytes"))?;
+        Ok(self)
     }
 
     /// How long to wait for an answer before a flight is retransmitted: `first`, at least

@@ -2,7 +2,7 @@
 
 use crate::cipher::Protection;
 use crate::key_schedule::{MasterSecret, Randoms};
-use crate::record::ConnectionId;
+use crate::record::{ConnectionId, FragmentLength};
 use crate::suite::Suite;
 
 /// The record protection of both directions, and the connection ids.
@@ -24,6 +24,8 @@ pub(crate) struct Secrets {
     pub(crate) master_secret: MasterSecret,
     pub(crate) randoms: Randoms,
     pub(crate) encrypt_then_mac: bool,
+    /// What was negotiated for records in both directions.
+    pub(crate) max_fragment: FragmentLength,
 }
 
 impl Secrets {

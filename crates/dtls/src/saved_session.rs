@@ -9,10 +9,12 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::key_schedule::{MASTER_SECRET_LEN, MasterSecret};
 use crate::memory::copy;
+use crate::record::FragmentLength;
 use crate::suite::{self, Suite};
 use crate::wire::{Reader, Writer};
 
-/// The version of the format of [`SavedSession::to_bytes`].
+/// The version of the format of [`SavedSession::to_bytes`], in the lower half of the first
+/// byte. The upper half is the code of the length of records.
 const FORMAT: u8 = 1;
 
 /// The longest ticket that is kept, in bytes. It leaves room in a ClientHello for the
@@ -29,6 +31,9 @@ const MAX_SESSION_ID_LEN: usize = 32;
 #[derive(Clone)]
 pub struct SavedSession {
     pub(crate) suite: &'static Suite,
+    /// What was negotiated for records, which holds for resumed sessions too (RFC 6066,
+    /// section 4).
+    pub(crate) max_fragment: FragmentLength,
     pub(crate) master_secret: MasterSecret,
     /// Empty if the server issued a ticket.
     pub(crate) id: Vec<u8>,
@@ -52,7 +57,7 @@ impl SavedSession {
             )
             .map_err(|_| Error::OutOfMemory)?;
         let mut writer = Writer::new(&mut bytes);
-        writer.u8(FORMAT);
+        writer.u8(FORMAT | self.max_fragment.code() << 4);
         writer.u16(self.suite.id);
         writer.bytes(self.master_secret.as_bytes());
         writer.vector8(|writer| writer.bytes(&self.id));
@@ -65,15 +70,17 @@ impl SavedSession {
     /// and for lack of memory: then do a full handshake.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
-        if reader.u8()? != FORMAT {
+        let first = reader.u8()?;
+        if first & 0x0F != FORMAT {
             return None;
         }
+        let max_fragment = FragmentLength::from_code(first >> 4)?;
         let suite = suite::by_id(reader.u16()?)?;
         let master_secret = MasterSecret::from_bytes(reader.array()?);
         let id = copy(reader.vector8().filter(|id| id.len() <= MAX_SESSION_ID_LEN)?).ok()?;
         let ticket = reader.vector16().filter(|ticket| ticket.len() <= MAX_TICKET_LEN)?;
         let ticket = copy(ticket).ok()?;
-        reader.is_empty().then_some(Self { suite, master_secret, id, ticket })
+        reader.is_empty().then_some(Self { suite, max_fragment, master_secret, id, ticket })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::{Error, RestoreError};
 use crate::handshake::Flight;
 use crate::key_schedule::{MASTER_SECRET_LEN, MasterSecret, RANDOM_LEN, Randoms};
 use crate::keys::Secrets;
-use crate::record::{ConnectionId, MAX_CONNECTION_ID_LEN, MAX_SEQUENCE};
+use crate::record::{ConnectionId, FragmentLength, MAX_CONNECTION_ID_LEN, MAX_SEQUENCE};
 use crate::sealing::{SEAL_LEN, SealingKey};
 use crate::suite;
 use crate::wire::{Reader, Writer};
@@ -29,6 +29,8 @@ const FORMAT: u8 = 1;
 
 const ENCRYPT_THEN_MAC: u8 = 1;
 const DATES_CHECKED: u8 = 2;
+/// Where the code of the length of records begins.
+const MAX_FRAGMENT_SHIFT: u32 = 4;
 
 /// Format, generation, two sequence numbers, suite and flags, secrets, two connection ids.
 const MAX_CONTENT_LEN: usize =
@@ -76,7 +78,8 @@ impl<R: TryCryptoRng> Client<R> {
             (keys.secrets.encrypt_then_mac, ENCRYPT_THEN_MAC),
             (self.dates_checked, DATES_CHECKED),
         ];
-        writer.u8(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
+        let flags: u8 = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum();
+        writer.u8(flags | keys.secrets.max_fragment.code() << MAX_FRAGMENT_SHIFT);
         writer.bytes(keys.secrets.master_secret.as_bytes());
         writer.bytes(&keys.secrets.randoms.client);
         writer.bytes(&keys.secrets.randoms.server);
@@ -145,11 +148,12 @@ impl<R: TryCryptoRng> Client<R> {
         let suite = suite::by_id(reader.u16()?)?;
         let flags = reader.u8()?;
         let encrypt_then_mac = flags & ENCRYPT_THEN_MAC != 0;
+        let max_fragment = FragmentLength::from_code(flags >> MAX_FRAGMENT_SHIFT)?;
         let master_secret = MasterSecret::from_bytes(reader.array()?);
         let randoms = Randoms { client: reader.array()?, server: reader.array()? };
         let peer_id = ConnectionId::new(reader.vector8()?)?;
         let own_id = ConnectionId::new(reader.vector8()?)?;
-        let secrets = Secrets { suite, master_secret, randoms, encrypt_then_mac };
+        let secrets = Secrets { suite, master_secret, randoms, encrypt_then_mac, max_fragment };
         let keys = secrets.into_keys(peer_id, own_id)?;
         let mut client = Self::from_parts(
             random,

@@ -67,6 +67,11 @@ impl<R: TryCryptoRng> Client<R> {
             self.reader.count_malformed();
             return Ok(());
         }
+        let most = self.handshake.as_ref().map(|handshake| handshake.max_fragment().bytes());
+        if most.is_some_and(|most| record.fragment.len() > most) {
+            self.reader.count_malformed();
+            return Ok(());
+        }
         match record.header.content_type {
             ContentType::Handshake => self.read_handshake(now, EPOCH_PLAIN, record.fragment),
             ContentType::Alert => {

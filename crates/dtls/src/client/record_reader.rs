@@ -85,6 +85,11 @@ impl RecordReader {
             return None;
         }
         let opened = open(keys, record);
+        // The server agreed to shorter ones. It is authentic, but of no use.
+        if opened.is_some_and(|(_, content)| content.len() > keys.secrets.max_fragment.bytes()) {
+            self.count_malformed();
+            return None;
+        }
         if opened.is_some() {
             self.replay.mark_seen(sequence);
         } else {

@@ -12,9 +12,6 @@ use crate::record::{
     RECORD_HEADER_LEN,
 };
 
-/// The longest plaintext of a record, in bytes (RFC 5246, section 6.2.1).
-const MAX_PLAINTEXT_LEN: usize = 1 << 14;
-
 /// The sequence numbers of the records to the server.
 pub(super) struct RecordWriter {
     /// The next number before the keys are in use.
@@ -131,7 +128,7 @@ impl RecordWriter {
             return Err(Error::ReservationExhausted);
         }
         let content_len = content[0].len() + content[1].len();
-        if content_len > MAX_PLAINTEXT_LEN {
+        if content_len > keys.secrets.max_fragment.bytes() {
             return Err(Error::BadLength);
         }
         // With a connection id, the type goes inside (RFC 9146, section 4).

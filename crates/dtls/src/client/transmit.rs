@@ -5,7 +5,7 @@ use rand_core::TryCryptoRng;
 use super::{Client, State};
 use crate::error::Error;
 use crate::handshake::{FlightRecord, HANDSHAKE_HEADER_LEN};
-use crate::record::{ContentType, EPOCH_PLAIN, RECORD_HEADER_LEN};
+use crate::record::{ContentType, EPOCH_PLAIN, FragmentLength, RECORD_HEADER_LEN};
 
 const CHANGE_CIPHER_SPEC: [u8; 1] = [1];
 
@@ -81,7 +81,8 @@ impl<R: TryCryptoRng> Client<R> {
     /// [`Error::NotConnected`], or why the session has ended; [`Error::BadLength`] if
     /// `plaintext` has more than 16,384 bytes or `out` is too short;
     /// [`Error::ReservationExhausted`]; [`Error::SequenceExhausted`], which ends the
-    /// session; [`Error::Random`].
+    /// session; [`Error::Random`]. [`Error::BadLength`] also if `plaintext` is longer than
+    /// [`max_plaintext_len`](Self::max_plaintext_len).
     pub fn send(&mut self, plaintext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         self.check_connected()?;
         if self.writer.is_exhausted() {
@@ -95,6 +96,13 @@ impl<R: TryCryptoRng> Client<R> {
             self.flight.rewind();
         }
         Ok(len)
+    }
+
+    /// The longest plaintext of a record, in bytes: 16,384, or what was negotiated by
+    /// [`Config::max_fragment_length`](crate::Config::max_fragment_length).
+    pub fn max_plaintext_len(&self) -> usize {
+        let keys = self.keys.as_ref();
+        keys.map_or(FragmentLength::default(), |keys| keys.secrets.max_fragment).bytes()
     }
 
     /// How many bytes a record is longer than its plaintext, at most; 0 before there are
@@ -112,7 +120,13 @@ impl<R: TryCryptoRng> Client<R> {
     fn write_flight_record(&mut self, epoch: u16, out: &mut [u8]) -> Option<usize> {
         let overhead =
             if epoch == EPOCH_PLAIN { RECORD_HEADER_LEN } else { self.record_overhead() };
-        let room = out.len().checked_sub(overhead)?;
+        // Before the server has agreed to less, it is what every record may have.
+        let most = match (&self.keys, &self.handshake) {
+            (Some(keys), _) => keys.secrets.max_fragment,
+            (None, Some(handshake)) => handshake.max_fragment(),
+            (None, None) => FragmentLength::default(),
+        };
+        let room = out.len().checked_sub(overhead)?.min(most.bytes());
         if room < HANDSHAKE_HEADER_LEN + MIN_FRAGMENT_LEN {
             return None;
         }

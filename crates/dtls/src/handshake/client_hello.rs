@@ -58,6 +58,11 @@ impl ClientHello<'_> {
                 });
             });
         }
+        if !config.max_fragment.is_none() {
+            write_extension(writer, extension::MAX_FRAGMENT_LENGTH, |writer| {
+                writer.u8(config.max_fragment.code());
+            });
+        }
         #[cfg(feature = "certificates")]
         if !config.policy().psk {
             write_extension(writer, extension::SUPPORTED_GROUPS, |writer| {

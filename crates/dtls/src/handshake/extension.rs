@@ -1,6 +1,8 @@
 //! The numbers of the supported extensions and groups.
 
 pub(crate) const SERVER_NAME: u16 = 0;
+/// RFC 6066, section 4.
+pub(crate) const MAX_FRAGMENT_LENGTH: u16 = 1;
 pub(crate) const SUPPORTED_GROUPS: u16 = 10;
 pub(crate) const EC_POINT_FORMATS: u16 = 11;
 pub(crate) const SIGNATURE_ALGORITHMS: u16 = 13;

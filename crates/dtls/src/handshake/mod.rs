@@ -39,7 +39,7 @@ use crate::error::{Error, Violation};
 use crate::key_schedule::{MasterSecret, RANDOM_LEN, Randoms, Transcript};
 use crate::keys::Keys;
 use crate::memory::copy;
-use crate::record::ConnectionId;
+use crate::record::{ConnectionId, FragmentLength};
 use crate::saved_session::SavedSession;
 use crate::suite::Suite;
 
@@ -64,6 +64,7 @@ struct Negotiated {
     extended_master_secret: bool,
     encrypt_then_mac: bool,
     renegotiation_info: bool,
+    max_fragment: FragmentLength,
     session_id: Vec<u8>,
     peer_id: ConnectionId,
     own_id: ConnectionId,
@@ -126,6 +127,11 @@ impl Handshake {
         // offered.
         let policy = config.policy();
         config.resume.take_if(|session| policy.suite(session.suite.id).is_none());
+        // The length of records is the session's (RFC 6066, section 4).
+        let asked = config.max_fragment;
+        config
+            .resume
+            .take_if(|session| !session.max_fragment.is_none() && session.max_fragment != asked);
         let mut session_id = Vec::new();
         if let Some(session) = config.resume.as_ref().filter(|session| session.ticket.is_empty()) {
             session_id = copy(&session.id)?;
@@ -192,6 +198,7 @@ impl Handshake {
     /// The session to resume later, once the handshake is done. `None` if the server gave
     /// neither a ticket nor a session id, or if resumption would be unsafe.
     pub(crate) fn saved_session(&mut self) -> Option<SavedSession> {
+        let max_fragment = self.max_fragment();
         let negotiated = self.negotiated.as_mut()?;
         if !negotiated.extended_master_secret {
             return None;
@@ -208,7 +215,21 @@ impl Handshake {
             return None;
         }
         let master_secret = self.master_secret.clone()?;
-        Some(SavedSession { suite: negotiated.suite, master_secret, id, ticket })
+        let suite = negotiated.suite;
+        Some(SavedSession { suite, max_fragment, master_secret, id, ticket })
+    }
+
+    /// What was negotiated for records.
+    pub(crate) fn max_fragment(&self) -> FragmentLength {
+        match (&self.negotiated, &self.config.resume) {
+            (Some(negotiated), Some(session))
+                if negotiated.resumed && negotiated.max_fragment.is_none() =>
+            {
+                session.max_fragment
+            }
+            (Some(negotiated), _) => negotiated.max_fragment,
+            (None, _) => FragmentLength::default(),
+        }
     }
 
     pub(crate) fn has_renegotiation_info(&self) -> bool {

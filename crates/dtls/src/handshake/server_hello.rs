@@ -5,7 +5,7 @@ use super::extension;
 use crate::config::Config;
 use crate::error::{Error, Violation};
 use crate::key_schedule::RANDOM_LEN;
-use crate::record::{ConnectionId, VERSION};
+use crate::record::{ConnectionId, FragmentLength, VERSION};
 use crate::suite::Suite;
 use crate::wire::Reader;
 
@@ -21,6 +21,7 @@ pub(crate) struct ServerHello<'m> {
     pub(crate) encrypt_then_mac: bool,
     /// The server answered the signaling value of RFC 5746.
     pub(crate) renegotiation_info: bool,
+    pub(crate) max_fragment: FragmentLength,
     /// Whether the server will send a NewSessionTicket.
     pub(crate) ticket: bool,
     /// The id for records to the server; `None` if connection ids are not used.
@@ -47,6 +48,7 @@ impl<'m> ServerHello<'m> {
             extended_master_secret: false,
             encrypt_then_mac: false,
             renegotiation_info: false,
+            max_fragment: FragmentLength::default(),
             ticket: false,
             connection_id: None,
         };
@@ -96,6 +98,13 @@ impl<'m> ServerHello<'m> {
                         .ok_or(Violation::NotOffered("a connection id of over 32 bytes"))?;
                     self.connection_id = Some(id);
                     4
+                }
+                extension::MAX_FRAGMENT_LENGTH if !config.max_fragment.is_none() => {
+                    if content != [config.max_fragment.code()] {
+                        return Err(Violation::NotOffered("a length of records").into());
+                    }
+                    self.max_fragment = config.max_fragment;
+                    7
                 }
                 // The contents do not matter. They should be empty, but some servers
                 // repeat the list of point formats.

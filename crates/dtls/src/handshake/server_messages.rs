@@ -149,6 +149,7 @@ impl Handshake {
             extended_master_secret: hello.extended_master_secret,
             encrypt_then_mac: hello.encrypt_then_mac,
             renegotiation_info: hello.renegotiation_info,
+            max_fragment: hello.max_fragment,
             session_id: copy(hello.session_id)?,
             peer_id: hello.connection_id.unwrap_or_default(),
             own_id: own_id.unwrap_or_default(),
@@ -177,12 +178,19 @@ impl Handshake {
             };
         };
         self.master_secret = Some(session.master_secret.clone());
+        let of_session = session.max_fragment;
         if resumed {
             self.expected = expected_if_resumed;
         } else {
             self.expected_if_resumed = Some(expected_if_resumed);
         }
-        Ok(Progress { new_keys: Some(self.make_keys()?), ..Progress::default() })
+        let mut keys = self.make_keys()?;
+        // It holds for sessions that are resumed too, of which no server needs to say it again
+        // (RFC 6066, section 4).
+        if keys.secrets.max_fragment.is_none() {
+            keys.secrets.max_fragment = of_session;
+        }
+        Ok(Progress { new_keys: Some(keys), ..Progress::default() })
     }
 
     #[cfg(feature = "certificates")]
@@ -313,6 +321,7 @@ impl Handshake {
             master_secret: self.master_secret()?.clone(),
             randoms: self.randoms,
             encrypt_then_mac: negotiated.encrypt_then_mac,
+            max_fragment: negotiated.max_fragment,
         };
         secrets.into_keys(negotiated.peer_id, negotiated.own_id).ok_or(Error::BadLength)
     }

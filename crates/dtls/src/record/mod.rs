@@ -2,11 +2,13 @@
 //! epochs and the replay window. It knows nothing about handshakes.
 
 mod datagram;
+mod fragment_length;
 mod header;
 mod replay;
 
 pub use datagram::Datagram;
 pub(crate) use datagram::Record;
+pub(crate) use fragment_length::FragmentLength;
 pub(crate) use header::{
     ConnectionId, ContentType, EPOCH_PLAIN, EPOCH_PROTECTED, Header, MAX_CONNECTION_ID_LEN,
     MAX_SEQUENCE, RECORD_HEADER_LEN, VERSION,

@@ -36,6 +36,8 @@ pub const FINISHED: u8 = 20;
 
 /// The extension server_name (RFC 6066, section 3).
 pub const SERVER_NAME: u16 = 0;
+/// The extension max_fragment_length (RFC 6066, section 4).
+pub const MAX_FRAGMENT_LENGTH: u16 = 1;
 /// The extension ec_point_formats (RFC 8422, section 5.1.2).
 pub const EC_POINT_FORMATS: u16 = 11;
 /// The extension encrypt_then_mac (RFC 7366).
