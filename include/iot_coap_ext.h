@@ -247,6 +247,14 @@ typedef struct {
    * bounds the payload as well. What the server sends is a setting of the server.
    */
   unsigned int mtu;
+  /**
+   * The most bytes in a DTLS record over `coaps://` (max_fragment_length of RFC 6066): 512,
+   * 1024, 2048 or 4096; 0 asks the server for nothing. For a board that has no memory for
+   * long datagrams, and a server that knows no MTU. A server that agrees sends no longer
+   * messages either, and takes none: those are named in the log, and are
+   * given up like messages that get lost.
+   */
+  unsigned int max_fragment;
 } iotx_coap_options_t;
 
 /**

@@ -45,7 +45,7 @@ impl Place {
         static IDENTITIES: OnceLock<(Identity, Identity)> = OnceLock::new();
         let (root, leaf) = IDENTITIES.get_or_init(certificates::ecdsa);
         let server = Server::start(leaf, &Manner { resumes: false, ..Manner::default() });
-        let network = Proxy::start(server.address(), |_, _| Fate::times(1));
+        let network = Proxy::start(server.address(), |_, _| Fate::ARRIVES);
         let files = Folder::new();
         let root = files.write("root.pem", root.pem().as_bytes());
         Self { network, root, _server: server, _files: files }

@@ -64,7 +64,7 @@ fn is_strong(offer: &[u16]) -> bool {
 }
 
 fn everything(server: std::net::SocketAddr) -> Proxy {
-    Proxy::start(server, |_, _| Fate::times(1))
+    Proxy::start(server, |_, _| Fate::ARRIVES)
 }
 
 fn old_openssl(identity: &Identity, resumes: bool) -> echo::Server {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use iot_coap::iotx_msg_type_t::IOTX_MESSAGE_CON;
+use iot_coap_cloud::{Cloud, Config, Transport};
 use iot_coap_test_library::client::Client;
 use iot_coap_test_library::log::{collect, logged, was_logged};
 use iot_coap_test_library::{Language, Linkage, compile, run};
@@ -15,7 +17,7 @@ use iot_coap_test_support::certificates::{
     GOOD, Identity, Leaf, ec_key, intermediate, leaf, root, rsa_key, rsa_key_of,
 };
 use iot_coap_test_support::folders::Folder;
-use iot_coap_test_support::network::{Fate, Proxy};
+use iot_coap_test_support::network::{Direction, Fate, Proxy};
 use iot_coap_test_support::peers::Proof;
 use iot_coap_test_support::peers::echo;
 use iot_coap_test_support::peers::servers::{Server, Wish};
@@ -102,6 +104,52 @@ fn servers_that_cut_no_flight_or_cut_it_late_open_sessions() {
     }
 }
 
+/// Mbed TLS has no MTU by itself, but knows max_fragment_length.
+#[test]
+fn servers_cut_their_flights_as_the_option_says() {
+    let (root, between, server) = long_chain();
+    let between: Vec<_> = between.iter().collect();
+    let proof = Proof::Certificate(&server, &between);
+    for kind in [Server::Mbed2, Server::Mbed3] {
+        for max_fragment in [0, 1024, 512] {
+            let peer = Wish::default().start(kind, &proof);
+            let proxy = Proxy::start(peer.address(), |_, _| Fate::ARRIVES);
+            let url = format!("coaps://localhost:{}", proxy.port());
+            let client = Client::init_trusting(&url, 500, &root.pem(), |options| {
+                options.max_fragment = max_fragment;
+            });
+            assert!(client.is_some(), "{kind:?}: {}", logged());
+            let to_client = proxy.passed().into_iter();
+            let to_client = to_client.filter(|each| each.direction == Direction::ToClient);
+            let longest = to_client.map(|each| each.datagram.len()).max().expect("an answer");
+            let most = if max_fragment == 0 { usize::MAX } else { max_fragment as usize + 100 };
+            assert!(longest <= most, "{kind:?} {max_fragment}: {longest}");
+            assert!(max_fragment != 0 || longest > 2048, "{kind:?}: {longest}");
+        }
+    }
+}
+
+/// The server agreed to no longer ones, and would end the session.
+#[test]
+fn a_message_that_is_longer_than_the_option_is_named_and_does_no_harm() {
+    collect();
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    let client =
+        Client::init_trusting(&cloud.url(Transport::Dtls), 500, cloud.root_pem(), |options| {
+            options.max_fragment = 512
+        });
+    let client = client.unwrap_or_else(|| panic!("{}", logged()));
+    assert_eq!(client.sign_in(), 0, "{}", logged());
+    let post =
+        |message, len| client.post_bytes("update", message, IOTX_MESSAGE_CON, vec![b'x'; len]);
+    assert_eq!(post(0, 600), 0, "{}", logged());
+    assert!(was_logged(&["Error", "longer than max_fragment"]), "{}", logged());
+    assert_eq!(post(1, 100), 0);
+    client.await_answers(1, Duration::from_secs(5));
+    assert_eq!(cloud.messages().len(), 1);
+    assert!(!was_logged(&["opening another"]), "the session is as good as ever: {}", logged());
+}
+
 #[test]
 fn the_log_names_a_datagram_that_is_too_long_and_the_limit() {
     collect();
@@ -135,8 +183,9 @@ fn what_the_library_sends_is_as_long_as_the_option_says() {
     let server = leaf(&root, rsa_key_of(4096), &GOOD);
     let manner = echo::Manner { ciphers: "AES128-SHA256", ..echo::Manner::default() };
     let server = echo::Server::start(&server, &manner);
-    // Besides the flight, two hellos, since the server asks for a cookie.
-    for (mtu, datagrams) in [(0, 3), (256, 5), (400, 4), (16_384, 3)] {
+    // Besides the flight, four hellos, since the server asks for a cookie and refuses the first
+    // offer.
+    for (mtu, datagrams) in [(0, 5), (256, 7), (400, 6), (16_384, 5)] {
         let proxy = Proxy::start(server.address(), |_, _| Fate::ARRIVES);
         let url = format!("coaps://localhost:{}", proxy.address().port());
         let client = Client::init_trusting(&url, 500, &root.pem(), |options| options.mtu = mtu);

@@ -127,7 +127,7 @@ mod tests {
     fn sealed(host: &CStr, learned: Option<Duration>) -> (Key, Vec<u8>) {
         let peer = Peer { host, port: 5684, trusted: c"" };
         let first_timeout = Duration::from_secs(1);
-        let terms = Terms { peer, static_rsa: false, first_timeout, mtu: 1232 };
+        let terms = Terms { peer, static_rsa: false, first_timeout, mtu: 1232, max_fragment: 0 };
         let key = Key::of(&terms, None);
         resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()));
         let config = Config::with_pre_shared_key(PreSharedKey::new(b"id", b"key").expect("a key"));

@@ -30,6 +30,8 @@ pub(crate) enum WriteError {
     Ended(Error),
     /// The port refused the datagram.
     Io(IoError),
+    /// The server agreed to shorter ones.
+    TooLong,
 }
 
 /// A session, from the start of its handshake.
@@ -250,7 +252,11 @@ impl Session {
             reserved.map_err(|_| WriteError::Ended(Error::OutOfMemory))?;
             self.out.resize(needed, 0);
         }
-        let len = self.client.send(plaintext, &mut self.out).map_err(WriteError::Ended)?;
+        let len = match self.client.send(plaintext, &mut self.out) {
+            Ok(len) => len,
+            Err(Error::BadLength) => return Err(WriteError::TooLong),
+            Err(error) => return Err(WriteError::Ended(error)),
+        };
         let record = self.out.get(..len).unwrap_or_default();
         self.socket.write(record, replies).map_err(WriteError::Io)?;
         // The last flight of the handshake may go along.
@@ -433,6 +439,10 @@ fn config(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Result<C
             iot_coap_dtls::PreSharedKey::new(identity, key).map(Config::with_pre_shared_key)?
         }
         None => config_with_certificates(terms)?,
+    };
+    let config = match terms.max_fragment {
+        0 => config,
+        bytes => config.max_fragment_length(bytes)?,
     };
     config
         .cbc(knows_old_servers)

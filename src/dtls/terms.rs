@@ -19,6 +19,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) first_timeout: Duration,
     /// The longest datagram of the handshake.
     pub(crate) mtu: usize,
+    /// The longest content of a record to ask the server for; 0 for nothing.
+    pub(crate) max_fragment: usize,
 }
 
 impl Terms<'_> {

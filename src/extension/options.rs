@@ -108,6 +108,12 @@ pub struct iotx_coap_options_t {
     /// IPv6 takes. Each message is one datagram, whatever its length: what a network takes
     /// bounds the payload as well. What the server sends is a setting of the server.
     pub mtu: c_uint,
+    /// The most bytes in a DTLS record over `coaps://` (max_fragment_length of RFC 6066): 512,
+    /// 1024, 2048 or 4096; 0 asks the server for nothing. For a board that has no memory for
+    /// long datagrams, and a server that knows no MTU. A server that agrees sends no longer
+    /// messages either, and takes none: those are named in the log, and are
+    /// given up like messages that get lost.
+    pub max_fragment: c_uint,
 }
 
 impl iotx_coap_options_t {
@@ -130,11 +136,12 @@ impl iotx_coap_options_t {
         connect_limit_ms: 0,
         sign_in_limit_ms: 0,
         mtu: 0,
+        max_fragment: 0,
     };
 }
 
 /// Where each field ends: a structure of an older header ends at one of these.
-const FIELD_ENDS: [usize; 18] = {
+const FIELD_ENDS: [usize; 19] = {
     const WORD: usize = size_of::<c_uint>();
     const POINTER: usize = size_of::<*const c_char>();
     [
@@ -156,6 +163,7 @@ const FIELD_ENDS: [usize; 18] = {
         offset_of!(iotx_coap_options_t, connect_limit_ms) + WORD,
         offset_of!(iotx_coap_options_t, sign_in_limit_ms) + WORD,
         offset_of!(iotx_coap_options_t, mtu) + WORD,
+        offset_of!(iotx_coap_options_t, max_fragment) + WORD,
     ]
 };
 
@@ -224,6 +232,10 @@ impl Options {
             bytes @ (0 | 256..=16_384) => bytes as u16,
             _ => return Err(ConfigError::Option("mtu")),
         };
+        let max_fragment = match known.max_fragment {
+            bytes @ (0 | 512 | 1024 | 2048 | 4096) => bytes as u16,
+            _ => return Err(ConfigError::Option("max_fragment")),
+        };
         Ok(Self {
             sign_method,
             encoding,
@@ -234,6 +246,7 @@ impl Options {
                 trust_root: unsafe { trust_root(known.trust_root_pem) }?,
                 refuses_static_rsa: known.refuse_static_rsa != 0,
                 mtu,
+                max_fragment,
             },
             subscriber: known
                 .on_notice
@@ -365,6 +378,7 @@ mod tests {
             yield_pace: IOTX_COAP_PACE_NONE,
             max_in_flight: 4096,
             mtu: 256,
+            max_fragment: 512,
             ..iotx_coap_options_t::DEFAULT
         };
         for size in 4..=size_of::<iotx_coap_options_t>() + 16 {
@@ -380,6 +394,7 @@ mod tests {
             assert_eq!(read.keeps_own_pace, knows(13), "{size}");
             assert_eq!(read.max_in_flight, if knows(14) { 4096 } else { 0 }, "{size}");
             assert_eq!(read.dtls.mtu, if knows(17) { 256 } else { 0 }, "{size}");
+            assert_eq!(read.dtls.max_fragment, if knows(18) { 512 } else { 0 }, "{size}");
         }
         for size in 0..4 {
             assert!(read(&options, 4.max(size)).is_ok());

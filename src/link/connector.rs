@@ -50,6 +50,9 @@ pub(crate) struct DtlsOptions {
     /// The longest datagram of a handshake; 0 for the engine's default.
     #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
     pub(crate) mtu: u16,
+    /// The longest content of a record to ask the server for; 0 for nothing.
+    #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
+    pub(crate) max_fragment: u16,
 }
 
 /// An endpoint, and how it is reached.
@@ -174,6 +177,7 @@ impl Connector {
                     0 => iot_coap_dtls::DEFAULT_MTU,
                     mtu => mtu.into(),
                 },
+                max_fragment: self.dtls.max_fragment.into(),
             };
             let session = match kept {
                 Some(kept) => kept.connect(socket, &terms, now),

@@ -301,6 +301,11 @@ impl Link {
             }
             #[cfg(feature = "dtls-psk")]
             Err(Unwritten::Ended) => self.end_session(now),
+            #[cfg(feature = "dtls-psk")]
+            Err(Unwritten::TooLong) => {
+                let len = datagram.len();
+                log_later!(log, Error, "a message of {len} bytes is longer than max_fragment");
+            }
         }
         written
     }

@@ -35,6 +35,9 @@ pub(crate) enum Unwritten {
     /// The session is over.
     #[cfg(feature = "dtls-psk")]
     Ended,
+    /// The peer agreed to shorter ones.
+    #[cfg(feature = "dtls-psk")]
+    TooLong,
 }
 
 impl Reader {
@@ -105,6 +108,7 @@ impl Transport {
                 session.write(datagram, replies).map_err(|error| match error {
                     WriteError::Io(error) => Unwritten::Io(error),
                     WriteError::Ended(_) => Unwritten::Ended,
+                    WriteError::TooLong => Unwritten::TooLong,
                 })
             }
             #[cfg(feature = "_coaps")]
