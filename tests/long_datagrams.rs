@@ -136,7 +136,7 @@ fn a_message_that_is_longer_than_the_option_is_named_and_does_no_harm() {
     let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
     let client =
         Client::init_trusting(&cloud.url(Transport::Dtls), 500, cloud.root_pem(), |options| {
-            options.max_fragment = 512
+            options.max_fragment = 512;
         });
     let client = client.unwrap_or_else(|| panic!("{}", logged()));
     assert_eq!(client.sign_in(), 0, "{}", logged());

@@ -116,8 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         _ => return Err("missing --psk, or --root and --host".into()),
     };
-    config =
-        config.cbc(old_servers).static_rsa(old_servers).strong_first(true).connection_id(&[])?;
+    config = config.cbc(old_servers).static_rsa(old_servers).connection_id(&[])?;
     let saved = session.as_ref().and_then(|file| std::fs::read(file).ok());
     if let Some(saved) = saved.and_then(|bytes| SavedSession::from_bytes(&bytes)) {
         config = config.resume(saved);
