@@ -37,7 +37,9 @@ fn hmac(parts: &[&[u8]]) -> Option<Zeroizing<[u8; LEN]>> {
         bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
     }
     let mut mac = Hmac::<Sha256>::new_from_slice(&*key).ok()?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Some(Zeroizing::new(mac.finalize().into_bytes().into()))
 }
 
@@ -89,7 +91,9 @@ pub(super) fn hedge(bytes: &mut [u8]) {
         else {
             continue;
         };
-        bytes.iter_mut().zip(hedged.iter()).for_each(|(byte, hedged)| *byte = *hedged);
+        for (byte, hedged) in bytes.iter_mut().zip(hedged.iter()) {
+            *byte = *hedged;
+        }
     }
 }
 

@@ -228,6 +228,30 @@ impl<R: TryCryptoRng> Client<R> {
         Ok(())
     }
 
+    /// Gives the first offer up and makes everything due that the configuration allows, if
+    /// [`Config::strong_first`] left anything out and the server has not chosen a suite yet:
+    /// for a server that refuses without a word, as GnuTLS does if its application
+    /// sends no alerts. Call it when the first offer can no longer lead to a session in time,
+    /// since a late answer to it is not understood any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], which ends the session.
+    ///
+    /// [`Config::strong_first`]: crate::Config::strong_first
+    #[cfg_attr(
+        not(feature = "cbc"),
+        allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "there is one offer")
+    )]
+    pub fn offer_everything(&mut self, now: Instant) -> Result<(), Error> {
+        #[cfg(feature = "cbc")]
+        if self.handshake.as_ref().is_some_and(Handshake::can_offer_more) {
+            self.make_second_offer(now, false)?;
+        }
+        let _ = now;
+        Ok(())
+    }
+
     /// How long the server took to answer the latest flight of the handshake that was sent
     /// once, from when the flight was due until its answer began to arrive. `None` if every
     /// flight was sent again, which leaves open which transmission was answered (Karn's

@@ -33,24 +33,6 @@ impl<R: TryCryptoRng> Client<R> {
             && self.handshake.as_ref().is_some_and(Handshake::can_offer_more)
     }
 
-    /// Gives the first offer up and makes everything due that the configuration allows, if
-    /// [`Config::strong_first`] left anything out and the server has not chosen a suite yet:
-    /// for a server that refuses without a word, as GnuTLS does if its application
-    /// sends no alerts. Call it when the first offer can no longer lead to a session in time,
-    /// since a late answer to it is not understood any more.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfMemory`], which ends the session.
-    ///
-    /// [`Config::strong_first`]: crate::Config::strong_first
-    pub fn offer_everything(&mut self, now: Instant) -> Result<(), Error> {
-        if self.handshake.as_ref().is_some_and(Handshake::can_offer_more) {
-            self.make_second_offer(now, false)?;
-        }
-        Ok(())
-    }
-
     /// Makes a ClientHello due that offers everything. The server has as much time to answer
     /// it as it had for the first.
     pub(super) fn make_second_offer(
