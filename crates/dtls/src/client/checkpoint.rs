@@ -53,9 +53,10 @@ impl<R: TryCryptoRng> Client<R> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`], or why the session has ended; [`Error::Random`];
-    /// [`Error::OutOfMemory`]; [`Error::SequenceExhausted`] if fewer than `reserve` numbers
-    /// are left. The session goes on as before.
+    /// [`Error::NotConnected`], or why the session has ended; [`Error::FlightDue`] as long as
+    /// [`is_flight_due`](Self::is_flight_due); [`Error::Random`]; [`Error::OutOfMemory`];
+    /// [`Error::SequenceExhausted`] if fewer than `reserve` numbers are left. The session goes
+    /// on as before.
     pub fn checkpoint(
         &mut self,
         key: &SealingKey,
@@ -64,6 +65,9 @@ impl<R: TryCryptoRng> Client<R> {
         reserve: u32,
     ) -> Result<Vec<u8>, Error> {
         self.check_connected()?;
+        if self.is_flight_due() {
+            return Err(Error::FlightDue);
+        }
         let keys = self.keys.as_ref().ok_or(Error::NotConnected)?;
         let resume_at = self.writer.sequence_after(reserve)?;
         let mut content = Zeroizing::new(Vec::new());
@@ -89,6 +93,13 @@ impl<R: TryCryptoRng> Client<R> {
         let blob = key.seal(context, &content, &mut self.random)?;
         self.writer.checkpoint_made(resume_at);
         Ok(blob)
+    }
+
+    /// Whether this side's last flight is yet to be sent, or may have to be sent again: after a
+    /// resumption, until the first application data from the server has come. A session that
+    /// was restored could not send it.
+    pub fn is_flight_due(&self) -> bool {
+        !self.flight.is_empty()
     }
 
     /// Confirms that the blob of the last [`checkpoint`](Self::checkpoint) is stored, so that

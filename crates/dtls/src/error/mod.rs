@@ -48,6 +48,9 @@ pub enum Error {
     /// [`Client::checkpoint`]: crate::Client::checkpoint
     /// [`Client::confirm_checkpoint`]: crate::Client::confirm_checkpoint
     ReservationExhausted,
+    /// The last flight of the handshake is yet to be sent, or may have to be sent again: the
+    /// server has not shown that it has it.
+    FlightDue,
     /// The configuration is invalid, for the reason given.
     Configuration(&'static str),
 }
@@ -108,7 +111,7 @@ impl Error {
     pub(crate) fn alert(self) -> Option<Alert> {
         Some(match self {
             Self::PeerAlert(_) | Self::NotConnected | Self::BadLength => return None,
-            Self::ReservationExhausted | Self::Configuration(_) => return None,
+            Self::ReservationExhausted | Self::FlightDue | Self::Configuration(_) => return None,
             Self::Closed => Alert::CLOSE_NOTIFY,
             Self::SequenceExhausted => Alert::CLOSE_NOTIFY,
             Self::Protocol(violation) => violation.alert(),
@@ -170,6 +173,7 @@ impl fmt::Display for Error {
             Self::ReservationExhausted => {
                 f.write_str("all reserved sequence numbers are used up: make a checkpoint")
             }
+            Self::FlightDue => f.write_str("the last flight of the handshake may still be due"),
             Self::Configuration(reason) => write!(f, "invalid configuration: {reason}"),
         }
     }

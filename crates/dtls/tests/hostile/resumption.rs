@@ -1,12 +1,14 @@
 //! Servers that resume a session wrongly.
 
-use iot_coap_dtls::{Client, Config, Error, SavedSession, State, TrustAnchors, Violation};
+use iot_coap_dtls::{
+    Client, Config, Error, SavedSession, SealingKey, State, TrustAnchors, Violation,
+};
 use openssl::hash::MessageDigest;
 
 use iot_coap_test_support::certificates::{ec_key, root};
 use iot_coap_test_support::scripted::messages::{
-    ALERT, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
-    RENEGOTIATION_INFO, SERVER_KEY_EXCHANGE, SESSION_TICKET, message, vector16,
+    ALERT, APPLICATION_DATA, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, FINISHED, HANDSHAKE,
+    NEW_SESSION_TICKET, RENEGOTIATION_INFO, SERVER_KEY_EXCHANGE, SESSION_TICKET, message, vector16,
 };
 use iot_coap_test_support::scripted::{
     Hello, Numbers, Pair, Suite, at, ends_in_time, feed, psk_config, sent,
@@ -344,5 +346,59 @@ fn a_ticket_that_is_too_long() {
         pair.finish();
         assert_eq!(pair.client.take_saved_session().is_some(), kept, "{len}");
         pair.assert_alive();
+    }
+}
+
+/// A session that is restored from a checkpoint could not repeat its last flight, without
+/// which a server that resumes has no keys.
+#[test]
+fn a_checkpoint_is_refused_until_the_last_flight_is_known_to_have_arrived() {
+    let key = SealingKey::new(b"a secret of this device").unwrap();
+    for by in BOTH {
+        let mut pair = offered(by);
+        let hello = resuming(&pair);
+        said(&mut pair, &hello).unwrap();
+        pair.finish();
+        let refused = |pair: &mut Pair| {
+            assert!(pair.client.is_flight_due());
+            assert_eq!(pair.client.checkpoint(&key, b"", 1, 9), Err(Error::FlightDue));
+        };
+        refused(&mut pair);
+        pair.server.read_flight(&sent(&mut pair.client));
+        refused(&mut pair);
+        // Neither what the client says nor another record than of application data proves it.
+        let mut out = [0; 256];
+        pair.client.send(b"hello", &mut out).unwrap();
+        let ping = pair.server.protected(ALERT, &[1, 90]);
+        feed(&mut pair.client, &ping).unwrap();
+        refused(&mut pair);
+        pair.assert_alive();
+        assert!(!pair.client.is_flight_due());
+        assert!(pair.client.checkpoint(&key, b"", 1, 9).is_ok());
+    }
+    // In a full handshake the server's Finished is that proof.
+    let mut pair = Pair::connected(SUITE);
+    assert!(!pair.client.is_flight_due());
+    assert!(pair.client.checkpoint(&key, b"", 1, 9).is_ok());
+}
+
+/// A server may have something to say at once.
+#[test]
+fn what_comes_with_the_finished_in_one_datagram_is_delivered() {
+    let answers = |pair: &mut Pair| {
+        let finished = pair.server.say_finished();
+        let [first, second] =
+            [b"first", b"other"].map(|text| pair.server.protected(APPLICATION_DATA, text));
+        let read = feed(&mut pair.client, &[finished, first, second].concat());
+        assert_eq!(read, Ok(vec![b"first".to_vec(), b"other".to_vec()]));
+        assert_eq!(pair.client.state(), State::Connected);
+    };
+    answers(&mut Pair::before_finished(psk_config(), SUITE, &Hello::new(SUITE)));
+    for by in BOTH {
+        let mut pair = offered(by);
+        let hello = resuming(&pair);
+        said(&mut pair, &hello).unwrap();
+        answers(&mut pair);
+        assert!(pair.client.was_resumed());
     }
 }

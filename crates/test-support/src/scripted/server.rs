@@ -83,6 +83,8 @@ pub struct Server {
     pub sequence: [u64; 2],
     /// In records to the client.
     pub client_id: Vec<u8>,
+    /// In records of the client.
+    pub own_id: Vec<u8>,
     extended: bool,
     encrypt_then_mac: bool,
     /// Of the session.
@@ -103,6 +105,7 @@ impl Server {
             message_seq: 0,
             sequence: [0; 2],
             client_id: Vec::new(),
+            own_id: Vec::new(),
             extended: false,
             encrypt_then_mac: false,
             master_secret: Vec::new(),
@@ -183,8 +186,9 @@ impl Server {
     /// Takes the client's second flight: the key exchange and its Finished,
     /// which must be right.
     pub fn read_flight(&mut self, datagrams: &[Vec<u8>]) {
+        let own_id_len = self.own_id.len();
         let datagrams: Vec<_> =
-            datagrams.iter().flat_map(|datagram| messages::records(datagram, 0)).collect();
+            datagrams.iter().flat_map(|datagram| messages::records(datagram, own_id_len)).collect();
         for record in datagrams {
             match (record.header.content_type, record.header.epoch) {
                 (messages::CHANGE_CIPHER_SPEC, 0) => assert_eq!(record.fragment, [1]),
@@ -194,11 +198,10 @@ impl Server {
                     self.transcript.extend_from_slice(&message);
                     self.agree(&message[12..]);
                 }
-                (messages::HANDSHAKE, 1) => {
+                (_, 1) => {
                     let expected = self.verify_data(b"client finished");
-                    let (client, _) = self.keys.as_ref().unwrap();
-                    let finished = client.open(&record.header, record.fragment).unwrap();
-                    assert_eq!(finished[0], messages::FINISHED);
+                    let (kind, finished) = self.open_record(&record).unwrap();
+                    assert_eq!((kind, finished[0]), (messages::HANDSHAKE, messages::FINISHED));
                     assert_eq!(finished[12..], expected);
                     self.transcript.extend_from_slice(&finished);
                 }
@@ -288,11 +291,18 @@ impl Server {
 
     /// What is in the only record of a datagram of the client's.
     pub fn open(&self, datagram: &[u8]) -> Option<(u8, Vec<u8>)> {
-        let records = messages::records(datagram, 0);
+        let records = messages::records(datagram, self.own_id.len());
         let [record] = &records[..] else { return None };
+        self.open_record(record)
+    }
+
+    fn open_record(&self, record: &messages::Record<'_>) -> Option<(u8, Vec<u8>)> {
         let (client, _) = self.keys.as_ref()?;
-        let content = client.open(&record.header, record.fragment)?;
-        Some((record.header.content_type, content))
+        let mut content = client.open(&record.header, record.fragment)?;
+        match record.header.content_type {
+            messages::WITH_CONNECTION_ID => content.pop().map(|kind| (kind, content)),
+            kind => Some((kind, content)),
+        }
     }
 
     /// A fragment of the server's next message, of which nobody takes note.
