@@ -205,7 +205,9 @@ typedef struct {
    * Not 0: the DTLS session is kept, sealed with the device's secret, through
    * `HAL_Kv_*`, so that it outlives a loss of power; see `IOT_CoAP_Resume`.
    * Without effect over `coap://`, on a port that lacks these functions, and
-   * if the program has its own `HAL_DTLSSession_*`.
+   * if the program has its own `HAL_DTLSSession_*`. A kept session has one client
+   * at a time: another one, also of another program where `HAL_Kv_*` are this library's,
+   * opens a session that is not kept, and a line in the log says so.
    */
   unsigned int keep_session;
   /**
@@ -255,6 +257,20 @@ typedef struct {
    * given up like messages that get lost.
    */
   unsigned int max_fragment;
+  /**
+   * How old a session over `coaps://` may be to be resumed by a ticket or a session id,
+   * which makes the handshake shorter, in seconds since the full handshake: 60 to 604,800;
+   * 0 for 86,400, a day (RFC 5246, section F.1.4). What the server says of its ticket, and
+   * the dates of its certificate, bound it as well. Over a restart without a calendar,
+   * each waking counts as ten minutes.
+   */
+  unsigned int resume_limit_s;
+  /**
+   * How old a session may be to be kept on by `keep_session` without a handshake, counted in
+   * the same way: 60 to 2,592,000; 0 for 604,800, a week. It does not end a session that
+   * is in use.
+   */
+  unsigned int session_limit_s;
 } iotx_coap_options_t;
 
 /**
@@ -378,7 +394,7 @@ int IOT_CoAP_Cancel(iotx_coap_context_t *context, unsigned int token);
  * resumes sessions, an abbreviated handshake comes first. Otherwise everything is as
  * after `IOT_CoAP_Init`. A kept session is used only once: when the port's `HAL_Kv_Set`
  * returns, it must have stored the entry as a whole. It is called twice for each 256
- * records written.
+ * records written. A session is used up by `IOT_CoAP_Deinit`, which says goodbye.
  *
  * @param config the configuration, as for `IOT_CoAP_Init`
  * @param options the options; NULL for the defaults

@@ -14,7 +14,7 @@ use crate::buffers::Buffers;
 use crate::call::{Call, is_calling_back};
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
-#[cfg(feature = "dtls-psk")]
+#[cfg(all(feature = "dtls-psk", feature = "extension"))]
 use crate::drive::learned;
 use crate::entered::Entered;
 use crate::fallible::{boxed, room};
@@ -167,7 +167,7 @@ impl Context {
         {
             port::hedge::start(&device, &endpoint);
         }
-        let sessions = Self::session_store(&options, &device, &endpoint);
+        let mut sessions = Self::session_store(&options, &device, &endpoint);
         let mut config = Config::new(device, &endpoint, port::seed())
             .sign_method(options.sign_method)
             .encoding(options.encoding)
@@ -191,7 +191,7 @@ impl Context {
         connector.check()?;
         let mut clock = Clock::new(port::uptime_ms());
         let now = clock.at(port::uptime_ms());
-        let opened = connector.open(now, sessions.as_deref())?;
+        let opened = connector.open(now, sessions.as_deref_mut())?;
         // A name server may have taken its time.
         let now = clock.at(port::uptime_ms());
         let mut client = Client::new(config);
@@ -240,19 +240,17 @@ impl Context {
         Some(NonNull::from(Box::leak(context)))
     }
 
-    #[cfg(feature = "dtls-psk")]
+    #[cfg(all(feature = "dtls-psk", feature = "extension"))]
     fn session_store(
         options: &Options,
         device: &iot_coap_client::Device,
         endpoint: &iot_coap_client::Endpoint,
     ) -> Option<Box<SessionStore>> {
-        let keeps = cfg!(feature = "extension")
-            && options.keep_session
-            && endpoint.security == iot_coap_client::Security::Dtls;
+        let keeps = options.keep_session && endpoint.security == iot_coap_client::Security::Dtls;
         keeps.then(|| SessionStore::new(device, endpoint).and_then(boxed)).flatten()
     }
 
-    #[cfg(not(feature = "dtls-psk"))]
+    #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
     const fn session_store(
         _options: &Options,
         _device: &iot_coap_client::Device,
@@ -380,13 +378,13 @@ impl Context {
         let mut guard = this.state.lock();
         let now = guard.now();
         let State { client, link, log, .. } = &mut *guard;
-        #[cfg(feature = "dtls-psk")]
+        #[cfg(all(feature = "dtls-psk", feature = "extension"))]
         let left = (ending == Ending::Pause)
             .then(|| link.take_for_pause(learned(client, now), log))
             .flatten();
         let _ = (ending, client, link, log, now);
         Self::unlock(guard);
-        #[cfg(feature = "dtls-psk")]
+        #[cfg(all(feature = "dtls-psk", feature = "extension"))]
         if let Some(left) = left {
             left.keep();
         }

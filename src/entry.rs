@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use iot_coap_client::{Device, Endpoint};
 
 /// Where one thing of a device and an endpoint is kept.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Ends with NUL. Some stores in the field take no keys of more than 32 bytes.
     key: [u8; 32],

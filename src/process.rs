@@ -31,6 +31,8 @@ mod of_system {
     /// Called in a new process, before `fork` returns.
     extern "C" fn note_fork() {
         GENERATION.store(current().wrapping_add(1), Ordering::Relaxed);
+        #[cfg(all(feature = "dtls-psk", feature = "port-linux"))]
+        crate::dtls::leave_to_parent();
     }
 
     fn current() -> u16 {
@@ -108,6 +110,11 @@ mod of_system {
     impl Process {
         pub(crate) const fn this() -> Option<Self> {
             Some(Self)
+        }
+
+        #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+        pub(crate) const fn is_this(&self) -> bool {
+            true
         }
     }
 

@@ -146,7 +146,7 @@ fn the_trust_root_of_the_options_holds() {
 fn options_out_of_range_are_refused() {
     let cloud = start(Config::default());
     let url = cloud.url(Transport::Udp);
-    let refused: [fn(&mut iotx_coap_options_t); 12] = [
+    let refused: [fn(&mut iotx_coap_options_t); 16] = [
         |options| options.size = 0,
         |options| options.sign_method = 2,
         |options| options.sign_in_encoding = 2,
@@ -156,6 +156,10 @@ fn options_out_of_range_are_refused() {
         |options| options.ack_timeout_ms = 999,
         |options| options.mtu = 255,
         |options| options.mtu = 16_385,
+        |options| options.resume_limit_s = 59,
+        |options| options.resume_limit_s = 604_801,
+        |options| options.session_limit_s = 59,
+        |options| options.session_limit_s = 2_592_001,
         |options| options.connect_limit_ms = 999,
         |options| options.connect_limit_ms = 600_001,
         |options| options.sign_in_limit_ms = 999,

@@ -1,7 +1,7 @@
 //! Writes what must outlive the program to the port's store. Flash is slow: the context
 //! is not locked meanwhile, and one thread at a time writes.
 
-#[cfg(feature = "dtls-psk")]
+#[cfg(all(feature = "dtls-psk", feature = "extension"))]
 use super::learned;
 use super::transmit;
 use crate::context::{Context, State};
@@ -61,23 +61,23 @@ impl Context {
         state
     }
 
-    #[cfg(feature = "dtls-psk")]
+    #[cfg(all(feature = "dtls-psk", feature = "extension"))]
     fn write_session<'s>(&'s self, mut state: Guard<'s, State>) -> Guard<'s, State> {
         loop {
             let now = state.now();
             let State { client, link, log, .. } = &mut *state;
             let Some(save) = link.save(learned(client, now), log) else { return state };
             let storing = Storing::begin(self, state);
-            let is_stored = save.write();
+            let written = save.write();
             state = storing.end();
             let now = state.now();
-            state.link.note_saved(now, &save, is_stored);
+            state.link.note_saved(now, &save, written);
             // Messages may have waited for record numbers.
             transmit(&mut state, now, None);
         }
     }
 
-    #[cfg(not(feature = "dtls-psk"))]
+    #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
     #[allow(clippy::unused_self, reason = "as with sessions")]
     fn write_session<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
         let _ = transmit;

@@ -1,13 +1,23 @@
 //! DTLS by the engine of this project: sessions of `iot-coap-dtls` over the port's
 //! sockets, and what is remembered or kept of them for the next session.
 
+mod age;
 mod old_servers;
+#[cfg(feature = "extension")]
+mod owner;
 mod resumption;
+#[cfg(feature = "extension")]
 mod saved;
 mod session;
+#[cfg(feature = "extension")]
 mod store;
+mod table;
 mod terms;
 
+pub(crate) use age::Limits;
+#[cfg(all(feature = "std", feature = "port-linux"))]
+pub(crate) use owner::leave_to_parent;
 pub(crate) use session::{Session, WriteError};
-pub(crate) use store::{Saving, SessionStore};
+#[cfg(feature = "extension")]
+pub(crate) use store::{Saving, SessionStore, Written};
 pub(crate) use terms::Terms;

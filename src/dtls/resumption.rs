@@ -3,18 +3,14 @@
 //! or displaced.
 
 use alloc::vec::Vec;
-use core::cell::UnsafeCell;
-use core::sync::atomic::AtomicBool;
-#[cfg(target_has_atomic = "8")]
-use core::sync::atomic::Ordering;
 
 use iot_coap_dtls::SavedSession;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::age::{Age, Limits};
+use super::table::Table;
 use super::terms::{PreShared, Terms};
-#[cfg(target_has_atomic = "8")]
-use crate::port;
 
 /// How many sessions are remembered: a device talks to one or two endpoints.
 const MAX_SESSIONS: usize = 8;
@@ -33,7 +29,7 @@ impl Key {
         };
         add(terms.peer.host.to_bytes());
         add(&terms.peer.port.to_be_bytes());
-        add(&[u8::from(terms.static_rsa)]);
+        add(&[u8::from(terms.static_rsa), u8::from(terms.cbc)]);
         match pre_shared_key {
             None => add(terms.peer.trusted.to_bytes()),
             Some((identity, key)) => {
@@ -43,86 +39,68 @@ impl Key {
         }
         Self(hash.finalize().into())
     }
+
+    /// To bind what is kept to all of it.
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 struct Entry {
     key: Key,
     /// As [`SavedSession::to_bytes`] writes it.
     session: Zeroizing<Vec<u8>>,
+    age: Age,
 }
 
-/// How often a thread looks whether another one is done with the table, a millisecond
-/// apart. That one has a few microseconds' work, unless it is interrupted.
-const TRIES: u32 = 50;
+/// The sessions that can be resumed, the newest at the end.
+static TABLE: Table<Vec<Entry>> = Table::new(Vec::new());
 
-/// The sessions that can be resumed, the newest at the end. For one thread at a time,
-/// without the port's locks, which would have to be made before the first context.
-struct Table {
-    is_taken: AtomicBool,
-    entries: UnsafeCell<Vec<Entry>>,
-}
-
-// SAFETY: the entries are reached only by the one thread that set `is_taken`.
-unsafe impl Sync for Table {}
-
-static TABLE: Table =
-    Table { is_taken: AtomicBool::new(false), entries: UnsafeCell::new(Vec::new()) };
-
-impl Table {
-    #[cfg(target_has_atomic = "8")]
-    fn with<R>(&self, work: impl FnOnce(&mut Vec<Entry>) -> R) -> Option<R> {
-        let mut tries = 0;
-        while self.is_taken.swap(true, Ordering::Acquire) {
-            tries += 1;
-            if tries == TRIES {
-                return None;
-            }
-            port::sleep_ms(1);
-        }
-        // SAFETY: `is_taken` was not set, and stays set until the reference is gone.
-        let done = work(unsafe { &mut *self.entries.get() });
-        self.is_taken.store(false, Ordering::Release);
-        Some(done)
-    }
-
-    /// Without an atomic exchange nothing is remembered.
-    #[cfg(not(target_has_atomic = "8"))]
-    fn with<R>(&self, _work: impl FnOnce(&mut Vec<Entry>) -> R) -> Option<R> {
-        let _ = (&self.is_taken, &self.entries);
-        None
-    }
-}
-
-/// The last session with this peer, as bytes.
-pub(super) fn bytes_for(key: &Key) -> Option<Zeroizing<Vec<u8>>> {
+/// The last session with this peer, as bytes, and its age.
+pub(super) fn bytes_for(key: &Key) -> Option<(Zeroizing<Vec<u8>>, Age)> {
     let copied = TABLE.with(|entries| {
         let entry = entries.iter().find(|entry| entry.key == *key)?;
         let mut session = Zeroizing::new(Vec::new());
         session.try_reserve_exact(entry.session.len()).ok()?;
         session.extend_from_slice(&entry.session);
-        Some(session)
+        Some((session, entry.age))
     });
     copied.flatten()
 }
 
+/// The last session with this peer, to be resumed, unless it has become too old: then it is
+/// forgotten.
+pub(super) fn to_offer(key: &Key, limits: Limits) -> Option<(SavedSession, Age)> {
+    let (bytes, age) = bytes_for(key)?;
+    let session = SavedSession::from_bytes(&bytes)
+        .filter(|session| age.allows_resumption(limits, session.lifetime_hint()));
+    if session.is_none() {
+        forget(key);
+    }
+    Some((session?, age))
+}
+
 /// Remembers a session in place of the last one with its peer, or none if there is no
-/// memory.
-pub(super) fn remember(key: Key, session: &SavedSession) {
+/// memory. If the server gave no other ticket, the age of the ticket stays.
+pub(super) fn remember(key: Key, session: &SavedSession, age: Age) {
     match session.to_bytes() {
-        Ok(session) => remember_bytes(key, session),
+        Ok(session) => {
+            let is_same = bytes_for(&key).is_some_and(|(last, _)| last == session);
+            remember_bytes(key, session, if is_same { age } else { age.with_new_ticket() });
+        }
         Err(_) => forget(&key),
     }
 }
 
 /// [`remember`], for a session as bytes.
-pub(super) fn remember_bytes(key: Key, session: Zeroizing<Vec<u8>>) {
+pub(super) fn remember_bytes(key: Key, session: Zeroizing<Vec<u8>>, age: Age) {
     TABLE.with(|entries| {
         entries.retain(|entry| entry.key != key);
         if entries.len() >= MAX_SESSIONS {
             entries.remove(0);
         }
         if entries.try_reserve_exact(1).is_ok() {
-            entries.push(Entry { key, session });
+            entries.push(Entry { key, session, age });
         }
     });
 }
@@ -130,4 +108,96 @@ pub(super) fn remember_bytes(key: Key, session: Zeroizing<Vec<u8>>) {
 /// Forgets a session that must not be resumed.
 pub(super) fn forget(key: &Key) {
     TABLE.with(|entries| entries.retain(|entry| entry.key != *key));
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_coap_client::Duration;
+    use iot_coap_test_support::dtls::now;
+    use iot_coap_test_support::scripted::messages::{NEW_SESSION_TICKET, SESSION_TICKET};
+    use iot_coap_test_support::scripted::{Hello, Pair, Suite, feed, psk_config};
+
+    use super::*;
+    use crate::port::Peer;
+
+    const LIMITS: Limits = Limits::new(0, 0);
+
+    /// Tests share the table, so each has a host of its own.
+    fn key(host: &core::ffi::CStr) -> Key {
+        let peer = Peer { host, port: 5684, trusted: c"" };
+        let first_timeout = Duration::from_secs(1);
+        let limits = LIMITS;
+        Key::of(
+            &Terms {
+                peer,
+                static_rsa: false,
+                cbc: false,
+                first_timeout,
+                mtu: 1232,
+                max_fragment: 0,
+                limits,
+            },
+            None,
+        )
+    }
+
+    /// A session with a ticket that the server will take for so many seconds.
+    fn session(lifetime_s: u32, ticket: u8) -> SavedSession {
+        let hello = Hello::new(Suite::PskGcm).with(SESSION_TICKET, &[]);
+        let mut pair = Pair::before_finished(psk_config(), Suite::PskGcm, &hello);
+        let body = [&lifetime_s.to_be_bytes()[..], &[0, 1, ticket]].concat();
+        let record = pair.server.say(NEW_SESSION_TICKET, &body);
+        feed(&mut pair.client, &record).expect("it is taken");
+        pair.finish();
+        pair.client.take_saved_session().expect("it has a ticket")
+    }
+
+    /// That of a session whose handshake and whose ticket are so many seconds old.
+    fn aged(made_s: u64, ticket_s: u64) -> Age {
+        let calendars = [made_s, ticket_s].map(|seconds| (1000 * (now() - seconds)).to_be_bytes());
+        let mut bytes = calendars.concat();
+        bytes.extend([0, 0]);
+        Age::from_bytes(&bytes.try_into().expect("as long as an age"))
+    }
+
+    #[test]
+    fn a_session_is_offered_for_a_day_and_as_long_as_its_ticket_is_good() {
+        let key = key(c"of-age.example");
+        for (lifetime_s, made_s, ticket_s, is_offered) in [
+            (0, 86_000, 86_000, true),
+            (0, 86_400, 60, false),
+            (3600, 80_000, 3500, true),
+            (3600, 3600, 3600, false),
+            // A server that says more than a day is not believed.
+            (604_800, 86_400, 60, false),
+        ] {
+            let what = (lifetime_s, made_s, ticket_s);
+            remember_bytes(
+                key,
+                session(lifetime_s, 1).to_bytes().expect("memory"),
+                aged(made_s, ticket_s),
+            );
+            assert_eq!(to_offer(&key, LIMITS).is_some(), is_offered, "{what:?}");
+            assert_eq!(bytes_for(&key).is_some(), is_offered, "what is too old is wiped: {what:?}");
+        }
+        let age = aged(100, 100);
+        remember_bytes(key, session(0, 1).to_bytes().expect("memory"), age);
+        assert!(to_offer(&key, Limits::new(101, 0)).is_some());
+        assert!(to_offer(&key, Limits::new(100, 0)).is_none());
+    }
+
+    /// Resumed again and again, it would last for ever.
+    #[test]
+    fn another_ticket_makes_a_session_no_younger() {
+        let key = key(c"renewed.example");
+        let first = session(3600, 1);
+        remember_bytes(key, first.to_bytes().expect("memory"), aged(80_000, 3600));
+        // The same ticket is as old as before.
+        remember(key, &first, aged(80_000, 3600));
+        assert!(to_offer(&key, LIMITS).is_none());
+        remember_bytes(key, first.to_bytes().expect("memory"), aged(80_000, 3600));
+        remember(key, &session(3600, 2), aged(80_000, 3600));
+        assert!(to_offer(&key, LIMITS).is_some());
+        assert!(to_offer(&key, Limits::new(80_000, 0)).is_none());
+    }
 }

@@ -1,35 +1,39 @@
 //! What is kept of a session while there is no power. With a connection id it is the
 //! session itself, which goes on from any address; otherwise it is the saved session
-//! that abbreviates the next handshake. With either goes the time-out that was learned from
-//! the network.
+//! that abbreviates the next handshake. With either go its age, and the time-out that was
+//! learned from the network.
 
 use alloc::vec::Vec;
 
 use iot_coap_client::Duration;
 use iot_coap_dtls::{Error, SealingKey};
+use zeroize::Zeroizing;
 
+use super::age::{AGE_LEN, Age, Limits};
 use super::old_servers;
 use super::resumption::{self, Key};
-use crate::port::secrets::Source;
+use super::session::Client;
+use crate::port::secrets::{Source, calendar_seconds};
 
-pub(super) type Client = iot_coap_dtls::Client<Source>;
-
-/// The first byte of a blob: what the rest is. Those of blobs without a time-out were 1
-/// and 2, of those without what is known of an old server 3 and 4.
+/// The first byte of a blob: what the rest is. Older versions had 1 to 4, and bound them to
+/// less.
 const LIVE: u8 = 5;
 const RESUMABLE: u8 = 6;
 
-/// The length of what is at the end of a blob: a time-out, and for how many handshakes the
-/// server is an old one.
+/// The length of what was learned: a time-out, and for how many handshakes the server is an
+/// old one.
 const LEARNED_LEN: usize = 5;
+
+/// The length of what is at the end of a blob: the age, and what was learned.
+const FACTS_LEN: usize = AGE_LEN + LEARNED_LEN;
 
 /// How a session is kept, and for whom.
 pub(super) struct Keep<'a> {
     /// Seals it.
     pub(super) secret: &'a [u8],
-    /// The device and the endpoint, to which the seal binds the session.
+    /// The device and the endpoint.
     pub(super) context: &'a [u8],
-    /// The number of the blob; to restore one, the lowest number that is accepted.
+    /// The number of the blob.
     pub(super) generation: u64,
     /// How many records the session may write before it is saved again.
     pub(super) reserve: u32,
@@ -37,70 +41,112 @@ pub(super) struct Keep<'a> {
 
 /// What was in a blob.
 pub(super) struct Unsealed {
-    /// `None` if the blob held a saved session, which is remembered for the next handshake.
-    pub(super) client: Option<Client>,
+    pub(super) session: Kept,
+    pub(super) age: Age,
     /// The time-out that was learned from the network.
     pub(super) learned: Option<Duration>,
 }
 
-/// What the seal binds a session to: to what was learned too, which so cannot be changed.
-fn bound_to(keep: &Keep<'_>, learned: [u8; LEARNED_LEN]) -> Option<Vec<u8>> {
+/// A session that was kept.
+#[allow(clippy::large_enum_variant, reason = "waking up must not fail for lack of memory")]
+pub(super) enum Kept {
+    Live(Client),
+    /// For [`resumption::remember_bytes`].
+    Resumable(Zeroizing<Vec<u8>>),
+}
+
+/// Whether the session itself can be kept, and not only what the next one is resumed from.
+pub(super) fn is_live(client: &Client) -> bool {
+    client.uses_connection_id() && !client.is_flight_due()
+}
+
+/// What the seal binds a session to: all that stands beside it, and all that its peer proved
+/// itself by, or was allowed to leave out, so that a change of it ends the session too.
+fn bound_to(kind: u8, key: &Key, keep: &Keep<'_>, facts: &[u8; FACTS_LEN]) -> Option<Vec<u8>> {
+    let generation = keep.generation.to_be_bytes();
+    let parts: [&[u8]; 5] = [&[kind], &generation, key.as_bytes(), facts, keep.context];
     let mut context = Vec::new();
-    context.try_reserve_exact(LEARNED_LEN + keep.context.len()).ok()?;
-    context.extend_from_slice(&learned);
-    context.extend_from_slice(keep.context);
+    context.try_reserve_exact(parts.iter().map(|part| part.len()).sum()).ok()?;
+    // All but the last have the same length in every context.
+    for part in parts {
+        context.extend_from_slice(part);
+    }
     Some(context)
 }
 
-/// Seals a session into a blob, with the time-out that was learned from the network; `None`
-/// if the peer gave nothing to resume it with.
+/// Seals a session of this age into a blob, with the time-out that was learned from the
+/// network; `None` if the peer gave nothing to resume it with.
 pub(super) fn seal(
     client: &mut Client,
     key: &Key,
     keep: &Keep<'_>,
+    age: Age,
     learned: Option<Duration>,
 ) -> Result<Option<Vec<u8>>, Error> {
     let seal = SealingKey::new(keep.secret)?;
     let [a, b, c, d] = learned.unwrap_or_default().as_millis_u32().to_be_bytes();
     let learned = [a, b, c, d, old_servers::handshakes_left(key)];
-    let context = bound_to(keep, learned).ok_or(Error::OutOfMemory)?;
-    let (kind, mut blob) = if client.uses_connection_id() {
-        let blob = client.checkpoint(&seal, &context, keep.generation, keep.reserve)?;
-        (LIVE, blob)
+    let context = |kind, facts: &_| bound_to(kind, key, keep, facts).ok_or(Error::OutOfMemory);
+    let (kind, facts, mut blob) = if is_live(client) {
+        let facts = facts(age, learned);
+        let context = context(LIVE, &facts)?;
+        (LIVE, facts, client.checkpoint(&seal, &context, keep.generation, keep.reserve)?)
     } else {
-        let Some(session) = resumption::bytes_for(key) else { return Ok(None) };
-        (RESUMABLE, seal.seal(&context, &session, &mut Source)?)
+        let Some((session, age)) = resumption::bytes_for(key) else { return Ok(None) };
+        let facts = facts(age, learned);
+        (RESUMABLE, facts, seal.seal(&context(RESUMABLE, &facts)?, &session, &mut Source)?)
     };
-    blob.try_reserve_exact(1 + LEARNED_LEN).map_err(|_| Error::OutOfMemory)?;
+    blob.try_reserve_exact(1 + FACTS_LEN).map_err(|_| Error::OutOfMemory)?;
     blob.insert(0, kind);
-    blob.extend_from_slice(&learned);
+    blob.extend_from_slice(&facts);
     Ok(Some(blob))
 }
 
-/// What is in a blob.
-pub(super) fn unseal(key: Key, keep: &Keep<'_>, blob: &[u8]) -> Result<Unsealed, &'static str> {
+fn facts(age: Age, learned: [u8; LEARNED_LEN]) -> [u8; FACTS_LEN] {
+    let mut facts = [0; FACTS_LEN];
+    let bytes = age.to_bytes().into_iter().chain(learned);
+    for (place, byte) in facts.iter_mut().zip(bytes) {
+        *place = byte;
+    }
+    facts
+}
+
+/// What is in a blob, unless it is a session that has become too old to go on.
+pub(super) fn unseal(
+    key: &Key,
+    keep: &Keep<'_>,
+    limits: Limits,
+    blob: &[u8],
+) -> Result<Unsealed, &'static str> {
     const OTHER_VERSION: &str = "it is of another version";
+    const NOT_OURS: &str = "it is not the latest, or was kept for another device or server, or on \
+                            other terms";
     let seal = SealingKey::new(keep.secret).map_err(|_| "the device secret is too short")?;
     let (kind, rest) = blob.split_first().ok_or(OTHER_VERSION)?;
     if !matches!(*kind, LIVE | RESUMABLE) {
         return Err(OTHER_VERSION);
     }
-    let (blob, learned) = rest.split_last_chunk().ok_or(OTHER_VERSION)?;
-    let context = bound_to(keep, *learned).ok_or("out of memory")?;
-    let client = if *kind == LIVE {
-        let client = Client::restore(blob, &seal, &context, keep.generation, Source)
-            .map_err(|_| "it is not the latest, or was kept for another device or server")?;
-        Some(client)
+    let (blob, facts) = rest.split_last_chunk::<FACTS_LEN>().ok_or(OTHER_VERSION)?;
+    let context = bound_to(*kind, key, keep, facts).ok_or("out of memory")?;
+    let (age, learned) = facts.split_first_chunk().ok_or(OTHER_VERSION)?;
+    let age = Age::from_bytes(age);
+    let session = if *kind == LIVE {
+        let client = Client::restore(blob, &seal, &context, keep.generation, Source);
+        let client = client.map_err(|_| NOT_OURS)?;
+        if !age.allows_restoring(limits) {
+            return Err("it is too old");
+        }
+        if !client.is_valid_at(calendar_seconds()) {
+            return Err("the dates of the server's certificate are to be checked again");
+        }
+        Kept::Live(client)
     } else {
-        let session =
-            seal.open(&context, blob).ok_or("it was kept for another device or server")?;
-        resumption::remember_bytes(key, session);
-        None
+        Kept::Resumable(seal.open(&context, blob).ok_or(NOT_OURS)?)
     };
-    let [timeout @ .., old_for] = *learned;
-    old_servers::restore(&key, old_for);
-    let learned = Duration::from_millis(u32::from_be_bytes(timeout).into());
-    Ok(Unsealed { client, learned: Some(learned).filter(|learned| !learned.is_zero()) })
+    let [a, b, c, d, old_for] = learned.first_chunk().copied().unwrap_or_default();
+    old_servers::restore(key, old_for);
+    let learned = Duration::from_millis(u32::from_be_bytes([a, b, c, d]).into());
+    Ok(Unsealed { session, age, learned: Some(learned).filter(|learned| !learned.is_zero()) })
 }
 
 #[cfg(test)]
@@ -108,8 +154,13 @@ mod tests {
     use core::ffi::CStr;
 
     use iot_coap_client::Instant;
-    use iot_coap_dtls::{Config, PreSharedKey};
-    use zeroize::Zeroizing;
+    use iot_coap_dtls::{Config, Datagram, PreSharedKey, State, TrustAnchors};
+    use iot_coap_test_support::certificates;
+    use iot_coap_test_support::dtls::{PSK, now};
+    use iot_coap_test_support::scripted::messages::{CONNECTION_ID, SERVER_KEY_EXCHANGE};
+    use iot_coap_test_support::scripted::server::Secret;
+    use iot_coap_test_support::scripted::{Hello, IDENTITY, Server, Suite};
+    use openssl::pkey::PKey;
 
     use super::super::Terms;
     use super::*;
@@ -118,22 +169,94 @@ mod tests {
     const KEEP: Keep<'_> = Keep {
         secret: b"a secret of a device, long enough",
         context: b"host:5684/product/device",
-        generation: 1,
+        generation: 7,
         reserve: 0,
     };
 
-    /// A blob with a session that can be resumed, and what names the session. Tests share what
-    /// is remembered, so each has a host of its own.
-    fn sealed(host: &CStr, learned: Option<Duration>) -> (Key, Vec<u8>) {
+    const LIMITS: Limits = Limits::new(0, 0);
+
+    const KINDS: [u8; 2] = [LIVE, RESUMABLE];
+
+    fn terms(host: &CStr) -> Terms<'_> {
         let peer = Peer { host, port: 5684, trusted: c"" };
         let first_timeout = Duration::from_secs(1);
-        let terms = Terms { peer, static_rsa: false, first_timeout, mtu: 1232, max_fragment: 0 };
-        let key = Key::of(&terms, None);
-        resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()));
-        let config = Config::with_pre_shared_key(PreSharedKey::new(b"id", b"key").expect("a key"));
-        let mut client =
-            Client::new(config, Source, Instant::from_millis(0)).expect("it starts to connect");
-        let blob = seal(&mut client, &key, &KEEP, learned).expect("memory").expect("a session");
+        let limits = Limits::new(0, 0);
+        Terms {
+            peer,
+            static_rsa: true,
+            cbc: true,
+            first_timeout,
+            mtu: 1232,
+            max_fragment: 0,
+            limits,
+        }
+    }
+
+    fn sent(client: &mut Client) -> [Vec<u8>; 1] {
+        let mut out = [0; 2048];
+        let len = client.poll_transmit(&mut out).expect("a flight of one datagram");
+        [out[..len].to_vec()]
+    }
+
+    fn feed(client: &mut Client, mut datagram: Vec<u8>) {
+        let mut datagram = Datagram::new(&mut datagram);
+        assert_eq!(client.handle_datagram(Instant::from_millis(0), &mut datagram), Ok(None));
+    }
+
+    /// A session whose records to the server bear a connection id. `prove`: what the server
+    /// says between its hello and its done.
+    fn connect(config: Config, suite: Suite, prove: impl FnOnce(&mut Server) -> Vec<u8>) -> Client {
+        let config = config.connection_id(&[]).expect("short");
+        let now = Instant::from_millis(0);
+        let mut client = Client::new(config, Source, now).expect("it starts to connect");
+        let mut server = Server::new(suite);
+        server.own_id = b"id".to_vec();
+        server.read_hello(&sent(&mut client));
+        let hello = server.say_hello(&Hello::new(suite).with(CONNECTION_ID, b"\x02id"));
+        let proof = prove(&mut server);
+        feed(&mut client, [hello, proof, server.say_done()].concat());
+        server.read_flight(&sent(&mut client));
+        let finished = server.say_finished();
+        feed(&mut client, finished);
+        assert_eq!(client.state(), State::Connected);
+        client
+    }
+
+    /// A session that is kept as a blob of this kind.
+    fn client(kind: u8) -> Client {
+        let config = Config::with_pre_shared_key(PreSharedKey::new(IDENTITY, PSK).expect("a key"));
+        if kind == LIVE {
+            return connect(config, Suite::PskGcm, |_| Vec::new());
+        }
+        Client::new(config, Source, Instant::from_millis(0)).expect("it starts to connect")
+    }
+
+    /// A session by a certificate that is good for 30 days, opened by this calendar.
+    fn client_by_certificate(date: Option<u64>) -> Client {
+        const ECDSA_SHA256: u16 = 0x0403;
+        let (root, leaf) = certificates::ecdsa();
+        let anchors = TrustAnchors::from_pem(root.pem().as_bytes()).expect("a root");
+        let config = Config::with_certificates("localhost", anchors, date).expect("a host");
+        connect(config, Suite::EcdheEcdsaGcm, |server| {
+            let ours = PKey::generate_x25519().expect("a key");
+            let point = ours.raw_public_key().expect("it is there");
+            let parameters = [&[3, 0, 29, point.len() as u8][..], &point].concat();
+            let certificate = leaf.certificate.to_der().expect("it is sound");
+            let certificate = server.say_certificate(&[&certificate]);
+            let body = server.signed(&parameters, ECDSA_SHA256, &leaf.key);
+            server.secret = Secret::X25519(ours);
+            [certificate, server.say(SERVER_KEY_EXCHANGE, &body)].concat()
+        })
+    }
+
+    /// A blob of a kind, and what names its session. Tests share what is remembered, so each
+    /// has a host of its own.
+    fn sealed(kind: u8, host: &CStr, learned: Option<Duration>) -> (Key, Vec<u8>) {
+        let key = Key::of(&terms(host), None);
+        resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()), Age::new());
+        let blob = seal(&mut client(kind), &key, &KEEP, Age::new(), learned).expect("memory");
+        let blob = blob.expect("a session");
+        assert_eq!(blob[0], kind);
         resumption::forget(&key);
         (key, blob)
     }
@@ -141,37 +264,44 @@ mod tests {
     #[test]
     fn what_was_learned_comes_back_with_the_session() {
         let longest = Duration::from_millis(u32::MAX.into());
-        for learned in [None, Some(Duration::from_millis(9001)), Some(longest)] {
-            let (key, blob) = sealed(c"a.example", learned);
-            let unsealed = unseal(key, &KEEP, &blob).expect("it is as it was");
-            assert_eq!(unsealed.learned, learned);
-            assert!(unsealed.client.is_none());
-            assert_eq!(resumption::bytes_for(&key).expect("remembered")[..], *b"a session");
-            resumption::forget(&key);
+        for kind in KINDS {
+            for learned in [None, Some(Duration::from_millis(9001)), Some(longest)] {
+                let (key, blob) = sealed(kind, c"a.example", learned);
+                let unsealed = unseal(&key, &KEEP, LIMITS, &blob).expect("it is as it was");
+                assert_eq!(unsealed.learned, learned);
+                match unsealed.session {
+                    Kept::Live(client) => assert!(kind == LIVE && client.was_restored()),
+                    Kept::Resumable(session) => assert_eq!(session[..], *b"a session"),
+                }
+            }
         }
     }
 
     /// A time-out of weeks would be as good as no session.
     #[test]
     fn a_blob_that_was_changed_anywhere_is_refused() {
-        let (key, blob) = sealed(c"b.example", Some(Duration::from_secs(9)));
-        for at in 0..blob.len() {
-            let mut changed = blob.clone();
-            changed[at] ^= 0x40;
-            assert!(unseal(key, &KEEP, &changed).is_err(), "byte {at}");
-            assert!(unseal(key, &KEEP, &blob[..at]).is_err(), "cut to {at}");
+        for kind in KINDS {
+            let (key, blob) = sealed(kind, c"b.example", Some(Duration::from_secs(9)));
+            for at in 0..blob.len() {
+                let mut changed = blob.clone();
+                changed[at] ^= 0x40;
+                assert!(unseal(&key, &KEEP, LIMITS, &changed).is_err(), "byte {at}");
+                assert!(unseal(&key, &KEEP, LIMITS, &blob[..at]).is_err(), "cut to {at}");
+            }
+            // One kind is not taken for the other.
+            let other = [&[LIVE + RESUMABLE - kind], &blob[1..]].concat();
+            assert!(unseal(&key, &KEEP, LIMITS, &other).is_err());
         }
-        assert!(resumption::bytes_for(&key).is_none());
     }
 
     #[test]
     fn an_old_server_is_known_again() {
         for handshakes in [0, 1, 16] {
-            let key = sealed(c"d.example", None).0;
+            let key = sealed(RESUMABLE, c"g.example", None).0;
             old_servers::restore(&key, handshakes);
-            let (key, blob) = sealed(c"d.example", None);
+            let (key, blob) = sealed(RESUMABLE, c"g.example", None);
             old_servers::forget(&key);
-            unseal(key, &KEEP, &blob).expect("it is as it was");
+            unseal(&key, &KEEP, LIMITS, &blob).expect("it is as it was");
             assert_eq!(old_servers::handshakes_left(&key), handshakes);
             old_servers::forget(&key);
             resumption::forget(&key);
@@ -179,11 +309,97 @@ mod tests {
     }
 
     #[test]
-    fn blobs_without_what_was_learned_are_of_another_version() {
-        let (key, blob) = sealed(c"c.example", None);
-        for kind in 1..=4 {
+    fn blobs_of_older_versions_are_not_read() {
+        let (key, blob) = sealed(RESUMABLE, c"c.example", None);
+        for kind in 1..LIVE {
             let old = [&[kind], &blob[1..]].concat();
-            assert_eq!(unseal(key, &KEEP, &old).err(), Some("it is of another version"));
+            assert_eq!(unseal(&key, &KEEP, LIMITS, &old).err(), Some("it is of another version"));
+        }
+    }
+
+    /// What the peer proved itself by, and what it was allowed, may be what has become wrong.
+    #[test]
+    fn a_blob_is_of_no_use_on_other_terms() {
+        let host = c"d.example";
+        for kind in KINDS {
+            let (key, blob) = sealed(kind, host, None);
+            let same = terms(host);
+            let peer = |host, port, trusted| Terms { peer: Peer { host, port, trusted }, ..same };
+            let others = [
+                Key::of(&peer(c"e.example", 5684, c""), None),
+                Key::of(&peer(host, 5685, c""), None),
+                Key::of(&peer(host, 5684, c"another root"), None),
+                Key::of(&Terms { static_rsa: false, ..same }, None),
+                Key::of(&Terms { cbc: false, ..same }, None),
+                Key::of(&same, Some((b"", b"a key"))),
+            ];
+            for (number, other) in others.iter().enumerate() {
+                assert!(unseal(other, &KEEP, LIMITS, &blob).is_err(), "{kind} {number}");
+            }
+            let keeps = [
+                Keep { secret: b"a secret of another one, long enough", ..KEEP },
+                Keep { context: b"host:5684/product/another", ..KEEP },
+                // An older one, and one that somebody put beside another number.
+                Keep { generation: 8, ..KEEP },
+                Keep { generation: 6, ..KEEP },
+            ];
+            for (number, other) in keeps.iter().enumerate() {
+                assert!(unseal(&key, other, LIMITS, &blob).is_err(), "{kind} {number}");
+            }
+            assert!(unseal(&key, &KEEP, LIMITS, &blob).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_blob_is_of_no_use_with_another_pre_shared_key() {
+        for kind in KINDS {
+            let same = terms(c"f.example");
+            let key = Key::of(&same, Some((b"name", b"key")));
+            resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()), Age::new());
+            let blob = seal(&mut client(kind), &key, &KEEP, Age::new(), None)
+                .expect("memory")
+                .expect("one");
+            let proofs: [(&[u8], &[u8]); 3] =
+                [(b"name", b"kez"), (b"nama", b"key"), (b"namek", b"ey")];
+            for proof in proofs {
+                assert!(unseal(&Key::of(&same, Some(proof)), &KEEP, LIMITS, &blob).is_err());
+            }
+            assert!(unseal(&Key::of(&same, None), &KEEP, LIMITS, &blob).is_err());
+            assert!(unseal(&key, &KEEP, LIMITS, &blob).is_ok());
+            resumption::forget(&key);
+        }
+    }
+    /// What is the age of a saved session decides when it is offered.
+    #[test]
+    fn a_session_that_is_too_old_does_not_go_on() {
+        let key = Key::of(&terms(c"g.example"), None);
+        let of_age = |calendar: u64, wakings: u16| {
+            let mut bytes = [0; AGE_LEN];
+            bytes[..8].copy_from_slice(&(1000 * calendar).to_be_bytes());
+            bytes[AGE_LEN - 2..].copy_from_slice(&wakings.to_be_bytes());
+            let age = Age::from_bytes(&bytes);
+            let blob = seal(&mut client(LIVE), &key, &KEEP, age, None);
+            unseal(&key, &KEEP, LIMITS, &blob.expect("memory").expect("a session")).err()
+        };
+        let ago = |days: u64, seconds: u64| now() - days * 86_400 - seconds;
+        assert_eq!(of_age(ago(6, 86_000), 5000), None);
+        assert_eq!(of_age(ago(7, 0), 0), Some("it is too old"));
+        assert_eq!(of_age(now() + 60, 0), Some("it is too old"));
+        // A week of wakings, ten minutes each; two are counted here.
+        assert_eq!(of_age(0, 7 * 144 - 3), None);
+        assert_eq!(of_age(0, 7 * 144 - 2), Some("it is too old"));
+    }
+
+    #[test]
+    fn a_session_goes_on_only_as_long_as_its_certificate_is_believed() {
+        let key = Key::of(&terms(c"h.example"), None);
+        for (date, is_believed) in [(Some(now()), true), (None, false)] {
+            let mut client = client_by_certificate(date);
+            let blob = seal(&mut client, &key, &KEEP, Age::new(), None).expect("memory");
+            let kept = unseal(&key, &KEEP, LIMITS, &blob.expect("a session"));
+            assert_eq!(kept.is_ok(), is_believed);
+            let reason = "the dates of the server's certificate are to be checked again";
+            assert!(is_believed || kept.err() == Some(reason));
         }
     }
 }

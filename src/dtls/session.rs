@@ -1,24 +1,29 @@
 //! One session: the engine, its socket, and the records on their way out. Nothing
 //! here waits; [`crate::link`] says when to call.
 
+#[cfg(feature = "extension")]
+mod kept;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use iot_coap_client::{Duration, Instant};
-use iot_coap_dtls::{Alert, Config, Datagram, Error, SavedSession, State};
+use iot_coap_dtls::{Alert, Config, Datagram, Error, State};
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
 use iot_coap_dtls::{CertificateError, TrustAnchors};
 
+use super::age::Age;
 use super::old_servers;
 use super::resumption::{self, Key};
-use super::saved::{self, Client, Keep, Unsealed};
 use super::terms::{PreShared, Terms};
 use crate::fallible::room;
 use crate::log::{Queue, log, log_later};
 use crate::port::secrets::{PreSharedKey, Source};
 use crate::port::{IoError, Replies, Udp};
+
+pub(super) type Client = iot_coap_dtls::Client<Source>;
 
 /// What names the session for resumption, and the pre-shared key, if there is one.
 type Proof<'a> = (Key, Option<PreShared<'a>>);
@@ -51,6 +56,11 @@ pub(crate) struct Session {
     everything_at: Option<Instant>,
     /// It was logged that the server was offered everything.
     is_second_offer_logged: bool,
+    /// The generation as which it stands in the store; 0 if it does not.
+    kept_as: u64,
+    /// The age of the session that it is resumed or restored from, once it is known to be,
+    /// or else its own.
+    age: Age,
 }
 
 /// No flight waits longer for its answer (RFC 6347, section 4.2.4.1).
@@ -63,42 +73,10 @@ impl Session {
         Self::make(socket, terms, |key| client(terms, key, now))
     }
 
-    /// Goes on with the session in a blob, or starts a new one, resumed if possible. What
-    /// the session before has learned from the network counts for the first flight.
-    pub(super) fn restore(
-        socket: Udp,
-        terms: &Terms<'_>,
-        keep: &Keep<'_>,
-        blob: &[u8],
-        now: Instant,
-    ) -> Option<Box<Self>> {
-        let mut kept_timeout = Duration::ZERO;
-        let mut session = Self::make(socket, terms, |key| {
-            match saved::unseal(key.0, keep, blob) {
-                Ok(Unsealed { client, learned }) => {
-                    kept_timeout = learned.unwrap_or_default();
-                    if let Some(client) = client {
-                        return Ok(client);
-                    }
-                }
-                Err(reason) => log!(
-                    Warning,
-                    "DTLS session with {} port {} is not restored: {reason}",
-                    terms.host(),
-                    terms.peer.port
-                ),
-            }
-            let first_timeout = terms.first_timeout.max(kept_timeout);
-            client(&Terms { first_timeout, ..*terms }, key, now)
-        })?;
-        session.kept_timeout_ms = kept_timeout.as_millis_u32();
-        Some(session)
-    }
-
     fn make(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Proof<'_>) -> Result<Client, Error>,
+        make: impl FnOnce(Proof<'_>) -> Result<(Client, Age), Error>,
     ) -> Option<Box<Self>> {
         let made = Self::assemble(socket, terms, make);
         if let Err(error) = &made {
@@ -114,7 +92,7 @@ impl Session {
     fn assemble(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Proof<'_>) -> Result<Client, Error>,
+        make: impl FnOnce(Proof<'_>) -> Result<(Client, Age), Error>,
     ) -> Result<Box<Self>, Error> {
         let place = room::<Self>().ok_or(Error::OutOfMemory)?;
         let mut out = Vec::new();
@@ -136,7 +114,7 @@ impl Session {
         socket: Udp,
         key: Key,
         out: Vec<u8>,
-        client: Client,
+        (client, age): (Client, Age),
     ) -> Box<Self> {
         let session = Self {
             client,
@@ -148,6 +126,8 @@ impl Session {
             kept_timeout_ms: 0,
             everything_at: None,
             is_second_offer_logged: false,
+            kept_as: 0,
+            age,
         };
         Box::write(place, session)
     }
@@ -177,12 +157,6 @@ impl Session {
     /// Whether there is a record number left that may be used.
     pub(crate) fn can_write(&self) -> bool {
         !self.client.needs_checkpoint()
-    }
-
-    /// Whether a store has to save it: at first, and when all reserved record numbers
-    /// are used.
-    pub(crate) fn needs_saving(&self) -> bool {
-        self.is_open() && (!self.is_saved || !self.can_write())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is next due.
@@ -356,8 +330,11 @@ impl Session {
         } else if client.made_second_offer() {
             old_servers::remember(&self.key);
         }
+        if !client.was_resumed() {
+            self.age = Age::new();
+        }
         match client.take_saved_session() {
-            Some(session) => resumption::remember(self.key, &session),
+            Some(session) => resumption::remember(self.key, &session, self.age),
             None => resumption::forget(&self.key),
         }
     }
@@ -367,35 +344,6 @@ impl Session {
     pub(crate) fn abandon(&mut self) {
         resumption::forget(&self.key);
         old_servers::forget(&self.key);
-    }
-
-    /// Seals the session as it is, with the time-out that was learned from the network. Once
-    /// [`note_saved`](Self::note_saved) is called, it may write as many records as are
-    /// reserved.
-    pub(super) fn save(
-        &mut self,
-        keep: &Keep<'_>,
-        learned: Option<Duration>,
-        log: &mut Queue,
-    ) -> Option<Vec<u8>> {
-        match saved::seal(&mut self.client, &self.key, keep, learned) {
-            Ok(Some(blob)) => return Some(blob),
-            Ok(None) => {
-                log_later!(log, Info, "the server has given nothing to resume a session by");
-            }
-            Err(error) => log_later!(log, Warning, "the DTLS session cannot be kept: {error}"),
-        }
-        None
-    }
-
-    /// Notes whether what was saved last is in the store. Returns whether the session can
-    /// go on.
-    pub(crate) fn note_saved(&mut self, is_stored: bool) -> bool {
-        if is_stored {
-            self.client.confirm_checkpoint();
-        }
-        self.is_saved = true;
-        self.can_write()
     }
 
     /// Says goodbye, if the session still stands, and closes the socket.
@@ -408,11 +356,6 @@ impl Session {
         let _ = self.flush();
         self.socket.close();
     }
-
-    /// Closes the socket without an alert: the session is kept.
-    pub(crate) fn close_silently(self: Box<Self>) {
-        self.socket.close();
-    }
 }
 
 // Not inlined, as `Session::assemble`.
@@ -421,14 +364,13 @@ fn client(
     terms: &Terms<'_>,
     (key, pre_shared_key): Proof<'_>,
     now: Instant,
-) -> Result<Client, Error> {
+) -> Result<(Client, Age), Error> {
     let config = config(terms, pre_shared_key)?.strong_first(!old_servers::takes_turn(&key));
-    let saved = resumption::bytes_for(&key).and_then(|bytes| SavedSession::from_bytes(&bytes));
-    let config = match saved {
-        Some(session) => config.resume(session),
-        None => config,
+    let (config, age) = match resumption::to_offer(&key, terms.limits) {
+        Some((session, age)) => (config.resume(session), age),
+        None => (config, Age::new()),
     };
-    Client::new(config, Source, now)
+    Ok((Client::new(config, Source, now)?, age))
 }
 
 fn config(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Result<Config, Error> {
@@ -445,7 +387,7 @@ fn config(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Result<C
         bytes => config.max_fragment_length(bytes)?,
     };
     config
-        .cbc(knows_old_servers)
+        .cbc(terms.cbc && knows_old_servers)
         .static_rsa(terms.static_rsa)
         .timeouts(terms.first_timeout, MAX_TIMEOUT)
         .mtu(terms.mtu)

@@ -1,10 +1,13 @@
 //! Sessions kept over restarts, through the port's key/value store: sealed with the
-//! device's secret, and each accepted once.
+//! device's secret, used by one owner at a time, and each accepted once.
 //!
-//! Two entries: the sealed session, and the smallest generation that may be
-//! restored. That number is written first, so that whenever the power fails, what is
-//! found is either the latest or refused; see `crates/dtls`, whose `checkpoint`
-//! reserves the record numbers.
+//! Two entries: the sealed session, and its generation, a number that is never used again.
+//! That number is written first, so that whenever the power fails, what is found is either
+//! the latest or refused; see `crates/dtls`, whose `checkpoint` reserves the record numbers.
+//!
+//! Nothing is written for a session under which the number has changed: somebody else has
+//! gone on with what was kept, or has put a copy in its place. So the session ends, even if
+//! [`Ownership`] has failed to keep the other one out.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -14,6 +17,7 @@ use core::fmt::Write;
 use iot_coap_client::{Device, Duration, Endpoint, Instant};
 use zeroize::Zeroizing;
 
+use super::owner::Ownership;
 use super::saved::Keep;
 use super::session::Session;
 use super::terms::Terms;
@@ -25,7 +29,7 @@ use crate::port::{Udp, store};
 /// 10,000 writes or more.
 const RESERVE: u32 = 256;
 
-/// A session with a connection id takes about 240 bytes; a saved session somewhat more
+/// A session with a connection id takes about 270 bytes; a saved session somewhat more
 /// than its ticket.
 const MAX_BLOB_LEN: usize = 1024;
 
@@ -33,40 +37,99 @@ const MAX_BLOB_LEN: usize = 1024;
 pub(crate) struct SessionStore {
     session: Entry,
     oldest: Entry,
+    /// Names the device and the endpoint.
     context: String,
     secret: Zeroizing<String>,
-    /// The latest generation that was made.
+    /// The latest generation that was read or made.
     generation: u64,
+    /// The session that was written last is one that the peer's goodbye or ours ends.
+    has_live: bool,
+    /// Both entries are this store's alone.
+    _ownership: Ownership,
 }
 
 /// What is to be written to the store, with no lock held.
 pub(crate) struct Saving {
     session: Entry,
     oldest: Entry,
+    /// What the session was written as before, or restored from; 0 for a new one.
+    replaces: u64,
     generation: u64,
     /// `None` if the session cannot be kept: then the entry is deleted.
     blob: Option<Vec<u8>>,
+    is_live: bool,
+}
+
+/// What has become of a [`Saving`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Kept,
+    NotKept,
+    /// Nothing was written: this generation is in the store, which is not the session's.
+    Overtaken(u64),
+}
+
+/// The generation that is in the store; 0 if there is none.
+fn stored_generation(oldest: Entry) -> u64 {
+    let mut value = [0; 8];
+    match store::get(oldest.key(), &mut value) {
+        Some(8) => u64::from_be_bytes(value),
+        _ => 0,
+    }
 }
 
 impl Saving {
-    /// Writes it; returns whether the session is kept.
-    pub(crate) fn write(&self) -> bool {
+    /// Writes it.
+    pub(crate) fn write(&self) -> Written {
+        let stored = stored_generation(self.oldest);
+        // A new session has numbers of its own, and replaces whatever is older.
+        let is_overtaken =
+            if self.replaces == 0 { stored >= self.generation } else { stored != self.replaces };
+        if is_overtaken {
+            log!(
+                Warning,
+                "the kept DTLS session was used or replaced by somebody else: this one ends"
+            );
+            return Written::Overtaken(stored);
+        }
         let Some(blob) = &self.blob else {
             store::delete(self.session.key());
-            return false;
+            return Written::NotKept;
         };
         let is_stored = store::set(self.oldest.key(), &self.generation.to_be_bytes())
             && store::set(self.session.key(), blob);
         if !is_stored {
             log!(Warning, "the board port did not keep the DTLS session");
+            return Written::NotKept;
         }
-        is_stored
+        Written::Kept
+    }
+
+    /// Notes in the session what has become of it. Returns whether the session can go on.
+    pub(crate) fn note_written(&self, session: &mut Session, written: Written) -> bool {
+        match written {
+            Written::Overtaken(_) => false,
+            Written::Kept | Written::NotKept => {
+                session.note_saved(self.generation, written == Written::Kept)
+            }
+        }
     }
 }
 
 impl SessionStore {
-    /// The store of `device` for `endpoint`; `None` if the heap is exhausted.
+    /// The store of `device` for `endpoint`; `None`, with a line in the log, if it has another
+    /// owner, or if the heap is exhausted.
     pub(crate) fn new(device: &Device, endpoint: &Endpoint) -> Option<Self> {
+        let oldest = Entry::new(*b"dgen\0", device, endpoint);
+        let ownership = Ownership::claim(oldest);
+        if let Err(refusal) = &ownership {
+            let (host, port) = (&endpoint.host, endpoint.port);
+            log!(
+                Warning,
+                "the DTLS session with {host} port {port} is new, and will not be kept: {refusal}"
+            );
+        }
+        let ownership = ownership.ok()?;
         let (product, name) = (device.product_key(), device.device_name());
         let Endpoint { host, port, .. } = endpoint;
         let mut context = String::new();
@@ -76,31 +139,48 @@ impl SessionStore {
         let mut secret = Zeroizing::new(String::new());
         secret.try_reserve_exact(device.device_secret().len()).ok()?;
         secret.push_str(device.device_secret());
-        let oldest = Entry::new(*b"dgen\0", device, endpoint);
-        let mut value = [0; 8];
-        let generation = match store::get(oldest.key(), &mut value) {
-            Some(8) => u64::from_be_bytes(value),
-            _ => 0,
-        };
+        let generation = stored_generation(oldest);
         let session = Entry::new(*b"dtls\0", device, endpoint);
-        Some(Self { session, oldest, context, secret, generation })
+        Some(Self {
+            session,
+            oldest,
+            context,
+            secret,
+            generation,
+            has_live: false,
+            _ownership: ownership,
+        })
     }
 
     /// A session over `socket` that goes on with the kept one, or a new one.
     pub(crate) fn connect(
-        &self,
+        &mut self,
         socket: Udp,
         terms: &Terms<'_>,
         now: Instant,
     ) -> Option<Box<Session>> {
         let mut kept = [0; MAX_BLOB_LEN];
         match store::get(self.session.key(), &mut kept).filter(|&len| len > 0) {
-            Some(len) => {
-                let keep = self.keep(self.generation, 0);
-                Session::restore(socket, terms, &keep, kept.get(..len)?, now)
-            }
+            Some(len) => Session::restore(socket, terms, self, kept.get(..len)?, now),
             None => Session::connect(socket, terms, now),
         }
+    }
+
+    /// What opens the blob that is in the store.
+    pub(super) fn keep_of_stored(&self) -> Keep<'_> {
+        self.keep(self.generation, 0)
+    }
+
+    /// Makes sure that the blob in the store is not used again; returns whether that was
+    /// done.
+    pub(super) fn use_up(&mut self) -> bool {
+        let generation = self.generation.saturating_add(1);
+        let is_stored = store::set(self.oldest.key(), &generation.to_be_bytes());
+        if is_stored {
+            self.generation = generation;
+            store::delete(self.session.key());
+        }
+        is_stored
     }
 
     /// What is to be written for a session: the session, sealed, with record numbers
@@ -122,7 +202,9 @@ impl SessionStore {
         learned: Option<Duration>,
         log: &mut Queue,
     ) -> Saving {
-        self.seal(session, 0, learned, log)
+        let saving = self.seal(session, 0, learned, log);
+        self.has_live = false;
+        saving
     }
 
     fn seal(
@@ -133,12 +215,31 @@ impl SessionStore {
         log: &mut Queue,
     ) -> Saving {
         let generation = self.generation.saturating_add(1);
+        let (replaces, is_live) = (session.kept_as(), session.is_live());
         let blob = session.save(&self.keep(generation, reserve), learned, log);
         let blob = blob.filter(|blob| blob.len() <= MAX_BLOB_LEN);
         if blob.is_some() {
             self.generation = generation;
         }
-        Saving { session: self.session, oldest: self.oldest, generation, blob }
+        Saving { session: self.session, oldest: self.oldest, replaces, generation, blob, is_live }
+    }
+
+    /// Notes what has become of what was to be written.
+    pub(crate) fn note_written(&mut self, saving: &Saving, written: Written) {
+        match written {
+            Written::Overtaken(stored) => self.generation = self.generation.max(stored),
+            Written::Kept | Written::NotKept => {
+                self.has_live = saving.is_live && written == Written::Kept;
+            }
+        }
+    }
+
+    /// Deletes the session that was written last, if a goodbye is about to end it.
+    pub(crate) fn forget_live(&mut self) {
+        if core::mem::take(&mut self.has_live) && stored_generation(self.oldest) == self.generation
+        {
+            store::delete(self.session.key());
+        }
     }
 
     fn keep(&self, generation: u64, reserve: u32) -> Keep<'_> {

@@ -2,6 +2,7 @@
 
 use iot_coap_client::Duration;
 
+use super::age::Limits;
 use crate::port::Peer;
 
 /// An identity and the key that both sides know.
@@ -14,6 +15,8 @@ pub(crate) struct Terms<'a> {
     /// Whether a server with a certificate that refuses better suites may be offered key
     /// exchange by static RSA, and block ciphers.
     pub(crate) static_rsa: bool,
+    /// Whether AES-CBC may be offered.
+    pub(crate) cbc: bool,
     /// How long the first flight waits for its answer, unless a kept session knows that the
     /// network takes longer.
     pub(crate) first_timeout: Duration,
@@ -21,6 +24,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) mtu: usize,
     /// The longest content of a record to ask the server for; 0 for nothing.
     pub(crate) max_fragment: usize,
+    /// How old a session may be that is taken up again.
+    pub(crate) limits: Limits,
 }
 
 impl Terms<'_> {

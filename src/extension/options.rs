@@ -40,6 +40,10 @@ const MAX_OUTSTANDING: c_uint = 4096;
 /// The most messages that may be in flight, where there is a limit.
 const MAX_IN_FLIGHT: u16 = 4096;
 
+/// How old a session may be at most to be resumed, or to go on, in seconds.
+const MAX_RESUME_LIMIT_S: c_uint = 604_800;
+const MAX_SESSION_LIMIT_S: c_uint = 2_592_000;
+
 /// The longest trust root, in bytes.
 const MAX_TRUST_ROOT_LEN: usize = 65_536;
 
@@ -79,7 +83,9 @@ pub struct iotx_coap_options_t {
     /// Not 0: the DTLS session is kept, sealed with the device's secret, through
     /// `HAL_Kv_*`, so that it outlives a loss of power; see `IOT_CoAP_Resume`.
     /// Without effect over `coap://`, on a port that lacks these functions, and
-    /// if the program has its own `HAL_DTLSSession_*`.
+    /// if the program has its own `HAL_DTLSSession_*`. A kept session has one client
+    /// at a time: another one, also of another program where `HAL_Kv_*` are this library's,
+    /// opens a session that is not kept, and a line in the log says so.
     pub keep_session: c_uint,
     /// Not 0: over `coaps://`, a server with a certificate is never offered key exchange by
     /// static RSA, which has no forward secrecy, nor AES-CBC: there is no second offer. If
@@ -114,6 +120,16 @@ pub struct iotx_coap_options_t {
     /// messages either, and takes none: those are named in the log, and are
     /// given up like messages that get lost.
     pub max_fragment: c_uint,
+    /// How old a session over `coaps://` may be to be resumed by a ticket or a session id,
+    /// which makes the handshake shorter, in seconds since the full handshake: 60 to 604,800;
+    /// 0 for 86,400, a day (RFC 5246, section F.1.4). What the server says of its ticket, and
+    /// the dates of its certificate, bound it as well. Over a restart without a calendar,
+    /// each waking counts as ten minutes.
+    pub resume_limit_s: c_uint,
+    /// How old a session may be to be kept on by `keep_session` without a handshake, counted in
+    /// the same way: 60 to 2,592,000; 0 for 604,800, a week. It does not end a session that
+    /// is in use.
+    pub session_limit_s: c_uint,
 }
 
 impl iotx_coap_options_t {
@@ -137,11 +153,13 @@ impl iotx_coap_options_t {
         sign_in_limit_ms: 0,
         mtu: 0,
         max_fragment: 0,
+        resume_limit_s: 0,
+        session_limit_s: 0,
     };
 }
 
 /// Where each field ends: a structure of an older header ends at one of these.
-const FIELD_ENDS: [usize; 19] = {
+const FIELD_ENDS: [usize; 21] = {
     const WORD: usize = size_of::<c_uint>();
     const POINTER: usize = size_of::<*const c_char>();
     [
@@ -164,6 +182,8 @@ const FIELD_ENDS: [usize; 19] = {
         offset_of!(iotx_coap_options_t, sign_in_limit_ms) + WORD,
         offset_of!(iotx_coap_options_t, mtu) + WORD,
         offset_of!(iotx_coap_options_t, max_fragment) + WORD,
+        offset_of!(iotx_coap_options_t, resume_limit_s) + WORD,
+        offset_of!(iotx_coap_options_t, session_limit_s) + WORD,
     ]
 };
 
@@ -236,6 +256,9 @@ impl Options {
             bytes @ (0 | 512 | 1024 | 2048 | 4096) => bytes as u16,
             _ => return Err(ConfigError::Option("max_fragment")),
         };
+        let resume_limit_s = age_limit("resume_limit_s", known.resume_limit_s, MAX_RESUME_LIMIT_S)?;
+        let session_limit_s =
+            age_limit("session_limit_s", known.session_limit_s, MAX_SESSION_LIMIT_S)?;
         Ok(Self {
             sign_method,
             encoding,
@@ -247,6 +270,8 @@ impl Options {
                 refuses_static_rsa: known.refuse_static_rsa != 0,
                 mtu,
                 max_fragment,
+                resume_limit_s,
+                session_limit_s,
             },
             subscriber: known
                 .on_notice
@@ -268,6 +293,15 @@ fn limit(name: &'static str, ms: c_uint) -> Result<Option<Duration>, ConfigError
     match ms {
         0 => Ok(None),
         1000..=600_000 => Ok(Some(Duration::from_millis(ms.into()))),
+        _ => Err(ConfigError::Option(name)),
+    }
+}
+
+/// How old a session may be, in seconds; 0 for the default.
+fn age_limit(name: &'static str, seconds: c_uint, most: c_uint) -> Result<u32, ConfigError> {
+    match seconds {
+        0 => Ok(0),
+        _ if (60..=most).contains(&seconds) => Ok(seconds),
         _ => Err(ConfigError::Option(name)),
     }
 }
@@ -379,6 +413,8 @@ mod tests {
             max_in_flight: 4096,
             mtu: 256,
             max_fragment: 512,
+            resume_limit_s: 60,
+            session_limit_s: 2_592_000,
             ..iotx_coap_options_t::DEFAULT
         };
         for size in 4..=size_of::<iotx_coap_options_t>() + 16 {
@@ -395,6 +431,9 @@ mod tests {
             assert_eq!(read.max_in_flight, if knows(14) { 4096 } else { 0 }, "{size}");
             assert_eq!(read.dtls.mtu, if knows(17) { 256 } else { 0 }, "{size}");
             assert_eq!(read.dtls.max_fragment, if knows(18) { 512 } else { 0 }, "{size}");
+            assert_eq!(read.dtls.resume_limit_s, if knows(19) { 60 } else { 0 }, "{size}");
+            let session_limit_s = if knows(20) { 2_592_000 } else { 0 };
+            assert_eq!(read.dtls.session_limit_s, session_limit_s, "{size}");
         }
         for size in 0..4 {
             assert!(read(&options, 4.max(size)).is_ok());

@@ -20,7 +20,7 @@ use crate::types::{iotx_coap_config_t, iotx_coap_context_t, iotx_ret_code_t};
 /// resumes sessions, an abbreviated handshake comes first. Otherwise everything is as
 /// after `IOT_CoAP_Init`. A kept session is used only once: when the port's `HAL_Kv_Set`
 /// returns, it must have stored the entry as a whole. It is called twice for each 256
-/// records written.
+/// records written. A session is used up by `IOT_CoAP_Deinit`, which says goodbye.
 ///
 /// @param config the configuration, as for `IOT_CoAP_Init`
 /// @param options the options; NULL for the defaults

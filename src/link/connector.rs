@@ -8,17 +8,17 @@ use iot_coap_client::{Duration, Endpoint, Instant, Security};
 
 use super::candidate::Candidate;
 use super::transport::Transport;
-#[cfg(feature = "dtls-psk")]
+#[cfg(all(feature = "dtls-psk", feature = "extension"))]
 pub(crate) use crate::dtls::SessionStore;
 #[cfg(feature = "dtls-psk")]
-use crate::dtls::{Session, Terms};
+use crate::dtls::{Limits, Session, Terms};
 use crate::log::log;
 use crate::port::{Connected, Udp};
 #[cfg(feature = "_coaps")]
 use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
 
-/// Only sessions of our DTLS are kept.
-#[cfg(not(feature = "dtls-psk"))]
+/// Only sessions of our DTLS are kept, by a function of the extension.
+#[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
 pub(crate) enum SessionStore {}
 
 /// How long the first flight of a handshake waits for its answer, unless an option says
@@ -53,6 +53,12 @@ pub(crate) struct DtlsOptions {
     /// The longest content of a record to ask the server for; 0 for nothing.
     #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
     pub(crate) max_fragment: u16,
+    /// How old a session may be to be resumed, in seconds; 0 for the default.
+    #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
+    pub(crate) resume_limit_s: u32,
+    /// The same for one that goes on from what was kept.
+    #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
+    pub(crate) session_limit_s: u32,
 }
 
 /// An endpoint, and how it is reached.
@@ -116,7 +122,7 @@ impl Connector {
     /// Opens a transport. Waits for a name server and for the firmware's handshake, but
     /// not for ours. Goes on with the session in `kept`, if there is one. A failure is
     /// logged.
-    pub(crate) fn open(&self, now: Instant, kept: Option<&SessionStore>) -> Option<Opened> {
+    pub(crate) fn open(&self, now: Instant, kept: Option<&mut SessionStore>) -> Option<Opened> {
         self.open_first(now, 0, None, kept)
     }
 
@@ -125,7 +131,7 @@ impl Connector {
         now: Instant,
         first: u8,
         learned: Option<Duration>,
-        kept: Option<&SessionStore>,
+        kept: Option<&mut SessionStore>,
     ) -> Option<Opened> {
         #[cfg(feature = "_coaps")]
         if self.protection() == Ok(Protection::Firmware) {
@@ -164,13 +170,14 @@ impl Connector {
         Connected { socket, addresses }: Connected,
         now: Instant,
         learned: Option<Duration>,
-        kept: Option<&SessionStore>,
+        kept: Option<&mut SessionStore>,
     ) -> Option<Opened> {
         #[cfg(feature = "dtls-psk")]
         if self.uses_dtls() {
             let terms = Terms {
                 peer: self.peer(),
                 static_rsa: !self.dtls.refuses_static_rsa,
+                cbc: true,
                 first_timeout: learned
                     .unwrap_or(Duration::from_millis(self.first_timeout_ms.into())),
                 mtu: match self.dtls.mtu {
@@ -178,9 +185,13 @@ impl Connector {
                     mtu => mtu.into(),
                 },
                 max_fragment: self.dtls.max_fragment.into(),
+                limits: Limits::new(self.dtls.resume_limit_s, self.dtls.session_limit_s),
             };
             let session = match kept {
+                #[cfg(feature = "extension")]
                 Some(kept) => kept.connect(socket, &terms, now),
+                #[cfg(not(feature = "extension"))]
+                Some(kept) => match *kept {},
                 None => Session::connect(socket, &terms, now),
             };
             let way = Way::Candidate(Candidate::handshaking(session?, now));

@@ -1,22 +1,29 @@
 //! Keeps the link's session over restarts, in a [`SessionStore`](super::SessionStore).
 
+#[cfg(feature = "extension")]
 use alloc::boxed::Box;
 
-use iot_coap_client::{Duration, Instant};
+use iot_coap_client::Duration;
+#[cfg(feature = "extension")]
+use iot_coap_client::Instant;
 
 use super::{Link, Transport};
-use crate::dtls::{Saving, Session};
+#[cfg(feature = "extension")]
+use crate::dtls::{Saving, Session, Written};
+#[cfg(feature = "extension")]
 use crate::log::Queue;
 
 /// What is to be written to the store, and for which transport.
+#[cfg(feature = "extension")]
 pub(crate) struct PendingSave {
     saving: Saving,
     serial: u16,
 }
 
+#[cfg(feature = "extension")]
 impl PendingSave {
-    /// Writes it, with no lock held; returns whether the session is kept.
-    pub(crate) fn write(&self) -> bool {
+    /// Writes it, with no lock held.
+    pub(crate) fn write(&self) -> Written {
         self.saving.write()
     }
 }
@@ -37,7 +44,10 @@ impl Link {
             _ => None,
         }
     }
+}
 
+#[cfg(feature = "extension")]
+impl Link {
     /// Whether the session is to be written to the store.
     #[inline]
     pub(crate) fn needs_saving(&self) -> bool {
@@ -63,10 +73,12 @@ impl Link {
         Some(PendingSave { saving, serial: self.serial })
     }
 
-    /// Notes whether `save` was written.
-    pub(crate) fn note_saved(&mut self, now: Instant, save: &PendingSave, is_stored: bool) {
+    /// Notes what has become of `save`.
+    pub(crate) fn note_saved(&mut self, now: Instant, save: &PendingSave, written: Written) {
+        let Some(store) = &mut self.store else { return };
+        store.note_written(&save.saving, written);
         let Some(Transport::Session(session)) = &mut self.transport else { return };
-        if save.serial == self.serial && !session.note_saved(is_stored) {
+        if save.serial == self.serial && !save.saving.note_written(session, written) {
             // No record may be written whose number is not reserved.
             self.end_session(now);
         }
@@ -85,14 +97,23 @@ impl Link {
         };
         Some(KeptSession { saving: store.save_to_pause(&mut session, learned, log), session })
     }
+
+    /// Before the session is closed for good: what is kept of it would be of no use.
+    pub(super) fn forget_closed_session(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.forget_live();
+        }
+    }
 }
 
 /// A session that is to be kept.
+#[cfg(feature = "extension")]
 pub(crate) struct KeptSession {
     saving: Saving,
     session: Box<Session>,
 }
 
+#[cfg(feature = "extension")]
 impl KeptSession {
     /// Writes it to the store, with no lock held, and closes its socket without an alert.
     pub(crate) fn keep(self) {

@@ -215,7 +215,9 @@ impl Link {
         datagram: &mut [u8],
         log: &mut Queue,
     ) -> Option<(Range<usize>, usize)> {
-        if side == Side::Candidate {
+        // A session that was the candidate's a moment ago has the transport's place, and the rest
+        // of what came with its Finished is for it.
+        if side == Side::Candidate && !(self.candidate.is_none() && self.is_session()) {
             if self.probe().is_some() {
                 self.take_candidate();
                 self.health.handle_sign_of_life();
@@ -407,14 +409,17 @@ fn random() -> u32 {
     port::seed() as u32
 }
 
-#[cfg(not(feature = "dtls-psk"))]
+#[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
 impl Link {
     /// Nothing is kept.
     #[allow(clippy::unused_self, reason = "as with sessions")]
     pub(crate) const fn needs_saving(&self) -> bool {
         false
     }
+}
 
+#[cfg(not(feature = "dtls-psk"))]
+impl Link {
     /// No handshake is measured.
     #[allow(clippy::unused_self, reason = "as with sessions")]
     pub(crate) const fn round_trip(&self) -> Option<Duration> {

@@ -65,6 +65,8 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
+        #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+        self.forget_closed_session();
         self.retire_transport();
         self.retire_candidate();
         core::mem::take(&mut self.retired).close();

@@ -227,8 +227,9 @@ impl Config {
         Ok(self)
     }
 
-    /// Offers to resume a session with the same server. The server decides whether to do
-    /// so: see [`Client::was_resumed`](crate::Client::was_resumed).
+    /// Offers to resume a session with the same server, unless a certificate of the server has
+    /// ended since, or its dates were not checked and now can be. The server decides whether to
+    /// do so: see [`Client::was_resumed`](crate::Client::was_resumed).
     #[must_use]
     pub fn resume(mut self, session: SavedSession) -> Self {
         self.resume = Some(session);
@@ -316,6 +317,16 @@ impl Config {
             #[cfg(feature = "certificates")]
             Authentication::Certificate { time, .. } => time.is_some(),
             Authentication::PreSharedKey(_) => true,
+        }
+    }
+
+    /// The date by which certificates are judged, in seconds since 1970, if it is known and
+    /// there are any.
+    pub(crate) fn date(&self) -> Option<u64> {
+        match &self.authentication {
+            #[cfg(feature = "certificates")]
+            Authentication::Certificate { time, .. } => *time,
+            Authentication::PreSharedKey(_) => None,
         }
     }
 

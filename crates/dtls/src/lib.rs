@@ -25,6 +25,7 @@ mod rsa;
 mod saved_session;
 mod sealing;
 mod suite;
+mod validity;
 mod wire;
 
 pub use alert::Alert;

@@ -11,11 +11,12 @@ use crate::key_schedule::{MASTER_SECRET_LEN, MasterSecret};
 use crate::memory::copy;
 use crate::record::FragmentLength;
 use crate::suite::{self, Suite};
+use crate::validity::{VALIDITY_LEN, Validity};
 use crate::wire::{Reader, Writer};
 
 /// The version of the format of [`SavedSession::to_bytes`], in the lower half of the first
 /// byte. The upper half is the code of the length of records.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// The longest ticket that is kept, in bytes. It leaves room in a ClientHello for the
 /// other extensions.
@@ -35,6 +36,9 @@ pub struct SavedSession {
     /// section 4).
     pub(crate) max_fragment: FragmentLength,
     pub(crate) master_secret: MasterSecret,
+    pub(crate) validity: Validity,
+    /// How long the server will take the ticket, in seconds; 0 if it has not said.
+    pub(crate) lifetime_hint: u32,
     /// Empty if the server issued a ticket.
     pub(crate) id: Vec<u8>,
     /// Empty if the server gave only a session id.
@@ -53,13 +57,22 @@ impl SavedSession {
         // Reserve all at once: growing would leave copies of the secret in freed memory.
         bytes
             .try_reserve_exact(
-                1 + 2 + MASTER_SECRET_LEN + 1 + self.id.len() + 2 + self.ticket.len(),
+                1 + 2
+                    + MASTER_SECRET_LEN
+                    + VALIDITY_LEN
+                    + 4
+                    + 1
+                    + self.id.len()
+                    + 2
+                    + self.ticket.len(),
             )
             .map_err(|_| Error::OutOfMemory)?;
         let mut writer = Writer::new(&mut bytes);
         writer.u8(FORMAT | self.max_fragment.code() << 4);
         writer.u16(self.suite.id);
         writer.bytes(self.master_secret.as_bytes());
+        self.validity.write(&mut writer);
+        writer.bytes(&self.lifetime_hint.to_be_bytes());
         writer.vector8(|writer| writer.bytes(&self.id));
         writer.vector16(|writer| writer.bytes(&self.ticket));
         writer.finish()?;
@@ -77,10 +90,30 @@ impl SavedSession {
         let max_fragment = FragmentLength::from_code(first >> 4)?;
         let suite = suite::by_id(reader.u16()?)?;
         let master_secret = MasterSecret::from_bytes(reader.array()?);
+        let validity = Validity::read(&mut reader)?;
+        let lifetime_hint = u32::from_be_bytes(reader.array()?);
         let id = copy(reader.vector8().filter(|id| id.len() <= MAX_SESSION_ID_LEN)?).ok()?;
         let ticket = reader.vector16().filter(|ticket| ticket.len() <= MAX_TICKET_LEN)?;
         let ticket = copy(ticket).ok()?;
-        reader.is_empty().then_some(Self { suite, max_fragment, master_secret, id, ticket })
+        reader.is_empty().then_some(Self {
+            suite,
+            max_fragment,
+            master_secret,
+            validity,
+            lifetime_hint,
+            id,
+            ticket,
+        })
+    }
+
+    /// How long the server will take the ticket, in seconds since it came (RFC 5077, section
+    /// 3.3). `None` if it has not said, or gave a session id.
+    ///
+    /// The certificates of the server bound a session as well; the engine sees to that. How
+    /// old a session may be at most is up to the caller: RFC 5246, section F.1.4, suggests a
+    /// day.
+    pub fn lifetime_hint(&self) -> Option<u32> {
+        (self.lifetime_hint != 0).then_some(self.lifetime_hint)
     }
 }
 

@@ -148,6 +148,8 @@ fn save_and_restore(session: &mut Session) {
         Ok(())
     })) {}
     let key = key.unwrap();
+    // A resumed session has no checkpoint before its last flight is known to have arrived.
+    session.assert_alive();
     while !again(limited(|| {
         blob = session.client.checkpoint(&key, b"here", 1, 8)?;
         Ok(())

@@ -172,7 +172,7 @@ fn invalid_bytes_are_refused() {
         let longer = [&bytes[..], &[0]].concat();
         assert!(SavedSession::from_bytes(&longer).is_none());
         // A wrong format, and an unknown suite.
-        for (index, value) in [(0, 0), (0, 2), (0, 255), (1, 0x13), (2, 0xff)] {
+        for (index, value) in [(0, 0), (0, 1), (0, 255), (1, 0x13), (2, 0xff)] {
             let mut other = bytes.to_vec();
             other[index] = value;
             assert!(SavedSession::from_bytes(&other).is_none(), "byte {index} is {value}");

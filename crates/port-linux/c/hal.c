@@ -216,14 +216,29 @@ HAL_WEAK int HAL_UDP_readTimeout(void *handle, unsigned char *data, unsigned int
 
 /* --- key/value store ------------------------------------------------------ */
 
-HAL_WEAK int HAL_Kv_Set(const char *key, const void *value, int len, int sync)
+static int own_kv_set(const char *key, const void *value, int len, int sync)
 {
     return iotx_linux_kv_set(key, value, len, sync);
 }
 
-HAL_WEAK int HAL_Kv_Get(const char *key, void *value, int *len)
+static int own_kv_get(const char *key, void *value, int *len)
 {
     return iotx_linux_kv_get(key, value, len);
+}
+
+HAL_ALIAS(own_kv_set) int HAL_Kv_Set(const char *key, const void *value, int len, int sync);
+HAL_ALIAS(own_kv_get) int HAL_Kv_Get(const char *key, void *value, int *len);
+
+/* Volatile, as above. */
+static int (*const volatile kv_set_in_force)(const char *, const void *, int, int) = HAL_Kv_Set;
+static int (*const volatile kv_get_in_force)(const char *, void *, int *) = HAL_Kv_Get;
+
+int iotx_linux_kv_is_builtin(void);
+
+/* Whether the store is the one of this library, whose keys it can lock. */
+int iotx_linux_kv_is_builtin(void)
+{
+    return kv_set_in_force == own_kv_set && kv_get_in_force == own_kv_get;
 }
 
 HAL_WEAK int HAL_Kv_Del(const char *key)

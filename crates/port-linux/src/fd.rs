@@ -3,6 +3,7 @@
 use core::ffi::c_int;
 use core::mem::ManuallyDrop;
 
+#[derive(Debug)]
 pub(crate) struct Fd(c_int);
 
 impl Fd {

@@ -7,7 +7,7 @@
 //! threads, and nothing of CoAP. It reports through one log hook.
 //!
 //! The library above also calls it as Rust, for what `HAL_*` has no function for:
-//! random bytes, the calendar, one descriptor for several sockets, and opening a
+//! random bytes, the calendar, locks on the store, one descriptor for several sockets, and opening a
 //! socket without waiting for its name.
 //!
 //! Without `std` the crate is `no_std`. It allocates nothing through Rust: a `bare` build
@@ -28,6 +28,7 @@ mod text;
 mod udp;
 
 pub use clock::calendar_seconds;
+pub use kv::{KvLock, KvLockError, kv_is_builtin};
 pub use log::set_log;
 pub use poller::Poller;
 pub use random::fill as fill_random;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::hal::{HAL_Kv_Del, HAL_Kv_Erase_All, HAL_Kv_Get, HAL_Kv_Set, c};
+use iot_coap_port_linux::{KvLock, KvLockError, kv_is_builtin};
 use iot_coap_test_support::folders::Folder;
 use iot_coap_test_support::processes::in_child;
 use iot_coap_test_support::waiting::becomes_so;
@@ -220,4 +221,62 @@ fn null_pointers_are_refused() {
         assert_eq!(HAL_Kv_Get(c"k".as_ptr(), (&raw mut byte).cast(), &raw mut len), -1);
         assert_eq!(HAL_Kv_Del(null()), -1);
     }
+}
+
+fn lock() -> Result<KvLock, KvLockError> {
+    KvLock::new(&c("a session"))
+}
+
+#[test]
+#[ignore = "run in a process of its own"]
+fn child_finds_it_locked() {
+    assert_eq!(lock().err(), Some(KvLockError::Held));
+    assert!(KvLock::new(&c("another")).is_ok());
+}
+
+#[test]
+#[ignore = "run in a process of its own"]
+fn child_locks() {
+    assert!(kv_is_builtin());
+    drop(lock().expect("nobody has it"));
+    let owner = lock().expect("it is free again");
+    // A second copy of the library in one process is somebody else too.
+    assert_eq!(lock().err(), Some(KvLockError::Held));
+    in_child("child_finds_it_locked", &[("IOT_COAP_KV_DIR", &folder())]);
+    // Whoever empties the store frees nothing.
+    // SAFETY: it takes nothing.
+    assert_eq!(unsafe { HAL_Kv_Erase_All() }, 0);
+    assert_eq!(lock().err(), Some(KvLockError::Held));
+    // SAFETY: the child only leaves the lock, and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        owner.leave();
+        let status = i32::from(lock().err() != Some(KvLockError::Held));
+        // SAFETY: it takes a number.
+        unsafe { libc::_exit(status) }
+    }
+    let mut status = -1;
+    // SAFETY: a place for the result.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child finds it locked");
+    assert_eq!(lock().err(), Some(KvLockError::Held), "and has freed nothing");
+    drop(owner);
+    let _to_the_end = std::mem::ManuallyDrop::new(lock().expect("it is free again"));
+}
+
+fn folder() -> String {
+    std::env::var("IOT_COAP_KV_DIR").expect("it is set")
+}
+
+/// Two owners of one session would write with the same numbers.
+#[test]
+fn a_locked_key_is_refused_to_everybody_else_until_its_owner_ends() {
+    let scratch = Folder::new();
+    let folder = scratch.file("locks");
+    // The second has what the first did not free before its end.
+    for _ in 0..2 {
+        in_child("child_locks", &[("IOT_COAP_KV_DIR", folder.to_str().unwrap())]);
+    }
+    let mut files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name());
+    assert!(files.all(|name| name.to_string_lossy().starts_with(".lock-")));
 }

@@ -32,6 +32,8 @@ const MAX_INTERMEDIATES: usize = 5;
 pub(crate) struct ServerKey {
     /// The server's certificate in DER.
     certificate: Vec<u8>,
+    /// When the first certificate of the path ends, in seconds since 1970.
+    not_after: u64,
 }
 
 impl ServerKey {
@@ -62,17 +64,22 @@ impl ServerKey {
         }
         let fields = Fields::read(&end_entity).map_err(|_| CertificateError::Malformed)?;
         let chain = Chain::new(&end_entity, &intermediates, anchors)?;
-        match time {
+        let not_after = match time {
             _ if anchors.contains(&end_entity) => verify_trusted(&fields, time)?,
             Some(time) => chain.verify_at(time)?,
             None => chain.verify_at_any_time(&fields)?,
-        }
+        };
         if !fields.has_names {
             return Err(CertificateError::NoName.into());
         }
         chain.verify_host(host)?;
         verify_key_usage(&fields, key_exchange)?;
-        Ok(Self { certificate: copy(&end_entity)? })
+        Ok(Self { certificate: copy(&end_entity)?, not_after })
+    }
+
+    /// When the first certificate of the path ends, in seconds since 1970.
+    pub(crate) fn not_after(&self) -> u64 {
+        self.not_after
     }
 
     /// Verifies a signature over `message` made with this key.
@@ -130,7 +137,8 @@ impl<'c> Chain<'c> {
         Ok(Self { end_entity, intermediates, anchors, budget: Budget::default() })
     }
 
-    fn verify_at(&self, time: u64) -> Result<(), Error> {
+    /// Returns when the first certificate of the path ends.
+    fn verify_at(&self, time: u64) -> Result<u64, Error> {
         let result = self.budget.with_all(|algorithms| {
             let path = self.end_entity.verify_for_usage(
                 algorithms,
@@ -141,7 +149,7 @@ impl<'c> Chain<'c> {
                 None,
                 Some(&|path| verify_issuers(path, self.anchors)),
             );
-            path.map(drop)
+            path.map(|path| earliest_end(&path))
         });
         result.map_err(|error| match self.budget.check() {
             Ok(()) => CertificateError::from_path(&error).into(),
@@ -152,7 +160,7 @@ impl<'c> Chain<'c> {
     /// Without a clock: requires a time at which the whole path was valid. If there is
     /// one, then the latest `not_before` on the path is one. Which certificates are on
     /// the path is unknown, so all of them are tried.
-    fn verify_at_any_time(&self, end_entity: &Fields<'_>) -> Result<(), Error> {
+    fn verify_at_any_time(&self, end_entity: &Fields<'_>) -> Result<u64, Error> {
         let Fields { not_before, not_after, .. } = *end_entity;
         let candidates = self.intermediates.iter().filter_map(|certificate| {
             let fields = Fields::read(certificate).ok()?;
@@ -161,7 +169,7 @@ impl<'c> Chain<'c> {
         let mut result = Error::Certificate(CertificateError::NeverValid);
         for time in core::iter::once(not_before).chain(candidates) {
             match self.verify_at(time) {
-                Ok(()) => return Ok(()),
+                Ok(not_after) => return Ok(not_after),
                 Err(Error::Certificate(
                     CertificateError::Expired { .. } | CertificateError::NotYetValid { .. },
                 )) => {}
@@ -201,16 +209,23 @@ fn verify_issuers(path: &VerifiedPath<'_>, anchors: &TrustAnchors) -> Result<(),
 
 /// Verifies the dates and the usage of a certificate that is an anchor itself: no other
 /// certificate is needed to believe it. It may be one of an authority, as self-signed ones
-/// often are.
-fn verify_trusted(fields: &Fields<'_>, time: Option<u64>) -> Result<(), CertificateError> {
+/// often are. Returns its end.
+fn verify_trusted(fields: &Fields<'_>, time: Option<u64>) -> Result<u64, CertificateError> {
     let Fields { not_before, not_after, .. } = *fields;
     match time {
         Some(time) if time < not_before => Err(CertificateError::NotYetValid { time, not_before }),
         Some(time) if time > not_after => Err(CertificateError::Expired { time, not_after }),
         None if not_before > not_after => Err(CertificateError::NeverValid),
         _ if fields.serves == Some(false) => Err(CertificateError::WrongUsage),
-        _ => Ok(()),
+        _ => Ok(not_after),
     }
+}
+
+/// When the first certificate of a path ends; trust anchors have no dates here.
+fn earliest_end(path: &VerifiedPath<'_>) -> u64 {
+    let end = |certificate: &[u8]| Fields::read(certificate).map_or(0, |fields| fields.not_after);
+    let issuers = path.intermediate_certificates().map(|issuer| end(&issuer.der()));
+    issuers.fold(end(&path.end_entity().der()), u64::min)
 }
 
 fn verify_key_usage(

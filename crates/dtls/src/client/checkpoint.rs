@@ -22,19 +22,27 @@ use crate::keys::Secrets;
 use crate::record::{ConnectionId, FragmentLength, MAX_CONNECTION_ID_LEN, MAX_SEQUENCE};
 use crate::sealing::{SEAL_LEN, SealingKey};
 use crate::suite;
+use crate::validity::{VALIDITY_LEN, Validity};
 use crate::wire::{Reader, Writer};
 
 /// The version of the format of a blob's content.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 const ENCRYPT_THEN_MAC: u8 = 1;
-const DATES_CHECKED: u8 = 2;
 /// Where the code of the length of records begins.
 const MAX_FRAGMENT_SHIFT: u32 = 4;
 
-/// Format, generation, two sequence numbers, suite and flags, secrets, two connection ids.
-const MAX_CONTENT_LEN: usize =
-    1 + 8 + 2 * 8 + 2 + 1 + MASTER_SECRET_LEN + 2 * RANDOM_LEN + 2 * (1 + MAX_CONNECTION_ID_LEN);
+/// Format, generation, two sequence numbers, suite and flags, validity, secrets, two connection
+/// ids.
+const MAX_CONTENT_LEN: usize = 1
+    + 8
+    + 2 * 8
+    + 2
+    + 1
+    + VALIDITY_LEN
+    + MASTER_SECRET_LEN
+    + 2 * RANDOM_LEN
+    + 2 * (1 + MAX_CONNECTION_ID_LEN);
 
 impl<R: TryCryptoRng> Client<R> {
     /// Seals the session into a blob for [`restore`](Self::restore).
@@ -78,12 +86,9 @@ impl<R: TryCryptoRng> Client<R> {
         writer.u64(resume_at);
         writer.u64(self.reader.end_sequence());
         writer.u16(keys.secrets.suite.id);
-        let flags = [
-            (keys.secrets.encrypt_then_mac, ENCRYPT_THEN_MAC),
-            (self.dates_checked, DATES_CHECKED),
-        ];
-        let flags: u8 = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum();
+        let flags = if keys.secrets.encrypt_then_mac { ENCRYPT_THEN_MAC } else { 0 };
         writer.u8(flags | keys.secrets.max_fragment.code() << MAX_FRAGMENT_SHIFT);
+        self.validity.write(&mut writer);
         writer.bytes(keys.secrets.master_secret.as_bytes());
         writer.bytes(&keys.secrets.randoms.client);
         writer.bytes(&keys.secrets.randoms.server);
@@ -127,6 +132,8 @@ impl<R: TryCryptoRng> Client<R> {
     /// client's address has changed, it answers only if
     /// [`uses_connection_id`](Self::uses_connection_id) returns true.
     ///
+    /// The server does not prove itself again: ask [`is_valid_at`](Self::is_valid_at).
+    ///
     /// # Errors
     ///
     /// Each [`RestoreError`] means that a new session is needed.
@@ -160,6 +167,7 @@ impl<R: TryCryptoRng> Client<R> {
         let flags = reader.u8()?;
         let encrypt_then_mac = flags & ENCRYPT_THEN_MAC != 0;
         let max_fragment = FragmentLength::from_code(flags >> MAX_FRAGMENT_SHIFT)?;
+        let validity = Validity::read(reader)?;
         let master_secret = MasterSecret::from_bytes(reader.array()?);
         let randoms = Randoms { client: reader.array()?, server: reader.array()? };
         let peer_id = ConnectionId::new(reader.vector8()?)?;
@@ -175,7 +183,7 @@ impl<R: TryCryptoRng> Client<R> {
             RecordReader::restored(own_id, first_unseen),
             RecordWriter::restored(sequence),
         );
-        client.dates_checked = flags & DATES_CHECKED != 0;
+        client.validity = validity;
         Some(client)
     }
 }

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::handshake::{Flight, Handshake};
 use crate::keys::Keys;
 use crate::saved_session::SavedSession;
+use crate::validity::Validity;
 
 /// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,8 +129,8 @@ pub struct Client<R> {
     made_second_offer: bool,
     saved_session: Option<SavedSession>,
     origin: Origin,
-    dates_checked: bool,
     renegotiation_info: bool,
+    validity: Validity,
 }
 
 impl<R: TryCryptoRng> Client<R> {
@@ -141,7 +142,7 @@ impl<R: TryCryptoRng> Client<R> {
     /// [`Error::Configuration`] if the configuration leaves no cipher suite to offer;
     /// [`Error::Random`]; [`Error::OutOfMemory`].
     pub fn new(config: Config, mut random: R, now: Instant) -> Result<Self, Error> {
-        let (mtu, dates_checked) = (config.mtu, config.checks_dates());
+        let (mtu, validity) = (config.mtu, Validity::unlimited(config.checks_dates()));
         let reader = RecordReader::new(config.connection_id.unwrap_or_default());
         let retransmission = Retransmission::started(config.first_timeout, config.max_timeout, now);
         let mut flight = Flight::default();
@@ -156,7 +157,7 @@ impl<R: TryCryptoRng> Client<R> {
             RecordWriter::new(),
         );
         client.mtu = mtu;
-        client.dates_checked = dates_checked;
+        client.validity = validity;
         Ok(client)
     }
 
@@ -185,8 +186,8 @@ impl<R: TryCryptoRng> Client<R> {
             renegotiation_refused: false,
             made_second_offer: false,
             saved_session: None,
-            dates_checked: true,
             renegotiation_info: true,
+            validity: Validity::unlimited(true),
         }
     }
 
@@ -317,9 +318,19 @@ impl<R: TryCryptoRng> Client<R> {
     }
 
     /// False if certificates are accepted without checking their dates, since there was no
-    /// clock.
+    /// clock. Of a session that is resumed or restored, it is what was true of the first.
     pub fn certificate_dates_were_checked(&self) -> bool {
-        self.dates_checked
+        self.validity.dates_checked
+    }
+
+    /// Whether the certificates that the server proved itself by may be believed at `time`, in
+    /// seconds since 1970, or without a clock. If their dates were not checked, they may not
+    /// as soon as there is a clock.
+    ///
+    /// A handshake judges that itself, also of a session that is to be resumed. Ask after
+    /// [`restore`](Self::restore), and start a new session if the answer is false.
+    pub fn is_valid_at(&self, time: Option<u64>) -> bool {
+        self.validity.allows(time)
     }
 
     /// Whether the server has sent renegotiation_info (RFC 5746), which is worth a warning if

@@ -189,6 +189,7 @@ impl<R: TryCryptoRng> Client<R> {
                 self.keys = Some(keys);
             }
             if done {
+                self.validity = handshake.validity();
                 self.saved_session = handshake.saved_session();
                 self.renegotiation_info = handshake.has_renegotiation_info();
                 if handshake.was_resumed() {

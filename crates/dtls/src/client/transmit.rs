@@ -200,10 +200,10 @@ mod tests {
 
     /// A restored session whose secrets are all zeros and whose next number is `sequence`.
     fn connected<R: TryCryptoRng>(suite: u16, random: R, sequence: u64) -> Client<R> {
-        let mut content = vec![1; 1];
+        let mut content = vec![2; 1];
         content.extend_from_slice(&[0; 24]);
         content.extend_from_slice(&suite.to_be_bytes());
-        content.extend_from_slice(&[0; 1 + 48 + 64 + 2]);
+        content.extend_from_slice(&[0; 1 + 9 + 48 + 64 + 2]);
         let key = SealingKey::new(&[7; 16]).unwrap();
         let blob = key.seal(b"", &content, &mut getrandom::SysRng).unwrap();
         let mut client = Client::restore(&blob, &key, b"", 0, random).unwrap();

@@ -42,6 +42,7 @@ use crate::memory::copy;
 use crate::record::{ConnectionId, FragmentLength};
 use crate::saved_session::SavedSession;
 use crate::suite::Suite;
+use crate::validity::Validity;
 
 /// The result of processing a message.
 #[derive(Default)]
@@ -99,6 +100,10 @@ pub(crate) struct Handshake {
     certificate_requested: bool,
     master_secret: Option<MasterSecret>,
     new_ticket: Vec<u8>,
+    /// How long the server will take it, in seconds; 0 if it has not said.
+    lifetime_hint: u32,
+    /// Of what the server proves itself by in this handshake.
+    validity: Validity,
 }
 
 impl Handshake {
@@ -124,14 +129,14 @@ impl Handshake {
         let mut randoms = Randoms { client: [0; RANDOM_LEN], server: [0; RANDOM_LEN] };
         random.try_fill_bytes(&mut randoms.client).map_err(|_| Error::Random)?;
         // After a change of the configuration the suite of the session may no longer be
-        // offered.
-        let policy = config.policy();
-        config.resume.take_if(|session| policy.suite(session.suite.id).is_none());
-        // The length of records is the session's (RFC 6066, section 4).
-        let asked = config.max_fragment;
-        config
-            .resume
-            .take_if(|session| !session.max_fragment.is_none() && session.max_fragment != asked);
+        // offered. The length of records is the session's as well (RFC 6066, section 4).
+        let (policy, date, asked) = (config.policy(), config.date(), config.max_fragment);
+        config.resume.take_if(|session| {
+            policy.suite(session.suite.id).is_none()
+                || !session.validity.allows(date)
+                || !session.max_fragment.is_none() && session.max_fragment != asked
+        });
+        let validity = Validity::unlimited(config.checks_dates());
         let mut session_id = Vec::new();
         if let Some(session) = config.resume.as_ref().filter(|session| session.ticket.is_empty()) {
             session_id = copy(&session.id)?;
@@ -156,6 +161,8 @@ impl Handshake {
             certificate_requested: false,
             master_secret: None,
             new_ticket: Vec::new(),
+            lifetime_hint: 0,
+            validity,
         };
         handshake.write_client_hello(&[], flight)?;
         Ok(handshake)
@@ -199,15 +206,18 @@ impl Handshake {
     /// neither a ticket nor a session id, or if resumption would be unsafe.
     pub(crate) fn saved_session(&mut self) -> Option<SavedSession> {
         let max_fragment = self.max_fragment();
-        let negotiated = self.negotiated.as_mut()?;
-        if !negotiated.extended_master_secret {
+        if !self.negotiated.as_ref()?.extended_master_secret {
             return None;
         }
+        let validity = self.validity();
+        let negotiated = self.negotiated.as_mut()?;
+        let mut lifetime_hint = self.lifetime_hint;
         let mut ticket = core::mem::take(&mut self.new_ticket);
         let mut id = core::mem::take(&mut negotiated.session_id);
         if negotiated.resumed && ticket.is_empty() {
             let resumed = self.config.resume.take()?;
             (ticket, id) = (resumed.ticket, resumed.id);
+            lifetime_hint = resumed.lifetime_hint;
         } else if !ticket.is_empty() {
             id.clear();
         }
@@ -216,7 +226,15 @@ impl Handshake {
         }
         let master_secret = self.master_secret.clone()?;
         let suite = negotiated.suite;
-        Some(SavedSession { suite, max_fragment, master_secret, id, ticket })
+        Some(SavedSession {
+            suite,
+            max_fragment,
+            master_secret,
+            validity,
+            lifetime_hint,
+            id,
+            ticket,
+        })
     }
 
     /// What was negotiated for records.
@@ -234,6 +252,15 @@ impl Handshake {
 
     pub(crate) fn has_renegotiation_info(&self) -> bool {
         self.negotiated.as_ref().is_some_and(|negotiated| negotiated.renegotiation_info)
+    }
+
+    /// Of what the server has proved itself by, in this handshake or in the one before a
+    /// resumption.
+    pub(crate) fn validity(&self) -> Validity {
+        match &self.config.resume {
+            Some(session) if self.was_resumed() => session.validity,
+            _ => self.validity,
+        }
     }
 
     pub(crate) fn was_resumed(&self) -> bool {

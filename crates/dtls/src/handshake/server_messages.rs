@@ -128,7 +128,7 @@ impl Handshake {
             }
             MessageType::SERVER_HELLO_DONE => return self.server_hello_done(body, flight, random),
             MessageType::NEW_SESSION_TICKET => {
-                self.new_ticket = read_ticket(body)?;
+                (self.lifetime_hint, self.new_ticket) = read_ticket(body)?;
                 self.expected = Expected::Finished;
             }
             MessageType::FINISHED => return self.finished(message, flight),
@@ -202,6 +202,7 @@ impl Handshake {
             return Err(Violation::Unexpected("Certificate").into());
         };
         let key = ServerKey::verify(body, anchors, host, *time, key_exchange)?;
+        self.validity.not_after = key.not_after();
         self.server_key = Some(key);
         self.expected = match key_exchange {
             #[cfg(feature = "static-rsa")]
@@ -335,12 +336,13 @@ impl Handshake {
     }
 }
 
-/// The ticket of a NewSessionTicket (RFC 5077, section 3.3). Empty if the server decided
-/// not to issue one, or if it is too long to be kept.
-fn read_ticket(body: &[u8]) -> Result<Vec<u8>, Error> {
+/// The lifetime hint and the ticket of a NewSessionTicket (RFC 5077, section 3.3). The ticket is
+/// empty if the server decided not to issue one, or if it is too long to be kept.
+fn read_ticket(body: &[u8]) -> Result<(u32, Vec<u8>), Error> {
     let malformed = Violation::Malformed("NewSessionTicket");
     let mut reader = Reader::new(body);
-    reader.bytes(4).ok_or(malformed)?;
+    let lifetime_hint = u32::from_be_bytes(reader.array().ok_or(malformed)?);
     let ticket = reader.vector16().filter(|_| reader.is_empty()).ok_or(malformed)?;
-    if ticket.len() > MAX_TICKET_LEN { Ok(Vec::new()) } else { copy(ticket) }
+    let ticket = if ticket.len() > MAX_TICKET_LEN { Vec::new() } else { copy(ticket)? };
+    Ok((lifetime_hint, ticket))
 }

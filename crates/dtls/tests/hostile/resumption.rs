@@ -303,7 +303,8 @@ fn a_saved_session_that_is_truncated_or_of_another_format_is_refused() {
         assert!(SavedSession::from_bytes(&bytes[..len]).is_none(), "{len}");
     }
     assert!(SavedSession::from_bytes(&[&bytes[..], &[0]].concat()).is_none());
-    for (index, value) in [(0, 2), (1, 0xab), (51, 33)] {
+    // The format, the suite, whether dates were checked, and the length of the id.
+    for (index, value) in [(0, 1), (0, 3), (1, 0xab), (51, 2), (64, 33)] {
         let mut other = bytes.to_vec();
         other[index] = value;
         assert!(SavedSession::from_bytes(&other).is_none(), "{index}");

@@ -55,6 +55,11 @@ impl Directory {
         Fd::new(unsafe { libc::openat(self.0.raw(), name.as_c_str().as_ptr(), flags, FILE_MODE) })
     }
 
+    /// Opens a file to be locked, which is made if it is not there.
+    pub(super) fn open_lock(&self, name: &FileName) -> Option<Fd> {
+        self.open_file(name, libc::O_RDWR | libc::O_CREAT)
+    }
+
     /// Reads as much of a value as fits; returns its whole length.
     pub(super) fn read(&self, name: &FileName, buffer: &mut [MaybeUninit<u8>]) -> Option<usize> {
         let file = self.open_file(name, libc::O_RDONLY)?;
@@ -126,7 +131,7 @@ impl Directory {
         (unsafe { libc::unlinkat(self.0.raw(), name.as_ptr(), 0) } == 0).then_some(())
     }
 
-    /// Removes every file of the store, also those that a power cut left behind.
+    /// Removes every file of the store, also those that a power cut left behind. Locks stay.
     pub(super) fn erase(self) -> Option<()> {
         // A descriptor of its own, since closedir closes it.
         // SAFETY: a live descriptor and an integer.

@@ -2,6 +2,7 @@
 //! atomically, in a directory that only this user may enter.
 
 mod directory;
+mod lock;
 mod name;
 
 use core::ffi::{CStr, c_char, c_int, c_void};
@@ -10,6 +11,7 @@ use core::slice;
 
 use crate::text::borrow;
 use directory::Directory;
+pub use lock::{KvLock, KvLockError, kv_is_builtin};
 use name::FileName;
 
 /// The longest value; far above what any caller of the interface stores.

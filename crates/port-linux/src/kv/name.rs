@@ -13,6 +13,9 @@ const MAX_KEY_LEN: usize = 127;
 /// How the name of an unfinished file begins.
 const UNFINISHED: &[u8] = b".new-";
 
+/// How the name of a lock begins. The longest keys have none: there is no room.
+const LOCK: &[u8] = b".lock-";
+
 pub(super) struct FileName(Text<256>);
 
 impl FileName {
@@ -22,10 +25,23 @@ impl FileName {
             return None;
         }
         let mut name = Self(Text::new());
-        for byte in key {
-            write!(name, "{byte:02x}").ok()?;
-        }
+        name.push_key(key)?;
         Some(name)
+    }
+
+    /// For the lock on a key, which is no value of the store.
+    pub(super) fn lock_of_key(key: &[u8]) -> Option<Self> {
+        let mut name = Self(Text::new());
+        name.0.push(LOCK)?;
+        name.push_key(key)?;
+        Some(name)
+    }
+
+    fn push_key(&mut self, key: &[u8]) -> Option<()> {
+        for byte in key {
+            write!(self, "{byte:02x}").ok()?;
+        }
+        Some(())
     }
 
     /// For a file that is renamed when it is complete.
@@ -36,7 +52,7 @@ impl FileName {
         Some(name)
     }
 
-    /// Whether `name` is one that this module makes: nothing else in the
+    /// Whether `name` is that of a value, whole or unfinished: nothing else in the
     /// directory is ours to erase.
     pub(super) fn is_ours(name: &[u8]) -> bool {
         let digits = |text: &[u8]| {

@@ -3,6 +3,7 @@
 //! that it shares nothing with the engine.
 
 pub mod crypto;
+pub mod endpoint;
 pub mod messages;
 pub mod numbers;
 pub mod recording;

@@ -1,0 +1,115 @@
+//! A session that is kept over restarts: how it is saved, and gone on with.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use iot_coap_client::{Duration, Instant};
+
+use super::{Session, client};
+use crate::dtls::resumption;
+use crate::dtls::saved::{self, Keep, Kept, Unsealed};
+use crate::dtls::store::SessionStore;
+use crate::dtls::terms::Terms;
+use crate::log::{Queue, log, log_later};
+use crate::port::Udp;
+
+impl Session {
+    /// Goes on with the session in a blob, or starts a new one, resumed if possible. What
+    /// the session before has learned from the network counts for the first flight.
+    pub(in crate::dtls) fn restore(
+        socket: Udp,
+        terms: &Terms<'_>,
+        store: &mut SessionStore,
+        blob: &[u8],
+        now: Instant,
+    ) -> Option<Box<Self>> {
+        let mut kept_timeout = Duration::ZERO;
+        let mut kept_as = 0;
+        let mut session = Self::make(socket, terms, |key| {
+            let keep = store.keep_of_stored();
+            let generation = keep.generation;
+            match saved::unseal(&key.0, &keep, terms.limits, blob) {
+                Ok(Unsealed { session, age, learned }) => {
+                    kept_timeout = learned.unwrap_or_default();
+                    match session {
+                        Kept::Live(client) => {
+                            kept_as = generation;
+                            return Ok((client, age));
+                        }
+                        // Before the server sees it.
+                        Kept::Resumable(session) if store.use_up() => {
+                            resumption::remember_bytes(key.0, session, age);
+                        }
+                        Kept::Resumable(_) => log!(
+                            Warning,
+                            "the board port keeps nothing: the DTLS session is not resumed"
+                        ),
+                    }
+                }
+                Err(reason) => log!(
+                    Warning,
+                    "DTLS session with {} port {} is not restored: {reason}",
+                    terms.host(),
+                    terms.peer.port
+                ),
+            }
+            let first_timeout = terms.first_timeout.max(kept_timeout);
+            client(&Terms { first_timeout, ..*terms }, key, now)
+        })?;
+        session.kept_timeout_ms = kept_timeout.as_millis_u32();
+        session.kept_as = kept_as;
+        Some(session)
+    }
+
+    /// Whether a store has to save it: at first, but not before the peer has shown that it
+    /// has the last flight, and when all reserved record numbers are used.
+    pub(crate) fn needs_saving(&self) -> bool {
+        let is_settled = || !self.client.uses_connection_id() || !self.client.is_flight_due();
+        self.is_open() && (!self.is_saved && is_settled() || !self.can_write())
+    }
+
+    /// The generation as which it was saved last, or restored; 0 if it was not.
+    pub(in crate::dtls) const fn kept_as(&self) -> u64 {
+        self.kept_as
+    }
+
+    /// Whether what is saved is the session itself.
+    pub(in crate::dtls) fn is_live(&self) -> bool {
+        saved::is_live(&self.client)
+    }
+
+    /// Seals the session as it is, with the time-out that was learned from the network. Once
+    /// [`note_saved`](Self::note_saved) is called, it may write as many records as are
+    /// reserved.
+    pub(in crate::dtls) fn save(
+        &mut self,
+        keep: &Keep<'_>,
+        learned: Option<Duration>,
+        log: &mut Queue,
+    ) -> Option<Vec<u8>> {
+        match saved::seal(&mut self.client, &self.key, keep, self.age, learned) {
+            Ok(Some(blob)) => return Some(blob),
+            Ok(None) => {
+                log_later!(log, Info, "the server has given nothing to resume a session by");
+            }
+            Err(error) => log_later!(log, Warning, "the DTLS session cannot be kept: {error}"),
+        }
+        None
+    }
+
+    /// Notes whether what was saved last is in the store, as `generation`. Returns whether the
+    /// session can go on.
+    pub(in crate::dtls) fn note_saved(&mut self, generation: u64, is_stored: bool) -> bool {
+        if is_stored {
+            self.client.confirm_checkpoint();
+            self.kept_as = generation;
+        }
+        self.is_saved = true;
+        self.can_write()
+    }
+
+    /// Closes the socket without an alert: the session is kept.
+    pub(crate) fn close_silently(self: Box<Self>) {
+        self.socket.close();
+    }
+}

@@ -1,0 +1,66 @@
+//! What all contexts of a process have in common: for one thread at a time, without the
+//! port's locks, which would have to be made before the first context.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::AtomicBool;
+#[cfg(target_has_atomic = "8")]
+use core::sync::atomic::Ordering;
+
+#[cfg(target_has_atomic = "8")]
+use crate::port;
+
+/// How often a thread looks whether another one is done with the table, a millisecond
+/// apart. That one has a few microseconds' work, unless it is interrupted.
+#[cfg(target_has_atomic = "8")]
+const TRIES: u32 = 50;
+
+/// See the [module](self).
+pub(super) struct Table<T> {
+    is_taken: AtomicBool,
+    content: UnsafeCell<T>,
+}
+
+// SAFETY: the content is reached only by the one thread that set `is_taken`.
+unsafe impl<T: Send> Sync for Table<T> {}
+
+impl<T> Table<T> {
+    pub(super) const fn new(content: T) -> Self {
+        Self { is_taken: AtomicBool::new(false), content: UnsafeCell::new(content) }
+    }
+
+    /// Does something with the content; `None` if another thread does not get done.
+    #[cfg(target_has_atomic = "8")]
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let mut tries = 0;
+        while self.is_taken.swap(true, Ordering::Acquire) {
+            tries += 1;
+            if tries == TRIES {
+                return None;
+            }
+            port::sleep_ms(1);
+        }
+        Some(self.finish(work))
+    }
+
+    /// [`with`](Self::with), without waiting for another thread.
+    #[cfg(all(feature = "std", feature = "port-linux"))]
+    pub(super) fn with_at_once<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        (!self.is_taken.swap(true, Ordering::Acquire)).then(|| self.finish(work))
+    }
+
+    /// Called by the thread that set `is_taken`.
+    #[cfg(target_has_atomic = "8")]
+    fn finish<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        // SAFETY: `is_taken` was not set, and stays set until the reference is gone.
+        let done = work(unsafe { &mut *self.content.get() });
+        self.is_taken.store(false, Ordering::Release);
+        done
+    }
+
+    /// Without an atomic exchange there is nothing in common.
+    #[cfg(not(target_has_atomic = "8"))]
+    pub(super) fn with<R>(&self, _work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let _ = (&self.is_taken, &self.content);
+        None
+    }
+}
