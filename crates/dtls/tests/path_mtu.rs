@@ -34,8 +34,9 @@ fn session(context: &SslContext, config: Config, ticket_len: usize) -> SavedSess
     let ended = in_memory::handshake(context, config);
     let mut client = ended.client;
     let mut bytes = client.take_saved_session().unwrap().to_bytes().unwrap().to_vec();
-    // Format, suite, master secret, and an empty session id are before the ticket.
-    bytes.truncate(1 + 2 + 48 + 1);
+    // Format, suite, master secret, dates, what the server says of the ticket, and an empty
+    // session id are before the ticket.
+    bytes.truncate(1 + 2 + 48 + 9 + 4 + 1);
     assert_eq!(bytes.last(), Some(&0));
     bytes.extend_from_slice(&(ticket_len as u16).to_be_bytes());
     bytes.resize(bytes.len() + ticket_len, 0x5a);
