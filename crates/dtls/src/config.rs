@@ -92,6 +92,7 @@ pub(crate) enum Authentication {
 /// Made by [`with_pre_shared_key`](Self::with_pre_shared_key) or `with_certificates`; the
 /// other methods change one setting each.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     pub(crate) authentication: Authentication,
     pub(crate) static_rsa: bool,

@@ -147,7 +147,7 @@ fn a_signature_that_was_tampered_with() {
     }
     // By another key.
     let mut other = Authority::new(rsa_key);
-    std::mem::swap(&mut other.server.key, &mut { rsa_key() });
+    other.server.key = rsa_key();
     assert_eq!(says(&other, scheme, made, |_| ()).0, WRONG);
 }
 
