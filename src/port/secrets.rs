@@ -77,9 +77,10 @@ fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     Ok(())
 }
 
-/// Milliseconds since 1970, or 0 if the port does not know.
+/// What the port's clock says, in milliseconds since 1970, though it may never have been set;
+/// 0 without one.
 #[cfg(not(feature = "port-linux"))]
-pub(super) fn calendar_ms() -> i64 {
+pub(super) fn unchecked_calendar_ms() -> i64 {
     iotx_port_calendar_ms()
 }
 
@@ -110,7 +111,7 @@ pub(crate) fn calendar_ms() -> Option<u64> {
     #[cfg(feature = "port-linux")]
     let ms = iot_coap_port_linux::calendar_seconds().saturating_mul(1000);
     #[cfg(not(feature = "port-linux"))]
-    let ms = u64::try_from(iotx_port_calendar_ms()).unwrap_or(0);
+    let ms = u64::try_from(unchecked_calendar_ms()).unwrap_or(0);
     Some(ms).filter(|ms| *ms >= EARLIEST_DATE * 1000)
 }
 
