@@ -97,6 +97,8 @@ impl Options<'_> {
             sign_in_limit_ms: 0,
             mtu: c_uint::from(self.access_token_option >> 13 & 1) * 256,
             max_fragment: c_uint::from(self.access_token_option >> 14 & 1) * 512,
+            resume_limit_s: c_uint::from(self.access_token_option >> 15 & 1) * 60,
+            session_limit_s: c_uint::from(self.access_token_option >> 15 & 1) * 60,
         };
         let mut bytes = vec![0xFF; size.max(size_of::<c_uint>())].into_boxed_slice();
         // What comes from malloc is aligned for anything; a structure must be.
