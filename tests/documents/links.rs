@@ -102,3 +102,32 @@ fn every_path_in_the_text_is_there() {
     }
     assert!(missing.is_empty(), "named, and not there:\n{}", missing.join("\n"));
 }
+
+/// The tests of `crates/dtls` that `document` names as `file::function`, and that are not
+/// there.
+fn unknown_tests(document: &Document) -> Vec<String> {
+    let tests = root().join("crates/dtls/tests");
+    let unknown = document.sections.iter().flat_map(|section| &section.code).filter(|name| {
+        let Some((file, function)) = name.split_once("::") else { return false };
+        let source = std::fs::read_to_string(tests.join(file).with_extension("rs"));
+        let head = format!("\nfn {function}()");
+        !source.is_ok_and(|source| source.contains(&head))
+    });
+    unknown.cloned().collect()
+}
+
+#[test]
+fn every_test_that_proves_conformance_is_there() {
+    let document = Document::read("docs/dtls-conformance.md");
+    let named = document.sections.iter().flat_map(|section| &section.code);
+    let named = named.filter(|name| name.contains("::")).count();
+    assert!(named > 40, "{named} tests are named");
+    assert_eq!(unknown_tests(&document), Vec::<String>::new());
+}
+
+#[test]
+fn a_test_that_is_not_there_is_found() {
+    let text = "# A\n`hostile/records::random_datagrams` `loss::no_such_test` `nothing::of_it`\n";
+    let document = Document::parse(Path::new("docs/new.md"), text);
+    assert_eq!(unknown_tests(&document), ["loss::no_such_test", "nothing::of_it"]);
+}
