@@ -1,6 +1,7 @@
 //! Where to connect to, and by what: opens transports. It may wait for a name server,
 //! or in the firmware's own functions, so it is called with no lock held.
 
+use alloc::boxed::Box;
 use alloc::ffi::CString;
 use core::fmt;
 
@@ -12,6 +13,7 @@ use super::transport::Transport;
 pub(crate) use crate::dtls::SessionStore;
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::{Limits, Session, Terms};
+use crate::fallible::boxed;
 use crate::log::log;
 use crate::port::{Connected, Udp};
 #[cfg(feature = "_coaps")]
@@ -63,10 +65,10 @@ pub(crate) struct DtlsOptions {
 
 /// An endpoint, and how it is reached.
 pub(crate) struct Connector {
-    security: Security,
     host: CString,
     port: u16,
-    dtls: DtlsOptions,
+    /// `None` if the endpoint is not reached over DTLS.
+    dtls: Option<Box<DtlsOptions>>,
     /// How long the first flight of a handshake waits for its answer, where nothing was
     /// learned.
     first_timeout_ms: u32,
@@ -84,14 +86,12 @@ impl Connector {
         host.try_reserve_exact(1).ok()?;
         host.push(0);
         let host = CString::from_vec_with_nul(host).ok()?;
+        let dtls = match endpoint.security {
+            Security::Dtls => Some(boxed(dtls)?),
+            _ => None,
+        };
         let first_timeout_ms = ack_timeout.unwrap_or(FIRST_TIMEOUT).as_millis_u32();
-        Some(Self {
-            security: endpoint.security,
-            host,
-            port: endpoint.port,
-            dtls,
-            first_timeout_ms,
-        })
+        Some(Self { host, port: endpoint.port, dtls, first_timeout_ms })
     }
 
     /// Logs whose DTLS is in use. `None`, with an error in the log, if DTLS is needed and
@@ -134,8 +134,10 @@ impl Connector {
         kept: Option<&mut SessionStore>,
     ) -> Option<Opened> {
         #[cfg(feature = "_coaps")]
-        if self.protection() == Ok(Protection::Firmware) {
-            let dtls = self.explained(Dtls::connect(self.peer()))?;
+        if let Some(options) = &self.dtls
+            && self.protection() == Ok(Protection::Firmware)
+        {
+            let dtls = self.explained(Dtls::connect(self.peer(options)))?;
             return Some(Opened { way: Way::Ready(Transport::Firmware(dtls)), addresses: 1 });
         }
         let socket = self.explained(Connected::to(&self.host, self.port, first))?;
@@ -173,19 +175,19 @@ impl Connector {
         kept: Option<&mut SessionStore>,
     ) -> Option<Opened> {
         #[cfg(feature = "dtls-psk")]
-        if self.uses_dtls() {
+        if let Some(options) = &self.dtls {
             let terms = Terms {
-                peer: self.peer(),
-                static_rsa: !self.dtls.refuses_static_rsa,
+                peer: self.peer(options),
+                static_rsa: !options.refuses_static_rsa,
                 cbc: true,
                 first_timeout: learned
                     .unwrap_or(Duration::from_millis(self.first_timeout_ms.into())),
-                mtu: match self.dtls.mtu {
+                mtu: match options.mtu {
                     0 => iot_coap_dtls::DEFAULT_MTU,
                     mtu => mtu.into(),
                 },
-                max_fragment: self.dtls.max_fragment.into(),
-                limits: Limits::new(self.dtls.resume_limit_s, self.dtls.session_limit_s),
+                max_fragment: options.max_fragment.into(),
+                limits: Limits::new(options.resume_limit_s, options.session_limit_s),
             };
             let session = match kept {
                 #[cfg(feature = "extension")]
@@ -203,7 +205,7 @@ impl Connector {
 
     /// Whether the endpoint is reached over DTLS.
     pub(crate) fn uses_dtls(&self) -> bool {
-        self.security == Security::Dtls
+        self.dtls.is_some()
     }
 
     /// Whether datagrams may be longer than messages: records and handshakes of our DTLS.
@@ -229,8 +231,8 @@ impl Connector {
     }
 
     #[cfg(feature = "_coaps")]
-    fn peer(&self) -> Peer<'_> {
-        let trusted = certificates_to_trust(self.dtls.trust_root.as_deref());
+    fn peer<'a>(&'a self, options: &'a DtlsOptions) -> Peer<'a> {
+        let trusted = certificates_to_trust(options.trust_root.as_deref());
         Peer { host: &self.host, port: self.port, trusted }
     }
 
