@@ -68,6 +68,37 @@ impl Link {
         panic!("the handshake took over {LIMIT:?}");
     }
 
+    /// Drives the handshake to its end while somebody else may speak as the server: `forge`
+    /// is asked once at the start and after each of the server's datagrams, and told how many
+    /// have come.
+    pub fn handshake_with(
+        &mut self,
+        forge: &mut dyn FnMut(usize) -> Option<Vec<u8>>,
+    ) -> Result<(), Error> {
+        let mut asked = 0;
+        while self.start.elapsed() < LIMIT {
+            match self.client.state() {
+                State::Connected => return Ok(()),
+                State::Ended(error) => return Err(error),
+                State::Handshaking => {}
+            }
+            if asked <= self.received.0 {
+                if let Some(mut forged) = forge(self.received.0) {
+                    self.read(&mut forged)?;
+                    self.flush();
+                }
+                asked = self.received.0 + 1;
+            }
+            self.step(Duration::from_secs(1))?;
+        }
+        panic!("the handshake took over {LIMIT:?}");
+    }
+
+    /// How long ago the first flight went out.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     /// Waits for a datagram, for the timer, or for so long.
     fn step(&mut self, longest: Duration) -> Result<(), Error> {
         let mut buffer = [0; 4096];

@@ -4,11 +4,13 @@
 
 pub mod crypto;
 pub mod endpoint;
+pub mod forgeries;
 pub mod messages;
 pub mod numbers;
 pub mod recording;
 pub mod recordings;
 pub mod server;
+pub mod world;
 
 use iot_coap_dtls::{Client, Config, Datagram, Error, Instant, PreSharedKey, State};
 

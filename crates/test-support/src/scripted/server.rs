@@ -1,6 +1,8 @@
 //! The server's side of a handshake: it keeps the transcript and the keys, and
 //! makes the messages that a well-behaved server would; a test may say others.
 
+pub mod honest;
+
 use openssl::derive::Deriver;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{Id, PKey, Private};
