@@ -104,6 +104,7 @@ pub struct Config {
     pub(crate) mtu: usize,
     pub(crate) max_message_len: usize,
     pub(crate) max_fragment: FragmentLength,
+    pub(crate) max_forgeries: u32,
     pub(crate) first_timeout: Duration,
     pub(crate) max_timeout: Duration,
 }
@@ -154,6 +155,7 @@ impl Config {
             mtu: DEFAULT_MTU,
             max_message_len: DEFAULT_MAX_MESSAGE_LEN,
             max_fragment: FragmentLength::default(),
+            max_forgeries: u32::MAX,
             first_timeout: DEFAULT_FIRST_TIMEOUT,
             max_timeout: DEFAULT_MAX_TIMEOUT,
         }
@@ -278,6 +280,17 @@ impl Config {
         self.max_fragment = FragmentLength::of_bytes(bytes)
             .ok_or(Error::Configuration("records have at most 512, 1024, 2048 or 4096 bytes"))?;
         Ok(self)
+    }
+
+    /// How many records may fail their authentication before the session ends with
+    /// [`Error::TooManyForgeries`], if that is less than the limit of the cipher suite, which
+    /// is the default: 2^31 for AES-GCM, and 2^16 for AES-CCM-8 and AES-CBC. Anybody can send
+    /// so many. [`Client::needs_renewal`](crate::Client::needs_renewal) is true from half of
+    /// it on.
+    #[must_use]
+    pub fn max_forgeries(mut self, records: u32) -> Self {
+        self.max_forgeries = records;
+        self
     }
 
     /// How long to wait for an answer before a flight is retransmitted: `first`, at least

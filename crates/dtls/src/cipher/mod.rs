@@ -44,6 +44,23 @@ pub(crate) struct KeyLengths {
 pub(crate) const MAX_KEY_BLOCK_LEN: usize = 2 * (32 + 32 + 4);
 
 impl Algorithm {
+    /// How many records may fail their authentication under one key (RFC 9147, section 4.5.3).
+    ///
+    /// Each forged record of AES-GCM succeeds with a probability of about 2^-128 times its
+    /// length: RFC 9147 allows 2^36, more than are counted here. A tag of 8 bytes is guessed
+    /// with a probability of 2^-64, which at the 2^-57 of RFC 9147 would allow 2^7, and let
+    /// anybody end a session by that many datagrams. After 2^16 it is 2^-48, and what is won is
+    /// one message. An HMAC is not guessed, but what is learned of padding from the time that a
+    /// record takes needs many records, which other versions of TLS answer by ending the session
+    /// after the first one.
+    pub(crate) fn forgery_limit(self) -> u32 {
+        match self {
+            Self::Aes128Gcm => 1 << 31,
+            #[cfg(any(feature = "ccm", feature = "cbc"))]
+            _ => 1 << 16,
+        }
+    }
+
     pub(crate) fn is_cbc(self) -> bool {
         match self {
             Self::Aes128Gcm => false,

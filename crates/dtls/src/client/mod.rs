@@ -143,7 +143,8 @@ impl<R: TryCryptoRng> Client<R> {
     /// [`Error::Random`]; [`Error::OutOfMemory`].
     pub fn new(config: Config, mut random: R, now: Instant) -> Result<Self, Error> {
         let (mtu, validity) = (config.mtu, Validity::unlimited(config.checks_dates()));
-        let reader = RecordReader::new(config.connection_id.unwrap_or_default());
+        let mut reader = RecordReader::new(config.connection_id.unwrap_or_default());
+        reader.set_max_forgeries(config.max_forgeries);
         let retransmission = Retransmission::started(config.first_timeout, config.max_timeout, now);
         let mut flight = Flight::default();
         let handshake = Handshake::start(config, &mut flight, &mut random)?;
@@ -338,6 +339,17 @@ impl<R: TryCryptoRng> Client<R> {
     /// done, and after [`restore`](Self::restore).
     pub fn server_sent_renegotiation_info(&self) -> bool {
         self.renegotiation_info
+    }
+
+    /// Whether it is time for a new session, beside this one: half of the forged records have
+    /// come that the cipher suite bears (RFC 9147, section 4.5.3;
+    /// [`Config::max_forgeries`](crate::Config::max_forgeries)), or 2^24 records were sent (RFC
+    /// 8446, section 5.5). The session goes on until [`Error::TooManyForgeries`] or
+    /// [`Error::SequenceExhausted`]. Forged records are counted from the start or
+    /// [`restore`](Self::restore) on.
+    pub fn needs_renewal(&self) -> bool {
+        let is_worn_out = |keys| self.reader.is_worn_out(keys, true) || self.writer.is_worn_out();
+        matches!(self.state, State::Connected) && self.keys.as_ref().is_some_and(is_worn_out)
     }
 
     /// How many records and messages were received and dropped.

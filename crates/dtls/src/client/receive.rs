@@ -100,7 +100,8 @@ impl<R: TryCryptoRng> Client<R> {
         record: Record<'d>,
     ) -> Result<Option<&'d [u8]>, Error> {
         let Some((content_type, content)) = self.reader.open(self.keys.as_ref(), record) else {
-            return Ok(None);
+            let worn_out = self.keys.as_ref().filter(|keys| self.reader.is_worn_out(keys, false));
+            return worn_out.map_or(Ok(None), |_| Err(Error::TooManyForgeries));
         };
         match content_type {
             ContentType::ApplicationData if matches!(self.state, State::Connected) => {

@@ -27,12 +27,15 @@ pub(super) struct RecordReader {
     own_id: ConnectionId,
     replay: ReplayWindow,
     dropped: Dropped,
+    /// How many records may be forged, if the cipher suite does not set a lower limit.
+    max_forgeries: u32,
 }
 
 impl RecordReader {
     /// For a new session, in which `own_id` is offered.
     pub(super) fn new(own_id: ConnectionId) -> Self {
-        Self { own_id, replay: ReplayWindow::default(), dropped: Dropped::default() }
+        let (replay, dropped) = (ReplayWindow::default(), Dropped::default());
+        Self { own_id, replay, dropped, max_forgeries: u32::MAX }
     }
 
     /// For a restored session, which treats all numbers below `first_sequence` as seen.
@@ -44,6 +47,17 @@ impl RecordReader {
     pub(super) fn start_epoch(&mut self, own_id: ConnectionId) {
         self.own_id = own_id;
         self.replay = ReplayWindow::default();
+    }
+
+    pub(super) fn set_max_forgeries(&mut self, max_forgeries: u32) {
+        self.max_forgeries = max_forgeries;
+    }
+
+    /// Whether so many records were forged that the keys must not be used any more; or half of
+    /// them, so that it is time for others.
+    pub(super) fn is_worn_out(&self, keys: &Keys, half: bool) -> bool {
+        let limit = keys.secrets.suite.algorithm.forgery_limit().min(self.max_forgeries);
+        self.dropped.forged >= if half { limit / 2 } else { limit }
     }
 
     pub(super) fn dropped(&self) -> Dropped {

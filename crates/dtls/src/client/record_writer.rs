@@ -12,6 +12,10 @@ use crate::record::{
     RECORD_HEADER_LEN,
 };
 
+/// After how many records new keys are advised: RFC 8446, section 5.5, has 2^24.5 of full length
+/// for AES-GCM, with other limits far above.
+const MAX_RECORDS: u64 = 1 << 24;
+
 /// The sequence numbers of the records to the server.
 pub(super) struct RecordWriter {
     /// The next number before the keys are in use.
@@ -57,6 +61,11 @@ impl RecordWriter {
     /// alert.
     pub(super) fn is_exhausted(&self) -> bool {
         self.sequence >= MAX_SEQUENCE
+    }
+
+    /// Whether so many records were written that it is time for other keys.
+    pub(super) fn is_worn_out(&self) -> bool {
+        self.sequence >= MAX_RECORDS
     }
 
     /// The number that follows `reserve` numbers from the next one on.

@@ -42,6 +42,9 @@ pub enum Error {
     BadLength,
     /// All sequence numbers of the session are used up. Start a new session.
     SequenceExhausted,
+    /// More records were forged than the cipher suite bears. Start a new session; better
+    /// before, when [`Client::needs_renewal`](crate::Client::needs_renewal) says so.
+    TooManyForgeries,
     /// All reserved sequence numbers are used up. Call [`Client::checkpoint`],
     /// store the blob and call [`Client::confirm_checkpoint`] to go on.
     ///
@@ -113,7 +116,7 @@ impl Error {
             Self::PeerAlert(_) | Self::NotConnected | Self::BadLength => return None,
             Self::ReservationExhausted | Self::FlightDue | Self::Configuration(_) => return None,
             Self::Closed => Alert::CLOSE_NOTIFY,
-            Self::SequenceExhausted => Alert::CLOSE_NOTIFY,
+            Self::SequenceExhausted | Self::TooManyForgeries => Alert::CLOSE_NOTIFY,
             Self::Protocol(violation) => violation.alert(),
             #[cfg(feature = "certificates")]
             Self::Certificate(error) => error.alert(),
@@ -170,6 +173,7 @@ impl fmt::Display for Error {
             Self::NotConnected => f.write_str("the handshake is not complete"),
             Self::BadLength => f.write_str("the plaintext is too long or the buffer too short"),
             Self::SequenceExhausted => f.write_str("all sequence numbers are used up"),
+            Self::TooManyForgeries => f.write_str("too many forged records have come"),
             Self::ReservationExhausted => {
                 f.write_str("all reserved sequence numbers are used up: make a checkpoint")
             }

@@ -297,3 +297,44 @@ fn numbers_that_run_out() {
     let blob = key.seal(b"here", &content, &mut Numbers::new(5)).unwrap();
     assert!(Client::restore(&blob, &key, b"here", 1, Numbers::new(5)).is_err());
 }
+
+/// Each forged record is a guess at the tag (RFC 9147, section 4.5.3).
+#[test]
+fn too_many_forged_records_end_the_session_and_it_says_so_before() {
+    for suite in [Suite::PskGcm, Suite::PskCcm8, Suite::PskCbcSha] {
+        let config = psk_config().cbc(true).max_forgeries(10);
+        let mut pair = Pair::before_finished(config, suite, &Hello::new(suite));
+        pair.finish();
+        for forged in 1..10 {
+            let record = record(APPLICATION_DATA, 1, 1000 + forged, &[0x5a; 64]);
+            assert_eq!(feed(&mut pair.client, &record), Ok(vec![]));
+            assert_eq!(u64::from(pair.client.dropped().forged), forged);
+            assert_eq!(pair.client.needs_renewal(), forged >= 5);
+            // What was received before, or does not parse, is no guess.
+            for harmless in [record.get(..5).unwrap(), &[0x5a; 40]] {
+                assert_eq!(feed(&mut pair.client, harmless), Ok(vec![]));
+            }
+        }
+        pair.assert_alive();
+        let last = record(APPLICATION_DATA, 1, 2000, &[0x5a; 64]);
+        assert_eq!(feed(&mut pair.client, &last), Err(Error::TooManyForgeries));
+        assert!(!pair.client.needs_renewal());
+        let [alert] = &sent(&mut pair.client)[..] else { panic!("no alert") };
+        assert_eq!(pair.server.open(alert), Some((ALERT, vec![1, 0])));
+    }
+}
+
+/// By default the limit is the cipher suite's.
+#[test]
+fn a_short_tag_bears_fewer_forged_records() {
+    for (suite, limit) in [(Suite::PskCcm8, 1 << 16), (Suite::PskCbcSha, 1 << 16)] {
+        let mut pair = Pair::connected(suite);
+        for forged in 1..=limit {
+            let record = record(APPLICATION_DATA, 1, 1000, &[0x5a; 64]);
+            let read = feed(&mut pair.client, &record);
+            let expected = if forged < limit { Ok(vec![]) } else { Err(Error::TooManyForgeries) };
+            assert_eq!(read, expected, "{suite:?} {forged}");
+            assert_eq!(pair.client.needs_renewal(), (limit / 2..limit).contains(&forged));
+        }
+    }
+}
