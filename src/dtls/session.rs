@@ -210,6 +210,11 @@ impl Session {
         self.note_progress(log);
     }
 
+    /// Whether another session should take its place before it ends.
+    pub(crate) fn needs_renewal(&self) -> bool {
+        self.client.needs_renewal()
+    }
+
     /// Why the session is over, if it is.
     pub(crate) fn ended(&self) -> Option<Error> {
         match self.client.state() {

@@ -23,6 +23,8 @@ const MAX_LOOKUP_TIME: Duration = Duration::from_secs(30);
 pub(crate) struct Candidate {
     stage: Stage,
     give_up_at: Instant,
+    /// A read has failed.
+    has_error: bool,
 }
 
 /// How far it is.
@@ -50,18 +52,30 @@ pub(super) enum Progress {
 impl Candidate {
     #[cfg(feature = "port-linux")]
     pub(super) fn looking(opening: iot_coap_port_linux::Opening, now: Instant) -> Self {
-        Self { stage: Stage::Looking(opening), give_up_at: now + MAX_LOOKUP_TIME }
+        Self { stage: Stage::Looking(opening), give_up_at: now + MAX_LOOKUP_TIME, has_error: false }
     }
 
     /// A socket that is tried for as long as an answer may take.
     pub(super) fn probing(socket: Udp, now: Instant, patience: Duration) -> Self {
-        Self { stage: Stage::Probing(socket), give_up_at: now + SILENCE.max(patience) }
+        let give_up_at = now + SILENCE.max(patience);
+        Self { stage: Stage::Probing(socket), give_up_at, has_error: false }
     }
 
     /// A session whose time begins with [`start`](Self::start).
     #[cfg(feature = "dtls-psk")]
     pub(super) const fn handshaking(session: Box<Session>, now: Instant) -> Self {
-        Self { stage: Stage::Handshaking(session), give_up_at: now }
+        Self { stage: Stage::Handshaking(session), give_up_at: now, has_error: false }
+    }
+
+    /// Whether it goes on after a read that failed. In a handshake a single error is a loss:
+    /// anybody can send what a refusal is made of (RFC 6347, section 4.1.2.7), and a flight is
+    /// sent again.
+    pub(super) fn outlasts_error(&mut self) -> bool {
+        match self.stage {
+            #[cfg(feature = "dtls-psk")]
+            Stage::Handshaking(_) => !core::mem::replace(&mut self.has_error, true),
+            _ => false,
+        }
     }
 
     /// The socket that is tried.

@@ -235,15 +235,37 @@ impl Link {
                     self.end_session(now);
                     return None;
                 };
-                found?
+                let Some(found) = found else {
+                    self.judge_forgeries(now, log);
+                    return None;
+                };
+                found
             }
             _ => (0..datagram.len(), datagram.len()),
         };
         self.health.handle_sign_of_life();
-        if self.candidate.is_some() {
+        if self.candidate.is_some() && !self.needs_renewal() {
             self.retire_candidate();
         }
         Some(found)
+    }
+
+    /// Whether the session serves, but another one should take its place.
+    fn needs_renewal(&self) -> bool {
+        match &self.transport {
+            #[cfg(feature = "dtls-psk")]
+            Some(Transport::Session(session)) => session.needs_renewal(),
+            _ => false,
+        }
+    }
+
+    /// A record was dropped. Before too many were forged, another session is opened.
+    #[cfg(feature = "dtls-psk")]
+    fn judge_forgeries(&mut self, now: Instant, log: &mut Queue) {
+        if self.candidate.is_none() && self.health.is_open() && self.needs_renewal() {
+            log_later!(log, Warning, "many forged records; opening another session");
+            self.suspect(now, false);
+        }
     }
 
     /// A read failed.
@@ -265,6 +287,9 @@ impl Link {
                 } else {
                     self.end_session(now);
                 }
+            }
+            Side::Candidate if self.candidate.as_mut().is_some_and(Candidate::outlasts_error) => {
+                log_later!(log, Debug, "the handshake goes on after an error ({})", error.0);
             }
             Side::Candidate if self.candidate.is_some() => {
                 log_later!(log, Info, "no connection: refused ({})", error.0);

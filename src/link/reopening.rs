@@ -29,7 +29,11 @@ impl Link {
     /// `is_needed`: the client has something to send or expects something.
     pub(crate) fn work(&mut self, now: Instant, is_needed: bool) -> Option<Work> {
         let can_rest = !is_needed && self.can_rest();
-        let can_wait = !is_needed && self.serial != 0 && !self.health.is_broken();
+        let can_wait = !is_needed
+            && self.serial != 0
+            && !self.health.is_broken()
+            // Before too many records are forged.
+            && !self.needs_renewal();
         match (&mut self.candidate, self.health.state()) {
             (Some(candidate), _) => {
                 let Poll::Ready(socket) = candidate.poll_socket() else { return None };
