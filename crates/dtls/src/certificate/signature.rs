@@ -293,6 +293,10 @@ impl SignatureScheme {
         Self::ALL.iter().copied().find(|scheme| scheme.number() == number)
     }
 
+    pub(crate) fn is_pss(self) -> bool {
+        matches!(self, Self::RsaPssSha256 | Self::RsaPssSha384 | Self::RsaPssSha512)
+    }
+
     pub(crate) fn is_ecdsa(self) -> bool {
         matches!(self, Self::EcdsaSha256 | Self::EcdsaSha384)
     }
