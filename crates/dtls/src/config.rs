@@ -233,6 +233,9 @@ impl Config {
     /// Offers to resume a session with the same server, unless a certificate of the server has
     /// ended since, or its dates were not checked and now can be. The server decides whether to
     /// do so: see [`Client::was_resumed`](crate::Client::was_resumed).
+    ///
+    /// Signatures by RSA-PSS are not offered beside a session. If a handshake fails, begin the
+    /// next one without it.
     #[must_use]
     pub fn resume(mut self, session: SavedSession) -> Self {
         self.resume = Some(session);

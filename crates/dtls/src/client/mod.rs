@@ -18,7 +18,7 @@ use retransmission::Retransmission;
 
 use crate::alert::Alert;
 use crate::config::{Config, DEFAULT_MTU};
-use crate::error::Error;
+use crate::error::{Error, Violation};
 use crate::handshake::{Flight, Handshake};
 use crate::keys::Keys;
 use crate::saved_session::SavedSession;
@@ -215,19 +215,35 @@ impl<R: TryCryptoRng> Client<R> {
     /// # Errors
     ///
     /// The handshake has failed in this way: [`Error::PeerAlert`],
-    /// [`Violation::Unexpected`] or [`Violation::TooLong`].
+    /// [`Violation::Unexpected`], [`Violation::Contradiction`] or [`Violation::TooLong`]; or
+    /// [`Error::OutOfMemory`].
     ///
     /// [`Violation::Unexpected`]: crate::Violation::Unexpected
+    /// [`Violation::Contradiction`]: crate::Violation::Contradiction
     /// [`Violation::TooLong`]: crate::Violation::TooLong
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
         match self.retransmission.handle_timeout(now) {
             Ok(false) => {}
-            Ok(true) => self.flight.rewind(),
+            Ok(true) => self.repeat_flight()?,
             #[cfg(feature = "cbc")]
             Err(error) if self.is_to_offer_more(error) => self.make_second_offer(now, true)?,
             Err(error) => return Err(self.end(error)),
         }
         Ok(())
+    }
+
+    fn repeat_flight(&mut self) -> Result<(), Error> {
+        self.flight.rewind();
+        let Some(handshake) = &mut self.handshake else { return Ok(()) };
+        match handshake.try_other_cookie(&mut self.flight) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                // Perhaps the server goes by the first one: the handshake then gets stuck.
+                self.retransmission.note_unauthenticated_error(Violation::Contradiction.into());
+                Ok(())
+            }
+            Err(error) => Err(self.end(error)),
+        }
     }
 
     /// Gives the first offer up and makes everything due that the configuration allows, if

@@ -156,13 +156,12 @@ impl<R: TryCryptoRng> Client<R> {
                 // A server that asks for a cookie keeps no state and has no timer (RFC 6347,
                 // section 4.2.1): this answers a copy of the hello before.
                 Inserted::Retransmission if header.kind == MessageType::HELLO_VERIFY_REQUEST => {
-                    // Unless it is the second offer that needs one.
-                    #[cfg(feature = "cbc")]
-                    if handshake.answer_cookie_again(fragment, &mut self.flight)? {
+                    if handshake.note_other_cookie(fragment, &mut self.flight)? {
                         self.retransmission.start(now);
                     }
                 }
                 Inserted::Retransmission => self.answer_again(now),
+                Inserted::Contradiction => self.drop_message(Violation::Contradiction),
                 Inserted::TooLong { limit } => {
                     let violation = Violation::TooLong { len: header.message_len, limit };
                     if epoch != EPOCH_PLAIN {

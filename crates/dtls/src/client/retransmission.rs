@@ -2,7 +2,7 @@
 
 use iot_coap_time::{Duration, Instant};
 
-use crate::error::Error;
+use crate::error::{Error, Violation};
 
 /// How often the final flight is repeated along with application data. A server that
 /// received none of these is gone.
@@ -184,9 +184,14 @@ impl Retransmission {
         self.unauthenticated_error.get_or_insert(error);
     }
 
-    /// An expected message has come, so the server is still there.
+    /// An expected message has come, so the server is still there. If it was contradicted, that
+    /// still counts, but the next flight may be lost once as well.
     pub(super) fn server_answered(&mut self) {
-        self.unauthenticated_error = None;
+        self.unauthenticated_error = self.unauthenticated_error.take().and_then(|pending| {
+            let is_contradiction =
+                matches!(pending.error, Error::Protocol(Violation::Contradiction));
+            is_contradiction.then_some(UnauthenticatedError { retransmitted: false, ..pending })
+        });
     }
 
     /// The server retransmits its flight, so it has not received the answer (RFC 6347,

@@ -66,6 +66,9 @@ pub enum Violation {
     Malformed(&'static str),
     /// The named handshake message came out of order.
     Unexpected(&'static str),
+    /// A message came a second time and said something else, so one of the two was forged,
+    /// and the handshake went no further.
+    Contradiction,
     /// The server chose something that the client did not offer.
     NotOffered(&'static str),
     /// The server answered an extension that the client did not send.
@@ -129,7 +132,7 @@ impl Violation {
     fn alert(self) -> Alert {
         match self {
             Self::Malformed(_) | Self::TooLong { .. } => Alert::DECODE_ERROR,
-            Self::Unexpected(_) => Alert::UNEXPECTED_MESSAGE,
+            Self::Unexpected(_) | Self::Contradiction => Alert::UNEXPECTED_MESSAGE,
             Self::NotOffered(_) => Alert::ILLEGAL_PARAMETER,
             Self::Extension => Alert::UNSUPPORTED_EXTENSION,
             Self::Version => Alert::PROTOCOL_VERSION,
@@ -188,6 +191,9 @@ impl fmt::Display for Violation {
         match self {
             Self::Malformed(what) => write!(f, "the peer sent a malformed {what}"),
             Self::Unexpected(what) => write!(f, "the peer sent {what} out of order"),
+            Self::Contradiction => {
+                f.write_str("a message came twice and differed: one of the two was forged")
+            }
             Self::NotOffered(what) => write!(f, "the peer chose {what} that was not offered"),
             Self::Extension => f.write_str("the peer sent an extension that was not offered"),
             Self::Renegotiation => {

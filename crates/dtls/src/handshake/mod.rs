@@ -3,6 +3,7 @@
 //! nor time.
 
 mod client_hello;
+mod cookie;
 mod expected;
 mod extension;
 mod flight;
@@ -88,7 +89,11 @@ pub(crate) struct Handshake {
     next_message_seq: u16,
     /// The id of the session to resume; empty if there is a ticket or no session.
     session_id: Vec<u8>,
-    /// How many HelloVerifyRequests have come.
+    /// The cookie in the latest ClientHello; empty if there is none.
+    cookie: Vec<u8>,
+    /// Another cookie that has come since, for when that one is not taken.
+    other_cookie: Vec<u8>,
+    /// How many HelloVerifyRequests were answered.
     cookies: u8,
     #[cfg(feature = "cbc")]
     offers: Offers,
@@ -150,6 +155,8 @@ impl Handshake {
             expected_if_resumed: None,
             next_message_seq: 0,
             session_id,
+            cookie: Vec::new(),
+            other_cookie: Vec::new(),
             cookies: 0,
             #[cfg(feature = "cbc")]
             offers: Offers::default(),
@@ -164,12 +171,12 @@ impl Handshake {
             lifetime_hint: 0,
             validity,
         };
-        handshake.write_client_hello(&[], flight)?;
+        handshake.write_client_hello(flight)?;
         Ok(handshake)
     }
 
-    fn write_client_hello(&mut self, cookie: &[u8], flight: &mut Flight) -> Result<(), Error> {
-        let Self { config, randoms, transcript, next_message_seq, session_id, .. } = self;
+    fn write_client_hello(&mut self, flight: &mut Flight) -> Result<(), Error> {
+        let Self { config, randoms, transcript, next_message_seq, session_id, cookie, .. } = self;
         let ticket = config.resume.as_ref().map_or(&[][..], |session| &session.ticket);
         let hello = ClientHello { random: &randoms.client, session_id, cookie, ticket };
         flight.clear();

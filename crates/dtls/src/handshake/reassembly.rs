@@ -18,6 +18,10 @@ const MAX_AHEAD: u16 = 8;
 /// dropped; the server retransmits them.
 const MAX_RANGES: usize = 16;
 
+/// Of how many messages it is remembered what they were. A handshake has eight, with four
+/// HelloVerifyRequests at most.
+const MAX_REMEMBERED: usize = 12;
+
 /// A message that may be incomplete.
 struct PartialMessage {
     kind: MessageType,
@@ -42,6 +46,9 @@ pub(crate) enum Inserted {
     Accepted,
     /// It belongs to an earlier message, so the server retransmits its flight.
     Retransmission,
+    /// It has the number of an earlier message and differs from it, so one of the two was
+    /// forged.
+    Contradiction,
     /// It belongs to the next message, which is longer than this limit.
     TooLong { limit: usize },
 }
@@ -63,12 +70,21 @@ pub(crate) struct Reassembly {
     /// The length of all bodies together.
     held_len: usize,
     max_held_len: usize,
+    /// The types and checksums of the messages that were returned.
+    returned: [(MessageType, u32); MAX_REMEMBERED],
 }
 
 impl Reassembly {
     /// `max_held_len` bounds the length of all bodies together.
     pub(crate) fn new(max_held_len: usize) -> Self {
-        Self { next_seq: 0, messages: Vec::new(), held_len: 0, max_held_len }
+        let returned = [(MessageType::HELLO_REQUEST, 0); MAX_REMEMBERED];
+        Self { next_seq: 0, messages: Vec::new(), held_len: 0, max_held_len, returned }
+    }
+
+    /// Forgets the messages that were not returned.
+    pub(crate) fn clear(&mut self) {
+        self.messages.clear();
+        self.held_len = 0;
     }
 
     /// Adds a fragment from a record of `epoch`.
@@ -83,7 +99,12 @@ impl Reassembly {
         fragment: &[u8],
     ) -> Result<Inserted, Error> {
         if header.message_seq < self.next_seq {
-            return Ok(Inserted::Retransmission);
+            let contradicts = self.contradicts(&header, fragment);
+            return Ok(if contradicts {
+                Inserted::Contradiction
+            } else {
+                Inserted::Retransmission
+            });
         }
         if header.message_seq - self.next_seq >= MAX_AHEAD {
             return Ok(Inserted::Accepted);
@@ -101,6 +122,19 @@ impl Reassembly {
             destination.copy_from_slice(fragment);
         }
         Ok(Inserted::Accepted)
+    }
+
+    /// Whether an earlier message was another one, as far as a fragment tells. Cookies may
+    /// differ.
+    fn contradicts(&self, header: &FragmentHeader, fragment: &[u8]) -> bool {
+        let returned = self.returned.get(usize::from(header.message_seq));
+        returned.is_some_and(|&(kind, sum)| {
+            let is_whole = fragment.len() == header.message_len;
+            kind != header.kind
+                || kind != MessageType::HELLO_VERIFY_REQUEST
+                    && is_whole
+                    && sum != checksum(fragment)
+        })
     }
 
     /// The message that this fragment belongs to. `None` if there is no room for it, or if
@@ -181,9 +215,17 @@ impl Reassembly {
         if !is_expected {
             return NextMessage::Unexpected(kind, epoch);
         }
+        if let Some(returned) = self.returned.get_mut(usize::from(self.next_seq)) {
+            *returned = (kind, checksum(&body));
+        }
         self.next_seq = self.next_seq.saturating_add(1);
         NextMessage::Complete(Message { kind, message_seq, body })
     }
+}
+
+/// FNV-1a: whoever makes two messages with one checksum gains nothing but time.
+fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |sum, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Adds a range, and joins it with those that it touches. Returns false if there are too

@@ -13,7 +13,6 @@
 use alloc::vec::Vec;
 
 use super::reassembly::Message;
-use super::server_hello::read_cookie;
 use super::server_messages::MAX_COOKIES;
 use super::{Flight, Handshake};
 use crate::error::Error;
@@ -54,14 +53,11 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    /// The server has asked for a cookie, which was sent to it.
-    pub(super) fn note_cookie(&mut self, cookie: &[u8]) -> Result<(), Error> {
+    /// The server has asked for a cookie, which was sent with the latest offer only.
+    pub(super) fn note_cookie(&mut self) {
         if self.open == Open::Both {
-            // It was sent with the second offer only.
             self.open = Open::Second;
         }
-        self.cookie = copy(cookie)?;
-        Ok(())
     }
 }
 
@@ -73,7 +69,7 @@ impl Handshake {
         }
         // Without the cookie, nobody would have got so far. A server that keeps its state while
         // it asks for one could not take the message with this number again.
-        if self.offers.open == Open::First && self.offers.cookie.is_empty() {
+        if self.offers.open == Open::First && self.cookie.is_empty() {
             self.offers.open = Open::Refused;
             return Refusal::First;
         }
@@ -95,27 +91,29 @@ impl Handshake {
         self.config.strong_first = false;
         self.offers.open = if may_answer_first { Open::Both } else { Open::Second };
         self.offers.message_seq = self.next_message_seq - 1;
+        self.offers.cookie = core::mem::take(&mut self.cookie);
+        self.other_cookie = Vec::new();
         self.next_message_seq = 0;
-        self.write_client_hello(&[], flight)
+        self.write_client_hello(flight)
     }
 
-    /// The server repeats that it wants a cookie, in a message with this body. If it says so
-    /// of the second offer, writes that with the cookie, and returns true.
-    pub(crate) fn answer_cookie_again(
+    /// The server asks for a cookie again. If it asks because of the second offer, writes that
+    /// with the cookie, and returns true.
+    pub(super) fn answer_cookie_again(
         &mut self,
-        body: &[u8],
+        cookie: &[u8],
         flight: &mut Flight,
     ) -> Result<bool, Error> {
-        let Ok(cookie) = read_cookie(body) else { return Ok(false) };
         let is_open = matches!(self.offers.open, Open::Both | Open::Second);
-        if !is_open || self.negotiated.is_some() || self.cookies >= 2 * MAX_COOKIES {
+        if !is_open || self.cookies >= 2 * MAX_COOKIES {
             return Ok(false);
         }
         // A server that was about to answer the first offer would not ask.
         self.offers.open = Open::Second;
         self.cookies += 1;
         self.next_message_seq = 1;
-        self.write_client_hello(cookie, flight)?;
+        self.cookie = copy(cookie)?;
+        self.write_client_hello(flight)?;
         Ok(true)
     }
 
@@ -130,8 +128,8 @@ impl Handshake {
         if self.offers.open == Open::Both && !suite.algorithm.is_cbc() {
             self.config.strong_first = true;
             self.next_message_seq = self.offers.message_seq;
-            let cookie = core::mem::take(&mut self.offers.cookie);
-            self.write_client_hello(&cookie, &mut Flight::default())?;
+            self.cookie = core::mem::take(&mut self.offers.cookie);
+            self.write_client_hello(&mut Flight::default())?;
             self.add_to_transcript(hello);
         }
         Ok(())

@@ -104,10 +104,13 @@ impl Handshake {
                 if self.cookies == MAX_COOKIES {
                     self.expected = Expected::ServerHello;
                 }
-                let cookie = read_cookie(body)?;
-                self.write_client_hello(cookie, flight)?;
+                self.cookie = copy(read_cookie(body)?)?;
+                self.other_cookie = Vec::new();
+                // The server has not seen the ClientHello that it is to answer.
+                self.reassembly.clear();
+                self.write_client_hello(flight)?;
                 #[cfg(feature = "cbc")]
-                self.offers.note_cookie(cookie)?;
+                self.offers.note_cookie();
                 return Ok(Progress { new_flight: true, ..Progress::default() });
             }
             MessageType::SERVER_HELLO => return self.server_hello(message),

@@ -3,6 +3,7 @@
 //! and never makes it accept anything false.
 #![cfg(feature = "full")]
 
+mod forged;
 mod fragments;
 mod hellos;
 mod key_exchange;

@@ -70,11 +70,17 @@ impl Link {
 
     /// Drives the handshake to its end while somebody else may speak as the server: `forge`
     /// is asked once at the start and after each of the server's datagrams, and told how many
-    /// have come.
+    /// have come. The server is told if it fails.
     pub fn handshake_with(
         &mut self,
         forge: &mut dyn FnMut(usize) -> Option<Vec<u8>>,
     ) -> Result<(), Error> {
+        let done = self.drive_with(forge);
+        self.flush();
+        done
+    }
+
+    fn drive_with(&mut self, forge: &mut dyn FnMut(usize) -> Option<Vec<u8>>) -> Result<(), Error> {
         let mut asked = 0;
         while self.start.elapsed() < LIMIT {
             match self.client.state() {
@@ -92,11 +98,6 @@ impl Link {
             self.step(Duration::from_secs(1))?;
         }
         panic!("the handshake took over {LIMIT:?}");
-    }
-
-    /// How long ago the first flight went out.
-    pub fn elapsed(&self) -> Duration {
-        self.start.elapsed()
     }
 
     /// Waits for a datagram, for the timer, or for so long.

@@ -1,0 +1,52 @@
+//! Further cookies for a ClientHello that already has one. A server that has changed its key
+//! asks anew, one that hears a ClientHello twice may ask twice, and anybody can ask in its
+//! name. The first cookie counts until the ClientHello with it was not answered in time.
+
+use super::server_hello::read_cookie;
+use super::{Flight, Handshake};
+use crate::error::Error;
+use crate::memory::copy;
+
+impl Handshake {
+    /// The server asks for a cookie again, in a message with this body. Returns whether there
+    /// is a new ClientHello in the flight.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn note_other_cookie(
+        &mut self,
+        body: &[u8],
+        flight: &mut Flight,
+    ) -> Result<bool, Error> {
+        let _ = &flight;
+        let Ok(cookie) = read_cookie(body) else { return Ok(false) };
+        if self.negotiated.is_some() {
+            return Ok(false);
+        }
+        #[cfg(feature = "cbc")]
+        if self.answer_cookie_again(cookie, flight)? {
+            return Ok(true);
+        }
+        if cookie != self.cookie {
+            self.other_cookie = copy(cookie)?;
+        }
+        Ok(false)
+    }
+
+    /// The ClientHello was not answered in time. Returns whether there was another cookie, with
+    /// which it is in the flight now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn try_other_cookie(&mut self, flight: &mut Flight) -> Result<bool, Error> {
+        if self.other_cookie.is_empty() || self.negotiated.is_some() {
+            return Ok(false);
+        }
+        core::mem::swap(&mut self.cookie, &mut self.other_cookie);
+        self.next_message_seq -= 1;
+        self.write_client_hello(flight)?;
+        Ok(true)
+    }
+}
