@@ -16,6 +16,8 @@ use iot_coap_test_support::certificates;
 use iot_coap_test_support::peers::Proof;
 use iot_coap_test_support::peers::echo::{Manner, Server};
 use iot_coap_test_support::peers::servers::{self, Wish};
+use iot_coap_test_support::scripted::messages::{HANDSHAKE, SERVER_HELLO, message, record};
+use iot_coap_test_support::scripted::{Hello, Suite};
 use iot_coap_test_support::waiting::{becomes_so, timed};
 
 fn trusting_client(cloud: &Cloud) -> Client {
@@ -255,21 +257,28 @@ fn a_record_that_is_too_long_is_dropped_whole() {
 }
 
 /// Between clients and a DTLS server: each client has a socket of its own behind it, and is
-/// noted. Ends with the test.
+/// noted. The first ones get these forged datagrams, one each, before the server hears of them.
+/// Ends with the test.
 fn relay(
     front: UdpSocket,
     server: SocketAddr,
     clients: &Arc<Mutex<Vec<SocketAddr>>>,
+    forged: &[Vec<u8>],
 ) -> Arc<UdpSocket> {
     let clients = Arc::clone(clients);
     let front = Arc::new(front);
     let shared = Arc::clone(&front);
+    let forged = forged.to_vec();
     thread::spawn(move || {
         let mut behind: HashMap<SocketAddr, UdpSocket> = HashMap::new();
         let mut buffer = [0; 2048];
         while let Ok((len, from)) = shared.recv_from(&mut buffer) {
             let back = behind.entry(from).or_insert_with(|| {
-                clients.lock().unwrap_or_else(PoisonError::into_inner).push(from);
+                let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(forged) = forged.get(clients.len()) {
+                    let _ = shared.send_to(forged, from);
+                }
+                clients.push(from);
                 let back = UdpSocket::bind("127.0.0.1:0").expect("a socket");
                 back.connect(server).expect("loopback is there");
                 let (reader, front) = (back.try_clone().expect("a socket"), Arc::clone(&shared));
@@ -300,7 +309,8 @@ fn one_refusal_does_not_end_a_handshake() {
         let server = server.address();
         move || {
             thread::sleep(Duration::from_millis(400));
-            relay(UdpSocket::bind(address).expect("nobody has taken it"), server, &Arc::default())
+            let front = UdpSocket::bind(address).expect("nobody has taken it");
+            relay(front, server, &Arc::default(), &[])
         }
     });
     let url = format!("coaps://localhost:{}", address.port());
@@ -311,6 +321,30 @@ fn one_refusal_does_not_end_a_handshake() {
     late.join().expect("the relay starts");
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}: {}", start.elapsed(), logged());
     assert!(was_logged(&["the handshake goes on after an error"]), "{}", logged());
+}
+
+/// A ServerHello with a suite that no client offers ends a handshake. Somebody else may have
+/// sent it, so the next one begins at once.
+#[test]
+fn a_forged_answer_does_not_end_a_connection_but_two_do() {
+    let (root, leaf) = certificates::ecdsa();
+    let hello = Hello { suite: 0xabcd, ..Hello::new(Suite::EcdheEcdsaGcm) };
+    let content = message(SERVER_HELLO, 0, &hello.body(&[0x66; 32]));
+    let forged = record(HANDSHAKE, 0, 777, &content);
+    for times in 1..=2 {
+        collect();
+        let server = Server::start(&leaf, &Manner::default());
+        let front = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let url = format!("coaps://localhost:{}", front.local_addr().expect("bound").port());
+        let clients = Arc::new(Mutex::new(Vec::new()));
+        relay(front, server.address(), &clients, &vec![forged.clone(); times]);
+        let start = Instant::now();
+        let client = Client::init_trusting(&url, 500, &root.pem(), |_| {});
+        assert_eq!(client.is_some(), times == 1, "{}", logged());
+        assert_eq!(clients.lock().unwrap().len(), 2, "from two ports: {}", logged());
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        assert!(was_logged(&["the peer chose a cipher suite that was not offered"]));
+    }
 }
 
 /// Half of the forged records that AES-CBC bears (2^16) make the client open another session,
@@ -324,7 +358,7 @@ fn many_forged_records_renew_the_session() {
     let front = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let url = format!("coaps://localhost:{}", front.local_addr().expect("bound").port());
     let clients = Arc::new(Mutex::new(Vec::new()));
-    let front = relay(front, server.address(), &clients);
+    let front = relay(front, server.address(), &clients, &[]);
     let client = Client::init_trusting(&url, 500, &root.pem(), |_| {});
     let client = client.unwrap_or_else(|| panic!("{}", logged()));
     assert!(becomes_so(|| server.handshakes() == 1), "{}", logged());

@@ -8,7 +8,7 @@ use core::task::Poll;
 
 use iot_coap_client::{Duration, Instant};
 
-use super::health::SILENCE;
+use super::health::{Cause, SILENCE};
 use super::transport::{Reader, Transport};
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::Session;
@@ -43,10 +43,7 @@ enum Stage {
 pub(super) enum Progress {
     Waiting,
     Ready,
-    /// `is_final`: another try would fail for the same reason.
-    Failed {
-        is_final: bool,
-    },
+    Failed(Cause),
 }
 
 impl Candidate {
@@ -190,11 +187,11 @@ impl Candidate {
             Stage::Handshaking(session) if session.is_open() => Progress::Ready,
             #[cfg(feature = "dtls-psk")]
             Stage::Handshaking(session) if session.ended().is_some() => {
-                Progress::Failed { is_final: true }
+                Progress::Failed(Cause::Handshake)
             }
             // Whatever is older has had its time.
             Stage::Probing(_) if now >= self.give_up_at => Progress::Ready,
-            _ if now >= self.give_up_at => Progress::Failed { is_final: true },
+            _ if now >= self.give_up_at => Progress::Failed(Cause::Late),
             _ => Progress::Waiting,
         }
     }

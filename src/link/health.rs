@@ -6,7 +6,7 @@
 //! | something comes from the peer | the link is open, and nothing counts against it |
 //! | a datagram cannot be sent or read, or an ICMP message refuses it | suspect |
 //! | messages are sent, and nothing comes for as long as [`SILENCE`] | suspect |
-//! | a candidate fails | the next address, or a pause |
+//! | a candidate fails | the next address, another try, or a pause |
 //!
 //! A link that has served is opened anew at once, and so is the one that takes its place if
 //! it never served, or while there is an address that was not tried. Otherwise there is a
@@ -49,6 +49,18 @@ pub(crate) enum Expected {
     Answers,
     /// Acknowledgements.
     Acknowledgements,
+}
+
+/// Why a candidate failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The network refused it, for the time being.
+    Refused,
+    /// Its handshake failed. That is final the second time: the first time, somebody else may
+    /// have spoken for the server, who has to be quick to do so again.
+    Handshake,
+    /// It took too long.
+    Late,
 }
 
 /// See the [module](self).
@@ -233,8 +245,13 @@ impl Health {
         self.pause(now, random);
     }
 
-    /// A candidate failed. `is_final`: for a reason that another try does not change.
-    pub(super) fn handle_candidate_failed(&mut self, now: Instant, is_final: bool, random: u32) {
+    /// A candidate failed.
+    pub(super) fn handle_candidate_failed(&mut self, now: Instant, cause: Cause, random: u32) {
+        let is_final = match cause {
+            Cause::Refused => false,
+            Cause::Handshake => self.openings > 1,
+            Cause::Late => true,
+        };
         self.is_hopeless = is_final && !self.has_untried();
         self.suspect(now, random);
     }
@@ -399,6 +416,26 @@ mod tests {
         health.handle_sign_of_life();
         health.handle_end(at(now), u32::MAX);
         assert_eq!(health.state(), State::Suspect);
+    }
+
+    #[test]
+    fn a_handshake_is_tried_again_once_before_it_is_hopeless() {
+        let mut health = Health::new();
+        health.handle_opened(1);
+        health.handle_candidate_failed(at(0), Cause::Handshake, 0);
+        assert_eq!((health.state(), health.is_hopeless()), (State::Suspect, false));
+        health.handle_opened(1);
+        health.handle_candidate_failed(at(0), Cause::Handshake, 0);
+        assert_eq!(health.state(), State::BackingOff { until: at(1000) });
+        assert!(health.is_hopeless());
+        // One that took all its time, and one that the network refused.
+        let failed = |cause| {
+            let mut health = Health::new();
+            health.handle_opened(1);
+            health.handle_candidate_failed(at(0), cause, 0);
+            health.is_hopeless()
+        };
+        assert!(failed(Cause::Late) && !failed(Cause::Refused));
     }
 
     #[test]

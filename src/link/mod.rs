@@ -32,7 +32,7 @@ use crate::port::{self, IoError, Replies, Udp};
 pub(crate) use candidate::Candidate;
 pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
 pub(crate) use health::Expected;
-use health::Health;
+use health::{Cause, Health};
 pub(crate) use reopening::Work;
 pub(crate) use retired::Retired;
 pub(crate) use transport::{Reader, Transport, Unwritten};
@@ -293,7 +293,7 @@ impl Link {
             }
             Side::Candidate if self.candidate.is_some() => {
                 log_later!(log, Info, "no connection: refused ({})", error.0);
-                self.fail_candidate(now, false);
+                self.fail_candidate(now, Cause::Refused);
             }
             Side::Candidate => {}
         }

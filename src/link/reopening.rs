@@ -6,6 +6,7 @@ use iot_coap_client::{Duration, Instant};
 
 use super::candidate::{Candidate, Progress};
 use super::connector::{Opened, Way};
+use super::health::Cause;
 use super::transport::Transport;
 use super::{Link, News, State, random};
 use crate::log::Queue;
@@ -139,14 +140,14 @@ impl Link {
         self.health.begin_anew();
     }
 
-    /// The candidate failed. `is_final`: another try would fail for the same reason.
-    pub(super) fn fail_candidate(&mut self, now: Instant, is_final: bool) {
+    /// The candidate failed.
+    pub(super) fn fail_candidate(&mut self, now: Instant, cause: Cause) {
         let was_looking = self.is_looking();
         self.retire_candidate();
         if was_looking {
             self.health.handle_not_opened(now, random());
         } else {
-            self.health.handle_candidate_failed(now, is_final, random());
+            self.health.handle_candidate_failed(now, cause, random());
         }
     }
 
@@ -154,7 +155,7 @@ impl Link {
     pub(super) fn judge_candidate(&mut self, now: Instant) {
         match self.candidate.as_ref().map(|candidate| candidate.progress(now)) {
             Some(Progress::Ready) => self.take_candidate(),
-            Some(Progress::Failed { is_final }) => self.fail_candidate(now, is_final),
+            Some(Progress::Failed(cause)) => self.fail_candidate(now, cause),
             Some(Progress::Waiting) | None => {}
         }
     }
