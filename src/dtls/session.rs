@@ -28,6 +28,10 @@ pub(super) type Client = iot_coap_dtls::Client<Source>;
 /// What names the session for resumption, and the pre-shared key, if there is one.
 type Proof<'a> = (Key, Option<PreShared<'a>>);
 
+/// Where the client is put, which takes a kilobyte. There is room before a kept session is
+/// opened, which must not be lost for lack of memory.
+type Room = Box<MaybeUninit<Client>>;
+
 /// Why plaintext was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteError {
@@ -41,7 +45,7 @@ pub(crate) enum WriteError {
 
 /// A session, from the start of its handshake.
 pub(crate) struct Session {
-    client: Client,
+    client: Box<Client>,
     socket: Udp,
     key: Key,
     /// The handshake is done.
@@ -70,13 +74,13 @@ impl Session {
     /// Starts a session, whose first flight is due. Takes over the socket, and closes it
     /// if the session cannot be made, which is logged.
     pub(crate) fn connect(socket: Udp, terms: &Terms<'_>, now: Instant) -> Option<Box<Self>> {
-        Self::make(socket, terms, |key| client(terms, key, now))
+        Self::make(socket, terms, |proof, room| client(terms, proof, room, now))
     }
 
     fn make(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Proof<'_>) -> Result<(Client, Age), Error>,
+        make: impl FnOnce(Proof<'_>, Room) -> Result<(Box<Client>, Age), Error>,
     ) -> Option<Box<Self>> {
         let made = Self::assemble(socket, terms, make);
         if let Err(error) = &made {
@@ -87,14 +91,12 @@ impl Session {
         made.ok()
     }
 
-    // A session of kilobytes is moved here: on a small stack, not while keys are made.
-    #[inline(never)]
     fn assemble(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Proof<'_>) -> Result<(Client, Age), Error>,
+        make: impl FnOnce(Proof<'_>, Room) -> Result<(Box<Client>, Age), Error>,
     ) -> Result<Box<Self>, Error> {
-        let place = room::<Self>().ok_or(Error::OutOfMemory)?;
+        let (place, room) = room().zip(room()).ok_or(Error::OutOfMemory)?;
         let mut out = Vec::new();
         out.try_reserve_exact(terms.mtu).map_err(|_| Error::OutOfMemory)?;
         out.resize(terms.mtu, 0);
@@ -105,17 +107,7 @@ impl Session {
             crate::port::hedge::mix(key);
         }
         let key = Key::of(terms, pre_shared_key);
-        Ok(Self::put(place, socket, key, out, make((key, pre_shared_key))?))
-    }
-
-    #[inline(never)]
-    fn put(
-        place: Box<MaybeUninit<Self>>,
-        socket: Udp,
-        key: Key,
-        out: Vec<u8>,
-        (client, age): (Client, Age),
-    ) -> Box<Self> {
+        let (client, age) = make((key, pre_shared_key), room)?;
         let session = Self {
             client,
             socket,
@@ -129,7 +121,7 @@ impl Session {
             kept_as: 0,
             age,
         };
-        Box::write(place, session)
+        Ok(Box::write(place, session))
     }
 
     /// The socket to read from.
@@ -363,21 +355,29 @@ impl Session {
     }
 }
 
-// Not inlined, as `Session::assemble`.
+// These are not inlined: on a small stack, what one of them takes is not in the way of the
+// others.
 #[inline(never)]
 fn client(
     terms: &Terms<'_>,
-    (key, pre_shared_key): Proof<'_>,
+    proof: Proof<'_>,
+    room: Room,
     now: Instant,
-) -> Result<(Client, Age), Error> {
-    let config = config(terms, pre_shared_key)?.strong_first(!old_servers::takes_turn(&key));
-    let (config, age) = match resumption::to_offer(&key, terms.limits) {
-        Some((session, age)) => (config.resume(session), age),
-        None => (config, Age::new()),
-    };
-    Ok((Client::new(config, Source, now)?, age))
+) -> Result<(Box<Client>, Age), Error> {
+    let (config, age) = offer(terms, proof)?;
+    Ok((Box::write(room, Client::new(config, Source, now)?), age))
 }
 
+#[inline(never)]
+fn offer(terms: &Terms<'_>, (key, pre_shared_key): Proof<'_>) -> Result<(Config, Age), Error> {
+    let config = config(terms, pre_shared_key)?.strong_first(!old_servers::takes_turn(&key));
+    Ok(match resumption::to_offer(&key, terms.limits) {
+        Some((session, age)) => (config.resume(session), age),
+        None => (config, Age::new()),
+    })
+}
+
+#[inline(never)]
 fn config(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Result<Config, Error> {
     // A server with a key of the device's has no certificate.
     let knows_old_servers = pre_shared_key.is_some() || terms.static_rsa;

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::cipher::{Algorithm, MAX_KEY_BLOCK_LEN, Protection};
+use crate::cipher::MAX_KEY_BLOCK_LEN;
 
 pub(crate) const MASTER_SECRET_LEN: usize = 48;
 pub(crate) const RANDOM_LEN: usize = 32;
@@ -79,57 +79,37 @@ impl MasterSecret {
         data
     }
 
-    /// The protection of the records that the client writes, then of those that the
-    /// server writes.
-    pub(crate) fn protections(
-        &self,
-        algorithm: Algorithm,
-        randoms: &Randoms,
-        encrypt_then_mac: bool,
-    ) -> Option<(Protection, Protection)> {
+    /// The keys of both directions, one behind the other (RFC 5246, section 6.3).
+    pub(crate) fn key_block(&self, randoms: &Randoms) -> Zeroizing<[u8; MAX_KEY_BLOCK_LEN]> {
         let mut block = Zeroizing::new([0; MAX_KEY_BLOCK_LEN]);
         let seed = [&randoms.server[..], &randoms.client];
         prf(&self.0, b"key expansion", seed, &mut *block);
-        let lengths = algorithm.key_lengths();
-        let mut rest = &block[..];
-        let mut take = |len| {
-            let (taken, left) = rest.split_at_checked(len)?;
-            rest = left;
-            Some(taken)
-        };
-        let (client_mac, server_mac) = (take(lengths.mac)?, take(lengths.mac)?);
-        let (client_key, server_key) = (take(lengths.cipher)?, take(lengths.cipher)?);
-        let (client_salt, server_salt) = (take(lengths.salt)?, take(lengths.salt)?);
-        Some((
-            algorithm.protection(client_mac, client_key, client_salt, encrypt_then_mac)?,
-            algorithm.protection(server_mac, server_key, server_salt, encrypt_then_mac)?,
-        ))
+        block
     }
 }
 
 /// The pseudorandom function of RFC 5246, section 5, with SHA-256.
+#[inline(never)]
 fn prf(secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u8]) {
     // This cannot fail: HMAC accepts keys of any length.
     let Ok(keyed) = Hmac::<Sha256>::new_from_slice(secret) else { return };
-    let seeded = |mut mac: Hmac<Sha256>| {
-        mac.update(label);
-        for part in seed {
-            mac.update(part);
-        }
-        mac
-    };
-    let mut a = seeded(keyed.clone()).finalize().into_bytes();
+    let [first, second] = seed;
+    let mut a = mac(&keyed, [label, first, second, &[]]);
     for chunk in out.chunks_mut(HASH_LEN) {
-        let mut mac = keyed.clone();
-        mac.update(&a);
-        let mut block = seeded(mac).finalize().into_bytes();
+        let mut block = mac(&keyed, [&a, label, first, second]);
         chunk.copy_from_slice(&block[..chunk.len()]);
         block.zeroize();
-        let mut mac = keyed.clone();
-        mac.update(&a);
-        a = mac.finalize().into_bytes();
+        a = mac(&keyed, [&a, &[], &[], &[]]);
     }
     a.zeroize();
+}
+
+// Not inlined, or each call would take a kilobyte of its own on a small stack.
+#[inline(never)]
+fn mac(keyed: &Hmac<Sha256>, parts: [&[u8]; 4]) -> [u8; HASH_LEN] {
+    let mut mac = keyed.clone();
+    parts.into_iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

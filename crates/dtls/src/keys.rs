@@ -29,13 +29,22 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// Derives the keys; `None` if a key has the wrong length for its cipher.
-    pub(crate) fn into_keys(self, peer_id: ConnectionId, own_id: ConnectionId) -> Option<Keys> {
-        let (write, read) = self.master_secret.protections(
-            self.suite.algorithm,
-            &self.randoms,
-            self.encrypt_then_mac,
-        )?;
-        Some(Keys { write, read, peer_id, own_id, secrets: self })
+    /// Derives the keys, in place, for a small stack; `None` if the key block is too short for
+    /// them.
+    pub(crate) fn derive_keys(
+        self,
+        peer_id: ConnectionId,
+        own_id: ConnectionId,
+        keys: &mut Option<Keys>,
+    ) -> Option<&mut Keys> {
+        let block = self.master_secret.key_block(&self.randoms);
+        let [client, server] = self.suite.algorithm.split_key_block(&block[..])?;
+        Some(keys.insert(Keys {
+            write: client.protection(self.encrypt_then_mac),
+            read: server.protection(self.encrypt_then_mac),
+            peer_id,
+            own_id,
+            secrets: self,
+        }))
     }
 }

@@ -1,8 +1,42 @@
 //! Allocation that can fail: a device must survive an empty heap.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ops::{Deref, DerefMut};
 
 use crate::error::Error;
+
+/// A value on the heap: what is large is moved there once, and not over the stack each time
+/// that its owner is moved. `Box::new` would abort where memory is short.
+pub(crate) struct Boxed<T>(Box<[T; 1]>);
+
+impl<T> Boxed<T> {
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn new(value: T) -> Result<Self, Error> {
+        let mut room = Vec::new();
+        room.try_reserve_exact(1).map_err(|_| Error::OutOfMemory)?;
+        room.push(value);
+        room.into_boxed_slice().try_into().map(Self).map_err(|_| Error::OutOfMemory)
+    }
+}
+
+impl<T> Deref for Boxed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        let [value] = &*self.0;
+        value
+    }
+}
+
+impl<T> DerefMut for Boxed<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        let [value] = &mut *self.0;
+        value
+    }
+}
 
 /// Copies `bytes`, or fails with [`Error::OutOfMemory`].
 pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, Error> {

@@ -25,20 +25,20 @@ impl Session {
     ) -> Option<Box<Self>> {
         let mut kept_timeout = Duration::ZERO;
         let mut kept_as = 0;
-        let mut session = Self::make(socket, terms, |key| {
+        let mut session = Self::make(socket, terms, |proof, room| {
             let keep = store.keep_of_stored();
             let generation = keep.generation;
-            match saved::unseal(&key.0, &keep, terms.limits, blob) {
+            match saved::unseal(&proof.0, &keep, terms.limits, blob) {
                 Ok(Unsealed { session, age, learned }) => {
                     kept_timeout = learned.unwrap_or_default();
                     match session {
                         Kept::Live(client) => {
                             kept_as = generation;
-                            return Ok((client, age));
+                            return Ok((Box::write(room, client), age));
                         }
                         // Before the server sees it.
                         Kept::Resumable(session) if store.use_up() => {
-                            resumption::remember_bytes(key.0, session, age);
+                            resumption::remember_bytes(proof.0, session, age);
                         }
                         Kept::Resumable(_) => log!(
                             Warning,
@@ -54,7 +54,7 @@ impl Session {
                 ),
             }
             let first_timeout = terms.first_timeout.max(kept_timeout);
-            client(&Terms { first_timeout, ..*terms }, key, now)
+            client(&Terms { first_timeout, ..*terms }, proof, room, now)
         })?;
         session.kept_timeout_ms = kept_timeout.as_millis_u32();
         session.kept_as = kept_as;

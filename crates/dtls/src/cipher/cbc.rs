@@ -65,15 +65,20 @@ fn put_length(additional: Additional<'_>, len: u32) {
     }
 }
 
+/// The key of the cipher.
+#[derive(Clone, Copy)]
+pub(crate) enum CbcKey<'b> {
+    Aes128(&'b [u8; 16]),
+    Aes256(&'b [u8; 32]),
+}
+
 impl Cbc {
-    /// `None` unless the key has 16 or 32 bytes.
-    pub(crate) fn new(key: &[u8], mac: MacKey, encrypt_then_mac: bool) -> Option<Self> {
-        let cipher = match key.len() {
-            16 => Cipher::Aes128(Aes128::new_from_slice(key).ok()?),
-            32 => Cipher::Aes256(Aes256::new_from_slice(key).ok()?),
-            _ => return None,
+    pub(crate) fn new(key: CbcKey<'_>, mac: MacKey, encrypt_then_mac: bool) -> Self {
+        let cipher = match key {
+            CbcKey::Aes128(key) => Cipher::Aes128(Aes128::new(key.into())),
+            CbcKey::Aes256(key) => Cipher::Aes256(Aes256::new(key.into())),
         };
-        Some(Self { cipher, mac, encrypt_then_mac })
+        Self { cipher, mac, encrypt_then_mac }
     }
 
     /// The length of the fragment for `len` bytes of content.

@@ -9,7 +9,7 @@ mod mac;
 
 use aead::{Aead, EXPLICIT_NONCE_LEN};
 #[cfg(feature = "cbc")]
-use cbc::{Cbc, IV_LEN};
+use cbc::{Cbc, CbcKey, IV_LEN};
 #[cfg(feature = "cbc")]
 use mac::{Hash, MacKey};
 use rand_core::TryCryptoRng;
@@ -33,11 +33,13 @@ pub(crate) enum Algorithm {
     Aes256CbcSha256,
 }
 
-/// The lengths of the keys of one direction in the key block.
-pub(crate) struct KeyLengths {
-    pub(crate) mac: usize,
-    pub(crate) cipher: usize,
-    pub(crate) salt: usize,
+/// The keys of one direction, in the key block.
+pub(crate) enum DirectionKeys<'b> {
+    Gcm(&'b [u8; aead::KEY_LEN], &'b [u8; aead::SALT_LEN]),
+    #[cfg(feature = "ccm")]
+    Ccm8(&'b [u8; aead::KEY_LEN], &'b [u8; aead::SALT_LEN]),
+    #[cfg(feature = "cbc")]
+    Cbc(Hash, &'b [u8], CbcKey<'b>),
 }
 
 /// The length of the longest key block: the keys of both directions.
@@ -71,52 +73,65 @@ impl Algorithm {
         }
     }
 
-    pub(crate) fn key_lengths(self) -> KeyLengths {
-        let aead = KeyLengths { mac: 0, cipher: aead::KEY_LEN, salt: aead::SALT_LEN };
-        #[cfg(feature = "cbc")]
-        let cbc = |mac: Hash, cipher| KeyLengths { mac: mac.len(), cipher, salt: 0 };
+    /// The keys of what the client writes, then of what the server writes (RFC 5246, section
+    /// 6.3); `None` if the block is too short.
+    pub(crate) fn split_key_block(self, block: &[u8]) -> Option<[DirectionKeys<'_>; 2]> {
         match self {
-            Self::Aes128Gcm => aead,
+            Self::Aes128Gcm => split_for_aead(block, DirectionKeys::Gcm),
             #[cfg(feature = "ccm")]
-            Self::Aes128Ccm8 => aead,
+            Self::Aes128Ccm8 => split_for_aead(block, DirectionKeys::Ccm8),
             #[cfg(feature = "cbc")]
-            Self::Aes128CbcSha1 => cbc(Hash::Sha1, 16),
+            Self::Aes128CbcSha1 => split_for_cbc(block, Hash::Sha1, CbcKey::Aes128),
             #[cfg(feature = "cbc")]
-            Self::Aes256CbcSha1 => cbc(Hash::Sha1, 32),
+            Self::Aes256CbcSha1 => split_for_cbc(block, Hash::Sha1, CbcKey::Aes256),
             #[cfg(feature = "cbc")]
-            Self::Aes128CbcSha256 => cbc(Hash::Sha256, 16),
+            Self::Aes128CbcSha256 => split_for_cbc(block, Hash::Sha256, CbcKey::Aes128),
             #[cfg(feature = "cbc")]
-            Self::Aes256CbcSha256 => cbc(Hash::Sha256, 32),
+            Self::Aes256CbcSha256 => split_for_cbc(block, Hash::Sha256, CbcKey::Aes256),
         }
     }
+}
 
-    /// The protection of one direction; `None` if a key has the wrong length.
-    pub(crate) fn protection(
-        self,
-        mac_key: &[u8],
-        key: &[u8],
-        salt: &[u8],
-        encrypt_then_mac: bool,
-    ) -> Option<Protection> {
+fn split_for_aead<'b>(
+    block: &'b [u8],
+    keys: fn(&'b [u8; aead::KEY_LEN], &'b [u8; aead::SALT_LEN]) -> DirectionKeys<'b>,
+) -> Option<[DirectionKeys<'b>; 2]> {
+    let (client_key, rest) = block.split_first_chunk()?;
+    let (server_key, rest) = rest.split_first_chunk()?;
+    let (client_salt, rest) = rest.split_first_chunk()?;
+    Some([keys(client_key, client_salt), keys(server_key, rest.first_chunk()?)])
+}
+
+#[cfg(feature = "cbc")]
+fn split_for_cbc<'b, const KEY_LEN: usize>(
+    block: &'b [u8],
+    hash: Hash,
+    key: fn(&'b [u8; KEY_LEN]) -> CbcKey<'b>,
+) -> Option<[DirectionKeys<'b>; 2]> {
+    let (client_mac, rest) = block.split_at_checked(hash.len())?;
+    let (server_mac, rest) = rest.split_at_checked(hash.len())?;
+    let (client_key, rest) = rest.split_first_chunk()?;
+    let server_key = rest.first_chunk()?;
+    Some([
+        DirectionKeys::Cbc(hash, client_mac, key(client_key)),
+        DirectionKeys::Cbc(hash, server_mac, key(server_key)),
+    ])
+}
+
+impl DirectionKeys<'_> {
+    /// The protection by these keys.
+    #[inline(never)]
+    pub(crate) fn protection(&self, encrypt_then_mac: bool) -> Protection {
         #[cfg(not(feature = "cbc"))]
-        let _ = (mac_key, encrypt_then_mac);
-        #[cfg(feature = "cbc")]
-        let cbc =
-            |hash| Cbc::new(key, MacKey::new(hash, mac_key), encrypt_then_mac).map(Protection::Cbc);
-        match self {
-            Self::Aes128Gcm => {
-                let aead = Aead::gcm(key.try_into().ok()?, salt.try_into().ok()?);
-                Some(Protection::Aead(aead))
-            }
+        let _ = encrypt_then_mac;
+        match *self {
+            Self::Gcm(key, salt) => Protection::Aead(Aead::gcm(key, *salt)),
             #[cfg(feature = "ccm")]
-            Self::Aes128Ccm8 => {
-                let aead = Aead::ccm_8(key.try_into().ok()?, salt.try_into().ok()?);
-                Some(Protection::Aead(aead))
+            Self::Ccm8(key, salt) => Protection::Aead(Aead::ccm_8(key, *salt)),
+            #[cfg(feature = "cbc")]
+            Self::Cbc(hash, mac, key) => {
+                Protection::Cbc(Cbc::new(key, MacKey::new(hash, mac), encrypt_then_mac))
             }
-            #[cfg(feature = "cbc")]
-            Self::Aes128CbcSha1 | Self::Aes256CbcSha1 => cbc(Hash::Sha1),
-            #[cfg(feature = "cbc")]
-            Self::Aes128CbcSha256 | Self::Aes256CbcSha256 => cbc(Hash::Sha256),
         }
     }
 }

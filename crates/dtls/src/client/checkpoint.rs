@@ -173,13 +173,14 @@ impl<R: TryCryptoRng> Client<R> {
         let peer_id = ConnectionId::new(reader.vector8()?)?;
         let own_id = ConnectionId::new(reader.vector8()?)?;
         let secrets = Secrets { suite, master_secret, randoms, encrypt_then_mac, max_fragment };
-        let keys = secrets.into_keys(peer_id, own_id)?;
+        let mut keys = None;
+        secrets.derive_keys(peer_id, own_id, &mut keys)?;
         let mut client = Self::from_parts(
             random,
             None,
             Flight::default(),
             Retransmission::idle(),
-            Some(keys),
+            keys,
             RecordReader::restored(own_id, first_unseen),
             RecordWriter::restored(sequence),
         );

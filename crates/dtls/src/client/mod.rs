@@ -21,6 +21,7 @@ use crate::config::{Config, DEFAULT_MTU};
 use crate::error::{Error, Violation};
 use crate::handshake::{Flight, Handshake};
 use crate::keys::Keys;
+use crate::memory::Boxed;
 use crate::saved_session::SavedSession;
 use crate::validity::Validity;
 
@@ -114,7 +115,7 @@ enum Origin {
 pub struct Client<R> {
     random: R,
     state: State,
-    handshake: Option<Handshake>,
+    handshake: Option<Boxed<Handshake>>,
     /// What this side has sent and may have to retransmit. After the handshake it is empty,
     /// or the final flight.
     flight: Flight,
@@ -165,7 +166,7 @@ impl<R: TryCryptoRng> Client<R> {
     /// A client with a handshake; or one with keys from a checkpoint, which is connected.
     fn from_parts(
         random: R,
-        handshake: Option<Handshake>,
+        handshake: Option<Boxed<Handshake>>,
         flight: Flight,
         retransmission: Retransmission,
         keys: Option<Keys>,
@@ -263,7 +264,7 @@ impl<R: TryCryptoRng> Client<R> {
     )]
     pub fn offer_everything(&mut self, now: Instant) -> Result<(), Error> {
         #[cfg(feature = "cbc")]
-        if self.handshake.as_ref().is_some_and(Handshake::can_offer_more) {
+        if self.handshake.as_ref().is_some_and(|handshake| handshake.can_offer_more()) {
             self.make_second_offer(now, false)?;
         }
         let _ = now;

@@ -178,26 +178,18 @@ impl<R: TryCryptoRng> Client<R> {
     fn process_messages(&mut self, now: Instant) -> Result<(), Error> {
         while let Some(handshake) = &mut self.handshake {
             let progress = handshake.process_next_message(&mut self.flight, &mut self.random)?;
-            let Some(Progress { ignored, new_flight, new_keys, done }) = progress else { break };
+            let Some(Progress { ignored, new_flight, has_keys, done }) = progress else { break };
             if let Some(violation) = ignored {
                 self.drop_message(violation);
                 continue;
             }
             self.retransmission.server_answered();
-            if let Some(keys) = new_keys {
+            if has_keys {
+                let keys = handshake.make_keys(&mut self.keys)?;
                 self.reader.start_epoch(keys.own_id);
-                self.keys = Some(keys);
             }
             if done {
-                self.validity = handshake.validity();
-                self.saved_session = handshake.saved_session();
-                self.renegotiation_info = handshake.has_renegotiation_info();
-                if handshake.was_resumed() {
-                    self.origin = Origin::Resumed;
-                }
-                self.handshake = None;
-                self.retransmission.stop();
-                self.state = State::Connected;
+                self.complete();
             }
             match (new_flight, done) {
                 (true, false) => self.retransmission.start(now),
@@ -208,6 +200,20 @@ impl<R: TryCryptoRng> Client<R> {
             }
         }
         Ok(())
+    }
+
+    /// The handshake is done.
+    #[inline(never)]
+    fn complete(&mut self) {
+        let Some(mut handshake) = self.handshake.take() else { return };
+        self.validity = handshake.validity();
+        self.saved_session = handshake.saved_session();
+        self.renegotiation_info = handshake.has_renegotiation_info();
+        if handshake.was_resumed() {
+            self.origin = Origin::Resumed;
+        }
+        self.retransmission.stop();
+        self.state = State::Connected;
     }
 
     /// Drops an unprotected message that is invalid, and may be forged.

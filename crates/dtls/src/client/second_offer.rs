@@ -7,7 +7,7 @@ use rand_core::TryCryptoRng;
 use super::Client;
 use crate::alert::Alert;
 use crate::error::Error;
-use crate::handshake::{Handshake, Refusal};
+use crate::handshake::Refusal;
 
 impl<R: TryCryptoRng> Client<R> {
     /// Answers an alert that came without protection, if it says that the server accepts
@@ -30,7 +30,7 @@ impl<R: TryCryptoRng> Client<R> {
     /// Whether the handshake goes on with a second offer after this error.
     pub(super) fn is_to_offer_more(&self, error: Error) -> bool {
         matches!(error, Error::PeerAlert(alert) if is_refusal(alert))
-            && self.handshake.as_ref().is_some_and(Handshake::can_offer_more)
+            && self.handshake.as_ref().is_some_and(|handshake| handshake.can_offer_more())
     }
 
     /// Makes a ClientHello due that offers everything. The server has as much time to answer

@@ -38,8 +38,7 @@ use crate::certificate::ServerKey;
 use crate::config::Config;
 use crate::error::{Error, Violation};
 use crate::key_schedule::{MasterSecret, RANDOM_LEN, Randoms, Transcript};
-use crate::keys::Keys;
-use crate::memory::copy;
+use crate::memory::{Boxed, copy};
 use crate::record::{ConnectionId, FragmentLength};
 use crate::saved_session::SavedSession;
 use crate::suite::Suite;
@@ -53,8 +52,9 @@ pub(crate) struct Progress {
     pub(crate) ignored: Option<Violation>,
     /// The flight has new messages, which are due.
     pub(crate) new_flight: bool,
-    /// Keys for the records of the protected epoch.
-    pub(crate) new_keys: Option<Keys>,
+    /// There are keys for the records of the protected epoch:
+    /// [`Handshake::make_keys`].
+    pub(crate) has_keys: bool,
     /// The handshake is complete.
     pub(crate) done: bool,
 }
@@ -118,11 +118,12 @@ impl Handshake {
     ///
     /// [`Error::Configuration`] if no cipher suite remains; [`Error::Random`];
     /// [`Error::OutOfMemory`].
+    #[inline(never)]
     pub(crate) fn start<R: TryCryptoRng>(
         mut config: Config,
         flight: &mut Flight,
         random: &mut R,
-    ) -> Result<Self, Error> {
+    ) -> Result<Boxed<Self>, Error> {
         // A server would reject a hello without the suite of the session to resume (RFC 5246,
         // section 7.4.1.2).
         if config.resume.as_ref().is_some_and(|session| session.suite.algorithm.is_cbc()) {
@@ -146,7 +147,7 @@ impl Handshake {
         if let Some(session) = config.resume.as_ref().filter(|session| session.ticket.is_empty()) {
             session_id = copy(&session.id)?;
         }
-        let mut handshake = Self {
+        let mut handshake = Boxed::new(Self {
             reassembly: Reassembly::new(config.max_message_len),
             config,
             randoms,
@@ -170,7 +171,7 @@ impl Handshake {
             new_ticket: Vec::new(),
             lifetime_hint: 0,
             validity,
-        };
+        })?;
         handshake.write_client_hello(flight)?;
         Ok(handshake)
     }

@@ -181,19 +181,12 @@ impl Handshake {
             };
         };
         self.master_secret = Some(session.master_secret.clone());
-        let of_session = session.max_fragment;
         if resumed {
             self.expected = expected_if_resumed;
         } else {
             self.expected_if_resumed = Some(expected_if_resumed);
         }
-        let mut keys = self.make_keys()?;
-        // It holds for sessions that are resumed too, of which no server needs to say it again
-        // (RFC 6066, section 4).
-        if keys.secrets.max_fragment.is_none() {
-            keys.secrets.max_fragment = of_session;
-        }
-        Ok(Progress { new_keys: Some(keys), ..Progress::default() })
+        Ok(Progress { has_keys: true, ..Progress::default() })
     }
 
     #[cfg(feature = "certificates")]
@@ -257,11 +250,10 @@ impl Handshake {
             MasterSecret::derive(&premaster, &self.randoms)
         };
         self.master_secret = Some(secret);
-        let keys = self.make_keys()?;
         self.write_finished(flight)?;
         self.expected =
             if self.negotiated()?.ticket { Expected::NewSessionTicket } else { Expected::Finished };
-        Ok(Progress { new_flight: true, new_keys: Some(keys), ..Progress::default() })
+        Ok(Progress { new_flight: true, has_keys: true, ..Progress::default() })
     }
 
     fn exchange_keys<R: TryCryptoRng>(
@@ -318,16 +310,31 @@ impl Handshake {
         })
     }
 
-    fn make_keys(&self) -> Result<Keys, Error> {
+    /// Derives the keys for the records of the protected epoch.
+    ///
+    /// # Errors
+    ///
+    /// Some, if there are none.
+    #[inline(never)]
+    pub(crate) fn make_keys<'k>(&self, keys: &'k mut Option<Keys>) -> Result<&'k mut Keys, Error> {
         let negotiated = self.negotiated()?;
-        let secrets = Secrets {
+        let mut secrets = Secrets {
             suite: negotiated.suite,
             master_secret: self.master_secret()?.clone(),
             randoms: self.randoms,
             encrypt_then_mac: negotiated.encrypt_then_mac,
             max_fragment: negotiated.max_fragment,
         };
-        secrets.into_keys(negotiated.peer_id, negotiated.own_id).ok_or(Error::BadLength)
+        // It holds for sessions that are resumed too, of which no server needs to say it again
+        // (RFC 6066, section 4).
+        let may_be_resumed = negotiated.resumed || self.expected_if_resumed.is_some();
+        if let Some(session) = self.config.resume.as_ref().filter(|_| may_be_resumed)
+            && secrets.max_fragment.is_none()
+        {
+            secrets.max_fragment = session.max_fragment;
+        }
+        let (peer_id, own_id) = (negotiated.peer_id, negotiated.own_id);
+        secrets.derive_keys(peer_id, own_id, keys).ok_or(Error::BadLength)
     }
 
     fn negotiated(&self) -> Result<&Negotiated, Error> {
