@@ -344,7 +344,7 @@ impl Session {
     }
 
     /// Says goodbye, if the session still stands, and closes the socket.
-    pub(crate) fn close(mut self: Box<Self>) {
+    pub(crate) fn close(mut self) {
         if self.ended().is_none() {
             self.client.close();
         }

@@ -108,7 +108,9 @@ fn prf(secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u8]) {
 #[inline(never)]
 fn mac(keyed: &Hmac<Sha256>, parts: [&[u8]; 4]) -> [u8; HASH_LEN] {
     let mut mac = keyed.clone();
-    parts.into_iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

@@ -109,7 +109,7 @@ impl Session {
     }
 
     /// Closes the socket without an alert: the session is kept.
-    pub(crate) fn close_silently(self: Box<Self>) {
+    pub(crate) fn close_silently(self) {
         self.socket.close();
     }
 }
