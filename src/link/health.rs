@@ -83,6 +83,8 @@ pub(super) struct Health {
     is_broken: bool,
     /// The last candidate was refused by the peer, not by the network.
     is_hopeless: bool,
+    /// A handshake has failed since something came from the peer.
+    has_failed_handshake: bool,
     /// The pause ends as soon as there is something to send.
     is_deferred: bool,
     /// Something came from the peer, however long ago.
@@ -102,6 +104,7 @@ impl Health {
             judge_at: Instant::from_millis(0),
             is_broken: false,
             is_hopeless: false,
+            has_failed_handshake: false,
             is_deferred: false,
             has_heard: false,
         }
@@ -154,6 +157,7 @@ impl Health {
         self.next_address = 0;
         self.silent_since = NEVER;
         self.is_broken = false;
+        self.has_failed_handshake = false;
         self.has_heard = true;
     }
 
@@ -249,7 +253,7 @@ impl Health {
     pub(super) fn handle_candidate_failed(&mut self, now: Instant, cause: Cause, random: u32) {
         let is_final = match cause {
             Cause::Refused => false,
-            Cause::Handshake => self.openings > 1,
+            Cause::Handshake => core::mem::replace(&mut self.has_failed_handshake, true),
             Cause::Late => true,
         };
         self.is_hopeless = is_final && !self.has_untried();
@@ -428,6 +432,13 @@ mod tests {
         health.handle_candidate_failed(at(0), Cause::Handshake, 0);
         assert_eq!(health.state(), State::BackingOff { until: at(1000) });
         assert!(health.is_hopeless());
+        // Refusals before it do not count.
+        let mut health = Health::new();
+        for cause in [Cause::Refused, Cause::Refused, Cause::Handshake] {
+            health.handle_opened(1);
+            health.handle_candidate_failed(at(0), cause, 0);
+            assert!(!health.is_hopeless(), "{cause:?}");
+        }
         // One that took all its time, and one that the network refused.
         let failed = |cause| {
             let mut health = Health::new();

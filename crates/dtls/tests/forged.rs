@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use iot_coap_dtls::{Config, SavedSession};
+use iot_coap_dtls::Config;
 use iot_coap_test_support::certificates::{Identity, ecdsa, rsa};
 use iot_coap_test_support::dtls::link::Link;
 use iot_coap_test_support::dtls::{IDENTITY, PSK, certificates, pre_shared_key};
@@ -20,6 +20,7 @@ use iot_coap_test_support::peers::servers::{Resumption, Server, Suite, Wish};
 use iot_coap_test_support::peers::{Peer, Proof};
 use iot_coap_test_support::scripted;
 use iot_coap_test_support::scripted::forgeries::forgeries;
+use iot_coap_test_support::threads::in_parallel;
 
 /// How many sessions run at the same time. They mostly wait.
 const MAX_PARALLEL: usize = 24;
@@ -88,20 +89,11 @@ impl World {
         let is_static = keys == Keys::StaticRsa;
         let config = certificates(root).cbc(is_static).static_rsa(is_static);
         if let Keys::Resumed(_) = keys {
-            let saved = session(config.clone(), &peer);
+            let saved = Link::saved_session(config.clone(), peer.address());
             return (peer, [config.clone().resume(saved), config]);
         }
         (peer, [config.clone(), config])
     }
-}
-
-/// The saved session of a connection without faults.
-fn session(config: Config, peer: &Peer) -> SavedSession {
-    let mut link = Link::connect(config, peer.address()).unwrap();
-    let saved = link.client.take_saved_session().unwrap();
-    assert_eq!(link.exchange(b"echo 0\n"), b"echo 0\n");
-    link.close();
-    saved
 }
 
 fn scripted_suites(keys: Keys) -> (scripted::Suite, u16) {
@@ -109,24 +101,6 @@ fn scripted_suites(keys: Keys) -> (scripted::Suite, u16) {
         Keys::Psk => (scripted::Suite::PskGcm, 0xc0a8),
         _ => (scripted::Suite::EcdheEcdsaGcm, 0xc02f),
     }
-}
-
-/// Runs `count` cases, several in parallel.
-fn in_parallel(count: usize, run: impl Fn(usize) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..MAX_PARALLEL.min(count) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::SeqCst);
-                    if index >= count {
-                        break;
-                    }
-                    run(index);
-                }
-            });
-        }
-    });
 }
 
 /// Whether the program may not hear another client for a minute. `s_server` connects its socket
@@ -162,7 +136,7 @@ fn each_forgery(server: Server) {
     let cases: Vec<_> = cases.into_iter().skip(every / 2).step_by(every).collect();
     let failures = Mutex::new(Vec::new());
     let ended = AtomicUsize::new(0);
-    in_parallel(cases.len(), |index| {
+    in_parallel(cases.len(), MAX_PARALLEL, |index| {
         let Case { keys, cookies, place, what, forged } = &cases[index];
         let (mut peer, [config, again]) = world.start(server, *keys, *cookies);
         let mut link = Link::start(config, peer.address());

@@ -2,16 +2,17 @@
 //! environment variable `DTLS_LOSS_SEEDS` sets the number of seeds; 8 by default.
 #![cfg(feature = "full")]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use iot_coap_dtls::{Client, Config, SavedSession};
+use iot_coap_dtls::{Client, Config};
 use iot_coap_test_support::certificates::rsa;
 use iot_coap_test_support::dtls::link::Link;
 use iot_coap_test_support::dtls::{IDENTITY, PSK, SystemRandom, certificates, pre_shared_key};
 use iot_coap_test_support::network::{Decide, Direction, Fate, Proxy, by_seed};
 use iot_coap_test_support::peers::servers::{Resumption, Server, Suite, Wish};
 use iot_coap_test_support::peers::{Peer, Proof};
+use iot_coap_test_support::threads::in_parallel;
 
 const LOST_PERCENT: u64 = 20;
 /// How many sessions run at the same time. They mostly wait.
@@ -66,37 +67,10 @@ fn assert_gets_through(
     eprintln!("{what}: connected in {connected:?}, {sent:?} + {received:?}");
 }
 
-/// The saved session of a connection without faults.
-fn session(config: Config, peer: &Peer) -> SavedSession {
-    let mut link = Link::connect(config, peer.address()).unwrap();
-    let saved = link.client.take_saved_session().unwrap();
-    assert_eq!(link.exchange(b"echo 0\n"), b"echo 0\n");
-    link.close();
-    saved
-}
-
-/// Runs `count` cases, several in parallel.
-fn in_parallel(count: usize, run: impl Fn(usize) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..MAX_PARALLEL.min(count) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::SeqCst);
-                    if index >= count {
-                        break;
-                    }
-                    run(index);
-                }
-            });
-        }
-    });
-}
-
 fn by_each_seed(server: Server) {
     let (root, leaf) = rsa();
     let proof = Proof::Certificate(&leaf, &[]);
-    in_parallel(seeds() as usize, |seed| {
+    in_parallel(seeds() as usize, MAX_PARALLEL, |seed| {
         let seed = seed as u64;
         let peer = WISH.start(server, &proof);
         let what = format!("{server:?}, seed {seed}, full");
@@ -104,7 +78,7 @@ fn by_each_seed(server: Server) {
         assert_gets_through(certificates(&root), &peer, false, decide, &what);
         let peer = WISH.start(server, &proof);
         let what = format!("{server:?}, seed {seed}, resumed");
-        let saved = session(certificates(&root), &peer);
+        let saved = Link::saved_session(certificates(&root), peer.address());
         let decide = by_seed(!seed, LOST_PERCENT);
         assert_gets_through(certificates(&root).resume(saved), &peer, true, decide, &what);
     });
@@ -135,7 +109,7 @@ fn mbedtls_3_6_with_a_fifth_lost() {
 fn a_fifth_lost_and_every_third_from_elsewhere() {
     let proof = Proof::PreSharedKey { identity: IDENTITY, key: PSK };
     let wish = Wish { suite: Some(Suite::PSK_CCM_8), connection_id: Some("c0ffee"), ..WISH };
-    in_parallel(seeds() as usize, |seed| {
+    in_parallel(seeds() as usize, MAX_PARALLEL, |seed| {
         let peer = wish.start(Server::Mbed3, &proof);
         let connected = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let mut faults = by_seed(seed as u64, LOST_PERCENT);
@@ -172,7 +146,11 @@ fn each_single_datagram(
 ) {
     let start = || {
         let peer = wish.start(server, proof);
-        let config = if resumed { config().resume(session(config(), &peer)) } else { config() };
+        let config = if resumed {
+            config().resume(Link::saved_session(config(), peer.address()))
+        } else {
+            config()
+        };
         (peer, config)
     };
     let (peer, clean) = start();
@@ -185,7 +163,7 @@ fn each_single_datagram(
         .map(|number| (Direction::ToServer, number))
         .chain((0..to_client).map(|number| (Direction::ToClient, number)))
         .collect();
-    in_parallel(places.len() * FAULTS.len(), |index| {
+    in_parallel(places.len() * FAULTS.len(), MAX_PARALLEL, |index| {
         let (place, fate) = (places[index / FAULTS.len()], FAULTS[index % FAULTS.len()]);
         let (peer, config) = start();
         let decide = move |direction, number| {
@@ -245,7 +223,7 @@ fn many_fragments_with_a_fifth_lost() {
     let (root, leaf) = rsa();
     let wish = Wish { mtu: Some(300), ..WISH };
     for server in Server::ALL {
-        in_parallel(seeds().div_ceil(2) as usize, |seed| {
+        in_parallel(seeds().div_ceil(2) as usize, MAX_PARALLEL, |seed| {
             let peer = wish.start(server, &Proof::Certificate(&leaf, &[]));
             let config = certificates(&root).mtu(256);
             let what = format!("{server:?} in fragments, seed {seed}");

@@ -1,12 +1,19 @@
 //! Hostile ServerHello and HelloVerifyRequest messages.
 
-use iot_coap_dtls::{Error, State, Violation};
+use iot_coap_dtls::{Config, Error, State, TrustAnchors, Violation};
 
-use iot_coap_test_support::scripted::messages::{
-    CONNECTION_ID, EC_POINT_FORMATS, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET,
-    HELLO_VERIFY_REQUEST, RENEGOTIATION_INFO, SERVER_HELLO, SERVER_NAME, SESSION_TICKET,
+use iot_coap_test_support::certificates::ecdsa;
+use iot_coap_test_support::hellos::{
+    RENEGOTIATION_INFO as RENEGOTIATION_VALUE, suites_and_extensions,
 };
-use iot_coap_test_support::scripted::{Hello, Pair, Suite, ends_in_time, feed, psk_config, sent};
+use iot_coap_test_support::scripted::messages::{
+    CONNECTION_ID, EC_POINT_FORMATS, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, HANDSHAKE,
+    HELLO_VERIFY_REQUEST, RENEGOTIATION_INFO, SERVER_HELLO, SERVER_NAME, SESSION_TICKET, message,
+    record,
+};
+use iot_coap_test_support::scripted::{
+    Hello, Pair, Suite, client, ends_in_time, feed, psk_config, sent,
+};
 
 const SUITE: Suite = Suite::PskGcm;
 const MALFORMED: Error = Error::Protocol(Violation::Malformed("ServerHello"));
@@ -31,6 +38,29 @@ fn refused(hello: &Hello, error: Error, alert: u8) {
 
 fn not_offered(what: &'static str) -> Error {
     Error::Protocol(Violation::NotOffered(what))
+}
+
+/// What a client must say in each ClientHello, also in one with a cookie (RFC 5746, section
+/// 3.4; RFC 7627, section 5.2).
+#[test]
+fn each_of_ours_offers_what_makes_handshakes_safe() {
+    let (root, _) = ecdsa();
+    let anchors = TrustAnchors::from_pem(root.pem().as_bytes()).unwrap();
+    let certificates = Config::with_certificates("localhost", anchors, None).unwrap();
+    for config in [psk_config(), psk_config().cbc(true), certificates] {
+        let mut client = client(config);
+        for cookie in 0..3 {
+            let datagrams = sent(&mut client);
+            let [hello] = &datagrams[..] else { panic!("{datagrams:?}") };
+            let (suites, extensions) = suites_and_extensions(hello).unwrap();
+            assert!(suites.contains(&RENEGOTIATION_VALUE), "{cookie}: {suites:x?}");
+            assert!(extensions.contains(&EXTENDED_MASTER_SECRET), "{cookie}: {extensions:?}");
+            let body = [&[0xfe, 0xff, 4][..], &[cookie; 4]].concat();
+            let request = message(HELLO_VERIFY_REQUEST, cookie.into(), &body);
+            let record = record(HANDSHAKE, 0, cookie.into(), &request);
+            assert_eq!(feed(&mut client, &record), Ok(vec![]));
+        }
+    }
 }
 
 #[test]

@@ -50,6 +50,21 @@ fn forged_records_of_the_session() {
     pair.assert_alive();
 }
 
+/// The longest plaintext of a record has 2^14 bytes (RFC 5246, section 6.2.1).
+#[test]
+fn a_record_that_is_too_long() {
+    for suite in SUITES {
+        let mut pair = Pair::connected(suite);
+        let longest = vec![0x5a; 1 << 14];
+        let record = pair.server.protected(APPLICATION_DATA, &longest);
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![longest]));
+        let record = pair.server.protected(APPLICATION_DATA, &vec![0x5a; (1 << 14) + 1]);
+        assert_eq!(feed(&mut pair.client, &record), Ok(vec![]), "{suite:?}");
+        assert_eq!(pair.client.dropped().malformed, 1, "{suite:?}");
+        pair.assert_alive();
+    }
+}
+
 /// Changes one bit in each byte of a valid record. In the version it is the bit that makes
 /// it DTLS 1.0, since the version in the header is not authenticated.
 #[test]

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use iot_coap_dtls::{Client, Config, Datagram, Error, State};
+use iot_coap_dtls::{Client, Config, Datagram, Error, SavedSession, State};
 
 use super::SystemRandom;
 
@@ -53,6 +53,15 @@ impl Link {
         let mut link = Self::start(config, server);
         link.handshake()?;
         Ok(link)
+    }
+
+    /// The saved session of a connection without faults, on which a line is echoed.
+    pub fn saved_session(config: Config, server: SocketAddr) -> SavedSession {
+        let mut link = Self::connect(config, server).unwrap();
+        let saved = link.client.take_saved_session().unwrap();
+        assert_eq!(link.exchange(b"echo 0\n"), b"echo 0\n");
+        link.close();
+        saved
     }
 
     /// Drives the handshake to its end; says why where it fails.
