@@ -83,7 +83,7 @@ pub(super) struct Health {
     is_broken: bool,
     /// The last candidate was refused by the peer, not by the network.
     is_hopeless: bool,
-    /// A handshake has failed since something came from the peer.
+    /// The latest handshake failed.
     has_failed_handshake: bool,
     /// The pause ends as soon as there is something to send.
     is_deferred: bool,
@@ -157,7 +157,6 @@ impl Health {
         self.next_address = 0;
         self.silent_since = NEVER;
         self.is_broken = false;
-        self.has_failed_handshake = false;
         self.has_heard = true;
     }
 
@@ -172,6 +171,7 @@ impl Health {
     /// There is another transport, from which nothing has come yet.
     pub(super) const fn handle_replaced(&mut self) {
         self.is_deferred = false;
+        self.has_failed_handshake = false;
         self.reopen_at = NEVER;
         self.silent_since = NEVER;
         self.is_broken = false;

@@ -18,9 +18,9 @@ const MAX_AHEAD: u16 = 8;
 /// dropped; the server retransmits them.
 const MAX_RANGES: usize = 16;
 
-/// Of how many messages it is remembered what they were. A handshake has eight, with four
-/// HelloVerifyRequests at most.
-const MAX_REMEMBERED: usize = 12;
+/// Of how many messages it is remembered what they were: a flight with certificates, and the
+/// request for a cookie and the Finished.
+const REMEMBERED: usize = 8;
 
 /// A message that may be incomplete.
 struct PartialMessage {
@@ -70,14 +70,14 @@ pub(crate) struct Reassembly {
     /// The length of all bodies together.
     held_len: usize,
     max_held_len: usize,
-    /// The types and checksums of the messages that were returned.
-    returned: [(MessageType, u32); MAX_REMEMBERED],
+    /// The types and checksums of the messages that were returned last, by their numbers.
+    returned: [u32; REMEMBERED],
 }
 
 impl Reassembly {
     /// `max_held_len` bounds the length of all bodies together.
     pub(crate) fn new(max_held_len: usize) -> Self {
-        let returned = [(MessageType::HELLO_REQUEST, 0); MAX_REMEMBERED];
+        let returned = [0; REMEMBERED];
         Self { next_seq: 0, messages: Vec::new(), held_len: 0, max_held_len, returned }
     }
 
@@ -127,14 +127,14 @@ impl Reassembly {
     /// Whether an earlier message was another one, as far as a fragment tells. Cookies may
     /// differ.
     fn contradicts(&self, header: &FragmentHeader, fragment: &[u8]) -> bool {
-        let returned = self.returned.get(usize::from(header.message_seq));
-        returned.is_some_and(|&(kind, sum)| {
-            let is_whole = fragment.len() == header.message_len;
-            kind != header.kind
-                || kind != MessageType::HELLO_VERIFY_REQUEST
-                    && is_whole
-                    && sum != checksum(fragment)
-        })
+        let number = usize::from(header.message_seq);
+        if number + REMEMBERED < usize::from(self.next_seq) {
+            return false;
+        }
+        let is_whole = fragment.len() == header.message_len;
+        let has_content = is_whole && header.kind != MessageType::HELLO_VERIFY_REQUEST;
+        let differs = self.returned[number % REMEMBERED] ^ identity(header.kind, fragment);
+        differs & KIND != 0 || has_content && differs != 0
     }
 
     /// The message that this fragment belongs to. `None` if there is no room for it, or if
@@ -215,17 +215,20 @@ impl Reassembly {
         if !is_expected {
             return NextMessage::Unexpected(kind, epoch);
         }
-        if let Some(returned) = self.returned.get_mut(usize::from(self.next_seq)) {
-            *returned = (kind, checksum(&body));
-        }
+        self.returned[usize::from(self.next_seq) % REMEMBERED] = identity(kind, &body);
         self.next_seq = self.next_seq.saturating_add(1);
         NextMessage::Complete(Message { kind, message_seq, body })
     }
 }
 
-/// FNV-1a: whoever makes two messages with one checksum gains nothing but time.
-fn checksum(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |sum, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+/// The bits of [`identity`] that hold the type.
+const KIND: u32 = 0xff00_0000;
+
+/// The type of a message and a checksum of its content, FNV-1a: whoever makes two messages with
+/// one checksum gains nothing but time.
+fn identity(kind: MessageType, body: &[u8]) -> u32 {
+    let add = |sum: u32, &byte: &u8| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    body.iter().fold(0x811c_9dc5, add) & !KIND | u32::from(kind.0) << 24
 }
 
 /// Adds a range, and joins it with those that it touches. Returns false if there are too
