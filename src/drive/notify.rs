@@ -114,18 +114,21 @@ impl Outcall {
     /// No lock is held.
     pub(super) unsafe fn call(&mut self) {
         match self.target {
-            Target::Nobody => {}
             Target::Callback { callback, user_data } => {
                 let message = (&raw mut self.response).cast::<c_void>();
                 // SAFETY: by its type a `resp_callback` takes what it was given as
                 // `user_data`, and a response.
                 unsafe { callback(user_data, message) }
             }
-            Target::Notice { subscriber: Subscriber { handler, data }, context } => {
+            // (Without the extension nobody subscribes.)
+            Target::Notice { subscriber: Subscriber { handler, data }, context }
+                if cfg!(feature = "extension") =>
+            {
                 // SAFETY: by its type an `on_notice` takes what it was given as
                 // `notice_data`, the context and a notice.
                 unsafe { handler(data, context, &raw const self.notice) }
             }
+            Target::Nobody | Target::Notice { .. } => {}
         }
     }
 }

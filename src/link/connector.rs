@@ -14,7 +14,7 @@ pub(crate) use crate::dtls::SessionStore;
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::{Limits, Session, Terms};
 use crate::fallible::boxed;
-use crate::log::log;
+use crate::log::{Level, is_enabled, log};
 use crate::port::{Connected, Udp};
 #[cfg(feature = "_coaps")]
 use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
@@ -85,7 +85,12 @@ impl Connector {
         let mut host = endpoint.host.into_bytes();
         host.try_reserve_exact(1).ok()?;
         host.push(0);
-        let host = CString::from_vec_with_nul(host).ok()?;
+        if host.iter().position(|&byte| byte == 0) != Some(host.len() - 1) {
+            return None;
+        }
+        // SAFETY: the only NUL is at the end. (The checked constructor brings a search that
+        // is fast in long texts.)
+        let host = unsafe { CString::from_vec_with_nul_unchecked(host) };
         let dtls = match endpoint.security {
             Security::Dtls => Some(boxed(dtls)?),
             _ => None,
@@ -225,9 +230,11 @@ impl Connector {
 
     /// Logs that there is no connection.
     pub(crate) fn explain(&self) {
-        let over = if self.uses_dtls() { "DTLS" } else { "UDP" };
-        let host = self.host.to_str().unwrap_or_default();
-        log!(Error, "no {over} connection to {host} port {}", self.port);
+        if is_enabled(Level::Error) {
+            let over = if self.uses_dtls() { "DTLS" } else { "UDP" };
+            let host = self.host.to_str().unwrap_or_default();
+            log!(Error, "no {over} connection to {host} port {}", self.port);
+        }
     }
 
     #[cfg(feature = "_coaps")]

@@ -63,7 +63,8 @@ impl Config {
     }
 
     /// A time to send along with a sign-in, in milliseconds since 1970; none by
-    /// default. The cloud does not check how old it is.
+    /// default. The cloud does not check how old it is. Without effect without the feature
+    /// `timestamp`.
     #[must_use]
     pub fn timestamp_ms(mut self, timestamp_ms: Option<u64>) -> Self {
         self.sign_in.timestamp_ms = timestamp_ms;

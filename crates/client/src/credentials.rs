@@ -44,7 +44,7 @@ pub(crate) struct MessageCredentials<'a> {
 impl Credentials {
     pub(crate) fn new(security: Security, option: OptionNumber) -> Self {
         Self {
-            is_symmetric: cfg!(feature = "symmetric") && security == Security::Symmetric,
+            is_symmetric: security == Security::Symmetric,
             option,
             access_token: None,
             generation: 0,
@@ -54,7 +54,7 @@ impl Credentials {
     }
 
     pub(crate) const fn is_symmetric(&self) -> bool {
-        self.is_symmetric
+        cfg!(feature = "symmetric") && self.is_symmetric
     }
 
     /// The option of the access token.
@@ -66,7 +66,7 @@ impl Credentials {
     /// symmetric mode, before the sequence number.
     pub(crate) fn option_is_in_order(&self) -> bool {
         self.option > OptionNumber::ACCEPT
-            && (!self.is_symmetric || self.option < OptionNumber::SEQUENCE)
+            && (!self.is_symmetric() || self.option < OptionNumber::SEQUENCE)
     }
 
     pub(crate) const fn has_access_token(&self) -> bool {
@@ -88,7 +88,7 @@ impl Credentials {
         device_secret: &str,
         expires_at: Instant,
     ) -> Result<(), SignInError> {
-        if self.is_symmetric {
+        if self.is_symmetric() {
             let (Some(random), Some(offset @ ..=MAX_SEQUENCE_OFFSET)) =
                 (&reply.random, reply.sequence_offset)
             else {
@@ -105,7 +105,7 @@ impl Credentials {
     /// be used: not in symmetric mode, whose key is lost, not if its length is that
     /// of no access token, and not if the heap is exhausted.
     pub(crate) fn restore(&mut self, value: &[u8], expires_at: Instant) -> bool {
-        if self.is_symmetric || value.is_empty() || value.len() > MAX_ACCESS_TOKEN_LEN {
+        if self.is_symmetric() || value.is_empty() || value.len() > MAX_ACCESS_TOKEN_LEN {
             return false;
         }
         let mut copy = Zeroizing::new(Vec::new());
@@ -150,7 +150,7 @@ impl Credentials {
         &self,
         generation: u32,
     ) -> Result<Option<&SymmetricKey>, UndecryptableError> {
-        if !self.is_symmetric {
+        if !self.is_symmetric() {
             return Ok(None);
         }
         self.keys.of(generation).map(Some).ok_or(UndecryptableError)

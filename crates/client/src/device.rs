@@ -2,10 +2,11 @@
 //! sign-ins. Checks lengths; wipes the secret when it is dropped.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use core::fmt;
 
 use zeroize::Zeroizing;
+
+use crate::out_of_memory::{OutOfMemory, joined};
 
 /// The longest product key, in bytes (`IOTX_PRODUCT_KEY_LEN`).
 pub const MAX_PRODUCT_KEY_LEN: usize = 20;
@@ -46,6 +47,12 @@ impl fmt::Display for DeviceError {
 }
 
 impl core::error::Error for DeviceError {}
+
+impl From<OutOfMemory> for DeviceError {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
 
 impl Device {
     /// Makes an identity of its parts. An empty `client_id` stands for
@@ -105,11 +112,6 @@ fn field(name: &'static str, parts: &[&str], most: usize) -> Result<Box<str>, De
         _ if len > most => return Err(DeviceError::TooLong(name, most)),
         _ => {}
     }
-    let mut value = String::new();
-    value.try_reserve_exact(len).map_err(|_| DeviceError::OutOfMemory)?;
-    for part in parts {
-        value.push_str(part);
-    }
     // Its room is its length, so nothing is allocated or copied.
-    Ok(value.into_boxed_str())
+    Ok(joined(parts)?.into_boxed_str())
 }

@@ -208,7 +208,7 @@ fn max_tail_len(
     let mut len = 1 + payload.len() + max_echo_len(echo);
     if let Some(credentials) = credentials {
         len += MAX_OPTION_HEAD_LEN + credentials.access_token.len();
-        if credentials.symmetric.is_some() {
+        if cfg!(feature = "symmetric") && credentials.symmetric.is_some() {
             // The sequence number, and the padding of the payload.
             len += MAX_OPTION_HEAD_LEN + encrypted_len(MAX_DECIMAL_LEN) + encrypted_len(0);
         }
@@ -235,7 +235,9 @@ fn write_tail<const HAS_ECHO: bool>(
         if HAS_ECHO && !is_echo_first {
             encoder.option(OptionNumber::ECHO, echo)?;
         }
-        if let Some((key, sequence)) = credentials.symmetric {
+        if cfg!(feature = "symmetric")
+            && let Some((key, sequence)) = credentials.symmetric
+        {
             write_sequence(&mut encoder, key, sequence)?;
             payload_key = Some(key).filter(|_| !payload.is_empty());
         }

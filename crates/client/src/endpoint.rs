@@ -5,6 +5,8 @@ use alloc::string::String;
 use core::fmt;
 use core::net::Ipv6Addr;
 
+use crate::out_of_memory::{OutOfMemory, joined};
+
 /// The longest host, in bytes.
 pub const MAX_HOST_LEN: usize = 127;
 
@@ -63,6 +65,12 @@ impl fmt::Display for UrlError {
 
 impl core::error::Error for UrlError {}
 
+impl From<OutOfMemory> for UrlError {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
+
 impl Endpoint {
     /// Reads `scheme://host[:port][/ignored]`. Without a port, `coaps` means
     /// 5684 and the others 5683.
@@ -103,7 +111,7 @@ impl Endpoint {
             None => default_port,
             Some(digits) => parse_port(digits)?,
         };
-        Ok(Self { security, host: owned(&[host])?, port })
+        Ok(Self { security, host: joined(&[host])?, port })
     }
 
     /// The endpoint of a device of `product_key` that names no URL.
@@ -112,7 +120,7 @@ impl Endpoint {
     ///
     /// [`UrlError::OutOfMemory`].
     pub fn default_for(product_key: &str) -> Result<Self, UrlError> {
-        let host = owned(&[product_key, ".iot-as-coap.cn-shanghai.aliyuncs.com"])?;
+        let host = joined(&[product_key, ".iot-as-coap.cn-shanghai.aliyuncs.com"])?;
         Ok(Self { security: Security::Dtls, host, port: 5684 })
     }
 }
@@ -148,26 +156,14 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
 /// What is before and after the first of `separators`, which are ASCII.
 /// (`str::split_once` brings a searcher for all of Unicode.)
 fn split_at<'t>(text: &'t str, separators: &[u8]) -> Option<(&'t str, &'t str)> {
-    let at = text.bytes().position(|byte| separators.contains(&byte))?;
+    let at = text.bytes().position(|byte| separators.iter().any(|&separator| separator == byte))?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 fn parse_port(digits: &str) -> Result<u16, UrlError> {
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(UrlError::Port);
-    }
-    match digits.parse() {
-        Ok(0) | Err(_) => Err(UrlError::Port),
-        Ok(port) => Ok(port),
-    }
-}
-
-fn owned(parts: &[&str]) -> Result<String, UrlError> {
-    let mut joined = String::new();
-    let len = parts.iter().map(|part| part.len()).sum();
-    joined.try_reserve_exact(len).map_err(|_| UrlError::OutOfMemory)?;
-    for part in parts {
-        joined.push_str(part);
-    }
-    Ok(joined)
+    let port = digits.bytes().try_fold(0_u16, |port, byte| {
+        let digit = char::from(byte).to_digit(10)?;
+        port.checked_mul(10)?.checked_add(digit as u16)
+    });
+    port.filter(|&port| port != 0).ok_or(UrlError::Port)
 }

@@ -10,6 +10,10 @@ use iot_coap_time::Instant;
 /// original waits, asks 25 times in an exchange lifetime.
 const MAX_REMEMBERED: usize = 32;
 
+/// When a request that is forgotten may no longer be answered. Its place is used again
+/// when the next one is remembered.
+const OVER: Instant = Instant::from_millis(0);
+
 /// A request that may still be answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
@@ -46,14 +50,19 @@ impl LateAnswers {
 
     /// Forgets the request with this token, which was answered.
     pub(crate) fn forget(&mut self, token: u32) {
-        self.list.retain(|asked| asked.token != token);
+        if let Some(asked) = self.list.iter_mut().find(|asked| asked.token == token) {
+            asked.until = OVER;
+        }
     }
 
     /// Forgets the request with this token and all that are older: it brought an access
     /// token, which theirs must not replace. With none, forgets all.
     pub(crate) fn forget_until(&mut self, token: Option<u32>) {
-        let newest = self.list.iter().position(|asked| Some(asked.token) == token);
-        let count = newest.map_or(self.list.len(), |index| index + 1);
-        self.list.drain(..count);
+        for asked in &mut self.list {
+            asked.until = OVER;
+            if Some(asked.token) == token {
+                break;
+            }
+        }
     }
 }

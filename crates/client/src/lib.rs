@@ -15,6 +15,7 @@ mod critical;
 mod decimal;
 mod deduplication;
 mod device;
+#[cfg_attr(not(feature = "displaced"), path = "displaced_absent.rs")]
 mod displaced;
 mod encode;
 mod encoded_request;

@@ -1,5 +1,7 @@
 //! The one error of everything that allocates and does nothing else that could
-//! fail.
+//! fail; and the copies that do.
+
+use alloc::string::String;
 
 /// The heap is exhausted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,4 +11,14 @@ impl From<alloc::collections::TryReserveError> for OutOfMemory {
     fn from(_: alloc::collections::TryReserveError) -> Self {
         Self
     }
+}
+
+/// A copy of `parts`, one behind the other, in no more memory than it needs.
+pub(crate) fn joined(parts: &[&str]) -> Result<String, OutOfMemory> {
+    let mut joined = String::new();
+    joined.try_reserve_exact(parts.iter().map(|part| part.len()).sum())?;
+    for part in parts {
+        joined.push_str(part);
+    }
+    Ok(joined)
 }

@@ -92,7 +92,9 @@ pub(crate) fn write_request(
     if let Some(sequence) = sequence {
         fields.push("seq", decimal(sequence, &mut sequence_digits));
     }
-    if let Some(timestamp) = options.timestamp_ms {
+    if cfg!(feature = "timestamp")
+        && let Some(timestamp) = options.timestamp_ms
+    {
         fields.push("timestamp", decimal(timestamp, &mut timestamp_digits));
     }
     let signature = Signature::new(options.method, &device.device_secret, fields.as_slice());

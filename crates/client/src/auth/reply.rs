@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use crate::access_token::MAX_ACCESS_TOKEN_LEN;
-use crate::out_of_memory::OutOfMemory;
+use crate::out_of_memory::{OutOfMemory, joined};
 
 /// The longest random text in a reply in symmetric mode, in bytes.
 const MAX_RANDOM_LEN: usize = 64;
@@ -54,11 +54,10 @@ impl SignInReply {
                 token.extend_from_slice(value.as_bytes());
                 self.access_token = token;
             }
+            // Only symmetric mode knows the others.
+            ("random", _) if cfg!(not(feature = "symmetric")) => {}
             ("random", Some(value)) if value.len() <= MAX_RANDOM_LEN => {
-                let mut random = String::new();
-                random.try_reserve_exact(value.len()).map_err(OutOfMemory::from)?;
-                random.push_str(value);
-                self.random = Some(random);
+                self.random = Some(joined(&[value])?);
             }
             ("token" | "random", _) => return Err(ReplyError::Bad),
             _ => {}
@@ -68,7 +67,7 @@ impl SignInReply {
 
     /// Stores a field with a number. Other fields are ignored.
     pub(super) fn set_number(&mut self, name: &str, value: u64) {
-        if name == "seqOffset" {
+        if cfg!(feature = "symmetric") && name == "seqOffset" {
             self.sequence_offset = Some(value);
         }
     }

@@ -1,8 +1,16 @@
 //! The signature of a sign-in: an HMAC, keyed with the device secret, over
 //! every signed field's name and value, in the order of the names.
 
+use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
+use zeroize::Zeroize;
+
+use crate::device::MAX_DEVICE_SECRET_LEN;
+
+/// The length of a block of either hash, in bytes.
+const BLOCK_LEN: usize = 64;
+const _: () = assert!(MAX_DEVICE_SECRET_LEN <= BLOCK_LEN);
 
 /// The hash of the HMAC that signs a sign-in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,10 +53,14 @@ impl Signature {
 
     fn with<M: Mac + KeyInit>(secret: &str, fields: &[(&str, &str)]) -> Self {
         let mut signature = Self { digits: [0; 40], len: 0 };
-        // An HMAC takes keys of any length: this cannot fail.
-        let Ok(mut mac) = <M as KeyInit>::new_from_slice(secret.as_bytes()) else {
-            return signature;
-        };
+        // The secret as a block of the hash, with zeros behind it (RFC 2104 section 2): it is
+        // never longer, so that code for longer keys is left out.
+        let mut key = Key::<M>::default();
+        for (place, byte) in key.iter_mut().zip(secret.bytes()) {
+            *place = byte;
+        }
+        let mut mac = <M as KeyInit>::new(&key);
+        key.zeroize();
         for (name, value) in fields {
             mac.update(name.as_bytes());
             mac.update(value.as_bytes());
