@@ -1,7 +1,10 @@
 //! Hazard: a build without some feature takes a URL that needs it, and then sends in
-//! clear or to the wrong host.
+//! clear or to the wrong host; or waits for what it cannot tell.
 
-use iot_coap_client::{Endpoint, Security, UrlError};
+mod support;
+
+use iot_coap_client::{Endpoint, Event, GiveUp, Security, UrlError};
+use support::{Bench, CONTENT, SECOND, config, is_sign_in};
 
 #[test]
 fn every_build_takes_plain_and_dtls_urls() {
@@ -29,4 +32,37 @@ fn addresses_in_brackets_need_theirs() {
     let expected =
         if cfg!(feature = "ipv6") { Ok("2001:db8::1".into()) } else { Err(UrlError::Host) };
     assert_eq!(host, expected);
+}
+
+#[test]
+fn a_message_that_gives_way_ends_in_every_build() {
+    let mut bench = Bench::signed_in_with(config().max_outstanding(2));
+    bench.post_non(0);
+    let others = [bench.post(1), bench.post(2)];
+    let is_told = cfg!(feature = "displaced");
+    assert_eq!(bench.client.outstanding(), 2 + usize::from(is_told));
+    bench.advance(100);
+    let events = bench.events();
+    if is_told {
+        let is_displaced =
+            matches!(events[..], [Event::GaveUp { application: 0, reason: GiveUp::Displaced, .. }]);
+        assert!(is_displaced, "{events:?}");
+    } else {
+        assert!(events.is_empty(), "{events:?}");
+    }
+    assert_eq!(bench.client.outstanding(), 2);
+    for (number, message) in (1..).zip(&others) {
+        assert_eq!(bench.answered(message, CONTENT).0, number);
+    }
+    assert!(bench.client.is_idle());
+}
+
+#[test]
+fn a_time_is_sent_along_where_it_can_be_written() {
+    let mut bench = Bench::new(config().timestamp_ms(Some(1_795_000_000_000)));
+    bench.start_sign_in(10 * SECOND);
+    let request = bench.one();
+    assert!(is_sign_in(&request));
+    let text = String::from_utf8_lossy(&request);
+    assert_eq!(text.contains(r#""timestamp":"1795000000000""#), cfg!(feature = "timestamp"));
 }
