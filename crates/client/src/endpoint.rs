@@ -155,6 +155,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
 
 /// What is before and after the first of `separators`, which are ASCII.
 /// (`str::split_once` brings a searcher for all of Unicode.)
+#[allow(clippy::manual_contains, reason = "brings a search that is fast in long texts")]
 fn split_at<'t>(text: &'t str, separators: &[u8]) -> Option<(&'t str, &'t str)> {
     let at = text.bytes().position(|byte| separators.iter().any(|&separator| separator == byte))?;
     Some((text.get(..at)?, text.get(at + 1..)?))

@@ -4,7 +4,7 @@
 mod support;
 
 use iot_coap_client::{Endpoint, Event, GiveUp, Security, UrlError};
-use support::{Bench, CONTENT, SECOND, config, is_sign_in};
+use support::{Bench, CONTENT, config};
 
 #[test]
 fn every_build_takes_plain_and_dtls_urls() {
@@ -55,14 +55,4 @@ fn a_message_that_gives_way_ends_in_every_build() {
         assert_eq!(bench.answered(message, CONTENT).0, number);
     }
     assert!(bench.client.is_idle());
-}
-
-#[test]
-fn a_time_is_sent_along_where_it_can_be_written() {
-    let mut bench = Bench::new(config().timestamp_ms(Some(1_795_000_000_000)));
-    bench.start_sign_in(10 * SECOND);
-    let request = bench.one();
-    assert!(is_sign_in(&request));
-    let text = String::from_utf8_lossy(&request);
-    assert_eq!(text.contains(r#""timestamp":"1795000000000""#), cfg!(feature = "timestamp"));
 }
