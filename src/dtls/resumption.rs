@@ -85,7 +85,10 @@ pub(super) fn to_offer(key: &Key, limits: Limits) -> Option<(SavedSession, Age)>
 pub(super) fn remember(key: Key, session: &SavedSession, age: Age) {
     match session.to_bytes() {
         Ok(session) => {
-            let is_same = bytes_for(&key).is_some_and(|(last, _)| last == session);
+            let is_same = TABLE.with(|entries| {
+                entries.iter().any(|entry| entry.key == key && entry.session == session)
+            });
+            let is_same = is_same == Some(true);
             remember_bytes(key, session, if is_same { age } else { age.with_new_ticket() });
         }
         Err(_) => forget(&key),
@@ -95,7 +98,7 @@ pub(super) fn remember(key: Key, session: &SavedSession, age: Age) {
 /// [`remember`], for a session as bytes.
 pub(super) fn remember_bytes(key: Key, session: Zeroizing<Vec<u8>>, age: Age) {
     TABLE.with(|entries| {
-        entries.retain(|entry| entry.key != key);
+        remove(entries, &key);
         if entries.len() >= MAX_SESSIONS {
             entries.remove(0);
         }
@@ -107,7 +110,14 @@ pub(super) fn remember_bytes(key: Key, session: Zeroizing<Vec<u8>>, age: Age) {
 
 /// Forgets a session that must not be resumed.
 pub(super) fn forget(key: &Key) {
-    TABLE.with(|entries| entries.retain(|entry| entry.key != *key));
+    TABLE.with(|entries| remove(entries, key));
+}
+
+/// Removes the session with this peer, of which there is one at the most.
+fn remove(entries: &mut Vec<Entry>, key: &Key) {
+    if let Some(index) = entries.iter().position(|entry| entry.key == *key) {
+        entries.remove(index);
+    }
 }
 
 #[cfg(test)]

@@ -31,15 +31,7 @@ impl<T> Table<T> {
     /// Does something with the content; `None` if another thread does not get done.
     #[cfg(target_has_atomic = "8")]
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let mut tries = 0;
-        while self.is_taken.swap(true, Ordering::Acquire) {
-            tries += 1;
-            if tries == TRIES {
-                return None;
-            }
-            port::sleep_ms(1);
-        }
-        Some(self.finish(work))
+        take(&self.is_taken).then(|| self.finish(work))
     }
 
     /// [`with`](Self::with), without waiting for another thread.
@@ -63,4 +55,18 @@ impl<T> Table<T> {
         let _ = (&self.is_taken, &self.content);
         None
     }
+}
+
+/// Waits until no other thread has a table, and takes it; returns whether that was possible.
+// Once for all tables and what is done with them.
+#[cfg(target_has_atomic = "8")]
+#[inline(never)]
+fn take(is_taken: &AtomicBool) -> bool {
+    for _ in 0..TRIES {
+        if !is_taken.swap(true, Ordering::Acquire) {
+            return true;
+        }
+        port::sleep_ms(1);
+    }
+    false
 }

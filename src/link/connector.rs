@@ -15,6 +15,8 @@ pub(crate) use crate::dtls::SessionStore;
 use crate::dtls::{Limits, Session, Terms};
 use crate::fallible::boxed;
 use crate::log::{Level, is_enabled, log};
+#[cfg(feature = "dtls-psk")]
+use crate::port::Partly;
 use crate::port::{Connected, Udp};
 #[cfg(feature = "_coaps")]
 use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
@@ -253,7 +255,7 @@ impl Connector {
             #[cfg(feature = "dtls-psk")]
             Linked::None => Ok(Protection::Ours),
             #[cfg(feature = "dtls-psk")]
-            Linked::Some { missing } => Err(Unavailable { missing }),
+            Linked::Some(linked) => Err(Unavailable { linked }),
         }
     }
 
@@ -286,9 +288,9 @@ impl Protection {
 /// Why `coaps://` cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unavailable {
-    /// The names of the functions that are missing while others are there.
+    /// Which functions there are while others are missing.
     #[cfg(feature = "dtls-psk")]
-    missing: [Option<&'static str>; 4],
+    linked: Partly,
 }
 
 impl fmt::Display for Unavailable {
@@ -296,7 +298,7 @@ impl fmt::Display for Unavailable {
         #[cfg(feature = "dtls-psk")]
         {
             f.write_str("the program defines some of HAL_DTLSSession_*, but not")?;
-            for name in self.missing.iter().flatten() {
+            for name in self.linked.missing() {
                 write!(f, " {name}")?;
             }
             f.write_str("; define all four, or none")

@@ -46,9 +46,26 @@ pub(crate) enum Linked {
     All,
     #[cfg(feature = "dtls-psk")]
     None,
-    /// Some, which cannot be meant. The names of those that are missing.
+    /// Some, which cannot be meant.
     #[cfg(feature = "dtls-psk")]
-    Some { missing: [Option<&'static str>; 4] },
+    Some(Partly),
+}
+
+/// Some of the four functions are linked: a bit for each.
+#[cfg(feature = "dtls-psk")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Partly(c_uint);
+
+#[cfg(feature = "dtls-psk")]
+impl Partly {
+    /// The names of those that are missing.
+    pub(crate) fn missing(self) -> impl Iterator<Item = &'static str> {
+        NAMES
+            .into_iter()
+            .enumerate()
+            .filter(move |(at, _)| self.0 & 1 << at == 0)
+            .map(|(_, name)| name)
+    }
 }
 
 /// A session.
@@ -85,16 +102,10 @@ impl Dtls {
     /// What the linker found.
     pub(crate) fn linked() -> Linked {
         #[cfg(feature = "dtls-psk")]
-        {
-            let linked = iotx_port_dtls_linked();
-            let is_missing = |at: usize| linked & 1 << at == 0;
-            match linked {
-                0xF => Linked::All,
-                0 => Linked::None,
-                _ => Linked::Some {
-                    missing: core::array::from_fn(|at| is_missing(at).then_some(NAMES[at])),
-                },
-            }
+        match iotx_port_dtls_linked() {
+            0xF => Linked::All,
+            0 => Linked::None,
+            linked => Linked::Some(Partly(linked)),
         }
         #[cfg(not(feature = "dtls-psk"))]
         Linked::All

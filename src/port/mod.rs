@@ -14,6 +14,8 @@ pub(crate) mod store;
 mod stub;
 mod udp;
 
+#[cfg(feature = "dtls-psk")]
+pub(crate) use dtls::Partly;
 #[cfg(feature = "_coaps")]
 pub(crate) use dtls::{Dtls, Linked, Peer, certificates_to_trust};
 pub(crate) use identity::Identity;
