@@ -86,7 +86,7 @@ impl Connector {
     ) -> Option<Self> {
         let mut host = endpoint.host.into_bytes();
         host.try_reserve_exact(1).ok()?;
-        host.push(0);
+        host.extend_from_slice(b"\0");
         if host.iter().position(|&byte| byte == 0) != Some(host.len() - 1) {
             return None;
         }

@@ -39,8 +39,8 @@ impl RecentResponses {
             if self.entries.try_reserve(1).is_ok() {
                 self.entries.push(entry);
             }
-        } else {
-            self.entries[self.oldest] = entry;
+        } else if let Some(place) = self.entries.get_mut(self.oldest) {
+            *place = entry;
             self.oldest = (self.oldest + 1) % MAX_REMEMBERED;
         }
     }

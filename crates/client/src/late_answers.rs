@@ -34,8 +34,9 @@ impl LateAnswers {
     /// Remembers a request, which is younger than all before it, unless the heap is
     /// exhausted.
     pub(crate) fn expect(&mut self, now: Instant, asked: Asked) {
-        self.list.retain(|other| now < other.until);
-        if self.list.len() == MAX_REMEMBERED {
+        while let Some(oldest) = self.list.first()
+            && (now >= oldest.until || self.list.len() == MAX_REMEMBERED)
+        {
             self.list.remove(0);
         }
         if self.list.try_reserve(1).is_ok() {
