@@ -164,13 +164,13 @@ impl<A> Exchanges<A> {
 
     /// The oldest request that waits for an access token.
     pub(crate) fn oldest_parked(&self) -> Option<usize> {
-        self.oldest(&|exchange| exchange.state() == State::Parked)
+        self.oldest_seldom(&|exchange| exchange.state() == State::Parked)
     }
 
     /// The request that gives way to a newer one. A Non-confirmable one promises
     /// nothing, so the oldest of those.
     pub(crate) fn displaceable(&self) -> Option<usize> {
-        self.oldest(&|exchange| {
+        self.oldest_seldom(&|exchange| {
             exchange.request().kind() == Kind::NonConfirmable
                 && !matches!(exchange.state(), State::Free | State::Ended)
         })
@@ -249,7 +249,7 @@ impl<A> Exchanges<A> {
     /// The next request to transmit, which counts as transmitted from now on.
     pub(crate) fn transmit(&mut self, now: Instant) -> Option<Transmission> {
         let is_full = self.is_flight_full();
-        let index = self.oldest(&|exchange| exchange.may_be_transmitted(is_full))?;
+        let index = self.oldest(|exchange| exchange.may_be_transmitted(is_full))?;
         let exchange = &mut self.list[index];
         let is_repeated = exchange.transmit(now, &self.timing);
         let (owner, token) = (exchange.owner(), exchange.request().token());
@@ -400,10 +400,14 @@ impl<A> Exchanges<A> {
         Some(Asked { token, id, until })
     }
 
-    /// The oldest request of those that match. (One function for all: it is larger than a
-    /// call.)
+    /// [`oldest`](Self::oldest), where it is seldom asked for: one function for all.
     #[inline(never)]
-    fn oldest(&self, matches: &dyn Fn(&Exchange<A>) -> bool) -> Option<usize> {
+    fn oldest_seldom(&self, matches: &dyn Fn(&Exchange<A>) -> bool) -> Option<usize> {
+        self.oldest(matches)
+    }
+
+    /// The oldest request of those that match.
+    fn oldest(&self, matches: impl Fn(&Exchange<A>) -> bool) -> Option<usize> {
         let candidates = self.list.iter().enumerate();
         candidates
             .filter(|(_, exchange)| matches(exchange))
