@@ -164,13 +164,13 @@ impl<A> Exchanges<A> {
 
     /// The oldest request that waits for an access token.
     pub(crate) fn oldest_parked(&self) -> Option<usize> {
-        self.oldest_seldom(&|exchange| exchange.state() == State::Parked)
+        self.oldest(|exchange| exchange.state() == State::Parked)
     }
 
     /// The request that gives way to a newer one. A Non-confirmable one promises
     /// nothing, so the oldest of those.
     pub(crate) fn displaceable(&self) -> Option<usize> {
-        self.oldest_seldom(&|exchange| {
+        self.oldest(|exchange| {
             exchange.request().kind() == Kind::NonConfirmable
                 && !matches!(exchange.state(), State::Free | State::Ended)
         })
@@ -398,12 +398,6 @@ impl<A> Exchanges<A> {
         let (token, id) = (exchange.request().token(), exchange.request().id());
         let until = exchange.answerable_until(&self.timing)?;
         Some(Asked { token, id, until })
-    }
-
-    /// [`oldest`](Self::oldest), where it is seldom asked for: one function for all.
-    #[inline(never)]
-    fn oldest_seldom(&self, matches: &dyn Fn(&Exchange<A>) -> bool) -> Option<usize> {
-        self.oldest(matches)
     }
 
     /// The oldest request of those that match.
