@@ -228,6 +228,9 @@ fn late_answers_without_an_access_token_are_ignored() {
         bench.answer(&older, code, payload);
         assert_eq!(bench.sign_in_outcome(attempt), None);
         assert!(bench.is_silent());
+        // A request has one answer: what else comes for it is nobody's.
+        let another = bench.receive(&piggybacked(&older, CONTENT, LATE));
+        assert!(matches!(another, Received::Dropped(Dropped::Unmatched)), "{another:?}");
         bench.grant(&younger, FIRST_TOKEN);
         assert_eq!(bench.events(), [Event::SignedIn]);
     }
