@@ -69,26 +69,27 @@ pub(super) struct Health {
     /// When the link is opened anew: [`NEVER`] while it serves, [`AT_ONCE`] if it is suspect.
     reopen_at: Instant,
     backoff: Backoff,
-    /// How many sockets were opened since something came from the peer.
-    openings: u8,
-    /// The number of the address to try next.
-    next_address: u8,
-    /// How many addresses the host has, as far as is known.
-    addresses: u8,
     /// When the first message was sent since something came from the peer; or [`NEVER`].
     silent_since: Instant,
     /// When silence is looked at.
     judge_at: Instant,
-    /// The transport cannot be used at all.
-    is_broken: bool,
     /// The last candidate was refused by the peer, not by the network.
     is_hopeless: bool,
     /// The latest handshake failed.
     has_failed_handshake: bool,
     /// The pause ends as soon as there is something to send.
     is_deferred: bool,
+    // These four lie side by side and change together with each datagram.
+    /// The transport cannot be used at all.
+    is_broken: bool,
     /// Something came from the peer, however long ago.
     has_heard: bool,
+    /// How many sockets were opened since something came from the peer.
+    openings: u8,
+    /// The number of the address to try next.
+    next_address: u8,
+    /// How many addresses the host has, as far as is known.
+    addresses: u8,
 }
 
 impl Health {
