@@ -195,7 +195,7 @@ fn a_peer_that_never_answers_is_given_up() {
     assert!(was_logged(&["Error", "timed out"]), "{}", logged());
     assert!(was_logged(&["Error", "localhost", &port.to_string()]), "{}", logged());
     // The first flight was sent again after 1 and 2 seconds. After 4.5 it was the turn of
-    // the second offer, with timeouts of its own.
+    // the second offer, from another port and with timeouts of its own.
     silent.set_nonblocking(true).expect("a socket can be");
     let mut buffer = [0; 2048];
     let mut sent = Vec::new();

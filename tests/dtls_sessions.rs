@@ -1,9 +1,7 @@
 //! Hazards of a DTLS session's life: a session that ends under the application, which
 //! notices nothing but a little delay; reconnects; goodbyes; messages of every length.
 
-use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,8 +14,6 @@ use iot_coap_test_support::certificates;
 use iot_coap_test_support::peers::Proof;
 use iot_coap_test_support::peers::echo::{Manner, Server};
 use iot_coap_test_support::peers::servers::{self, Wish};
-use iot_coap_test_support::scripted::messages::{HANDSHAKE, SERVER_HELLO, message, record};
-use iot_coap_test_support::scripted::{Hello, Suite};
 use iot_coap_test_support::waiting::{becomes_so, timed};
 
 fn trusting_client(cloud: &Cloud) -> Client {
@@ -254,134 +250,4 @@ fn a_record_that_is_too_long_is_dropped_whole() {
         }
         assert_eq!(client.statistics().resent, 0, "{too_long}: {}", logged());
     }
-}
-
-/// Between clients and a DTLS server: each client has a socket of its own behind it, and is
-/// noted. The first ones get these forged datagrams, one each, before the server hears of them.
-/// Ends with the test.
-fn relay(
-    front: UdpSocket,
-    server: SocketAddr,
-    clients: &Arc<Mutex<Vec<SocketAddr>>>,
-    forged: &[Vec<u8>],
-) -> Arc<UdpSocket> {
-    let clients = Arc::clone(clients);
-    let front = Arc::new(front);
-    let shared = Arc::clone(&front);
-    let forged = forged.to_vec();
-    thread::spawn(move || {
-        let mut behind: HashMap<SocketAddr, UdpSocket> = HashMap::new();
-        let mut buffer = [0; 2048];
-        while let Ok((len, from)) = shared.recv_from(&mut buffer) {
-            let back = behind.entry(from).or_insert_with(|| {
-                let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(forged) = forged.get(clients.len()) {
-                    let _ = shared.send_to(forged, from);
-                }
-                clients.push(from);
-                let back = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-                back.connect(server).expect("loopback is there");
-                let (reader, front) = (back.try_clone().expect("a socket"), Arc::clone(&shared));
-                thread::spawn(move || {
-                    let mut buffer = [0; 2048];
-                    while let Ok(len) = reader.recv(&mut buffer) {
-                        let _ = front.send_to(&buffer[..len], from);
-                    }
-                });
-                back
-            });
-            let _ = back.send(&buffer[..len]);
-        }
-    });
-    front
-}
-
-/// Anybody can send a refusal (ICMP), and a server that starts sends some.
-#[test]
-fn one_refusal_does_not_end_a_handshake() {
-    collect();
-    let (root, leaf) = certificates::ecdsa();
-    let server = Server::start(&leaf, &Manner::default());
-    // Nobody listens there at first.
-    let address = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    let address = address.expect("a socket");
-    let late = thread::spawn({
-        let server = server.address();
-        move || {
-            thread::sleep(Duration::from_millis(400));
-            let front = UdpSocket::bind(address).expect("nobody has taken it");
-            relay(front, server, &Arc::default(), &[])
-        }
-    });
-    let url = format!("coaps://localhost:{}", address.port());
-    let start = Instant::now();
-    let client = Client::init_trusting(&url, 500, &root.pem(), |_| {});
-    assert!(client.is_some(), "{}", logged());
-    assert!(becomes_so(|| server.handshakes() == 1), "{}", logged());
-    late.join().expect("the relay starts");
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}: {}", start.elapsed(), logged());
-    assert!(was_logged(&["the handshake goes on after an error"]), "{}", logged());
-}
-
-/// A ServerHello with a suite that no client offers ends a handshake. Somebody else may have
-/// sent it, so the next one begins at once.
-#[test]
-fn a_forged_answer_does_not_end_a_connection_but_two_do() {
-    let (root, leaf) = certificates::ecdsa();
-    let hello = Hello { suite: 0xabcd, ..Hello::new(Suite::EcdheEcdsaGcm) };
-    let content = message(SERVER_HELLO, 0, &hello.body(&[0x66; 32]));
-    let forged = record(HANDSHAKE, 0, 777, &content);
-    for times in 1..=2 {
-        collect();
-        let server = Server::start(&leaf, &Manner::default());
-        let front = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        let url = format!("coaps://localhost:{}", front.local_addr().expect("bound").port());
-        let clients = Arc::new(Mutex::new(Vec::new()));
-        relay(front, server.address(), &clients, &vec![forged.clone(); times]);
-        let start = Instant::now();
-        let client = Client::init_trusting(&url, 500, &root.pem(), |_| {});
-        assert_eq!(client.is_some(), times == 1, "{}", logged());
-        assert_eq!(clients.lock().unwrap().len(), 2, "from two ports: {}", logged());
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-        assert!(was_logged(&["the peer chose a cipher suite that was not offered"]));
-    }
-}
-
-/// Half of the forged records that AES-CBC bears (2^16) make the client open another session,
-/// in which nothing was forged yet.
-#[test]
-fn many_forged_records_renew_the_session() {
-    collect();
-    let (root, leaf) = certificates::rsa();
-    let ciphers = "ECDHE-RSA-AES128-SHA256";
-    let server = Server::start(&leaf, &Manner { ciphers, ..Manner::default() });
-    let front = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    let url = format!("coaps://localhost:{}", front.local_addr().expect("bound").port());
-    let clients = Arc::new(Mutex::new(Vec::new()));
-    let front = relay(front, server.address(), &clients, &[]);
-    let client = Client::init_trusting(&url, 500, &root.pem(), |_| {});
-    let client = client.unwrap_or_else(|| panic!("{}", logged()));
-    assert!(becomes_so(|| server.handshakes() == 1), "{}", logged());
-    let first = clients.lock().unwrap()[0];
-    let mut forged = vec![23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 64];
-    forged.extend([0x5a; 64]);
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::SeqCst) {
-                for _ in 0..20 {
-                    front.send_to(&forged, first).expect("loopback takes all");
-                }
-                thread::sleep(Duration::from_millis(1));
-            }
-        });
-        let start = Instant::now();
-        while server.handshakes() == 1 && start.elapsed() < Duration::from_mins(1) {
-            assert!(client.yield_once() >= 0);
-        }
-        done.store(true, Ordering::SeqCst);
-    });
-    assert_eq!(server.handshakes(), 2, "{}", logged());
-    assert!(was_logged(&["many forged records; opening another session"]), "{}", logged());
-    assert!(!was_logged(&["too many forged records have come"]), "{}", logged());
 }

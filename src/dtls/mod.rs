@@ -2,6 +2,7 @@
 //! sockets, and what is remembered or kept of them for the next session.
 
 mod age;
+mod offer;
 mod old_servers;
 #[cfg(feature = "extension")]
 mod owner;
@@ -15,6 +16,7 @@ mod table;
 mod terms;
 
 pub(crate) use age::Limits;
+pub(crate) use offer::Verdict;
 #[cfg(all(feature = "std", feature = "port-linux"))]
 pub(crate) use owner::leave_to_parent;
 pub(crate) use session::{Session, WriteError};

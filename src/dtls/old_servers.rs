@@ -1,16 +1,18 @@
 //! Which servers accepted only what is offered to old ones, so that they are offered it at
 //! once the next time and not only after they have refused better suites.
 //!
-//! Not for ever: a server may be renewed. After some handshakes, or one that failed, the better
-//! offer comes first again, which costs an old server a few round trips. Handshakes are
-//! counted rather than hours, since not every board has a clock that survives a restart.
+//! Not for ever: a server may be renewed. After some handshakes, or one in which the server
+//! chose something better, the better offer comes first again, which costs an old server a few
+//! round trips. Handshakes are counted rather than hours, since not every board has a clock
+//! that survives a restart.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::resumption::Key;
 
-/// In how many handshakes an old server is offered everything at once.
-const HANDSHAKES: u8 = 16;
+/// In how many handshakes an old server is offered everything at once: the one after that in
+/// which it declined, and 16 more.
+const HANDSHAKES: u8 = 17;
 
 /// How many servers are remembered.
 const MAX_SERVERS: usize = 8;
@@ -44,7 +46,7 @@ pub(super) fn takes_turn(key: &Key) -> bool {
     true
 }
 
-/// The server has refused the better offer.
+/// The server has declined the better offer.
 pub(super) fn remember(key: &Key) {
     restore(key, HANDSHAKES);
 }
@@ -66,7 +68,7 @@ pub(super) fn restore(key: &Key, handshakes: u8) {
     }
 }
 
-/// The server knows better, or the offer of everything failed too.
+/// The server knows better, or does not answer at all.
 pub(super) fn forget(key: &Key) {
     restore(key, 0);
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::age::{Age, Limits};
 use super::table::Table;
 use super::terms::{PreShared, Terms};
+use crate::log::log;
 
 /// How many sessions are remembered: a device talks to one or two endpoints.
 const MAX_SESSIONS: usize = 8;
@@ -75,6 +76,7 @@ pub(super) fn to_offer(key: &Key, limits: Limits) -> Option<(SavedSession, Age)>
     let session = SavedSession::from_bytes(&bytes)
         .filter(|session| age.allows_resumption(limits, session.lifetime_hint()));
     if session.is_none() {
+        log!(Info, "the saved DTLS session is too old to be resumed");
         forget(key);
     }
     Some((session?, age))

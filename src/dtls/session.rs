@@ -6,31 +6,22 @@ mod kept;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use iot_coap_client::{Duration, Instant};
-use iot_coap_dtls::{Alert, Config, Datagram, Error, State};
-#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
-use iot_coap_dtls::{CertificateError, TrustAnchors};
+use iot_coap_dtls::{Alert, Datagram, Error, State};
 
 use super::age::Age;
+use super::offer::{self, Begun, Offer, Proof, Room, Verdict};
 use super::old_servers;
 use super::resumption::{self, Key};
-use super::terms::{PreShared, Terms};
+use super::terms::Terms;
 use crate::fallible::room;
 use crate::log::{Queue, log, log_later};
 use crate::port::secrets::{PreSharedKey, Source};
 use crate::port::{IoError, Replies, Udp};
 
 pub(super) type Client = iot_coap_dtls::Client<Source>;
-
-/// What names the session for resumption, and the pre-shared key, if there is one.
-type Proof<'a> = (Key, Option<PreShared<'a>>);
-
-/// Where the client is put, which takes a kilobyte. There is room before a kept session is
-/// opened, which must not be lost for lack of memory.
-type Room = Box<MaybeUninit<Client>>;
 
 /// Why plaintext was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +47,7 @@ pub(crate) struct Session {
     out: Vec<u8>,
     /// The time-out that a kept session brought along, in milliseconds; 0 if there is none.
     kept_timeout_ms: u32,
-    /// When a server that says nothing is offered everything.
-    everything_at: Option<Instant>,
-    /// It was logged that the server was offered everything.
-    is_second_offer_logged: bool,
+    offer: Offer,
     /// The generation as which it stands in the store; 0 if it does not.
     kept_as: u64,
     /// The age of the session that it is resumed or restored from, once it is known to be,
@@ -67,20 +55,17 @@ pub(crate) struct Session {
     age: Age,
 }
 
-/// No flight waits longer for its answer (RFC 6347, section 4.2.4.1).
-const MAX_TIMEOUT: Duration = Duration::from_secs(60);
-
 impl Session {
     /// Starts a session, whose first flight is due. Takes over the socket, and closes it
     /// if the session cannot be made, which is logged.
     pub(crate) fn connect(socket: Udp, terms: &Terms<'_>, now: Instant) -> Option<Box<Self>> {
-        Self::make(socket, terms, |proof, room| client(terms, proof, room, now))
+        Self::make(socket, terms, |proof, room| offer::begin(terms, proof, room, now))
     }
 
     fn make(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Proof<'_>, Room) -> Result<(Box<Client>, Age), Error>,
+        make: impl FnOnce(Proof<'_>, Room) -> Result<Begun, Error>,
     ) -> Option<Box<Self>> {
         let made = Self::assemble(socket, terms, make);
         if let Err(error) = &made {
@@ -94,7 +79,7 @@ impl Session {
     fn assemble(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Proof<'_>, Room) -> Result<(Box<Client>, Age), Error>,
+        make: impl FnOnce(Proof<'_>, Room) -> Result<Begun, Error>,
     ) -> Result<Box<Self>, Error> {
         let (place, room) = room().zip(room()).ok_or(Error::OutOfMemory)?;
         let mut out = Vec::new();
@@ -107,7 +92,7 @@ impl Session {
             crate::port::hedge::mix(key);
         }
         let key = Key::of(terms, pre_shared_key);
-        let (client, age) = make((key, pre_shared_key), room)?;
+        let Begun { client, age, offer } = make((key, pre_shared_key), room)?;
         let session = Self {
             client,
             socket,
@@ -116,8 +101,7 @@ impl Session {
             is_saved: false,
             out,
             kept_timeout_ms: 0,
-            everything_at: None,
-            is_second_offer_logged: false,
+            offer,
             kept_as: 0,
             age,
         };
@@ -154,14 +138,12 @@ impl Session {
     /// When [`handle_timeout`](Self::handle_timeout) is next due.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let next = self.client.next_timeout()?;
-        Some(self.everything_at.map_or(next, |at| at.min(next)))
+        Some(self.offer.next_timeout().map_or(next, |at| at.min(next)))
     }
 
     /// Sends the first flight, if there is a handshake, which may take `most`.
     pub(crate) fn start(&mut self, now: Instant, most: Duration, log: &mut Queue) {
-        // A handshake takes two round trips or more: what is not answered by then comes too
-        // late.
-        self.everything_at = Some(now + Duration::from_millis(most.as_millis() / 2));
+        self.offer.start(now, most);
         // A flight that is lost is sent again.
         let _ = self.flush();
         self.note_progress(log);
@@ -194,10 +176,8 @@ impl Session {
     /// Sends a flight of the handshake again, if that is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant, log: &mut Queue) {
         // An error that ends the session is in its state.
-        if self.everything_at.take_if(|at| now >= *at).is_some() {
-            let _ = self.client.offer_everything(now);
-        }
         let _ = self.client.handle_timeout(now);
+        self.offer.handle_timeout(now);
         let _ = self.flush();
         self.note_progress(log);
     }
@@ -254,7 +234,11 @@ impl Session {
     /// session, and logs it.
     fn note_progress(&mut self, log: &mut Queue) {
         match self.client.state() {
-            State::Handshaking => self.note_second_offer(log),
+            State::Handshaking => {
+                if let Some(verdict) = self.offer.judge(&self.client) {
+                    self.note_verdict(verdict, log);
+                }
+            }
             State::Ended(Error::Closed) => {}
             State::Connected if self.is_open => {}
             State::Connected => {
@@ -262,13 +246,11 @@ impl Session {
                 self.note_opened(log);
             }
             State::Ended(error) => {
-                // RFC 5246, section 7.2.2: a session with a fatal alert is not
-                // resumed.
-                resumption::forget(&self.key);
                 if self.is_open {
+                    // RFC 5246, section 7.2.2: a session with a fatal alert is not resumed.
+                    resumption::forget(&self.key);
                     log_later!(log, Warning, "the DTLS session failed: {error}");
-                } else {
-                    old_servers::forget(&self.key);
+                } else if self.offer.verdict().is_none() {
                     let hint = match error {
                         Error::PeerAlert(Alert::HANDSHAKE_FAILURE) => {
                             ", perhaps no cipher in common"
@@ -276,21 +258,33 @@ impl Session {
                         _ => "",
                     };
                     log_later!(log, Error, "the DTLS handshake failed: {error}{hint}");
+                    let verdict = self.offer.judge_end(error);
+                    self.note_verdict(verdict, log);
                 }
             }
         }
     }
 
-    fn note_second_offer(&mut self, log: &mut Queue) {
-        if self.client.made_second_offer() && !self.is_second_offer_logged {
-            self.is_second_offer_logged = true;
+    /// The handshake is not waited for any longer.
+    fn note_verdict(&mut self, verdict: Verdict, log: &mut Queue) {
+        // The next handshake is a full one, with everything that belongs to it.
+        resumption::forget(&self.key);
+        if verdict == Verdict::Declined {
+            old_servers::remember(&self.key);
             log_later!(
                 log,
                 Warning,
                 "what DTLS offers first was refused or not answered; offering AES-CBC and, to \
                  certificates, static RSA too"
             );
+        } else if self.ended().is_none() {
+            log_later!(log, Warning, "the server does not go on with the DTLS handshake");
         }
+    }
+
+    /// Why the handshake is not waited for any longer, if it is not.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        self.offer.verdict()
     }
 
     fn note_opened(&mut self, log: &mut Queue) {
@@ -322,10 +316,8 @@ impl Session {
         if client.was_restored() {
             return;
         }
-        if !client.has_suite_of_second_offer() {
+        if !client.uses_cbc() {
             old_servers::forget(&self.key);
-        } else if client.made_second_offer() {
-            old_servers::remember(&self.key);
         }
         if !client.was_resumed() {
             self.age = Age::new();
@@ -345,7 +337,9 @@ impl Session {
 
     /// Says goodbye, if the session still stands, and closes the socket.
     pub(crate) fn close(mut self) {
-        if self.ended().is_none() {
+        // A server that refuses has nothing to end; one that is silent, as GnuTLS's sample, may
+        // wait for ever with an alert that it does not expect.
+        if self.ended().is_none() && self.verdict().is_none() {
             self.client.close();
         }
         // After the peer's own close_notify ours is due too (RFC 5246, section
@@ -353,66 +347,4 @@ impl Session {
         let _ = self.flush();
         self.socket.close();
     }
-}
-
-// These are not inlined: on a small stack, what one of them takes is not in the way of the
-// others.
-#[inline(never)]
-fn client(
-    terms: &Terms<'_>,
-    proof: Proof<'_>,
-    room: Room,
-    now: Instant,
-) -> Result<(Box<Client>, Age), Error> {
-    let (config, age) = offer(terms, proof)?;
-    Ok((Box::write(room, Client::new(config, Source, now)?), age))
-}
-
-#[inline(never)]
-fn offer(terms: &Terms<'_>, (key, pre_shared_key): Proof<'_>) -> Result<(Config, Age), Error> {
-    let config = config(terms, pre_shared_key)?.strong_first(!old_servers::takes_turn(&key));
-    Ok(match resumption::to_offer(&key, terms.limits) {
-        Some((session, age)) => (config.resume(session), age),
-        None => (config, Age::new()),
-    })
-}
-
-#[inline(never)]
-fn config(terms: &Terms<'_>, pre_shared_key: Option<(&[u8], &[u8])>) -> Result<Config, Error> {
-    // A server with a key of the device's has no certificate.
-    let knows_old_servers = pre_shared_key.is_some() || terms.static_rsa;
-    let config = match pre_shared_key {
-        Some((identity, key)) => {
-            iot_coap_dtls::PreSharedKey::new(identity, key).map(Config::with_pre_shared_key)?
-        }
-        None => config_with_certificates(terms)?,
-    };
-    let config = match terms.max_fragment {
-        0 => config,
-        bytes => config.max_fragment_length(bytes)?,
-    };
-    config
-        .cbc(terms.cbc && knows_old_servers)
-        .static_rsa(terms.static_rsa)
-        .timeouts(terms.first_timeout, MAX_TIMEOUT)
-        .mtu(terms.mtu)
-        .connection_id(&[])
-}
-
-#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
-fn config_with_certificates(terms: &Terms<'_>) -> Result<Config, Error> {
-    let anchors = TrustAnchors::from_pem(terms.peer.trusted.to_bytes()).map_err(|error| {
-        let reason = match error {
-            CertificateError::OutOfMemory => return Error::OutOfMemory,
-            CertificateError::NoAnchors => "no certificate to trust in the text",
-            _ => "a certificate to trust does not parse",
-        };
-        Error::Configuration(reason)
-    })?;
-    Config::with_certificates(terms.host(), anchors, crate::port::secrets::calendar_seconds())
-}
-
-#[cfg(not(any(feature = "dtls-p256", feature = "dtls-rsa")))]
-fn config_with_certificates(_terms: &Terms<'_>) -> Result<Config, Error> {
-    Err(Error::Configuration("HAL_DTLSSession_psk gave no key, and certificates are left out"))
 }

@@ -11,7 +11,7 @@ use iot_coap_client::{Duration, Instant};
 use super::health::{Cause, SILENCE};
 use super::transport::{Reader, Transport};
 #[cfg(feature = "dtls-psk")]
-use crate::dtls::Session;
+use crate::dtls::{Session, Verdict};
 use crate::log::{Queue, log_later};
 use crate::port::{Connected, Udp};
 
@@ -186,7 +186,13 @@ impl Candidate {
             #[cfg(feature = "dtls-psk")]
             Stage::Handshaking(session) if session.is_open() => Progress::Ready,
             #[cfg(feature = "dtls-psk")]
-            Stage::Handshaking(session) if session.ended().is_some() => {
+            Stage::Handshaking(session) if session.verdict() == Some(Verdict::Declined) => {
+                Progress::Failed(Cause::Declined)
+            }
+            #[cfg(feature = "dtls-psk")]
+            Stage::Handshaking(session)
+                if session.verdict().is_some() || session.ended().is_some() =>
+            {
                 Progress::Failed(Cause::Handshake)
             }
             // Whatever is older has had its time.

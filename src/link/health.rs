@@ -56,8 +56,12 @@ pub(crate) enum Expected {
 pub(super) enum Cause {
     /// The network refused it, for the time being.
     Refused,
+    /// Its server declined what it was offered first. The next one offers everything.
+    #[cfg(feature = "dtls-psk")]
+    Declined,
     /// Its handshake failed. That is final the second time: the first time, somebody else may
     /// have spoken for the server, who has to be quick to do so again.
+    #[cfg(feature = "dtls-psk")]
     Handshake,
     /// It took too long.
     Late,
@@ -75,6 +79,8 @@ pub(super) struct Health {
     judge_at: Instant,
     /// The last candidate was refused by the peer, not by the network.
     is_hopeless: bool,
+    /// What was offered first was declined.
+    has_declined: bool,
     /// The latest handshake failed.
     has_failed_handshake: bool,
     /// The pause ends as soon as there is something to send.
@@ -105,6 +111,7 @@ impl Health {
             judge_at: Instant::from_millis(0),
             is_broken: false,
             is_hopeless: false,
+            has_declined: false,
             has_failed_handshake: false,
             is_deferred: false,
             has_heard: false,
@@ -172,6 +179,7 @@ impl Health {
     /// There is another transport, from which nothing has come yet.
     pub(super) const fn handle_replaced(&mut self) {
         self.is_deferred = false;
+        self.has_declined = false;
         self.has_failed_handshake = false;
         self.reopen_at = NEVER;
         self.silent_since = NEVER;
@@ -252,13 +260,36 @@ impl Health {
 
     /// A candidate failed.
     pub(super) fn handle_candidate_failed(&mut self, now: Instant, cause: Cause, random: u32) {
-        let is_final = match cause {
-            Cause::Refused => false,
-            Cause::Handshake => core::mem::replace(&mut self.has_failed_handshake, true),
-            Cause::Late => true,
-        };
-        self.is_hopeless = is_final && !self.has_untried();
+        if self.is_tried_again(cause) {
+            // From another port, at the same address.
+            self.openings = self.openings.saturating_sub(1);
+            self.next_address = self.next_address.wrapping_sub(1);
+        } else if self.has_untried() {
+            self.has_declined = false;
+            self.has_failed_handshake = false;
+        } else if cause != Cause::Refused {
+            self.is_hopeless = true;
+            self.silent_since = NEVER;
+            self.pause(now, random);
+            return;
+        }
         self.suspect(now, random);
+    }
+
+    /// Whether another handshake may get further.
+    fn is_tried_again(&mut self, cause: Cause) -> bool {
+        match cause {
+            #[cfg(feature = "dtls-psk")]
+            Cause::Declined if !self.has_declined => {
+                self.has_declined = true;
+                true
+            }
+            #[cfg(feature = "dtls-psk")]
+            Cause::Declined | Cause::Handshake => {
+                !core::mem::replace(&mut self.has_failed_handshake, true)
+            }
+            Cause::Refused | Cause::Late => false,
+        }
     }
 
     /// Nothing is expected, so there is no hurry: the transport will do until it is.
@@ -423,31 +454,48 @@ mod tests {
         assert_eq!(health.state(), State::Suspect);
     }
 
+    /// Whether the link goes on at once, and to which address, after each of these failures.
+    #[cfg(feature = "dtls-psk")]
+    fn after(addresses: u8, causes: &[Cause]) -> Vec<(bool, u8)> {
+        let mut health = Health::new();
+        let failed = causes.iter().map(|&cause| {
+            let tried = health.next_address();
+            health.handle_opened(addresses);
+            health.handle_candidate_failed(at(0), cause, 0);
+            assert!(!health.is_hopeless() || health.state() != State::Suspect);
+            (health.is_hopeless(), tried)
+        });
+        failed.collect()
+    }
+
+    #[cfg(feature = "dtls-psk")]
     #[test]
     fn a_handshake_is_tried_again_once_before_it_is_hopeless() {
-        let mut health = Health::new();
-        health.handle_opened(1);
-        health.handle_candidate_failed(at(0), Cause::Handshake, 0);
-        assert_eq!((health.state(), health.is_hopeless()), (State::Suspect, false));
-        health.handle_opened(1);
-        health.handle_candidate_failed(at(0), Cause::Handshake, 0);
-        assert_eq!(health.state(), State::BackingOff { until: at(1000) });
-        assert!(health.is_hopeless());
-        // Refusals before it do not count.
-        let mut health = Health::new();
-        for cause in [Cause::Refused, Cause::Refused, Cause::Handshake] {
-            health.handle_opened(1);
-            health.handle_candidate_failed(at(0), cause, 0);
-            assert!(!health.is_hopeless(), "{cause:?}");
-        }
-        // One that took all its time, and one that the network refused.
-        let failed = |cause| {
-            let mut health = Health::new();
-            health.handle_opened(1);
-            health.handle_candidate_failed(at(0), cause, 0);
-            health.is_hopeless()
-        };
-        assert!(failed(Cause::Late) && !failed(Cause::Refused));
+        use Cause::{Declined, Handshake, Late, Refused};
+        let hopeless = |causes| after(1, causes).iter().map(|&(is, _)| is).collect::<Vec<_>>();
+        assert_eq!(hopeless(&[Handshake, Handshake]), [false, true]);
+        // What was offered first does not count, nor does what the network refuses.
+        assert_eq!(hopeless(&[Declined, Handshake, Handshake]), [false, false, true]);
+        assert_eq!(hopeless(&[Handshake, Declined, Handshake]), [false, false, true]);
+        assert_eq!(
+            hopeless(&[Refused, Refused, Handshake, Handshake]),
+            [false, false, false, true]
+        );
+        // Not without end.
+        assert_eq!(hopeless(&[Declined, Declined, Declined]), [false, false, true]);
+        assert_eq!(hopeless(&[Late]), [true]);
+    }
+
+    /// Each has as many handshakes as if it were the only one.
+    #[cfg(feature = "dtls-psk")]
+    #[test]
+    fn a_handshake_is_tried_again_at_the_same_address() {
+        use Cause::{Declined, Handshake, Late};
+        let causes = [Declined, Handshake, Handshake, Declined, Handshake, Handshake];
+        let expected =
+            [false, false, false, false, false, true].into_iter().zip([0, 0, 0, 1, 1, 1]);
+        assert!(after(2, &causes).into_iter().eq(expected));
+        assert_eq!(after(2, &[Late, Handshake, Late]), [(false, 0), (false, 1), (true, 1)]);
     }
 
     #[test]

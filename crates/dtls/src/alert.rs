@@ -27,12 +27,16 @@ impl Alert {
     pub(crate) const DECRYPT_ERROR: Self = Self(51);
     pub(crate) const PROTOCOL_VERSION: Self = Self(70);
     /// The server accepts nothing that the client offered, and wants something stronger.
-    #[cfg(feature = "cbc")]
-    pub(crate) const INSUFFICIENT_SECURITY: Self = Self(71);
+    pub const INSUFFICIENT_SECURITY: Self = Self(71);
     pub(crate) const INTERNAL_ERROR: Self = Self(80);
     pub(crate) const USER_CANCELED: Self = Self(90);
     pub(crate) const NO_RENEGOTIATION: Self = Self(100);
     pub(crate) const UNSUPPORTED_EXTENSION: Self = Self(110);
+
+    /// Whether the server says that it accepts nothing of what it was offered.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::HANDSHAKE_FAILURE | Self::INSUFFICIENT_SECURITY)
+    }
 
     /// The alert on the wire. Every alert is sent as fatal except the three that
     /// RFC 5246 defines as warnings.

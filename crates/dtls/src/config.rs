@@ -92,13 +92,11 @@ pub(crate) enum Authentication {
 /// Made by [`with_pre_shared_key`](Self::with_pre_shared_key) or `with_certificates`; the
 /// other methods change one setting each.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     pub(crate) authentication: Authentication,
     pub(crate) static_rsa: bool,
     pub(crate) cbc: bool,
     pub(crate) renegotiation_info_required: bool,
-    pub(crate) strong_first: bool,
     pub(crate) connection_id: Option<ConnectionId>,
     pub(crate) resume: Option<SavedSession>,
     pub(crate) mtu: usize,
@@ -149,7 +147,6 @@ impl Config {
             static_rsa: false,
             cbc: false,
             renegotiation_info_required: false,
-            strong_first: false,
             connection_id: None,
             resume: None,
             mtu: DEFAULT_MTU,
@@ -178,6 +175,12 @@ impl Config {
         self
     }
 
+    /// Whether AES-CBC is offered: false without the feature `cbc`.
+    #[must_use]
+    pub fn offers_cbc(&self) -> bool {
+        cfg!(feature = "cbc") && self.cbc
+    }
+
     /// Whether to refuse a server that does not send renegotiation_info (RFC 5746, section
     /// 4.1). Off by default: see
     /// [`Client::server_sent_renegotiation_info`](crate::Client::server_sent_renegotiation_info).
@@ -190,28 +193,6 @@ impl Config {
     #[must_use]
     pub fn require_renegotiation_info(mut self, required: bool) -> Self {
         self.renegotiation_info_required = required;
-        self
-    }
-
-    /// Whether to leave out of the first ClientHello what [`cbc`](Self::cbc) and
-    /// [`static_rsa`](Self::static_rsa) allow, and to offer it only to a server that refuses
-    /// the rest by handshake_failure or insufficient_security. Off by default: then all is
-    /// offered at once.
-    ///
-    /// Such an alert may be forged. It is answered by the same ClientHello again, and if
-    /// that is refused too, by one that offers everything: after two round trips. (Once the
-    /// server has asked for a cookie, the first alert is enough.) A server that sends no
-    /// second alert is offered everything when the first one counts, as
-    /// [`Client::handle_timeout`](crate::Client::handle_timeout) says; one that says nothing,
-    /// by [`Client::offer_everything`](crate::Client::offer_everything). A server that
-    /// accepts the first ClientHello is not held up by forged alerts, and none of them makes
-    /// it choose a worse suite than it prefers.
-    ///
-    /// A session of such a suite to [`resume`](Self::resume) is offered at once, with
-    /// everything else.
-    #[must_use]
-    pub fn strong_first(mut self, first: bool) -> Self {
-        self.strong_first = first;
         self
     }
 
@@ -324,7 +305,7 @@ impl Config {
             psk: matches!(self.authentication, Authentication::PreSharedKey(_)),
             static_rsa: self.static_rsa,
             // Those with static RSA have CBC as well.
-            cbc: self.cbc && !self.strong_first,
+            cbc: self.cbc,
         }
     }
 

@@ -46,6 +46,12 @@ pub struct SavedSession {
 }
 
 impl SavedSession {
+    /// Whether its suite is one of those that [`Config::cbc`](crate::Config::cbc) allows, without
+    /// which it cannot be resumed.
+    pub fn uses_cbc(&self) -> bool {
+        self.suite.algorithm.is_cbc()
+    }
+
     /// Serializes the session for storage. The bytes contain the master secret: protect
     /// them like a key, for example with [`SealingKey`](crate::SealingKey).
     ///

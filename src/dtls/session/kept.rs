@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use iot_coap_client::{Duration, Instant};
 
-use super::{Session, client};
+use super::Session;
+use crate::dtls::offer::{self, Begun};
 use crate::dtls::resumption;
 use crate::dtls::saved::{self, Keep, Kept, Unsealed};
 use crate::dtls::store::SessionStore;
@@ -34,7 +35,7 @@ impl Session {
                     match session {
                         Kept::Live(client) => {
                             kept_as = generation;
-                            return Ok((Box::write(room, client), age));
+                            return Ok(Begun::restored(Box::write(room, client), age));
                         }
                         // Before the server sees it.
                         Kept::Resumable(session) if store.use_up() => {
@@ -54,7 +55,7 @@ impl Session {
                 ),
             }
             let first_timeout = terms.first_timeout.max(kept_timeout);
-            client(&Terms { first_timeout, ..*terms }, proof, room, now)
+            offer::begin(&Terms { first_timeout, ..*terms }, proof, room, now)
         })?;
         session.kept_timeout_ms = kept_timeout.as_millis_u32();
         session.kept_as = kept_as;

@@ -5,8 +5,6 @@ mod receive;
 mod record_reader;
 mod record_writer;
 mod retransmission;
-#[cfg(feature = "cbc")]
-mod second_offer;
 mod transmit;
 
 use iot_coap_time::{Duration, Instant};
@@ -24,6 +22,9 @@ use crate::keys::Keys;
 use crate::memory::Boxed;
 use crate::saved_session::SavedSession;
 use crate::validity::Validity;
+
+/// So many times the server says that it refuses what is offered, before that is believed.
+const MAX_REFUSALS: u8 = 2;
 
 /// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +128,8 @@ pub struct Client<R> {
     /// The alert that is due.
     alert: Option<Alert>,
     renegotiation_refused: bool,
-    made_second_offer: bool,
+    /// How often the server has refused what is offered, up to [`MAX_REFUSALS`].
+    refusals: u8,
     saved_session: Option<SavedSession>,
     origin: Origin,
     renegotiation_info: bool,
@@ -186,7 +188,7 @@ impl<R: TryCryptoRng> Client<R> {
             mtu: DEFAULT_MTU,
             alert: None,
             renegotiation_refused: false,
-            made_second_offer: false,
+            refusals: 0,
             saved_session: None,
             renegotiation_info: true,
             validity: Validity::unlimited(true),
@@ -226,8 +228,6 @@ impl<R: TryCryptoRng> Client<R> {
         match self.retransmission.handle_timeout(now) {
             Ok(false) => {}
             Ok(true) => self.repeat_flight()?,
-            #[cfg(feature = "cbc")]
-            Err(error) if self.is_to_offer_more(error) => self.make_second_offer(now, true)?,
             Err(error) => return Err(self.end(error)),
         }
         Ok(())
@@ -245,30 +245,6 @@ impl<R: TryCryptoRng> Client<R> {
             }
             Err(error) => Err(self.end(error)),
         }
-    }
-
-    /// Gives the first offer up and makes everything due that the configuration allows, if
-    /// [`Config::strong_first`] left anything out and the server has not chosen a suite yet:
-    /// for a server that refuses without a word, as GnuTLS does if its application
-    /// sends no alerts. Call it when the first offer can no longer lead to a session in time,
-    /// since a late answer to it is not understood any more.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfMemory`], which ends the session.
-    ///
-    /// [`Config::strong_first`]: crate::Config::strong_first
-    #[cfg_attr(
-        not(feature = "cbc"),
-        allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "there is one offer")
-    )]
-    pub fn offer_everything(&mut self, now: Instant) -> Result<(), Error> {
-        #[cfg(feature = "cbc")]
-        if self.handshake.as_ref().is_some_and(|handshake| handshake.can_offer_more()) {
-            self.make_second_offer(now, false)?;
-        }
-        let _ = now;
-        Ok(())
     }
 
     /// How long the server took to answer the latest flight of the handshake that was sent
@@ -311,16 +287,40 @@ impl<R: TryCryptoRng> Client<R> {
         self.keys.as_ref().map(|keys| keys.secrets.suite.name)
     }
 
-    /// Whether the server refused the first offer, or somebody did so in its name, or it kept
-    /// silent, so that it was offered everything: see [`Config::strong_first`].
-    pub fn made_second_offer(&self) -> bool {
-        self.made_second_offer
+    /// Whether the suite is one of those that [`Config::cbc`] allows. False before there are
+    /// keys.
+    ///
+    /// [`Config::cbc`]: crate::Config::cbc
+    pub fn uses_cbc(&self) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.secrets.suite.algorithm.is_cbc())
     }
 
-    /// Whether the suite is one that [`Config::strong_first`] leaves out of the first offer.
-    /// False before there are keys.
-    pub fn has_suite_of_second_offer(&self) -> bool {
-        self.keys.as_ref().is_some_and(|keys| keys.secrets.suite.algorithm.is_cbc())
+    /// Whether the server refuses what is offered, by handshake_failure or
+    /// insufficient_security, twice or after a cookie; or somebody does so in its name. Who can
+    /// offer more then need not wait until the handshake has failed, which it only does if the
+    /// server says nothing else (see [`handle_timeout`](Self::handle_timeout)): another
+    /// client, whose datagrams come from another port, can begin at once.
+    pub fn is_refused(&self) -> bool {
+        self.refusals == MAX_REFUSALS
+            && self.handshake.as_ref().is_some_and(|handshake| !handshake.has_server_hello())
+    }
+
+    /// Whether the server, or somebody in its name, has answered a flight of a handshake that
+    /// is in progress. False after the handshake.
+    pub fn was_answered(&self) -> bool {
+        self.handshake.as_ref().is_some_and(|handshake| !handshake.is_first_hello())
+    }
+
+    /// Whether a handshake in progress has a ServerHello, so that the server has chosen from
+    /// what it was offered. False after the handshake.
+    pub fn has_server_hello(&self) -> bool {
+        self.handshake.as_ref().is_some_and(|handshake| handshake.has_server_hello())
+    }
+
+    /// How often the latest flight was sent again: many times if the server is gone, or if
+    /// what it said was forged, so that it waits for something else.
+    pub fn flight_repeats(&self) -> u8 {
+        self.retransmission.repeats()
     }
 
     /// Whether recorded traffic stays secret if the server's key or the pre-shared key is

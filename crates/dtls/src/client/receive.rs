@@ -8,7 +8,7 @@
 use iot_coap_time::Instant;
 use rand_core::TryCryptoRng;
 
-use super::{Client, Origin, State};
+use super::{Client, MAX_REFUSALS, Origin, State};
 use crate::alert::Alert;
 use crate::error::{Error, Violation};
 use crate::handshake::{FragmentHeader, Inserted, MessageType, Progress};
@@ -78,8 +78,9 @@ impl<R: TryCryptoRng> Client<R> {
                 match Alert::decode(record.fragment) {
                     Some((alert, is_fatal)) if is_fatal || alert == Alert::CLOSE_NOTIFY => {
                         self.retransmission.note_unauthenticated_error(alert.into());
-                        #[cfg(feature = "cbc")]
-                        self.answer_refusal(now, alert)?;
+                        if alert.is_refusal() {
+                            self.note_refusal(now);
+                        }
                     }
                     _ => {}
                 }
@@ -156,9 +157,7 @@ impl<R: TryCryptoRng> Client<R> {
                 // A server that asks for a cookie keeps no state and has no timer (RFC 6347,
                 // section 4.2.1): this answers a copy of the hello before.
                 Inserted::Retransmission if header.kind == MessageType::HELLO_VERIFY_REQUEST => {
-                    if handshake.note_other_cookie(fragment, &mut self.flight)? {
-                        self.retransmission.start(now);
-                    }
+                    handshake.note_other_cookie(fragment)?;
                 }
                 Inserted::Retransmission => self.answer_again(now),
                 Inserted::Contradiction => self.drop_message(Violation::Contradiction),
@@ -214,6 +213,21 @@ impl<R: TryCryptoRng> Client<R> {
         }
         self.retransmission.stop();
         self.state = State::Connected;
+    }
+
+    /// The server accepts nothing of what was offered, or somebody says so in its name. It is
+    /// asked again at once: who can offer more then knows soon, see
+    /// [`is_refused`](Self::is_refused).
+    fn note_refusal(&mut self, now: Instant) {
+        // Without a cookie, nobody would have got so far. And a server that keeps its state
+        // while it asks for one could not take the message with this number again.
+        let asks_again = self.refusals == 0
+            && self.handshake.as_ref().is_some_and(|handshake| handshake.is_first_hello());
+        self.refusals = if asks_again { 1 } else { MAX_REFUSALS };
+        if asks_again {
+            self.retransmission.repeat(now);
+            self.flight.rewind();
+        }
     }
 
     /// Drops an unprotected message that is invalid, and may be forged.

@@ -137,7 +137,6 @@ impl Retransmission {
     }
 
     /// How often the flight was sent again.
-    #[cfg(feature = "mtu-fallback")]
     pub(super) fn repeats(&self) -> u8 {
         self.repeats
     }

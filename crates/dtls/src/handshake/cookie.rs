@@ -8,30 +8,19 @@ use crate::error::Error;
 use crate::memory::copy;
 
 impl Handshake {
-    /// The server asks for a cookie again, in a message with this body. Returns whether there
-    /// is a new ClientHello in the flight.
+    /// The server asks for a cookie again, in a message with this body.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`].
-    pub(crate) fn note_other_cookie(
-        &mut self,
-        body: &[u8],
-        flight: &mut Flight,
-    ) -> Result<bool, Error> {
-        let _ = &flight;
-        let Ok(cookie) = read_cookie(body) else { return Ok(false) };
-        if self.negotiated.is_some() {
-            return Ok(false);
+    pub(crate) fn note_other_cookie(&mut self, body: &[u8]) -> Result<(), Error> {
+        match read_cookie(body) {
+            Ok(cookie) if self.negotiated.is_none() && cookie != self.cookie => {
+                self.other_cookie = copy(cookie)?;
+            }
+            _ => {}
         }
-        #[cfg(feature = "cbc")]
-        if self.answer_cookie_again(cookie, flight)? {
-            return Ok(true);
-        }
-        if cookie != self.cookie {
-            self.other_cookie = copy(cookie)?;
-        }
-        Ok(false)
+        Ok(())
     }
 
     /// The ClientHello was not answered in time. Returns whether there was another cookie, with

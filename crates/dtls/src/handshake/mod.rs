@@ -10,8 +10,6 @@ mod flight;
 mod header;
 mod key_exchange;
 mod reassembly;
-#[cfg(feature = "cbc")]
-mod second_offer;
 mod server_hello;
 mod server_messages;
 
@@ -28,10 +26,6 @@ use reassembly::Reassembly;
 pub(crate) use flight::{Flight, FlightRecord};
 pub(crate) use header::{FragmentHeader, HANDSHAKE_HEADER_LEN, MessageType};
 pub(crate) use reassembly::Inserted;
-#[cfg(feature = "cbc")]
-use second_offer::Offers;
-#[cfg(feature = "cbc")]
-pub(crate) use second_offer::Refusal;
 
 #[cfg(feature = "certificates")]
 use crate::certificate::ServerKey;
@@ -95,8 +89,6 @@ pub(crate) struct Handshake {
     other_cookie: Vec<u8>,
     /// How many HelloVerifyRequests were answered.
     cookies: u8,
-    #[cfg(feature = "cbc")]
-    offers: Offers,
     negotiated: Option<Negotiated>,
     #[cfg(feature = "certificates")]
     server_key: Option<ServerKey>,
@@ -124,11 +116,6 @@ impl Handshake {
         flight: &mut Flight,
         random: &mut R,
     ) -> Result<Boxed<Self>, Error> {
-        // A server would reject a hello without the suite of the session to resume (RFC 5246,
-        // section 7.4.1.2).
-        if config.resume.as_ref().is_some_and(|session| session.suite.algorithm.is_cbc()) {
-            config.strong_first = false;
-        }
         if config.policy().suites().next().is_none() {
             return Err(Error::Configuration("no cipher suite remains to offer"));
         }
@@ -159,8 +146,6 @@ impl Handshake {
             cookie: Vec::new(),
             other_cookie: Vec::new(),
             cookies: 0,
-            #[cfg(feature = "cbc")]
-            offers: Offers::default(),
             negotiated: None,
             #[cfg(feature = "certificates")]
             server_key: None,
@@ -256,6 +241,16 @@ impl Handshake {
             (Some(negotiated), _) => negotiated.max_fragment,
             (None, _) => FragmentLength::default(),
         }
+    }
+
+    /// Whether the ClientHello that is due is the first one.
+    pub(crate) fn is_first_hello(&self) -> bool {
+        self.cookie.is_empty() && self.negotiated.is_none()
+    }
+
+    /// Whether the server has chosen from what it was offered.
+    pub(crate) fn has_server_hello(&self) -> bool {
+        self.negotiated.is_some()
     }
 
     pub(crate) fn has_renegotiation_info(&self) -> bool {

@@ -24,7 +24,7 @@ use crate::suite::KeyExchange;
 use crate::wire::Reader;
 
 /// How many HelloVerifyRequests are answered: a hostile server could send them forever.
-pub(super) const MAX_COOKIES: u8 = 4;
+const MAX_COOKIES: u8 = 4;
 
 // Functions with expensive computations are not inlined, so that their needs do not add
 // up on a small stack.
@@ -109,8 +109,6 @@ impl Handshake {
                 // The server has not seen the ClientHello that it is to answer.
                 self.reassembly.clear();
                 self.write_client_hello(flight)?;
-                #[cfg(feature = "cbc")]
-                self.offers.note_cookie();
                 return Ok(Progress { new_flight: true, ..Progress::default() });
             }
             MessageType::SERVER_HELLO => return self.server_hello(message),
@@ -142,8 +140,6 @@ impl Handshake {
 
     fn server_hello(&mut self, message: &Message) -> Result<Progress, Error> {
         let hello = ServerHello::read(&message.body, &self.config)?;
-        #[cfg(feature = "cbc")]
-        self.find_answered_offer(hello.suite, message)?;
         self.randoms.server = hello.random;
         let resumed = !self.session_id.is_empty() && hello.session_id == self.session_id;
         let own_id = self.config.connection_id.filter(|_| hello.connection_id.is_some());

@@ -178,11 +178,18 @@ impl Link {
         assert_eq!(self.receive_within(time), Ok(None));
     }
 
-    /// Gives up the client's first offer.
-    pub fn offer_everything(&mut self) {
-        let now = self.now();
-        self.client.offer_everything(now).unwrap();
-        self.flush();
+    /// Goes on until the server refuses what the client offers, or for so long. Returns whether
+    /// it did.
+    pub fn is_refused_within(&mut self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while !self.client.is_refused() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.step(left).unwrap();
+        }
+        true
     }
 
     /// Sends a message again and again until it comes back, as CoAP would.

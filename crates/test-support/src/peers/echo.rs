@@ -35,11 +35,18 @@ pub struct Manner {
     pub chain: Vec<X509>,
     /// Session tickets and the cache.
     pub resumes: bool,
+    /// The schemes of its signatures, in OpenSSL's words.
+    pub signatures: &'static str,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { ciphers: "ALL", chain: Vec::new(), resumes: true }
+        Self {
+            ciphers: "ALL",
+            chain: Vec::new(),
+            resumes: true,
+            signatures: "RSA+SHA256:RSA-PSS+SHA256:ECDSA+SHA256",
+        }
     }
 }
 
@@ -113,6 +120,7 @@ fn context(identity: &Identity, manner: &Manner) -> SslContext {
     let mut builder = SslContextBuilder::new(SslMethod::dtls_server()).unwrap();
     builder.set_min_proto_version(Some(SslVersion::DTLS1_2)).unwrap();
     builder.set_cipher_list(manner.ciphers).unwrap();
+    builder.set_sigalgs_list(manner.signatures).unwrap();
     builder.set_certificate(&identity.certificate).unwrap();
     builder.set_private_key(&identity.key).unwrap();
     for certificate in &manner.chain {
