@@ -15,6 +15,7 @@ use iot_coap_cloud::{Cloud, Config, Transport};
 use iot_coap_test_library::{Language, Linkage, compile, run, scratch_dir};
 use iot_coap_test_support::scripted::Numbers;
 use iot_coap_test_support::scripted::endpoint::Endpoint;
+use iot_coap_test_support::waiting::becomes_so;
 
 /// More than the records that are reserved at a time.
 const MANY: u32 = 300;
@@ -57,6 +58,14 @@ impl Device {
     fn start(&self, case: &str, posts: u32, die_at: u32) -> Child {
         let mut command = self.command(case, posts, die_at);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+    }
+
+    /// Starts it, and waits until it sends with its session.
+    fn start_sending(&self, posts: u32, server: &Endpoint) -> Child {
+        let before = server.seen().records;
+        let child = self.start("pause", posts, 0);
+        assert!(becomes_so(|| server.seen().records > before + 3), "it sends nothing");
+        child
     }
 
     /// What is in the store now.
@@ -179,8 +188,7 @@ fn a_second_program_opens_a_session_of_its_own_and_says_why() {
     let (_cloud, server) = start();
     let device = Device::new("two-programs", &server);
     device.wake("pause", 1);
-    let first = device.start("pause", 4 * MANY, 0);
-    thread::sleep(Duration::from_millis(150));
+    let first = device.start_sending(4 * MANY, &server);
     let second = device.wake("pause", 3);
     assert_eq!(second.matches(REFUSED).count(), 1, "{second}");
     assert!(second.contains("DTLS session opened"), "{second}");
@@ -212,8 +220,7 @@ fn a_killed_program_leaves_its_session_to_the_next() {
     let device = Device::new("killed", &server);
     device.wake("pause", 1);
     for _ in 0..3 {
-        let mut first = device.start("pause", 100 * MANY, 0);
-        thread::sleep(Duration::from_millis(150));
+        let mut first = device.start_sending(100 * MANY, &server);
         first.kill().expect("it is our process");
         first.wait().expect("it is our process");
         let next = device.wake("pause", 1);
@@ -243,8 +250,7 @@ fn a_session_whose_store_was_replaced_ends_before_its_numbers_are_used_twice() {
     device.wake("pause", 1);
     let older = device.copy();
     device.wake("pause", 1);
-    let first = device.start("pause", 3 * MANY, 0);
-    thread::sleep(Duration::from_millis(100));
+    let first = device.start_sending(4 * MANY, &server);
     put_back(&older);
     let printed = ended_well("replaced", first);
     assert!(printed.contains("DTLS session restored"), "{printed}");
