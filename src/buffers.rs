@@ -8,8 +8,14 @@ use alloc::vec::Vec;
 use crate::fallible::boxed;
 
 /// The longest datagram that is received over a session, and one byte. A message with
-/// its record is shorter.
-pub(crate) const MESSAGE_BUFFER_LEN: usize = 2048;
+/// its record is shorter. A server with a key of the device's sends no certificates, and so
+/// nothing that is longer than an Ethernet frame takes.
+pub(crate) const MESSAGE_BUFFER_LEN: usize =
+    if cfg!(any(feature = "std", feature = "dtls-p256", feature = "dtls-rsa")) {
+        2048
+    } else {
+        1473
+    };
 
 /// The longest datagram that is received while there is a handshake, and one byte. There
 /// are servers that cut no flight, or cut it to what their own network takes (GnuTLS with

@@ -32,6 +32,8 @@ pub(crate) enum WriteError {
     Io(IoError),
     /// The server agreed to shorter ones.
     TooLong,
+    /// There is no room for the record now.
+    NoMemory,
 }
 
 /// A session, from the start of its handshake.
@@ -82,9 +84,6 @@ impl Session {
         make: impl FnOnce(Proof<'_>, Room) -> Result<Begun, Error>,
     ) -> Result<Box<Self>, Error> {
         let (place, room) = room().zip(room()).ok_or(Error::OutOfMemory)?;
-        let mut out = Vec::new();
-        out.try_reserve_exact(terms.mtu).map_err(|_| Error::OutOfMemory)?;
-        out.resize(terms.mtu, 0);
         let mut secret = PreSharedKey::new();
         let pre_shared_key = secret.ask(terms.peer.host);
         #[cfg(not(feature = "port-linux"))]
@@ -99,7 +98,7 @@ impl Session {
             key,
             is_open: false,
             is_saved: false,
-            out,
+            out: Vec::new(),
             kept_timeout_ms: 0,
             offer,
             kept_as: 0,
@@ -198,11 +197,7 @@ impl Session {
     /// Sends plaintext as one record.
     pub(crate) fn write(&mut self, plaintext: &[u8], replies: Replies) -> Result<(), WriteError> {
         let needed = plaintext.len() + self.client.record_overhead();
-        if let Some(more) = needed.checked_sub(self.out.len()) {
-            let reserved = self.out.try_reserve_exact(more);
-            reserved.map_err(|_| WriteError::Ended(Error::OutOfMemory))?;
-            self.out.resize(needed, 0);
-        }
+        self.make_room(needed).ok_or(WriteError::NoMemory)?;
         let len = match self.client.send(plaintext, &mut self.out) {
             Ok(len) => len,
             Err(Error::BadLength) => return Err(WriteError::TooLong),
@@ -214,6 +209,17 @@ impl Session {
         self.flush().map_err(WriteError::Io)
     }
 
+    /// Makes `out` as long as this; `None` if there is no memory.
+    fn make_room(&mut self, len: usize) -> Option<()> {
+        if len > self.out.len() {
+            // The old memory first: both at once would raise the peak.
+            self.out = Vec::new();
+            self.out.try_reserve_exact(len).ok()?;
+            self.out.resize(len, 0);
+        }
+        Some(())
+    }
+
     /// Sends every datagram that is due; returns the last error of the port.
     fn flush(&mut self) -> Result<(), IoError> {
         let mut sent = Ok(());
@@ -223,7 +229,13 @@ impl Session {
             State::Handshaking => Replies::Several,
             State::Connected | State::Ended(_) => Replies::None,
         };
-        while let Some(len) = self.client.poll_transmit(&mut self.out) {
+        loop {
+            // Without memory the rest of a flight waits until it is due again.
+            let due = self.client.transmit_len();
+            if due == 0 || self.make_room(due).is_none() {
+                break;
+            }
+            let Some(len) = self.client.poll_transmit(&mut self.out) else { break };
             let written = self.socket.write(self.out.get(..len).unwrap_or_default(), replies);
             sent = written.and(sent);
         }

@@ -333,6 +333,11 @@ impl Link {
                 let len = datagram.len();
                 log_later!(log, Error, "a message of {len} bytes is longer than max_fragment");
             }
+            #[cfg(feature = "dtls-psk")]
+            Err(Unwritten::NoMemory) => {
+                let len = datagram.len();
+                log_later!(log, Warning, "sending failed (out of memory): {len} bytes");
+            }
         }
         written
     }

@@ -38,6 +38,9 @@ pub(crate) enum Unwritten {
     /// The peer agreed to shorter ones.
     #[cfg(feature = "dtls-psk")]
     TooLong,
+    /// There is no memory for its record.
+    #[cfg(feature = "dtls-psk")]
+    NoMemory,
 }
 
 impl Reader {
@@ -109,6 +112,7 @@ impl Transport {
                     WriteError::Io(error) => Unwritten::Io(error),
                     WriteError::Ended(_) => Unwritten::Ended,
                     WriteError::TooLong => Unwritten::TooLong,
+                    WriteError::NoMemory => Unwritten::NoMemory,
                 })
             }
             #[cfg(feature = "_coaps")]

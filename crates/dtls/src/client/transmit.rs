@@ -24,13 +24,17 @@ const MAX_WHOLE_REPEATS: u8 = 2;
 /// datagram, in bytes.
 const MIN_FRAGMENT_LEN: usize = 16;
 
+/// The least room for the content of a record of a flight, in bytes.
+const MIN_ROOM: usize = HANDSHAKE_HEADER_LEN + MIN_FRAGMENT_LEN;
+
 impl<R: TryCryptoRng> Client<R> {
     /// Writes the next datagram that is due into `out` and returns its length, or `None` if
     /// nothing is due. Call it until it returns `None`, after each other call that takes
     /// `&mut self`.
     ///
-    /// `out` should have as many bytes as [`Config::mtu`]. What does not fit remains due, as
-    /// does what cannot be encrypted because the source of randomness fails.
+    /// `out` should have as many bytes as [`transmit_len`](Self::transmit_len) says, or as
+    /// [`Config::mtu`]. What does not fit remains due, as does what cannot be encrypted because
+    /// the source of randomness fails.
     ///
     /// [`Config::mtu`]: crate::Config::mtu
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<usize> {
@@ -60,6 +64,21 @@ impl<R: TryCryptoRng> Client<R> {
         };
         self.alert.take_if(|_| written.is_some());
         written
+    }
+
+    /// How long the datagram is at most that [`poll_transmit`](Self::poll_transmit) writes
+    /// next, in bytes; 0 if nothing is due. Flights are short: without a client's certificate,
+    /// which this client never has, a few hundred bytes, or as many as the server's ticket.
+    #[inline]
+    pub fn transmit_len(&self) -> usize {
+        if self.flight.is_sent() && self.alert.is_none() { 0 } else { self.due_len() }
+    }
+
+    #[inline(never)]
+    fn due_len(&self) -> usize {
+        let overhead = self.record_overhead().max(RECORD_HEADER_LEN);
+        let alert = self.alert.map_or(0, |alert| overhead + alert.encode().len());
+        self.flight.due_len(overhead, MIN_ROOM).min(self.longest_datagram()).max(alert)
     }
 
     /// The longest datagram of the flight that is due, in bytes.
@@ -127,7 +146,7 @@ impl<R: TryCryptoRng> Client<R> {
             (None, None) => FragmentLength::default(),
         };
         let room = out.len().checked_sub(overhead)?.min(most.bytes());
-        if room < HANDSHAKE_HEADER_LEN + MIN_FRAGMENT_LEN {
+        if room < MIN_ROOM {
             return None;
         }
         let flight = core::mem::take(&mut self.flight);

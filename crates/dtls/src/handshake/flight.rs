@@ -79,6 +79,7 @@ impl Flight {
         self.position = Position::default();
     }
 
+    #[inline]
     pub(crate) fn is_sent(&self) -> bool {
         self.position.0 >= self.items.len()
     }
@@ -89,6 +90,17 @@ impl Flight {
             Item::Message { epoch, .. } => *epoch,
             Item::ChangeCipherSpec => EPOCH_PLAIN,
         })
+    }
+
+    /// How long what is due is at most, in bytes, where each record is so much longer than its
+    /// content, and has room for so many bytes at least.
+    pub(crate) fn due_len(&self, overhead: usize, least: usize) -> usize {
+        let items = self.items.get(self.position.0..).unwrap_or_default();
+        let lens = items.iter().map(|item| match item {
+            Item::Message { header, .. } => HANDSHAKE_HEADER_LEN + header.message_len,
+            Item::ChangeCipherSpec => 1,
+        });
+        lens.map(|len| overhead + len.max(least)).sum()
     }
 
     /// The content of the next record, with at most `room` bytes, and the position to

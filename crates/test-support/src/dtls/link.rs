@@ -249,7 +249,12 @@ impl Link {
 
     fn flush(&mut self) {
         let mut buffer = [0; 4096];
-        while let Some(len) = self.client.poll_transmit(&mut buffer) {
+        loop {
+            let most = self.client.transmit_len();
+            let Some(len) = self.client.poll_transmit(&mut buffer[..most]) else {
+                assert_eq!(most, 0, "nothing was written");
+                return;
+            };
             self.transmit(&buffer[..len]);
         }
     }
