@@ -16,7 +16,7 @@ use iot_coap_test_support::peers::Proof;
 use iot_coap_test_support::peers::echo::{Manner, Server};
 use iot_coap_test_support::peers::servers::{self, Wish};
 use iot_coap_test_support::scripted::messages::{
-    HANDSHAKE, HELLO_VERIFY_REQUEST, SERVER_HELLO, message, record,
+    ALERT, HANDSHAKE, HELLO_VERIFY_REQUEST, SERVER_HELLO, message, record,
 };
 use iot_coap_test_support::scripted::{Hello, Suite};
 use iot_coap_test_support::waiting::{becomes_so, timed};
@@ -33,6 +33,10 @@ struct Relay {
     forged: Vec<Vec<u8>>,
     /// Of the first ones, so many have nothing else.
     deaf_to: usize,
+    /// No alert of the server arrives.
+    drops_alerts: bool,
+    /// Each gets this before the second datagram of the server.
+    before_second: Option<Vec<u8>>,
 }
 
 impl Relay {
@@ -43,7 +47,15 @@ impl Relay {
     fn at(address: SocketAddr, server: SocketAddr) -> Self {
         let front = Arc::new(UdpSocket::bind(address).expect("nobody has taken it"));
         let server = Arc::new(Mutex::new(server));
-        Self { front, server, clients: Arc::default(), forged: Vec::new(), deaf_to: 0 }
+        Self {
+            front,
+            server,
+            clients: Arc::default(),
+            forged: Vec::new(),
+            deaf_to: 0,
+            drops_alerts: false,
+            before_second: None,
+        }
     }
 
     fn forging(server: SocketAddr, forged: &[Vec<u8>]) -> Self {
@@ -86,9 +98,18 @@ impl Relay {
         let back = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         back.connect(*self.server.lock().unwrap()).expect("loopback is there");
         let (reader, front) = (back.try_clone().expect("a socket"), Arc::clone(&self.front));
+        let (before_second, drops_alerts) = (self.before_second.clone(), self.drops_alerts);
         thread::spawn(move || {
             let mut buffer = [0; 2048];
+            let mut count = 0;
             while let Ok(len) = reader.recv(&mut buffer) {
+                if drops_alerts && buffer[0] == ALERT {
+                    continue;
+                }
+                count += 1;
+                if let Some(forged) = before_second.as_ref().filter(|_| count == 2) {
+                    let _ = front.send_to(forged, client);
+                }
                 let _ = front.send_to(&buffer[..len], client);
             }
         });
@@ -146,6 +167,43 @@ fn a_forged_answer_does_not_end_a_connection_but_two_do() {
     }
 }
 
+/// After the cookie, a refusal of somebody else comes just before the server's answer. Servers
+/// that talk to one client at a time would not hear of another handshake.
+#[test]
+fn a_forged_refusal_changes_nothing() {
+    let (root, leaf) = certificates::rsa();
+    let wish = Wish { cookies: true, ..Wish::default() };
+    for server in servers::Server::ALL {
+        for alert in [40, 71] {
+            collect();
+            let peer = wish.start(server, &Proof::Certificate(&leaf, &[]));
+            let before_second = Some(record(ALERT, 0, 555, &[2, alert]));
+            let relay = Relay { before_second, ..Relay::new(peer.address()) };
+            relay.start();
+            let (client, took) =
+                timed(|| Client::init_trusting(&relay.url(), 500, &root.pem(), |_| {}));
+            assert!(client.is_some(), "{server:?}: {}", logged());
+            assert_eq!(relay.clients().len(), 1, "{server:?}: {}", logged());
+            assert!(took < Duration::from_secs(1), "{server:?} {took:?}");
+        }
+    }
+}
+
+/// One server that says nothing of what it refuses, and somebody who answers in its place.
+#[test]
+fn a_forged_answer_does_not_keep_a_client_from_an_old_server() {
+    collect();
+    let (root, leaf) = certificates::rsa();
+    let manner = Manner { ciphers: "AES128-SHA256", ..Manner::default() };
+    let server = Server::start(&leaf, &manner);
+    let forging = Relay::forging(server.address(), &[forged_hello(0xc02f)]);
+    let relay = Relay { drops_alerts: true, ..forging };
+    relay.start();
+    let limited = |options: &mut iot_coap::iotx_coap_options_t| options.connect_limit_ms = 12_000;
+    let client = Client::init_trusting(&relay.url(), 500, &root.pem(), limited);
+    assert!(client.is_some(), "{}", logged());
+}
+
 /// The server is not the one who says nothing more: it has not heard of this client. Half of
 /// the time is left to the next handshake.
 #[test]
@@ -156,7 +214,7 @@ fn a_handshake_that_gets_stuck_is_begun_anew() {
     let relay = Relay { deaf_to: 1, ..Relay::forging(server.address(), &[forged_hello(0xc02b)]) };
     relay.start();
     let limited = |options: &mut iot_coap::iotx_coap_options_t| {
-        options.connect_limit_ms = 8000;
+        (options.connect_limit_ms, options.refuse_static_rsa) = (8000, 1);
     };
     let (client, took) = timed(|| Client::init_trusting(&relay.url(), 500, &root.pem(), limited));
     assert!(client.is_some(), "{}", logged());

@@ -22,6 +22,9 @@ use crate::port::secrets::Source;
 /// No flight waits longer for its answer (RFC 6347, section 4.2.4.1).
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a refusal is doubted at least.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(250);
+
 /// So often a flight was sent again if the server does not go on.
 const MANY_REPEATS: u8 = 3;
 
@@ -44,32 +47,54 @@ impl Begun {
     /// A session that needs no handshake.
     #[cfg(feature = "extension")]
     pub(super) const fn restored(client: Box<Client>, age: Age) -> Self {
-        Self { client, age, offer: Offer::new(false) }
+        Self { client, age, offer: Offer::new(false, false) }
     }
 }
 
 /// Why a handshake is not waited for any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The server declines what it was offered, and there is more to offer.
+    /// The server declines what it was offered, and there is something else to offer.
     Declined,
+    /// It says nothing at all, and there is something else to offer.
+    Silent,
     /// It has failed, or the server does not go on with it.
     Failed,
 }
 
 /// What the server was offered, and how long it may take.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(super) struct Offer {
     /// There is more, which old servers need.
     leaves_out: bool,
+    /// A session is to be resumed. A server that has forgotten it may need what is offered
+    /// without it.
+    resumes: bool,
     /// When half of the time is over.
     half_time: Option<Instant>,
     is_past_half: bool,
+    /// When a refusal is believed.
+    believed_at: Option<Instant>,
+    is_believed: bool,
     verdict: Option<Verdict>,
 }
 
 impl Offer {
-    const fn new(leaves_out: bool) -> Self {
-        Self { leaves_out, half_time: None, is_past_half: false, verdict: None }
+    const fn new(leaves_out: bool, resumes: bool) -> Self {
+        Self {
+            leaves_out,
+            resumes,
+            half_time: None,
+            is_past_half: false,
+            believed_at: None,
+            is_believed: false,
+            verdict: None,
+        }
+    }
+
+    /// Whether there are suites that were left out.
+    pub(super) const fn leaves_out(&self) -> bool {
+        self.leaves_out
     }
 
     /// The handshake begins, and may take `most`.
@@ -78,12 +103,13 @@ impl Offer {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
-    pub(super) const fn next_timeout(&self) -> Option<Instant> {
-        self.half_time
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.half_time.into_iter().chain(self.believed_at).min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.is_past_half |= self.half_time.take_if(|at| now >= *at).is_some();
+        self.is_believed |= self.believed_at.take_if(|at| now >= *at).is_some();
     }
 
     /// Why the handshake is not waited for any longer, if it is not.
@@ -93,29 +119,39 @@ impl Offer {
 
     /// Judges a handshake in progress. Returns a verdict once.
     ///
-    /// A server may refuse without a word, as GnuTLS does if its application sends no alerts.
-    /// And if somebody else has answered in its name, it may wait for something else than
-    /// the client does. Both are believed when half of the time is over, which leaves the other
-    /// half to the next handshake.
-    pub(super) fn judge(&mut self, client: &Client) -> Option<Verdict> {
+    /// A refusal may be forged: the answer that it is to forestall is on its way, and is waited
+    /// for. A server may refuse without a word, as GnuTLS does if its application sends no
+    /// alerts. And if somebody else has answered in its name, it may wait for something else
+    /// than the client does. The last two are believed when half of the time is over, which
+    /// leaves the other half to the next handshake.
+    pub(super) fn judge(&mut self, now: Instant, client: &Client) -> Option<Verdict> {
         if self.verdict.is_some() {
             return None;
         }
-        let repeats = client.flight_repeats();
-        let is_silent = self.is_past_half && repeats != 0 && !client.has_server_hello();
-        let is_stuck = self.is_past_half && repeats >= MANY_REPEATS && client.was_answered();
-        if self.leaves_out && (client.is_refused() || is_silent) {
-            self.verdict = Some(Verdict::Declined);
-        } else if is_stuck {
-            self.verdict = Some(Verdict::Failed);
+        if !client.is_refused() {
+            (self.believed_at, self.is_believed) = (None, false);
+        } else if self.believed_at.is_none() && !self.is_believed {
+            let round_trip = client.round_trip().unwrap_or_default().as_millis();
+            let patience = Duration::from_millis(2 * round_trip).max(SHORTEST_PATIENCE);
+            self.believed_at = Some(now + patience);
         }
+        let repeats = client.flight_repeats();
+        let has_other = self.leaves_out || self.resumes;
+        let is_stuck = self.is_past_half && repeats >= MANY_REPEATS && client.was_answered();
+        self.verdict = if has_other && (self.is_believed || is_stuck) {
+            Some(Verdict::Declined)
+        } else if has_other && self.is_past_half && repeats != 0 && !client.has_server_hello() {
+            Some(if client.was_answered() { Verdict::Declined } else { Verdict::Silent })
+        } else {
+            is_stuck.then_some(Verdict::Failed)
+        };
         self.verdict
     }
 
     /// Judges a handshake that ended.
     pub(super) fn judge_end(&mut self, error: Error) -> Verdict {
-        let is_declined =
-            self.leaves_out && matches!(error, Error::PeerAlert(alert) if alert.is_refusal());
+        let is_declined = (self.leaves_out || self.resumes)
+            && matches!(error, Error::PeerAlert(alert) if alert.is_refusal());
         let verdict = if is_declined { Verdict::Declined } else { Verdict::Failed };
         *self.verdict.insert(verdict)
     }
@@ -131,27 +167,28 @@ pub(super) fn begin(
     room: Room,
     now: Instant,
 ) -> Result<Begun, Error> {
-    let (config, age, leaves_out) = offer(terms, proof)?;
+    let (config, age, offer) = offer(terms, proof)?;
     let client = Box::write(room, Client::new(config, Source, now)?);
-    Ok(Begun { client, age, offer: Offer::new(leaves_out) })
+    Ok(Begun { client, age, offer })
 }
 
 #[inline(never)]
 fn offer(
     terms: &Terms<'_>,
     (key, pre_shared_key): Proof<'_>,
-) -> Result<(Config, Age, bool), Error> {
+) -> Result<(Config, Age, Offer), Error> {
     let config = config(terms, pre_shared_key)?;
     let resumed = resumption::to_offer(&key, terms.limits);
     // A hello must have the suite of the session that it is to resume (RFC 5246, section
     // 7.4.1.2).
     let is_all = old_servers::takes_turn(&key)
         || resumed.as_ref().is_some_and(|(session, _)| session.uses_cbc());
-    let leaves_out = config.offers_cbc() && !is_all;
-    let config = config.cbc(is_all);
+    let knows_more = config.offers_cbc();
+    let offer = Offer::new(knows_more && !is_all, resumed.is_some());
+    let config = config.cbc(knows_more && is_all);
     Ok(match resumed {
-        Some((session, age)) => (config.resume(session), age, leaves_out),
-        None => (config, Age::new(), leaves_out),
+        Some((session, age)) => (config.resume(session), age, offer),
+        None => (config, Age::new(), offer),
     })
 }
 

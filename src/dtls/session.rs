@@ -145,7 +145,7 @@ impl Session {
         self.offer.start(now, most);
         // A flight that is lost is sent again.
         let _ = self.flush();
-        self.note_progress(log);
+        self.note_progress(now, log);
     }
 
     /// Takes records from the network, up to the next one that carries plaintext.
@@ -168,7 +168,7 @@ impl Session {
         let rest = len - datagram.rest().len();
         // An answer may be due. If it is lost, the peer asks again.
         let _ = self.flush();
-        self.note_progress(log);
+        self.note_progress(now, log);
         read.map(|plaintext| plaintext.map(|plaintext| (plaintext, rest)))
     }
 
@@ -178,7 +178,7 @@ impl Session {
         let _ = self.client.handle_timeout(now);
         self.offer.handle_timeout(now);
         let _ = self.flush();
-        self.note_progress(log);
+        self.note_progress(now, log);
     }
 
     /// Whether another session should take its place before it ends.
@@ -244,10 +244,10 @@ impl Session {
 
     /// When the handshake is done or the session is over: remembers or forgets the
     /// session, and logs it.
-    fn note_progress(&mut self, log: &mut Queue) {
+    fn note_progress(&mut self, now: Instant, log: &mut Queue) {
         match self.client.state() {
             State::Handshaking => {
-                if let Some(verdict) = self.offer.judge(&self.client) {
+                if let Some(verdict) = self.offer.judge(now, &self.client) {
                     self.note_verdict(verdict, log);
                 }
             }
@@ -281,7 +281,7 @@ impl Session {
     fn note_verdict(&mut self, verdict: Verdict, log: &mut Queue) {
         // The next handshake is a full one, with everything that belongs to it.
         resumption::forget(&self.key);
-        if verdict == Verdict::Declined {
+        if verdict != Verdict::Failed && self.offer.leaves_out() {
             old_servers::remember(&self.key);
             log_later!(
                 log,

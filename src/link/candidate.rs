@@ -190,6 +190,10 @@ impl Candidate {
                 Progress::Failed(Cause::Declined)
             }
             #[cfg(feature = "dtls-psk")]
+            Stage::Handshaking(session) if session.verdict() == Some(Verdict::Silent) => {
+                Progress::Failed(Cause::Silent)
+            }
+            #[cfg(feature = "dtls-psk")]
             Stage::Handshaking(session)
                 if session.verdict().is_some() || session.ended().is_some() =>
             {

@@ -59,6 +59,10 @@ pub(super) enum Cause {
     /// Its server declined what it was offered first. The next one offers everything.
     #[cfg(feature = "dtls-psk")]
     Declined,
+    /// The same of a server that says nothing, if it is there at all: another address is tried
+    /// first.
+    #[cfg(feature = "dtls-psk")]
+    Silent,
     /// Its handshake failed. That is final the second time: the first time, somebody else may
     /// have spoken for the server, who has to be quick to do so again.
     #[cfg(feature = "dtls-psk")]
@@ -280,12 +284,14 @@ impl Health {
     fn is_tried_again(&mut self, cause: Cause) -> bool {
         match cause {
             #[cfg(feature = "dtls-psk")]
-            Cause::Declined if !self.has_declined => {
+            Cause::Silent if self.has_untried() => false,
+            #[cfg(feature = "dtls-psk")]
+            Cause::Declined | Cause::Silent if !self.has_declined => {
                 self.has_declined = true;
                 true
             }
             #[cfg(feature = "dtls-psk")]
-            Cause::Declined | Cause::Handshake => {
+            Cause::Declined | Cause::Silent | Cause::Handshake => {
                 !core::mem::replace(&mut self.has_failed_handshake, true)
             }
             Cause::Refused | Cause::Late => false,
@@ -490,12 +496,15 @@ mod tests {
     #[cfg(feature = "dtls-psk")]
     #[test]
     fn a_handshake_is_tried_again_at_the_same_address() {
-        use Cause::{Declined, Handshake, Late};
+        use Cause::{Declined, Handshake, Late, Silent};
         let causes = [Declined, Handshake, Handshake, Declined, Handshake, Handshake];
         let expected =
             [false, false, false, false, false, true].into_iter().zip([0, 0, 0, 1, 1, 1]);
         assert!(after(2, &causes).into_iter().eq(expected));
         assert_eq!(after(2, &[Late, Handshake, Late]), [(false, 0), (false, 1), (true, 1)]);
+        // A server that says nothing may not be there.
+        let silent = after(2, &[Silent, Silent, Handshake, Handshake]);
+        assert_eq!(silent, [(false, 0), (false, 1), (false, 1), (true, 1)]);
     }
 
     #[test]
