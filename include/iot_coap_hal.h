@@ -229,7 +229,8 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t p_socket, unsigned char *p_data, unsigned
     (defined(__cplusplus) && __cplusplus >= 201103L)
 /**
  * Reads the calendar clock. The library's own DTLS engine needs the date to check the
- * validity of certificates. Without one it skips that check and says so in the log.
+ * validity of certificates. Without one it skips that check and says so in the log. With this
+ * library's port for Linux, which reads the system's clock, it is not called.
  *
  * @return milliseconds since 1970-01-01 00:00 UTC; a date before 2026 means that the
  *     clock was never set
