@@ -2,7 +2,7 @@
 //! notices nothing but a little delay; reconnects; goodbyes; messages of every length.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
