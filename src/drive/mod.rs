@@ -211,10 +211,14 @@ impl Context {
     /// Whether the first transport is open. Writes the log lines that waited.
     pub(crate) fn settle(&self) -> bool {
         let mut state = self.state.lock();
-        let is_connected = state.link.is_connected() == Some(true);
+        let is_connected = state.link.is_connected();
+        if is_connected.is_none() {
+            // A handshake that was begun anew would have more time of its own.
+            log_later!(state.log, Error, "no connection: timed out");
+        }
         state.link.take_news();
         Self::unlock(state);
-        is_connected
+        is_connected == Some(true)
     }
 
     /// Writes what is due to the store, and unlocks: the last thing that a call does.
