@@ -298,8 +298,9 @@ impl<R: TryCryptoRng> Client<R> {
     /// Whether the server refuses what is offered, by handshake_failure or
     /// insufficient_security, twice or after a cookie; or somebody does so in its name. Who can
     /// offer more then need not wait until the handshake has failed, which it only does if the
-    /// server says nothing else (see [`handle_timeout`](Self::handle_timeout)): another
-    /// client, whose datagrams come from another port, can begin at once.
+    /// server says nothing else (see [`handle_timeout`](Self::handle_timeout)): once a round
+    /// trip has passed, in which the answer would come that a forged refusal is to forestall,
+    /// another client can begin from another port.
     pub fn is_refused(&self) -> bool {
         self.refusals == MAX_REFUSALS
             && self.handshake.as_ref().is_some_and(|handshake| !handshake.has_server_hello())

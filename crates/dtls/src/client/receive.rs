@@ -219,8 +219,8 @@ impl<R: TryCryptoRng> Client<R> {
     /// asked again at once: who can offer more then knows soon, see
     /// [`is_refused`](Self::is_refused).
     fn note_refusal(&mut self, now: Instant) {
-        // Without a cookie, nobody would have got so far. And a server that keeps its state
-        // while it asks for one could not take the message with this number again.
+        // A server that keeps its state while it asks for a cookie could not take a message with
+        // the same number again.
         let asks_again = self.refusals == 0
             && self.handshake.as_ref().is_some_and(|handshake| handshake.is_first_hello());
         self.refusals = if asks_again { 1 } else { MAX_REFUSALS };
