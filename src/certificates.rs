@@ -11,6 +11,13 @@
 
 use core::ffi::c_char;
 
+/// What is needed of them, as [`TrustAnchors`](iot_coap_dtls::TrustAnchors) has it: a third
+/// of the text. A test compares it with the text, and writes it anew:
+///
+/// UPDATE_ANCHORS=1 cargo test --lib certificates
+#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
+pub(crate) const ANCHORS: &[u8] = include_bytes!("certificates/anchors");
+
 const PEM: &str = concat!(
     include_str!("certificates/globalsign-root-r1.pem"),
     include_str!("certificates/globalsign-root-r3.pem"),
@@ -34,7 +41,31 @@ const fn as_c_string<const LEN: usize>() -> [c_char; LEN] {
 }
 
 /// The PEM text of the roots, ending with NUL: what `iotx_coap_get_ca` returns
-/// unless the program defines its own.
+/// unless the program defines its own. A linker leaves it out where nobody asks for it.
 #[allow(non_upper_case_globals, reason = "a C symbol")]
 #[unsafe(no_mangle)]
 pub static iotx_default_ca: [c_char; PEM.len()] = as_c_string();
+
+#[cfg(all(test, any(feature = "dtls-p256", feature = "dtls-rsa")))]
+mod tests {
+    use iot_coap_dtls::TrustAnchors;
+
+    use super::*;
+
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/certificates/anchors");
+
+    #[test]
+    fn the_anchors_are_those_of_the_text() {
+        let anchors = TrustAnchors::from_pem(PEM.as_bytes()).expect("certificates");
+        if std::env::var_os("UPDATE_ANCHORS").is_some() {
+            std::fs::write(FILE, anchors.condensed()).expect("a file that can be written");
+            return;
+        }
+        assert!(
+            ANCHORS == anchors.condensed(),
+            "src/certificates/anchors is out of step: run UPDATE_ANCHORS=1 cargo test --lib \
+             certificates"
+        );
+        assert_eq!(format!("{anchors:?}"), "TrustAnchors(6)");
+    }
+}

@@ -7,7 +7,8 @@
  * HAL_Set* and HAL_Get*, of which releases have more or fewer; without std HAL_Mutex*,
  * which a port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
  * later; HAL_UDP_close and HAL_Printf, which v3.1.0 and v3.2.0 do not have. Also
- * HAL_UDP_expect, with any port: it is this library's own idea. A linker
+ * HAL_UDP_expect, with any port: it is this library's own idea. And without std
+ * iotx_coap_get_ca, a program's own roots. A linker
  * takes no member of an archive for these alone. In every release's port they share
  * one with a function that is needed; elsewhere -u helps.
  *
@@ -155,6 +156,32 @@ unsigned int iotx_port_dtls_read(void *session, unsigned char *data, unsigned in
 unsigned int iotx_port_dtls_free(void *session)
 {
     return HAL_DTLSSession_free(session);
+}
+
+/* With std the text of the built-in roots is always linked. On bare metal, where our own
+ * DTLS has what it needs of them, a linker takes their function and 8 KB of text only for
+ * a program that refers to it. */
+#if defined(IOTX_DTLS_BUILTIN) && !defined(IOTX_STD)
+__attribute__((weak)) const char *iotx_coap_get_ca(void);
+#else
+const char *iotx_coap_get_ca(void);
+extern const char iotx_default_ca[];
+#endif
+
+const char *iotx_port_roots(void);
+
+/* The program's; NULL where the built-in ones are to be trusted. */
+const char *iotx_port_roots(void)
+{
+#if defined(IOTX_DTLS_BUILTIN) && !defined(IOTX_STD)
+    const char *(*const get)(void) = iotx_coap_get_ca;
+
+    return get != NULL ? get() : NULL;
+#else
+    const char *roots = iotx_coap_get_ca();
+
+    return roots != iotx_default_ca ? roots : NULL;
+#endif
 }
 #endif
 

@@ -17,6 +17,10 @@ use super::old_servers;
 use super::resumption::{self, Key};
 use super::session::Client;
 use super::terms::{PreShared, Terms};
+#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
+use crate::certificates::ANCHORS;
+#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
+use crate::port::Trusted;
 use crate::port::secrets::Source;
 
 /// No flight waits longer for its answer (RFC 6347, section 4.2.4.1).
@@ -217,7 +221,11 @@ fn config(terms: &Terms<'_>, pre_shared_key: Option<PreShared<'_>>) -> Result<Co
 
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
 fn config_with_certificates(terms: &Terms<'_>) -> Result<Config, Error> {
-    let anchors = TrustAnchors::from_pem(terms.peer.trusted.to_bytes()).map_err(|error| {
+    let anchors = match terms.peer.trusted {
+        Trusted::BuiltIn => Ok(TrustAnchors::from_condensed(ANCHORS)),
+        Trusted::Pem(text) => TrustAnchors::from_pem(text.to_bytes()),
+    };
+    let anchors = anchors.map_err(|error| {
         let reason = match error {
             CertificateError::OutOfMemory => return Error::OutOfMemory,
             CertificateError::NoAnchors => "no certificate to trust in the text",

@@ -12,6 +12,7 @@ use super::age::{Age, Limits};
 use super::table::Table;
 use super::terms::{PreShared, Terms};
 use crate::log::log;
+use crate::port::Trusted;
 
 /// How many sessions are remembered: a device talks to one or two endpoints.
 const MAX_SESSIONS: usize = 8;
@@ -32,7 +33,14 @@ impl Key {
         add(&terms.peer.port.to_be_bytes());
         add(&[u8::from(terms.static_rsa), u8::from(terms.cbc)]);
         match pre_shared_key {
-            None => add(terms.peer.trusted.to_bytes()),
+            None => match terms.peer.trusted {
+                Trusted::Pem(text) => add(text.to_bytes()),
+                #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
+                Trusted::BuiltIn => add(crate::certificates::ANCHORS),
+                // There is no session without a key.
+                #[cfg(not(any(feature = "dtls-p256", feature = "dtls-rsa")))]
+                Trusted::BuiltIn => {}
+            },
             Some((identity, key)) => {
                 add(identity);
                 add(key);
@@ -136,7 +144,7 @@ mod tests {
 
     /// Tests share the table, so each has a host of its own.
     fn key(host: &core::ffi::CStr) -> Key {
-        let peer = Peer { host, port: 5684, trusted: c"" };
+        let peer = Peer { host, port: 5684, trusted: Trusted::BuiltIn };
         let first_timeout = Duration::from_secs(1);
         let limits = LIMITS;
         Key::of(

@@ -164,7 +164,7 @@ mod tests {
 
     use super::super::Terms;
     use super::*;
-    use crate::port::Peer;
+    use crate::port::{Peer, Trusted};
 
     const KEEP: Keep<'_> = Keep {
         secret: b"a secret of a device, long enough",
@@ -178,7 +178,7 @@ mod tests {
     const KINDS: [u8; 2] = [LIVE, RESUMABLE];
 
     fn terms(host: &CStr) -> Terms<'_> {
-        let peer = Peer { host, port: 5684, trusted: c"" };
+        let peer = Peer { host, port: 5684, trusted: Trusted::Pem(c"") };
         let first_timeout = Duration::from_secs(1);
         let limits = Limits::new(0, 0);
         Terms {
@@ -326,9 +326,10 @@ mod tests {
             let same = terms(host);
             let peer = |host, port, trusted| Terms { peer: Peer { host, port, trusted }, ..same };
             let others = [
-                Key::of(&peer(c"e.example", 5684, c""), None),
-                Key::of(&peer(host, 5685, c""), None),
-                Key::of(&peer(host, 5684, c"another root"), None),
+                Key::of(&peer(c"e.example", 5684, Trusted::Pem(c"")), None),
+                Key::of(&peer(host, 5685, Trusted::Pem(c"")), None),
+                Key::of(&peer(host, 5684, Trusted::Pem(c"another root")), None),
+                Key::of(&peer(host, 5684, Trusted::BuiltIn), None),
                 Key::of(&Terms { static_rsa: false, ..same }, None),
                 Key::of(&Terms { cbc: false, ..same }, None),
                 Key::of(&same, Some((b"", b"a key"))),

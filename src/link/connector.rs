@@ -19,7 +19,7 @@ use crate::log::{Level, is_enabled, log};
 use crate::port::Partly;
 use crate::port::{Connected, Udp};
 #[cfg(feature = "_coaps")]
-use crate::port::{Dtls, Linked, Peer, certificates_to_trust};
+use crate::port::{Dtls, Linked, Peer, Trusted};
 
 /// Only sessions of our DTLS are kept, by a function of the extension.
 #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
@@ -241,7 +241,7 @@ impl Connector {
 
     #[cfg(feature = "_coaps")]
     fn peer<'a>(&'a self, options: &'a DtlsOptions) -> Peer<'a> {
-        let trusted = certificates_to_trust(options.trust_root.as_deref());
+        let trusted = Trusted::of(options.trust_root.as_deref());
         Peer { host: &self.host, port: self.port, trusted }
     }
 

@@ -5,7 +5,8 @@ use core::ffi::{CStr, c_char, c_uchar, c_uint, c_ushort, c_void};
 use core::ptr::NonNull;
 
 use super::IoError;
-use crate::certificates::iotx_default_ca;
+#[cfg(not(any(feature = "std", not(feature = "dtls-psk"))))]
+use crate::log::log;
 
 #[repr(C)]
 struct SessionOptions {
@@ -22,7 +23,8 @@ unsafe extern "C" {
     /// One bit for each of create, write, read and free that is linked.
     #[cfg(feature = "dtls-psk")]
     safe fn iotx_port_dtls_linked() -> c_uint;
-    fn iotx_coap_get_ca() -> *const c_char;
+    /// The program's roots; NULL where the built-in ones are to be trusted.
+    safe fn iotx_port_roots() -> *const c_char;
 }
 
 // A thread may be cancelled in this function, which unwinds.
@@ -81,21 +83,53 @@ unsafe impl Send for Dtls {}
 pub(crate) struct Peer<'a> {
     pub(crate) host: &'a CStr,
     pub(crate) port: u16,
-    /// PEM text.
-    pub(crate) trusted: &'a CStr,
+    pub(crate) trusted: Trusted<'a>,
 }
 
-/// The certificates to trust: those of the options, or what `iotx_coap_get_ca` returns.
-pub(crate) fn certificates_to_trust(own: Option<&CStr>) -> &CStr {
-    if let Some(own) = own {
-        return own;
+/// The certificates to trust.
+#[derive(Clone, Copy)]
+pub(crate) enum Trusted<'a> {
+    /// The roots of the cloud.
+    BuiltIn,
+    /// Others, as PEM text.
+    Pem(&'a CStr),
+}
+
+impl<'a> Trusted<'a> {
+    /// Those of the options, or what `iotx_coap_get_ca` returns.
+    pub(crate) fn of(own: Option<&'a CStr>) -> Self {
+        if let Some(own) = own {
+            return Self::Pem(own);
+        }
+        let roots = iotx_port_roots();
+        if roots.is_null() {
+            return Self::BuiltIn;
+        }
+        // SAFETY: a program that replaces the function must return a text that ends with
+        // NUL and lives for ever; our own does.
+        Self::Pem(unsafe { CStr::from_ptr(roots) })
     }
-    // SAFETY: takes nothing.
-    let root = unsafe { iotx_coap_get_ca() };
-    let root = if root.is_null() { iotx_default_ca.as_ptr() } else { root };
-    // SAFETY: our own text ends with NUL and lives for ever, and a program that replaces
-    // the function must return such a text.
-    unsafe { CStr::from_ptr(root) }
+
+    /// As text, for the firmware's DTLS; NULL if there is none.
+    fn pem(self) -> *const c_char {
+        match self {
+            Self::Pem(text) => text.as_ptr(),
+            Self::BuiltIn => built_in_text(),
+        }
+    }
+}
+
+#[cfg(any(feature = "std", not(feature = "dtls-psk")))]
+fn built_in_text() -> *const c_char {
+    crate::certificates::iotx_default_ca.as_ptr()
+}
+
+/// On bare metal the text is linked only where the program asks for it, if the library has
+/// DTLS of its own.
+#[cfg(not(any(feature = "std", not(feature = "dtls-psk"))))]
+fn built_in_text() -> *const c_char {
+    log!(Error, "the built-in roots are not linked: link with -Wl,-u,iotx_coap_get_ca");
+    core::ptr::null()
 }
 
 impl Dtls {
@@ -113,8 +147,12 @@ impl Dtls {
 
     /// Connects, which blocks through the handshake.
     pub(crate) fn connect(peer: Peer<'_>) -> Option<Self> {
+        let trusted = peer.trusted.pem();
+        if trusted.is_null() {
+            return None;
+        }
         let mut options = SessionOptions {
-            ca_cert_pem: peer.trusted.as_ptr().cast_mut().cast(),
+            ca_cert_pem: trusted.cast_mut().cast(),
             host: peer.host.as_ptr().cast_mut(),
             port: peer.port,
         };

@@ -17,7 +17,7 @@ mod udp;
 #[cfg(feature = "dtls-psk")]
 pub(crate) use dtls::Partly;
 #[cfg(feature = "_coaps")]
-pub(crate) use dtls::{Dtls, Linked, Peer, certificates_to_trust};
+pub(crate) use dtls::{Dtls, Linked, Peer, Trusted};
 pub(crate) use identity::Identity;
 pub(crate) use mutex::Mutex;
 pub(crate) use udp::{Connected, Replies, Udp};

@@ -3,16 +3,18 @@
 //! own certificate is ignored, and so are the dates of an authority; roots that are
 //! self-signed with SHA-1 are in use.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256};
 
 use super::fields::Fields;
 use crate::error::CertificateError;
 use crate::memory::can_allocate;
+use crate::wire::{Reader, Writer};
 
 /// The certificates that the client trusts: those of certification authorities, and those
 /// of servers, each of which is trusted for the names in it and for no other certificate.
@@ -21,21 +23,56 @@ use crate::memory::can_allocate;
 /// in its key usage and extended key usages; or one of version 1, which can't say it.
 #[derive(Clone)]
 pub struct TrustAnchors {
-    /// What rustls-webpki knows of them.
-    anchors: Vec<TrustAnchor<'static>>,
-    /// What else there is to know, in the same order.
-    limits: Vec<Limits>,
+    /// One [`Anchor`] after the other.
+    condensed: Cow<'static, [u8]>,
 }
 
-/// What an anchor may be used for.
+/// What is kept of a certificate.
 #[derive(Clone, Copy)]
-struct Limits {
-    /// The SHA-256 of the certificate.
-    digest: [u8; 32],
+pub(super) struct Anchor<'a> {
     /// It may sign certificates.
     is_authority: bool,
-    /// With at most so many authorities below it.
-    max_path_len: Option<u8>,
+    /// With at most so many authorities below it; [`NO_LIMIT`](Self::NO_LIMIT) is more than
+    /// are ever considered.
+    max_path_len: u8,
+    /// The content of the Name in DER.
+    pub(super) subject: &'a [u8],
+    /// The content of the SubjectPublicKeyInfo.
+    pub(super) key: &'a [u8],
+    /// The content of the NameConstraints; empty if there are none.
+    pub(super) constraints: &'a [u8],
+    /// The SHA-256 of the certificate.
+    digest: [u8; 32],
+}
+
+impl<'a> Anchor<'a> {
+    const NO_LIMIT: u8 = u8::MAX;
+
+    fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        Some(Self {
+            is_authority: reader.u8()? != 0,
+            max_path_len: reader.u8()?,
+            subject: reader.vector16()?,
+            key: reader.vector16()?,
+            constraints: reader.vector16()?,
+            digest: reader.array()?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.u8(self.is_authority.into());
+        writer.u8(self.max_path_len);
+        for part in [self.subject, self.key, self.constraints] {
+            writer.vector16(|writer| writer.bytes(part));
+        }
+        writer.bytes(&self.digest);
+    }
+
+    /// Whether it may have issued a path with so many authorities below it. RFC 5280 leaves
+    /// that to the one who trusts (section 6.2); RFC 5937 and other stacks heed it.
+    pub(super) fn allows(&self, authorities: usize) -> bool {
+        self.is_authority && authorities <= self.max_path_len.into()
+    }
 }
 
 impl TrustAnchors {
@@ -52,11 +89,14 @@ impl TrustAnchors {
         if !can_allocate::<4>(pem.len()) {
             return Err(CertificateError::OutOfMemory);
         }
-        let mut anchors = Self::new();
+        let mut condensed = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            anchors.add(&certificate.map_err(|_| CertificateError::Malformed)?)?;
+            add(&mut condensed, &certificate.map_err(|_| CertificateError::Malformed)?)?;
         }
-        if anchors.anchors.is_empty() { Err(CertificateError::NoAnchors) } else { Ok(anchors) }
+        if condensed.is_empty() {
+            return Err(CertificateError::NoAnchors);
+        }
+        Ok(Self { condensed: condensed.into() })
     }
 
     /// Reads one certificate in DER.
@@ -66,61 +106,61 @@ impl TrustAnchors {
     /// [`CertificateError::Malformed`] if it does not parse;
     /// [`CertificateError::OutOfMemory`].
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        let mut anchors = Self::new();
-        anchors.add(&CertificateDer::from(der))?;
-        Ok(anchors)
+        let mut condensed = Vec::new();
+        add(&mut condensed, &CertificateDer::from(der))?;
+        Ok(Self { condensed: condensed.into() })
     }
 
-    const fn new() -> Self {
-        Self { anchors: Vec::new(), limits: Vec::new() }
+    /// Trusts what [`condensed`](Self::condensed) returned of other anchors, by this version
+    /// of the crate: a program makes it once, where there is time and memory, and is built
+    /// with it. It takes a third of the room of the PEM text, no heap, and nothing to parse.
+    /// What is cut short ends before the anchor that is not whole.
+    #[must_use]
+    pub const fn from_condensed(condensed: &'static [u8]) -> Self {
+        Self { condensed: Cow::Borrowed(condensed) }
     }
 
-    fn add(&mut self, certificate: &CertificateDer<'_>) -> Result<(), CertificateError> {
-        let anchor = webpki::anchor_from_trusted_cert(certificate)
-            .map_err(|_| CertificateError::Malformed)?;
-        let fields = Fields::read(certificate).map_err(|_| CertificateError::Malformed)?;
-        self.anchors.try_reserve(1).map_err(|_| CertificateError::OutOfMemory)?;
-        self.limits.try_reserve(1).map_err(|_| CertificateError::OutOfMemory)?;
-        if !can_allocate::<1>(certificate.len()) {
-            return Err(CertificateError::OutOfMemory);
-        }
-        self.limits.push(Limits {
-            digest: Sha256::digest(certificate).into(),
-            is_authority: fields.is_version_1
-                || fields.is_authority
-                    && fields.key_signs_certificates()
-                    && fields.serves != Some(false),
-            max_path_len: fields.max_path_len,
-        });
-        self.anchors.push(anchor.to_owned());
-        Ok(())
+    /// All that is kept of the certificates: their names and keys, what they may be used for,
+    /// and their digests.
+    #[must_use]
+    pub fn condensed(&self) -> &[u8] {
+        &self.condensed
     }
 
-    pub(super) fn as_slice(&self) -> &[TrustAnchor<'static>] {
-        &self.anchors
+    pub(super) fn iter(&self) -> impl Iterator<Item = Anchor<'_>> {
+        let mut reader = Reader::new(&self.condensed);
+        core::iter::from_fn(move || Anchor::read(&mut reader))
     }
 
     /// Whether a certificate is an anchor itself, byte for byte.
     pub(super) fn contains(&self, certificate: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(certificate).into();
-        self.limits.iter().any(|limits| limits.digest == digest)
+        self.iter().any(|anchor| anchor.digest == digest)
     }
+}
 
-    /// Whether an anchor, which is one of [`as_slice`](Self::as_slice), may have issued a
-    /// path with so many authorities below it. RFC 5280 leaves that to the one who trusts
-    /// (section 6.2); RFC 5937 and other stacks heed it.
-    pub(super) fn allows(&self, anchor: &TrustAnchor<'_>, authorities: usize) -> bool {
-        let index = self.anchors.iter().position(|ours| core::ptr::eq(ours, anchor));
-        let limits = index.and_then(|index| self.limits.get(index));
-        limits.is_some_and(|limits| {
-            let max = limits.max_path_len.map_or(usize::MAX, usize::from);
-            limits.is_authority && authorities <= max
-        })
-    }
+/// Appends what is kept of a certificate.
+fn add(condensed: &mut Vec<u8>, certificate: &CertificateDer<'_>) -> Result<(), CertificateError> {
+    let anchor =
+        webpki::anchor_from_trusted_cert(certificate).map_err(|_| CertificateError::Malformed)?;
+    let fields = Fields::read(certificate).map_err(|_| CertificateError::Malformed)?;
+    let is_authority = fields.is_version_1
+        || fields.is_authority && fields.key_signs_certificates() && fields.serves != Some(false);
+    let anchor = Anchor {
+        is_authority,
+        max_path_len: fields.max_path_len.unwrap_or(Anchor::NO_LIMIT),
+        subject: &anchor.subject,
+        key: &anchor.subject_public_key_info,
+        constraints: anchor.name_constraints.as_deref().unwrap_or_default(),
+        digest: Sha256::digest(certificate).into(),
+    };
+    let mut writer = Writer::new(condensed);
+    anchor.write(&mut writer);
+    writer.finish().map_err(|_| CertificateError::OutOfMemory)
 }
 
 impl fmt::Debug for TrustAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TrustAnchors({})", self.anchors.len())
+        write!(f, "TrustAnchors({})", self.iter().count())
     }
 }

@@ -9,7 +9,7 @@ mod signature;
 use alloc::vec::Vec;
 
 use fields::Fields;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use signature::Budget;
 use webpki::{EndEntityCert, Error as PathError, KeyUsage, VerifiedPath};
 
@@ -139,15 +139,25 @@ impl<'c> Chain<'c> {
 
     /// Returns when the first certificate of the path ends.
     fn verify_at(&self, time: u64) -> Result<u64, Error> {
+        let mut anchors = Vec::new();
+        for anchor in self.anchors.iter() {
+            anchors.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+            anchors.push(TrustAnchor {
+                subject: anchor.subject.into(),
+                subject_public_key_info: anchor.key.into(),
+                name_constraints: (!anchor.constraints.is_empty())
+                    .then(|| anchor.constraints.into()),
+            });
+        }
         let result = self.budget.with_all(|algorithms| {
             let path = self.end_entity.verify_for_usage(
                 algorithms,
-                self.anchors.as_slice(),
+                &anchors,
                 self.intermediates,
                 UnixTime::since_unix_epoch(core::time::Duration::from_secs(time)),
                 KeyUsage::server_auth(),
                 None,
-                Some(&|path| verify_issuers(path, self.anchors)),
+                Some(&|path| verify_issuers(path, &anchors, self.anchors)),
             );
             path.map(|path| earliest_end(&path))
         });
@@ -190,7 +200,11 @@ impl<'c> Chain<'c> {
 /// Verifies what rustls-webpki leaves out: whether the keys of the issuers may sign
 /// certificates (RFC 5280, section 6.1.4 (n)), and what the anchor says of itself. After an
 /// error another path is looked for.
-fn verify_issuers(path: &VerifiedPath<'_>, anchors: &TrustAnchors) -> Result<(), PathError> {
+fn verify_issuers(
+    path: &VerifiedPath<'_>,
+    known: &[TrustAnchor<'_>],
+    anchors: &TrustAnchors,
+) -> Result<(), PathError> {
     let mut authorities = 0;
     for issuer in path.intermediate_certificates() {
         let der = issuer.der();
@@ -200,10 +214,11 @@ fn verify_issuers(path: &VerifiedPath<'_>, anchors: &TrustAnchors) -> Result<(),
         }
         authorities += 1;
     }
-    if anchors.allows(path.anchor(), authorities) {
-        Ok(())
-    } else {
-        Err(PathError::PathLenConstraintViolated)
+    // The same one, in the same order.
+    let index = known.iter().position(|known| core::ptr::eq(known, path.anchor()));
+    match index.and_then(|index| anchors.iter().nth(index)) {
+        Some(anchor) if anchor.allows(authorities) => Ok(()),
+        _ => Err(PathError::PathLenConstraintViolated),
     }
 }
 
