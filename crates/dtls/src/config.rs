@@ -127,7 +127,7 @@ impl Config {
         anchors: TrustAnchors,
         time: Option<u64>,
     ) -> Result<Self, Error> {
-        if rustls_pki_types::ServerName::try_from(host).is_err() {
+        if crate::certificate::Host::parse(host).is_none() {
             return Err(Error::Configuration("the host is neither a DNS name nor an IP address"));
         }
         let mut owned = String::new();
@@ -331,13 +331,10 @@ impl Config {
     /// The host for the server_name extension, which does not allow IP addresses.
     #[cfg(feature = "certificates")]
     pub(crate) fn host_name(&self) -> Option<&str> {
-        use rustls_pki_types::ServerName;
+        use crate::certificate::Host;
         let Authentication::Certificate { host, .. } = &self.authentication else {
             return None;
         };
-        match ServerName::try_from(host.as_str()) {
-            Ok(ServerName::DnsName(_)) => Some(host),
-            _ => None,
-        }
+        matches!(Host::parse(host), Some(Host::Name(_))).then_some(host)
     }
 }

@@ -14,6 +14,8 @@ mod certificate;
 mod cipher;
 mod client;
 mod config;
+#[cfg(feature = "certificates")]
+mod der;
 mod error;
 mod handshake;
 mod key_schedule;

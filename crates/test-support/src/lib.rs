@@ -12,6 +12,7 @@
 #![allow(clippy::missing_errors_doc, reason = "what fails is what is tested")]
 
 pub mod certificates;
+pub mod chains;
 pub mod folders;
 pub mod forge;
 pub mod hellos;

@@ -7,13 +7,11 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 
-use super::fields::Fields;
+use super::fields::Certificate;
+use super::pem;
 use crate::error::CertificateError;
-use crate::memory::can_allocate;
 use crate::wire::{Reader, Writer};
 
 /// The certificates that the client trusts: those of certification authorities, and those
@@ -84,15 +82,8 @@ impl TrustAnchors {
     /// [`CertificateError::Malformed`] if one does not parse;
     /// [`CertificateError::OutOfMemory`].
     pub fn from_pem(pem: &[u8]) -> Result<Self, CertificateError> {
-        // `rustls-pki-types` needs up to that much: a growing buffer for one certificate,
-        // and copies of the parts of all.
-        if !can_allocate::<4>(pem.len()) {
-            return Err(CertificateError::OutOfMemory);
-        }
         let mut condensed = Vec::new();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            add(&mut condensed, &certificate.map_err(|_| CertificateError::Malformed)?)?;
-        }
+        pem::for_each(pem, |der| add(&mut condensed, der))?;
         if condensed.is_empty() {
             return Err(CertificateError::NoAnchors);
         }
@@ -107,7 +98,7 @@ impl TrustAnchors {
     /// [`CertificateError::OutOfMemory`].
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let mut condensed = Vec::new();
-        add(&mut condensed, &CertificateDer::from(der))?;
+        add(&mut condensed, der)?;
         Ok(Self { condensed: condensed.into() })
     }
 
@@ -140,19 +131,17 @@ impl TrustAnchors {
 }
 
 /// Appends what is kept of a certificate.
-fn add(condensed: &mut Vec<u8>, certificate: &CertificateDer<'_>) -> Result<(), CertificateError> {
-    let anchor =
-        webpki::anchor_from_trusted_cert(certificate).map_err(|_| CertificateError::Malformed)?;
-    let fields = Fields::read(certificate).map_err(|_| CertificateError::Malformed)?;
-    let is_authority = fields.is_version_1
-        || fields.is_authority && fields.key_signs_certificates() && fields.serves != Some(false);
+fn add(condensed: &mut Vec<u8>, der: &[u8]) -> Result<(), CertificateError> {
+    let certificate = Certificate::read_anchor(der)?;
     let anchor = Anchor {
-        is_authority,
-        max_path_len: fields.max_path_len.unwrap_or(Anchor::NO_LIMIT),
-        subject: &anchor.subject,
-        key: &anchor.subject_public_key_info,
-        constraints: anchor.name_constraints.as_deref().unwrap_or_default(),
-        digest: Sha256::digest(certificate).into(),
+        is_authority: certificate.is_authority
+            && certificate.key_signs_certificates()
+            && certificate.serves != Some(false),
+        max_path_len: certificate.max_path_len.unwrap_or(Anchor::NO_LIMIT),
+        subject: certificate.subject,
+        key: certificate.key,
+        constraints: certificate.constraints.unwrap_or_default(),
+        digest: Sha256::digest(der).into(),
     };
     let mut writer = Writer::new(condensed);
     anchor.write(&mut writer);

@@ -1,46 +1,52 @@
-//! Reads fields of a certificate that rustls-webpki does not expose: the validity
-//! period, for devices without a clock, the key, and what the certificate may be used for.
+//! Reads a certificate (RFC 5280, section 4.1). It is read as a whole, so that one of which
+//! a part is malformed is not believed.
 
-use der::asn1::{BitStringRef, GeneralizedTime, ObjectIdentifier, OctetStringRef, UtcTime};
-use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
+use super::time::time;
+use crate::der::{BIT_STRING, Der, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, context};
+use crate::error::CertificateError;
 
-/// RFC 5280, section 4.2.1.3.
-const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
-/// RFC 8017, appendix C.
-#[cfg(feature = "rsa")]
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-/// RFC 5280, section 4.2.1.6.
-const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
-/// RFC 5280, section 4.2.1.9.
-const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
-/// RFC 5280, section 4.2.1.12.
-const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
-/// RFC 5280, section 4.2.1.12.
-const SERVER_AUTHENTICATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+/// RFC 5280, section 4.2.1.12: 1.3.6.1.5.5.7.3.1.
+const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+/// RFC 6962, section 3.3: 1.3.6.1.4.1.11129.2.4.2.
+const SIGNED_TIMESTAMPS: &[u8] = &[0x2b, 6, 1, 4, 1, 0xd6, 0x79, 2, 4, 2];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fields<'d> {
+/// What a certificate says.
+#[derive(Clone, Copy)]
+#[cfg_attr(all(feature = "webpki", not(test)), allow(dead_code, reason = "rustls-webpki reads it"))]
+pub(super) struct Certificate<'c> {
+    /// What its issuer signed: the TBSCertificate in DER.
+    pub(super) signed: &'c [u8],
+    /// By which algorithm: the content of the AlgorithmIdentifier.
+    pub(super) algorithm: &'c [u8],
+    pub(super) signature: &'c [u8],
+    /// The content of the Name.
+    pub(super) issuer: &'c [u8],
+    /// The content of the Name.
+    pub(super) subject: &'c [u8],
+    /// The content of the SubjectPublicKeyInfo.
+    pub(super) key: &'c [u8],
     /// The start of the validity period, in seconds since 1970.
     pub(super) not_before: u64,
     /// Its end.
     pub(super) not_after: u64,
-    /// The SubjectPublicKeyInfo in DER.
-    pub(super) public_key: &'d [u8],
-    /// Of X.509 version 1, so that there are no extensions.
-    pub(super) is_version_1: bool,
-    /// The first byte of the key usage extension, if there is one.
-    pub(super) key_usage: Option<u8>,
-    /// Whether the extended key usages, if there are any, name that of servers.
-    pub(super) serves: Option<bool>,
-    /// Whether there is a subjectAltName.
-    pub(super) has_names: bool,
+    /// The content of the subjectAltName, if there is one.
+    pub(super) names: Option<&'c [u8]>,
+    /// The content of the name constraints, if there are any.
+    pub(super) constraints: Option<&'c [u8]>,
     /// The cA of the basic constraints.
     pub(super) is_authority: bool,
     /// Their pathLenConstraint.
     pub(super) max_path_len: Option<u8>,
+    /// The first byte of the key usage extension, if there is one.
+    pub(super) key_usage: Option<u8>,
+    /// Whether the extended key usages, if there are any, name that of servers.
+    pub(super) serves: Option<bool>,
 }
 
-impl<'d> Fields<'d> {
+/// The content of the extensions that count, of which each may be there once.
+type Extensions<'c> = [Option<&'c [u8]>; 7];
+
+impl<'c> Certificate<'c> {
     /// Bit 0, counted from the left (RFC 5280, section 4.2.1.3).
     pub(super) const DIGITAL_SIGNATURE: u8 = 0x80;
     /// Bit 2.
@@ -48,81 +54,166 @@ impl<'d> Fields<'d> {
     /// Bit 5.
     const KEY_CERT_SIGN: u8 = 0x04;
 
-    /// Reads the fields of a certificate in DER.
-    pub(super) fn read(certificate: &'d [u8]) -> der::Result<Self> {
-        let mut outer = SliceReader::new(certificate)?;
-        let mut certificate = enter(&mut outer, Tag::Sequence)?;
-        let mut tbs = enter(&mut certificate, Tag::Sequence)?;
-        // The version is left out if it is 1.
-        let is_version_1 = tbs.peek_byte() != Some(0xa0);
-        if !is_version_1 {
-            skip(&mut tbs)?;
+    /// Reads a certificate in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateError::Version`] if it is not of version 3;
+    /// [`CertificateError::Malformed`], also if it has an unknown extension that is critical.
+    pub(super) fn read(der: &'c [u8]) -> Result<Self, CertificateError> {
+        Self::read_as(der, false)
+    }
+
+    /// The same of a trust anchor, of which unknown extensions do not count, and which may
+    /// be of version 1.
+    pub(super) fn read_anchor(der: &'c [u8]) -> Result<Self, CertificateError> {
+        match Self::read_as(der, true) {
+            Err(CertificateError::Version) => {
+                Self::read_version_1(der).ok_or(CertificateError::Malformed)
+            }
+            read => read,
         }
-        // The serial number, the signature algorithm and the issuer.
-        for _ in 0..3 {
-            skip(&mut tbs)?;
+    }
+
+    fn read_as(der: &'c [u8], is_anchor: bool) -> Result<Self, CertificateError> {
+        let (mut tbs, outer) = Self::read_outer(der).ok_or(CertificateError::Malformed)?;
+        // Left out, it is 1, and written as one less.
+        let mut version = tbs.enter(context(0)).ok_or(CertificateError::Version)?;
+        let number = version.unsigned().ok_or(CertificateError::Malformed)?;
+        if number != [2] || !version.is_empty() {
+            return Err(CertificateError::Version);
         }
-        let mut validity = enter(&mut tbs, Tag::Sequence)?;
-        let (not_before, not_after) = (time(&mut validity)?, time(&mut validity)?);
-        // The subject.
-        skip(&mut tbs)?;
-        let mut fields = Self {
-            not_before,
-            not_after,
-            public_key: tbs.tlv_bytes()?,
-            is_version_1,
-            key_usage: None,
-            serves: None,
-            has_names: false,
+        outer.read_version_3(tbs, is_anchor).ok_or(CertificateError::Malformed)
+    }
+
+    /// The values of the TBSCertificate, and what is around it.
+    fn read_outer(der: &'c [u8]) -> Option<(Der<'c>, Self)> {
+        let mut der = Der::new(der);
+        let mut certificate = der.enter(SEQUENCE)?;
+        let (signed, tbs) = certificate.encoded(|der| der.enter(SEQUENCE))?;
+        let outer = Self {
+            signed,
+            algorithm: certificate.value(SEQUENCE)?,
+            signature: certificate.value(BIT_STRING)?,
+            issuer: &[],
+            subject: &[],
+            key: &[],
+            not_before: 0,
+            not_after: 0,
+            names: None,
+            constraints: None,
             is_authority: false,
             max_path_len: None,
+            key_usage: None,
+            serves: None,
         };
-        while !tbs.is_finished() {
-            let header = Header::decode(&mut tbs)?;
-            let content = tbs.read_slice(header.length())?;
-            let number = TagNumber(3);
-            if header.tag() == (Tag::ContextSpecific { constructed: true, number }) {
-                fields.read_extensions(content)?;
-            }
-        }
-        Ok(fields)
+        certificate.finish().and(der.finish())?;
+        Some((tbs, outer))
     }
 
-    fn read_extensions(&mut self, extensions: &[u8]) -> der::Result<()> {
-        let mut outer = SliceReader::new(extensions)?;
-        let mut extensions = enter(&mut outer, Tag::Sequence)?;
-        while !extensions.is_finished() {
-            let mut extension = enter(&mut extensions, Tag::Sequence)?;
-            let id = ObjectIdentifier::decode(&mut extension)?;
-            // Whether the extension is critical.
-            if extension.peek_byte() == Some(0x01) {
-                skip(&mut extension)?;
-            }
-            let value = <&OctetStringRef>::decode(&mut extension)?.as_bytes();
-            match id {
-                KEY_USAGE => {
-                    let bits = BitStringRef::from_der(value)?;
-                    self.key_usage = Some(bits.raw_bytes().first().copied().unwrap_or(0));
-                }
-                SUBJECT_ALT_NAME => self.has_names = true,
-                BASIC_CONSTRAINTS => self.read_basic_constraints(value)?,
-                EXTENDED_KEY_USAGE => self.serves = Some(is_for_servers(value)?),
-                _ => {}
-            }
+    fn read_version_3(mut self, mut tbs: Der<'c>, is_anchor: bool) -> Option<Self> {
+        // Of whole bytes.
+        self.signature = self.signature.strip_prefix(&[0])?;
+        if self.read_common(&mut tbs)? != self.algorithm {
+            return None;
         }
-        Ok(())
+        // There may be unique identifiers before them, but nobody has any.
+        if let Some(extensions) = (!tbs.is_empty()).then(|| tbs.enter(context(3))) {
+            self.read_extensions(extensions?, is_anchor)?;
+        }
+        tbs.finish()?;
+        Some(self)
     }
 
-    fn read_basic_constraints(&mut self, value: &[u8]) -> der::Result<()> {
-        let mut outer = SliceReader::new(value)?;
-        let mut constraints = enter(&mut outer, Tag::Sequence)?;
-        if constraints.peek_byte() == Some(0x01) {
-            self.is_authority = bool::decode(&mut constraints)?;
+    /// One that may sign certificates: it cannot say what else it may be used for.
+    fn read_version_1(der: &'c [u8]) -> Option<Self> {
+        let (mut tbs, mut certificate) = Self::read_outer(der)?;
+        certificate.read_common(&mut tbs)?;
+        tbs.finish()?;
+        certificate.is_authority = true;
+        Some(certificate)
+    }
+
+    /// Reads what all versions have. Returns the algorithm that the issuer says that it signs
+    /// by.
+    fn read_common(&mut self, tbs: &mut Der<'c>) -> Option<&'c [u8]> {
+        // The serial number, which may be negative.
+        tbs.value(crate::der::INTEGER)?;
+        let algorithm = tbs.value(SEQUENCE)?;
+        self.issuer = tbs.value(SEQUENCE)?;
+        let mut validity = tbs.enter(SEQUENCE)?;
+        self.not_before = time(&mut validity)?;
+        self.not_after = time(&mut validity)?;
+        validity.finish()?;
+        self.subject = tbs.value(SEQUENCE)?;
+        self.key = tbs.value(SEQUENCE)?;
+        Some(algorithm)
+    }
+
+    fn read_extensions(&mut self, mut outer: Der<'c>, is_anchor: bool) -> Option<()> {
+        let mut found = Extensions::default();
+        let mut extensions = outer.enter(SEQUENCE)?;
+        outer.finish()?;
+        while !extensions.is_empty() {
+            let mut extension = extensions.enter(SEQUENCE)?;
+            let id = extension.value(OBJECT_IDENTIFIER)?;
+            let is_critical = extension.flag()?;
+            let mut content = extension.enter(OCTET_STRING)?;
+            extension.finish()?;
+            // 2.5.29 and the number of RFC 5280, section 4.2.1.
+            let (place, tag) = match id {
+                [0x55, 0x1d, 15] => (0, BIT_STRING),
+                [0x55, 0x1d, 17] => (1, SEQUENCE),
+                [0x55, 0x1d, 19] => (2, SEQUENCE),
+                [0x55, 0x1d, 30] => (3, SEQUENCE),
+                [0x55, 0x1d, 37] => (4, SEQUENCE),
+                // Not looked at: where revoked ones are listed, and who has logged it.
+                [0x55, 0x1d, 31] => (5, SEQUENCE),
+                SIGNED_TIMESTAMPS => (6, OCTET_STRING),
+                _ if is_critical && !is_anchor => return None,
+                _ => continue,
+            };
+            let place = found.get_mut(place).filter(|place| place.is_none())?;
+            *place = Some(content.value(tag)?);
+            content.finish()?;
         }
-        if !constraints.is_finished() {
-            self.max_path_len = Some(u8::decode(&mut constraints)?);
+        let [key_usage, names, basic_constraints, name_constraints, usages, _, _] = found;
+        self.names = names;
+        self.constraints = name_constraints;
+        if let Some(bits) = key_usage {
+            self.key_usage = Some(first_bits(bits)?);
+        }
+        if let Some(constraints) = basic_constraints {
+            self.read_basic_constraints(Der::new(constraints))?;
+        }
+        if let Some(usages) = usages {
+            self.serves = Some(is_for_servers(Der::new(usages))?);
+        }
+        Some(())
+    }
+
+    fn read_basic_constraints(&mut self, mut constraints: Der<'c>) -> Option<()> {
+        self.is_authority = constraints.flag()?;
+        if !constraints.is_empty() {
+            self.max_path_len = match constraints.unsigned()? {
+                [] => Some(0),
+                [len] => Some(*len),
+                _ => return None,
+            };
         }
         constraints.finish()
+    }
+
+    /// # Errors
+    ///
+    /// [`CertificateError::NotYetValid`]; [`CertificateError::Expired`].
+    pub(super) fn verify_date(&self, time: u64) -> Result<(), CertificateError> {
+        let Self { not_before, not_after, .. } = *self;
+        match time {
+            _ if time < not_before => Err(CertificateError::NotYetValid { time, not_before }),
+            _ if time > not_after => Err(CertificateError::Expired { time, not_after }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the key usage, if there is one, allows to sign certificates (RFC 5280,
@@ -130,45 +221,22 @@ impl<'d> Fields<'d> {
     pub(super) fn key_signs_certificates(&self) -> bool {
         self.key_usage.is_none_or(|usage| usage & Self::KEY_CERT_SIGN != 0)
     }
+}
 
-    /// The key as an RSAPublicKey in DER, if it is one of RSA.
-    #[cfg(feature = "rsa")]
-    pub(super) fn rsa_key(&self) -> der::Result<Option<&'d [u8]>> {
-        let mut outer = SliceReader::new(self.public_key)?;
-        let mut info = enter(&mut outer, Tag::Sequence)?;
-        let algorithm = ObjectIdentifier::decode(&mut enter(&mut info, Tag::Sequence)?)?;
-        let key = BitStringRef::decode(&mut info)?.as_bytes();
-        Ok(key.filter(|_| algorithm == RSA_ENCRYPTION))
+/// The first byte of a BIT STRING, 0 if there is none.
+fn first_bits(bits: &[u8]) -> Option<u8> {
+    match *bits {
+        [0] => Some(0),
+        [0..=7, first, ..] => Some(first),
+        _ => None,
     }
 }
 
-fn is_for_servers(usages: &[u8]) -> der::Result<bool> {
-    let mut outer = SliceReader::new(usages)?;
-    let mut usages = enter(&mut outer, Tag::Sequence)?;
-    while !usages.is_finished() {
-        if ObjectIdentifier::decode(&mut usages)? == SERVER_AUTHENTICATION {
-            return Ok(true);
+fn is_for_servers(mut usages: Der<'_>) -> Option<bool> {
+    while !usages.is_empty() {
+        if usages.value(OBJECT_IDENTIFIER)? == SERVER_AUTHENTICATION {
+            return Some(true);
         }
     }
-    Ok(false)
-}
-
-fn enter<'d>(reader: &mut SliceReader<'d>, tag: Tag) -> der::Result<SliceReader<'d>> {
-    let header = Header::decode(reader)?;
-    header.tag().assert_eq(tag)?;
-    SliceReader::new(reader.read_slice(header.length())?)
-}
-
-fn skip(reader: &mut SliceReader<'_>) -> der::Result<()> {
-    let header = Header::decode(reader)?;
-    reader.read_slice(header.length()).map(drop)
-}
-
-fn time(reader: &mut SliceReader<'_>) -> der::Result<u64> {
-    let seconds = if Tag::peek(reader)? == Tag::UtcTime {
-        UtcTime::decode(reader)?.to_unix_duration()
-    } else {
-        GeneralizedTime::decode(reader)?.to_unix_duration()
-    };
-    Ok(seconds.as_secs())
+    Some(false)
 }

@@ -9,9 +9,6 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 #[cfg(feature = "p256")]
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use rustls_pki_types::{
-    AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
-};
 #[cfg(feature = "p256")]
 use sha2::Digest;
 #[cfg(any(feature = "p256", feature = "rsa"))]
@@ -21,9 +18,42 @@ use sha2::Sha384;
 #[cfg(all(feature = "rsa", feature = "sha512"))]
 use sha2::Sha512;
 
-use crate::error::{CertificateError, Error};
+#[cfg(any(test, not(feature = "webpki")))]
+use super::fields::Certificate;
+#[cfg(any(test, not(feature = "webpki")))]
+use super::path::Reason;
+use crate::der::{Der, SEQUENCE};
 #[cfg(feature = "rsa")]
 use crate::rsa::PublicKey;
+
+/// The contents of AlgorithmIdentifiers in DER (RFC 4055 and RFC 5758).
+pub(super) mod id {
+    /// The object identifier of RSA keys, 1.2.840.113549.1.1.1, as it is encoded.
+    pub(in super::super) const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+    pub(in super::super) const RSA_ENCRYPTION: &[u8] =
+        b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+    pub(super) const RSA_SHA256: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00";
+    pub(super) const RSA_SHA384: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c\x05\x00";
+    pub(super) const RSA_SHA512: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d\x05\x00";
+    pub(super) const RSA_PSS_SHA256: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\
+        \x30\x34\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\
+        \xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08\
+        \x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\xa2\x03\x02\x01\x20";
+    pub(super) const RSA_PSS_SHA384: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\
+        \x30\x34\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\
+        \xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08\
+        \x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\xa2\x03\x02\x01\x30";
+    pub(super) const RSA_PSS_SHA512: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\
+        \x30\x34\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\
+        \xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08\
+        \x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\xa2\x03\x02\x01\x40";
+    pub(super) const P256: &[u8] =
+        b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
+    pub(super) const P384: &[u8] =
+        b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
+    pub(super) const ECDSA_SHA256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02";
+    pub(super) const ECDSA_SHA384: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03";
+}
 
 /// How many signatures are checked for one chain: six on the longest path, and two on
 /// paths that lead nowhere. A hostile server can send certificates that make many
@@ -37,157 +67,157 @@ type Verify = fn(&[u8], &[u8], &[u8]) -> bool;
 /// A key type, a signature type, and the function that verifies the pair.
 #[derive(Debug)]
 pub(super) struct Algorithm {
-    key: AlgorithmIdentifier,
-    signature: AlgorithmIdentifier,
-    verify: Verify,
+    /// Of those in `id`.
+    pub(super) key: &'static [u8],
+    pub(super) signature: &'static [u8],
+    pub(super) verify: Verify,
 }
 
-/// Limits the work of verifying a chain or a signature, and remembers whether verification
-/// was cut short. The count is atomic because rustls-webpki requires `Sync`; only
-/// loads and stores are used, which every processor has.
+/// Limits the work of verifying a chain, and remembers whether verification was cut short.
+/// The count is atomic because rustls-webpki requires `Sync`; only loads and stores are
+/// used, which every processor has.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     signatures: AtomicU8,
 }
 
 impl Budget {
-    /// Calls `run` with all supported algorithms.
-    pub(super) fn with_all<T>(
-        &self,
-        run: impl FnOnce(&[&dyn SignatureVerificationAlgorithm]) -> T,
-    ) -> T {
-        let metered = ALL.map(|algorithm| self.meter(algorithm));
-        run(&metered.each_ref().map(|metered| metered as &dyn SignatureVerificationAlgorithm))
+    /// Counts a check. Returns whether it may be made.
+    pub(super) fn allows_another(&self) -> bool {
+        let checked = self.signatures.load(Ordering::Relaxed);
+        self.signatures.store(checked.saturating_add(1), Ordering::Relaxed);
+        checked < MAX_SIGNATURES
     }
 
-    /// Counts the uses of `algorithm` against this budget.
-    pub(super) fn meter(&self, algorithm: &'static Algorithm) -> Metered<'_> {
-        Metered { algorithm, budget: self }
+    /// Whether more was asked for than is allowed: verification may have failed only
+    /// because it was cut short.
+    #[cfg(feature = "webpki")]
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.signatures.load(Ordering::Relaxed) > MAX_SIGNATURES
     }
+}
 
-    /// Call this after a failed verification: it may have failed only because it was
-    /// cut short.
-    ///
-    /// # Errors
-    ///
-    /// [`CertificateError::TooManySignatures`].
-    pub(super) fn check(&self) -> Result<(), Error> {
-        if self.signatures.load(Ordering::Relaxed) > MAX_SIGNATURES {
-            return Err(CertificateError::TooManySignatures.into());
-        }
+/// The algorithm and the key in the content of a SubjectPublicKeyInfo.
+pub(super) fn key_parts(info: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut info = Der::new(info);
+    let parts = (info.value(SEQUENCE)?, info.bytes_of_bits()?);
+    info.finish()?;
+    Some(parts)
+}
+
+/// Verifies that a certificate is signed by the key in the content of a
+/// SubjectPublicKeyInfo.
+#[cfg(any(test, not(feature = "webpki")))]
+pub(super) fn verify(
+    budget: &Budget,
+    key: &[u8],
+    certificate: &Certificate<'_>,
+) -> Result<(), Reason> {
+    let is_known = |algorithm: &&&Algorithm| algorithm.signature == certificate.algorithm;
+    if ALL.iter().find(is_known).is_none() {
+        return Err(Reason::Algorithm);
+    }
+    let (key_algorithm, key) = key_parts(key).ok_or(Reason::Malformed)?;
+    let algorithm = ALL.iter().filter(is_known).find(|algorithm| algorithm.key == key_algorithm);
+    let algorithm = algorithm.ok_or(Reason::Algorithm)?;
+    if !budget.allows_another() {
+        Err(Reason::TooManySignatures)
+    } else if (algorithm.verify)(key, certificate.signed, certificate.signature) {
         Ok(())
+    } else {
+        Err(Reason::WrongSignature)
     }
 }
 
-/// An algorithm whose uses are counted.
-#[derive(Debug)]
-pub(super) struct Metered<'b> {
-    algorithm: &'static Algorithm,
-    budget: &'b Budget,
-}
-
-impl SignatureVerificationAlgorithm for Metered<'_> {
-    fn verify_signature(
-        &self,
-        public_key: &[u8],
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), InvalidSignature> {
-        let Budget { signatures } = self.budget;
-        let checked = signatures.load(Ordering::Relaxed);
-        signatures.store(checked.saturating_add(1), Ordering::Relaxed);
-        if checked >= MAX_SIGNATURES {
-            return Err(InvalidSignature);
-        }
-        let is_valid = (self.algorithm.verify)(public_key, message, signature);
-        if is_valid { Ok(()) } else { Err(InvalidSignature) }
-    }
-
-    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        self.algorithm.key
-    }
-
-    fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        self.algorithm.signature
-    }
+/// Whether a message is signed by the key in the content of a SubjectPublicKeyInfo.
+pub(super) fn is_signed(
+    scheme: SignatureScheme,
+    key: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    let Some((key_algorithm, key)) = key_parts(key) else { return false };
+    let mut algorithms = scheme.algorithms();
+    let algorithm = algorithms.find(|algorithm| algorithm.key == key_algorithm);
+    algorithm.is_some_and(|algorithm| (algorithm.verify)(key, message, signature))
 }
 
 #[cfg(feature = "rsa")]
 static RSA_SHA256: Algorithm = Algorithm {
-    key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PKCS1_SHA256,
+    key: id::RSA_ENCRYPTION,
+    signature: id::RSA_SHA256,
     verify: |key, message, signature| {
         PublicKey::from_der(key).is_some_and(|key| key.verify_pkcs1::<Sha256>(message, signature))
     },
 };
 #[cfg(all(feature = "rsa", feature = "sha512"))]
 static RSA_SHA384: Algorithm = Algorithm {
-    key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PKCS1_SHA384,
+    key: id::RSA_ENCRYPTION,
+    signature: id::RSA_SHA384,
     verify: |key, message, signature| {
         PublicKey::from_der(key).is_some_and(|key| key.verify_pkcs1::<Sha384>(message, signature))
     },
 };
 #[cfg(all(feature = "rsa", feature = "sha512"))]
 static RSA_SHA512: Algorithm = Algorithm {
-    key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PKCS1_SHA512,
+    key: id::RSA_ENCRYPTION,
+    signature: id::RSA_SHA512,
     verify: |key, message, signature| {
         PublicKey::from_der(key).is_some_and(|key| key.verify_pkcs1::<Sha512>(message, signature))
     },
 };
 #[cfg(feature = "rsa-pss")]
 static RSA_PSS_SHA256: Algorithm = Algorithm {
-    key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PSS_SHA256,
+    key: id::RSA_ENCRYPTION,
+    signature: id::RSA_PSS_SHA256,
     verify: |key, message, signature| {
         PublicKey::from_der(key).is_some_and(|key| key.verify_pss::<Sha256>(message, signature))
     },
 };
 #[cfg(all(feature = "rsa-pss", feature = "sha512"))]
 static RSA_PSS_SHA384: Algorithm = Algorithm {
-    key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PSS_SHA384,
+    key: id::RSA_ENCRYPTION,
+    signature: id::RSA_PSS_SHA384,
     verify: |key, message, signature| {
         PublicKey::from_der(key).is_some_and(|key| key.verify_pss::<Sha384>(message, signature))
     },
 };
 #[cfg(all(feature = "rsa-pss", feature = "sha512"))]
 static RSA_PSS_SHA512: Algorithm = Algorithm {
-    key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PSS_SHA512,
+    key: id::RSA_ENCRYPTION,
+    signature: id::RSA_PSS_SHA512,
     verify: |key, message, signature| {
         PublicKey::from_der(key).is_some_and(|key| key.verify_pss::<Sha512>(message, signature))
     },
 };
 #[cfg(feature = "p256")]
 static P256_SHA256: Algorithm = Algorithm {
-    key: alg_id::ECDSA_P256,
-    signature: alg_id::ECDSA_SHA256,
+    key: id::P256,
+    signature: id::ECDSA_SHA256,
     verify: |key, message, signature| {
         p256_verify(key, &Sha256::digest(message), signature).is_some()
     },
 };
 #[cfg(all(feature = "p256", feature = "sha512"))]
 static P256_SHA384: Algorithm = Algorithm {
-    key: alg_id::ECDSA_P256,
-    signature: alg_id::ECDSA_SHA384,
+    key: id::P256,
+    signature: id::ECDSA_SHA384,
     verify: |key, message, signature| {
         p256_verify(key, &Sha384::digest(message), signature).is_some()
     },
 };
 #[cfg(feature = "p384")]
 static P384_SHA256: Algorithm = Algorithm {
-    key: alg_id::ECDSA_P384,
-    signature: alg_id::ECDSA_SHA256,
+    key: id::P384,
+    signature: id::ECDSA_SHA256,
     verify: |key, message, signature| {
         p384_verify(key, &Sha256::digest(message), signature).is_some()
     },
 };
 #[cfg(feature = "p384")]
 static P384_SHA384: Algorithm = Algorithm {
-    key: alg_id::ECDSA_P384,
-    signature: alg_id::ECDSA_SHA384,
+    key: id::P384,
+    signature: id::ECDSA_SHA384,
     verify: |key, message, signature| {
         p384_verify(key, &Sha384::digest(message), signature).is_some()
     },
@@ -196,28 +226,45 @@ static P384_SHA384: Algorithm = Algorithm {
 #[cfg(feature = "p256")]
 fn p256_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
-    let signature = p256::ecdsa::Signature::from_der(signature).ok()?;
+    let signature = p256::ecdsa::Signature::from_slice(&scalars::<64>(signature)?).ok()?;
     key.verify_prehash(hash, &signature).ok()
 }
 
 #[cfg(feature = "p384")]
 fn p384_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
     let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
-    let signature = p384::ecdsa::Signature::from_der(signature).ok()?;
+    let signature = p384::ecdsa::Signature::from_slice(&scalars::<96>(signature)?).ok()?;
     key.verify_prehash(hash, &signature).ok()
+}
+
+/// The two numbers of an Ecdsa-Sig-Value in DER (RFC 3279, section 2.2.3), each in half of
+/// `LEN` bytes.
+#[cfg(feature = "p256")]
+pub(super) fn scalars<const LEN: usize>(signature: &[u8]) -> Option<[u8; LEN]> {
+    let mut outer = Der::new(signature);
+    let mut numbers = outer.enter(SEQUENCE)?;
+    outer.finish()?;
+    let mut scalars = [0; LEN];
+    for half in scalars.chunks_exact_mut(LEN / 2) {
+        let number = numbers.unsigned()?;
+        let start = half.len().checked_sub(number.len())?;
+        half.get_mut(start..)?.copy_from_slice(number);
+    }
+    numbers.finish()?;
+    Some(scalars)
 }
 
 /// RSA with SHA-256, or with SHA-256, SHA-384 and SHA-512.
 const RSA_ALGORITHMS: usize = if cfg!(feature = "sha512") { 3 } else { 1 };
 /// ECDSA on P-256 with SHA-256, or with SHA-256 and SHA-384.
 const P256_ALGORITHMS: usize = if cfg!(feature = "sha512") { 2 } else { 1 };
-const ALGORITHMS: usize = RSA_ALGORITHMS
+pub(super) const ALGORITHMS: usize = RSA_ALGORITHMS
     * (cfg!(feature = "rsa") as usize + cfg!(feature = "rsa-pss") as usize)
     + P256_ALGORITHMS * cfg!(feature = "p256") as usize
     + 2 * cfg!(feature = "p384") as usize;
 
 /// All algorithms with which a certificate may be signed.
-static ALL: [&Algorithm; ALGORITHMS] = [
+pub(super) static ALL: [&Algorithm; ALGORITHMS] = [
     #[cfg(feature = "rsa")]
     &RSA_SHA256,
     #[cfg(all(feature = "rsa", feature = "sha512"))]
@@ -303,16 +350,16 @@ impl SignatureScheme {
 
     /// The algorithms of this scheme, one for each type of key: in DTLS 1.2 a scheme
     /// does not determine the curve.
-    pub(super) fn algorithms(self) -> impl Iterator<Item = &'static Algorithm> {
+    fn algorithms(self) -> impl Iterator<Item = &'static Algorithm> {
         let wanted = match self {
-            Self::EcdsaSha256 => alg_id::ECDSA_SHA256,
-            Self::EcdsaSha384 => alg_id::ECDSA_SHA384,
-            Self::RsaSha256 => alg_id::RSA_PKCS1_SHA256,
-            Self::RsaSha384 => alg_id::RSA_PKCS1_SHA384,
-            Self::RsaSha512 => alg_id::RSA_PKCS1_SHA512,
-            Self::RsaPssSha256 => alg_id::RSA_PSS_SHA256,
-            Self::RsaPssSha384 => alg_id::RSA_PSS_SHA384,
-            Self::RsaPssSha512 => alg_id::RSA_PSS_SHA512,
+            Self::EcdsaSha256 => id::ECDSA_SHA256,
+            Self::EcdsaSha384 => id::ECDSA_SHA384,
+            Self::RsaSha256 => id::RSA_SHA256,
+            Self::RsaSha384 => id::RSA_SHA384,
+            Self::RsaSha512 => id::RSA_SHA512,
+            Self::RsaPssSha256 => id::RSA_PSS_SHA256,
+            Self::RsaPssSha384 => id::RSA_PSS_SHA384,
+            Self::RsaPssSha512 => id::RSA_PSS_SHA512,
         };
         ALL.into_iter().filter(move |algorithm| algorithm.signature == wanted)
     }

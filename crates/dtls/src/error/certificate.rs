@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use webpki::Error as PathError;
-
 use crate::alert::Alert;
 
 /// Why a server's certificate or a set of trust anchors was rejected. "Path" is
@@ -66,35 +64,6 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
-    /// Maps an error of rustls-webpki.
-    pub(crate) fn from_path(error: &PathError) -> Self {
-        match error {
-            PathError::CertExpired { time, not_after } => {
-                Self::Expired { time: time.as_secs(), not_after: not_after.as_secs() }
-            }
-            PathError::CertNotValidYet { time, not_before } => {
-                Self::NotYetValid { time: time.as_secs(), not_before: not_before.as_secs() }
-            }
-            PathError::UnsupportedCertVersion => Self::Version,
-            PathError::CertNotValidForName(_) => Self::WrongName,
-            PathError::UnknownIssuer | PathError::InvalidSignatureForPublicKey => {
-                Self::UnknownIssuer
-            }
-            PathError::RequiredEkuNotFoundContext(_)
-            | PathError::EmptyEkuExtension
-            | PathError::CaUsedAsEndEntity => Self::WrongUsage,
-            PathError::EndEntityUsedAsCa
-            | PathError::PathLenConstraintViolated
-            | PathError::NameConstraintViolation => Self::WrongAuthority,
-            PathError::MaximumSignatureChecksExceeded
-            | PathError::MaximumPathBuildCallsExceeded
-            | PathError::MaximumNameConstraintComparisonsExceeded => Self::TooManySignatures,
-            PathError::UnsupportedSignatureAlgorithmContext(_)
-            | PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => Self::Signature,
-            _ => Self::Malformed,
-        }
-    }
-
     pub(super) fn alert(self) -> Alert {
         match self {
             Self::UnknownIssuer | Self::NoAnchors => Alert::UNKNOWN_CA,

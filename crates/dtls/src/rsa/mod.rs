@@ -7,8 +7,6 @@ mod power;
 #[cfg(test)]
 mod tests;
 
-use der::asn1::UintRef;
-use der::{Decode, Reader, SliceReader};
 #[cfg(feature = "static-rsa")]
 use rand_core::TryCryptoRng;
 use sha2::Digest;
@@ -18,6 +16,7 @@ use zeroize::Zeroizing;
 #[cfg(feature = "static-rsa")]
 use crate::error::Error;
 
+use crate::der::{Der, SEQUENCE};
 use power::MAX_MODULUS_LEN;
 
 /// The shortest modulus, in bytes: 2048 bits.
@@ -37,13 +36,10 @@ impl<'k> PublicKey<'k> {
     /// Reads an RSAPublicKey (RFC 8017, appendix A.1.1). `None` if it is malformed, or if
     /// its size or its exponent is not accepted.
     pub(crate) fn from_der(der: &'k [u8]) -> Option<Self> {
-        let mut reader = SliceReader::new(der).ok()?;
-        let key = reader.sequence(|reader| {
-            let modulus = UintRef::decode(reader)?;
-            Ok::<_, der::Error>((modulus, UintRef::decode(reader)?))
-        });
-        let (modulus, exponent) = key.ok().filter(|_| reader.is_finished())?;
-        let (modulus, exponent) = (modulus.as_bytes(), exponent.as_bytes());
+        let mut outer = Der::new(der);
+        let mut key = outer.enter(SEQUENCE)?;
+        let (modulus, exponent) = (key.unsigned()?, key.unsigned()?);
+        key.finish().and(outer.finish())?;
         let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
         let is_accepted = (MIN_MODULUS_LEN..=MAX_MODULUS_LEN).contains(&modulus.len())
             && is_odd(modulus)

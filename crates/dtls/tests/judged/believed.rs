@@ -4,7 +4,7 @@
 use iot_coap_dtls::{CertificateError, Error};
 
 use crate::engines::judge;
-use crate::pki::{
+use iot_coap_test_support::chains::{
     BASIC_CONSTRAINTS, CLIENT, Case, DAY, Draft, HOST, NOW, OTHER_KEY, Path, SUBJECT_ALT_NAME,
     When, alt_names, basic_constraints, dns, extended_key_usage, key, key_usage, name,
 };

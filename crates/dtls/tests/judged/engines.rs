@@ -16,7 +16,7 @@ use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509PurposeId, X509StoreContext};
 
-use crate::pki::{Case, NOW, SERVER, When};
+use iot_coap_test_support::chains::{Case, NOW, SERVER, When};
 
 /// Why a case was refused; nothing if it was accepted.
 pub(crate) type Judgement = Result<(), String>;

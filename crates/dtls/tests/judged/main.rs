@@ -4,10 +4,8 @@
 #![cfg(feature = "full")]
 
 mod believed;
-mod cases;
 mod engines;
 mod expected;
-mod pki;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -17,8 +15,8 @@ use std::thread;
 
 use engines::Judgement;
 use expected::{Disagreement, Engine, Than};
+use iot_coap_test_support::chains::{Case, cases};
 use iot_coap_test_support::folders::Folder;
-use pki::Case;
 
 /// The three judgements of a case; that of GnuTLS only where it can be had.
 #[derive(Debug)]

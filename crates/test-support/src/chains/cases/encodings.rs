@@ -1,17 +1,17 @@
 //! Encodings that are odd, or wrong.
 
-use iot_coap_test_support::forge::{
+use crate::forge::{
     self, BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE, algorithm, bit_string, extension, name, oid,
     sequence, sign, tlv, tlv_with_long_length,
 };
 use openssl::hash::MessageDigest;
 
-use crate::pki::{
+use crate::chains::{
     BASIC_CONSTRAINTS, Case, Draft, HOST, KEY_USAGE, OTHER_KEY, Path, ROOT_KEY, STRING_TYPES,
     SUBJECT_ALT_NAME, alt_names, basic_constraints, dns, key, key_usage, name_as,
 };
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [serials(), versions(), lengths(), string_types(), extensions(), signatures()]
         .into_iter()
         .flatten()
@@ -216,7 +216,7 @@ fn extensions() -> Vec<Case> {
 /// outside, and with this done to the signature.
 fn signed(path: &Path, inside: &[u8], outside: &[u8], change: Spoil) -> Vec<u8> {
     let mut says = path.leaf().says.clone();
-    says.issuer = crate::pki::name("authority 1");
+    says.issuer = crate::chains::name("authority 1");
     let to_be_signed = says.to_be_signed(inside);
     let signature = sign(key(ROOT_KEY + 1), MessageDigest::sha256(), &to_be_signed);
     sequence(&[&to_be_signed, outside, &change(signature)])

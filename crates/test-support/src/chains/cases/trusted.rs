@@ -1,12 +1,12 @@
 //! Servers whose certificates are trusted as they are, as in private clouds.
 
-use crate::pki::{
+use crate::chains::{
     BASIC_CONSTRAINTS, CLIENT, CRITICAL, Case, DAY, Draft, EXTENDED_KEY_USAGE, HOST, OTHER_KEY,
     Path, SERVER, SUBJECT_ALT_NAME, When, alt_names, basic_constraints, dns, extended_key_usage,
     key, key_usage, name,
 };
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [itself(), by_another(), others()].into_iter().flatten().collect()
 }
 
@@ -45,11 +45,7 @@ const CHANGES: [(&str, Change); 16] = [
         draft.says.extensions.clear();
     }),
     ("with an unknown critical extension", |draft| {
-        draft.add(iot_coap_test_support::forge::extension(
-            "1.3.6.1.4.1.99999.1",
-            CRITICAL,
-            &[5, 0],
-        ));
+        draft.add(crate::forge::extension("1.3.6.1.4.1.99999.1", CRITICAL, &[5, 0]));
     }),
 ];
 

@@ -1,14 +1,14 @@
 //! Dates: of each certificate on the path, with a clock and without, and how they are
 //! written.
 
-use iot_coap_test_support::forge::{GENERALIZED_TIME, UTC_TIME, tlv};
+use crate::forge::{GENERALIZED_TIME, UTC_TIME, tlv};
 
-use crate::pki::{Case, DAY, NOW, Path, When, generalized};
+use crate::chains::{Case, DAY, NOW, Path, When, generalized};
 
 /// The 1st of January 2050.
 const YEAR_2050: i64 = 2_524_608_000;
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [positions(), edges(), without_a_clock(), forms()].into_iter().flatten().collect()
 }
 

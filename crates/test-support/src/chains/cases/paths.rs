@@ -2,14 +2,14 @@
 
 use openssl::pkey::{PKey, Private};
 
-use crate::pki::{
+use crate::chains::{
     BASIC_CONSTRAINTS, Case, DAY, Draft, HOST, OTHER_KEY, Path, basic_constraints, dns, key,
     key_usage, name, name_constraints,
 };
 
 type Change = fn(&mut Draft);
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [lengths(), orders(), cross_signed(), roots()].into_iter().flatten().collect()
 }
 

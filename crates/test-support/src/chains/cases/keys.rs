@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use iot_coap_test_support::certificates::{ec_key_on, rsa_key_of};
-use iot_coap_test_support::forge::{INTEGER, bit_string, oid, sequence, tlv};
+use crate::certificates::{ec_key_on, rsa_key_of};
+use crate::forge::{INTEGER, bit_string, oid, sequence, tlv};
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
@@ -11,7 +11,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::rsa::{Padding, Rsa};
 use openssl::sign::{RsaPssSaltlen, Signer};
 
-use crate::pki::{Case, Path, name};
+use crate::chains::{Case, Path, name};
 
 type Digest = fn() -> MessageDigest;
 type Kept = LazyLock<PKey<Private>>;
@@ -35,7 +35,7 @@ fn rsa_with_exponent(exponent: &str) -> PKey<Private> {
     PKey::from_rsa(Rsa::generate_with_e(2048, &exponent).unwrap()).unwrap()
 }
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [kinds(), pss()].into_iter().flatten().collect()
 }
 

@@ -1,12 +1,12 @@
 //! Which names stand for a host.
 
-use iot_coap_test_support::forge::{SEQUENCE, extension, tlv};
+use crate::forge::{SEQUENCE, extension, tlv};
 
-use crate::pki::{
+use crate::chains::{
     CRITICAL, Case, HOST, Path, SUBJECT_ALT_NAME, alt_names, dns, ip, mail, name, uri,
 };
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [hosts(), addresses(), common_names(), odd()].into_iter().flatten().collect()
 }
 

@@ -1,8 +1,8 @@
 //! Key usages, extended key usages, and extensions that nobody knows.
 
-use iot_coap_test_support::forge::{BIT_STRING, INTEGER, SEQUENCE, extension, oid, sequence, tlv};
+use crate::forge::{BIT_STRING, INTEGER, SEQUENCE, extension, oid, sequence, tlv};
 
-use crate::pki::{
+use crate::chains::{
     ANY, BASIC_CONSTRAINTS, CLIENT, CRITICAL, Case, KEY_USAGE, Path, SERVER, extended_key_usage,
     key_usage,
 };
@@ -23,7 +23,7 @@ const BITS: [&str; 9] = [
     "decipherOnly",
 ];
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [key_usages(), extended(), unknown_extensions()].into_iter().flatten().collect()
 }
 

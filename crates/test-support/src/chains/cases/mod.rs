@@ -9,10 +9,10 @@ mod paths;
 mod trusted;
 mod usages;
 
-use crate::pki::Case;
+use crate::chains::Case;
 
 /// All of them. Each has a name of its own, which begins with its kind.
-pub(crate) fn all() -> Vec<Case> {
+pub fn all() -> Vec<Case> {
     [
         constraints::cases(),
         dates::cases(),

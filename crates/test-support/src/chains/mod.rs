@@ -1,10 +1,13 @@
-//! Chains for the cases: a good one, of which a case changes what it is about.
+//! Chains of certificates to be judged: a good one, of which a case changes what it is
+//! about. [`cases`] has some hundred.
+
+pub mod cases;
 
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use iot_coap_test_support::certificates::ec_key;
-use iot_coap_test_support::forge::{
+use crate::certificates::ec_key;
+use crate::forge::{
     self, BIT_STRING, BOOLEAN, GENERALIZED_TIME, IA5_STRING, INTEGER, SEQUENCE, Says, UTC_TIME,
     UTF8_STRING, extension, oid, sequence, tlv,
 };
@@ -12,56 +15,67 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 
 /// Whom the good chain names.
-pub(crate) const HOST: &str = "server.example";
+pub const HOST: &str = "server.example";
 
-pub(crate) const DAY: i64 = 24 * 60 * 60;
+/// In seconds.
+pub const DAY: i64 = 24 * 60 * 60;
 
-pub(crate) const KEY_USAGE: &str = "2.5.29.15";
-pub(crate) const SUBJECT_ALT_NAME: &str = "2.5.29.17";
-pub(crate) const BASIC_CONSTRAINTS: &str = "2.5.29.19";
-pub(crate) const NAME_CONSTRAINTS: &str = "2.5.29.30";
-pub(crate) const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
+/// RFC 5280, section 4.2.1.3.
+pub const KEY_USAGE: &str = "2.5.29.15";
+/// RFC 5280, section 4.2.1.6.
+pub const SUBJECT_ALT_NAME: &str = "2.5.29.17";
+/// RFC 5280, section 4.2.1.9.
+pub const BASIC_CONSTRAINTS: &str = "2.5.29.19";
+/// RFC 5280, section 4.2.1.10.
+pub const NAME_CONSTRAINTS: &str = "2.5.29.30";
+/// RFC 5280, section 4.2.1.12.
+pub const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
 
-pub(crate) const SERVER: &str = "1.3.6.1.5.5.7.3.1";
-pub(crate) const CLIENT: &str = "1.3.6.1.5.5.7.3.2";
-pub(crate) const ANY: &str = "2.5.29.37.0";
+/// For servers.
+pub const SERVER: &str = "1.3.6.1.5.5.7.3.1";
+/// For clients.
+pub const CLIENT: &str = "1.3.6.1.5.5.7.3.2";
+/// For everything.
+pub const ANY: &str = "2.5.29.37.0";
 
-pub(crate) const CRITICAL: Option<u8> = Some(0xff);
+/// That an extension is critical.
+pub const CRITICAL: Option<u8> = Some(0xff);
 
 /// When the tests began, in seconds since 1970.
-pub(crate) static NOW: LazyLock<i64> = LazyLock::new(|| {
+pub static NOW: LazyLock<i64> = LazyLock::new(|| {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     now.as_secs() as i64
 });
 
 /// A key on P-256, by its number. Keys are made once for all cases.
-pub(crate) fn key(number: usize) -> &'static PKey<Private> {
+pub fn key(number: usize) -> &'static PKey<Private> {
     static KEYS: LazyLock<[PKey<Private>; 32]> =
         LazyLock::new(|| std::array::from_fn(|_| ec_key()));
     &KEYS[number]
 }
 
 /// Of the root; that of the authority below it is one more, and so on.
-pub(crate) const ROOT_KEY: usize = 0;
+pub const ROOT_KEY: usize = 0;
 /// Of the server.
-pub(crate) const LEAF_KEY: usize = 20;
+pub const LEAF_KEY: usize = 20;
 /// Of others.
-pub(crate) const OTHER_KEY: usize = 21;
+pub const OTHER_KEY: usize = 21;
 
 /// A certificate before it is signed.
 #[derive(Clone)]
-pub(crate) struct Draft {
-    pub(crate) says: Says,
+pub struct Draft {
+    /// What it says.
+    pub says: Says,
     /// Its own key.
-    pub(crate) key: &'static PKey<Private>,
+    pub key: &'static PKey<Private>,
     /// How what it issues is signed, and a root itself.
-    pub(crate) digest: fn() -> MessageDigest,
+    pub digest: fn() -> MessageDigest,
     /// Its issuer, if that is not the one before.
-    pub(crate) issuer: Option<Vec<u8>>,
+    pub issuer: Option<Vec<u8>>,
     /// Its issuer's key, if it is not that of the one before.
-    pub(crate) signer: Option<&'static PKey<Private>>,
+    pub signer: Option<&'static PKey<Private>>,
     /// Changes the certificate after it has been signed.
-    pub(crate) spoil: fn(Vec<u8>) -> Vec<u8>,
+    pub spoil: fn(Vec<u8>) -> Vec<u8>,
 }
 
 impl Draft {
@@ -82,49 +96,51 @@ impl Draft {
         Self { says, key, digest, issuer: None, signer: None, spoil: |der| der }
     }
 
-    pub(crate) fn authority(subject: &str, key: &'static PKey<Private>) -> Self {
+    /// One of an authority.
+    pub fn authority(subject: &str, key: &'static PKey<Private>) -> Self {
         let mut draft = Self::new(subject, key);
         draft.says.extensions.push(basic_constraints(true, None));
         draft
     }
 
-    pub(crate) fn server(key: &'static PKey<Private>) -> Self {
+    /// One of the server [`HOST`].
+    pub fn server(key: &'static PKey<Private>) -> Self {
         let mut draft = Self::new("the server", key);
         draft.add(alt_names(&[dns(HOST)]));
         draft
     }
 
     /// Adds an extension.
-    pub(crate) fn add(&mut self, extension: Vec<u8>) {
+    pub fn add(&mut self, extension: Vec<u8>) {
         self.says.extensions.push(extension);
     }
 
     /// Takes out the extensions of this kind.
-    pub(crate) fn remove(&mut self, numbers: &str) {
+    pub fn remove(&mut self, numbers: &str) {
         let id = oid(numbers);
         self.says.extensions.retain(|extension| !contains(extension, &id));
     }
 
     /// Adds an extension instead of all of its kind.
-    pub(crate) fn set(&mut self, numbers: &str, extension: Vec<u8>) {
+    pub fn set(&mut self, numbers: &str, extension: Vec<u8>) {
         self.remove(numbers);
         self.add(extension);
     }
 
     /// Changes the key.
-    pub(crate) fn set_key(&mut self, key: &'static PKey<Private>) {
+    pub fn set_key(&mut self, key: &'static PKey<Private>) {
         self.key = key;
         self.says.key = key.public_key_to_der().unwrap();
     }
 
     /// Is valid from and until so many seconds from now.
-    pub(crate) fn set_dates(&mut self, from: i64, until: i64) {
+    pub fn set_dates(&mut self, from: i64, until: i64) {
         self.says.not_before = date(*NOW + from);
         self.says.not_after = date(*NOW + until);
     }
 
     /// The certificate as its issuer makes it.
-    pub(crate) fn sign(&self, issuer: &Draft) -> Vec<u8> {
+    pub fn sign(&self, issuer: &Draft) -> Vec<u8> {
         let mut says = self.says.clone();
         if says.issuer.is_empty() {
             says.issuer = self.issuer.clone().unwrap_or_else(|| issuer.says.subject.clone());
@@ -133,7 +149,8 @@ impl Draft {
         (self.spoil)(says.sign(signer, (issuer.digest)()))
     }
 
-    pub(crate) fn sign_itself(&self) -> Vec<u8> {
+    /// The certificate as it signs itself.
+    pub fn sign_itself(&self) -> Vec<u8> {
         self.sign(self)
     }
 }
@@ -144,16 +161,18 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 /// A root, authorities below it and a server's certificate.
 #[derive(Clone)]
-pub(crate) struct Path {
+pub struct Path {
     /// From the root to the server.
     drafts: Vec<Draft>,
-    pub(crate) host: String,
-    pub(crate) when: When,
+    /// Whom the client wants to talk to.
+    pub host: String,
+    /// When it does.
+    pub when: When,
 }
 
 impl Path {
     /// A good one, with so many authorities below the root.
-    pub(crate) fn new(authorities: usize) -> Self {
+    pub fn new(authorities: usize) -> Self {
         let mut drafts = vec![Draft::authority("the root", key(ROOT_KEY))];
         for number in 1..=authorities {
             drafts.push(Draft::authority(&format!("authority {number}"), key(number)));
@@ -164,43 +183,46 @@ impl Path {
 
     /// Changes the certificate so far below the root.
     #[must_use]
-    pub(crate) fn with(mut self, position: usize, change: impl FnOnce(&mut Draft)) -> Self {
+    pub fn with(mut self, position: usize, change: impl FnOnce(&mut Draft)) -> Self {
         change(&mut self.drafts[position]);
         self
     }
 
+    /// Changes the server's certificate.
     #[must_use]
-    pub(crate) fn with_leaf(self, change: impl FnOnce(&mut Draft)) -> Self {
+    pub fn with_leaf(self, change: impl FnOnce(&mut Draft)) -> Self {
         let last = self.drafts.len() - 1;
         self.with(last, change)
     }
 
     /// The server's certificate.
-    pub(crate) fn leaf(&self) -> &Draft {
+    pub fn leaf(&self) -> &Draft {
         self.drafts.last().unwrap()
     }
 
+    /// Changes the host.
     #[must_use]
-    pub(crate) fn host(mut self, host: &str) -> Self {
+    pub fn host(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
         self
     }
 
+    /// Changes the date.
     #[must_use]
-    pub(crate) fn when(mut self, when: When) -> Self {
+    pub fn when(mut self, when: When) -> Self {
         self.when = when;
         self
     }
 
     /// The certificates, from the root to the server's.
-    pub(crate) fn signed(&self) -> Vec<Vec<u8>> {
+    pub fn signed(&self) -> Vec<Vec<u8>> {
         let root = self.drafts[0].sign_itself();
         let others = self.drafts.windows(2).map(|pair| pair[1].sign(&pair[0]));
         std::iter::once(root).chain(others).collect()
     }
 
     /// The root is trusted, and the others are sent.
-    pub(crate) fn case(&self, name: impl Into<String>) -> Case {
+    pub fn case(&self, name: impl Into<String>) -> Case {
         let mut signed = self.signed();
         let root = signed.remove(0);
         signed.reverse();
@@ -208,12 +230,7 @@ impl Path {
     }
 
     /// These are trusted, and those are sent, the server's first.
-    pub(crate) fn of(
-        &self,
-        name: impl Into<String>,
-        trusted: Vec<Vec<u8>>,
-        sent: Vec<Vec<u8>>,
-    ) -> Case {
+    pub fn of(&self, name: impl Into<String>, trusted: Vec<Vec<u8>>, sent: Vec<Vec<u8>>) -> Case {
         let (host, when) = (self.host.clone(), self.when);
         let key = self.leaf().key;
         Case { name: name.into(), trusted, sent, host, when, key }
@@ -222,7 +239,8 @@ impl Path {
 
 /// The date of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub enum When {
+    /// [`NOW`].
     Now,
     /// In seconds since 1970.
     At(i64),
@@ -231,23 +249,28 @@ pub(crate) enum When {
 }
 
 /// What the engines judge.
-pub(crate) struct Case {
-    pub(crate) name: String,
-    pub(crate) trusted: Vec<Vec<u8>>,
+pub struct Case {
+    /// Of its own, which begins with its kind.
+    pub name: String,
+    /// The trust anchors.
+    pub trusted: Vec<Vec<u8>>,
     /// The server's first.
-    pub(crate) sent: Vec<Vec<u8>>,
-    pub(crate) host: String,
-    pub(crate) when: When,
+    pub sent: Vec<Vec<u8>>,
+    /// Whom the client wants to talk to.
+    pub host: String,
+    /// When it does.
+    pub when: When,
     /// The server's key.
-    pub(crate) key: &'static PKey<Private>,
+    pub key: &'static PKey<Private>,
 }
 
-pub(crate) fn name(common: &str) -> Vec<u8> {
+/// A name with this common name.
+pub fn name(common: &str) -> Vec<u8> {
     forge::name(UTF8_STRING, common.as_bytes())
 }
 
 /// A date as it shall be written: until 2049 as UTCTime (RFC 5280, section 4.1.2.5).
-pub(crate) fn date(seconds: i64) -> Vec<u8> {
+pub fn date(seconds: i64) -> Vec<u8> {
     let text = generalized(seconds);
     if ("1950".."2050").contains(&&text[..4]) {
         tlv(UTC_TIME, &text.as_bytes()[2..])
@@ -257,7 +280,7 @@ pub(crate) fn date(seconds: i64) -> Vec<u8> {
 }
 
 /// A date as a GeneralizedTime has it.
-pub(crate) fn generalized(seconds: i64) -> String {
+pub fn generalized(seconds: i64) -> String {
     let (days, rest) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
     // Days from the 1st of March of the year 0; then years begin in March.
     let days = days + 719_468;
@@ -273,14 +296,14 @@ pub(crate) fn generalized(seconds: i64) -> String {
 }
 
 /// With `cA`, which is left out where it is false (it is the default).
-pub(crate) fn basic_constraints(is_authority: bool, max_path_len: Option<u8>) -> Vec<u8> {
+pub fn basic_constraints(is_authority: bool, max_path_len: Option<u8>) -> Vec<u8> {
     let authority = if is_authority { tlv(BOOLEAN, &[0xff]) } else { Vec::new() };
     let len = max_path_len.map_or(Vec::new(), |len| tlv(INTEGER, &[len]));
     extension(BASIC_CONSTRAINTS, CRITICAL, &sequence(&[&authority, &len]))
 }
 
 /// By the numbers of its bits.
-pub(crate) fn key_usage(bits: &[usize]) -> Vec<u8> {
+pub fn key_usage(bits: &[usize]) -> Vec<u8> {
     let mut bytes = vec![0_u8; bits.iter().max().map_or(0, |highest| highest / 8 + 1)];
     for bit in bits {
         bytes[bit / 8] |= 0x80 >> (bit % 8);
@@ -290,38 +313,44 @@ pub(crate) fn key_usage(bits: &[usize]) -> Vec<u8> {
     extension(KEY_USAGE, CRITICAL, &value)
 }
 
-pub(crate) fn extended_key_usage(critical: Option<u8>, usages: &[&str]) -> Vec<u8> {
+/// By the object identifiers of the usages.
+pub fn extended_key_usage(critical: Option<u8>, usages: &[&str]) -> Vec<u8> {
     let usages: Vec<_> = usages.iter().map(|numbers| oid(numbers)).collect();
     extension(EXTENDED_KEY_USAGE, critical, &tlv(SEQUENCE, &usages.concat()))
 }
 
-pub(crate) fn dns(name: &str) -> Vec<u8> {
+/// A GeneralName.
+pub fn dns(name: &str) -> Vec<u8> {
     tlv(0x82, name.as_bytes())
 }
 
 /// An address; or a network, as its address and its mask.
-pub(crate) fn ip(bytes: &[u8]) -> Vec<u8> {
+pub fn ip(bytes: &[u8]) -> Vec<u8> {
     tlv(0x87, bytes)
 }
 
-pub(crate) fn alt_names(names: &[Vec<u8>]) -> Vec<u8> {
+/// The names of the certificate.
+pub fn alt_names(names: &[Vec<u8>]) -> Vec<u8> {
     extension(SUBJECT_ALT_NAME, None, &tlv(SEQUENCE, &names.concat()))
 }
 
 /// A GeneralName of another kind that the server's certificate may have.
-pub(crate) fn mail(name: &str) -> Vec<u8> {
+pub fn mail(name: &str) -> Vec<u8> {
     tlv(0x81, name.as_bytes())
 }
 
-pub(crate) fn uri(name: &str) -> Vec<u8> {
+/// Another.
+pub fn uri(name: &str) -> Vec<u8> {
     tlv(0x86, name.as_bytes())
 }
 
-pub(crate) fn directory(name: &[u8]) -> Vec<u8> {
+/// Another, by the content of a name.
+pub fn directory(name: &[u8]) -> Vec<u8> {
     tlv(0xa4, name)
 }
 
-pub(crate) fn name_constraints(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Vec<u8> {
+/// By GeneralNames.
+pub fn name_constraints(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Vec<u8> {
     let subtrees = |tag, names: &[Vec<u8>]| {
         let trees: Vec<_> = names.iter().map(|name| tlv(SEQUENCE, name)).collect();
         if trees.is_empty() { Vec::new() } else { tlv(tag, &trees.concat()) }
@@ -331,7 +360,7 @@ pub(crate) fn name_constraints(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> V
 }
 
 /// The same as [`name`], as a string of another type.
-pub(crate) fn name_as(string_type: u8, common: &str) -> Vec<u8> {
+pub fn name_as(string_type: u8, common: &str) -> Vec<u8> {
     let bytes = match string_type {
         forge::BMP_STRING => common.encode_utf16().flat_map(u16::to_be_bytes).collect(),
         forge::UNIVERSAL_STRING => common.chars().flat_map(|c| (c as u32).to_be_bytes()).collect(),
@@ -341,7 +370,7 @@ pub(crate) fn name_as(string_type: u8, common: &str) -> Vec<u8> {
 }
 
 /// The string types of names.
-pub(crate) const STRING_TYPES: [(&str, u8); 6] = [
+pub const STRING_TYPES: [(&str, u8); 6] = [
     ("UTF8String", UTF8_STRING),
     ("PrintableString", forge::PRINTABLE_STRING),
     ("TeletexString", forge::TELETEX_STRING),

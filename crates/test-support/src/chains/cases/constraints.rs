@@ -1,13 +1,13 @@
 //! Basic constraints, the lengths of paths, and name constraints.
 
-use iot_coap_test_support::forge::{BOOLEAN, extension, sequence, tlv};
+use crate::forge::{BOOLEAN, extension, sequence, tlv};
 
-use crate::pki::{
+use crate::chains::{
     BASIC_CONSTRAINTS, CRITICAL, Case, HOST, NAME_CONSTRAINTS, Path, SUBJECT_ALT_NAME, alt_names,
     basic_constraints, directory, dns, ip, mail, name, name_constraints, uri,
 };
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [path_lengths(), basic(), dns_constraints(), address_constraints(), other_constraints()]
         .into_iter()
         .flatten()
