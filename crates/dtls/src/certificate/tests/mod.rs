@@ -1,16 +1,24 @@
 //! Whether the validator of this crate believes what rustls-webpki does: of the chains that
-//! OpenSSL and GnuTLS judge too (`tests/judged`), of mutations of them, and part by part.
+//! OpenSSL and GnuTLS judge too (`tests/judged`), of mutations of them, of chains that are
+//! drawn by lot, and part by part.
 
+mod drawn;
 mod mutated;
 mod parts;
 
+use std::borrow::ToOwned;
+use std::collections::BTreeMap;
 use std::string::String;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::vec::Vec;
+use std::{format, println, thread};
 
 use iot_coap_test_support::chains::{Case, NOW, When, cases};
 
 use super::anchors::TrustAnchors;
 use super::by_webpki::Webpki;
+use super::fields::Certificate;
 use super::path::Own;
 use super::{ServerKey, Validator};
 use crate::error::{CertificateError, Error};
@@ -58,4 +66,73 @@ fn the_chains_that_others_judge_too() {
         *if ours.is_ok() { &mut accepted } else { &mut refused } += 1;
     }
     assert!(accepted > 100 && refused > 100, "{accepted} and {refused}");
+}
+
+/// How often each pair of verdicts came about, ours first.
+type Kinds = BTreeMap<(String, String), usize>;
+
+/// The error without its dates.
+fn kind(verdict: &Verdict) -> String {
+    match verdict {
+        Ok(_) => "believed".to_owned(),
+        Err(Error::Certificate(error)) => {
+            let text = format!("{error:?}");
+            text.split(' ').next().unwrap_or_default().to_owned()
+        }
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+/// Requires that both believe a chain, by the same path, or neither does, and for the same
+/// reason; but a certificate of which a part is malformed is so to this crate, whatever else
+/// is wrong with the path, and rustls-webpki does not read every part, nor rank all that is
+/// malformed in one place.
+fn agreement(case: &Case) -> (String, String) {
+    let Some((ours, theirs)) = verdicts(case) else {
+        return ("no anchor".to_owned(), String::new());
+    };
+    assert_eq!(ours.is_ok(), theirs.is_ok(), "{}: {ours:?}, {theirs:?}", case.name);
+    if ours.is_ok() {
+        assert_eq!(ours, theirs, "{}", case.name);
+    }
+    let kinds = (kind(&ours), kind(&theirs));
+    let is_malformed =
+        |der: &Vec<u8>| matches!(Certificate::read(der), Err(CertificateError::Malformed));
+    assert!(
+        kinds.0 == kinds.1 || kinds.1 == "Malformed" || case.sent.iter().any(is_malformed),
+        "{}: {ours:?}, {theirs:?}",
+        case.name
+    );
+    kinds
+}
+
+/// The same of 20,000 chains, or as many as CERTIFICATE_CHAINS says, by their numbers.
+fn assert_all_agree(make: impl Fn(usize) -> Case + Sync) -> Kinds {
+    let count = std::env::var("CERTIFICATE_CHAINS")
+        .map_or(20_000, |count| count.parse().expect("a number"));
+    let (next, kinds) = (AtomicUsize::new(0), Mutex::new(Kinds::new()));
+    let work = || {
+        let mut mine = Kinds::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                break;
+            }
+            *mine.entry(agreement(&make(number))).or_default() += 1;
+        }
+        let mut all = kinds.lock().expect("no other has failed");
+        for (kind, count) in mine {
+            *all.entry(kind).or_default() += count;
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let kinds = kinds.into_inner().expect("no other has failed");
+    for ((ours, theirs), count) in &kinds {
+        println!("{count:8} {ours} {theirs}");
+    }
+    kinds
 }

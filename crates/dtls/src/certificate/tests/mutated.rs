@@ -3,21 +3,17 @@
 
 use std::borrow::ToOwned;
 use std::collections::{BTreeMap, HashMap};
-use std::string::String;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::vec::Vec;
-use std::{format, println, thread, vec};
+use std::{format, vec};
 
 use iot_coap_test_support::chains::{Case, HOST, NOW, When, cases, key};
 use iot_coap_test_support::forge;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 
-use super::{Verdict, verdicts};
+use super::assert_all_agree;
 use crate::certificate::fields::Certificate;
 use crate::der::Der;
-use crate::error::{CertificateError, Error};
 
 /// Numbers that are the same each time (SplitMix64).
 pub(super) struct Random(pub(super) u64);
@@ -125,7 +121,7 @@ impl Value {
 }
 
 impl Random {
-    fn one_mut<'t>(&mut self, bytes: &'t mut [u8]) -> &'t mut u8 {
+    pub(super) fn one_mut<'t>(&mut self, bytes: &'t mut [u8]) -> &'t mut u8 {
         let at = self.below(bytes.len());
         &mut bytes[at]
     }
@@ -258,65 +254,13 @@ impl Stock {
     }
 }
 
-/// The error without its dates.
-fn kind(verdict: &Verdict) -> String {
-    match verdict {
-        Ok(_) => "believed".to_owned(),
-        Err(Error::Certificate(error)) => {
-            let text = format!("{error:?}");
-            text.split(' ').next().unwrap_or_default().to_owned()
-        }
-        Err(error) => format!("{error:?}"),
-    }
-}
-
-/// They are believed by both or by neither, and refused for the same reason; but a certificate
-/// of which a part is malformed is so to this crate, whatever else is wrong with the path, and
-/// rustls-webpki does not read every part, nor rank all that is malformed in one place.
+/// Most are malformed, and what is not is judged.
 #[test]
 fn chains_that_are_mutated_and_signed_anew() {
-    let count = std::env::var("CERTIFICATE_CHAINS")
-        .map_or(20_000, |count| count.parse().expect("a number"));
     let stock = Stock::new();
-    let (next, kinds) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    let work = || {
-        let mut mine = BTreeMap::new();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= count {
-                break;
-            }
-            let case = stock.mutated(number);
-            let Some((ours, theirs)) = verdicts(&case) else {
-                *mine.entry(("no anchor".to_owned(), String::new())).or_insert(0) += 1;
-                continue;
-            };
-            let kinds = (kind(&ours), kind(&theirs));
-            assert_eq!(ours.is_ok(), theirs.is_ok(), "{}: {ours:?}, {theirs:?}", case.name);
-            let is_malformed =
-                |der: &Vec<u8>| matches!(Certificate::read(der), Err(CertificateError::Malformed));
-            assert!(
-                kinds.0 == kinds.1 || kinds.1 == "Malformed" || case.sent.iter().any(is_malformed),
-                "{}: {ours:?}, {theirs:?}",
-                case.name
-            );
-            *mine.entry(kinds).or_insert(0) += 1;
-        }
-        let mut all = kinds.lock().expect("no other has failed");
-        for (kind, count) in mine {
-            *all.entry(kind).or_insert(0_usize) += count;
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(work);
-        }
-    });
-    let kinds = kinds.into_inner().expect("no other has failed");
-    for ((ours, theirs), count) in &kinds {
-        println!("{count:8} {ours} {theirs}");
-    }
+    let kinds = assert_all_agree(|number| stock.mutated(number));
+    let all: usize = kinds.values().sum();
     let believed = kinds.iter().filter(|((ours, _), _)| ours == "believed").map(|(_, count)| count);
-    assert!(believed.sum::<usize>() > count / 50, "most mutations must not be all that is judged");
-    assert!(count < 20_000 || kinds.len() > 15, "{kinds:?}");
+    assert!(believed.sum::<usize>() > all / 50, "most mutations must not be all that is judged");
+    assert!(all < 20_000 || kinds.len() > 15, "{kinds:?}");
 }
