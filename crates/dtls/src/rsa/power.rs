@@ -72,15 +72,23 @@ fn read<'l>(bytes: &[u8], limbs: &'l mut Number) -> Option<&'l [Limb]> {
     limbs.get(..bytes.len().div_ceil(LIMB_LEN))
 }
 
-/// Adds `factor` times `digit` to `sum`, and returns what is carried out of it.
-fn add_product(sum: &mut [Limb], factor: &[Limb], digit: Limb) -> Limb {
-    let mut carry = 0;
-    for (sum, factor) in sum.iter_mut().zip(factor) {
-        let wide = Wide::from(*factor) * Wide::from(digit) + Wide::from(*sum) + Wide::from(carry);
-        *sum = wide as Limb;
-        carry = (wide >> Limb::BITS) as Limb;
+/// Adds to `sum` two numbers, each times its digit, in one pass over all three. Returns what
+/// is carried out of it.
+fn add_products(sum: &mut [Limb], numbers: [&[Limb]; 2], digits: [Limb; 2]) -> Wide {
+    let ([first, second], [digit, other_digit]) = (numbers, digits);
+    let [mut carry, mut other_carry] = [0; 2];
+    for (sum, (first, second)) in sum.iter_mut().zip(first.iter().zip(second)) {
+        (*sum, carry) = multiply_and_add(*first, digit, *sum, carry);
+        (*sum, other_carry) = multiply_and_add(*second, other_digit, *sum, other_carry);
     }
-    carry
+    Wide::from(carry) + Wide::from(other_carry)
+}
+
+/// The lower and the upper half of a product and two numbers that are added.
+fn multiply_and_add(number: Limb, digit: Limb, first: Limb, second: Limb) -> (Limb, Limb) {
+    let added = Wide::from(first) + Wide::from(second);
+    let wide = Wide::from(number) * Wide::from(digit) + added;
+    (wide as Limb, (wide >> Limb::BITS) as Limb)
 }
 
 impl<'m> Montgomery<'m> {
@@ -146,11 +154,12 @@ impl<'m> Montgomery<'m> {
             else {
                 return;
             };
-            let first = add_product(sum, factor, *digit);
-            let lowest = sum.first().copied().unwrap_or(0);
-            // Makes the lowest limb 0.
-            let second = add_product(sum, self.modulus, lowest.wrapping_mul(self.negated_inverse));
-            let wide = Wide::from(first) + Wide::from(second) + Wide::from(carry);
+            // By so many times the modulus the lowest limb becomes 0.
+            let lowest = |number: &[Limb]| number.first().copied().unwrap_or(0);
+            let product = lowest(factor).wrapping_mul(*digit);
+            let times = lowest(sum).wrapping_add(product).wrapping_mul(self.negated_inverse);
+            let carried = add_products(sum, [factor, self.modulus], [*digit, times]);
+            let wide = carried + Wide::from(carry);
             if let Some(above) = above.first_mut() {
                 *above = wide as Limb;
             }
