@@ -55,21 +55,37 @@ pub(super) fn power(modulus: &[u8], base: &[u8], exponent: u64, out: &mut [u8]) 
     }
     let mut limbs = [0; MAX_LIMBS];
     let modulus = read(modulus, &mut limbs)?;
-    let mut limbs = Zeroizing::new([0; MAX_LIMBS]);
-    let base = read(base, &mut limbs)?;
     let mut field = Montgomery::new(modulus);
-    if field.subtract_from(base) == 0 {
+    let mut limbs = Zeroizing::new([0; MAX_LIMBS]);
+    let number = read(base, &mut limbs)?;
+    if field.subtract_from(number) == 0 {
         return None;
     }
-    field.power(base, exponent, out)
+    field.power(base, exponent, number, out);
+    Some(())
 }
 
 /// Reads a big-endian number into as many limbs as it takes.
-fn read<'l>(bytes: &[u8], limbs: &'l mut Number) -> Option<&'l [Limb]> {
-    for (limb, bytes) in limbs.iter_mut().zip(bytes.rchunks(LIMB_LEN)) {
-        *limb = bytes.iter().fold(0, |limb, byte| limb << 8 | Limb::from(*byte));
+fn read<'l>(bytes: &[u8], limbs: &'l mut Number) -> Option<&'l mut [Limb]> {
+    for (at, limb) in limbs.iter_mut().enumerate() {
+        *limb = limb_of(bytes, at);
     }
-    limbs.get(..bytes.len().div_ceil(LIMB_LEN))
+    limbs.get_mut(..bytes.len().div_ceil(LIMB_LEN))
+}
+
+/// A limb of a big-endian number; 0 above it.
+fn limb_of(bytes: &[u8], at: usize) -> Limb {
+    let bytes = bytes.rchunks(LIMB_LEN).nth(at).unwrap_or_default();
+    bytes.iter().fold(0, |limb, byte| limb << 8 | Limb::from(*byte))
+}
+
+/// Writes limbs as a big-endian number.
+fn write(limbs: &[Limb], bytes: &mut [u8]) {
+    for (bytes, limb) in bytes.rchunks_mut(LIMB_LEN).zip(limbs) {
+        for (byte, shift) in bytes.iter_mut().rev().zip((0..Limb::BITS).step_by(8)) {
+            *byte = (limb >> shift) as u8;
+        }
+    }
 }
 
 /// Adds to `sum` two numbers, each times its digit, in one pass over all three. Returns what
@@ -141,14 +157,14 @@ impl<'m> Montgomery<'m> {
         self.reduce(number, carry);
     }
 
-    /// Multiplies `factor`, and divides by Montgomery's radix: 2 to the number of bits that
-    /// so many limbs have.
-    fn multiply(&mut self, factor: &mut [Limb], by: Option<&[Limb]>) {
+    /// Multiplies `factor` by a big-endian number, or by itself, and divides by Montgomery's
+    /// radix: 2 to the number of bits that so many limbs have.
+    fn multiply(&mut self, factor: &mut [Limb], by: Option<&[u8]>) {
         let len = self.len();
         self.product.fill(0);
         let mut carry = 0;
-        let by = by.unwrap_or(factor);
-        for (at, digit) in by.iter().enumerate() {
+        for (at, limb) in factor.iter().enumerate() {
+            let digit = by.map_or(*limb, |by| limb_of(by, at));
             let Some((sum, above)) =
                 self.product.get_mut(at..).and_then(|rest| rest.split_at_mut_checked(len))
             else {
@@ -156,9 +172,9 @@ impl<'m> Montgomery<'m> {
             };
             // By so many times the modulus the lowest limb becomes 0.
             let lowest = |number: &[Limb]| number.first().copied().unwrap_or(0);
-            let product = lowest(factor).wrapping_mul(*digit);
+            let product = lowest(factor).wrapping_mul(digit);
             let times = lowest(sum).wrapping_add(product).wrapping_mul(self.negated_inverse);
-            let carried = add_products(sum, [factor, self.modulus], [*digit, times]);
+            let carried = add_products(sum, [factor, self.modulus], [digit, times]);
             let wide = carried + Wide::from(carry);
             if let Some(above) = above.first_mut() {
                 *above = wide as Limb;
@@ -189,31 +205,24 @@ impl<'m> Montgomery<'m> {
         }
     }
 
-    fn power(&mut self, base: &[Limb], exponent: u64, out: &mut [u8]) -> Option<()> {
-        let mut result = Zeroizing::new([0; MAX_LIMBS]);
-        let result = result.get_mut(..self.len())?;
+    /// Raises `base`, by way of `result`, and writes the power to `out`.
+    fn power(&mut self, base: &[u8], exponent: u64, result: &mut [Limb], out: &mut [u8]) {
         self.squared_radix(result);
         // The base times the radix, and so each power of it.
         self.multiply(result, Some(base));
-        let mut raised = Zeroizing::new([0; MAX_LIMBS]);
-        let raised = raised.get_mut(..self.len())?;
-        raised.copy_from_slice(result);
+        // Kept where there is room until the end.
+        write(result, out);
         let mut bits = exponent.ilog2();
         while bits > 1 {
             bits -= 1;
             self.multiply(result, None);
             if exponent >> bits & 1 == 1 {
-                self.multiply(result, Some(raised));
+                self.multiply(result, Some(out));
             }
         }
         // The exponent is odd. The base itself takes the radix out of the result.
         self.multiply(result, None);
         self.multiply(result, Some(base));
-        for (bytes, limb) in out.rchunks_mut(LIMB_LEN).zip(&*result) {
-            for (byte, shift) in bytes.iter_mut().rev().zip((0..Limb::BITS).step_by(8)) {
-                *byte = (limb >> shift) as u8;
-            }
-        }
-        Some(())
+        write(result, out);
     }
 }
