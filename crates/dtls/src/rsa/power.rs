@@ -33,8 +33,8 @@ struct Montgomery<'m> {
     modulus: &'m [Limb],
     /// The modulus' inverse modulo 2 to the bits of a limb, negated.
     negated_inverse: Limb,
-    /// Twice as many limbs. The upper half is the latest product.
-    product: Zeroizing<[Limb; 2 * MAX_LIMBS]>,
+    /// The latest product or difference.
+    product: Zeroizing<Number>,
 }
 
 /// Writes `base` to the power of `exponent`, modulo `modulus`, to `out`. All three are
@@ -88,16 +88,20 @@ fn write(limbs: &[Limb], bytes: &mut [u8]) {
     }
 }
 
-/// Adds to `sum` two numbers, each times its digit, in one pass over all three. Returns what
-/// is carried out of it.
-fn add_products(sum: &mut [Limb], numbers: [&[Limb]; 2], digits: [Limb; 2]) -> Wide {
+/// Adds to `sum`, above which there is `carry`, two numbers, each times its digit. The lowest
+/// limb must become 0 by that, and is dropped. Returns what is above the result.
+fn add_products(sum: &mut [Limb], carry: Limb, numbers: [&[Limb]; 2], digits: [Limb; 2]) -> Limb {
     let ([first, second], [digit, other_digit]) = (numbers, digits);
-    let [mut carry, mut other_carry] = [0; 2];
+    let [mut high, mut other_high, mut dropped] = [0; 3];
+    let mut below = &mut dropped;
     for (sum, (first, second)) in sum.iter_mut().zip(first.iter().zip(second)) {
-        (*sum, carry) = multiply_and_add(*first, digit, *sum, carry);
-        (*sum, other_carry) = multiply_and_add(*second, other_digit, *sum, other_carry);
+        (*below, high) = multiply_and_add(*first, digit, *sum, high);
+        (*below, other_high) = multiply_and_add(*second, other_digit, *below, other_high);
+        below = sum;
     }
-    Wide::from(carry) + Wide::from(other_carry)
+    let wide = Wide::from(high) + Wide::from(other_high) + Wide::from(carry);
+    *below = wide as Limb;
+    (wide >> Limb::BITS) as Limb
 }
 
 /// The lower and the upper half of a product and two numbers that are added.
@@ -115,7 +119,7 @@ impl<'m> Montgomery<'m> {
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(Limb::wrapping_sub(2, lowest.wrapping_mul(inverse)));
         }
-        let product = Zeroizing::new([0; 2 * MAX_LIMBS]);
+        let product = Zeroizing::new([0; MAX_LIMBS]);
         Self { modulus, negated_inverse: inverse.wrapping_neg(), product }
     }
 
@@ -123,7 +127,7 @@ impl<'m> Montgomery<'m> {
         self.modulus.len()
     }
 
-    /// Writes `minuend` less the modulus to the lower half of the product, and returns 1 if
+    /// Writes `minuend` less the modulus to the product, and returns 1 if
     /// that is negative.
     fn subtract_from(&mut self, minuend: &[Limb]) -> Limb {
         let mut borrow = 0;
@@ -160,28 +164,18 @@ impl<'m> Montgomery<'m> {
     /// Multiplies `factor` by a big-endian number, or by itself, and divides by Montgomery's
     /// radix: 2 to the number of bits that so many limbs have.
     fn multiply(&mut self, factor: &mut [Limb], by: Option<&[u8]>) {
-        let len = self.len();
-        self.product.fill(0);
+        let Some(sum) = self.product.get_mut(..self.modulus.len()) else { return };
+        sum.fill(0);
         let mut carry = 0;
         for (at, limb) in factor.iter().enumerate() {
             let digit = by.map_or(*limb, |by| limb_of(by, at));
-            let Some((sum, above)) =
-                self.product.get_mut(at..).and_then(|rest| rest.split_at_mut_checked(len))
-            else {
-                return;
-            };
             // By so many times the modulus the lowest limb becomes 0.
             let lowest = |number: &[Limb]| number.first().copied().unwrap_or(0);
             let product = lowest(factor).wrapping_mul(digit);
             let times = lowest(sum).wrapping_add(product).wrapping_mul(self.negated_inverse);
-            let carried = add_products(sum, [factor, self.modulus], [digit, times]);
-            let wide = carried + Wide::from(carry);
-            if let Some(above) = above.first_mut() {
-                *above = wide as Limb;
-            }
-            carry = (wide >> Limb::BITS) as Limb;
+            carry = add_products(sum, carry, [factor, self.modulus], [digit, times]);
         }
-        for (limb, product) in factor.iter_mut().zip(self.product.iter().skip(len)) {
+        for (limb, product) in factor.iter_mut().zip(sum) {
             *limb = *product;
         }
         self.reduce(factor, carry);
