@@ -2,18 +2,27 @@
 
 use crate::cipher::Protection;
 use crate::key_schedule::{MasterSecret, Randoms};
-use crate::record::{ConnectionId, FragmentLength};
+use crate::record::{ConnectionId, FragmentLength, RECORD_HEADER_LEN};
 use crate::suite::Suite;
 
 /// The record protection of both directions, and the connection ids.
 pub(crate) struct Keys {
     pub(crate) write: Protection,
     pub(crate) read: Protection,
-    /// The id in records to the server.
+    /// The id in records to the peer.
     pub(crate) peer_id: ConnectionId,
-    /// The id in records from the server.
+    /// The id in records from the peer.
     pub(crate) own_id: ConnectionId,
     pub(crate) secrets: Secrets,
+}
+
+impl Keys {
+    /// How many bytes a record to the peer is longer than its plaintext, at most.
+    pub(crate) fn record_overhead(&self) -> usize {
+        // With a block cipher the overhead depends on the length modulo 16.
+        let overhead = (0..16).map(|len| self.write.sealed_len(len + 1) - len).max();
+        RECORD_HEADER_LEN + self.peer_id.len() + overhead.unwrap_or(0)
+    }
 }
 
 /// The inputs of the key derivation. A checkpoint stores them, so that the keys can be

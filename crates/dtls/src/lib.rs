@@ -26,6 +26,7 @@ mod record;
 mod rsa;
 mod saved_session;
 mod sealing;
+mod session;
 mod suite;
 mod validity;
 mod wire;
@@ -33,7 +34,7 @@ mod wire;
 pub use alert::Alert;
 #[cfg(feature = "certificates")]
 pub use certificate::TrustAnchors;
-pub use client::{Client, Dropped, State};
+pub use client::Client;
 pub use config::{
     Config, DEFAULT_MAX_MESSAGE_LEN, DEFAULT_MTU, MAX_MTU, MAX_PSK_LEN, MIN_MTU, PreSharedKey,
 };
@@ -46,3 +47,4 @@ pub use rand_core;
 pub use record::Datagram;
 pub use saved_session::SavedSession;
 pub use sealing::{MIN_SEALING_SECRET_LEN, SealingKey};
+pub use session::{Dropped, State};

@@ -12,15 +12,13 @@ use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
 use super::Client;
-use super::record_reader::RecordReader;
-use super::record_writer::RecordWriter;
-use super::retransmission::Retransmission;
 use crate::error::{Error, RestoreError};
 use crate::handshake::Flight;
 use crate::key_schedule::{MASTER_SECRET_LEN, MasterSecret, RANDOM_LEN, Randoms};
 use crate::keys::Secrets;
 use crate::record::{ConnectionId, FragmentLength, MAX_CONNECTION_ID_LEN, MAX_SEQUENCE};
 use crate::sealing::{SEAL_LEN, SealingKey};
+use crate::session::{RecordReader, RecordWriter, Retransmission};
 use crate::suite;
 use crate::validity::{VALIDITY_LEN, Validity};
 use crate::wire::{Reader, Writer};
@@ -72,7 +70,7 @@ impl<R: TryCryptoRng> Client<R> {
         generation: u64,
         reserve: u32,
     ) -> Result<Vec<u8>, Error> {
-        self.check_connected()?;
+        self.state.check_connected()?;
         if self.is_flight_due() {
             return Err(Error::FlightDue);
         }

@@ -2,17 +2,10 @@
 
 mod checkpoint;
 mod receive;
-mod record_reader;
-mod record_writer;
-mod retransmission;
 mod transmit;
 
 use iot_coap_time::{Duration, Instant};
 use rand_core::TryCryptoRng;
-pub use record_reader::Dropped;
-use record_reader::RecordReader;
-use record_writer::RecordWriter;
-use retransmission::Retransmission;
 
 use crate::alert::Alert;
 use crate::config::{Config, DEFAULT_MTU};
@@ -21,21 +14,11 @@ use crate::handshake::{Flight, Handshake};
 use crate::keys::Keys;
 use crate::memory::Boxed;
 use crate::saved_session::SavedSession;
+use crate::session::{Dropped, RecordReader, RecordWriter, Retransmission, State};
 use crate::validity::Validity;
 
 /// So many times the server says that it refuses what is offered, before that is believed.
 const MAX_REFUSALS: u8 = 2;
-
-/// The state of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// The handshake is in progress.
-    Handshaking,
-    /// Application data can be sent and received.
-    Connected,
-    /// The session is over, for this reason.
-    Ended(Error),
-}
 
 /// How the session was established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,11 +8,12 @@
 use iot_coap_time::Instant;
 use rand_core::TryCryptoRng;
 
-use super::{Client, MAX_REFUSALS, Origin, State};
+use super::{Client, MAX_REFUSALS, Origin};
 use crate::alert::Alert;
 use crate::error::{Error, Violation};
 use crate::handshake::{FragmentHeader, Inserted, MessageType, Progress};
 use crate::record::{ContentType, Datagram, EPOCH_PLAIN, EPOCH_PROTECTED, Record};
+use crate::session::State;
 use crate::wire::Reader;
 
 impl<R: TryCryptoRng> Client<R> {
@@ -238,7 +239,7 @@ impl<R: TryCryptoRng> Client<R> {
 
     /// The server retransmits its flight: the answer may be due again.
     fn answer_again(&mut self, now: Instant) {
-        if self.flight.is_sent() && self.retransmission.server_retransmits(now) {
+        if self.flight.is_sent() && self.retransmission.peer_retransmits(now) {
             self.flight.rewind();
         }
     }

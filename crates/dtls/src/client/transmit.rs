@@ -2,12 +2,11 @@
 
 use rand_core::TryCryptoRng;
 
-use super::{Client, State};
+use super::Client;
 use crate::error::Error;
-use crate::handshake::{FlightRecord, HANDSHAKE_HEADER_LEN};
-use crate::record::{ContentType, EPOCH_PLAIN, FragmentLength, RECORD_HEADER_LEN};
-
-const CHANGE_CIPHER_SPEC: [u8; 1] = [1];
+use crate::keys::Keys;
+use crate::record::{ContentType, FragmentLength, RECORD_HEADER_LEN};
+use crate::session::{MIN_ROOM, Outgoing};
 
 /// The longest datagram of a flight that was sent twice more in vain, in bytes. Every host
 /// and path of IPv4 takes 576 bytes (RFC 791, section 3.1), of which the headers of IP and
@@ -19,13 +18,6 @@ const FALLBACK_MTU: usize = 576 - 28;
 /// RFC 6347, section 4.1.1.1, has two or three.
 #[cfg(feature = "mtu-fallback")]
 const MAX_WHOLE_REPEATS: u8 = 2;
-
-/// The shortest fragment of a handshake message that is worth a record at the end of a
-/// datagram, in bytes.
-const MIN_FRAGMENT_LEN: usize = 16;
-
-/// The least room for the content of a record of a flight, in bytes.
-const MIN_ROOM: usize = HANDSHAKE_HEADER_LEN + MIN_FRAGMENT_LEN;
 
 impl<R: TryCryptoRng> Client<R> {
     /// Writes the next datagram that is due into `out` and returns its length, or `None` if
@@ -40,29 +32,20 @@ impl<R: TryCryptoRng> Client<R> {
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<usize> {
         let longest = self.longest_datagram();
         let out = out.get_mut(..out.len().min(longest))?;
-        let mut len = 0;
-        while let Some(epoch) = self.flight.next_epoch() {
-            let Some(rest) = out.get_mut(len..) else { break };
-            match self.write_flight_record(epoch, rest) {
-                Some(written) => len += written,
-                None => break,
-            }
-        }
+        // Before the server has agreed to less, it is what every record may have.
+        let max_fragment = match (&self.keys, &self.handshake) {
+            (Some(keys), _) => keys.secrets.max_fragment,
+            (None, Some(handshake)) => handshake.max_fragment(),
+            (None, None) => FragmentLength::default(),
+        };
+        let Self { flight, writer, keys, random, alert, .. } = self;
+        let outgoing = Outgoing { flight, writer, keys: keys.as_ref(), random, max_fragment };
+        let written = outgoing.poll(alert, out);
         // The flight needs another datagram because long ones get lost: so do the next ones.
         #[cfg(feature = "mtu-fallback")]
         if !self.flight.is_sent() {
             self.mtu = longest;
         }
-        if len > 0 {
-            return Some(len);
-        }
-        let alert = self.alert?.encode();
-        let written = if self.writer.is_protected() {
-            self.write_protected(ContentType::Alert, [&alert, &[]], out).ok()
-        } else {
-            self.writer.write_plain(ContentType::Alert, [&alert, &[]], out)
-        };
-        self.alert.take_if(|_| written.is_some());
         written
     }
 
@@ -103,11 +86,13 @@ impl<R: TryCryptoRng> Client<R> {
     /// session; [`Error::Random`]. [`Error::BadLength`] also if `plaintext` is longer than
     /// [`max_plaintext_len`](Self::max_plaintext_len).
     pub fn send(&mut self, plaintext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        self.check_connected()?;
+        self.state.check_connected()?;
         if self.writer.is_exhausted() {
             return Err(self.end(Error::SequenceExhausted));
         }
-        let len = self.write_protected(ContentType::ApplicationData, [plaintext, &[]], out)?;
+        let Self { keys, writer, random, .. } = self;
+        let (kind, content) = (ContentType::ApplicationData, [plaintext, &[]]);
+        let len = writer.write_protected(keys.as_ref(), random, kind, content, out)?;
         if !self.flight.is_empty()
             && self.flight.is_sent()
             && self.retransmission.sent_after_final_flight()
@@ -127,76 +112,7 @@ impl<R: TryCryptoRng> Client<R> {
     /// How many bytes a record is longer than its plaintext, at most; 0 before there are
     /// keys.
     pub fn record_overhead(&self) -> usize {
-        self.keys.as_ref().map_or(0, |keys| {
-            // With a block cipher the overhead depends on the length modulo 16.
-            let overhead = (0..16).map(|len| keys.write.sealed_len(len + 1) - len).max();
-            RECORD_HEADER_LEN + keys.peer_id.len() + overhead.unwrap_or(0)
-        })
-    }
-
-    /// Writes the next record of the flight; `None` if it does not fit or cannot be
-    /// encrypted.
-    fn write_flight_record(&mut self, epoch: u16, out: &mut [u8]) -> Option<usize> {
-        let overhead =
-            if epoch == EPOCH_PLAIN { RECORD_HEADER_LEN } else { self.record_overhead() };
-        // Before the server has agreed to less, it is what every record may have.
-        let most = match (&self.keys, &self.handshake) {
-            (Some(keys), _) => keys.secrets.max_fragment,
-            (None, Some(handshake)) => handshake.max_fragment(),
-            (None, None) => FragmentLength::default(),
-        };
-        let room = out.len().checked_sub(overhead)?.min(most.bytes());
-        if room < MIN_ROOM {
-            return None;
-        }
-        let flight = core::mem::take(&mut self.flight);
-        let record = flight.next_record(room);
-        let written = record.and_then(|(record, end)| {
-            let written = match record {
-                FlightRecord::ChangeCipherSpec => {
-                    let content = [&CHANGE_CIPHER_SPEC[..], &[]];
-                    let kind = ContentType::ChangeCipherSpec;
-                    let written = self.writer.write_plain(kind, content, out);
-                    if written.is_some() {
-                        self.writer.set_protected();
-                    }
-                    written
-                }
-                FlightRecord::Fragment { epoch: EPOCH_PLAIN, header, body } => {
-                    self.writer.write_plain(ContentType::Handshake, [&header, body], out)
-                }
-                FlightRecord::Fragment { header, body, .. } => {
-                    self.write_protected(ContentType::Handshake, [&header, body], out).ok()
-                }
-            };
-            written.map(|len| (len, end))
-        });
-        self.flight = flight;
-        let (len, end) = written?;
-        self.flight.advance(end);
-        Some(len)
-    }
-
-    fn write_protected(
-        &mut self,
-        content_type: ContentType,
-        content: [&[u8]; 2],
-        out: &mut [u8],
-    ) -> Result<usize, Error> {
-        let Self { keys, writer, random, .. } = self;
-        let keys = keys.as_ref().ok_or(Error::NotConnected)?;
-        writer.write_protected(keys, random, content_type, content, out)
-    }
-
-    /// # Errors
-    ///
-    /// [`Error::NotConnected`], or why the session has ended.
-    pub(super) fn check_connected(&self) -> Result<(), Error> {
-        match self.state {
-            State::Connected => Ok(()),
-            State::Handshaking => Err(Error::NotConnected),
-            State::Ended(error) => Err(error),
-        }
+        self.keys.as_ref().map_or(0, Keys::record_overhead)
     }
 }
 
@@ -207,12 +123,12 @@ mod tests {
     use rand_core::{TryCryptoRng, TryRng};
 
     use crate::Instant;
-    use crate::client::record_writer::RecordWriter;
-    use crate::client::{Client, State};
+    use crate::client::Client;
     use crate::error::Error;
     use crate::handshake::MessageType;
     use crate::record::{Datagram, MAX_SEQUENCE};
     use crate::sealing::SealingKey;
+    use crate::session::{RecordWriter, State};
 
     const PSK_GCM: u16 = 0x00a8;
     const PSK_CBC: u16 = 0x008c;

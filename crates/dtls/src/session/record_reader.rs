@@ -21,9 +21,9 @@ pub struct Dropped {
     pub replayed: u32,
 }
 
-/// The state for reading records of the server.
-pub(super) struct RecordReader {
-    /// The connection id in records of the server.
+/// The state for reading records of the peer.
+pub(crate) struct RecordReader {
+    /// The connection id in records of the peer.
     own_id: ConnectionId,
     replay: ReplayWindow,
     dropped: Dropped,
@@ -33,48 +33,48 @@ pub(super) struct RecordReader {
 
 impl RecordReader {
     /// For a new session, in which `own_id` is offered.
-    pub(super) fn new(own_id: ConnectionId) -> Self {
+    pub(crate) fn new(own_id: ConnectionId) -> Self {
         let (replay, dropped) = (ReplayWindow::default(), Dropped::default());
         Self { own_id, replay, dropped, max_forgeries: u32::MAX }
     }
 
     /// For a restored session, which treats all numbers below `first_sequence` as seen.
-    pub(super) fn restored(own_id: ConnectionId, first_sequence: u64) -> Self {
+    pub(crate) fn restored(own_id: ConnectionId, first_sequence: u64) -> Self {
         Self { replay: ReplayWindow::starting_at(first_sequence), ..Self::new(own_id) }
     }
 
     /// New keys are in use, with this connection id.
-    pub(super) fn start_epoch(&mut self, own_id: ConnectionId) {
+    pub(crate) fn start_epoch(&mut self, own_id: ConnectionId) {
         self.own_id = own_id;
         self.replay = ReplayWindow::default();
     }
 
-    pub(super) fn set_max_forgeries(&mut self, max_forgeries: u32) {
+    pub(crate) fn set_max_forgeries(&mut self, max_forgeries: u32) {
         self.max_forgeries = max_forgeries;
     }
 
     /// Whether so many records were forged that the keys must not be used any more; or half of
     /// them, so that it is time for others.
-    pub(super) fn is_worn_out(&self, keys: &Keys, half: bool) -> bool {
+    pub(crate) fn is_worn_out(&self, keys: &Keys, half: bool) -> bool {
         let limit = keys.secrets.suite.algorithm.forgery_limit().min(self.max_forgeries);
         self.dropped.forged >= if half { limit / 2 } else { limit }
     }
 
-    pub(super) fn dropped(&self) -> Dropped {
+    pub(crate) fn dropped(&self) -> Dropped {
         self.dropped
     }
 
-    pub(super) fn count_malformed(&mut self) {
+    pub(crate) fn count_malformed(&mut self) {
         count(&mut self.dropped.malformed);
     }
 
     /// One past the highest sequence number seen.
-    pub(super) fn end_sequence(&self) -> u64 {
+    pub(crate) fn end_sequence(&self) -> u64 {
         self.replay.end()
     }
 
     /// Splits off the next record. If there is none, the rest is dropped and counted.
-    pub(super) fn next_record<'d>(&mut self, datagram: &mut Datagram<'d>) -> Option<Record<'d>> {
+    pub(crate) fn next_record<'d>(&mut self, datagram: &mut Datagram<'d>) -> Option<Record<'d>> {
         let record = datagram.next_record(&self.own_id);
         if record.is_none() {
             self.count_malformed();
@@ -84,7 +84,7 @@ impl RecordReader {
 
     /// Authenticates and decrypts a record of the protected epoch. If it is dropped, it is
     /// counted.
-    pub(super) fn open<'d>(
+    pub(crate) fn open<'d>(
         &mut self,
         keys: Option<&Keys>,
         record: Record<'d>,
@@ -99,7 +99,7 @@ impl RecordReader {
             return None;
         }
         let opened = open(keys, record);
-        // The server agreed to shorter ones. It is authentic, but of no use.
+        // The two sides agreed on shorter ones. It is authentic, but of no use.
         if opened.is_some_and(|(_, content)| content.len() > keys.secrets.max_fragment.bytes()) {
             self.count_malformed();
             return None;

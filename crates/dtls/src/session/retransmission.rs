@@ -8,14 +8,15 @@ use crate::error::{Error, Violation};
 /// received none of these is gone.
 const MAX_FINAL_FLIGHT_REPEATS: u8 = 4;
 
-/// The retransmission timer of a client.
+/// The retransmission timer of one side. What is said of a client and its server holds for a
+/// server and its client as well.
 ///
 /// What one flight has shown of the network counts for the next. A timer that was raised
 /// before the server answered stays so, until a flight is answered that was sent once (RFC
 /// 6347, section 4.2.4.1), and it is never shorter than one and a half times what the last
 /// answer took. So on a slow link only the first flight is sent more often than it has to
 /// be.
-pub(super) struct Retransmission {
+pub(crate) struct Retransmission {
     // Times are in milliseconds: weeks are enough, and half as many bytes.
     first_timeout: u32,
     max_timeout: u32,
@@ -55,7 +56,7 @@ struct UnauthenticatedError {
 
 impl Retransmission {
     /// For a session without a handshake.
-    pub(super) fn idle() -> Self {
+    pub(crate) fn idle() -> Self {
         Self {
             first_timeout: 0,
             max_timeout: 0,
@@ -75,7 +76,7 @@ impl Retransmission {
 
     /// For a handshake whose first flight is due. The timeout is doubled for each
     /// retransmission, from `first_timeout` up to `max_timeout`.
-    pub(super) fn started(first_timeout: Duration, max_timeout: Duration, now: Instant) -> Self {
+    pub(crate) fn started(first_timeout: Duration, max_timeout: Duration, now: Instant) -> Self {
         let [first_timeout, max_timeout] =
             [first_timeout, max_timeout].map(Duration::as_millis_u32);
         let next_timeout = first_timeout;
@@ -86,7 +87,7 @@ impl Retransmission {
     }
 
     /// A new flight is due, to which the server must answer.
-    pub(super) fn start(&mut self, now: Instant) {
+    pub(crate) fn start(&mut self, now: Instant) {
         self.final_flight(now);
         self.timeout = self.next_timeout;
         self.deadline = Some(now + millis(self.timeout));
@@ -94,7 +95,7 @@ impl Retransmission {
 
     /// The final flight of the client is due. There is no answer to wait for: the server
     /// asks for it by retransmitting its own flight.
-    pub(super) fn final_flight(&mut self, now: Instant) {
+    pub(crate) fn final_flight(&mut self, now: Instant) {
         self.started = now;
         self.due_since = now;
         self.repeats = 0;
@@ -106,7 +107,7 @@ impl Retransmission {
     ///
     /// Which transmission of a repeated flight it belongs to is unknown, so it gives no
     /// round trip (Karn's algorithm), but bounds.
-    pub(super) fn answer_begins(&mut self, now: Instant) {
+    pub(crate) fn answer_begins(&mut self, now: Instant) {
         if self.is_answered {
             return;
         }
@@ -128,21 +129,21 @@ impl Retransmission {
     }
 
     /// No answer is awaited any more.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.deadline = None;
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
     /// How often the flight was sent again.
-    pub(super) fn repeats(&self) -> u8 {
+    pub(crate) fn repeats(&self) -> u8 {
         self.repeats
     }
 
     /// How long the latest answer to a flight that was sent once took to begin.
-    pub(super) fn round_trip(&self) -> Option<Duration> {
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip.map(millis)
     }
 
@@ -151,7 +152,7 @@ impl Retransmission {
     /// # Errors
     ///
     /// The error that came without protection, if it counts now.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<bool, Error> {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<bool, Error> {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return Ok(false);
         }
@@ -172,20 +173,20 @@ impl Retransmission {
     }
 
     /// The flight is due again.
-    pub(super) fn repeat(&mut self, now: Instant) {
+    pub(crate) fn repeat(&mut self, now: Instant) {
         self.due_since = now;
         self.repeats = self.repeats.saturating_add(1);
     }
 
     /// Remembers an error that may be forged. The first one counts.
-    pub(super) fn note_unauthenticated_error(&mut self, error: Error) {
+    pub(crate) fn note_unauthenticated_error(&mut self, error: Error) {
         let error = UnauthenticatedError { error, retransmitted: false };
         self.unauthenticated_error.get_or_insert(error);
     }
 
     /// An expected message has come, so the server is still there. If it was contradicted, that
     /// still counts, but the next flight may be lost once as well.
-    pub(super) fn server_answered(&mut self) {
+    pub(crate) fn server_answered(&mut self) {
         self.unauthenticated_error = self.unauthenticated_error.take().and_then(|pending| {
             let is_contradiction =
                 matches!(pending.error, Error::Protocol(Violation::Contradiction));
@@ -201,7 +202,7 @@ impl Retransmission {
     /// And on a slow network not before the server can have received the answer. What comes
     /// until then was sent because its timer is short, or because it answers each
     /// transmission of this side's last flight.
-    pub(super) fn server_retransmits(&mut self, now: Instant) -> bool {
+    pub(crate) fn peer_retransmits(&mut self, now: Instant) -> bool {
         let is_due = now >= self.due_since + millis(self.pause);
         if is_due {
             self.repeat(now);
@@ -215,7 +216,7 @@ impl Retransmission {
     /// Nothing but application data from the server proves that it has the client's final
     /// flight. A server that waits for it may treat other records as a reason not to
     /// retransmit its own flight; GnuTLS does.
-    pub(super) fn sent_after_final_flight(&mut self) -> bool {
+    pub(crate) fn sent_after_final_flight(&mut self) -> bool {
         let is_due = (1..=MAX_FINAL_FLIGHT_REPEATS).contains(&self.sends_after_final_flight);
         self.sends_after_final_flight = self.sends_after_final_flight.saturating_add(1);
         is_due

@@ -16,8 +16,8 @@ use crate::record::{
 /// for AES-GCM, with other limits far above.
 const MAX_RECORDS: u64 = 1 << 24;
 
-/// The sequence numbers of the records to the server.
-pub(super) struct RecordWriter {
+/// The sequence numbers of the records to the peer.
+pub(crate) struct RecordWriter {
     /// The next number before the keys are in use.
     plain_sequence: u64,
     /// The next number with keys.
@@ -32,7 +32,7 @@ pub(super) struct RecordWriter {
 
 impl RecordWriter {
     /// For a new session.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             plain_sequence: 0,
             sequence: 0,
@@ -44,27 +44,27 @@ impl RecordWriter {
 
     /// For a session restored from a checkpoint: numbers from `sequence` on are unused, but
     /// not reserved yet.
-    pub(super) fn restored(sequence: u64) -> Self {
+    pub(crate) fn restored(sequence: u64) -> Self {
         Self { sequence, sequence_limit: sequence, is_protected: true, ..Self::new() }
     }
 
     /// Whether records are protected from now on.
-    pub(super) fn is_protected(&self) -> bool {
+    pub(crate) fn is_protected(&self) -> bool {
         self.is_protected
     }
 
-    pub(super) fn set_protected(&mut self) {
+    pub(crate) fn set_protected(&mut self) {
         self.is_protected = true;
     }
 
     /// Whether no number is left for application data. The last one is for the closing
     /// alert.
-    pub(super) fn is_exhausted(&self) -> bool {
+    pub(crate) fn is_exhausted(&self) -> bool {
         self.sequence >= MAX_SEQUENCE
     }
 
     /// Whether so many records were written that it is time for other keys.
-    pub(super) fn is_worn_out(&self) -> bool {
+    pub(crate) fn is_worn_out(&self) -> bool {
         self.sequence >= MAX_RECORDS
     }
 
@@ -73,25 +73,25 @@ impl RecordWriter {
     /// # Errors
     ///
     /// [`Error::SequenceExhausted`] if there is no such number.
-    pub(super) fn sequence_after(&self, reserve: u32) -> Result<u64, Error> {
+    pub(crate) fn sequence_after(&self, reserve: u32) -> Result<u64, Error> {
         let sequence = self.sequence + u64::from(reserve);
         if sequence > MAX_SEQUENCE { Err(Error::SequenceExhausted) } else { Ok(sequence) }
     }
 
     /// A checkpoint was made from which a restored session writes from `limit` on. Until it
     /// is stored, a restart finds the previous one, so the lower limit counts.
-    pub(super) fn checkpoint_made(&mut self, limit: u64) {
+    pub(crate) fn checkpoint_made(&mut self, limit: u64) {
         self.sequence_limit = self.sequence_limit.min(limit);
         self.unconfirmed_limit = Some(limit);
     }
 
     /// Whether no number is left below the limit.
-    pub(super) const fn is_limit_reached(&self) -> bool {
+    pub(crate) const fn is_limit_reached(&self) -> bool {
         self.sequence >= self.sequence_limit
     }
 
     /// The last checkpoint is stored.
-    pub(super) fn checkpoint_stored(&mut self) {
+    pub(crate) fn checkpoint_stored(&mut self) {
         if let Some(limit) = self.unconfirmed_limit.take() {
             self.sequence_limit = limit;
         }
@@ -99,7 +99,7 @@ impl RecordWriter {
 
     /// Writes an unprotected record with the two parts of `content`; `None` if it does not
     /// fit.
-    pub(super) fn write_plain(
+    pub(crate) fn write_plain(
         &mut self,
         content_type: ContentType,
         content: [&[u8]; 2],
@@ -123,16 +123,17 @@ impl RecordWriter {
     ///
     /// # Errors
     ///
-    /// [`Error::ReservationExhausted`]; [`Error::BadLength`] if it is too long or does not
+    /// [`Error::NotConnected`] without keys; [`Error::ReservationExhausted`]; [`Error::BadLength`] if it is too long or does not
     /// fit; [`Error::Random`].
-    pub(super) fn write_protected<R: TryCryptoRng>(
+    pub(crate) fn write_protected<R: TryCryptoRng>(
         &mut self,
-        keys: &Keys,
+        keys: Option<&Keys>,
         random: &mut R,
         content_type: ContentType,
         content: [&[u8]; 2],
         out: &mut [u8],
     ) -> Result<usize, Error> {
+        let keys = keys.ok_or(Error::NotConnected)?;
         if self.is_limit_reached() {
             return Err(Error::ReservationExhausted);
         }
@@ -183,7 +184,7 @@ fn copy_parts(parts: [&[u8]; 2], out: &mut [u8]) -> Option<()> {
 #[cfg(test)]
 impl RecordWriter {
     /// The sequence number of the next protected record, with no limit set.
-    pub(super) fn at(sequence: u64) -> Self {
+    pub(crate) fn at(sequence: u64) -> Self {
         Self { sequence, is_protected: true, ..Self::new() }
     }
 }
