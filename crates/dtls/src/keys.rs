@@ -17,6 +17,12 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
+    /// The same keys as the other side has them, so that a server writes with the server's.
+    #[cfg(feature = "server")]
+    pub(crate) fn swap_directions(&mut self) {
+        core::mem::swap(&mut self.write, &mut self.read);
+    }
+
     /// How many bytes a record to the peer is longer than its plaintext, at most.
     pub(crate) fn record_overhead(&self) -> usize {
         // With a block cipher the overhead depends on the length modulo 16.
@@ -38,7 +44,7 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// Derives the keys, in place, for a small stack; `None` if the key block is too short for
+    /// Derives the keys of a client, in place, for a small stack; `None` if the key block is too short for
     /// them.
     pub(crate) fn derive_keys(
         self,

@@ -26,6 +26,8 @@ mod record;
 mod rsa;
 mod saved_session;
 mod sealing;
+#[cfg(feature = "server")]
+pub mod server;
 mod session;
 mod suite;
 mod validity;

@@ -27,3 +27,5 @@ pub mod waiting;
 pub mod dtls;
 #[cfg(feature = "scripted")]
 pub mod scripted;
+#[cfg(feature = "server")]
+pub mod served;

@@ -11,10 +11,15 @@ pub fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {
 }
 
 /// Whether something becomes so within two seconds.
-pub fn becomes_so(is_so: impl Fn() -> bool) -> bool {
+pub fn becomes_so(is_so: impl FnMut() -> bool) -> bool {
+    becomes_so_within(Duration::from_secs(2), is_so)
+}
+
+/// Whether something becomes so in that time.
+pub fn becomes_so_within(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !is_so() {
-        if start.elapsed() > Duration::from_secs(2) {
+        if start.elapsed() > time {
             return false;
         }
         // A pause between two looks; nothing relies on its length.

@@ -12,8 +12,8 @@ use crate::alert::Alert;
 
 /// Why a call failed or a session ended.
 ///
-/// An error of [`Client::handle_datagram`] or [`Client::handle_timeout`] ends the
-/// session. [`Client::poll_transmit`] then returns the alert for the peer, if one
+/// An error of [`Client::handle_datagram`] or [`Client::handle_timeout`], or of the server's
+/// methods of these names, ends the session. [`Client::poll_transmit`] then returns the alert for the peer, if one
 /// is due.
 ///
 /// [`Client::handle_datagram`]: crate::Client::handle_datagram
@@ -54,6 +54,9 @@ pub enum Error {
     /// The last flight of the handshake is yet to be sent, or may have to be sent again: the
     /// server has not shown that it has it.
     FlightDue,
+    /// The client did not complete the handshake in time.
+    #[cfg(feature = "server")]
+    TimedOut,
     /// The configuration is invalid, for the reason given.
     Configuration(&'static str),
 }
@@ -73,18 +76,21 @@ pub enum Violation {
     NotOffered(&'static str),
     /// The server answered an extension that the client did not send.
     Extension,
-    /// The server treats this initial handshake as a renegotiation. That happens
+    /// The client offers nothing of a kind that the server supports.
+    #[cfg(feature = "server")]
+    NothingInCommon(&'static str),
+    /// The peer treats this initial handshake as a renegotiation. That happens
     /// when an attacker splices two connections (RFC 5746, section 3.4).
     Renegotiation,
     /// The server did not send renegotiation_info, and
     /// [`Config::require_renegotiation_info`](crate::Config::require_renegotiation_info) asks
     /// for it.
     NoRenegotiationInfo,
-    /// The server does not speak DTLS 1.2.
+    /// The peer does not speak DTLS 1.2.
     Version,
     /// The server's signature over its key exchange is wrong.
     KeyExchangeSignature,
-    /// The server's Finished does not match the handshake.
+    /// The peer's Finished does not match the handshake.
     Finished,
     /// The server resumed a session with different properties than the original.
     Resumption,
@@ -119,6 +125,8 @@ impl Error {
             Self::PeerAlert(_) | Self::NotConnected | Self::BadLength => return None,
             Self::ReservationExhausted | Self::FlightDue | Self::Configuration(_) => return None,
             Self::Closed => Alert::CLOSE_NOTIFY,
+            #[cfg(feature = "server")]
+            Self::TimedOut => return None,
             Self::SequenceExhausted | Self::TooManyForgeries => Alert::CLOSE_NOTIFY,
             Self::Protocol(violation) => violation.alert(),
             #[cfg(feature = "certificates")]
@@ -136,6 +144,8 @@ impl Violation {
             Self::NotOffered(_) => Alert::ILLEGAL_PARAMETER,
             Self::Extension => Alert::UNSUPPORTED_EXTENSION,
             Self::Version => Alert::PROTOCOL_VERSION,
+            #[cfg(feature = "server")]
+            Self::NothingInCommon(_) => Alert::HANDSHAKE_FAILURE,
             Self::KeyExchangeSignature | Self::Finished => Alert::DECRYPT_ERROR,
             Self::Resumption | Self::Renegotiation | Self::NoRenegotiationInfo => {
                 Alert::HANDSHAKE_FAILURE
@@ -181,6 +191,8 @@ impl fmt::Display for Error {
                 f.write_str("all reserved sequence numbers are used up: make a checkpoint")
             }
             Self::FlightDue => f.write_str("the last flight of the handshake may still be due"),
+            #[cfg(feature = "server")]
+            Self::TimedOut => f.write_str("the client did not complete the handshake in time"),
             Self::Configuration(reason) => write!(f, "invalid configuration: {reason}"),
         }
     }
@@ -196,6 +208,8 @@ impl fmt::Display for Violation {
             }
             Self::NotOffered(what) => write!(f, "the peer chose {what} that was not offered"),
             Self::Extension => f.write_str("the peer sent an extension that was not offered"),
+            #[cfg(feature = "server")]
+            Self::NothingInCommon(what) => write!(f, "the peer offers no {what} that is supported"),
             Self::Renegotiation => {
                 f.write_str("the peer treats this initial handshake as a renegotiation")
             }
@@ -204,7 +218,7 @@ impl fmt::Display for Violation {
             Self::KeyExchangeSignature => {
                 f.write_str("the server's signature over its key exchange is wrong")
             }
-            Self::Finished => f.write_str("the server's Finished does not match the handshake"),
+            Self::Finished => f.write_str("the peer's Finished does not match the handshake"),
             Self::Resumption => {
                 f.write_str("the server resumed a session with different properties")
             }

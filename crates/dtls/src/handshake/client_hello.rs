@@ -51,7 +51,7 @@ impl ClientHello<'_> {
     fn write_extensions(&self, config: &Config, writer: &mut Writer<'_>) {
         #[cfg(feature = "certificates")]
         if let Some(name) = config.host_name() {
-            write_extension(writer, extension::SERVER_NAME, |writer| {
+            extension::write(writer, extension::SERVER_NAME, |writer| {
                 writer.vector16(|writer| {
                     writer.u8(HOST_NAME);
                     writer.vector16(|writer| writer.bytes(name.as_bytes()));
@@ -59,23 +59,23 @@ impl ClientHello<'_> {
             });
         }
         if !config.max_fragment.is_none() {
-            write_extension(writer, extension::MAX_FRAGMENT_LENGTH, |writer| {
+            extension::write(writer, extension::MAX_FRAGMENT_LENGTH, |writer| {
                 writer.u8(config.max_fragment.code());
             });
         }
         #[cfg(feature = "certificates")]
         if !config.policy().psk {
-            write_extension(writer, extension::SUPPORTED_GROUPS, |writer| {
+            extension::write(writer, extension::SUPPORTED_GROUPS, |writer| {
                 writer.vector16(|writer| {
                     for group in extension::group::OFFERED {
                         writer.u16(*group);
                     }
                 });
             });
-            write_extension(writer, extension::EC_POINT_FORMATS, |writer| {
+            extension::write(writer, extension::EC_POINT_FORMATS, |writer| {
                 writer.vector8(|writer| writer.u8(UNCOMPRESSED_POINTS));
             });
-            write_extension(writer, extension::SIGNATURE_ALGORITHMS, |writer| {
+            extension::write(writer, extension::SIGNATURE_ALGORITHMS, |writer| {
                 writer.vector16(|writer| {
                     // A server that resumes a session signs nothing. One that does not, and can
                     // sign by RSA-PSS only, is reached without the session: each hello is 6
@@ -89,19 +89,14 @@ impl ClientHello<'_> {
             });
         }
         if config.policy().suites().any(|suite| suite.algorithm.is_cbc()) {
-            write_extension(writer, extension::ENCRYPT_THEN_MAC, |_| ());
+            extension::write(writer, extension::ENCRYPT_THEN_MAC, |_| ());
         }
-        write_extension(writer, extension::EXTENDED_MASTER_SECRET, |_| ());
-        write_extension(writer, extension::SESSION_TICKET, |writer| writer.bytes(self.ticket));
+        extension::write(writer, extension::EXTENDED_MASTER_SECRET, |_| ());
+        extension::write(writer, extension::SESSION_TICKET, |writer| writer.bytes(self.ticket));
         if let Some(id) = config.connection_id {
-            write_extension(writer, extension::CONNECTION_ID, |writer| {
+            extension::write(writer, extension::CONNECTION_ID, |writer| {
                 writer.vector8(|writer| writer.bytes(id.as_bytes()));
             });
         }
     }
-}
-
-fn write_extension(writer: &mut Writer<'_>, number: u16, content: impl FnOnce(&mut Writer<'_>)) {
-    writer.u16(number);
-    writer.vector16(content);
 }

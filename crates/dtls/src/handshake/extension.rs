@@ -1,5 +1,7 @@
 //! The numbers of the supported extensions and groups.
 
+use crate::wire::Writer;
+
 pub(crate) const SERVER_NAME: u16 = 0;
 /// RFC 6066, section 4.
 pub(crate) const MAX_FRAGMENT_LENGTH: u16 = 1;
@@ -12,6 +14,12 @@ pub(crate) const SESSION_TICKET: u16 = 35;
 /// RFC 9146, section 9.2.
 pub(crate) const CONNECTION_ID: u16 = 54;
 pub(crate) const RENEGOTIATION_INFO: u16 = 0xff01;
+
+/// Writes an extension with this content.
+pub(crate) fn write(writer: &mut Writer<'_>, number: u16, content: impl FnOnce(&mut Writer<'_>)) {
+    writer.u16(number);
+    writer.vector16(content);
+}
 
 /// The supported groups.
 #[cfg(feature = "certificates")]

@@ -26,6 +26,10 @@ impl MessageType {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::HELLO_REQUEST => "HelloRequest",
+            #[cfg(feature = "server")]
+            Self::CLIENT_HELLO => "ClientHello",
+            #[cfg(feature = "server")]
+            Self::CLIENT_KEY_EXCHANGE => "ClientKeyExchange",
             Self::SERVER_HELLO => "ServerHello",
             Self::HELLO_VERIFY_REQUEST => "HelloVerifyRequest",
             Self::NEW_SESSION_TICKET => "NewSessionTicket",

@@ -142,7 +142,12 @@ pub(crate) fn pre_shared(key: &PreSharedKey, out: &mut Vec<u8>) -> Result<Premas
     let mut writer = Writer::new(out);
     writer.vector16(|writer| writer.bytes(&key.identity));
     writer.finish()?;
+    pre_shared_premaster(key)
+}
 
+/// The secret of a key (RFC 4279, section 2).
+#[inline]
+pub(crate) fn pre_shared_premaster(key: &PreSharedKey) -> Result<Premaster, Error> {
     let len = key.key.len();
     let mut premaster = Premaster::default();
     premaster.try_reserve_exact(2 * (2 + len)).map_err(|_| Error::OutOfMemory)?;

@@ -5,10 +5,10 @@
 mod client_hello;
 mod cookie;
 mod expected;
-mod extension;
+pub(crate) mod extension;
 mod flight;
 mod header;
-mod key_exchange;
+pub(crate) mod key_exchange;
 mod reassembly;
 mod server_hello;
 mod server_messages;
@@ -21,11 +21,12 @@ use client_hello::ClientHello;
 use expected::Expected;
 #[cfg(feature = "certificates")]
 use key_exchange::ServerShare;
-use reassembly::Reassembly;
 
 pub(crate) use flight::{Flight, FlightRecord};
 pub(crate) use header::{FragmentHeader, HANDSHAKE_HEADER_LEN, MessageType};
-pub(crate) use reassembly::Inserted;
+pub(crate) use reassembly::{Inserted, Reassembly};
+#[cfg(feature = "server")]
+pub(crate) use reassembly::{Message, NextMessage};
 
 #[cfg(feature = "certificates")]
 use crate::certificate::ServerKey;

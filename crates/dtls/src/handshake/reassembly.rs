@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::header::{FragmentHeader, MessageType};
 use crate::error::Error;
+use crate::key_schedule::Transcript;
 
 /// How far a message may be ahead of the next one. The longest flight has five messages.
 const MAX_AHEAD: u16 = 8;
@@ -37,6 +38,17 @@ pub(crate) struct Message {
     pub(crate) kind: MessageType,
     pub(crate) message_seq: u16,
     pub(crate) body: Vec<u8>,
+}
+
+impl Message {
+    /// Adds the message to a transcript as if it had come in one piece (RFC 6347, section
+    /// 4.2.6).
+    pub(crate) fn add_to(&self, transcript: &mut Transcript) {
+        let len = self.body.len();
+        let header = FragmentHeader::of_message(self.kind, self.message_seq, len);
+        transcript.add(&header.encode(len));
+        transcript.add(&self.body);
+    }
 }
 
 /// What [`Reassembly::insert`] did with a fragment.
@@ -79,6 +91,12 @@ impl Reassembly {
     pub(crate) fn new(max_held_len: usize) -> Self {
         let returned = [0; REMEMBERED];
         Self { next_seq: 0, messages: Vec::new(), held_len: 0, max_held_len, returned }
+    }
+
+    /// The same for a peer whose first message has this number.
+    #[cfg(feature = "server")]
+    pub(crate) fn starting_at(next_seq: u16, max_held_len: usize) -> Self {
+        Self { next_seq, ..Self::new(max_held_len) }
     }
 
     /// Forgets the messages that were not returned.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use rand_core::TryCryptoRng;
 
-use super::header::{FragmentHeader, MessageType};
+use super::header::MessageType;
 use super::key_exchange;
 #[cfg(feature = "certificates")]
 use super::key_exchange::ServerShare;
@@ -85,10 +85,7 @@ impl Handshake {
     }
 
     pub(super) fn add_to_transcript(&mut self, message: &Message) {
-        let len = message.body.len();
-        let header = FragmentHeader::of_message(message.kind, message.message_seq, len);
-        self.transcript.add(&header.encode(len));
-        self.transcript.add(&message.body);
+        message.add_to(&mut self.transcript);
     }
 
     fn process<R: TryCryptoRng>(

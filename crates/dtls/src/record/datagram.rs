@@ -1,9 +1,7 @@
 //! Splitting a datagram into records.
 
-use super::header::{ConnectionId, ContentType, EPOCH_PLAIN, Header, VERSION};
+use super::header::{ConnectionId, ContentType, EPOCH_PLAIN, Header, VERSION, VERSION_1_0};
 use crate::wire::Reader;
-
-const VERSION_1_0: [u8; 2] = [0xfe, 0xff];
 
 /// A record in the memory of its datagram.
 pub(crate) struct Record<'d> {
@@ -30,7 +28,7 @@ impl<'d> Datagram<'d> {
         self.0.is_empty()
     }
 
-    /// Splits off the next record. `own_id` is the connection id that the server
+    /// Splits off the next record. `own_id` is the connection id that the peer
     /// was asked to use. If the rest of the datagram does not start with a record,
     /// it is dropped.
     pub(crate) fn next_record(&mut self, own_id: &ConnectionId) -> Option<Record<'d>> {
@@ -39,7 +37,7 @@ impl<'d> Datagram<'d> {
         let content_type = ContentType::from_byte(reader.u8()?)?;
         let version = reader.array()?;
         let epoch = reader.u16()?;
-        // Servers may use the version of DTLS 1.0 until 1.2 is negotiated.
+        // Peers may use the version of DTLS 1.0 until 1.2 is negotiated.
         if version != VERSION && !(version == VERSION_1_0 && epoch == EPOCH_PLAIN) {
             return None;
         }

@@ -2,6 +2,8 @@
 
 /// DTLS 1.2 on the wire.
 pub(crate) const VERSION: [u8; 2] = [0xfe, 0xfd];
+/// DTLS 1.0 on the wire.
+pub(crate) const VERSION_1_0: [u8; 2] = [0xfe, 0xff];
 
 /// The length of a header without a connection id.
 pub(crate) const RECORD_HEADER_LEN: usize = 13;

@@ -9,6 +9,8 @@ mod replay;
 pub use datagram::Datagram;
 pub(crate) use datagram::Record;
 pub(crate) use fragment_length::FragmentLength;
+#[cfg(feature = "server")]
+pub(crate) use header::VERSION_1_0;
 pub(crate) use header::{
     ConnectionId, ContentType, EPOCH_PLAIN, EPOCH_PROTECTED, Header, MAX_CONNECTION_ID_LEN,
     MAX_SEQUENCE, RECORD_HEADER_LEN, VERSION,

@@ -42,6 +42,12 @@ impl RecordWriter {
         }
     }
 
+    /// For a new session whose records without keys have numbers from `sequence` on.
+    #[cfg(feature = "server")]
+    pub(crate) fn starting_at(sequence: u64) -> Self {
+        Self { plain_sequence: sequence, ..Self::new() }
+    }
+
     /// For a session restored from a checkpoint: numbers from `sequence` on are unused, but
     /// not reserved yet.
     pub(crate) fn restored(sequence: u64) -> Self {

@@ -1,0 +1,145 @@
+//! Reads the ClientHello (RFC 5246, section 7.4.1.2; RFC 6347, section 4.2.1).
+
+use crate::error::{Error, Violation};
+use crate::handshake::extension;
+use crate::key_schedule::RANDOM_LEN;
+use crate::record::{ConnectionId, FragmentLength, VERSION};
+use crate::wire::Reader;
+
+const MALFORMED: Violation = Violation::Malformed("ClientHello");
+
+/// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746, section 3.3).
+const EMPTY_RENEGOTIATION_INFO: u16 = 0x00ff;
+
+/// RFC 5246, section 7.4.1.2.
+const MAX_SESSION_ID_LEN: usize = 32;
+
+/// The first fields of a ClientHello, up to the cookie. All that is said without a state
+/// depends on them alone, so they must be in one fragment.
+pub(super) struct Start<'m> {
+    pub(super) version: [u8; 2],
+    pub(super) random: [u8; RANDOM_LEN],
+    pub(super) session_id: &'m [u8],
+    pub(super) cookie: &'m [u8],
+}
+
+impl<'m> Start<'m> {
+    pub(super) fn read(reader: &mut Reader<'m>) -> Option<Self> {
+        Some(Self {
+            version: reader.array()?,
+            random: reader.array()?,
+            session_id: reader.vector8().filter(|id| id.len() <= MAX_SESSION_ID_LEN)?,
+            cookie: reader.vector8()?,
+        })
+    }
+}
+
+/// What a client offers.
+pub(super) struct ClientHello<'m> {
+    pub(super) random: [u8; RANDOM_LEN],
+    suites: &'m [u8],
+    pub(super) renegotiation_info: bool,
+    pub(super) extended_master_secret: bool,
+    pub(super) encrypt_then_mac: bool,
+    pub(super) max_fragment: FragmentLength,
+    /// The id for records to the client; `None` if it offers none, or one that is too long.
+    pub(super) connection_id: Option<ConnectionId>,
+}
+
+impl<'m> ClientHello<'m> {
+    pub(super) fn read(body: &'m [u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(body);
+        let start = Start::read(&mut reader).ok_or(MALFORMED)?;
+        // Later versions have smaller numbers. A client of one of them takes 1.2 as well, or
+        // says so in an extension.
+        if start.version[0] != VERSION[0] || start.version[1] > VERSION[1] {
+            return Err(Violation::Version.into());
+        }
+        let suites = reader.vector16().ok_or(MALFORMED)?;
+        if suites.is_empty() || suites.len() % 2 != 0 {
+            return Err(MALFORMED.into());
+        }
+        let compressions = reader.vector8().ok_or(MALFORMED)?;
+        if !compressions.contains(&0) {
+            return Err(MALFORMED.into());
+        }
+        let mut hello = Self {
+            random: start.random,
+            suites,
+            renegotiation_info: numbers(suites).any(|suite| suite == EMPTY_RENEGOTIATION_INFO),
+            extended_master_secret: false,
+            encrypt_then_mac: false,
+            max_fragment: FragmentLength::default(),
+            connection_id: None,
+        };
+        if !reader.is_empty() {
+            let extensions = reader.vector16().filter(|_| reader.is_empty()).ok_or(MALFORMED)?;
+            hello.read_extensions(Reader::new(extensions))?;
+        }
+        Ok(hello)
+    }
+
+    /// Whether the client offers a suite.
+    pub(super) fn offers(&self, suite: u16) -> bool {
+        numbers(self.suites).any(|offered| offered == suite)
+    }
+
+    fn read_extensions(&mut self, mut reader: Reader<'m>) -> Result<(), Error> {
+        let mut seen = 0_u16;
+        while !reader.is_empty() {
+            let number = reader.u16().ok_or(MALFORMED)?;
+            let content = reader.vector16().ok_or(MALFORMED)?;
+            let bit = match number {
+                extension::RENEGOTIATION_INFO => {
+                    if content != [0] {
+                        return Err(Violation::Renegotiation.into());
+                    }
+                    self.renegotiation_info = true;
+                    0
+                }
+                extension::EXTENDED_MASTER_SECRET if content.is_empty() => {
+                    self.extended_master_secret = true;
+                    1
+                }
+                extension::ENCRYPT_THEN_MAC if content.is_empty() => {
+                    self.encrypt_then_mac = true;
+                    2
+                }
+                extension::MAX_FRAGMENT_LENGTH => {
+                    self.max_fragment = read_max_fragment(content)?;
+                    3
+                }
+                extension::CONNECTION_ID => {
+                    let mut content = Reader::new(content);
+                    let id = content.vector8().filter(|_| content.is_empty()).ok_or(MALFORMED)?;
+                    self.connection_id = ConnectionId::new(id);
+                    4
+                }
+                extension::EXTENDED_MASTER_SECRET | extension::ENCRYPT_THEN_MAC => {
+                    return Err(MALFORMED.into());
+                }
+                // What is not known is ignored (RFC 5246, section 7.4.1.4).
+                _ => continue,
+            };
+            if seen & 1 << bit != 0 {
+                return Err(MALFORMED.into());
+            }
+            seen |= 1 << bit;
+        }
+        Ok(())
+    }
+}
+
+/// RFC 6066, section 4: any other number ends the handshake.
+fn read_max_fragment(content: &[u8]) -> Result<FragmentLength, Error> {
+    let length = match content {
+        &[code] => FragmentLength::from_code(code).filter(|length| !length.is_none()),
+        _ => return Err(MALFORMED.into()),
+    };
+    length.ok_or(Violation::NotOffered("a length of records").into())
+}
+
+/// The numbers of two bytes in a list.
+fn numbers(list: &[u8]) -> impl Iterator<Item = u16> {
+    list.chunks_exact(2).filter_map(|number| Some(u16::from_be_bytes(number.try_into().ok()?)))
+}

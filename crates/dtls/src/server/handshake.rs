@@ -1,0 +1,253 @@
+//! The handshake as a state machine over complete messages: it processes the client's messages
+//! in order and writes the flights that answer them. It knows neither records nor time.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use rand_core::TryCryptoRng;
+use zeroize::Zeroizing;
+
+use super::client_hello::ClientHello;
+use super::config::Config;
+use super::cookies::Hello;
+use super::server_hello::Negotiated;
+use crate::config::PreSharedKey;
+use crate::error::{Error, Violation};
+use crate::handshake::key_exchange::{Premaster, pre_shared_premaster};
+use crate::handshake::{Flight, Message, MessageType, NextMessage, Progress, Reassembly};
+use crate::key_schedule::{MasterSecret, RANDOM_LEN, Randoms, Side, Transcript};
+use crate::keys::{Keys, Secrets};
+use crate::memory::{Boxed, copy};
+use crate::record::{ConnectionId, EPOCH_PLAIN, EPOCH_PROTECTED, FragmentLength};
+use crate::suite::KeyExchange;
+use crate::wire::Reader;
+
+/// The length of the key that stands for one that there is not, in bytes.
+const NO_KEY_LEN: usize = 32;
+
+/// The message that must come next from the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    ClientHello,
+    ClientKeyExchange,
+    Finished,
+}
+
+impl Expected {
+    /// Whether a message of this type may come now, in a record of this epoch.
+    fn allows(self, kind: MessageType, epoch: u16) -> bool {
+        let (expected, expected_epoch) = match self {
+            Self::ClientHello => (MessageType::CLIENT_HELLO, EPOCH_PLAIN),
+            Self::ClientKeyExchange => (MessageType::CLIENT_KEY_EXCHANGE, EPOCH_PLAIN),
+            Self::Finished => (MessageType::FINISHED, EPOCH_PROTECTED),
+        };
+        (kind, epoch) == (expected, expected_epoch)
+    }
+}
+
+/// A handshake in progress.
+pub(super) struct Handshake {
+    pub(super) config: Arc<Config>,
+    pub(super) randoms: Randoms,
+    transcript: Transcript,
+    pub(super) reassembly: Reassembly,
+    expected: Expected,
+    next_message_seq: u16,
+    own_id: Option<ConnectionId>,
+    negotiated: Option<Negotiated>,
+    master_secret: Option<MasterSecret>,
+    /// What the client calls itself; it is true once the handshake is done.
+    pub(super) identity: Vec<u8>,
+}
+
+impl Handshake {
+    /// A handshake that waits for the ClientHello that the cookie has come with.
+    pub(super) fn start(
+        config: Arc<Config>,
+        hello: &Hello,
+        own_id: Option<ConnectionId>,
+    ) -> Result<Boxed<Self>, Error> {
+        Boxed::new(Self {
+            randoms: Randoms { client: hello.random, server: [0; RANDOM_LEN] },
+            transcript: Transcript::default(),
+            reassembly: Reassembly::starting_at(hello.message_seq, config.max_message_len),
+            config,
+            expected: Expected::ClientHello,
+            // The message in answer to a ClientHello has its number.
+            next_message_seq: hello.message_seq,
+            own_id,
+            negotiated: None,
+            master_secret: None,
+            identity: Vec::new(),
+        })
+    }
+
+    /// Processes the next message, if it is complete. One that is neither expected nor
+    /// protected is dropped, so that the genuine one can still come (RFC 6347, section
+    /// 4.1.2.7).
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the connection.
+    pub(super) fn process_next_message<R: TryCryptoRng>(
+        &mut self,
+        flight: &mut Flight,
+        random: &mut R,
+    ) -> Result<Option<Progress>, Error> {
+        let expected = self.expected;
+        let message = match self.reassembly.next_message(|kind, epoch| expected.allows(kind, epoch))
+        {
+            NextMessage::Incomplete => return Ok(None),
+            NextMessage::Complete(message) => message,
+            NextMessage::Unexpected(kind, epoch) => {
+                let violation = Violation::Unexpected(kind.name());
+                if epoch == EPOCH_PROTECTED {
+                    return Err(violation.into());
+                }
+                return Ok(Some(Progress { ignored: Some(violation), ..Progress::default() }));
+            }
+        };
+        match expected {
+            Expected::ClientHello => self.client_hello(&message, flight, random),
+            Expected::ClientKeyExchange => self.client_key_exchange(&message, random),
+            Expected::Finished => self.finished(&message, flight),
+        }
+        .map(Some)
+    }
+
+    fn client_hello<R: TryCryptoRng>(
+        &mut self,
+        message: &Message,
+        flight: &mut Flight,
+        random: &mut R,
+    ) -> Result<Progress, Error> {
+        message.add_to(&mut self.transcript);
+        let hello = ClientHello::read(&message.body)?;
+        // It has been put together from fragments of another one than that with the cookie.
+        if hello.random != self.randoms.client {
+            return Err(Violation::Contradiction.into());
+        }
+        let negotiated = Negotiated::choose(&hello, &self.config, self.own_id)?;
+        random.try_fill_bytes(&mut self.randoms.server).map_err(|_| Error::Random)?;
+        flight.clear();
+        let server_random = self.randoms.server;
+        self.write_message(flight, MessageType::SERVER_HELLO, |out| {
+            negotiated.write(&server_random, out)
+        })?;
+        // Without an identity hint there is no ServerKeyExchange (RFC 4279, section 2).
+        self.write_message(flight, MessageType::SERVER_HELLO_DONE, |_| Ok(()))?;
+        self.negotiated = Some(negotiated);
+        self.expected = Expected::ClientKeyExchange;
+        Ok(Progress { new_flight: true, ..Progress::default() })
+    }
+
+    fn client_key_exchange<R: TryCryptoRng>(
+        &mut self,
+        message: &Message,
+        random: &mut R,
+    ) -> Result<Progress, Error> {
+        message.add_to(&mut self.transcript);
+        let premaster = match self.negotiated()?.suite.key_exchange {
+            KeyExchange::Psk => self.pre_shared(&message.body, random)?,
+            #[cfg(feature = "certificates")]
+            _ => return Err(Violation::Unexpected("ClientKeyExchange").into()),
+        };
+        self.master_secret = Some(if self.negotiated()?.extended_master_secret {
+            MasterSecret::derive_extended(&premaster, &self.transcript.hash())
+        } else {
+            MasterSecret::derive(&premaster, &self.randoms)
+        });
+        self.expected = Expected::Finished;
+        Ok(Progress { has_keys: true, ..Progress::default() })
+    }
+
+    /// The secret of the client's pre-shared key. If it has none, a random one, which it does
+    /// not have either.
+    fn pre_shared<R: TryCryptoRng>(
+        &mut self,
+        body: &[u8],
+        random: &mut R,
+    ) -> Result<Premaster, Error> {
+        let mut reader = Reader::new(body);
+        let identity = reader.vector16().filter(|_| reader.is_empty());
+        let identity = identity.ok_or(Violation::Malformed("ClientKeyExchange"))?;
+        let mut no_key = Zeroizing::new([0; NO_KEY_LEN]);
+        random.try_fill_bytes(&mut *no_key).map_err(|_| Error::Random)?;
+        let found = match &self.config.pre_shared_keys {
+            Some(keys) => keys.find(identity)?,
+            None => None,
+        };
+        self.identity = copy(identity)?;
+        pre_shared_premaster(&match found {
+            Some(key) => key,
+            None => PreSharedKey::new(b"", &no_key[..])?,
+        })
+    }
+
+    /// The client's Finished proves that it has the key, and that both sides saw the same
+    /// messages.
+    fn finished(&mut self, message: &Message, flight: &mut Flight) -> Result<Progress, Error> {
+        let expected = self.master_secret()?.verify_data(Side::Client, &self.transcript);
+        let is_valid: bool = subtle::ConstantTimeEq::ct_eq(&expected[..], &message.body).into();
+        if !is_valid {
+            return Err(Violation::Finished.into());
+        }
+        message.add_to(&mut self.transcript);
+        flight.clear();
+        flight.add_change_cipher_spec()?;
+        let data = self.master_secret()?.verify_data(Side::Server, &self.transcript);
+        self.write_message(flight, MessageType::FINISHED, |out| {
+            out.try_reserve(data.len()).map_err(|_| Error::OutOfMemory)?;
+            out.extend_from_slice(&data);
+            Ok(())
+        })?;
+        Ok(Progress { new_flight: true, done: true, ..Progress::default() })
+    }
+
+    /// Adds a message to the flight and to the transcript.
+    fn write_message(
+        &mut self,
+        flight: &mut Flight,
+        kind: MessageType,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (header, body) = flight.add(kind, self.next_message_seq, write)?;
+        self.transcript.add(&header);
+        self.transcript.add(body);
+        self.next_message_seq += 1;
+        Ok(())
+    }
+
+    /// Derives the keys for the records of the protected epoch.
+    ///
+    /// # Errors
+    ///
+    /// Some, if there are none.
+    pub(super) fn make_keys<'k>(&self, keys: &'k mut Option<Keys>) -> Result<&'k mut Keys, Error> {
+        let negotiated = self.negotiated()?;
+        let secrets = Secrets {
+            suite: negotiated.suite,
+            master_secret: self.master_secret()?.clone(),
+            randoms: self.randoms,
+            encrypt_then_mac: negotiated.encrypt_then_mac,
+            max_fragment: negotiated.max_fragment,
+        };
+        let (peer_id, own_id) = (negotiated.peer_id, negotiated.own_id);
+        let keys = secrets.derive_keys(peer_id, own_id, keys).ok_or(Error::BadLength)?;
+        keys.swap_directions();
+        Ok(keys)
+    }
+
+    /// What was negotiated for records.
+    pub(super) fn max_fragment(&self) -> FragmentLength {
+        self.negotiated.as_ref().map_or(FragmentLength::default(), |agreed| agreed.max_fragment)
+    }
+
+    fn negotiated(&self) -> Result<&Negotiated, Error> {
+        self.negotiated.as_ref().ok_or(Violation::Unexpected("a message before ClientHello").into())
+    }
+
+    fn master_secret(&self) -> Result<&MasterSecret, Error> {
+        self.master_secret.as_ref().ok_or(Violation::Unexpected("Finished").into())
+    }
+}

@@ -1,0 +1,89 @@
+//! What the two hellos agree on, and writing the ServerHello (RFC 5246, section 7.4.1.3).
+
+use alloc::vec::Vec;
+
+use super::client_hello::ClientHello;
+use super::config::Config;
+use crate::error::Error;
+use crate::handshake::extension;
+use crate::key_schedule::RANDOM_LEN;
+use crate::record::{ConnectionId, FragmentLength, VERSION};
+use crate::suite::Suite;
+use crate::wire::Writer;
+
+/// The null compression method.
+const NO_COMPRESSION: u8 = 0;
+
+/// What the two hellos agree on.
+#[expect(clippy::struct_excessive_bools, reason = "each stands for an extension")]
+pub(super) struct Negotiated {
+    pub(super) suite: &'static Suite,
+    pub(super) extended_master_secret: bool,
+    pub(super) encrypt_then_mac: bool,
+    renegotiation_info: bool,
+    pub(super) max_fragment: FragmentLength,
+    has_ids: bool,
+    /// The id in records to the client.
+    pub(super) peer_id: ConnectionId,
+    /// The id in records from the client.
+    pub(super) own_id: ConnectionId,
+}
+
+impl Negotiated {
+    /// Chooses from what the client offers. `own_id` is used if the client knows connection
+    /// ids.
+    pub(super) fn choose(
+        hello: &ClientHello<'_>,
+        config: &Config,
+        own_id: Option<ConnectionId>,
+    ) -> Result<Self, Error> {
+        let suite = config.choose(hello)?;
+        let ids = hello.connection_id.zip(own_id);
+        let (peer_id, own_id) = ids.unwrap_or_default();
+        Ok(Self {
+            suite,
+            extended_master_secret: hello.extended_master_secret,
+            // It is defined for block ciphers only (RFC 7366, section 3).
+            encrypt_then_mac: hello.encrypt_then_mac && suite.algorithm.is_cbc(),
+            renegotiation_info: hello.renegotiation_info,
+            max_fragment: hello.max_fragment,
+            has_ids: ids.is_some(),
+            peer_id,
+            own_id,
+        })
+    }
+
+    /// Writes the ServerHello.
+    pub(super) fn write(&self, random: &[u8; RANDOM_LEN], out: &mut Vec<u8>) -> Result<(), Error> {
+        let mut writer = Writer::new(out);
+        writer.bytes(&VERSION);
+        writer.bytes(random);
+        writer.vector8(|_| ());
+        writer.u16(self.suite.id);
+        writer.u8(NO_COMPRESSION);
+        writer.vector16(|writer| self.write_extensions(writer));
+        writer.finish()
+    }
+
+    fn write_extensions(&self, writer: &mut Writer<'_>) {
+        if self.renegotiation_info {
+            extension::write(writer, extension::RENEGOTIATION_INFO, |writer| writer.u8(0));
+        }
+        if !self.max_fragment.is_none() {
+            extension::write(writer, extension::MAX_FRAGMENT_LENGTH, |writer| {
+                writer.u8(self.max_fragment.code());
+            });
+        }
+        if self.encrypt_then_mac {
+            extension::write(writer, extension::ENCRYPT_THEN_MAC, |_| ());
+        }
+        if self.extended_master_secret {
+            extension::write(writer, extension::EXTENDED_MASTER_SECRET, |_| ());
+        }
+        if self.has_ids {
+            extension::write(writer, extension::CONNECTION_ID, |writer| {
+                writer.vector8(|writer| writer.bytes(self.own_id.as_bytes()));
+            });
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Hazard: datagrams are lost, repeated and reordered, and a handshake gets stuck.
+
+use iot_coap_dtls::server::HELLO_VERIFY_REQUEST_LEN;
+use iot_coap_dtls::{Config, Dropped, State};
+use iot_coap_test_support::dtls::pre_shared_key;
+use iot_coap_test_support::network::{Direction, Fate, by_seed, losing};
+use iot_coap_test_support::served::virtual_time::Pair;
+use iot_coap_test_support::served::{self, Endpoint};
+
+fn server() -> Endpoint {
+    Endpoint::new(served::pre_shared_key())
+}
+
+fn client() -> Config {
+    pre_shared_key().connection_id(b"own").unwrap()
+}
+
+#[test]
+fn a_handshake_takes_three_round_trips() {
+    let mut pair = Pair::new(client(), server(), |_, _| Fate::ARRIVES);
+    assert!(pair.connect(10_000).unwrap());
+    assert_eq!(pair.now.as_millis(), 6 * 40);
+    pair.exchange(b"21.5");
+    let served = pair.server.only();
+    assert_eq!(served.connection.state(), State::Connected);
+    assert_eq!(served.connection.dropped(), Dropped::default());
+    // No timer runs any more.
+    assert_eq!(served.connection.next_timeout(), None);
+    assert_eq!(pair.client.dropped(), Dropped::default());
+}
+
+/// Two flights of each side, and the request for a cookie.
+#[test]
+fn each_datagram_of_the_handshake_may_be_lost() {
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        for lost in 0..4 {
+            for twice in [false, true] {
+                let lost = if twice { vec![lost, lost + 1] } else { vec![lost] };
+                let mut pair = Pair::new(client(), server(), losing(direction, lost.clone()));
+                let connected = pair.connect(20_000);
+                assert_eq!(connected, Ok(true), "{direction:?} {lost:?}");
+                pair.exchange(b"21.5");
+                assert_eq!(pair.server.accepted, 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn handshakes_succeed_at_twenty_percent_loss() {
+    let mut longest = 0;
+    for seed in 0..64 {
+        let mut pair = Pair::new(client(), server(), by_seed(seed, 20));
+        assert_eq!(pair.connect(90_000), Ok(true), "seed {seed}");
+        longest = longest.max(pair.now.as_millis());
+        pair.exchange(b"21.5");
+        assert_eq!(pair.server.only().connection.identity(), Some(&b"sensor-7"[..]));
+    }
+    eprintln!("64 of 64; the longest took {longest} ms");
+}
+
+/// A repeated datagram is answered once, or each side would answer the other's for ever.
+#[test]
+fn repeated_datagrams_are_not_answered_each_time() {
+    let mut pair = Pair::new(client(), server(), |_, _| Fate::times(3));
+    assert_eq!(pair.connect(10_000), Ok(true));
+    pair.exchange(b"21.5");
+    let (received, sent) = pair.server.bytes;
+    assert!(sent < received, "{sent} bytes for {received}");
+    assert_eq!(pair.server.only().received.len(), 1);
+}
+
+/// The last flight is lost, and the client repeats its own: until it has said something, it may
+/// need this side's again.
+#[test]
+fn the_last_flight_is_kept_until_it_has_arrived() {
+    // HelloVerifyRequest, ServerHello and ServerHelloDone, and then the last flight.
+    let mut pair = Pair::new(client(), server(), losing(Direction::ToClient, [2, 3, 4]));
+    assert_eq!(pair.connect(20_000), Ok(true));
+    assert!(pair.now.as_millis() > 1000);
+    pair.exchange(b"21.5");
+    assert_eq!(pair.server.only().connection.next_timeout(), None);
+    // A client that says nothing does not hold it for ever.
+    let mut pair = Pair::new(client(), server(), |_, _| Fate::ARRIVES);
+    assert_eq!(pair.connect(20_000), Ok(true));
+    assert!(pair.server.only().connection.next_timeout().is_some());
+    pair.run(100_000).unwrap();
+    assert_eq!(pair.server.only().connection.next_timeout(), None);
+    assert_eq!(pair.server.only().connection.state(), State::Connected);
+    pair.exchange(b"21.5");
+}
+
+/// What a client that is gone has left goes too.
+#[test]
+fn an_unfinished_handshake_ends() {
+    let only = |count| {
+        move |to, number| Fate::times(usize::from(to == Direction::ToClient || number < count))
+    };
+    let mut pair = Pair::new(client(), server(), only(2));
+    assert_eq!(pair.connect(80_000), Ok(false));
+    assert_eq!(pair.server.served.len(), 1);
+    pair.run(20_000).unwrap();
+    assert_eq!(pair.server.served.len(), 0);
+    // Its flight went out once, and then as often as is allowed.
+    let flight = 13 + 12 + 2 + 32 + 1 + 2 + 1 + 2 + 5 + 4 + (4 + 1 + 4) + 13 + 12;
+    let cookie = HELLO_VERIFY_REQUEST_LEN;
+    assert_eq!(pair.server.bytes.1, cookie + 7 * flight);
+}

@@ -1,0 +1,7 @@
+//! The server's side: with the engine's own client on bad networks, with clients that nobody here
+//! wrote, and with clients that mean no good.
+#![cfg(all(feature = "full", feature = "server"))]
+
+mod foreign;
+mod loss;
+mod suites;

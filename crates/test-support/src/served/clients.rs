@@ -1,0 +1,121 @@
+//! Clients that nobody here wrote, each a process that ends with its test.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use crate::dtls::IDENTITY;
+use crate::folders::Folder;
+use crate::peers::hex;
+use crate::waiting::becomes_so_within;
+
+/// How long a client may take to say what it is asked for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// What a client takes as a proof of the server, and proves itself by.
+pub enum Trust<'t> {
+    /// A pre-shared key, which may be a wrong one.
+    PreSharedKey(&'t [u8]),
+    /// A root, in PEM.
+    Root(&'t str),
+}
+
+/// A client's process.
+pub struct ForeignClient {
+    process: Child,
+    input: ChildStdin,
+    printed: Arc<Mutex<Vec<u8>>>,
+    _files: Folder,
+}
+
+impl ForeignClient {
+    /// `openssl s_client`.
+    pub fn openssl(server: SocketAddr, trust: &Trust<'_>, options: &[&str]) -> Self {
+        let files = Folder::new();
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-dtls1_2", "-quiet", "-connect", &server.to_string()]);
+        match trust {
+            Trust::PreSharedKey(key) => {
+                command.args(["-psk_identity", IDENTITY, "-psk", &hex(key)]);
+            }
+            Trust::Root(root) => {
+                command.args(["-verify_return_error", "-verify_hostname", "localhost", "-CAfile"]);
+                command.arg(files.write("root.pem", root.as_bytes()));
+            }
+        }
+        command.args(options);
+        Self::start(command, files)
+    }
+
+    /// `gnutls-cli`.
+    pub fn gnutls(server: SocketAddr, trust: &Trust<'_>, priority: &str, options: &[&str]) -> Self {
+        let files = Folder::new();
+        let mut command = Command::new("gnutls-cli");
+        command.args(["--udp", "--priority", priority, "-p", &server.port().to_string()]);
+        match trust {
+            Trust::PreSharedKey(key) => {
+                command.args(["--pskusername", IDENTITY, "--pskkey", &hex(key)]);
+            }
+            Trust::Root(root) => {
+                command.args(["--x509cafile", &files.write("root.pem", root.as_bytes())]);
+            }
+        }
+        command.args(options).arg("localhost");
+        Self::start(command, files)
+    }
+
+    fn start(mut command: Command, files: Folder) -> Self {
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        let outputs: [Box<dyn Read + Send>; 2] =
+            [Box::new(process.stdout.take().unwrap()), Box::new(process.stderr.take().unwrap())];
+        for mut output in outputs {
+            let printed = Arc::clone(&printed);
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(len @ 1..) = output.read(&mut buffer) {
+                    printed.lock().unwrap().extend_from_slice(&buffer[..len]);
+                }
+            });
+        }
+        let input = process.stdin.take().unwrap();
+        Self { process, input, printed, _files: files }
+    }
+
+    /// Everything that it has printed.
+    pub fn printed(&self) -> String {
+        String::from_utf8_lossy(&self.printed.lock().unwrap()).into_owned()
+    }
+
+    /// Types a line, which must come back from the server; it is typed again if it got lost.
+    pub fn exchange(&mut self, line: &str) {
+        let is_back = |client: &Self| client.printed().contains(line);
+        for _ in 0..5 {
+            let typed = self.input.write_all(format!("{line}\n").as_bytes());
+            assert!(typed.is_ok(), "it has ended: {}", self.printed());
+            if becomes_so_within(PATIENCE / 5, || is_back(self)) {
+                return;
+            }
+        }
+        panic!("no {line:?}: {}", self.printed());
+    }
+
+    /// Whether the process ends soon.
+    pub fn ends(&mut self) -> bool {
+        let process = &mut self.process;
+        becomes_so_within(PATIENCE, || process.try_wait().unwrap().is_some())
+    }
+}
+
+impl Drop for ForeignClient {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
