@@ -2,6 +2,10 @@
 //! wrote, and with clients that mean no good.
 #![cfg(all(feature = "full", feature = "server"))]
 
+mod cookies;
 mod foreign;
+mod hellos;
+mod hostile;
 mod loss;
+mod pair;
 mod suites;

@@ -3,6 +3,8 @@
 //! socket with clients that nobody here wrote.
 
 pub mod clients;
+#[cfg(feature = "scripted")]
+pub mod scripted_client;
 pub mod socket;
 pub mod virtual_time;
 
