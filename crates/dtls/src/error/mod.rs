@@ -57,6 +57,9 @@ pub enum Error {
     /// The client did not complete the handshake in time.
     #[cfg(feature = "server")]
     TimedOut,
+    /// The server's private key made no signature.
+    #[cfg(feature = "server")]
+    Signature,
     /// The configuration is invalid, for the reason given.
     Configuration(&'static str),
 }
@@ -132,6 +135,8 @@ impl Error {
             #[cfg(feature = "certificates")]
             Self::Certificate(error) => error.alert(),
             Self::Random | Self::OutOfMemory => Alert::INTERNAL_ERROR,
+            #[cfg(feature = "server")]
+            Self::Signature => Alert::INTERNAL_ERROR,
         })
     }
 }
@@ -193,6 +198,8 @@ impl fmt::Display for Error {
             Self::FlightDue => f.write_str("the last flight of the handshake may still be due"),
             #[cfg(feature = "server")]
             Self::TimedOut => f.write_str("the client did not complete the handshake in time"),
+            #[cfg(feature = "server")]
+            Self::Signature => f.write_str("the private key made no signature"),
             Self::Configuration(reason) => write!(f, "invalid configuration: {reason}"),
         }
     }

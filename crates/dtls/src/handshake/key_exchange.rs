@@ -3,12 +3,14 @@
 
 use alloc::vec::Vec;
 
-#[cfg(feature = "p256")]
-use p256::elliptic_curve::Generate;
 #[cfg(feature = "certificates")]
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "p256")]
+use super::ephemeral::P256_POINT_LEN;
+#[cfg(feature = "certificates")]
+use super::ephemeral::{self, X25519_LEN};
 #[cfg(feature = "certificates")]
 use super::extension::group;
 use crate::config::PreSharedKey;
@@ -23,12 +25,7 @@ use crate::{
 pub(crate) type Premaster = Zeroizing<Vec<u8>>;
 
 #[cfg(feature = "certificates")]
-const NAMED_CURVE: u8 = 3;
-#[cfg(feature = "certificates")]
-const X25519_LEN: usize = 32;
-/// The length of an uncompressed point on P-256.
-#[cfg(feature = "p256")]
-const P256_POINT_LEN: usize = 65;
+pub(crate) const NAMED_CURVE: u8 = 3;
 /// The length of the premaster secret of an RSA key exchange.
 #[cfg(feature = "static-rsa")]
 const RSA_PREMASTER_LEN: usize = 48;
@@ -87,29 +84,20 @@ impl ServerShare {
         random: &mut R,
         out: &mut Vec<u8>,
     ) -> Result<Premaster, Error> {
+        const MESSAGE: &str = "ServerKeyExchange";
         let mut writer = Writer::new(out);
         let secret = match self {
             Self::X25519(server_share) => {
                 let mut private = Zeroizing::new([0; X25519_LEN]);
                 random.try_fill_bytes(&mut *private).map_err(|_| Error::Random)?;
-                let public = x25519_dalek::x25519(*private, x25519_dalek::X25519_BASEPOINT_BYTES);
-                writer.vector8(|writer| writer.bytes(&public));
-                let shared = Zeroizing::new(x25519_dalek::x25519(*private, *server_share));
-                // The point has small order (RFC 8422, section 5.11).
-                if shared.iter().fold(0, |sum, byte| sum | byte) == 0 {
-                    return Err(Violation::Malformed("ServerKeyExchange").into());
-                }
-                secret_copy(&*shared)?
+                ephemeral::write_x25519(&private, &mut writer);
+                ephemeral::agree_x25519(&private, server_share, MESSAGE)?
             }
             #[cfg(feature = "p256")]
             Self::P256(server_share) => {
-                let server_share = p256::PublicKey::from_sec1_bytes(server_share)
-                    .map_err(|_| Violation::Malformed("ServerKeyExchange"))?;
-                let private = p256::ecdh::EphemeralSecret::try_generate_from_rng(random)
-                    .map_err(|_| Error::Random)?;
-                let public = p256::Sec1Point::from(private.public_key());
-                writer.vector8(|writer| writer.bytes(public.as_bytes()));
-                secret_copy(private.diffie_hellman(&server_share).raw_secret_bytes())?
+                let private = ephemeral::p256(random)?;
+                ephemeral::write_p256(&private, &mut writer);
+                ephemeral::agree_p256(&private, server_share, MESSAGE)?
             }
         };
         writer.finish()?;
@@ -172,6 +160,6 @@ pub(crate) fn check_identity_hint(body: &[u8]) -> Result<(), Error> {
 }
 
 #[cfg(feature = "certificates")]
-fn secret_copy(secret: &[u8]) -> Result<Premaster, Error> {
+pub(super) fn secret_copy(secret: &[u8]) -> Result<Premaster, Error> {
     crate::memory::copy(secret).map(Zeroizing::new)
 }

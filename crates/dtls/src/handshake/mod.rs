@@ -4,6 +4,8 @@
 
 mod client_hello;
 mod cookie;
+#[cfg(feature = "certificates")]
+mod ephemeral;
 mod expected;
 pub(crate) mod extension;
 mod flight;
@@ -22,6 +24,8 @@ use expected::Expected;
 #[cfg(feature = "certificates")]
 use key_exchange::ServerShare;
 
+#[cfg(all(feature = "certificates", feature = "server"))]
+pub(crate) use ephemeral::Ephemeral;
 pub(crate) use flight::{Flight, FlightRecord};
 pub(crate) use header::{FragmentHeader, HANDSHAKE_HEADER_LEN, MessageType};
 pub(crate) use reassembly::{Inserted, Reassembly};

@@ -35,6 +35,10 @@ impl<'m> Start<'m> {
 }
 
 /// What a client offers.
+#[cfg_attr(
+    feature = "certificates",
+    expect(clippy::struct_excessive_bools, reason = "each stands for an extension")
+)]
 pub(super) struct ClientHello<'m> {
     pub(super) random: [u8; RANDOM_LEN],
     suites: &'m [u8],
@@ -44,6 +48,13 @@ pub(super) struct ClientHello<'m> {
     pub(super) max_fragment: FragmentLength,
     /// The id for records to the client; `None` if it offers none, or one that is too long.
     pub(super) connection_id: Option<ConnectionId>,
+    /// The client says which point formats it knows.
+    #[cfg(feature = "certificates")]
+    pub(super) point_formats: bool,
+    #[cfg(feature = "certificates")]
+    groups: Option<&'m [u8]>,
+    #[cfg(feature = "certificates")]
+    schemes: &'m [u8],
 }
 
 impl<'m> ClientHello<'m> {
@@ -71,6 +82,12 @@ impl<'m> ClientHello<'m> {
             encrypt_then_mac: false,
             max_fragment: FragmentLength::default(),
             connection_id: None,
+            #[cfg(feature = "certificates")]
+            point_formats: false,
+            #[cfg(feature = "certificates")]
+            groups: None,
+            #[cfg(feature = "certificates")]
+            schemes: &[],
         };
         if !reader.is_empty() {
             let extensions = reader.vector16().filter(|_| reader.is_empty()).ok_or(MALFORMED)?;
@@ -82,6 +99,27 @@ impl<'m> ClientHello<'m> {
     /// Whether the client offers a suite.
     pub(super) fn offers(&self, suite: u16) -> bool {
         numbers(self.suites).any(|offered| offered == suite)
+    }
+
+    /// The group that this side likes best. A client that names none is supposed to know P-256
+    /// (RFC 8422, section 4).
+    #[cfg(feature = "certificates")]
+    pub(super) fn group(&self) -> Option<u16> {
+        let Some(groups) = self.groups else {
+            #[cfg(feature = "p256")]
+            return Some(extension::group::SECP256R1);
+            #[cfg(not(feature = "p256"))]
+            return None;
+        };
+        let mut known = extension::group::OFFERED.iter().copied();
+        known.find(|known| numbers(groups).any(|group| group == *known))
+    }
+
+    /// Whether the client takes signatures by a scheme. One that names none takes those with
+    /// SHA-1 (RFC 5246, section 7.4.1.4.1), which this side does not make.
+    #[cfg(feature = "certificates")]
+    pub(super) fn takes_scheme(&self, number: u16) -> bool {
+        numbers(self.schemes).any(|scheme| scheme == number)
     }
 
     fn read_extensions(&mut self, mut reader: Reader<'m>) -> Result<(), Error> {
@@ -115,6 +153,27 @@ impl<'m> ClientHello<'m> {
                     self.connection_id = ConnectionId::new(id);
                     4
                 }
+                #[cfg(feature = "certificates")]
+                extension::SUPPORTED_GROUPS => {
+                    self.groups = Some(read_numbers(content)?);
+                    5
+                }
+                #[cfg(feature = "certificates")]
+                extension::SIGNATURE_ALGORITHMS => {
+                    self.schemes = read_numbers(content)?;
+                    6
+                }
+                // RFC 8422, section 5.1.2: each client knows uncompressed points.
+                #[cfg(feature = "certificates")]
+                extension::EC_POINT_FORMATS => {
+                    let mut content = Reader::new(content);
+                    let formats = content.vector8().filter(|_| content.is_empty());
+                    if !formats.is_some_and(|formats| formats.contains(&0)) {
+                        return Err(MALFORMED.into());
+                    }
+                    self.point_formats = true;
+                    7
+                }
                 extension::EXTENDED_MASTER_SECRET | extension::ENCRYPT_THEN_MAC => {
                     return Err(MALFORMED.into());
                 }
@@ -137,6 +196,14 @@ fn read_max_fragment(content: &[u8]) -> Result<FragmentLength, Error> {
         _ => return Err(MALFORMED.into()),
     };
     length.ok_or(Violation::NotOffered("a length of records").into())
+}
+
+/// A list of numbers of two bytes, behind its length.
+#[cfg(feature = "certificates")]
+fn read_numbers(content: &[u8]) -> Result<&[u8], Error> {
+    let mut content = Reader::new(content);
+    let list = content.vector16().filter(|list| content.is_empty() && list.len() % 2 == 0);
+    list.ok_or(MALFORMED.into())
 }
 
 /// The numbers of two bytes in a list.

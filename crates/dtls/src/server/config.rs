@@ -1,11 +1,15 @@
 //! The configuration that all connections of a server share.
 
 use alloc::sync::Arc;
+#[cfg(feature = "certificates")]
+use alloc::vec::Vec;
 use core::fmt;
 
 use iot_coap_time::Duration;
 
 use super::client_hello::ClientHello;
+#[cfg(feature = "certificates")]
+use super::identity::{Identity, SignatureScheme};
 use crate::config::{DEFAULT_MTU, MAX_MTU, MIN_MTU, PreSharedKey};
 use crate::error::{Error, Violation};
 use crate::suite::{KeyExchange, Policy, Suite};
@@ -41,6 +45,8 @@ pub trait PreSharedKeys: Send + Sync {
 /// until its handshake is done, and none afterwards.
 #[derive(Clone)]
 pub struct Config {
+    #[cfg(feature = "certificates")]
+    identities: Vec<Identity>,
     pub(super) pre_shared_keys: Option<Arc<dyn PreSharedKeys>>,
     pub(super) cbc: bool,
     pub(super) mtu: usize,
@@ -56,6 +62,8 @@ impl Config {
     /// A server that cannot prove itself yet, and so refuses everybody.
     pub fn new() -> Self {
         Self {
+            #[cfg(feature = "certificates")]
+            identities: Vec::new(),
             pre_shared_keys: None,
             cbc: false,
             mtu: DEFAULT_MTU,
@@ -66,6 +74,22 @@ impl Config {
             max_timeout: DEFAULT_MAX_TIMEOUT,
             handshake_limit: DEFAULT_HANDSHAKE_LIMIT,
         }
+    }
+
+    /// Adds a certificate to prove the server by. Of several, the first one counts whose
+    /// signatures the client takes: one with an ECDSA key and one with an RSA key serve all
+    /// clients. The name that a client asks for is not looked at.
+    ///
+    /// A client that offers suites with and without certificates gets one with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    #[cfg(feature = "certificates")]
+    pub fn identity(mut self, identity: Identity) -> Result<Self, Error> {
+        self.identities.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+        self.identities.push(identity);
+        Ok(self)
     }
 
     /// Authenticates both sides by pre-shared keys.
@@ -145,23 +169,62 @@ impl Config {
         self
     }
 
-    /// The suite that this side likes best of those that the client offers.
+    /// The suite that this side likes best of those that the client offers, and what proves this
+    /// side with it.
     ///
     /// # Errors
     ///
     /// [`Violation::NothingInCommon`].
-    pub(super) fn choose(&self, hello: &ClientHello<'_>) -> Result<&'static Suite, Error> {
-        let policy = Policy { psk: true, static_rsa: false, cbc: self.cbc };
-        policy
-            .suites()
+    pub(super) fn choose(&self, hello: &ClientHello<'_>) -> Result<Choice, Error> {
+        let policy = |psk| Policy { psk, static_rsa: false, cbc: self.cbc };
+        // Certificates come with forward secrecy.
+        #[cfg(feature = "certificates")]
+        let suites = policy(false).suites().chain(policy(true).suites());
+        #[cfg(not(feature = "certificates"))]
+        let suites = policy(true).suites();
+        suites
             .filter(|suite| hello.offers(suite.id))
-            .find(|suite| match suite.key_exchange {
-                KeyExchange::Psk => self.pre_shared_keys.is_some(),
+            .find_map(|suite| match suite.key_exchange {
+                KeyExchange::Psk => self.pre_shared_keys.as_ref().map(|_| Choice {
+                    suite,
+                    #[cfg(feature = "certificates")]
+                    signed: None,
+                }),
                 #[cfg(feature = "certificates")]
-                _ => false,
+                key_exchange => {
+                    let signed = self.sign(key_exchange, hello)?;
+                    Some(Choice { suite, signed: Some(signed) })
+                }
             })
             .ok_or(Violation::NothingInCommon("cipher suite").into())
     }
+
+    /// The first identity whose signatures the client takes.
+    #[cfg(feature = "certificates")]
+    fn sign(&self, key_exchange: KeyExchange, hello: &ClientHello<'_>) -> Option<Signed> {
+        let group = hello.group()?;
+        self.identities.iter().find_map(|identity| {
+            let mut schemes = identity.signer.schemes().iter().copied();
+            let scheme = schemes
+                .find(|scheme| scheme.fits(key_exchange) && hello.takes_scheme(scheme.number()))?;
+            Some(Signed { identity: identity.clone(), scheme, group })
+        })
+    }
+}
+
+/// What was chosen of a ClientHello.
+pub(super) struct Choice {
+    pub(super) suite: &'static Suite,
+    #[cfg(feature = "certificates")]
+    pub(super) signed: Option<Signed>,
+}
+
+/// What proves this side by a certificate.
+#[cfg(feature = "certificates")]
+pub(super) struct Signed {
+    pub(super) identity: Identity,
+    pub(super) scheme: SignatureScheme,
+    pub(super) group: u16,
 }
 
 impl Default for Config {

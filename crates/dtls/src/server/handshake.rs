@@ -9,10 +9,14 @@ use zeroize::Zeroizing;
 
 use super::client_hello::ClientHello;
 use super::config::Config;
+#[cfg(feature = "certificates")]
+use super::config::Signed;
 use super::cookies::Hello;
 use super::server_hello::Negotiated;
 use crate::config::PreSharedKey;
 use crate::error::{Error, Violation};
+#[cfg(feature = "certificates")]
+use crate::handshake::Ephemeral;
 use crate::handshake::key_exchange::{Premaster, pre_shared_premaster};
 use crate::handshake::{Flight, Message, MessageType, NextMessage, Progress, Reassembly};
 use crate::key_schedule::{MasterSecret, RANDOM_LEN, Randoms, Side, Transcript};
@@ -55,6 +59,9 @@ pub(super) struct Handshake {
     next_message_seq: u16,
     own_id: Option<ConnectionId>,
     negotiated: Option<Negotiated>,
+    /// This side's key for this handshake.
+    #[cfg(feature = "certificates")]
+    ephemeral: Option<Ephemeral>,
     master_secret: Option<MasterSecret>,
     /// What the client calls itself; it is true once the handshake is done.
     pub(super) identity: Vec<u8>,
@@ -77,6 +84,8 @@ impl Handshake {
             next_message_seq: hello.message_seq,
             own_id,
             negotiated: None,
+            #[cfg(feature = "certificates")]
+            ephemeral: None,
             master_secret: None,
             identity: Vec::new(),
         })
@@ -127,18 +136,58 @@ impl Handshake {
         if hello.random != self.randoms.client {
             return Err(Violation::Contradiction.into());
         }
-        let negotiated = Negotiated::choose(&hello, &self.config, self.own_id)?;
+        let choice = self.config.choose(&hello)?;
+        let negotiated = Negotiated::new(&hello, choice.suite, self.own_id);
         random.try_fill_bytes(&mut self.randoms.server).map_err(|_| Error::Random)?;
         flight.clear();
         let server_random = self.randoms.server;
         self.write_message(flight, MessageType::SERVER_HELLO, |out| {
             negotiated.write(&server_random, out)
         })?;
-        // Without an identity hint there is no ServerKeyExchange (RFC 4279, section 2).
+        // With a pre-shared key and without an identity hint there is no ServerKeyExchange (RFC
+        // 4279, section 2).
+        #[cfg(feature = "certificates")]
+        if let Some(signed) = choice.signed {
+            self.prove(&signed, flight, random)?;
+        }
         self.write_message(flight, MessageType::SERVER_HELLO_DONE, |_| Ok(()))?;
         self.negotiated = Some(negotiated);
         self.expected = Expected::ClientKeyExchange;
         Ok(Progress { new_flight: true, ..Progress::default() })
+    }
+
+    /// Shows the certificate, and a key for this handshake that is signed by its key.
+    #[cfg(feature = "certificates")]
+    fn prove<R: TryCryptoRng>(
+        &mut self,
+        signed: &Signed,
+        flight: &mut Flight,
+        random: &mut R,
+    ) -> Result<(), Error> {
+        let Signed { identity, scheme, group } = signed;
+        self.write_message(flight, MessageType::CERTIFICATE, |out| {
+            out.try_reserve(identity.certificates.len()).map_err(|_| Error::OutOfMemory)?;
+            out.extend_from_slice(&identity.certificates);
+            Ok(())
+        })?;
+        let ephemeral = Ephemeral::generate(*group, random)?;
+        let randoms = self.randoms;
+        self.write_message(flight, MessageType::SERVER_KEY_EXCHANGE, |out| {
+            identity.write_key_exchange(*scheme, *group, &ephemeral, &randoms, out)
+        })?;
+        self.ephemeral = Some(ephemeral);
+        Ok(())
+    }
+
+    /// The secret of this side's key for this handshake and the client's (RFC 8422, section
+    /// 5.7). There is none a second time.
+    #[cfg(feature = "certificates")]
+    fn agree(&mut self, body: &[u8]) -> Result<Premaster, Error> {
+        let mut reader = Reader::new(body);
+        let theirs = reader.vector8().filter(|_| reader.is_empty());
+        let theirs = theirs.ok_or(Violation::Malformed("ClientKeyExchange"))?;
+        let ephemeral = self.ephemeral.take();
+        ephemeral.ok_or(Violation::Unexpected("ClientKeyExchange"))?.agree(theirs)
     }
 
     fn client_key_exchange<R: TryCryptoRng>(
@@ -150,7 +199,7 @@ impl Handshake {
         let premaster = match self.negotiated()?.suite.key_exchange {
             KeyExchange::Psk => self.pre_shared(&message.body, random)?,
             #[cfg(feature = "certificates")]
-            _ => return Err(Violation::Unexpected("ClientKeyExchange").into()),
+            _ => self.agree(&message.body)?,
         };
         self.master_secret = Some(if self.negotiated()?.extended_master_secret {
             MasterSecret::derive_extended(&premaster, &self.transcript.hash())

@@ -72,6 +72,8 @@ mod config;
 mod connection;
 mod cookies;
 mod handshake;
+#[cfg(feature = "certificates")]
+mod identity;
 mod receive;
 mod server_hello;
 
@@ -80,3 +82,5 @@ pub use connection::Connection;
 pub use cookies::{
     COOKIE_SECRET_LEN, Cookies, Greeting, HELLO_VERIFY_REQUEST_LEN, Hello, connection_id,
 };
+#[cfg(feature = "certificates")]
+pub use identity::{Identity, SignatureScheme, Signer};

@@ -3,16 +3,19 @@
 use alloc::vec::Vec;
 
 use super::client_hello::ClientHello;
-use super::config::Config;
 use crate::error::Error;
 use crate::handshake::extension;
 use crate::key_schedule::RANDOM_LEN;
 use crate::record::{ConnectionId, FragmentLength, VERSION};
+#[cfg(feature = "certificates")]
+use crate::suite::KeyExchange;
 use crate::suite::Suite;
 use crate::wire::Writer;
 
 /// The null compression method.
 const NO_COMPRESSION: u8 = 0;
+#[cfg(feature = "certificates")]
+const UNCOMPRESSED_POINTS: u8 = 0;
 
 /// What the two hellos agree on.
 #[expect(clippy::struct_excessive_bools, reason = "each stands for an extension")]
@@ -27,20 +30,21 @@ pub(super) struct Negotiated {
     pub(super) peer_id: ConnectionId,
     /// The id in records from the client.
     pub(super) own_id: ConnectionId,
+    #[cfg(feature = "certificates")]
+    point_formats: bool,
 }
 
 impl Negotiated {
-    /// Chooses from what the client offers. `own_id` is used if the client knows connection
+    /// With what the client offers beside the suite. `own_id` is used if the client knows connection
     /// ids.
-    pub(super) fn choose(
+    pub(super) fn new(
         hello: &ClientHello<'_>,
-        config: &Config,
+        suite: &'static Suite,
         own_id: Option<ConnectionId>,
-    ) -> Result<Self, Error> {
-        let suite = config.choose(hello)?;
+    ) -> Self {
         let ids = hello.connection_id.zip(own_id);
         let (peer_id, own_id) = ids.unwrap_or_default();
-        Ok(Self {
+        Self {
             suite,
             extended_master_secret: hello.extended_master_secret,
             // It is defined for block ciphers only (RFC 7366, section 3).
@@ -50,7 +54,9 @@ impl Negotiated {
             has_ids: ids.is_some(),
             peer_id,
             own_id,
-        })
+            #[cfg(feature = "certificates")]
+            point_formats: hello.point_formats && suite.key_exchange != KeyExchange::Psk,
+        }
     }
 
     /// Writes the ServerHello.
@@ -72,6 +78,12 @@ impl Negotiated {
         if !self.max_fragment.is_none() {
             extension::write(writer, extension::MAX_FRAGMENT_LENGTH, |writer| {
                 writer.u8(self.max_fragment.code());
+            });
+        }
+        #[cfg(feature = "certificates")]
+        if self.point_formats {
+            extension::write(writer, extension::EC_POINT_FORMATS, |writer| {
+                writer.vector8(|writer| writer.u8(UNCOMPRESSED_POINTS));
             });
         }
         if self.encrypt_then_mac {

@@ -2,6 +2,7 @@
 //! wrote, and with clients that mean no good.
 #![cfg(all(feature = "full", feature = "server"))]
 
+mod certificates;
 mod cookies;
 mod foreign;
 mod hellos;

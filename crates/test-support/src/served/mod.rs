@@ -5,6 +5,8 @@
 pub mod clients;
 #[cfg(feature = "scripted")]
 pub mod scripted_client;
+#[cfg(feature = "dtls-certificates")]
+pub mod signing;
 pub mod socket;
 pub mod virtual_time;
 
