@@ -41,6 +41,7 @@ impl<'m> Start<'m> {
 )]
 pub(super) struct ClientHello<'m> {
     pub(super) random: [u8; RANDOM_LEN],
+    pub(super) session_id: &'m [u8],
     suites: &'m [u8],
     pub(super) renegotiation_info: bool,
     pub(super) extended_master_secret: bool,
@@ -48,6 +49,8 @@ pub(super) struct ClientHello<'m> {
     pub(super) max_fragment: FragmentLength,
     /// The id for records to the client; `None` if it offers none, or one that is too long.
     pub(super) connection_id: Option<ConnectionId>,
+    /// A ticket, or an empty one if the client only asks for one.
+    pub(super) ticket: Option<&'m [u8]>,
     /// The client says which point formats it knows.
     #[cfg(feature = "certificates")]
     pub(super) point_formats: bool,
@@ -76,12 +79,14 @@ impl<'m> ClientHello<'m> {
         }
         let mut hello = Self {
             random: start.random,
+            session_id: start.session_id,
             suites,
             renegotiation_info: numbers(suites).any(|suite| suite == EMPTY_RENEGOTIATION_INFO),
             extended_master_secret: false,
             encrypt_then_mac: false,
             max_fragment: FragmentLength::default(),
             connection_id: None,
+            ticket: None,
             #[cfg(feature = "certificates")]
             point_formats: false,
             #[cfg(feature = "certificates")]
@@ -146,6 +151,10 @@ impl<'m> ClientHello<'m> {
                 extension::MAX_FRAGMENT_LENGTH => {
                     self.max_fragment = read_max_fragment(content)?;
                     3
+                }
+                extension::SESSION_TICKET => {
+                    self.ticket = Some(content);
+                    8
                 }
                 extension::CONNECTION_ID => {
                     let mut content = Reader::new(content);

@@ -10,8 +10,10 @@ use iot_coap_time::Duration;
 use super::client_hello::ClientHello;
 #[cfg(feature = "certificates")]
 use super::identity::{Identity, SignatureScheme};
-use crate::config::{DEFAULT_MTU, MAX_MTU, MIN_MTU, PreSharedKey};
+use super::ticket::Ticket;
+use crate::config::{DEFAULT_MTU, MAX_MTU, MAX_PSK_LEN, MIN_MTU, PreSharedKey};
 use crate::error::{Error, Violation};
+use crate::sealing::SealingKey;
 use crate::suite::{KeyExchange, Policy, Suite};
 
 /// The default of [`Config::max_message_len`], in bytes: enough for a ClientHello with all
@@ -47,7 +49,9 @@ pub trait PreSharedKeys: Send + Sync {
 pub struct Config {
     #[cfg(feature = "certificates")]
     identities: Vec<Identity>,
-    pub(super) pre_shared_keys: Option<Arc<dyn PreSharedKeys>>,
+    pre_shared_keys: Option<Arc<dyn PreSharedKeys>>,
+    ticket_keys: Option<Arc<[SealingKey]>>,
+    pub(super) ticket_lifetime: u32,
     pub(super) cbc: bool,
     pub(super) mtu: usize,
     pub(super) max_message_len: usize,
@@ -65,6 +69,8 @@ impl Config {
             #[cfg(feature = "certificates")]
             identities: Vec::new(),
             pre_shared_keys: None,
+            ticket_keys: None,
+            ticket_lifetime: 0,
             cbc: false,
             mtu: DEFAULT_MTU,
             max_message_len: DEFAULT_MAX_MESSAGE_LEN,
@@ -100,6 +106,24 @@ impl Config {
     #[must_use]
     pub fn pre_shared_keys(mut self, keys: Arc<dyn PreSharedKeys>) -> Self {
         self.pre_shared_keys = Some(keys);
+        self
+    }
+
+    /// Lets clients resume their sessions by tickets (RFC 5077), which the first of these keys
+    /// seals and each of them opens. `lifetime` is how long the keys are kept, in seconds, which
+    /// clients are told; 0 says nothing.
+    ///
+    /// A session can be resumed until its key is gone: one that is resumed gets no new ticket. So
+    /// whoever keeps a key for a day sees each client prove itself once a day (RFC 5246,
+    /// section F.1.4). Servers that share the keys resume each other's sessions. Whoever has a
+    /// key can read what was recorded of the sessions whose tickets it sealed.
+    ///
+    /// Only sessions with an extended master secret are resumed (RFC 7627, section 5.3), and not
+    /// those of a pre-shared key that is gone.
+    #[must_use]
+    pub fn ticket_keys(mut self, keys: Arc<[SealingKey]>, lifetime: u32) -> Self {
+        self.ticket_keys = Some(keys);
+        self.ticket_lifetime = lifetime;
         self
     }
 
@@ -197,6 +221,50 @@ impl Config {
                 }
             })
             .ok_or(Violation::NothingInCommon("cipher suite").into())
+    }
+
+    /// The key that seals tickets, if there are any.
+    pub(super) fn ticket_key(&self) -> Option<&SealingKey> {
+        self.ticket_keys.as_ref()?.first()
+    }
+
+    /// The session that the client wants to resume, if it is one of this server, and both sides
+    /// would still have it.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::Resumption`] if the client has become another one (RFC 7627, section 5.3);
+    /// those of [`PreSharedKeys::find`].
+    pub(super) fn resume(&self, hello: &ClientHello<'_>) -> Result<Option<Ticket>, Error> {
+        let sealed = hello.ticket.filter(|ticket| !ticket.is_empty());
+        let Some((keys, sealed)) = self.ticket_keys.as_ref().zip(sealed) else { return Ok(None) };
+        let Some(ticket) = Ticket::open(keys, sealed) else { return Ok(None) };
+        let suite = ticket.suite;
+        let fits = hello.offers(suite.id)
+            && (self.cbc || !suite.algorithm.is_cbc())
+            && hello.max_fragment == ticket.max_fragment
+            && match suite.key_exchange {
+                KeyExchange::Psk => self.pre_shared_key(&ticket.identity)?.is_some(),
+                #[cfg(feature = "certificates")]
+                key_exchange => self.identities.iter().any(|identity| {
+                    identity.signer.schemes().iter().any(|scheme| scheme.fits(key_exchange))
+                }),
+            };
+        if !fits {
+            return Ok(None);
+        }
+        if !hello.extended_master_secret {
+            return Err(Violation::Resumption.into());
+        }
+        Ok(Some(ticket))
+    }
+
+    /// The key of a client.
+    pub(super) fn pre_shared_key(&self, identity: &[u8]) -> Result<Option<PreSharedKey>, Error> {
+        match &self.pre_shared_keys {
+            Some(keys) if identity.len() <= MAX_PSK_LEN => keys.find(identity),
+            _ => Ok(None),
+        }
     }
 
     /// The first identity whose signatures the client takes.

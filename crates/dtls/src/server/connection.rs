@@ -46,6 +46,7 @@ pub struct Connection<R> {
     /// What the client calls itself; empty without a pre-shared key.
     pub(super) identity: Vec<u8>,
     pub(super) has_newest: bool,
+    pub(super) was_resumed: bool,
 }
 
 impl<R: TryCryptoRng> Connection<R> {
@@ -94,6 +95,7 @@ impl<R: TryCryptoRng> Connection<R> {
             renegotiation_refused: false,
             identity: Vec::new(),
             has_newest: false,
+            was_resumed: false,
         })
     }
 
@@ -222,7 +224,14 @@ impl<R: TryCryptoRng> Connection<R> {
         core::mem::take(&mut self.has_newest)
     }
 
-    /// The identity of the client's pre-shared key, once the handshake is done.
+    /// Whether the session goes on that the client has a ticket of. False before the handshake
+    /// is done.
+    pub fn was_resumed(&self) -> bool {
+        self.was_resumed
+    }
+
+    /// The identity of the client's pre-shared key, once the handshake is done; of a session
+    /// that was resumed, that of the first handshake.
     pub fn identity(&self) -> Option<&[u8]> {
         Some(&self.identity[..]).filter(|identity| !identity.is_empty())
     }

@@ -13,6 +13,7 @@ use super::config::Config;
 use super::config::Signed;
 use super::cookies::Hello;
 use super::server_hello::Negotiated;
+use super::ticket::Ticket;
 use crate::config::PreSharedKey;
 use crate::error::{Error, Violation};
 #[cfg(feature = "certificates")]
@@ -24,7 +25,7 @@ use crate::keys::{Keys, Secrets};
 use crate::memory::{Boxed, copy};
 use crate::record::{ConnectionId, EPOCH_PLAIN, EPOCH_PROTECTED, FragmentLength};
 use crate::suite::KeyExchange;
-use crate::wire::Reader;
+use crate::wire::{Reader, Writer};
 
 /// The length of the key that stands for one that there is not, in bytes.
 const NO_KEY_LEN: usize = 32;
@@ -65,6 +66,8 @@ pub(super) struct Handshake {
     master_secret: Option<MasterSecret>,
     /// What the client calls itself; it is true once the handshake is done.
     pub(super) identity: Vec<u8>,
+    /// The session is that of a ticket.
+    pub(super) was_resumed: bool,
 }
 
 impl Handshake {
@@ -88,6 +91,7 @@ impl Handshake {
             ephemeral: None,
             master_secret: None,
             identity: Vec::new(),
+            was_resumed: false,
         })
     }
 
@@ -119,7 +123,7 @@ impl Handshake {
         match expected {
             Expected::ClientHello => self.client_hello(&message, flight, random),
             Expected::ClientKeyExchange => self.client_key_exchange(&message, random),
-            Expected::Finished => self.finished(&message, flight),
+            Expected::Finished => self.finished(&message, flight, random),
         }
         .map(Some)
     }
@@ -136,14 +140,17 @@ impl Handshake {
         if hello.random != self.randoms.client {
             return Err(Violation::Contradiction.into());
         }
-        let choice = self.config.choose(&hello)?;
-        let negotiated = Negotiated::new(&hello, choice.suite, self.own_id);
         random.try_fill_bytes(&mut self.randoms.server).map_err(|_| Error::Random)?;
         flight.clear();
-        let server_random = self.randoms.server;
-        self.write_message(flight, MessageType::SERVER_HELLO, |out| {
-            negotiated.write(&server_random, out)
-        })?;
+        if let Some(ticket) = self.config.resume(&hello)? {
+            return self.resume(ticket, &hello, flight);
+        }
+        let choice = self.config.choose(&hello)?;
+        let mut negotiated = Negotiated::new(&hello, choice.suite, self.own_id);
+        if self.config.ticket_key().is_some() {
+            negotiated = negotiated.with_ticket(&hello);
+        }
+        self.write_server_hello(&negotiated, flight)?;
         // With a pre-shared key and without an identity hint there is no ServerKeyExchange (RFC
         // 4279, section 2).
         #[cfg(feature = "certificates")]
@@ -154,6 +161,34 @@ impl Handshake {
         self.negotiated = Some(negotiated);
         self.expected = Expected::ClientKeyExchange;
         Ok(Progress { new_flight: true, ..Progress::default() })
+    }
+
+    fn write_server_hello(
+        &mut self,
+        negotiated: &Negotiated,
+        flight: &mut Flight,
+    ) -> Result<(), Error> {
+        let random = self.randoms.server;
+        self.write_message(flight, MessageType::SERVER_HELLO, |out| negotiated.write(&random, out))
+    }
+
+    /// Goes on with the session of a ticket: this side's Finished comes first.
+    fn resume(
+        &mut self,
+        ticket: Ticket,
+        hello: &ClientHello<'_>,
+        flight: &mut Flight,
+    ) -> Result<Progress, Error> {
+        let negotiated = Negotiated::new(hello, ticket.suite, self.own_id);
+        let negotiated = negotiated.resumed(hello.session_id)?;
+        self.write_server_hello(&negotiated, flight)?;
+        self.negotiated = Some(negotiated);
+        self.master_secret = Some(ticket.master_secret);
+        self.identity = ticket.identity;
+        self.was_resumed = true;
+        self.write_finished(flight)?;
+        self.expected = Expected::Finished;
+        Ok(Progress { new_flight: true, has_keys: true, ..Progress::default() })
     }
 
     /// Shows the certificate, and a key for this handshake that is signed by its key.
@@ -222,10 +257,7 @@ impl Handshake {
         let identity = identity.ok_or(Violation::Malformed("ClientKeyExchange"))?;
         let mut no_key = Zeroizing::new([0; NO_KEY_LEN]);
         random.try_fill_bytes(&mut *no_key).map_err(|_| Error::Random)?;
-        let found = match &self.config.pre_shared_keys {
-            Some(keys) => keys.find(identity)?,
-            None => None,
-        };
+        let found = self.config.pre_shared_key(identity)?;
         self.identity = copy(identity)?;
         pre_shared_premaster(&match found {
             Some(key) => key,
@@ -235,22 +267,61 @@ impl Handshake {
 
     /// The client's Finished proves that it has the key, and that both sides saw the same
     /// messages.
-    fn finished(&mut self, message: &Message, flight: &mut Flight) -> Result<Progress, Error> {
+    fn finished<R: TryCryptoRng>(
+        &mut self,
+        message: &Message,
+        flight: &mut Flight,
+        random: &mut R,
+    ) -> Result<Progress, Error> {
         let expected = self.master_secret()?.verify_data(Side::Client, &self.transcript);
         let is_valid: bool = subtle::ConstantTimeEq::ct_eq(&expected[..], &message.body).into();
         if !is_valid {
             return Err(Violation::Finished.into());
         }
+        if self.was_resumed {
+            return Ok(Progress { done: true, ..Progress::default() });
+        }
         message.add_to(&mut self.transcript);
         flight.clear();
+        if self.negotiated()?.ticket {
+            self.write_ticket(flight, random)?;
+        }
+        self.write_finished(flight)?;
+        Ok(Progress { new_flight: true, done: true, ..Progress::default() })
+    }
+
+    /// Writes a NewSessionTicket (RFC 5077, section 3.3).
+    fn write_ticket<R: TryCryptoRng>(
+        &mut self,
+        flight: &mut Flight,
+        random: &mut R,
+    ) -> Result<(), Error> {
+        let config = Arc::clone(&self.config);
+        let Some(key) = config.ticket_key() else { return Ok(()) };
+        let negotiated = self.negotiated()?;
+        let ticket = Ticket {
+            suite: negotiated.suite,
+            max_fragment: negotiated.max_fragment,
+            master_secret: self.master_secret()?.clone(),
+            identity: copy(&self.identity)?,
+        };
+        let sealed = ticket.seal(key, random)?;
+        self.write_message(flight, MessageType::NEW_SESSION_TICKET, |out| {
+            let mut writer = Writer::new(out);
+            writer.bytes(&config.ticket_lifetime.to_be_bytes());
+            writer.vector16(|writer| writer.bytes(&sealed));
+            writer.finish()
+        })
+    }
+
+    fn write_finished(&mut self, flight: &mut Flight) -> Result<(), Error> {
         flight.add_change_cipher_spec()?;
         let data = self.master_secret()?.verify_data(Side::Server, &self.transcript);
         self.write_message(flight, MessageType::FINISHED, |out| {
             out.try_reserve(data.len()).map_err(|_| Error::OutOfMemory)?;
             out.extend_from_slice(&data);
             Ok(())
-        })?;
-        Ok(Progress { new_flight: true, done: true, ..Progress::default() })
+        })
     }
 
     /// Adds a message to the flight and to the transcript.

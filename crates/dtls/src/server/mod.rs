@@ -76,6 +76,7 @@ mod handshake;
 mod identity;
 mod receive;
 mod server_hello;
+mod ticket;
 
 pub use config::{Config, DEFAULT_MAX_MESSAGE_LEN, PreSharedKeys};
 pub use connection::Connection;

@@ -191,6 +191,7 @@ impl<R: TryCryptoRng> Connection<R> {
     fn complete(&mut self) {
         let Some(mut handshake) = self.handshake.take() else { return };
         self.identity = core::mem::take(&mut handshake.identity);
+        self.was_resumed = handshake.was_resumed;
         self.retransmission.stop();
         self.state = State::Connected;
     }

@@ -6,6 +6,7 @@ use super::client_hello::ClientHello;
 use crate::error::Error;
 use crate::handshake::extension;
 use crate::key_schedule::RANDOM_LEN;
+use crate::memory::copy;
 use crate::record::{ConnectionId, FragmentLength, VERSION};
 #[cfg(feature = "certificates")]
 use crate::suite::KeyExchange;
@@ -26,6 +27,11 @@ pub(super) struct Negotiated {
     renegotiation_info: bool,
     pub(super) max_fragment: FragmentLength,
     has_ids: bool,
+    /// This side will send a NewSessionTicket.
+    pub(super) ticket: bool,
+    /// The id of the session: that of the ClientHello if it is resumed by a ticket (RFC 5077,
+    /// section 3.4), otherwise empty.
+    session_id: Vec<u8>,
     /// The id in records to the client.
     pub(super) peer_id: ConnectionId,
     /// The id in records from the client.
@@ -52,6 +58,8 @@ impl Negotiated {
             renegotiation_info: hello.renegotiation_info,
             max_fragment: hello.max_fragment,
             has_ids: ids.is_some(),
+            ticket: false,
+            session_id: Vec::new(),
             peer_id,
             own_id,
             #[cfg(feature = "certificates")]
@@ -59,12 +67,22 @@ impl Negotiated {
         }
     }
 
+    /// The session of a ticket goes on.
+    pub(super) fn resumed(self, session_id: &[u8]) -> Result<Self, Error> {
+        Ok(Self { session_id: copy(session_id)?, ..self })
+    }
+
+    /// The client gets a ticket, if it asks for one.
+    pub(super) fn with_ticket(self, hello: &ClientHello<'_>) -> Self {
+        Self { ticket: hello.ticket.is_some() && hello.extended_master_secret, ..self }
+    }
+
     /// Writes the ServerHello.
     pub(super) fn write(&self, random: &[u8; RANDOM_LEN], out: &mut Vec<u8>) -> Result<(), Error> {
         let mut writer = Writer::new(out);
         writer.bytes(&VERSION);
         writer.bytes(random);
-        writer.vector8(|_| ());
+        writer.vector8(|writer| writer.bytes(&self.session_id));
         writer.u16(self.suite.id);
         writer.u8(NO_COMPRESSION);
         writer.vector16(|writer| self.write_extensions(writer));
@@ -91,6 +109,9 @@ impl Negotiated {
         }
         if self.extended_master_secret {
             extension::write(writer, extension::EXTENDED_MASTER_SECRET, |_| ());
+        }
+        if self.ticket {
+            extension::write(writer, extension::SESSION_TICKET, |_| ());
         }
         if self.has_ids {
             extension::write(writer, extension::CONNECTION_ID, |writer| {

@@ -10,3 +10,4 @@ mod hostile;
 mod loss;
 mod pair;
 mod suites;
+mod tickets;
