@@ -14,33 +14,15 @@ use zeroize::Zeroizing;
 use super::Client;
 use crate::error::{Error, RestoreError};
 use crate::handshake::Flight;
-use crate::key_schedule::{MASTER_SECRET_LEN, MasterSecret, RANDOM_LEN, Randoms};
-use crate::keys::Secrets;
-use crate::record::{ConnectionId, FragmentLength, MAX_CONNECTION_ID_LEN, MAX_SEQUENCE};
 use crate::sealing::{SEAL_LEN, SealingKey};
-use crate::session::{RecordReader, RecordWriter, Retransmission};
-use crate::suite;
-use crate::validity::{VALIDITY_LEN, Validity};
+use crate::session::{Kept, MAX_KEPT_LEN, RecordReader, RecordWriter, Retransmission};
 use crate::wire::{Reader, Writer};
 
 /// The version of the format of a blob's content.
 const FORMAT: u8 = 2;
 
-const ENCRYPT_THEN_MAC: u8 = 1;
-/// Where the code of the length of records begins.
-const MAX_FRAGMENT_SHIFT: u32 = 4;
-
-/// Format, generation, two sequence numbers, suite and flags, validity, secrets, two connection
-/// ids.
-const MAX_CONTENT_LEN: usize = 1
-    + 8
-    + 2 * 8
-    + 2
-    + 1
-    + VALIDITY_LEN
-    + MASTER_SECRET_LEN
-    + 2 * RANDOM_LEN
-    + 2 * (1 + MAX_CONNECTION_ID_LEN);
+/// Format, generation, and the session.
+const MAX_CONTENT_LEN: usize = 1 + 8 + MAX_KEPT_LEN;
 
 impl<R: TryCryptoRng> Client<R> {
     /// Seals the session into a blob for [`restore`](Self::restore).
@@ -81,17 +63,9 @@ impl<R: TryCryptoRng> Client<R> {
         let mut writer = Writer::new(&mut content);
         writer.u8(FORMAT);
         writer.u64(generation);
-        writer.u64(resume_at);
-        writer.u64(self.reader.end_sequence());
-        writer.u16(keys.secrets.suite.id);
-        let flags = if keys.secrets.encrypt_then_mac { ENCRYPT_THEN_MAC } else { 0 };
-        writer.u8(flags | keys.secrets.max_fragment.code() << MAX_FRAGMENT_SHIFT);
-        self.validity.write(&mut writer);
-        writer.bytes(keys.secrets.master_secret.as_bytes());
-        writer.bytes(&keys.secrets.randoms.client);
-        writer.bytes(&keys.secrets.randoms.server);
-        writer.vector8(|writer| writer.bytes(keys.peer_id.as_bytes()));
-        writer.vector8(|writer| writer.bytes(keys.own_id.as_bytes()));
+        let first_unseen = self.reader.end_sequence();
+        let kept = Kept { sequence: resume_at, first_unseen, validity: self.validity };
+        kept.write(keys, &mut writer);
         writer.finish()?;
         let blob = key.seal(context, &content, &mut self.random)?;
         self.writer.checkpoint_made(resume_at);
@@ -159,20 +133,9 @@ impl<R: TryCryptoRng> Client<R> {
     }
 
     fn from_content(reader: &mut Reader<'_>, random: R) -> Option<Self> {
-        let sequence = reader.u64().filter(|sequence| *sequence <= MAX_SEQUENCE)?;
-        let first_unseen = reader.u64()?;
-        let suite = suite::by_id(reader.u16()?)?;
-        let flags = reader.u8()?;
-        let encrypt_then_mac = flags & ENCRYPT_THEN_MAC != 0;
-        let max_fragment = FragmentLength::from_code(flags >> MAX_FRAGMENT_SHIFT)?;
-        let validity = Validity::read(reader)?;
-        let master_secret = MasterSecret::from_bytes(reader.array()?);
-        let randoms = Randoms { client: reader.array()?, server: reader.array()? };
-        let peer_id = ConnectionId::new(reader.vector8()?)?;
-        let own_id = ConnectionId::new(reader.vector8()?)?;
-        let secrets = Secrets { suite, master_secret, randoms, encrypt_then_mac, max_fragment };
         let mut keys = None;
-        secrets.derive_keys(peer_id, own_id, &mut keys)?;
+        let Kept { sequence, first_unseen, validity } = Kept::read(reader, &mut keys)?;
+        let own_id = keys.as_ref()?.own_id;
         let mut client = Self::from_parts(
             random,
             None,

@@ -36,10 +36,10 @@ pub struct Connection<R> {
     pub(super) keys: Option<Keys>,
     pub(super) reader: RecordReader,
     pub(super) writer: RecordWriter,
-    mtu: usize,
-    max_repeats: u8,
+    pub(super) mtu: usize,
+    pub(super) max_repeats: u8,
     /// When the handshake is given up, or the last flight forgotten.
-    limit: Option<Instant>,
+    pub(super) limit: Option<Instant>,
     /// The alert that is due.
     pub(super) alert: Option<Alert>,
     pub(super) renegotiation_refused: bool,

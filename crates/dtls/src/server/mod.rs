@@ -71,6 +71,7 @@ mod client_hello;
 mod config;
 mod connection;
 mod cookies;
+mod export;
 mod handshake;
 #[cfg(feature = "certificates")]
 mod identity;

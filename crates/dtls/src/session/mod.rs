@@ -1,11 +1,13 @@
 //! What the sessions of both sides are made of: reading and writing records, and when and how
 //! flights are sent. It knows no handshake messages but as parts of a flight.
 
+mod kept;
 mod outgoing;
 mod record_reader;
 mod record_writer;
 mod retransmission;
 
+pub(crate) use kept::{Kept, MAX_KEPT_LEN};
 pub(crate) use outgoing::{MIN_ROOM, Outgoing};
 pub use record_reader::Dropped;
 pub(crate) use record_reader::RecordReader;

@@ -54,6 +54,12 @@ impl RecordWriter {
         Self { sequence, sequence_limit: sequence, is_protected: true, ..Self::new() }
     }
 
+    /// For a session whose next protected record has this number, with no limit set.
+    #[cfg(any(test, feature = "server"))]
+    pub(crate) fn at(sequence: u64) -> Self {
+        Self { sequence, is_protected: true, ..Self::new() }
+    }
+
     /// Whether records are protected from now on.
     pub(crate) fn is_protected(&self) -> bool {
         self.is_protected
@@ -185,12 +191,4 @@ fn copy_parts(parts: [&[u8]; 2], out: &mut [u8]) -> Option<()> {
     }
     rest.copy_from_slice(second);
     Some(())
-}
-
-#[cfg(test)]
-impl RecordWriter {
-    /// The sequence number of the next protected record, with no limit set.
-    pub(crate) fn at(sequence: u64) -> Self {
-        Self { sequence, is_protected: true, ..Self::new() }
-    }
 }

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod cookies;
+mod export;
 mod foreign;
 mod hellos;
 mod hostile;
