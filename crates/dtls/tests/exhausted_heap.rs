@@ -8,7 +8,7 @@ use iot_coap_dtls::{
     CertificateError, Client, Config, Datagram, Error, PreSharedKey, SavedSession, SealingKey,
     State, TrustAnchors,
 };
-use iot_coap_test_heap::{Limit, limit, limited, set_limit};
+use iot_coap_test_heap::{Limit, every_allocation_fails_once, limit, limited, set_limit};
 use iot_coap_test_support::certificates::{
     GOOD, Identity, ec_key, intermediate, leaf, root, rsa_key, rsa_key_of,
 };
@@ -170,23 +170,6 @@ fn save_and_restore(session: &mut Session) {
     let restored = limited(|| Client::restore(&blob, &key, b"here", 1, Numbers::new(2)));
     set_limit(before);
     assert_eq!(restored.unwrap().state(), State::Connected);
-}
-
-/// Calls `run` again and again. In each call one allocation fails, first the first one, then
-/// the second, until a run has no more allocations.
-fn every_allocation_fails_once(least: usize, mut run: impl FnMut() -> bool) {
-    let runs = (0..1000)
-        .take_while(|&others| {
-            set_limit(Limit::OneAfter(others));
-            let ended_well = run();
-            let failed = set_limit(Limit::None) == Limit::None;
-            assert!(failed || ended_well);
-            // Without failures it works again.
-            assert!(run());
-            failed
-        })
-        .count();
-    assert!((least..1000).contains(&runs), "{runs} allocations");
 }
 
 #[test]

@@ -45,10 +45,9 @@ pub trait PreSharedKeys: Send + Sync {
 ///
 /// To change anything, make another one: each connection keeps the one that it began with
 /// until its handshake is done, and none afterwards.
-#[derive(Clone)]
 pub struct Config {
     #[cfg(feature = "certificates")]
-    identities: Vec<Identity>,
+    pub(super) identities: Vec<Identity>,
     pre_shared_keys: Option<Arc<dyn PreSharedKeys>>,
     ticket_keys: Option<Arc<[SealingKey]>>,
     pub(super) ticket_lifetime: u32,
@@ -271,11 +270,11 @@ impl Config {
     #[cfg(feature = "certificates")]
     fn sign(&self, key_exchange: KeyExchange, hello: &ClientHello<'_>) -> Option<Signed> {
         let group = hello.group()?;
-        self.identities.iter().find_map(|identity| {
+        self.identities.iter().enumerate().find_map(|(index, identity)| {
             let mut schemes = identity.signer.schemes().iter().copied();
             let scheme = schemes
                 .find(|scheme| scheme.fits(key_exchange) && hello.takes_scheme(scheme.number()))?;
-            Some(Signed { identity: identity.clone(), scheme, group })
+            Some(Signed { identity: index, scheme, group })
         })
     }
 }
@@ -290,7 +289,8 @@ pub(super) struct Choice {
 /// What proves this side by a certificate.
 #[cfg(feature = "certificates")]
 pub(super) struct Signed {
-    pub(super) identity: Identity,
+    /// Which one of [`Config::identities`].
+    pub(super) identity: usize,
     pub(super) scheme: SignatureScheme,
     pub(super) group: u16,
 }

@@ -200,6 +200,8 @@ impl Handshake {
         random: &mut R,
     ) -> Result<(), Error> {
         let Signed { identity, scheme, group } = signed;
+        let config = Arc::clone(&self.config);
+        let Some(identity) = config.identities.get(*identity) else { return Ok(()) };
         self.write_message(flight, MessageType::CERTIFICATE, |out| {
             out.try_reserve(identity.certificates.len()).map_err(|_| Error::OutOfMemory)?;
             out.extend_from_slice(&identity.certificates);

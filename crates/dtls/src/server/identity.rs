@@ -54,10 +54,9 @@ pub trait Signer: Send + Sync {
 }
 
 /// A chain of certificates, and the key of the first one.
-#[derive(Clone)]
 pub struct Identity {
     /// The body of the message Certificate.
-    pub(super) certificates: Arc<[u8]>,
+    pub(super) certificates: Vec<u8>,
     pub(super) signer: Arc<dyn Signer>,
 }
 
@@ -81,7 +80,7 @@ impl Identity {
             body.extend_from_slice(&u24(certificate.len())?);
             body.extend_from_slice(certificate);
         }
-        Ok(Self { certificates: body.into(), signer })
+        Ok(Self { certificates: body, signer })
     }
 
     /// Writes a ServerKeyExchange (RFC 8422, section 5.4): the public key, and a signature over

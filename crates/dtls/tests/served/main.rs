@@ -6,6 +6,7 @@ mod certificates;
 mod cookies;
 mod export;
 mod foreign;
+mod heap;
 mod hellos;
 mod hostile;
 mod loss;

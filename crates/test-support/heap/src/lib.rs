@@ -68,6 +68,28 @@ pub fn peak_of<T>(run: impl FnOnce() -> T) -> (usize, T) {
     ((PEAK.get() - before).unsigned_abs(), result)
 }
 
+/// Calls `run` again and again. In each call one allocation fails, first the first one, then
+/// the second, until a run has no more allocations. `run` says whether it ended well.
+///
+/// # Panics
+///
+/// If a run ends badly in which no allocation failed, or if there are fewer than `least` or
+/// more than a thousand allocations.
+pub fn every_allocation_fails_once(least: usize, mut run: impl FnMut() -> bool) {
+    let runs = (0..1000)
+        .take_while(|&others| {
+            set_limit(Limit::OneAfter(others));
+            let ended_well = run();
+            let failed = set_limit(Limit::None) == Limit::None;
+            assert!(failed || ended_well);
+            // Without failures it works again.
+            assert!(run());
+            failed
+        })
+        .count();
+    assert!((least..1000).contains(&runs), "{runs} allocations");
+}
+
 /// Whether there is room; takes it.
 fn take(size: usize) -> bool {
     if !LIMITED.get() {
