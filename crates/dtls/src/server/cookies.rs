@@ -123,15 +123,14 @@ impl fmt::Debug for Cookies {
     }
 }
 
-/// The cookie of a client. It is bound to what makes the ClientHello that client's: with
-/// another one it is not valid.
+/// The cookie of a client, for its address and the random bytes of its ClientHello. Not for the id
+/// of its session: Mbed TLS makes another one up when it comes back, if it has a ticket.
 fn cookie(secret: &Secret, peer: &[u8], start: &Start<'_>) -> Option<Cookie> {
     let mut mac = Hmac::<Sha256>::new_from_slice(&secret[..]).ok()?;
     mac.update(b"iot-coap-dtls cookie");
     mac.update(&(peer.len() as u64).to_be_bytes());
     mac.update(peer);
     mac.update(&start.random);
-    mac.update(start.session_id);
     mac.finalize().into_bytes().first_chunk().copied()
 }
 

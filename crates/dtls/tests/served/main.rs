@@ -10,6 +10,7 @@ mod heap;
 mod hellos;
 mod hostile;
 mod loss;
+mod mbedtls;
 mod pair;
 mod suites;
 mod tickets;

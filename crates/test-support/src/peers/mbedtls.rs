@@ -1,4 +1,4 @@
-//! The server program over Mbed TLS, compiled once for each version of the
+//! The programs over Mbed TLS, compiled once for each version of the
 //! library: Debian's, and the sources inside the crate `mbedtls-rs-sys`.
 
 use std::fs::File;
@@ -12,26 +12,58 @@ use crate::folders::target_tmp;
 /// A key of 64 hexadecimal digits and more is in the field.
 const FLAGS: [&str; 3] = ["-O1", "-w", "-DMBEDTLS_PSK_MAX_LEN=128"];
 
-/// Mbed TLS 2.28 of `libmbedtls-dev`, without connection ids.
-pub(super) fn server_2_28() -> &'static Path {
-    static SERVER: OnceLock<PathBuf> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        compile_server("2.28", |compiler| {
-            compiler.args(["-lmbedtls", "-lmbedx509", "-lmbedcrypto"]);
-        })
-    })
+/// A program over a version of Mbed TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    Server,
+    Client,
 }
 
-/// Mbed TLS 3.6, with connection ids.
-pub(super) fn server_3_6() -> &'static Path {
-    static SERVER: OnceLock<PathBuf> = OnceLock::new();
-    SERVER.get_or_init(|| {
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+
+    /// With Mbed TLS 2.28 of `libmbedtls-dev`, without connection ids.
+    pub(crate) fn over_2_28(self) -> PathBuf {
+        self.compile("2.28", |compiler| {
+            compiler.args(["-lmbedtls", "-lmbedx509", "-lmbedcrypto"]);
+        })
+    }
+
+    /// With Mbed TLS 3.6, with connection ids.
+    pub(crate) fn over_3_6(self) -> PathBuf {
         let sources = sources_3_6();
         let library = compile_library(&sources);
-        compile_server("3.6", |compiler| {
+        self.compile("3.6", |compiler| {
             compiler.args(FLAGS).arg("-I").arg(sources.join("include")).arg(&library);
         })
-    })
+    }
+
+    fn compile(self, version: &str, with: impl FnOnce(&mut Command)) -> PathBuf {
+        let source = peers().join(format!("mbedtls_{}.c", self.name()));
+        make(&directory().join(format!("{}-{version}", self.name())), &source, |made| {
+            let mut compiler = Command::new("cc");
+            compiler.args(["-O1", "-o"]).arg(made).arg(&source);
+            with(&mut compiler);
+            run(&mut compiler);
+        })
+    }
+}
+
+/// The server with Mbed TLS 2.28.
+pub(super) fn server_2_28() -> &'static Path {
+    static SERVER: OnceLock<PathBuf> = OnceLock::new();
+    SERVER.get_or_init(|| Program::Server.over_2_28())
+}
+
+/// The server with Mbed TLS 3.6.
+pub(super) fn server_3_6() -> &'static Path {
+    static SERVER: OnceLock<PathBuf> = OnceLock::new();
+    SERVER.get_or_init(|| Program::Server.over_3_6())
 }
 
 fn directory() -> PathBuf {
@@ -42,16 +74,6 @@ fn directory() -> PathBuf {
 
 fn peers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("mbedtls")
-}
-
-fn compile_server(version: &str, with: impl FnOnce(&mut Command)) -> PathBuf {
-    let source = peers().join("mbedtls_server.c");
-    make(&directory().join(format!("server-{version}")), &source, |made| {
-        let mut compiler = Command::new("cc");
-        compiler.args(["-O1", "-o"]).arg(made).arg(&source);
-        with(&mut compiler);
-        run(&mut compiler);
-    })
 }
 
 /// Where cargo has put Mbed TLS 3.6.

@@ -12,7 +12,8 @@ use crate::certificates::Identity;
 use crate::folders::Folder;
 
 pub mod echo;
-mod mbedtls;
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "there are no clients"))]
+pub(crate) mod mbedtls;
 pub mod servers;
 
 /// How a line begins that every server here sends back.

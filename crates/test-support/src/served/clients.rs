@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use crate::dtls::IDENTITY;
 use crate::folders::Folder;
 use crate::peers::hex;
+use crate::peers::mbedtls::Program;
 use crate::waiting::becomes_so_within;
 
 /// How long a client may take to say what it is asked for.
@@ -19,6 +20,15 @@ pub enum Trust<'t> {
     PreSharedKey(&'t [u8]),
     /// A root, in PEM.
     Root(&'t str),
+}
+
+/// A version of Mbed TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MbedTls {
+    /// Debian's, without connection ids.
+    V2_28,
+    /// With connection ids.
+    V3_6,
 }
 
 /// A client's process.
@@ -65,6 +75,32 @@ impl ForeignClient {
         Self::start(command, files)
     }
 
+    /// A client over Mbed TLS; `mbedtls/mbedtls_client.c` explains its options and what it
+    /// prints.
+    pub fn mbedtls(
+        version: MbedTls,
+        server: SocketAddr,
+        trust: &Trust<'_>,
+        options: &[&str],
+    ) -> Self {
+        let files = Folder::new();
+        let mut command = Command::new(match version {
+            MbedTls::V2_28 => Program::Client.over_2_28(),
+            MbedTls::V3_6 => Program::Client.over_3_6(),
+        });
+        command.arg(format!("port={}", server.port()));
+        match trust {
+            Trust::PreSharedKey(key) => {
+                command.args([format!("psk={}", hex(key)), format!("identity={IDENTITY}")]);
+            }
+            Trust::Root(root) => {
+                command.arg(format!("root={}", files.write("root.pem", root.as_bytes())));
+            }
+        }
+        command.args(options);
+        Self::start(command, files)
+    }
+
     fn start(mut command: Command, files: Folder) -> Self {
         let mut process = command
             .stdin(Stdio::piped())
@@ -104,6 +140,13 @@ impl ForeignClient {
             }
         }
         panic!("no {line:?}: {}", self.printed());
+    }
+
+    /// Types a line, and waits until the client has printed something.
+    pub fn tell(&mut self, line: &str, printed: &str) {
+        self.input.write_all(format!("{line}\n").as_bytes()).unwrap();
+        let is_there = becomes_so_within(PATIENCE, || self.printed().contains(printed));
+        assert!(is_there, "no {printed:?}: {}", self.printed());
     }
 
     /// Whether the process ends soon.
