@@ -14,8 +14,9 @@ const FLAGS: [&str; 3] = ["-O1", "-w", "-DMBEDTLS_PSK_MAX_LEN=128"];
 
 /// A program over a version of Mbed TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Program {
+enum Program {
     Server,
+    #[cfg(feature = "server")]
     Client,
 }
 
@@ -23,19 +24,20 @@ impl Program {
     fn name(self) -> &'static str {
         match self {
             Self::Server => "server",
+            #[cfg(feature = "server")]
             Self::Client => "client",
         }
     }
 
     /// With Mbed TLS 2.28 of `libmbedtls-dev`, without connection ids.
-    pub(crate) fn over_2_28(self) -> PathBuf {
+    fn over_2_28(self) -> PathBuf {
         self.compile("2.28", |compiler| {
             compiler.args(["-lmbedtls", "-lmbedx509", "-lmbedcrypto"]);
         })
     }
 
     /// With Mbed TLS 3.6, with connection ids.
-    pub(crate) fn over_3_6(self) -> PathBuf {
+    fn over_3_6(self) -> PathBuf {
         let sources = sources_3_6();
         let library = compile_library(&sources);
         self.compile("3.6", |compiler| {
@@ -64,6 +66,20 @@ pub(super) fn server_2_28() -> &'static Path {
 pub(super) fn server_3_6() -> &'static Path {
     static SERVER: OnceLock<PathBuf> = OnceLock::new();
     SERVER.get_or_init(|| Program::Server.over_3_6())
+}
+
+/// The client with Mbed TLS 2.28.
+#[cfg(feature = "server")]
+pub(crate) fn client_2_28() -> &'static Path {
+    static CLIENT: OnceLock<PathBuf> = OnceLock::new();
+    CLIENT.get_or_init(|| Program::Client.over_2_28())
+}
+
+/// The client with Mbed TLS 3.6.
+#[cfg(feature = "server")]
+pub(crate) fn client_3_6() -> &'static Path {
+    static CLIENT: OnceLock<PathBuf> = OnceLock::new();
+    CLIENT.get_or_init(|| Program::Client.over_3_6())
 }
 
 fn directory() -> PathBuf {

@@ -12,7 +12,6 @@ use crate::certificates::Identity;
 use crate::folders::Folder;
 
 pub mod echo;
-#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "there are no clients"))]
 pub(crate) mod mbedtls;
 pub mod servers;
 

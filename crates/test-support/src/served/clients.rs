@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::dtls::IDENTITY;
 use crate::folders::Folder;
-use crate::peers::hex;
-use crate::peers::mbedtls::Program;
+use crate::peers::{hex, mbedtls};
 use crate::waiting::becomes_so_within;
 
 /// How long a client may take to say what it is asked for.
@@ -85,8 +84,8 @@ impl ForeignClient {
     ) -> Self {
         let files = Folder::new();
         let mut command = Command::new(match version {
-            MbedTls::V2_28 => Program::Client.over_2_28(),
-            MbedTls::V3_6 => Program::Client.over_3_6(),
+            MbedTls::V2_28 => mbedtls::client_2_28(),
+            MbedTls::V3_6 => mbedtls::client_3_6(),
         });
         command.arg(format!("port={}", server.port()));
         match trust {
@@ -142,10 +141,12 @@ impl ForeignClient {
         panic!("no {line:?}: {}", self.printed());
     }
 
-    /// Types a line, and waits until the client has printed something.
+    /// Types a line, and waits until the client has printed something once more.
     pub fn tell(&mut self, line: &str, printed: &str) {
+        let count = |client: &Self| client.printed().matches(printed).count();
+        let before = count(self);
         self.input.write_all(format!("{line}\n").as_bytes()).unwrap();
-        let is_there = becomes_so_within(PATIENCE, || self.printed().contains(printed));
+        let is_there = becomes_so_within(PATIENCE, || count(self) > before);
         assert!(is_there, "no {printed:?}: {}", self.printed());
     }
 
