@@ -111,6 +111,8 @@ fn a_session_is_resumed_with_its_length_of_records_only() {
     let saved = saved.unwrap();
     assert!(visit(short().resume(saved.clone()), keys(pre_shared_key(), &[1])).1);
     assert!(!visit(psk().resume(saved), keys(pre_shared_key(), &[1])).1);
+    let (saved, _) = visit(psk(), keys(pre_shared_key(), &[1]));
+    assert!(!visit(short().resume(saved.unwrap()), keys(pre_shared_key(), &[1])).1);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::dtls::IDENTITY;
 use crate::folders::Folder;
@@ -11,7 +12,10 @@ use crate::peers::{hex, mbedtls};
 use crate::waiting::becomes_so_within;
 
 /// How long a client may take to say what it is asked for.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// After how long a line that has not come back is typed again.
+const REPEAT: Duration = Duration::from_secs(3);
 
 /// What a client takes as a proof of the server, and proves itself by.
 pub enum Trust<'t> {
@@ -128,13 +132,19 @@ impl ForeignClient {
         String::from_utf8_lossy(&self.printed.lock().unwrap()).into_owned()
     }
 
-    /// Types a line, which must come back from the server; it is typed again if it got lost.
+    /// Types a line, which must come back from the server.
     pub fn exchange(&mut self, line: &str) {
+        self.exchange_through_loss(line, PATIENCE);
+    }
+
+    /// The same within this time; it is typed again if it may have got lost.
+    pub fn exchange_through_loss(&mut self, line: &str, patience: Duration) {
         let is_back = |client: &Self| client.printed().contains(line);
-        for _ in 0..5 {
+        let start = Instant::now();
+        while start.elapsed() < patience {
             let typed = self.input.write_all(format!("{line}\n").as_bytes());
             assert!(typed.is_ok(), "it has ended: {}", self.printed());
-            if becomes_so_within(PATIENCE / 5, || is_back(self)) {
+            if becomes_so_within(REPEAT, || is_back(self)) {
                 return;
             }
         }

@@ -1,0 +1,69 @@
+//! Hazard: a fifth of all datagrams is lost between the server and clients that nobody here wrote,
+//! each with timers of its own.
+//!
+//! `DTLS_LOSS_SEEDS` sets the number of handshakes with each client; 4 by default.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use iot_coap_dtls::server::Config;
+use iot_coap_test_support::certificates::ecdsa;
+use iot_coap_test_support::dtls::PSK;
+use iot_coap_test_support::network::{Proxy, by_seed};
+use iot_coap_test_support::served::clients::{ForeignClient, MbedTls, Trust};
+use iot_coap_test_support::served::signing::with_identity;
+use iot_coap_test_support::served::socket::SocketServer;
+use iot_coap_test_support::served::{Endpoint, pre_shared_key};
+
+const LOST_PERCENT: u64 = 20;
+/// How long a client may take to connect and to get its line back.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+const KEY: Trust<'static> = Trust::PreSharedKey(PSK);
+
+fn each_seed(
+    config: impl Fn() -> Config + Sync,
+    start: impl Fn(SocketAddr) -> ForeignClient + Sync,
+) {
+    let seeds = std::env::var("DTLS_LOSS_SEEDS").map_or(4, |seeds| seeds.parse().unwrap());
+    std::thread::scope(|scope| {
+        for seed in 0..seeds {
+            let (config, start) = (&config, &start);
+            scope.spawn(move || {
+                let server = SocketServer::start(Endpoint::new(config()));
+                let proxy = Proxy::start(server.address(), by_seed(seed, LOST_PERCENT));
+                let mut client = start(proxy.address());
+                client.exchange_through_loss("it is 21.5 degrees", PATIENCE);
+            });
+        }
+    });
+}
+
+#[test]
+fn openssl() {
+    each_seed(pre_shared_key, |server| ForeignClient::openssl(server, &KEY, &["-cipher", "PSK"]));
+}
+
+#[test]
+fn gnutls() {
+    let priority = "NORMAL:-KX-ALL:+PSK:-VERS-ALL:+VERS-DTLS1.2";
+    each_seed(pre_shared_key, |server| ForeignClient::gnutls(server, &KEY, priority, &[]));
+}
+
+#[test]
+fn mbedtls() {
+    for version in [MbedTls::V2_28, MbedTls::V3_6] {
+        each_seed(pre_shared_key, |server| {
+            ForeignClient::mbedtls(version, server, &KEY, &["suites=0xA8"])
+        });
+    }
+}
+
+#[test]
+fn openssl_with_certificates() {
+    let (root, identity) = ecdsa();
+    let pem = root.pem();
+    let config = || with_identity(pre_shared_key(), &identity, &[]).mtu(400);
+    let trust = Trust::Root(&pem);
+    each_seed(config, |server| ForeignClient::openssl(server, &trust, &["-mtu", "400"]));
+}
