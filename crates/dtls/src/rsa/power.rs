@@ -33,8 +33,8 @@ struct Montgomery<'m> {
     modulus: &'m [Limb],
     /// The modulus' inverse modulo 2 to the bits of a limb, negated.
     negated_inverse: Limb,
-    /// The latest product or difference.
-    product: Zeroizing<Number>,
+    /// Twice as many limbs. The upper half is the latest product.
+    product: Zeroizing<[Limb; 2 * MAX_LIMBS]>,
 }
 
 /// Writes `base` to the power of `exponent`, modulo `modulus`, to `out`. All three are
@@ -55,53 +55,33 @@ pub(super) fn power(modulus: &[u8], base: &[u8], exponent: u64, out: &mut [u8]) 
     }
     let mut limbs = [0; MAX_LIMBS];
     let modulus = read(modulus, &mut limbs)?;
-    let mut field = Montgomery::new(modulus);
     let mut limbs = Zeroizing::new([0; MAX_LIMBS]);
-    let number = read(base, &mut limbs)?;
-    if field.subtract_from(number) == 0 {
+    let base = read(base, &mut limbs)?;
+    let mut field = Montgomery::new(modulus);
+    if field.subtract_from(base) == 0 {
         return None;
     }
-    field.power(base, exponent, number, out);
-    Some(())
+    field.power(base, exponent, out)
 }
 
 /// Reads a big-endian number into as many limbs as it takes.
-fn read<'l>(bytes: &[u8], limbs: &'l mut Number) -> Option<&'l mut [Limb]> {
-    for (at, limb) in limbs.iter_mut().enumerate() {
-        *limb = limb_of(bytes, at);
+fn read<'l>(bytes: &[u8], limbs: &'l mut Number) -> Option<&'l [Limb]> {
+    for (limb, bytes) in limbs.iter_mut().zip(bytes.rchunks(LIMB_LEN)) {
+        *limb = bytes.iter().fold(0, |limb, byte| limb << 8 | Limb::from(*byte));
     }
-    limbs.get_mut(..bytes.len().div_ceil(LIMB_LEN))
+    limbs.get(..bytes.len().div_ceil(LIMB_LEN))
 }
 
-/// A limb of a big-endian number; 0 above it.
-fn limb_of(bytes: &[u8], at: usize) -> Limb {
-    let bytes = bytes.rchunks(LIMB_LEN).nth(at).unwrap_or_default();
-    bytes.iter().fold(0, |limb, byte| limb << 8 | Limb::from(*byte))
-}
-
-/// Writes limbs as a big-endian number.
-fn write(limbs: &[Limb], bytes: &mut [u8]) {
-    for (bytes, limb) in bytes.rchunks_mut(LIMB_LEN).zip(limbs) {
-        for (byte, shift) in bytes.iter_mut().rev().zip((0..Limb::BITS).step_by(8)) {
-            *byte = (limb >> shift) as u8;
-        }
-    }
-}
-
-/// Adds to `sum`, above which there is `carry`, two numbers, each times its digit. The lowest
-/// limb must become 0 by that, and is dropped. Returns what is above the result.
-fn add_products(sum: &mut [Limb], carry: Limb, numbers: [&[Limb]; 2], digits: [Limb; 2]) -> Limb {
+/// Adds to `sum` two numbers, each times its digit, in one pass over all three. Returns what
+/// is carried out of it.
+fn add_products(sum: &mut [Limb], numbers: [&[Limb]; 2], digits: [Limb; 2]) -> Wide {
     let ([first, second], [digit, other_digit]) = (numbers, digits);
-    let [mut high, mut other_high, mut dropped] = [0; 3];
-    let mut below = &mut dropped;
+    let [mut carry, mut other_carry] = [0; 2];
     for (sum, (first, second)) in sum.iter_mut().zip(first.iter().zip(second)) {
-        (*below, high) = multiply_and_add(*first, digit, *sum, high);
-        (*below, other_high) = multiply_and_add(*second, other_digit, *below, other_high);
-        below = sum;
+        (*sum, carry) = multiply_and_add(*first, digit, *sum, carry);
+        (*sum, other_carry) = multiply_and_add(*second, other_digit, *sum, other_carry);
     }
-    let wide = Wide::from(high) + Wide::from(other_high) + Wide::from(carry);
-    *below = wide as Limb;
-    (wide >> Limb::BITS) as Limb
+    Wide::from(carry) + Wide::from(other_carry)
 }
 
 /// The lower and the upper half of a product and two numbers that are added.
@@ -119,7 +99,7 @@ impl<'m> Montgomery<'m> {
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(Limb::wrapping_sub(2, lowest.wrapping_mul(inverse)));
         }
-        let product = Zeroizing::new([0; MAX_LIMBS]);
+        let product = Zeroizing::new([0; 2 * MAX_LIMBS]);
         Self { modulus, negated_inverse: inverse.wrapping_neg(), product }
     }
 
@@ -127,7 +107,7 @@ impl<'m> Montgomery<'m> {
         self.modulus.len()
     }
 
-    /// Writes `minuend` less the modulus to the product, and returns 1 if
+    /// Writes `minuend` less the modulus to the lower half of the product, and returns 1 if
     /// that is negative.
     fn subtract_from(&mut self, minuend: &[Limb]) -> Limb {
         let mut borrow = 0;
@@ -161,21 +141,31 @@ impl<'m> Montgomery<'m> {
         self.reduce(number, carry);
     }
 
-    /// Multiplies `factor` by a big-endian number, or by itself, and divides by Montgomery's
-    /// radix: 2 to the number of bits that so many limbs have.
-    fn multiply(&mut self, factor: &mut [Limb], by: Option<&[u8]>) {
-        let Some(sum) = self.product.get_mut(..self.modulus.len()) else { return };
-        sum.fill(0);
+    /// Multiplies `factor`, and divides by Montgomery's radix: 2 to the number of bits that
+    /// so many limbs have.
+    fn multiply(&mut self, factor: &mut [Limb], by: Option<&[Limb]>) {
+        let len = self.len();
+        self.product.fill(0);
         let mut carry = 0;
-        for (at, limb) in factor.iter().enumerate() {
-            let digit = by.map_or(*limb, |by| limb_of(by, at));
+        let by = by.unwrap_or(factor);
+        for (at, digit) in by.iter().enumerate() {
+            let Some((sum, above)) =
+                self.product.get_mut(at..).and_then(|rest| rest.split_at_mut_checked(len))
+            else {
+                return;
+            };
             // By so many times the modulus the lowest limb becomes 0.
             let lowest = |number: &[Limb]| number.first().copied().unwrap_or(0);
-            let product = lowest(factor).wrapping_mul(digit);
+            let product = lowest(factor).wrapping_mul(*digit);
             let times = lowest(sum).wrapping_add(product).wrapping_mul(self.negated_inverse);
-            carry = add_products(sum, carry, [factor, self.modulus], [digit, times]);
+            let carried = add_products(sum, [factor, self.modulus], [*digit, times]);
+            let wide = carried + Wide::from(carry);
+            if let Some(above) = above.first_mut() {
+                *above = wide as Limb;
+            }
+            carry = (wide >> Limb::BITS) as Limb;
         }
-        for (limb, product) in factor.iter_mut().zip(sum) {
+        for (limb, product) in factor.iter_mut().zip(self.product.iter().skip(len)) {
             *limb = *product;
         }
         self.reduce(factor, carry);
@@ -199,24 +189,31 @@ impl<'m> Montgomery<'m> {
         }
     }
 
-    /// Raises `base`, by way of `result`, and writes the power to `out`.
-    fn power(&mut self, base: &[u8], exponent: u64, result: &mut [Limb], out: &mut [u8]) {
+    fn power(&mut self, base: &[Limb], exponent: u64, out: &mut [u8]) -> Option<()> {
+        let mut result = Zeroizing::new([0; MAX_LIMBS]);
+        let result = result.get_mut(..self.len())?;
         self.squared_radix(result);
         // The base times the radix, and so each power of it.
         self.multiply(result, Some(base));
-        // Kept where there is room until the end.
-        write(result, out);
+        let mut raised = Zeroizing::new([0; MAX_LIMBS]);
+        let raised = raised.get_mut(..self.len())?;
+        raised.copy_from_slice(result);
         let mut bits = exponent.ilog2();
         while bits > 1 {
             bits -= 1;
             self.multiply(result, None);
             if exponent >> bits & 1 == 1 {
-                self.multiply(result, Some(out));
+                self.multiply(result, Some(raised));
             }
         }
         // The exponent is odd. The base itself takes the radix out of the result.
         self.multiply(result, None);
         self.multiply(result, Some(base));
-        write(result, out);
+        for (bytes, limb) in out.rchunks_mut(LIMB_LEN).zip(&*result) {
+            for (byte, shift) in bytes.iter_mut().rev().zip((0..Limb::BITS).step_by(8)) {
+                *byte = (limb >> shift) as u8;
+            }
+        }
+        Some(())
     }
 }
