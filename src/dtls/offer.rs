@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use iot_coap_client::{Duration, Instant};
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
 use iot_coap_dtls::{CertificateError, TrustAnchors};
-use iot_coap_dtls::{Config, Error};
+use iot_coap_dtls::{Config, Error, SUPPORTS_CBC};
 
 use super::age::Age;
 use super::old_servers;
@@ -98,17 +98,20 @@ impl Offer {
 
     /// Whether there are suites that were left out.
     pub(super) const fn leaves_out(&self) -> bool {
-        self.leaves_out
+        SUPPORTS_CBC && self.leaves_out
     }
 
     /// The handshake begins, and may take `most`.
     pub(super) fn start(&mut self, now: Instant, most: Duration) {
-        self.half_time = Some(now + Duration::from_millis(most.as_millis() / 2));
+        self.half_time = Some(now + Duration::from_millis((most.as_millis_u32() / 2).into()));
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.half_time.into_iter().chain(self.believed_at).min()
+        match (self.half_time, self.believed_at) {
+            (Some(half_time), Some(believed_at)) => Some(half_time.min(believed_at)),
+            (half_time, believed_at) => half_time.or(believed_at),
+        }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -135,12 +138,11 @@ impl Offer {
         if !client.is_refused() {
             (self.believed_at, self.is_believed) = (None, false);
         } else if self.believed_at.is_none() && !self.is_believed {
-            let round_trip = client.round_trip().unwrap_or_default().as_millis();
-            let patience = Duration::from_millis(2 * round_trip).max(SHORTEST_PATIENCE);
-            self.believed_at = Some(now + patience);
+            let round_trip = client.round_trip().unwrap_or_default();
+            self.believed_at = Some(now + SHORTEST_PATIENCE.max(round_trip + round_trip));
         }
         let repeats = client.flight_repeats();
-        let has_other = self.leaves_out || self.resumes;
+        let has_other = self.leaves_out() || self.resumes;
         let is_stuck = self.is_past_half && repeats >= MANY_REPEATS && client.was_answered();
         self.verdict = if has_other && (self.is_believed || is_stuck) {
             Some(Verdict::Declined)
@@ -154,7 +156,7 @@ impl Offer {
 
     /// Judges a handshake that ended.
     pub(super) fn judge_end(&mut self, error: Error) -> Verdict {
-        let is_declined = (self.leaves_out || self.resumes)
+        let is_declined = (self.leaves_out() || self.resumes)
             && matches!(error, Error::PeerAlert(alert) if alert.is_refusal());
         let verdict = if is_declined { Verdict::Declined } else { Verdict::Failed };
         *self.verdict.insert(verdict)
@@ -185,8 +187,9 @@ fn offer(
     let resumed = resumption::to_offer(&key, terms.limits);
     // A hello must have the suite of the session that it is to resume (RFC 5246, section
     // 7.4.1.2).
-    let is_all = old_servers::takes_turn(&key)
-        || resumed.as_ref().is_some_and(|(session, _)| session.uses_cbc());
+    let is_all = SUPPORTS_CBC
+        && (old_servers::takes_turn(&key)
+            || resumed.as_ref().is_some_and(|(session, _)| session.uses_cbc()));
     let knows_more = config.offers_cbc();
     let offer = Offer::new(knows_more && !is_all, resumed.is_some());
     let config = config.cbc(knows_more && is_all);

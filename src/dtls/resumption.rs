@@ -84,7 +84,7 @@ pub(super) fn to_offer(key: &Key, limits: Limits) -> Option<(SavedSession, Age)>
     let session = SavedSession::from_bytes(&bytes)
         .filter(|session| age.allows_resumption(limits, session.lifetime_hint()));
     if session.is_none() {
-        log!(Info, "the saved DTLS session is too old to be resumed");
+        log!(Info, "the saved DTLS session is too old");
         forget(key);
     }
     Some((session?, age))

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use iot_coap_client::{Duration, Instant};
-use iot_coap_dtls::{Alert, Datagram, Error, State};
+use iot_coap_dtls::{Alert, Datagram, Error, SUPPORTS_CBC, State};
 
 use super::age::Age;
 use super::offer::{self, Begun, Offer, Proof, Room, Verdict};
@@ -328,7 +328,7 @@ impl Session {
         if client.was_restored() {
             return;
         }
-        if !client.uses_cbc() {
+        if SUPPORTS_CBC && !client.uses_cbc() {
             old_servers::forget(&self.key);
         }
         if !client.was_resumed() {
@@ -344,7 +344,9 @@ impl Session {
     /// too long.
     pub(crate) fn abandon(&mut self) {
         resumption::forget(&self.key);
-        old_servers::forget(&self.key);
+        if SUPPORTS_CBC {
+            old_servers::forget(&self.key);
+        }
     }
 
     /// Says goodbye, if the session still stands, and closes the socket.

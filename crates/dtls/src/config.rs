@@ -87,6 +87,9 @@ pub(crate) enum Authentication {
     PreSharedKey(PreSharedKey),
 }
 
+/// Whether [`Config::cbc`] has an effect: the feature `cbc`.
+pub const SUPPORTS_CBC: bool = cfg!(feature = "cbc");
+
 /// How a client authenticates the server, and what it offers.
 ///
 /// Made by [`with_pre_shared_key`](Self::with_pre_shared_key) or `with_certificates`; the
@@ -178,7 +181,7 @@ impl Config {
     /// Whether AES-CBC is offered: false without the feature `cbc`.
     #[must_use]
     pub fn offers_cbc(&self) -> bool {
-        cfg!(feature = "cbc") && self.cbc
+        SUPPORTS_CBC && self.cbc
     }
 
     /// Whether to refuse a server that does not send renegotiation_info (RFC 5746, section

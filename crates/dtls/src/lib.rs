@@ -39,6 +39,7 @@ pub use certificate::TrustAnchors;
 pub use client::Client;
 pub use config::{
     Config, DEFAULT_MAX_MESSAGE_LEN, DEFAULT_MTU, MAX_MTU, MAX_PSK_LEN, MIN_MTU, PreSharedKey,
+    SUPPORTS_CBC,
 };
 #[cfg(feature = "certificates")]
 pub use error::CertificateError;
