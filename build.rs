@@ -70,6 +70,13 @@ fn main() {
         (false, true) => drop(build.define("IOTX_DTLS_PORT", None)),
         (false, false) => {}
     }
+    // On bare metal, where each firmware has a library of its own, the features say whose DTLS
+    // it is; in programs, what they define.
+    println!("cargo::rustc-check-cfg=cfg(own_dtls)");
+    if has("PORT_DTLS") || has("DTLS_PSK") && has("STD") {
+        println!("cargo::rustc-cfg=own_dtls");
+        build.define("IOTX_DTLS_OWN", None);
+    }
     if has("LAYOUT_V2_00") && has("LAYOUT_V3_0_1") {
         println!(
             "cargo::error=the features layout-v2-00 and layout-v3-0-1 exclude each other: a \

@@ -252,6 +252,8 @@ long long HAL_UTC_Get(void); /* C89 and C++98 have no type for it */
  *                              a shared one: a linker does not search archives for
  *                              them. If only some of the four are defined,
  *                              IOT_CoAP_Init fails and the log names the missing ones.
+ *                              On bare metal (feature bare) they are never called, and
+ *                              the log says so: build with port-dtls for them.
  *   port (feature port-dtls)   required, in an object file or in an archive behind the
  *                              library.
  *   none (neither)             never called; coaps:// is refused.

@@ -163,7 +163,7 @@ impl Context {
             .flatten();
         #[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]
         if endpoint.security == iot_coap_client::Security::Dtls
-            && matches!(port::Dtls::linked(), port::Linked::None)
+            && matches!(port::Linked::find(), port::Linked::None)
         {
             port::hedge::start(&device, &endpoint);
         }

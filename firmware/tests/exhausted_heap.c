@@ -4,9 +4,8 @@
  * what was refused works the next time, and Deinit gives everything back, but for
  * the one DTLS session that is kept to be resumed.
  *
- * With certificates the heap is too small instead, by less each time, until a call
- * has said so: some of their allocations are of code that does not expect to be
- * refused, and are made when the engine has seen that there is enough for them.
+ * Then the heap is too small, by less each time, until a call has said so: what needs
+ * much memory is refused again and again, and nothing may wait for it in vain.
  *
  *     exhausted_heap URL [ROOT.pem | IDENTITY,KEY]
  */
@@ -110,13 +109,32 @@ static void live(iotx_coap_config_t *config)
     CHECK(client == NULL);
 }
 
+/* Lives until nothing is refused any more; returns how often something was. */
+static unsigned int sweep(iotx_coap_config_t *config, size_t kept, int by_size)
+{
+    unsigned int runs = 0;
+
+    do {
+        if (by_size) {
+            board_heap_shrink(kept + runs * STEP);
+        } else {
+            board_heap_refuse_after(runs);
+        }
+        live(config);
+        CHECK(board_heap_live() <= kept);
+        runs++;
+    } while (board_heap_has_refused() && failures == 0 && runs < RUNS_MAX);
+    board_heap_grow();
+    /* The last run needed no more than were given. */
+    CHECK(runs > 5 && runs < RUNS_MAX);
+    return runs - 1;
+}
+
 int main(int argc, char **argv)
 {
     iotx_deviceinfo_t device;
     iotx_coap_config_t config;
-    unsigned int refused_after = 0;
     size_t kept;
-    int by_size;
 
     if (argc < 2 || argc > 3 || (argc == 3 && trust(argv[2]) != 0)) {
         puts("usage: exhausted_heap URL [ROOT.pem | IDENTITY,KEY]");
@@ -132,24 +150,10 @@ int main(int argc, char **argv)
     config.p_devinfo = &device;
     config.wait_time_ms = WAIT_MS;
 
-    by_size = argc == 3 && strchr(argv[2], ',') == NULL;
     live(&config);
     kept = board_heap_live();
     CHECK(argc == 3 ? kept <= KEPT_MAX : kept == 0);
-    do {
-        if (by_size) {
-            board_heap_shrink(kept + refused_after * STEP);
-        } else {
-            board_heap_refuse_after(refused_after);
-        }
-        live(&config);
-        CHECK(board_heap_live() <= kept);
-        refused_after++;
-    } while (board_heap_has_refused() && failures == 0 && refused_after < RUNS_MAX);
-    /* The last run needed no more than were given. */
-    CHECK(refused_after > 5 && refused_after < RUNS_MAX);
-    printf(by_size ? "a heap of %u times %d bytes was too small\n"
-                   : "each of %u allocations failed once\n",
-           refused_after - 1, STEP);
+    printf("each of %u allocations failed once\n", sweep(&config, kept, 0));
+    printf("a heap of %u times %d bytes was too small\n", sweep(&config, kept, 1), STEP);
     return failures != 0;
 }

@@ -15,7 +15,7 @@
  * HAL_DTLSSession_* are the firmware's or the program's own. With IOTX_DTLS_BUILTIN
  * they are optional, since the library has sessions of its own; with IOTX_DTLS_PORT
  * they are needed, so that a linker looks for them in archives too, which it does
- * not for a weak reference.
+ * not for a weak reference. They are called with IOTX_DTLS_OWN.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -129,7 +129,9 @@ OPTIONAL_DTLS unsigned int HAL_DTLSSession_write(void *session, const unsigned c
 OPTIONAL_DTLS unsigned int HAL_DTLSSession_read(void *session, unsigned char *data,
                                                 unsigned int *len, unsigned int ms);
 OPTIONAL_DTLS unsigned int HAL_DTLSSession_free(void *session);
+#endif
 
+#ifdef IOTX_DTLS_OWN
 /* A reference from Rust would not be weak: these stand between. */
 void *iotx_port_dtls_create(void *options);
 unsigned int iotx_port_dtls_write(void *session, const unsigned char *data, unsigned int *len);
@@ -157,15 +159,17 @@ unsigned int iotx_port_dtls_free(void *session)
 {
     return HAL_DTLSSession_free(session);
 }
+#endif
 
-/* With std the text of the built-in roots is always linked. On bare metal, where our own
- * DTLS has what it needs of them, a linker takes their function and 8 KB of text only for
- * a program that refers to it. */
-#if defined(IOTX_DTLS_BUILTIN) && !defined(IOTX_STD)
-__attribute__((weak)) const char *iotx_coap_get_ca(void);
-#else
+#if defined(IOTX_DTLS_BUILTIN) || defined(IOTX_DTLS_PORT)
+/* The program's DTLS is given the built-in roots as text. Ours has what it needs of them:
+ * where it is the only one, a linker takes their function and 8 KB of text only for a program
+ * that refers to it. */
+#ifdef IOTX_DTLS_OWN
 const char *iotx_coap_get_ca(void);
 extern const char iotx_default_ca[];
+#else
+__attribute__((weak)) const char *iotx_coap_get_ca(void);
 #endif
 
 const char *iotx_port_roots(void);
@@ -173,14 +177,14 @@ const char *iotx_port_roots(void);
 /* The program's; NULL where the built-in ones are to be trusted. */
 const char *iotx_port_roots(void)
 {
-#if defined(IOTX_DTLS_BUILTIN) && !defined(IOTX_STD)
-    const char *(*const get)(void) = iotx_coap_get_ca;
-
-    return get != NULL ? get() : NULL;
-#else
+#ifdef IOTX_DTLS_OWN
     const char *roots = iotx_coap_get_ca();
 
     return roots != iotx_default_ca ? roots : NULL;
+#else
+    const char *(*const get)(void) = iotx_coap_get_ca;
+
+    return get != NULL ? get() : NULL;
 #endif
 }
 #endif

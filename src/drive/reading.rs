@@ -67,6 +67,12 @@ impl Read {
         // A candidate may be in its handshake. It is read into the transport's buffer.
         let may_be_handshake = is_shared || side == Side::Candidate;
         let Some((buffer, len)) = buffer(state, call, own_buffer, may_be_handshake) else {
+            #[cfg(feature = "dtls-psk")]
+            if side == Side::Candidate {
+                let now = state.now();
+                let State { link, log, .. } = state;
+                link.handle_no_memory(now, log);
+            }
             return false;
         };
         state.reading = true;

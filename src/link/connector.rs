@@ -15,11 +15,13 @@ pub(crate) use crate::dtls::SessionStore;
 use crate::dtls::{Limits, Session, Terms};
 use crate::fallible::boxed;
 use crate::log::{Level, is_enabled, log};
-#[cfg(feature = "dtls-psk")]
+#[cfg(own_dtls)]
+use crate::port::Dtls;
+#[cfg(all(own_dtls, feature = "dtls-psk"))]
 use crate::port::Partly;
 use crate::port::{Connected, Udp};
 #[cfg(feature = "_coaps")]
-use crate::port::{Dtls, Linked, Peer, Trusted};
+use crate::port::{Linked, Peer, Trusted};
 
 /// Only sessions of our DTLS are kept, by a function of the extension.
 #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
@@ -116,11 +118,19 @@ impl Connector {
             Ok(protection) => {
                 if self.uses_dtls() {
                     log!(Info, "coaps:// is spoken by {}", protection.owner());
+                    #[cfg(feature = "_coaps")]
+                    if is_enabled(Level::Warning) && Linked::is_in_vain() {
+                        log!(
+                            Warning,
+                            "the program's own HAL_DTLSSession_* are not used; build with the \
+                             feature port-dtls instead of dtls for them"
+                        );
+                    }
                 }
                 Some(())
             }
             Err(reason) => {
-                log!(Error, "coaps:// cannot be used: {reason}");
+                log!(Error, "{reason}");
                 None
             }
         }
@@ -140,9 +150,9 @@ impl Connector {
         learned: Option<Duration>,
         kept: Option<&mut SessionStore>,
     ) -> Option<Opened> {
-        #[cfg(feature = "_coaps")]
+        #[cfg(own_dtls)]
         if let Some(options) = &self.dtls
-            && self.protection() == Ok(Protection::Firmware)
+            && self.is_firmwares()
         {
             let dtls = self.explained(Dtls::connect(self.peer(options)))?;
             return Some(Opened { way: Way::Ready(Transport::Firmware(dtls)), addresses: 1 });
@@ -161,7 +171,7 @@ impl Connector {
         learned: Option<Duration>,
     ) -> Option<Opened> {
         #[cfg(feature = "port-linux")]
-        if self.protection() != Ok(Protection::Firmware)
+        if !self.is_firmwares()
             && iot_coap_port_linux::opens_sockets()
             && iot_coap_port_linux::needs_lookup(&self.host)
         {
@@ -250,18 +260,28 @@ impl Connector {
         if !self.uses_dtls() {
             return Ok(Protection::None);
         }
-        match Dtls::linked() {
+        match Linked::find() {
+            #[cfg(own_dtls)]
             Linked::All => Ok(Protection::Firmware),
             #[cfg(feature = "dtls-psk")]
             Linked::None => Ok(Protection::Ours),
-            #[cfg(feature = "dtls-psk")]
-            Linked::Some(linked) => Err(Unavailable { linked }),
+            #[cfg(all(own_dtls, feature = "dtls-psk"))]
+            Linked::Some(linked) => Err(Unavailable::Partly(linked)),
         }
     }
 
     #[cfg(not(feature = "_coaps"))]
     fn protection(&self) -> Result<Protection, Unavailable> {
-        if self.uses_dtls() { Err(Unavailable {}) } else { Ok(Protection::None) }
+        if self.uses_dtls() { Err(Unavailable::NoDtls) } else { Ok(Protection::None) }
+    }
+
+    /// Whether the program's DTLS is used, which opens sockets of its own.
+    #[cfg(any(own_dtls, feature = "port-linux"))]
+    fn is_firmwares(&self) -> bool {
+        #[cfg(own_dtls)]
+        return self.protection() == Ok(Protection::Firmware);
+        #[cfg(not(own_dtls))]
+        false
     }
 }
 
@@ -271,6 +291,7 @@ enum Protection {
     None,
     #[cfg(feature = "dtls-psk")]
     Ours,
+    #[cfg(own_dtls)]
     Firmware,
 }
 
@@ -280,6 +301,7 @@ impl Protection {
             Self::None => "nobody",
             #[cfg(feature = "dtls-psk")]
             Self::Ours => "this library",
+            #[cfg(own_dtls)]
             Self::Firmware => "the program's own HAL_DTLSSession_*",
         }
     }
@@ -287,26 +309,31 @@ impl Protection {
 
 /// Why `coaps://` cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Unavailable {
-    /// Which functions there are while others are missing.
-    #[cfg(feature = "dtls-psk")]
-    linked: Partly,
+enum Unavailable {
+    #[cfg(not(feature = "_coaps"))]
+    NoDtls,
+    /// The program defines some of the functions.
+    #[cfg(all(own_dtls, feature = "dtls-psk"))]
+    Partly(Partly),
 }
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        #[cfg(feature = "dtls-psk")]
-        {
-            f.write_str("the program defines some of HAL_DTLSSession_*, but not")?;
-            for name in self.linked.missing() {
-                write!(f, " {name}")?;
+        f.write_str("coaps:// cannot be used: ")?;
+        match *self {
+            #[cfg(not(feature = "_coaps"))]
+            Self::NoDtls => f.write_str(
+                "this build has no DTLS; build with the feature dtls, or with port-dtls for \
+                 HAL_DTLSSession_* of your own",
+            ),
+            #[cfg(all(own_dtls, feature = "dtls-psk"))]
+            Self::Partly(linked) => {
+                f.write_str("the program defines some of HAL_DTLSSession_*, but not")?;
+                for name in linked.missing() {
+                    write!(f, " {name}")?;
+                }
+                f.write_str("; define all four, or none")
             }
-            f.write_str("; define all four, or none")
         }
-        #[cfg(not(feature = "dtls-psk"))]
-        f.write_str(
-            "this build has no DTLS; build with the feature dtls, or with port-dtls for \
-             HAL_DTLSSession_* of your own",
-        )
     }
 }

@@ -299,6 +299,16 @@ impl Link {
         }
     }
 
+    /// There is no memory to read into what comes for the candidate. It would wait in vain
+    /// until it is too late, and hold memory meanwhile.
+    #[cfg(feature = "dtls-psk")]
+    pub(crate) fn handle_no_memory(&mut self, now: Instant, log: &mut Queue) {
+        if self.candidate.is_some() {
+            log_later!(log, Error, "no connection: out of memory");
+            self.fail_candidate(now, Cause::Handshake);
+        }
+    }
+
     /// Writes a datagram. `replies`: what is expected of the peer then.
     pub(crate) fn write(
         &mut self,

@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::{Session, WriteError};
-#[cfg(feature = "_coaps")]
+#[cfg(own_dtls)]
 use crate::port::Dtls;
 use crate::port::{IoError, Replies, Udp};
 
@@ -15,7 +15,7 @@ pub(crate) enum Transport {
     Udp(Udp),
     #[cfg(feature = "dtls-psk")]
     Session(Box<Session>),
-    #[cfg(feature = "_coaps")]
+    #[cfg(own_dtls)]
     Firmware(Dtls),
 }
 
@@ -23,7 +23,7 @@ pub(crate) enum Transport {
 #[derive(Clone, Copy)]
 pub(crate) enum Reader {
     Udp(Udp),
-    #[cfg(feature = "_coaps")]
+    #[cfg(own_dtls)]
     Firmware(Dtls),
 }
 
@@ -55,7 +55,7 @@ impl Reader {
     pub(crate) fn can_be_stopped(self) -> bool {
         match self {
             Self::Udp(udp) => udp.can_stop_reading(),
-            #[cfg(feature = "_coaps")]
+            #[cfg(own_dtls)]
             Self::Firmware(_) => false,
         }
     }
@@ -75,7 +75,7 @@ impl Reader {
         unsafe {
             match self {
                 Self::Udp(udp) => udp.read(buffer, len, ms),
-                #[cfg(feature = "_coaps")]
+                #[cfg(own_dtls)]
                 Self::Firmware(dtls) => dtls.read(buffer, len, ms),
             }
         }
@@ -88,7 +88,7 @@ impl Transport {
             Self::Udp(udp) => Reader::Udp(*udp),
             #[cfg(feature = "dtls-psk")]
             Self::Session(session) => Reader::Udp(session.socket()),
-            #[cfg(feature = "_coaps")]
+            #[cfg(own_dtls)]
             Self::Firmware(dtls) => Reader::Firmware(*dtls),
         }
     }
@@ -98,7 +98,7 @@ impl Transport {
     pub(crate) fn descriptor(&self) -> Option<i32> {
         match self.reader() {
             Reader::Udp(udp) => udp.descriptor(),
-            #[cfg(feature = "_coaps")]
+            #[cfg(own_dtls)]
             Reader::Firmware(_) => None,
         }
     }
@@ -115,7 +115,7 @@ impl Transport {
                     WriteError::NoMemory => Unwritten::NoMemory,
                 })
             }
-            #[cfg(feature = "_coaps")]
+            #[cfg(own_dtls)]
             Self::Firmware(dtls) => dtls.write(datagram).map_err(Unwritten::Io),
         }
     }
@@ -127,7 +127,7 @@ impl Transport {
             Self::Udp(_) => true,
             #[cfg(feature = "dtls-psk")]
             Self::Session(_) => true,
-            #[cfg(feature = "_coaps")]
+            #[cfg(own_dtls)]
             Self::Firmware(_) => false,
         }
     }
@@ -146,7 +146,7 @@ impl Transport {
             #[cfg(feature = "dtls-psk")]
             Self::Session(session) => session.close_silently(),
             // Its function would send an alert.
-            #[cfg(feature = "_coaps")]
+            #[cfg(own_dtls)]
             Self::Firmware(_) => {}
         }
     }
@@ -157,7 +157,7 @@ impl Transport {
             Self::Udp(udp) => udp.close(),
             #[cfg(feature = "dtls-psk")]
             Self::Session(session) => session.close(),
-            #[cfg(feature = "_coaps")]
+            #[cfg(own_dtls)]
             Self::Firmware(dtls) => dtls.close(),
         }
     }

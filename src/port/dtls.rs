@@ -1,12 +1,10 @@
 //! DTLS sessions of the firmware or program, by its `HAL_DTLSSession_*`, if it has them.
 //! The library never provides these symbols.
 
-use core::ffi::{CStr, c_char, c_uchar, c_uint, c_ushort, c_void};
+use core::ffi::{c_char, c_uchar, c_uint, c_ushort, c_void};
 use core::ptr::NonNull;
 
-use super::IoError;
-#[cfg(not(any(feature = "std", not(feature = "dtls-psk"))))]
-use crate::log::log;
+use super::{IoError, Peer};
 
 #[repr(C)]
 struct SessionOptions {
@@ -20,11 +18,6 @@ unsafe extern "C" {
     fn iotx_port_dtls_write(session: *mut c_void, data: *const c_uchar, len: *mut c_uint)
     -> c_uint;
     fn iotx_port_dtls_free(session: *mut c_void) -> c_uint;
-    /// One bit for each of create, write, read and free that is linked.
-    #[cfg(feature = "dtls-psk")]
-    safe fn iotx_port_dtls_linked() -> c_uint;
-    /// The program's roots; NULL where the built-in ones are to be trusted.
-    safe fn iotx_port_roots() -> *const c_char;
 }
 
 // A thread may be cancelled in this function, which unwinds.
@@ -37,39 +30,6 @@ unsafe extern "C-unwind" {
     ) -> c_uint;
 }
 
-/// The names of the four functions, by their bits.
-#[cfg(feature = "dtls-psk")]
-const NAMES: [&str; 4] = ["create", "write", "read", "free"];
-
-/// Which of the four functions are linked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Linked {
-    /// All four.
-    All,
-    #[cfg(feature = "dtls-psk")]
-    None,
-    /// Some, which cannot be meant.
-    #[cfg(feature = "dtls-psk")]
-    Some(Partly),
-}
-
-/// Some of the four functions are linked: a bit for each.
-#[cfg(feature = "dtls-psk")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Partly(c_uint);
-
-#[cfg(feature = "dtls-psk")]
-impl Partly {
-    /// The names of those that are missing.
-    pub(crate) fn missing(self) -> impl Iterator<Item = &'static str> {
-        NAMES
-            .into_iter()
-            .enumerate()
-            .filter(move |(at, _)| self.0 & 1 << at == 0)
-            .map(|(_, name)| name)
-    }
-}
-
 /// A session.
 #[derive(Clone, Copy)]
 pub(crate) struct Dtls(NonNull<c_void>);
@@ -78,81 +38,11 @@ pub(crate) struct Dtls(NonNull<c_void>);
 // may run at the same time is decided in `link`.
 unsafe impl Send for Dtls {}
 
-/// Whom to connect to.
-#[derive(Clone, Copy)]
-pub(crate) struct Peer<'a> {
-    pub(crate) host: &'a CStr,
-    pub(crate) port: u16,
-    pub(crate) trusted: Trusted<'a>,
-}
-
-/// The certificates to trust.
-#[derive(Clone, Copy)]
-pub(crate) enum Trusted<'a> {
-    /// The roots of the cloud.
-    BuiltIn,
-    /// Others, as PEM text.
-    Pem(&'a CStr),
-}
-
-impl<'a> Trusted<'a> {
-    /// Those of the options, or what `iotx_coap_get_ca` returns.
-    pub(crate) fn of(own: Option<&'a CStr>) -> Self {
-        if let Some(own) = own {
-            return Self::Pem(own);
-        }
-        let roots = iotx_port_roots();
-        if roots.is_null() {
-            return Self::BuiltIn;
-        }
-        // SAFETY: a program that replaces the function must return a text that ends with
-        // NUL and lives for ever; our own does.
-        Self::Pem(unsafe { CStr::from_ptr(roots) })
-    }
-
-    /// As text, for the firmware's DTLS; NULL if there is none.
-    fn pem(self) -> *const c_char {
-        match self {
-            Self::Pem(text) => text.as_ptr(),
-            Self::BuiltIn => built_in_text(),
-        }
-    }
-}
-
-#[cfg(any(feature = "std", not(feature = "dtls-psk")))]
-fn built_in_text() -> *const c_char {
-    crate::certificates::iotx_default_ca.as_ptr()
-}
-
-/// On bare metal the text is linked only where the program asks for it, if the library has
-/// DTLS of its own.
-#[cfg(not(any(feature = "std", not(feature = "dtls-psk"))))]
-fn built_in_text() -> *const c_char {
-    log!(Error, "the built-in roots are not linked: link with -Wl,-u,iotx_coap_get_ca");
-    core::ptr::null()
-}
-
 impl Dtls {
-    /// What the linker found.
-    pub(crate) fn linked() -> Linked {
-        #[cfg(feature = "dtls-psk")]
-        match iotx_port_dtls_linked() {
-            0xF => Linked::All,
-            0 => Linked::None,
-            linked => Linked::Some(Partly(linked)),
-        }
-        #[cfg(not(feature = "dtls-psk"))]
-        Linked::All
-    }
-
     /// Connects, which blocks through the handshake.
     pub(crate) fn connect(peer: Peer<'_>) -> Option<Self> {
-        let trusted = peer.trusted.pem();
-        if trusted.is_null() {
-            return None;
-        }
         let mut options = SessionOptions {
-            ca_cert_pem: trusted.cast_mut().cast(),
+            ca_cert_pem: peer.trusted.pem().cast_mut().cast(),
             host: peer.host.as_ptr().cast_mut(),
             port: peer.port,
         };

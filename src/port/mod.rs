@@ -1,12 +1,16 @@
 //! The bottom edge: the board port's `HAL_*`, as functions that are safe to
 //! call. Adds no behaviour of its own.
 
-#[cfg(feature = "_coaps")]
+#[cfg(own_dtls)]
 mod dtls;
 #[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]
 pub(crate) mod hedge;
 mod identity;
+#[cfg(feature = "_coaps")]
+mod linked;
 mod mutex;
+#[cfg(feature = "_coaps")]
+mod peer;
 #[cfg(feature = "dtls-psk")]
 pub(crate) mod secrets;
 pub(crate) mod store;
@@ -14,12 +18,16 @@ pub(crate) mod store;
 mod stub;
 mod udp;
 
-#[cfg(feature = "dtls-psk")]
-pub(crate) use dtls::Partly;
-#[cfg(feature = "_coaps")]
-pub(crate) use dtls::{Dtls, Linked, Peer, Trusted};
+#[cfg(own_dtls)]
+pub(crate) use dtls::Dtls;
 pub(crate) use identity::Identity;
+#[cfg(feature = "_coaps")]
+pub(crate) use linked::Linked;
+#[cfg(all(own_dtls, feature = "dtls-psk"))]
+pub(crate) use linked::Partly;
 pub(crate) use mutex::Mutex;
+#[cfg(feature = "_coaps")]
+pub(crate) use peer::{Peer, Trusted};
 pub(crate) use udp::{Connected, Replies, Udp};
 
 use core::ffi::{CStr, c_char};
