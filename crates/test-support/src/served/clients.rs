@@ -47,7 +47,9 @@ impl ForeignClient {
     pub fn openssl(server: SocketAddr, trust: &Trust<'_>, options: &[&str]) -> Self {
         let files = Folder::new();
         let mut command = Command::new("openssl");
-        command.args(["s_client", "-dtls1_2", "-quiet", "-connect", &server.to_string()]);
+        // Without -nbio it waits, deaf to what is typed, for what a repeated datagram brings.
+        command.args(["s_client", "-dtls1_2", "-quiet", "-nbio", "-connect"]);
+        command.arg(server.to_string());
         match trust {
             Trust::PreSharedKey(key) => {
                 command.args(["-psk_identity", IDENTITY, "-psk", &hex(key)]);
