@@ -263,6 +263,26 @@ fn a_session_whose_store_was_replaced_ends_before_its_numbers_are_used_twice() {
     nothing_was_repeated(&server, "replaced");
 }
 
+/// Locks and all: what the first program has locked is no file of the store any more.
+#[test]
+fn a_store_whose_directory_was_replaced_still_has_an_owner() {
+    let (_cloud, server) = start();
+    let device = Device::new("moved", &server);
+    device.wake("pause", 1);
+    let older = device.copy();
+    let first = device.start_sending(4 * MANY, &server);
+    let away = device.folder.with_extension("away");
+    let _ = fs::remove_dir_all(&away);
+    fs::rename(&device.folder, &away).expect("it can be renamed");
+    fs::create_dir(&device.folder).expect("it can be made");
+    put_back(&older);
+    let second = device.wake("pause", 3);
+    assert_eq!(second.matches(REFUSED).count(), 1, "{second}");
+    assert!(second.contains("DTLS session opened"), "{second}");
+    ended_well("moved", first);
+    nothing_was_repeated(&server, "moved");
+}
+
 /// Deinit says goodbye: the server has forgotten the session when the device wakes.
 #[test]
 fn a_session_that_deinit_has_closed_is_not_kept() {

@@ -1,6 +1,7 @@
 //! NUL-terminated text in fixed buffers, for callers that may not allocate.
 
 use core::ffi::{CStr, c_char};
+use core::fmt::Write;
 
 /// Text of at most `N - 1` bytes, always with a NUL behind it.
 pub(crate) struct Text<const N: usize> {
@@ -30,6 +31,12 @@ impl<const N: usize> Text<N> {
 
     pub(crate) fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> Write for Text<N> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.push(text.as_bytes()).ok_or(core::fmt::Error)
     }
 }
 

@@ -2,6 +2,7 @@
 //! opened directory, so that a rename of a parent cannot split an operation.
 
 use core::ffi::{CStr, c_int};
+use core::fmt::Write;
 use core::mem::MaybeUninit;
 
 use super::name::FileName;
@@ -58,6 +59,29 @@ impl Directory {
     /// Opens a file to be locked, which is made if it is not there.
     pub(super) fn open_lock(&self, name: &FileName) -> Option<Fd> {
         self.open_file(name, libc::O_RDWR | libc::O_CREAT)
+    }
+
+    /// Opens a file to be locked that does not lie in this directory, but is named after its
+    /// path, the key and the user. `None` where that cannot be.
+    ///
+    /// It stays when it is unlocked, and is empty. Somebody else who makes it first keeps
+    /// nobody out: it cannot be opened then.
+    pub(super) fn open_lock_apart(&self, key: &[u8]) -> Option<Fd> {
+        let mut of_self = Text::<32>::new();
+        write!(of_self, "/proc/self/fd/{}", self.0.raw()).ok()?;
+        let mut path = [0; 4096];
+        // SAFETY: a text that ends in NUL, and a buffer of the length that is said.
+        let len = unsafe {
+            libc::readlink(of_self.as_c_str().as_ptr(), path.as_mut_ptr().cast(), path.len())
+        };
+        let path: &[u8] = path.get(..usize::try_from(len).ok()?)?;
+        // SAFETY: takes nothing.
+        let user = unsafe { libc::geteuid() };
+        let mut name = Text::<64>::new();
+        write!(name, "/dev/shm/iot-coap.{user}.{:016x}", fnv_1a([path, b"\0", key])).ok()?;
+        let flags = libc::O_RDWR | libc::O_CREAT | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+        // SAFETY: a name that ends in NUL.
+        Fd::new(unsafe { libc::open(name.as_c_str().as_ptr(), flags, FILE_MODE) })
     }
 
     /// Reads as much of a value as fits; returns its whole length.
@@ -202,6 +226,13 @@ fn create_with_parents(path: &[u8]) {
         // SAFETY: the path ends in NUL.
         unsafe { libc::mkdir(part.as_c_str().as_ptr(), DIRECTORY_MODE) };
     }
+}
+
+/// A number for a text: two that have the same would keep each other from keeping sessions.
+fn fnv_1a(parts: [&[u8]; 3]) -> u64 {
+    parts.into_iter().flatten().fold(0xCBF2_9CE4_8422_2325, |hash: u64, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
 }
 
 fn write_all(file: &Fd, mut value: &[u8]) -> Option<()> {

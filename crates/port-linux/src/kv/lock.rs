@@ -2,6 +2,9 @@
 //! is a file beside the values, locked by `flock`, so that the kernel frees it when the
 //! process ends, however it ends. The file itself stays: whoever removed it could remove
 //! one that another process has just locked.
+//!
+//! There is a second one in `/dev/shm`, where there is such a directory. It holds where the
+//! store is replaced by a copy while a process runs, together with the file of the first.
 
 use core::ffi::{CStr, c_int};
 
@@ -33,7 +36,10 @@ pub enum KvLockError {
 ///
 /// A forked child has the same lock as its parent: see [`leave`](Self::leave).
 #[derive(Debug)]
-pub struct KvLock(Fd);
+pub struct KvLock {
+    beside: Fd,
+    apart: Option<Fd>,
+}
 
 impl KvLock {
     /// Locks a key, without waiting.
@@ -44,29 +50,44 @@ impl KvLock {
     pub fn new(key: &CStr) -> Result<Self, KvLockError> {
         let name = FileName::lock_of_key(key.to_bytes()).ok_or(KvLockError::Failed)?;
         let directory = Directory::open_or_create().ok_or(KvLockError::Failed)?;
-        let file = directory.open_lock(&name).ok_or(KvLockError::Failed)?;
-        // SAFETY: a live descriptor.
-        match unsafe { libc::flock(file.raw(), libc::LOCK_EX | libc::LOCK_NB) } {
-            0 => Ok(Self(file)),
-            _ if errno() == libc::EWOULDBLOCK => Err(KvLockError::Held),
-            _ => Err(KvLockError::Failed),
+        let beside = directory.open_lock(&name).ok_or(KvLockError::Failed)?;
+        lock(&beside)?;
+        let apart = directory.open_lock_apart(key.to_bytes());
+        if let Some(apart) = &apart {
+            lock(apart)?;
         }
+        Ok(Self { beside, apart })
     }
 
     /// In a forked child: leaves the lock to the parent, which has it in common with the
     /// child. Allocates and frees nothing.
     pub fn leave(self) {
         // Closed, and not unlocked. There is nothing else in it.
-        let raw = core::mem::ManuallyDrop::new(self).0.raw();
-        // SAFETY: the descriptor is this value's alone, which is not dropped.
-        unsafe { libc::close(raw) };
+        let lock = core::mem::ManuallyDrop::new(self);
+        for file in [Some(&lock.beside), lock.apart.as_ref()].into_iter().flatten() {
+            // SAFETY: the descriptor is this value's alone, which is not dropped.
+            unsafe { libc::close(file.raw()) };
+        }
     }
 }
 
 impl Drop for KvLock {
     fn drop(&mut self) {
-        // A forked child may still have the descriptor, whose closing would then free nothing.
-        // SAFETY: a live descriptor.
-        unsafe { libc::flock(self.0.raw(), libc::LOCK_UN) };
+        for file in [Some(&self.beside), self.apart.as_ref()].into_iter().flatten() {
+            // A forked child may still have the descriptor, whose closing would then free
+            // nothing.
+            // SAFETY: a live descriptor.
+            unsafe { libc::flock(file.raw(), libc::LOCK_UN) };
+        }
+    }
+}
+
+/// Locks a file, without waiting.
+fn lock(file: &Fd) -> Result<(), KvLockError> {
+    // SAFETY: a live descriptor.
+    match unsafe { libc::flock(file.raw(), libc::LOCK_EX | libc::LOCK_NB) } {
+        0 => Ok(()),
+        _ if errno() == libc::EWOULDBLOCK => Err(KvLockError::Held),
+        _ => Err(KvLockError::Failed),
     }
 }

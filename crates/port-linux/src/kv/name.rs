@@ -39,7 +39,7 @@ impl FileName {
 
     fn push_key(&mut self, key: &[u8]) -> Option<()> {
         for byte in key {
-            write!(self, "{byte:02x}").ok()?;
+            write!(self.0, "{byte:02x}").ok()?;
         }
         Some(())
     }
@@ -48,7 +48,7 @@ impl FileName {
     pub(super) fn unfinished(number: u32) -> Option<Self> {
         let mut name = Self(Text::new());
         name.0.push(UNFINISHED)?;
-        write!(name, "{number:08x}").ok()?;
+        write!(name.0, "{number:08x}").ok()?;
         Some(name)
     }
 
@@ -65,11 +65,5 @@ impl FileName {
 
     pub(super) fn as_c_str(&self) -> &CStr {
         self.0.as_c_str()
-    }
-}
-
-impl Write for FileName {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        self.0.push(text.as_bytes()).ok_or(core::fmt::Error)
     }
 }
