@@ -11,7 +11,8 @@ use crate::alert::Alert;
 pub enum CertificateError {
     /// The server sent no certificate.
     Missing,
-    /// A certificate is not valid X.509.
+    /// A certificate is not valid X.509, or has an unknown extension that is critical (RFC
+    /// 5280, section 4.2).
     Malformed,
     /// A certificate is of version 1 or 2, which cannot say whom it names and what it may
     /// be used for. Only a trust anchor may be.
@@ -87,7 +88,9 @@ impl fmt::Display for CertificateError {
         f.write_str("the server's certificate ")?;
         f.write_str(match self {
             Self::Missing => "is missing",
-            Self::Malformed => "is malformed",
+            Self::Malformed => {
+                "or an issuer's is malformed, or has a critical extension that is not known"
+            }
             Self::UnknownIssuer => "has an unknown issuer",
             Self::Version => {
                 "or an issuer's is of X.509 version 1: issue it in version 3, with the host in \
