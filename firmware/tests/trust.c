@@ -2,18 +2,21 @@
  * A root from the host's files, by semihosting, or a pre-shared key.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "iot_export.h"
 #include "iot_import.h"
 #include "trust.h"
 
-static char root[4096];
+enum { ROOT_MAX = 2048 };
+
+static char *root;
 static const char *psk_identity, *psk_key;
 
 const char *iotx_coap_get_ca(void)
 {
-    return root[0] == '\0' ? NULL : root;
+    return root;
 }
 
 int HAL_DTLSSession_psk(const char *host, unsigned char *identity, unsigned int *identity_len,
@@ -42,11 +45,15 @@ int trust(const char *what)
         return comma - what <= 128 && strlen(psk_key) <= 64 ? 0 : -1;
     }
     file = fopen(what, "rb");
-    if (file != NULL) {
-        setvbuf(file, NULL, _IONBF, 0);
-        length = fread(root, 1, sizeof(root) - 1, file);
-        fclose(file);
+    if (file == NULL) {
+        return -1;
     }
-    root[length] = '\0';
+    setvbuf(file, NULL, _IONBF, 0);
+    root = malloc(ROOT_MAX);
+    if (root != NULL) {
+        length = fread(root, 1, ROOT_MAX - 1, file);
+        root[length] = '\0';
+    }
+    fclose(file);
     return length > 0 ? 0 : -1;
 }
