@@ -34,6 +34,9 @@ list(JOIN features "," features)
 if(CMAKE_BUILD_TYPE STREQUAL Debug)
   set(profile dev)
   set(profile_folder debug)
+elseif(CMAKE_BUILD_TYPE STREQUAL MinSizeRel)
+  set(profile small)
+  set(profile_folder small)
 else()
   set(profile release)
   set(profile_folder release)
@@ -62,7 +65,7 @@ set(IOT_COAP_ARCHIVE ${CMAKE_CURRENT_BINARY_DIR}/libiot_coap.a)
 # version. What Rust's own library defines is made weak, since a second Rust library in a
 # program defines it too. Not in a Debug build, where one object refers to what another
 # defines: the reference would become weak too, and stay unresolved.
-if(profile STREQUAL release)
+if(NOT profile STREQUAL dev)
   set(weaken --wildcard --weaken-symbol=rust_eh_personality --weaken-symbol=_R*_3std*)
 endif()
 if(CMAKE_OBJCOPY)
