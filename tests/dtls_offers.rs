@@ -19,7 +19,7 @@ use iot_coap_test_support::waiting::timed;
 const IDENTITY: &str = "sensor-7";
 const PSK: &[u8] = b"0123456789abcdef";
 const STRONG: &[u16] = &[0xc02b, 0xc02f, 0xc0ae];
-const FOR_OLD_SERVERS: [u16; 5] = [0xc027, 0x003c, 0x003d, 0x002f, 0x0035];
+const FOR_OLD_SERVERS: [u16; 8] = [0xc023, 0xc027, 0xc009, 0xc013, 0x003c, 0x003d, 0x002f, 0x0035];
 const STRONG_PSK: &[u16] = &[0x00a8, 0xc0a8];
 
 /// A key for the server at this address, which certificates name `localhost`.

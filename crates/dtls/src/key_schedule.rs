@@ -6,6 +6,8 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::cipher::MAX_KEY_BLOCK_LEN;
+use crate::error::Error;
+use crate::memory::Boxed;
 
 pub(crate) const MASTER_SECRET_LEN: usize = 48;
 pub(crate) const RANDOM_LEN: usize = 32;
@@ -47,6 +49,18 @@ pub(crate) enum Side {
 impl MasterSecret {
     pub(crate) fn from_bytes(bytes: [u8; MASTER_SECRET_LEN]) -> Self {
         Self(bytes)
+    }
+
+    /// In a place of its own, which is wiped when it is given up. An owner that is moved would
+    /// leave copies behind.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn boxed(bytes: &[u8; MASTER_SECRET_LEN]) -> Result<Boxed<Self>, Error> {
+        let mut secret = Boxed::new(Self([0; MASTER_SECRET_LEN]))?;
+        secret.0.copy_from_slice(bytes);
+        Ok(secret)
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; MASTER_SECRET_LEN] {

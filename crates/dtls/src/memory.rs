@@ -8,6 +8,7 @@ use crate::error::Error;
 
 /// A value on the heap: what is large is moved there once, and not over the stack each time
 /// that its owner is moved. `Box::new` would abort where memory is short.
+#[derive(Clone)]
 pub(crate) struct Boxed<T>(Box<[T; 1]>);
 
 impl<T> Boxed<T> {

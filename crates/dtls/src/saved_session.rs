@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::key_schedule::{MASTER_SECRET_LEN, MasterSecret};
-use crate::memory::copy;
+use crate::memory::{Boxed, copy};
 use crate::record::FragmentLength;
 use crate::suite::{self, Suite};
 use crate::validity::{VALIDITY_LEN, Validity};
@@ -35,7 +35,7 @@ pub struct SavedSession {
     /// What was negotiated for records, which holds for resumed sessions too (RFC 6066,
     /// section 4).
     pub(crate) max_fragment: FragmentLength,
-    pub(crate) master_secret: MasterSecret,
+    pub(crate) master_secret: Boxed<MasterSecret>,
     pub(crate) validity: Validity,
     /// How long the server will take the ticket, in seconds; 0 if it has not said.
     pub(crate) lifetime_hint: u32,
@@ -95,7 +95,8 @@ impl SavedSession {
         }
         let max_fragment = FragmentLength::from_code(first >> 4)?;
         let suite = suite::by_id(reader.u16()?)?;
-        let master_secret = MasterSecret::from_bytes(reader.array()?);
+        let master_secret = reader.bytes(MASTER_SECRET_LEN)?.try_into().ok()?;
+        let master_secret = MasterSecret::boxed(master_secret).ok()?;
         let validity = Validity::read(&mut reader)?;
         let lifetime_hint = u32::from_be_bytes(reader.array()?);
         let id = copy(reader.vector8().filter(|id| id.len() <= MAX_SESSION_ID_LEN)?).ok()?;

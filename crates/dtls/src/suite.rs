@@ -62,12 +62,33 @@ static CERTIFICATE_SUITES: &[Suite] = &[
         KeyExchange::EcdheEcdsa,
         Algorithm::Aes128Ccm8,
     ),
+    #[cfg(all(feature = "cbc", feature = "p256"))]
+    suite(
+        0xc023,
+        "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+        KeyExchange::EcdheEcdsa,
+        Algorithm::Aes128CbcSha256,
+    ),
     #[cfg(all(feature = "cbc", feature = "rsa"))]
     suite(
         0xc027,
         "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
         KeyExchange::EcdheRsa,
         Algorithm::Aes128CbcSha256,
+    ),
+    #[cfg(all(feature = "cbc", feature = "p256"))]
+    suite(
+        0xc009,
+        "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+        KeyExchange::EcdheEcdsa,
+        Algorithm::Aes128CbcSha1,
+    ),
+    #[cfg(all(feature = "cbc", feature = "rsa"))]
+    suite(
+        0xc013,
+        "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+        KeyExchange::EcdheRsa,
+        Algorithm::Aes128CbcSha1,
     ),
     #[cfg(feature = "static-rsa")]
     suite(0x003c, "TLS_RSA_WITH_AES_128_CBC_SHA256", KeyExchange::Rsa, Algorithm::Aes128CbcSha256),

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use iot_coap_dtls::{Client, Config, Error, State};
-use iot_coap_test_support::certificates::rsa;
+use iot_coap_test_support::certificates::{ecdsa, rsa};
 use iot_coap_test_support::dtls::link::Link;
 use iot_coap_test_support::dtls::{IDENTITY, PSK, SystemRandom, certificates, pre_shared_key};
 use iot_coap_test_support::hellos::offered_suites;
@@ -18,7 +18,7 @@ use iot_coap_test_support::scripted::{
 };
 
 const STRONG: [u16; 3] = [0xc02b, 0xc02f, 0xc0ae];
-const FOR_OLD_SERVERS: [u16; 5] = [0xc027, 0x003c, 0x003d, 0x002f, 0x0035];
+const FOR_OLD_SERVERS: [u16; 8] = [0xc023, 0xc027, 0xc009, 0xc013, 0x003c, 0x003d, 0x002f, 0x0035];
 const STRONG_PSK: [u16; 2] = [0x00a8, 0xc0a8];
 const REFUSED: [u8; 2] = [2, 40];
 
@@ -74,8 +74,18 @@ fn old_servers_refuse_soon_and_are_reached() {
     for server in Server::ALL {
         for cookies in [false, true] {
             let wish = |suite| Wish { cookies, ..Wish::only(suite) };
-            for suite in [Suite::ECDHE_RSA_CBC, Suite::RSA_CBC[0], Suite::RSA_CBC[3]] {
+            for suite in [
+                Suite::ECDHE_RSA_CBC,
+                Suite::ECDHE_RSA_CBC_SHA1,
+                Suite::RSA_CBC[0],
+                Suite::RSA_CBC[3],
+            ] {
                 assert_reached(server, &wish(suite), &certificate, &certificates(&root)).close();
+            }
+            let (root, leaf) = ecdsa();
+            for suite in Suite::ECDHE_ECDSA_CBC {
+                let proof = Proof::Certificate(&leaf, &[]);
+                assert_reached(server, &wish(suite), &proof, &certificates(&root)).close();
             }
             assert_reached(server, &wish(Suite::PSK_CBC), &psk, &pre_shared_key()).close();
         }

@@ -81,8 +81,13 @@ fn suites_with_certificates_follow_the_features() {
     if cfg!(all(feature = "p256", feature = "ccm")) {
         suites.push(0xc0ae);
     }
-    if cfg!(all(feature = "rsa", feature = "cbc")) {
-        suites.push(0xc027);
+    for (rsa, ecdsa) in [(0xc027, 0xc023), (0xc013, 0xc009)] {
+        if cfg!(all(feature = "p256", feature = "cbc")) {
+            suites.push(ecdsa);
+        }
+        if cfg!(all(feature = "rsa", feature = "cbc")) {
+            suites.push(rsa);
+        }
     }
     if cfg!(feature = "static-rsa") {
         suites.extend([0x003c, 0x003d, 0x002f, 0x0035]);

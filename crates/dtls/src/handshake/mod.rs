@@ -100,7 +100,7 @@ pub(crate) struct Handshake {
     #[cfg(feature = "certificates")]
     server_share: Option<ServerShare>,
     certificate_requested: bool,
-    master_secret: Option<MasterSecret>,
+    master_secret: Option<Boxed<MasterSecret>>,
     new_ticket: Vec<u8>,
     /// How long the server will take it, in seconds; 0 if it has not said.
     lifetime_hint: u32,
@@ -222,7 +222,7 @@ impl Handshake {
         if ticket.is_empty() && id.is_empty() {
             return None;
         }
-        let master_secret = self.master_secret.clone()?;
+        let master_secret = self.master_secret.take()?;
         let suite = negotiated.suite;
         Some(SavedSession {
             suite,

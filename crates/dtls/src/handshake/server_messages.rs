@@ -173,7 +173,7 @@ impl Handshake {
                 Ok(Progress::default())
             };
         };
-        self.master_secret = Some(session.master_secret.clone());
+        self.master_secret = Some(MasterSecret::boxed(session.master_secret.as_bytes())?);
         if resumed {
             self.expected = expected_if_resumed;
         } else {
@@ -242,7 +242,7 @@ impl Handshake {
         } else {
             MasterSecret::derive(&premaster, &self.randoms)
         };
-        self.master_secret = Some(secret);
+        self.master_secret = Some(MasterSecret::boxed(secret.as_bytes())?);
         self.write_finished(flight)?;
         self.expected =
             if self.negotiated()?.ticket { Expected::NewSessionTicket } else { Expected::Finished };
@@ -335,7 +335,7 @@ impl Handshake {
     }
 
     fn master_secret(&self) -> Result<&MasterSecret, Error> {
-        self.master_secret.as_ref().ok_or(Violation::Unexpected("Finished").into())
+        self.master_secret.as_deref().ok_or(Violation::Unexpected("Finished").into())
     }
 }
 

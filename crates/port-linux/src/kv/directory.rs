@@ -65,7 +65,7 @@ impl Directory {
     /// path, the key and the user. `None` where that cannot be.
     ///
     /// It stays when it is unlocked, and is empty. Somebody else who makes it first keeps
-    /// nobody out: it cannot be opened then.
+    /// nobody out: it is not theirs.
     pub(super) fn open_lock_apart(&self, key: &[u8]) -> Option<Fd> {
         let mut of_self = Text::<32>::new();
         write!(of_self, "/proc/self/fd/{}", self.0.raw()).ok()?;
@@ -81,7 +81,8 @@ impl Directory {
         write!(name, "/dev/shm/iot-coap.{user}.{:016x}", fnv_1a([path, b"\0", key])).ok()?;
         let flags = libc::O_RDWR | libc::O_CREAT | libc::O_CLOEXEC | libc::O_NOFOLLOW;
         // SAFETY: a name that ends in NUL.
-        Fd::new(unsafe { libc::open(name.as_c_str().as_ptr(), flags, FILE_MODE) })
+        let file = Fd::new(unsafe { libc::open(name.as_c_str().as_ptr(), flags, FILE_MODE) })?;
+        (status(&file)?.st_uid == user).then_some(file)
     }
 
     /// Reads as much of a value as fits; returns its whole length.
@@ -99,13 +100,7 @@ impl Directory {
             }
         }
         // Full: there may be more. The file never changes once it has its name.
-        // SAFETY: all zeros is a valid stat, and it is only written to.
-        let mut status: libc::stat = unsafe { core::mem::zeroed() };
-        // SAFETY: a live descriptor and a place for the result.
-        match unsafe { libc::fstat(file.raw(), &raw mut status) } {
-            0 => usize::try_from(status.st_size).ok(),
-            _ => None,
-        }
+        usize::try_from(status(&file)?.st_size).ok()
     }
 
     /// Replaces the value as a whole, or not at all.
@@ -226,6 +221,13 @@ fn create_with_parents(path: &[u8]) {
         // SAFETY: the path ends in NUL.
         unsafe { libc::mkdir(part.as_c_str().as_ptr(), DIRECTORY_MODE) };
     }
+}
+
+fn status(file: &Fd) -> Option<libc::stat> {
+    // SAFETY: all zeros is a valid stat, and it is only written to.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: a live descriptor and a place for the result.
+    (unsafe { libc::fstat(file.raw(), &raw mut status) } == 0).then_some(status)
 }
 
 /// A number for a text: two that have the same would keep each other from keeping sessions.

@@ -8,7 +8,7 @@
 //! tests would pass.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -17,6 +17,8 @@ thread_local! {
     static PEAK: Cell<isize> = const { Cell::new(0) };
     static LIMITED: Cell<bool> = const { Cell::new(false) };
     static LIMIT: Cell<Limit> = const { Cell::new(Limit::None) };
+    static RECORDED: Cell<bool> = const { Cell::new(false) };
+    static FREED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What the heap fails for, within [`limited`].
@@ -66,6 +68,15 @@ pub fn peak_of<T>(run: impl FnOnce() -> T) -> (usize, T) {
     PEAK.set(before);
     let result = run();
     ((PEAK.get() - before).unsigned_abs(), result)
+}
+
+/// What was in the memory that this thread freed while `run` ran, one block behind the other.
+pub fn freed_by<T>(run: impl FnOnce() -> T) -> (Vec<u8>, T) {
+    FREED.take();
+    RECORDED.set(true);
+    let result = run();
+    RECORDED.set(false);
+    (FREED.take(), result)
 }
 
 /// Calls `run` again and again. In each call one allocation fails, first the first one, then
@@ -127,6 +138,13 @@ unsafe impl GlobalAlloc for Heap {
         LIVE.set(LIVE.get() - layout.size() as isize);
         if let (true, Limit::Room(room)) = (LIMITED.get(), LIMIT.get()) {
             LIMIT.set(Limit::Room(room + layout.size()));
+        }
+        if RECORDED.replace(false) {
+            // SAFETY: the block has this length. What was never written to in it is some
+            // value or other for this.
+            let block = unsafe { std::slice::from_raw_parts(pointer, layout.size()) };
+            FREED.with_borrow_mut(|freed| freed.extend_from_slice(block));
+            RECORDED.set(true);
         }
         // SAFETY: the block is of `alloc` above, so of `System`, with this layout.
         unsafe { System.dealloc(pointer, layout) }

@@ -70,6 +70,28 @@ impl Suite {
         "ECDHE-RSA-AES128-SHA256",
         "+ECDHE-RSA:+AES-128-CBC:+SHA256",
     );
+    /// The same with SHA-1, which says that a record is whole.
+    pub const ECDHE_RSA_CBC_SHA1: Self = suite(
+        0xc013,
+        "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+        "ECDHE-RSA-AES128-SHA",
+        "+ECDHE-RSA:+AES-128-CBC:+SHA1",
+    );
+    /// Both with an ECDSA certificate.
+    pub const ECDHE_ECDSA_CBC: [Self; 2] = [
+        suite(
+            0xc023,
+            "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+            "ECDHE-ECDSA-AES128-SHA256",
+            "+ECDHE-ECDSA:+AES-128-CBC:+SHA256",
+        ),
+        suite(
+            0xc009,
+            "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+            "ECDHE-ECDSA-AES128-SHA",
+            "+ECDHE-ECDSA:+AES-128-CBC:+SHA1",
+        ),
+    ];
     /// Those that exchange a key by RSA, for old servers.
     pub const RSA_CBC: [Self; 4] = [
         suite(
