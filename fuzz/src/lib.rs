@@ -1,12 +1,14 @@
-//! What the targets share: short bytes for a sequence of inputs, and the cloud's side of
-//! symmetric mode.
+//! What the targets share: short bytes for a sequence of inputs, changes of records, and the
+//! cloud's side of symmetric mode.
 
+mod change;
 mod symmetric;
 
 use std::ops::Deref;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
+pub use change::Change;
 pub use symmetric::encrypted;
 
 /// 0 to 63 bytes, mostly few: `arbitrary`'s own take half of all that is left each time,

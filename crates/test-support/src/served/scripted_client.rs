@@ -1,11 +1,11 @@
 //! A client of which a test chooses every byte, by OpenSSL's cryptography: it shares nothing
-//! with the engine. It has a pre-shared key, AES-128-GCM and no connection id.
+//! with the engine. It has a pre-shared key and AES-128-GCM.
 
 use crate::dtls::{IDENTITY, PSK};
 use crate::scripted::crypto::{Algorithm, Header, Key, keys, prf, sha256};
 use crate::scripted::messages::{
     self, CHANGE_CIPHER_SPEC, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, EXTENDED_MASTER_SECRET, FINISHED,
-    HANDSHAKE, RENEGOTIATION_INFO, message, record, vector16,
+    HANDSHAKE, RENEGOTIATION_INFO, WITH_CONNECTION_ID, message, record, vector16,
 };
 
 /// TLS_PSK_WITH_AES_128_GCM_SHA256.
@@ -36,6 +36,8 @@ pub struct ScriptedClient {
     pub transcript: Vec<u8>,
     /// Of the session.
     pub master_secret: Vec<u8>,
+    /// The connection id in its records with keys; empty if they have none.
+    pub connection_id: Vec<u8>,
     /// Of its records and of the server's.
     pub keys: Option<(Key, Key)>,
 }
@@ -54,6 +56,7 @@ impl Default for ScriptedClient {
             sequence: [0; 2],
             transcript: Vec::new(),
             master_secret: Vec::new(),
+            connection_id: Vec::new(),
             keys: None,
         }
     }
@@ -151,9 +154,20 @@ impl ScriptedClient {
     pub fn protected(&mut self, content_type: u8, content: &[u8]) -> Vec<u8> {
         let sequence = self.sequence[1];
         self.sequence[1] += 1;
-        let connection_id = Vec::new();
-        let header = Header { content_type, epoch: 1, sequence, connection_id };
-        header.record(&self.keys.as_ref().unwrap().0.seal(&header, content))
+        self.protected_as(content_type, sequence, content)
+    }
+
+    /// The same with any number. With a connection id, the type is behind the content (RFC 9146,
+    /// section 4).
+    pub fn protected_as(&self, content_type: u8, sequence: u64, content: &[u8]) -> Vec<u8> {
+        let connection_id = self.connection_id.clone();
+        let (kind, content) = if connection_id.is_empty() {
+            (content_type, content.to_vec())
+        } else {
+            (WITH_CONNECTION_ID, [content, &[content_type]].concat())
+        };
+        let header = Header { content_type: kind, epoch: 1, sequence, connection_id };
+        header.record(&self.keys.as_ref().unwrap().0.seal(&header, &content))
     }
 
     /// The type and the content of the server's record with keys.
