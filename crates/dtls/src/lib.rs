@@ -36,6 +36,10 @@ mod wire;
 pub use alert::Alert;
 #[cfg(feature = "certificates")]
 pub use certificate::TrustAnchors;
+/// For a fuzz target.
+#[cfg(feature = "both-validators")]
+#[doc(hidden)]
+pub use certificate::both as both_validators;
 pub use client::Client;
 pub use config::{
     Config, DEFAULT_MAX_MESSAGE_LEN, DEFAULT_MTU, MAX_MTU, MAX_PSK_LEN, MIN_MTU, PreSharedKey,

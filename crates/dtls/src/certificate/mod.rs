@@ -3,13 +3,19 @@
 //! key exchange.
 
 mod anchors;
+#[cfg(any(feature = "both-validators", all(test, feature = "full", feature = "webpki")))]
+#[cfg_attr(
+    not(feature = "both-validators"),
+    allow(unreachable_pub, reason = "public for the fuzz target alone")
+)]
+pub mod both;
 #[cfg(feature = "webpki")]
 mod by_webpki;
-#[cfg(any(test, not(feature = "webpki")))]
+#[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
 mod constraints;
 mod fields;
 mod names;
-#[cfg(any(test, not(feature = "webpki")))]
+#[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
 mod path;
 mod pem;
 mod signature;

@@ -18,9 +18,9 @@ use sha2::Sha384;
 #[cfg(all(feature = "rsa", feature = "sha512"))]
 use sha2::Sha512;
 
-#[cfg(any(test, not(feature = "webpki")))]
+#[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
 use super::fields::Certificate;
-#[cfg(any(test, not(feature = "webpki")))]
+#[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
 use super::path::Reason;
 use crate::der::{Der, SEQUENCE};
 #[cfg(feature = "rsa")]
@@ -107,7 +107,7 @@ pub(super) fn key_parts(info: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Verifies that a certificate is signed by the key in the content of a
 /// SubjectPublicKeyInfo.
-#[cfg(any(test, not(feature = "webpki")))]
+#[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
 pub(super) fn verify(
     budget: &Budget,
     key: &[u8],
