@@ -5,12 +5,11 @@
 //! shown, by a cookie, that it receives at its address; how many connections there may be after
 //! that, in all and of one address, is the caller's to decide.
 //!
-//! ```no_run
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use std::{collections::HashMap, net::UdpSocket, sync::Arc};
+//! ```
+//! use std::sync::Arc;
 //!
-//! use iot_coap_dtls::server::{Config, Connection, Cookies, Greeting, PreSharedKeys};
-//! use iot_coap_dtls::{Datagram, Error, Instant, PreSharedKey};
+//! use iot_coap_dtls::server::{Config, PreSharedKeys};
+//! use iot_coap_dtls::{Error, PreSharedKey};
 //!
 //! struct OneKey;
 //! impl PreSharedKeys for OneKey {
@@ -20,49 +19,15 @@
 //!     }
 //! }
 //!
-//! # let secret = || [0; 32];
-//! let (start, socket) = (std::time::Instant::now(), UdpSocket::bind("0.0.0.0:5684")?);
-//! let cookies = Cookies::new(secret()); // and cookies.rotate(secret()) every minute
 //! let config = Arc::new(Config::new().pre_shared_keys(Arc::new(OneKey)));
-//! let mut connections = HashMap::new();
-//! let mut buffer = [0; 2048];
-//! loop {
-//!     let (len, peer) = socket.recv_from(&mut buffer)?;
-//!     let now = Instant::from_millis(start.elapsed().as_millis() as u64);
-//!     match cookies.examine(peer.to_string().as_bytes(), &mut buffer[..len]) {
-//!         Greeting::Unverified(answer) => drop(socket.send_to(&answer, peer)?),
-//!         // In place of one that this client has forgotten, and not of one that it begins.
-//!         Greeting::Verified(hello)
-//!             if !connections.get(&peer).is_some_and(|old: &Connection<_>| old.began_with(&hello)) =>
-//!         {
-//!             let new = Connection::accept(&config, &hello, None, getrandom::SysRng, now)?;
-//!             connections.insert(peer, new);
-//!         }
-//!         _ => {}
-//!     }
-//!     let Some(connection) = connections.get_mut(&peer) else { continue };
-//!     let mut datagram = Datagram::new(&mut buffer[..len]);
-//!     let mut answers = Vec::new();
-//!     while let Ok(Some(plaintext)) = connection.handle_datagram(now, &mut datagram) {
-//!         answers.push(plaintext.to_vec());
-//!     }
-//!     while let Some(len) = connection.poll_transmit(&mut buffer) {
-//!         socket.send_to(&buffer[..len], peer)?;
-//!     }
-//!     for answer in answers {
-//!         let len = connection.send(&answer, &mut buffer)?;
-//!         socket.send_to(&buffer[..len], peer)?;
-//!     }
-//!     // And for each connection whose next_timeout has come: handle_timeout, and send what
-//!     // is due; those whose state is State::Ended go.
-//! }
-//! # }
 //! ```
 //!
+//! A whole server that listens at a UDP socket is in the [crate's documentation](crate).
+//!
 //! A client that has lost its session sends a ClientHello from the address of the old one, and
-//! so may somebody else who receives there. The example takes the new connection at once; a
-//! server that does not want to lose the old one before the new one is connected keeps both
-//! until then (RFC 6347, section 4.2.8). With connection ids, look a datagram's up by
+//! so may somebody else who receives there. The server of the example takes the new connection
+//! at once; one that does not want to lose the old one before the new one is connected keeps
+//! both until then (RFC 6347, section 4.2.8). With connection ids, look a datagram's up by
 //! [`connection_id`] before its address, and see [`Connection::take_newest`].
 //!
 //! It has no client certificates, no renegotiation and no compression.

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod cookies;
+mod example;
 mod export;
 mod foreign;
 mod heap;
