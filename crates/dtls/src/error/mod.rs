@@ -13,8 +13,8 @@ use crate::alert::Alert;
 /// Why a call failed or a session ended.
 ///
 /// An error of [`Client::handle_datagram`] or [`Client::handle_timeout`], or of the server's
-/// methods of these names, ends the session. [`Client::poll_transmit`] then returns the alert for the peer, if one
-/// is due.
+/// methods of these names, ends the session. [`Client::poll_transmit`] then returns the alert
+/// for the peer, if one is due.
 ///
 /// [`Client::handle_datagram`]: crate::Client::handle_datagram
 /// [`Client::handle_timeout`]: crate::Client::handle_timeout
