@@ -119,7 +119,7 @@ impl Connector {
                 if self.uses_dtls() {
                     log!(Info, "coaps:// is spoken by {}", protection.owner());
                     #[cfg(feature = "_coaps")]
-                    if is_enabled(Level::Warning) && Linked::is_in_vain() {
+                    if is_enabled(Level::Warning) && Linked::has_unused() {
                         log!(
                             Warning,
                             "the program's own HAL_DTLSSession_* are not used; build with the \

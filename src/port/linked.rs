@@ -38,8 +38,8 @@ impl Linked {
         Self::All
     }
 
-    /// Whether the program defines functions that this build has no use for.
-    pub(crate) fn is_in_vain() -> bool {
+    /// Whether the program defines functions that this build does not call.
+    pub(crate) fn has_unused() -> bool {
         #[cfg(not(own_dtls))]
         return iotx_port_dtls_linked() != 0;
         #[cfg(own_dtls)]
