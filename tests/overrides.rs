@@ -119,10 +119,13 @@ fn sent_in_clear(datagrams: &[Vec<u8>], wanted: u8) -> Vec<Vec<u8>> {
     for mut records in datagrams.iter().map(Vec::as_slice) {
         while !records.is_empty() {
             let (header, rest) = records.split_at(RECORD_HEADER);
+            // Behind the first that is not in clear, all are not.
+            if header[3..5] != [0, 0] {
+                break;
+            }
             let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
             let (record, rest) = rest.split_at(len);
-            let is_in_clear = header[3..5] == [0, 0];
-            if header[0] == RECORD_HANDSHAKE && is_in_clear && record[0] == wanted {
+            if header[0] == RECORD_HANDSHAKE && record[0] == wanted {
                 found.push(record[MESSAGE_HEADER..].to_vec());
             }
             records = rest;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use iot_coap_cloud::{Cloud, Config, Event, Transport};
+use iot_coap_cloud::{Cloud, Config, DtlsConfig, DtlsEngine, Event, Transport};
 use iot_coap_test_library::{Language, Linkage, compile, succeed};
 use iot_coap_test_support::certificates::{self, Identity};
 use iot_coap_test_support::peers::servers::{Resumption, Server, Wish};
@@ -62,16 +62,21 @@ fn handshakes(cloud: &Cloud, wanted: bool) -> usize {
     count(cloud, |event| matches!(event, Event::DtlsOpened { resumed, .. } if *resumed == wanted))
 }
 
+/// With connection ids a device that wakes goes on with its session; without them it resumes
+/// it by a ticket.
 #[test]
 fn one_full_handshake_and_one_sign_in_serve_every_waking() {
-    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
-    let device = Device::new("paused");
-    for (waking, ending) in ["pause", "pause", "fail", "fail", "pause"].iter().enumerate() {
-        let log = device.wake(&cloud, ending);
-        assert_eq!(cloud.messages().len(), waking + 1, "{log}");
+    for (engine, resumed) in [(DtlsEngine::Own, 0), (DtlsEngine::OpenSsl, 4)] {
+        let dtls = DtlsConfig { engine, ..DtlsConfig::default() };
+        let cloud = Cloud::start(Config { dtls, ..Config::default() }).expect("it starts");
+        let device = Device::new("paused");
+        for (waking, ending) in ["pause", "pause", "fail", "fail", "pause"].iter().enumerate() {
+            let log = device.wake(&cloud, ending);
+            assert_eq!(cloud.messages().len(), waking + 1, "{log}");
+        }
+        assert_eq!(sign_ins(&cloud), 1);
+        assert_eq!((handshakes(&cloud, false), handshakes(&cloud, true)), (1, resumed));
     }
-    assert_eq!(sign_ins(&cloud), 1);
-    assert_eq!((handshakes(&cloud, false), handshakes(&cloud, true)), (1, 4));
 }
 
 #[test]
@@ -116,8 +121,7 @@ fn pausing_what_keeps_nothing_is_refused_and_says_what_to_do() {
     assert!(log.contains("IOT_CoAP_Resume, or with keep_session"), "{log}");
 }
 
-/// A cloud behind a DTLS server by Mbed TLS, which the local cloud's own is not: it knows
-/// connection ids.
+/// A cloud behind a DTLS server by Mbed TLS: foreign code that knows connection ids.
 struct Behind {
     cloud: Cloud,
     peer: Peer,

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded::BoundedMap;
 use crate::random;
+use crate::server_keys::ServerKeys;
 use crate::sign::{equal, hex, hmac, unhex};
-use crate::token_keys::TokenKeys;
 
 /// Lengths that can be an access token at all; others are 4.02.
 pub(crate) const PLAUSIBLE_LENGTHS: std::ops::RangeInclusive<usize> = 64..=255;
@@ -55,7 +55,7 @@ struct Claims {
 
 /// Issues access tokens and checks them.
 pub(crate) struct AccessTokens {
-    keys: TokenKeys,
+    keys: ServerKeys,
     lifetime: Duration,
     uses: Option<u32>,
     used: BoundedMap<TokenId, u32>,
@@ -64,7 +64,7 @@ pub(crate) struct AccessTokens {
 }
 
 impl AccessTokens {
-    pub(crate) fn new(keys: TokenKeys, lifetime: Duration, uses: Option<u32>) -> Self {
+    pub(crate) fn new(keys: ServerKeys, lifetime: Duration, uses: Option<u32>) -> Self {
         Self {
             keys,
             lifetime,
@@ -133,7 +133,7 @@ impl AccessTokens {
     }
 
     /// Changes the keys; tokens of keys that are gone are refused.
-    pub(crate) fn set_keys(&mut self, keys: TokenKeys) {
+    pub(crate) fn set_keys(&mut self, keys: ServerKeys) {
         self.keys = keys;
     }
 
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn tokens() -> AccessTokens {
-        AccessTokens::new(TokenKeys::random(), Duration::from_hours(48), None)
+        AccessTokens::new(ServerKeys::random(), Duration::from_hours(48), None)
     }
 
     fn now() -> SystemTime {
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn uses_run_out() {
-        let mut tokens = AccessTokens::new(TokenKeys::random(), Duration::from_hours(1), Some(2));
+        let mut tokens = AccessTokens::new(ServerKeys::random(), Duration::from_hours(1), Some(2));
         let (id, _) = tokens.issue(now(), "pk", "dn");
         assert_eq!(tokens.spend(&id), Ok(()));
         assert_eq!(tokens.spend(&id), Ok(()));

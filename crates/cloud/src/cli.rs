@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use iot_coap_cloud::{
-    Certificates, Config, Device, DtlsConfig, Faults, Log, Reply, TokenKeys, TokenOption,
-    Transport, load_devices,
+    Certificates, Config, Device, DtlsConfig, DtlsEngine, Faults, Log, Reply, ServerKeys,
+    TokenOption, Transport, load_devices,
 };
 
 use console::Console;
@@ -35,8 +35,8 @@ Examples:
       iot-coap-cloud --faults drop=0.2,delay=50..3000,reorder=0.1,seed=7 -- ./program {coap}
 
   Keep messages elsewhere: publish them to an MQTT 5 broker, and let any number of
-  servers accept each other's access tokens:
-      iot-coap-cloud --forward mqtt://broker:1883 --token-key-file token.keys
+  servers accept each other's access tokens and DTLS tickets:
+      iot-coap-cloud --forward mqtt://broker:1883 --key-file server.keys
 
   See it sign in again: access tokens that serve three messages, or ten seconds:
       iot-coap-cloud --token-uses 3 --token-lifetime 10s -- ./program {coap}
@@ -140,13 +140,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "OPTION", default_value = "both", help_heading = "Access tokens")]
     token_option: TokenOptionArgument,
 
-    /// The keys of access tokens, made if the file is not there: servers with the
-    /// same keys accept each other's tokens
+    /// The keys of access tokens and DTLS tickets, made if the file is not there:
+    /// servers with the same keys accept each other's
     ///
     /// A key a line, as openssl rand -hex 32 writes it: the first signs, all verify.
     /// Only the file's owner may read it. SIGHUP has it read again.
-    #[arg(long, value_name = "FILE", help_heading = "Access tokens")]
-    pub(crate) token_key_file: Option<PathBuf>,
+    ///
+    /// [default: server.keys in the folder of --state]
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    key_file: Option<PathBuf>,
 
     /// What a topic message is answered with
     #[arg(long, default_value = "json", help_heading = "Answers")]
@@ -188,7 +190,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "chain", help_heading = "DTLS")]
     root: Option<PathBuf>,
 
-    /// Cipher suites as an OpenSSL list, e.g. AES128-SHA for a server of old
+    /// Whose DTLS to speak [default: own]
+    #[arg(long, value_name = "ENGINE", help_heading = "DTLS")]
+    dtls_engine: Option<DtlsEngineArgument>,
+
+    /// Cipher suites as an OpenSSL list, e.g. AES128-SHA for a server of old; OpenSSL
+    /// serves them
     #[arg(long, value_name = "LIST", help_heading = "DTLS")]
     ciphers: Option<String>,
 
@@ -202,18 +209,27 @@ pub(crate) struct Arguments {
     no_resumption: bool,
 
     /// Close sessions that are silent for so long
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration,
+    #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration,
           help_heading = "DTLS")]
     idle_timeout: Duration,
 
     /// The most sessions at once
-    #[arg(long, value_name = "N", default_value_t = 10_000, help_heading = "DTLS")]
+    ///
+    /// A silent one takes some 500 bytes, one in use some 3 kB, and one of OpenSSL's
+    /// 42 kB. Where there is no more room, devices that have not signed in go first, and
+    /// of others those of the host that has most.
+    #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = "DTLS")]
     max_sessions: usize,
+
+    /// The first byte of connection ids, by which a balancer finds this server
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "DTLS")]
+    server_number: u8,
 
     #[command(flatten)]
     console: Console,
 
-    /// Where the root certificate and its key are kept
+    /// Where the root certificate and its key are kept, and DTLS sessions while the
+    /// server does not run
     ///
     /// [default: iot-coap-cloud in $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "FOLDER", help_heading = "Files")]
@@ -250,6 +266,14 @@ enum TokenOptionArgument {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum DtlsEngineArgument {
+    /// That of iot-coap-dtls: with connection ids, and small sessions
+    Own,
+    /// OpenSSL's, which is foreign code; also for clients that know static RSA alone
+    Openssl,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum ReplyArgument {
     /// A small JSON object
     Json,
@@ -260,9 +284,25 @@ enum ReplyArgument {
 }
 
 impl Arguments {
+    fn state_dir(&self) -> Option<PathBuf> {
+        self.state.clone().or_else(default_state_dir)
+    }
+
+    /// The file of the server's keys; `None` if they are as short-lived as its folder.
+    pub(crate) fn key_file(&self) -> Option<PathBuf> {
+        let in_folder = || self.state_dir().map(|folder| ServerKeys::file_in(&folder));
+        self.key_file.clone().or_else(in_folder)
+    }
+
     /// The configuration that the command line asks for.
     pub(crate) fn into_config(self) -> Result<Config, Box<dyn std::error::Error>> {
         let with_command = !self.command.is_empty();
+        let state_dir = self.state_dir();
+        let keys = match (&self.key_file, &state_dir) {
+            (Some(file), _) => Some(ServerKeys::load_or_create(file)?),
+            (None, Some(folder)) => Some(ServerKeys::of_state_dir(folder)?),
+            (None, None) => None,
+        };
         let port = |given: Option<u16>, left_out: bool, transport: Transport| {
             let default = if with_command { 0 } else { transport.default_port() };
             (!left_out).then(|| given.unwrap_or(default))
@@ -274,8 +314,6 @@ impl Arguments {
         if devices.is_empty() {
             devices.push(Device::sample());
         }
-        let token_keys =
-            self.token_key_file.as_deref().map(TokenKeys::load_or_create).transpose()?;
         let log = match self.log {
             Some(file) => Log::File(file),
             None if !with_command => Log::Stdout,
@@ -300,7 +338,7 @@ impl Arguments {
                 TokenOptionArgument::Later => TokenOption::Later,
                 TokenOptionArgument::Both => TokenOption::Both,
             },
-            token_keys,
+            keys,
             reply: match self.reply {
                 ReplyArgument::Json => Reply::Json,
                 ReplyArgument::Empty => Reply::Empty,
@@ -311,15 +349,23 @@ impl Arguments {
             forward: self.forwarding.into_forward()?,
             faults: self.faults,
             dtls: DtlsConfig {
+                engine: match self.dtls_engine {
+                    Some(DtlsEngineArgument::Own) => DtlsEngine::Own,
+                    Some(DtlsEngineArgument::Openssl) => DtlsEngine::OpenSsl,
+                    None => DtlsEngine::default(),
+                },
                 certificates,
                 ciphers: self.ciphers,
                 pre_shared_key: self.psk,
                 resumption: !self.no_resumption,
                 idle_timeout: self.idle_timeout,
                 max_sessions: self.max_sessions,
+                server_number: self.server_number,
+                // A server that runs with a command is gone for good when it stops.
+                save_sessions: !with_command,
                 ..DtlsConfig::default()
             },
-            state_dir: self.state.or_else(default_state_dir),
+            state_dir,
             log,
             verbose: self.verbose,
             console: self.console.into_console()?,

@@ -14,14 +14,14 @@ use crate::certificates::ServerCertificate;
 use crate::config::{Config, Reply, TokenOption};
 use crate::console::{self, Console};
 use crate::devices::Device;
-use crate::dtls::DtlsServer;
+use crate::dtls;
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog, Message};
 use crate::faults::Faults;
 use crate::forward;
 use crate::server::{self, Control, Listener, Server};
+use crate::server_keys::ServerKeys;
 use crate::state::StateDir;
-use crate::token_keys::TokenKeys;
 use crate::transport::Transport;
 use crate::weather::Weather;
 
@@ -50,7 +50,7 @@ impl Cloud {
     ///
     /// A port is taken, or a file cannot be read or written; the message says
     /// which.
-    pub fn start(config: Config) -> io::Result<Self> {
+    pub fn start(mut config: Config) -> io::Result<Self> {
         let console = config.console.clone().map(console::Bound::new).transpose()?;
         let state = StateDir::open(config.state_dir.as_deref())?;
         let certificate = ServerCertificate::prepare(&config.dtls.certificates, &state)?;
@@ -70,10 +70,14 @@ impl Cloud {
         let addresses: Vec<_> =
             listeners.iter().map(|listener| (listener.transport, listener.address)).collect();
         let transports = addresses.iter().map(|(transport, _)| *transport).collect();
-        let dtls = config
+        let keys = config.keys.take().unwrap_or_else(ServerKeys::random);
+        let saved = (config.dtls.save_sessions && !state.is_temporary())
+            .then(|| state.file(&format!("dtls-sessions-{}", config.dtls.server_number)));
+        let mut dtls = config
             .dtls_port
-            .map(|_| DtlsServer::new(&config.dtls, &certificate, Arc::clone(&events)))
+            .map(|_| dtls::open(&config.dtls, &certificate, &keys, saved, Arc::clone(&events)))
             .transpose()?;
+        let restored = dtls.as_mut().and_then(|dtls| dtls.take_restored());
         let weather = Weather::new(&config.faults, Arc::clone(&events));
         let root = dtls.is_some().then(|| certificate.root_path.clone());
         let (controls, received) = mpsc::unbounded_channel();
@@ -90,7 +94,7 @@ impl Cloud {
             Some((forwarder, link, reports)) => (Some(forwarder), Some((link, reports))),
             None => (None, None),
         };
-        let endpoint = Endpoint::new(config, forwarder, Arc::clone(&events));
+        let endpoint = Endpoint::new(config, keys, forwarder, Arc::clone(&events));
         let server = Server::new(endpoint, dtls, weather, transports);
 
         let runtime =
@@ -110,6 +114,9 @@ impl Cloud {
         // Answered by the loop: from here on it serves.
         cloud.control(|_| ());
         cloud.events.record(Event::Ready { urls: cloud.urls(), root, console: console_url });
+        if let Some(event) = restored {
+            cloud.events.record(event);
+        }
         Ok(cloud)
     }
 
@@ -227,18 +234,23 @@ impl Cloud {
         self.control(|server| server.endpoint.service.expire_tokens());
     }
 
-    /// Reads the keys of access tokens from a file again; an
-    /// [`Event::TokenKeysRead`] tells whether that went well. If it did not, the
+    /// Reads the keys of [`Config::keys`] from a file again; an
+    /// [`Event::KeysRead`] tells whether that went well. If it did not, the
     /// keys in use are kept.
-    pub fn reload_token_keys(&self, path: &Path) {
-        let error = match TokenKeys::load(path) {
+    pub fn reload_keys(&self, path: &Path) {
+        let error = match ServerKeys::load(path) {
             Ok(keys) => {
-                self.control(|server| server.endpoint.service.tokens.set_keys(keys));
+                self.control(|server| {
+                    if let Some(dtls) = &mut server.dtls {
+                        dtls.set_keys(&keys);
+                    }
+                    server.endpoint.service.tokens.set_keys(keys);
+                });
                 String::new()
             }
             Err(error) => error.to_string(),
         };
-        self.events.record(Event::TokenKeysRead { error });
+        self.events.record(Event::KeysRead { error });
     }
 
     /// Changes after how many topic messages a token is refused, and counts anew.
@@ -269,6 +281,17 @@ impl Cloud {
         self.control(|server| server.dtls_sessions())
     }
 
+    /// How many DTLS sessions are kept as sealed bytes, because their clients are silent.
+    pub fn sealed_dtls_sessions(&self) -> usize {
+        self.control(|server| server.dtls.as_ref().map_or(0, |dtls| dtls.sealed()))
+    }
+
+    /// How many DTLS handshakes are under way, with clients that have shown that they are where
+    /// they say.
+    pub fn dtls_handshakes(&self) -> usize {
+        self.control(|server| server.dtls.as_ref().map_or(0, |dtls| dtls.handshakes()))
+    }
+
     /// Closes every DTLS session with `close_notify`; says how many.
     pub fn close_dtls_sessions(&self) -> usize {
         self.control(Server::close_dtls_sessions)
@@ -277,7 +300,7 @@ impl Cloud {
     /// Loses every DTLS session without a word, as a server that crashed and
     /// came back, or a NAT that forgot a client; says how many.
     pub fn forget_dtls_sessions(&self) -> usize {
-        self.control(|server| server.dtls.as_mut().map_or(0, DtlsServer::forget_all))
+        self.control(|server| server.dtls.as_mut().map_or(0, |dtls| dtls.forget_all()))
     }
 
     /// Pings (an empty confirmable message) every peer heard from in the last

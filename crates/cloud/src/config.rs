@@ -8,7 +8,7 @@ use crate::console::ConsoleConfig;
 use crate::devices::Device;
 use crate::faults::Faults;
 use crate::forward::Forward;
-use crate::token_keys::TokenKeys;
+use crate::server_keys::ServerKeys;
 
 /// The option that carries the access token in topic messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -71,36 +71,84 @@ impl Default for Certificates {
     }
 }
 
+/// Whose DTLS the server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DtlsEngine {
+    /// That of `iot-coap-dtls`: with connection ids, and small sessions.
+    Own,
+    /// OpenSSL's: foreign code for clients to prove themselves by, and for those of old,
+    /// which know static RSA alone. It does not bound what one host takes.
+    OpenSsl,
+}
+
+/// The variable that chooses [`DtlsConfig::engine`] where nothing else does: tests run with
+/// both.
+pub(crate) const ENGINE_VARIABLE: &str = "IOT_COAP_CLOUD_DTLS";
+
+impl Default for DtlsEngine {
+    /// OpenSSL if the environment has `IOT_COAP_CLOUD_DTLS=openssl`.
+    fn default() -> Self {
+        match std::env::var(ENGINE_VARIABLE) {
+            Ok(engine) if engine == "openssl" => Self::OpenSsl,
+            _ => Self::Own,
+        }
+    }
+}
+
 /// How the DTLS server behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DtlsConfig {
+    /// Whose it is.
+    pub engine: DtlsEngine,
     /// Its certificate.
     pub certificates: Certificates,
-    /// An OpenSSL cipher list; OpenSSL's default when `None`.
+    /// An OpenSSL cipher list, which is served by OpenSSL whatever `engine` says.
     pub ciphers: Option<String>,
     /// An identity and its key, for devices that have no certificate to trust.
     pub pre_shared_key: Option<(String, String)>,
-    /// Sessions may be resumed, by ticket or by id.
+    /// Sessions may be resumed, by ticket or (with OpenSSL) by id.
     pub resumption: bool,
     /// The largest handshake datagram.
     pub mtu: u32,
     /// A session silent for so long is closed.
     pub idle_timeout: Duration,
-    /// The most sessions at once; the one silent for longest makes room.
+    /// A session silent for so long is kept as a few hundred bytes until it is used again;
+    /// not with OpenSSL.
+    pub seal_after: Duration,
+    /// The most sessions at once. Where there is no more room, a device that has shown who
+    /// it is stays for longest, and a host with many sessions loses its own first.
     pub max_sessions: usize,
+    /// The first byte of the connection ids that this server hands out, by which a balancer
+    /// finds it.
+    pub server_number: u8,
+    /// Sessions are saved in [`Config::state_dir`] when the server stops, and go on when it
+    /// starts with the same keys; not with OpenSSL. Otherwise clients are told goodbye.
+    pub save_sessions: bool,
+}
+
+impl DtlsConfig {
+    /// The engine that serves.
+    pub(crate) fn engine(&self) -> DtlsEngine {
+        if self.ciphers.is_some() { DtlsEngine::OpenSsl } else { self.engine }
+    }
 }
 
 impl Default for DtlsConfig {
     fn default() -> Self {
         Self {
+            engine: DtlsEngine::default(),
             certificates: Certificates::default(),
             ciphers: None,
             pre_shared_key: None,
             resumption: true,
             // An IPv6 packet of 1280 bytes without its headers.
             mtu: 1232,
-            idle_timeout: Duration::from_hours(1),
-            max_sessions: 10_000,
+            // As long as an access token is valid.
+            idle_timeout: Duration::from_hours(48),
+            seal_after: Duration::from_secs(10),
+            max_sessions: 100_000,
+            server_number: 0,
+            save_sessions: false,
         }
     }
 }
@@ -150,9 +198,9 @@ pub struct Config {
     pub token_uses: Option<u32>,
     /// The option that carries the token.
     pub token_option: TokenOption,
-    /// They sign the tokens; servers with the same keys accept each other's.
-    /// `None` makes one up.
-    pub token_keys: Option<TokenKeys>,
+    /// They sign access tokens and seal DTLS tickets; servers with the same keys accept each
+    /// other's. `None` makes one up.
+    pub keys: Option<ServerKeys>,
     /// What topic messages are answered with.
     pub reply: Reply,
     /// Responses carry the cloud message id (option 2090).
@@ -188,7 +236,7 @@ impl Default for Config {
             token_lifetime: Duration::from_hours(48),
             token_uses: None,
             token_option: TokenOption::default(),
-            token_keys: None,
+            keys: None,
             reply: Reply::default(),
             message_id_option: false,
             rate_limit: None,

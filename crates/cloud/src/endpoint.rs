@@ -17,6 +17,7 @@ use crate::outstanding::{Due, Outgoing, Outstanding, Purpose};
 use crate::random;
 use crate::replies::{EXCHANGE_LIFETIME, Replies};
 use crate::request::{MESSAGE_ID_2090, Request};
+use crate::server_keys::ServerKeys;
 use crate::service::{Outcome, Service};
 use crate::transport::Peer;
 
@@ -39,10 +40,15 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(config: Config, forwarder: Option<Forwarder>, events: Arc<EventLog>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        keys: ServerKeys,
+        forwarder: Option<Forwarder>,
+        events: Arc<EventLog>,
+    ) -> Self {
         Self {
             outstanding: Outstanding::new(config.ack_timeout),
-            service: Service::new(config, forwarder, Arc::clone(&events)),
+            service: Service::new(config, keys, forwarder, Arc::clone(&events)),
             replies: Replies::new(),
             pending: Pending::default(),
             transmit: VecDeque::new(),

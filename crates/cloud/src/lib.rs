@@ -28,10 +28,11 @@
 //! ```
 //!
 //! With [`Config::forward`] a message goes on to an MQTT 5 broker before it is
-//! answered, and with [`Config::token_keys`] servers accept each other's access
+//! answered, and with [`Config::keys`] servers accept each other's access
 //! tokens; `docs/scale.md` of the repository says how.
 //!
-//! It shares no code with the client, so that each proves the other.
+//! It shares no code with the client, so that each proves the other, but for DTLS: its
+//! server is the other half of the client's engine. [`DtlsEngine::OpenSsl`] is foreign code.
 
 #![forbid(unsafe_code)]
 
@@ -56,21 +57,21 @@ mod random;
 mod replies;
 mod request;
 mod server;
+mod server_keys;
 mod service;
 mod sign;
 mod state;
 mod symmetric;
-mod token_keys;
 mod topic;
 mod transport;
 mod weather;
 
 pub use cloud::Cloud;
-pub use config::{Certificates, Config, DtlsConfig, Log, Reply, TokenOption};
+pub use config::{Certificates, Config, DtlsConfig, DtlsEngine, Log, Reply, TokenOption};
 pub use console::{ConsoleConfig, Password};
 pub use devices::{Device, load_devices};
 pub use events::{Event, Message, RequestOption};
 pub use faults::Faults;
 pub use forward::{BrokerAddress, Forward};
-pub use token_keys::TokenKeys;
+pub use server_keys::ServerKeys;
 pub use transport::Transport;

@@ -28,14 +28,15 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
         return Ok(ExitCode::SUCCESS);
     }
     let command = arguments.command.clone();
-    let token_keys = arguments.token_key_file.clone();
+    let keys = arguments.key_file();
     let config = arguments.into_config()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are caught before the server says that it is ready.
     let (mut interrupt, mut terminate, reread) = {
         let _context = runtime.enter();
-        // Without a file to read again SIGHUP ends the process, as it does by default.
-        let reread = match token_keys.filter(|_| command.is_empty()) {
+        // With a command, or without a file to read again, SIGHUP ends the process, as it does
+        // by default.
+        let reread = match keys.filter(|_| command.is_empty()) {
             Some(file) => Some((file, signal(SignalKind::hangup())?)),
             None => None,
         };
@@ -58,11 +59,11 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
     Ok(code)
 }
 
-/// Reads the token keys again at each SIGHUP.
+/// Reads the keys again at each SIGHUP.
 async fn keep_reading(cloud: &Cloud, reread: Option<(PathBuf, Signal)>) {
     if let Some((file, mut hangup)) = reread {
         while hangup.recv().await.is_some() {
-            cloud.reload_token_keys(&file);
+            cloud.reload_keys(&file);
         }
     }
     std::future::pending::<()>().await;

@@ -34,6 +34,13 @@ impl Sequence {
         f64::from(draw) / 4_294_967_296.0 < share
     }
 
+    /// A number of `0..end`; 0 if there is none.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        let draw = u128::from(self.next());
+        // The upper half of the product: no worse than a remainder, and never too great.
+        usize::try_from((draw * end as u128) >> 64).unwrap_or(0)
+    }
+
     /// A number of `low..=high`.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         let draw = self.next();
@@ -62,5 +69,7 @@ mod tests {
         assert!((0..100).all(|_| sequence.chance(1.0)));
         assert!(!(0..100).any(|_| sequence.chance(0.0)));
         assert!((0..100).all(|_| (50..=60).contains(&sequence.between(50, 60))));
+        assert!((0..100).all(|_| sequence.below(3) < 3));
+        assert_eq!(sequence.below(0), 0);
     }
 }

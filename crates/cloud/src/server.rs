@@ -60,7 +60,7 @@ impl Listener {
 /// The server behind its sockets.
 pub(crate) struct Server {
     pub(crate) endpoint: Endpoint,
-    pub(crate) dtls: Option<DtlsServer>,
+    pub(crate) dtls: Option<Box<dyn DtlsServer>>,
     weather: Weather,
     transports: Vec<Transport>,
     outbox: Vec<Datagram>,
@@ -70,7 +70,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(
         endpoint: Endpoint,
-        dtls: Option<DtlsServer>,
+        dtls: Option<Box<dyn DtlsServer>>,
         weather: Weather,
         transports: Vec<Transport>,
     ) -> Self {
@@ -82,31 +82,33 @@ impl Server {
         self.endpoint.service.set_faults(faults);
     }
 
-    /// Says goodbye to DTLS clients and ends the loop.
+    /// Saves DTLS sessions, or says goodbye to their clients, and ends the loop.
     pub(crate) fn stop(&mut self) {
-        self.close_dtls_sessions();
+        if let Some(dtls) = &mut self.dtls {
+            dtls.stop(Instant::now());
+        }
         self.stopping = true;
     }
 
     /// How many DTLS sessions are open.
     pub(crate) fn dtls_sessions(&self) -> usize {
-        self.dtls.as_ref().map_or(0, DtlsServer::count)
+        self.dtls.as_ref().map_or(0, |dtls| dtls.count())
     }
 
     /// Closes every DTLS session with `close_notify`; says how many.
     pub(crate) fn close_dtls_sessions(&mut self) -> usize {
-        self.dtls.as_mut().map_or(0, DtlsServer::close_all)
+        self.dtls.as_mut().map_or(0, |dtls| dtls.close_all(Instant::now()))
     }
 
     /// Pings peers that are still there; says how many.
     pub(crate) fn ping_peers(&mut self) -> usize {
-        let dtls = self.dtls.as_ref();
+        let dtls = self.dtls.as_deref();
         self.endpoint.ping_peers(Instant::now(), |peer| is_there(dtls, peer))
     }
 
     /// Sends a request to peers that are still there; says how many.
     pub(crate) fn send_to_peers(&mut self, path: &str, payload: &[u8]) -> usize {
-        let dtls = self.dtls.as_ref();
+        let dtls = self.dtls.as_deref();
         self.endpoint.send_to_peers(Instant::now(), path, payload, |peer| is_there(dtls, peer))
     }
 
@@ -118,17 +120,17 @@ impl Server {
     fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
         let datagram = Datagram { direction: Direction::In, route, bytes };
         for datagram in self.weather.pass(now, datagram) {
-            self.deliver(now, &datagram);
+            self.deliver(now, datagram);
         }
     }
 
-    fn deliver(&mut self, now: Instant, datagram: &Datagram) {
+    fn deliver(&mut self, now: Instant, mut datagram: Datagram) {
         let Some(&transport) = self.transports.get(datagram.route.socket) else {
             return;
         };
         if transport == Transport::Dtls {
             if let Some(dtls) = &mut self.dtls {
-                dtls.receive(now, datagram.route, &datagram.bytes);
+                dtls.receive(now, datagram.route, &mut datagram.bytes);
             }
         } else {
             let peer = Peer { route: datagram.route, transport, session: 0 };
@@ -140,7 +142,7 @@ impl Server {
     fn tick(&mut self, now: Instant) {
         for datagram in self.weather.due(now) {
             match datagram.direction {
-                Direction::In => self.deliver(now, &datagram),
+                Direction::In => self.deliver(now, datagram),
                 Direction::Out => self.outbox.push(datagram),
             }
         }
@@ -154,17 +156,22 @@ impl Server {
     /// Moves messages between DTLS and the endpoint, and what both have to say
     /// to the outbox, faults permitting.
     fn collect(&mut self, now: Instant) {
-        while let Some((peer, message)) = self.dtls.as_mut().and_then(DtlsServer::poll_received) {
+        while let Some((peer, message)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_received()) {
             self.endpoint.receive(now, peer, &message);
+            if let Some(dtls) = &mut self.dtls
+                && self.endpoint.service.take_proved()
+            {
+                dtls.prove(peer.session);
+            }
             self.flush_endpoint(now);
             if let Some(ending) = self.weather.ending()
                 && let Some(dtls) = &mut self.dtls
             {
-                dtls.end_one(ending.pick, ending.silently);
+                dtls.end_one(now, ending.pick, ending.silently);
             }
         }
         self.flush_endpoint(now);
-        while let Some((route, bytes)) = self.dtls.as_mut().and_then(DtlsServer::poll_transmit) {
+        while let Some((route, bytes)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_transmit()) {
             self.send(now, route, bytes);
         }
     }
@@ -172,7 +179,7 @@ impl Server {
     fn flush_endpoint(&mut self, now: Instant) {
         while let Some((peer, bytes)) = self.endpoint.poll_transmit() {
             match &mut self.dtls {
-                Some(dtls) if peer.transport == Transport::Dtls => dtls.send(peer, &bytes),
+                Some(dtls) if peer.transport == Transport::Dtls => dtls.send(now, peer, &bytes),
                 _ => self.send(now, peer.route, bytes),
             }
         }
@@ -184,12 +191,12 @@ impl Server {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let dtls = self.dtls.as_ref().and_then(DtlsServer::deadline);
+        let dtls = self.dtls.as_ref().and_then(|dtls| dtls.deadline());
         [self.weather.deadline(), self.endpoint.deadline(), dtls].into_iter().flatten().min()
     }
 }
 
-fn is_there(dtls: Option<&DtlsServer>, peer: Peer) -> bool {
+fn is_there(dtls: Option<&dyn DtlsServer>, peer: Peer) -> bool {
     peer.transport != Transport::Dtls || dtls.is_some_and(|dtls| dtls.is_open(peer.session))
 }
 

@@ -25,9 +25,9 @@ use crate::message::code_text;
 use crate::random::Sequence;
 use crate::replies::EXCHANGE_LIFETIME;
 use crate::request::{self, BadOption, Request};
+use crate::server_keys::ServerKeys;
 use crate::sign::hex;
 use crate::symmetric::SymmetricSessions;
-use crate::token_keys::TokenKeys;
 use crate::topic::{self, RateLimit, Topic};
 use crate::transport::Transport;
 
@@ -57,6 +57,8 @@ pub(crate) struct Service {
     rate_limit: RateLimit,
     pub(crate) forwarder: Option<Forwarder>,
     taken: u64,
+    /// A device has shown who it is since that was last asked.
+    has_proved: bool,
     /// When a message was taken, by a digest of what makes it the same one.
     seen: BoundedMap<u64, Instant>,
     faults: Faults,
@@ -65,8 +67,12 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: Config, forwarder: Option<Forwarder>, events: Arc<EventLog>) -> Self {
-        let keys = config.token_keys.unwrap_or_else(TokenKeys::random);
+    pub(crate) fn new(
+        config: Config,
+        keys: ServerKeys,
+        forwarder: Option<Forwarder>,
+        events: Arc<EventLog>,
+    ) -> Self {
         Self {
             tokens: AccessTokens::new(keys, config.token_lifetime, config.token_uses),
             forwarder,
@@ -78,6 +84,7 @@ impl Service {
             sessions: SymmetricSessions::new(),
             rate_limit: RateLimit::new(config.rate_limit),
             taken: 0,
+            has_proved: false,
             seen: BoundedMap::new(REMEMBERED_MESSAGES),
             decisions: Sequence::new(config.faults.seed),
             faults: config.faults,
@@ -134,6 +141,11 @@ impl Service {
         Outcome::Answer(answer)
     }
 
+    /// Whether a device has shown who it is since this was last asked.
+    pub(crate) fn take_proved(&mut self) -> bool {
+        std::mem::take(&mut self.has_proved)
+    }
+
     /// How long a separate response comes after the acknowledgement.
     pub(crate) fn separate_delay(&mut self) -> Duration {
         let Some((low, high)) = self.faults.separate_delay else {
@@ -158,6 +170,7 @@ impl Service {
         };
         match result {
             Ok((answer, event)) => {
+                self.has_proved = true;
                 self.events.record(event);
                 answer
             }
@@ -180,6 +193,7 @@ impl Service {
         let authorized =
             topic::authorize(request, &topic, SystemTime::now(), &self.devices, &self.tokens);
         let token = authorized.as_ref().ok().copied();
+        self.has_proved |= token.is_some();
         let opened = authorized.and_then(|id| self.open(now, request, &topic, &id));
         let mut message = Message {
             number: 0,

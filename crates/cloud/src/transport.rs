@@ -2,6 +2,7 @@
 //!
 //! Names and addresses only: no socket is opened here.
 
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 
 use serde::Serialize;
@@ -45,12 +46,52 @@ pub(crate) struct Route {
     pub(crate) address: SocketAddr,
 }
 
-/// A CoAP endpoint as RFC 7252 section 9.1.1 tells them apart: with DTLS also
-/// by its session, so that message ids start afresh with a new session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A CoAP endpoint as RFC 7252 section 9.1.1 tells them apart: with DTLS by its session
+/// alone, which goes on when the address changes, and whose message ids are its own.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) route: Route,
     pub(crate) transport: Transport,
     /// Number of the DTLS session; 0 without DTLS.
     pub(crate) session: u64,
+}
+
+impl Peer {
+    /// What tells it from others.
+    fn identity(&self) -> (Transport, u64, Option<Route>) {
+        let route = (self.transport != Transport::Dtls).then_some(self.route);
+        (self.transport, self.session, route)
+    }
+}
+
+impl PartialEq for Peer {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Peer {}
+
+impl Hash for Peer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dtls_session_is_the_same_at_another_address() {
+        let peer = |transport, port, session| Peer {
+            route: Route { socket: 0, address: ([127, 0, 0, 1], port).into() },
+            transport,
+            session,
+        };
+        assert_eq!(peer(Transport::Dtls, 1, 7), peer(Transport::Dtls, 2, 7));
+        assert_ne!(peer(Transport::Dtls, 1, 7), peer(Transport::Dtls, 1, 8));
+        assert_ne!(peer(Transport::Udp, 1, 0), peer(Transport::Udp, 2, 0));
+        assert_ne!(peer(Transport::Udp, 1, 0), peer(Transport::Symmetric, 1, 0));
+    }
 }

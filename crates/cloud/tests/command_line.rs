@@ -82,7 +82,7 @@ fn mistakes_are_named() {
         (&["--console", &tcp, "--", "true"], "port 0 takes a free one"),
         (&["--forward", "mqtt://me:hush@host"], "--forward-password-file"),
         (&["--forward-root", "x.pem"], "--forward"),
-        (&["--token-key-file", "/dev/null"], "chmod 600"),
+        (&["--key-file", "/dev/null"], "chmod 600"),
     ] {
         let output = output(&folder, arguments);
         assert!(!output.status.success(), "{arguments:?}");
@@ -139,10 +139,10 @@ fn devices_come_from_a_file_and_the_root_stays() {
 }
 
 #[test]
-fn servers_share_token_keys_by_their_file() {
+fn servers_share_keys_by_their_file() {
     let folder = Folder::new();
-    let key = folder.file("token.keys");
-    let arguments = ["--token-key-file", key.to_str().expect("text")];
+    let key = folder.file("server.keys");
+    let arguments = ["--key-file", key.to_str().expect("text")];
     let (first, second) = (serve(&folder, &arguments), serve(&folder, &arguments));
     let mut device = TestDevice::new(Link::Udp(socket_to(first.address("coap"))));
     device.sign_in();
@@ -182,18 +182,18 @@ fn a_console_is_where_the_server_says_and_asks_for_the_password_of_the_file() {
 }
 
 #[test]
-fn a_hangup_has_the_token_keys_read_again() {
+fn a_hangup_has_the_keys_read_again() {
     let folder = Folder::new();
-    let file = folder.file("token.keys");
-    let arguments = ["--token-key-file", file.to_str().expect("text")];
+    let file = folder.file("server.keys");
+    let arguments = ["--key-file", file.to_str().expect("text")];
     let mut server = serve(&folder, &arguments);
     server.signal("HUP");
     let line = server.line();
-    assert!(line.contains("\"event\":\"token_keys_read\"") && !line.contains("error"), "{line}");
+    assert!(line.contains("\"event\":\"keys_read\"") && !line.contains("error"), "{line}");
     std::fs::remove_file(&file).expect("it was made");
     server.signal("HUP");
     let line = server.line();
-    assert!(line.contains("token_keys_read") && line.contains("token.keys"), "{line}");
+    assert!(line.contains("keys_read") && line.contains("server.keys"), "{line}");
     assert_eq!(server.end("TERM"), Some(0));
 
     // Without such a file it is what it always was.

@@ -173,14 +173,14 @@ fn nothing_answered_is_lost_when_a_server_and_the_broker_go_and_come_back() {
     let mut broker = Mosquitto::start(&folder, "allow_anonymous true");
     let consumer = Consumer::subscribe(broker.port, &format!("/{PRODUCT_KEY}/#"));
     let names: Vec<String> = (0..DEVICES).map(|number| format!("device-{number:02}")).collect();
-    let token_keys = folder.file("token.keys");
+    let keys = folder.file("server.keys");
     let arguments = [
         "--devices",
         &write_devices(&folder, &names),
         "--forward",
         &broker.url(),
-        "--token-key-file",
-        path(&token_keys),
+        "--key-file",
+        path(&keys),
     ];
     let mut servers = Servers::start(&folder, arguments.map(String::from).to_vec());
     let of = |index: usize| servers.addresses.iter().map(|each| each[index]).collect();

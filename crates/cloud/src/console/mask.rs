@@ -70,7 +70,7 @@ fn is_token(byte: u8) -> bool {
 mod tests {
     use super::*;
     use crate::access_token::AccessTokens;
-    use crate::token_keys::TokenKeys;
+    use crate::server_keys::ServerKeys;
     use std::time::{Duration, SystemTime};
 
     fn mask(secrets: &[&str]) -> Mask {
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_token_and_a_secret_are_covered_wherever_they_are() {
         let mask = mask(&["hush-hush", "a"]);
-        let mut tokens = AccessTokens::new(TokenKeys::random(), Duration::from_hours(1), None);
+        let mut tokens = AccessTokens::new(ServerKeys::random(), Duration::from_hours(1), None);
         let (_, token) = tokens.issue(SystemTime::now(), "pk", "dn");
         let text = format!("{{\"a\":\"{token}\",\"b\":\"hush-hush\"}} {token}");
         let masked = mask.text(&text);

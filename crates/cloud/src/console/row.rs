@@ -134,21 +134,12 @@ impl Row {
                 self.from("unanswered", *transport, *peer);
                 self.subject.clone_from(what);
             }
-            Event::DtlsOpened { peer, session, resumed, cipher } => {
-                self.from("dtls_opened", Transport::Dtls, *peer);
-                self.subject.clone_from(cipher);
-                self.field("session", session);
-                self.field("resumed", resumed);
-            }
-            Event::DtlsFailed { peer, reason } => {
-                self.from("dtls_failed", Transport::Dtls, *peer);
-                self.reason.clone_from(reason);
-            }
-            Event::DtlsClosed { peer, session, reason } => {
-                self.from("dtls_closed", Transport::Dtls, *peer);
-                self.reason.clone_from(reason);
-                self.field("session", session);
-            }
+            Event::DtlsOpened { .. }
+            | Event::DtlsMoved { .. }
+            | Event::DtlsRestored { .. }
+            | Event::DtlsSaved { .. }
+            | Event::DtlsFailed { .. }
+            | Event::DtlsClosed { .. } => self.fill_dtls(event),
             Event::TokensExpired => self.kind = "tokens_expired",
             Event::FaultsChanged { faults } => {
                 self.kind = "faults_changed";
@@ -163,8 +154,8 @@ impl Row {
                 self.subject.clone_from(broker);
                 self.reason.clone_from(reason);
             }
-            Event::TokenKeysRead { error } => {
-                self.kind = "token_keys_read";
+            Event::KeysRead { error } => {
+                self.kind = "keys_read";
                 self.reason.clone_from(error);
             }
             Event::Fault { fault, direction, peer } => {
@@ -175,6 +166,45 @@ impl Row {
                     self.field("direction", direction);
                 }
             }
+        }
+    }
+
+    fn fill_dtls(&mut self, event: &Event) {
+        match event {
+            Event::DtlsOpened { peer, session, resumed, cipher, connection_id } => {
+                self.from("dtls_opened", Transport::Dtls, *peer);
+                self.subject.clone_from(cipher);
+                self.field("session", session);
+                self.field("resumed", resumed);
+                if !connection_id.is_empty() {
+                    self.field("connection_id", connection_id);
+                }
+            }
+            Event::DtlsMoved { peer, session, from } => {
+                self.from("dtls_moved", Transport::Dtls, *peer);
+                self.field("session", session);
+                self.field("from", from);
+            }
+            Event::DtlsRestored { sessions, error } => {
+                self.kind = "dtls_restored";
+                self.reason.clone_from(error);
+                self.field("sessions", sessions);
+            }
+            Event::DtlsSaved { sessions, error } => {
+                self.kind = "dtls_saved";
+                self.reason.clone_from(error);
+                self.field("sessions", sessions);
+            }
+            Event::DtlsFailed { peer, reason } => {
+                self.from("dtls_failed", Transport::Dtls, *peer);
+                self.reason.clone_from(reason);
+            }
+            Event::DtlsClosed { peer, session, reason } => {
+                self.from("dtls_closed", Transport::Dtls, *peer);
+                self.reason.clone_from(reason);
+                self.field("session", session);
+            }
+            _ => {}
         }
     }
 

@@ -1,9 +1,94 @@
-//! DTLS 1.2 for many clients over one socket, by OpenSSL with streams in
-//! memory. Datagrams in, datagrams and plaintext out; it owns no socket.
+//! DTLS 1.2 for many clients over one socket: datagrams in, datagrams and
+//! plaintext out. It owns no socket. There are two: the server of `iot-coap-dtls`,
+//! and OpenSSL's, by which clients prove themselves to code that is not ours.
 
-mod association;
-mod context;
-mod record;
-mod sessions;
+mod by_openssl;
+mod own;
 
-pub(crate) use sessions::DtlsServer;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::certificates::ServerCertificate;
+use crate::config::{DtlsConfig, DtlsEngine};
+use crate::events::{Event, EventLog};
+use crate::server_keys::ServerKeys;
+use crate::transport::{Peer, Route};
+
+/// A DTLS server behind one or more sockets.
+pub(crate) trait DtlsServer: Send {
+    /// Takes a datagram, which is decrypted in place.
+    fn receive(&mut self, now: Instant, route: Route, datagram: &mut [u8]);
+
+    /// Encrypts a message to a session; if that is gone, so is the message.
+    fn send(&mut self, now: Instant, peer: Peer, plaintext: &[u8]);
+
+    /// The next datagram to send.
+    fn poll_transmit(&mut self) -> Option<(Route, Vec<u8>)>;
+
+    /// The next message that has come.
+    fn poll_received(&mut self) -> Option<(Peer, Vec<u8>)>;
+
+    /// When [`DtlsServer::tick`] is due.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Drives retransmissions and ends what has been silent for too long.
+    fn tick(&mut self, now: Instant);
+
+    /// How many sessions are open.
+    fn count(&self) -> usize;
+
+    /// How many of them are sealed, because their clients are silent.
+    fn sealed(&self) -> usize {
+        0
+    }
+
+    /// How many handshakes are under way with clients that have shown their cookies.
+    fn handshakes(&self) -> usize;
+
+    /// The session has not ended.
+    fn is_open(&self, session: u64) -> bool;
+
+    /// The device of a session has shown who it is: it makes room for others last.
+    fn prove(&mut self, session: u64);
+
+    /// Closes every session with `close_notify`; says how many.
+    fn close_all(&mut self, now: Instant) -> usize;
+
+    /// Loses every session and handshake, as a server that was restarted; says how
+    /// many sessions.
+    fn forget_all(&mut self) -> usize;
+
+    /// Closes or forgets the session that a random number picks.
+    fn end_one(&mut self, now: Instant, pick: u64, silently: bool);
+
+    /// What became of sessions that had been saved, to be told when the server is ready.
+    fn take_restored(&mut self) -> Option<Event> {
+        None
+    }
+
+    /// Takes other keys from here on.
+    fn set_keys(&mut self, keys: &ServerKeys);
+
+    /// Ends: sessions are saved for the next process if that was asked for, or else
+    /// closed.
+    fn stop(&mut self, now: Instant) {
+        self.close_all(now);
+    }
+}
+
+/// Makes the server that the configuration asks for. It keeps sessions in `saved`
+/// when it stops, and goes on with those that are there.
+pub(crate) fn open(
+    config: &DtlsConfig,
+    certificate: &ServerCertificate,
+    keys: &ServerKeys,
+    saved: Option<PathBuf>,
+    events: Arc<EventLog>,
+) -> io::Result<Box<dyn DtlsServer>> {
+    Ok(match config.engine() {
+        DtlsEngine::Own => Box::new(own::Server::new(config, certificate, keys, saved, events)?),
+        DtlsEngine::OpenSsl => Box::new(by_openssl::Server::new(config, certificate, events)?),
+    })
+}

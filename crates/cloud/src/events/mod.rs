@@ -209,12 +209,40 @@ pub enum Event {
         resumed: bool,
         /// The suite agreed on.
         cipher: String,
+        /// The connection id in the client's records, in hexadecimal; empty without one.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        connection_id: String,
+    },
+    /// A DTLS client goes on with its session from another address.
+    DtlsMoved {
+        /// Where it is now.
+        peer: SocketAddr,
+        /// The session's number.
+        session: u64,
+        /// Where it was before.
+        from: SocketAddr,
+    },
+    /// The server goes on with DTLS sessions that were saved when it stopped.
+    DtlsRestored {
+        /// How many.
+        sessions: usize,
+        /// Why there are no more; empty if these are all.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        error: String,
+    },
+    /// The server has stopped, and saved its DTLS sessions.
+    DtlsSaved {
+        /// How many.
+        sessions: usize,
+        /// Why they could not be saved; empty if they are.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        error: String,
     },
     /// A DTLS handshake failed.
     DtlsFailed {
         /// The client.
         peer: SocketAddr,
-        /// What OpenSSL says.
+        /// Why.
         reason: String,
     },
     /// A DTLS session ended.
@@ -247,8 +275,8 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// The keys of access tokens were read again, or could not be.
-    TokenKeysRead {
+    /// The server's keys were read again, or could not be.
+    KeysRead {
         /// Why the keys in use were kept; empty if those of the file are used now.
         #[serde(skip_serializing_if = "String::is_empty")]
         error: String,

@@ -45,8 +45,17 @@ pub struct Connection<R> {
     pub(super) renegotiation_refused: bool,
     /// What the client calls itself; empty without a pre-shared key.
     pub(super) identity: Vec<u8>,
-    pub(super) has_newest: bool,
+    pub(super) arrived: Arrived,
     pub(super) was_resumed: bool,
+}
+
+/// Whether such a record has come since that was last asked.
+#[derive(Default)]
+pub(super) struct Arrived {
+    /// An authentic one.
+    pub(super) authentic: bool,
+    /// One that is newer than all before it, and has the connection id.
+    pub(super) newest: bool,
 }
 
 impl<R: TryCryptoRng> Connection<R> {
@@ -94,7 +103,7 @@ impl<R: TryCryptoRng> Connection<R> {
             alert: None,
             renegotiation_refused: false,
             identity: Vec::new(),
-            has_newest: false,
+            arrived: Arrived::default(),
             was_resumed: false,
         })
     }
@@ -221,7 +230,14 @@ impl<R: TryCryptoRng> Connection<R> {
     /// read. Somebody on the path can send a genuine datagram on from an address of his, and
     /// get answers that he cannot read until the next one comes from the client.
     pub fn take_newest(&mut self) -> bool {
-        core::mem::take(&mut self.has_newest)
+        core::mem::take(&mut self.arrived.newest)
+    }
+
+    /// Whether, since this was last asked, a record has come that is authentic. A connection
+    /// that was imported, and has neither had one nor sent one, may be dropped and imported
+    /// from the same blob again.
+    pub fn take_authentic(&mut self) -> bool {
+        core::mem::take(&mut self.arrived.authentic)
     }
 
     /// Whether the session goes on that the client has a ticket of. False before the handshake

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::Connection;
 use super::config::Config;
+use super::connection::Arrived;
 use crate::error::{Error, RestoreError};
 use crate::handshake::Flight;
 use crate::memory::copy;
@@ -64,7 +65,8 @@ impl<R: TryCryptoRng> Connection<R> {
     /// Goes on with a session from a blob of [`export`](Self::export), without a handshake.
     ///
     /// Use each blob once: delete it before this is called, also where the process may end
-    /// right after it. Records that were on their way when the session was exported, and are
+    /// right after it. A blob in the memory of one process may be kept until the connection has
+    /// sent something, or [has had an authentic record](Self::take_authentic). Records that were on their way when the session was exported, and are
     /// older than others that had come, are dropped. How many records were forged is forgotten,
     /// and so is [`was_resumed`](Self::was_resumed).
     ///
@@ -110,7 +112,7 @@ impl<R: TryCryptoRng> Connection<R> {
             alert: None,
             renegotiation_refused: false,
             identity,
-            has_newest: false,
+            arrived: Arrived::default(),
             was_resumed: false,
         })
     }

@@ -90,7 +90,8 @@ impl<R: TryCryptoRng> Connection<R> {
             let worn_out = self.keys.as_ref().filter(|keys| self.reader.is_worn_out(keys, false));
             return worn_out.map_or(Ok(None), |_| Err(Error::TooManyForgeries));
         };
-        self.has_newest |= is_newest;
+        self.arrived.newest |= is_newest;
+        self.arrived.authentic = true;
         match content_type {
             ContentType::ApplicationData if matches!(self.state, State::Connected) => {
                 // So the client has the last flight.

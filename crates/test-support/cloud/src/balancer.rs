@@ -1,5 +1,6 @@
 //! A balancer for UDP as small as can be: each client is given a server, and the
-//! next one when its own does not listen any more.
+//! next one when its own does not listen any more. What has a connection id goes to
+//! the server whose number is in it.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
@@ -65,6 +66,11 @@ fn run(front: &Arc<UdpSocket>, servers: &[SocketAddr], end: &Arc<AtomicBool>) ->
         });
         // The first datagram to a port that is closed goes unpunished: the error
         // comes with the next use of the socket, and the client sends again.
+        if let Some(server) = server_in(&buffer[..length], servers)
+            && flow.server != server
+        {
+            *flow = open(server, servers, client, front, end);
+        }
         for _ in servers {
             let sent = !flow.refused.load(Ordering::Relaxed)
                 && flow.socket.send(&buffer[..length]).is_ok();
@@ -76,6 +82,13 @@ fn run(front: &Arc<UdpSocket>, servers: &[SocketAddr], end: &Arc<AtomicBool>) ->
         }
     }
     moved
+}
+
+/// The server that made the session of a record with a connection id (RFC 9146, section 4):
+/// its number is the first byte of the id.
+fn server_in(datagram: &[u8], servers: &[SocketAddr]) -> Option<usize> {
+    let number = datagram.get(11).filter(|_| datagram[0] == 25)?;
+    Some(usize::from(*number)).filter(|number| *number < servers.len())
 }
 
 fn open(

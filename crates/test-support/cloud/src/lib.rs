@@ -97,6 +97,8 @@ pub enum Link {
     Udp(UdpSocket),
     /// A DTLS session, by OpenSSL.
     Dtls(Box<SslStream<Wire>>),
+    /// A DTLS session, by the engine of this project.
+    Engine(Box<engine::Session>),
 }
 
 impl Link {
@@ -109,6 +111,7 @@ impl Link {
             Self::Dtls(stream) => {
                 stream.ssl_write(message).expect("the session is open");
             }
+            Self::Engine(session) => session.send(message),
         }
     }
 
@@ -130,6 +133,7 @@ impl Link {
                     socket.set_read_timeout(Some(left)).expect("not zero");
                     stream.read(&mut buffer)
                 }
+                Self::Engine(session) => return session.receive(left),
             };
             match result {
                 Ok(length) => return Some(buffer[..length].to_vec()),

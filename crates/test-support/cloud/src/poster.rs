@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use coap_lite::Packet;
 use iot_coap_cloud::Device;
 
+use super::engine::{Session, Trust};
 use super::{DtlsClient, Link, PATIENCE, PRODUCT_KEY, TestDevice, code, socket_to, text};
 
 /// The first wait for an answer; each further one is twice as long. Shorter than
@@ -18,10 +19,17 @@ const ATTEMPTS: u32 = 5;
 /// A device that posts until it has heard 2.05 to each of its messages.
 pub struct Poster {
     device: TestDevice,
-    /// To open a DTLS session anew.
-    dtls: Option<(SocketAddr, String)>,
+    way: Way,
     /// What it has done so far.
     pub account: Account,
+}
+
+/// How a device reaches a server, through a balancer.
+enum Way {
+    Udp,
+    /// The root that it trusts.
+    OpenSsl(SocketAddr, String),
+    Engine(SocketAddr, Trust),
 }
 
 /// What a device did.
@@ -39,26 +47,44 @@ pub struct Account {
     pub silent: usize,
     /// DTLS sessions that it opened.
     pub sessions: usize,
+    /// Those of them that began before, as far as it can tell.
+    pub resumed: usize,
 }
 
 impl Poster {
     /// A device of this name over UDP.
     pub fn over_udp(balancer: SocketAddr, name: &str) -> Self {
         let device = TestDevice::new(Link::Udp(socket_to(balancer)));
-        Self::of(device, name, None)
+        Self::of(device, name, Way::Udp)
     }
 
     /// A device of this name over DTLS, which trusts this root.
     pub fn over_dtls(balancer: SocketAddr, root_pem: String, name: &str) -> Self {
         let device = TestDevice::new(connect(balancer, &root_pem));
-        let mut poster = Self::of(device, name, Some((balancer, root_pem)));
+        let mut poster = Self::of(device, name, Way::OpenSsl(balancer, root_pem));
         poster.account.sessions = 1;
         poster
     }
 
-    fn of(mut device: TestDevice, name: &str, dtls: Option<(SocketAddr, String)>) -> Self {
+    /// A device of this name over DTLS by the engine of this project, with connection ids.
+    pub fn over_engine(balancer: SocketAddr, trust: Trust, name: &str) -> Self {
+        let session = Session::connect(balancer, trust.config());
+        let device = TestDevice::new(Link::Engine(Box::new(session)));
+        let mut poster = Self::of(device, name, Way::Engine(balancer, trust));
+        poster.account.sessions = 1;
+        poster
+    }
+
+    fn of(mut device: TestDevice, name: &str, way: Way) -> Self {
         device.identity = Device::new(PRODUCT_KEY, name, "secret");
-        Self { device, dtls, account: Account::default() }
+        Self { device, way, account: Account::default() }
+    }
+
+    /// Its network gives it another port.
+    pub fn move_away(&mut self) {
+        if let Link::Engine(session) = &mut self.device.link {
+            session.move_away();
+        }
     }
 
     /// Sends a request as RFC 7252 has it; `None` if there is no answer.
@@ -132,10 +158,20 @@ impl Poster {
     /// A device over DTLS opens a session; its access token it keeps.
     fn unanswered(&mut self) {
         self.account.silent += 1;
-        if let Some((balancer, root_pem)) = &self.dtls {
-            self.device.link = connect(*balancer, root_pem);
-            self.account.sessions += 1;
+        match &self.way {
+            Way::Udp => return,
+            Way::OpenSsl(balancer, root_pem) => self.device.link = connect(*balancer, root_pem),
+            Way::Engine(balancer, trust) => {
+                let Link::Engine(old) = &mut self.device.link else { return };
+                let config = match old.client().take_saved_session() {
+                    Some(saved) => trust.config().resume(saved),
+                    None => trust.config(),
+                };
+                **old = Session::connect(*balancer, config);
+                self.account.resumed += usize::from(old.client().was_resumed());
+            }
         }
+        self.account.sessions += 1;
     }
 }
 

@@ -12,7 +12,8 @@ const GROUPS = {
   message: 'requests', signed_in: 'requests', sign_in_refused: 'requests', request_refused: 'requests',
   duplicate: 'transport', ping: 'transport', malformed: 'transport', answered: 'transport',
   sent_again: 'transport', unanswered: 'transport',
-  dtls_opened: 'transport', dtls_failed: 'transport', dtls_closed: 'transport',
+  dtls_opened: 'transport', dtls_moved: 'transport', dtls_restored: 'transport', dtls_saved: 'transport',
+  dtls_failed: 'transport', dtls_closed: 'transport',
   fault: 'faults',
 };
 

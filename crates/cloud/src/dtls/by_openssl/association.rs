@@ -45,7 +45,7 @@ impl Write for Pipe {
 }
 
 /// How far an association has come.
-pub(crate) enum Progress {
+pub(super) enum Progress {
     Handshaking,
     /// The handshake was completed just now.
     Opened,
@@ -56,17 +56,19 @@ pub(crate) enum Progress {
 }
 
 /// A handshake, or the session that came of it.
-pub(crate) struct Association {
+pub(super) struct Association {
     stream: SslStream<Pipe>,
     verified: Arc<AtomicBool>,
     open: bool,
-    pub(crate) client_random: [u8; 32],
-    pub(crate) session: u64,
-    pub(crate) heard: Instant,
+    pub(super) client_random: [u8; 32],
+    pub(super) session: u64,
+    pub(super) heard: Instant,
+    /// Its device has shown who it is.
+    pub(super) proved: bool,
 }
 
 impl Association {
-    pub(crate) fn new(
+    pub(super) fn new(
         context: &Context,
         route: Route,
         client_random: [u8; 32],
@@ -81,36 +83,37 @@ impl Association {
             client_random,
             session,
             heard: now,
+            proved: false,
         })
     }
 
     /// The client has shown that it is where it says it is.
-    pub(crate) fn is_verified(&self) -> bool {
+    pub(super) fn is_verified(&self) -> bool {
         self.verified.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.open
     }
 
-    pub(crate) fn is_resumed(&self) -> bool {
+    pub(super) fn is_resumed(&self) -> bool {
         self.stream.ssl().session_reused()
     }
 
-    pub(crate) fn cipher(&self) -> String {
+    pub(super) fn cipher(&self) -> String {
         let cipher = self.stream.ssl().current_cipher();
         cipher.map_or_else(String::new, |cipher| cipher.name().to_owned())
     }
 
     /// Takes a datagram; [`Association::advance`] processes it.
-    pub(crate) fn feed(&mut self, datagram: Vec<u8>) {
+    pub(super) fn feed(&mut self, datagram: Vec<u8>) {
         self.stream.get_mut().inward.push_back(datagram);
     }
 
     /// Goes as far as it can, and appends what was received to `plaintexts`.
     /// Calling it in a handshake also retransmits the last flight when OpenSSL's
     /// timer says so: the crate offers no other way.
-    pub(crate) fn advance(&mut self, plaintexts: &mut Vec<Vec<u8>>) -> Progress {
+    pub(super) fn advance(&mut self, plaintexts: &mut Vec<Vec<u8>>) -> Progress {
         let mut progress = Progress::Open;
         if !self.open {
             match self.stream.accept() {
@@ -134,7 +137,7 @@ impl Association {
     }
 
     /// Encrypts a message.
-    pub(crate) fn send(&mut self, plaintext: &[u8]) -> Result<(), String> {
+    pub(super) fn send(&mut self, plaintext: &[u8]) -> Result<(), String> {
         match self.stream.ssl_write(plaintext) {
             Ok(_) => Ok(()),
             Err(error) => Err(reason(&error)),
@@ -142,13 +145,13 @@ impl Association {
     }
 
     /// Says `close_notify`.
-    pub(crate) fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         // Whether the client answers is up to it.
         let _ = self.stream.shutdown();
     }
 
     /// The datagrams to send.
-    pub(crate) fn take_datagrams(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn take_datagrams(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.stream.get_mut().outward)
     }
 }

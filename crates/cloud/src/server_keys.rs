@@ -1,17 +1,18 @@
-//! The keys that sign access tokens, and the file that servers share them by.
-//! What is signed is `access_token.rs`'s business.
+//! The secrets of a server, and the file that servers share them by. They sign access
+//! tokens, and others are derived from them, for the tickets and saved sessions of DTLS.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use openssl::hash::MessageDigest;
 use zeroize::Zeroizing;
 
 use crate::random;
-use crate::sign::{hex, unhex};
-use crate::state::{about, create_private};
+use crate::sign::{hex, hmac, unhex};
+use crate::state::{StateDir, about, create_private};
 
 /// As many as HMAC-SHA256 puts out (RFC 2104 section 3).
 const SHORTEST: usize = 32;
@@ -19,16 +20,17 @@ const SHORTEST: usize = 32;
 /// Far more than a rotation needs.
 const MOST: usize = 16;
 
-/// The keys of access tokens: the first signs, all of them verify.
+/// The keys of access tokens and DTLS tickets: the first signs and seals, all of them verify
+/// and open.
 ///
-/// Servers with the same keys accept each other's tokens. A key is replaced
+/// Servers with the same keys accept each other's tokens and tickets. A key is replaced
 /// without a device noticing: add the new one as the second of every server,
 /// then make it the first, and take the old one away when the last token that it
 /// signed has expired.
 #[derive(Clone, PartialEq, Eq)]
-pub struct TokenKeys(Vec<Zeroizing<Vec<u8>>>);
+pub struct ServerKeys(Vec<Zeroizing<Vec<u8>>>);
 
-impl TokenKeys {
+impl ServerKeys {
     /// One key that nobody else has.
     pub fn random() -> Self {
         Self(vec![Zeroizing::new(random::unpredictable::<SHORTEST>().to_vec())])
@@ -62,18 +64,33 @@ impl TokenKeys {
         })
     }
 
-    /// Like [`TokenKeys::load`]; where there is no file yet, makes one with one
+    /// Like [`ServerKeys::load`]; where there is no file yet, makes one with one
     /// key. Servers that start at the same moment end up with the same.
     ///
     /// # Errors
     ///
-    /// Those of [`TokenKeys::load`], or the file cannot be written.
+    /// Those of [`ServerKeys::load`], or the file cannot be written.
     pub fn load_or_create(path: &Path) -> io::Result<Self> {
         create_private(path, || {
             let key = Zeroizing::new(random::unpredictable::<SHORTEST>());
             Zeroizing::new(format!("{}\n", hex(&*key)).into_bytes())
         })?;
         Self::load(path)
+    }
+
+    /// Where [`ServerKeys::of_state_dir`] keeps them.
+    pub fn file_in(folder: &Path) -> PathBuf {
+        folder.join("server.keys")
+    }
+
+    /// The keys of a folder that keeps a server's files; both are made if need be.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ServerKeys::load_or_create`], or the folder cannot be made.
+    pub fn of_state_dir(folder: &Path) -> io::Result<Self> {
+        StateDir::open(Some(folder))?;
+        Self::load_or_create(&Self::file_in(folder))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -116,12 +133,22 @@ impl TokenKeys {
     pub(crate) fn all(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(|key| key.as_slice())
     }
+
+    /// Keys for something else, one for each.
+    pub(crate) fn derived<'k>(
+        &'k self,
+        purpose: &str,
+    ) -> impl Iterator<Item = Zeroizing<Vec<u8>>> + use<'k> {
+        let purpose = format!("iot-coap-cloud {purpose}");
+        self.all()
+            .map(move |key| Zeroizing::new(hmac(MessageDigest::sha256(), key, purpose.as_bytes())))
+    }
 }
 
 // Not one byte of a key is printed.
-impl fmt::Debug for TokenKeys {
+impl fmt::Debug for ServerKeys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "TokenKeys({} of them)", self.0.len())
+        write!(formatter, "ServerKeys({} of them)", self.0.len())
     }
 }
 
@@ -135,11 +162,11 @@ mod tests {
     fn a_key_is_a_line() {
         let other = ONE.replace("00", "ff").to_uppercase();
         let text = format!("# signs since the spring\n{ONE}\n\n  {other}\r\n");
-        let keys = TokenKeys::parse(&text).expect("two keys");
+        let keys = ServerKeys::parse(&text).expect("two keys");
         let lengths: Vec<_> = keys.all().map(<[u8]>::len).collect();
         assert_eq!(lengths, [32, 32]);
         assert_eq!(keys.first()[..3], [0, 1, 2]);
-        assert_eq!(format!("{keys:?}"), "TokenKeys(2 of them)");
+        assert_eq!(format!("{keys:?}"), "ServerKeys(2 of them)");
     }
 
     #[test]
@@ -154,7 +181,7 @@ mod tests {
             (&format!("{ONE}\n{ONE}"), "line 2 stands there twice"),
             (&many, "17 keys"),
         ] {
-            let error = TokenKeys::parse(text).expect_err(named);
+            let error = ServerKeys::parse(text).expect_err(named);
             assert!(error.contains(named), "{error}");
             assert!(!error.contains("secret") && !error.contains("0001"), "{error}");
         }

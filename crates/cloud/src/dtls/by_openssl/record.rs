@@ -8,7 +8,7 @@ const CLIENT_HELLO: u8 = 1;
 
 /// What a datagram begins with.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Start {
+pub(super) enum Start {
     /// A whole `ClientHello`, or the first piece of one.
     ClientHello {
         /// 0 in the first one, 1 in the one that brings the cookie back.
@@ -22,7 +22,7 @@ pub(crate) enum Start {
 }
 
 /// Looks at the first record; `None` if there is none.
-pub(crate) fn start(datagram: &[u8]) -> Option<Start> {
+pub(super) fn start(datagram: &[u8]) -> Option<Start> {
     let (header, body) = datagram.split_at_checked(RECORD_HEADER)?;
     let content_type = header[0];
     // 0xFE: DTLS, whichever version.

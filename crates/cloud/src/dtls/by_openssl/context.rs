@@ -26,14 +26,14 @@ struct Client {
 }
 
 /// Makes the `Ssl` of each session.
-pub(crate) struct Context {
+pub(super) struct Context {
     shared: SslContext,
     client: Index<Ssl, Client>,
     mtu: u32,
 }
 
 impl Context {
-    pub(crate) fn new(config: &DtlsConfig, certificate: &ServerCertificate) -> io::Result<Self> {
+    pub(super) fn new(config: &DtlsConfig, certificate: &ServerCertificate) -> io::Result<Self> {
         let client = Ssl::new_ex_index()?;
         let mut builder = SslContext::builder(SslMethod::dtls_server())?;
         builder.set_min_proto_version(Some(SslVersion::DTLS1_2))?;
@@ -76,7 +76,7 @@ impl Context {
     }
 
     /// A session to come, and whether its client has shown its cookie.
-    pub(crate) fn session(
+    pub(super) fn session(
         &self,
         address: SocketAddr,
     ) -> Result<(Ssl, Arc<AtomicBool>), ErrorStack> {

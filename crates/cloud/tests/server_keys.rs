@@ -5,7 +5,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use iot_coap_cloud::{Cloud, Config, Event, TokenKeys, Transport};
+use iot_coap_cloud::{Cloud, Config, Event, ServerKeys, Transport};
 use iot_coap_test_cloud::*;
 
 /// A file of the keys named by these letters.
@@ -16,8 +16,8 @@ fn write_keys(path: &Path, letters: &str) {
 }
 
 fn with_keys(path: &Path) -> Cloud {
-    let keys = TokenKeys::load(path).expect("keys");
-    start(Config { token_keys: Some(keys), ..Config::default() })
+    let keys = ServerKeys::load(path).expect("keys");
+    start(Config { keys: Some(keys), ..Config::default() })
 }
 
 /// What a server says to a message with this access token.
@@ -61,11 +61,10 @@ fn a_running_server_changes_its_keys_and_keeps_them_when_it_cannot() {
     let before = TestDevice::signed_in(&cloud, Transport::Udp).access_token;
     let reload = || {
         let mark = cloud.event_count();
-        cloud.reload_token_keys(&file);
-        match cloud
-            .wait_for_since(mark, PATIENCE, |event| matches!(event, Event::TokenKeysRead { .. }))
+        cloud.reload_keys(&file);
+        match cloud.wait_for_since(mark, PATIENCE, |event| matches!(event, Event::KeysRead { .. }))
         {
-            Some(Event::TokenKeysRead { error }) => error,
+            Some(Event::KeysRead { error }) => error,
             other => panic!("{other:?}"),
         }
     };
@@ -92,20 +91,20 @@ fn a_file_that_others_can_read_is_refused() {
     write_keys(&file, "a");
     for mode in [0o640, 0o604, 0o620, 0o602] {
         std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("ours");
-        let error = TokenKeys::load(&file).expect_err("open to others").to_string();
+        let error = ServerKeys::load(&file).expect_err("open to others").to_string();
         assert!(error.contains("chmod 600"), "{error}");
     }
     std::fs::set_permissions(&file, Permissions::from_mode(0o400)).expect("ours");
-    assert!(TokenKeys::load(&file).is_ok());
+    assert!(ServerKeys::load(&file).is_ok());
 }
 
 #[test]
 fn servers_that_start_at_once_make_one_file() {
     let folder = Folder::new();
     let file = folder.file("keys");
-    let made: Vec<TokenKeys> = std::thread::scope(|scope| {
+    let made: Vec<ServerKeys> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| TokenKeys::load_or_create(&file).expect("a key")))
+            .map(|_| scope.spawn(|| ServerKeys::load_or_create(&file).expect("a key")))
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });

@@ -11,7 +11,9 @@ use super::context::Context;
 use super::record::{Start, start};
 use crate::certificates::ServerCertificate;
 use crate::config::DtlsConfig;
+use crate::dtls::DtlsServer;
 use crate::events::{Event, EventLog};
+use crate::server_keys::ServerKeys;
 use crate::transport::{Peer, Route, Transport};
 
 /// Handshakes under way; the oldest makes room.
@@ -24,8 +26,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_mins(2);
 /// timeout is one second.
 const POLL: Duration = Duration::from_millis(100);
 
-/// A DTLS server behind one or more sockets.
-pub(crate) struct DtlsServer {
+/// The server by OpenSSL.
+pub(crate) struct Server {
     context: Context,
     idle_timeout: Duration,
     max_sessions: usize,
@@ -42,7 +44,7 @@ pub(crate) struct DtlsServer {
     events: Arc<EventLog>,
 }
 
-impl DtlsServer {
+impl Server {
     pub(crate) fn new(
         config: &DtlsConfig,
         certificate: &ServerCertificate,
@@ -63,148 +65,6 @@ impl DtlsServer {
             received: VecDeque::new(),
             events,
         })
-    }
-
-    /// Takes a datagram.
-    ///
-    /// A `ClientHello` with a random not seen at this address starts a handshake
-    /// beside whatever is there, which stays until the new one is completed
-    /// (RFC 6347 section 4.2.8). One with a known random is a retransmission or a
-    /// late duplicate and belongs to its own handshake alone. All other records
-    /// go to each association that can make sense of them: the wrong one drops
-    /// what does not authenticate.
-    pub(crate) fn receive(&mut self, now: Instant, route: Route, datagram: &[u8]) {
-        match start(datagram) {
-            None => {}
-            Some(Start::ClientHello { message_seq, random }) => {
-                let here = self.associations.entry(route).or_default();
-                let known = here.iter().find(|each| each.client_random == random);
-                match known.map(|each| (each.session, each.is_open())) {
-                    Some((session, false)) => self.feed(now, route, session, datagram),
-                    None if message_seq == 0 => self.open(now, route, random, datagram),
-                    _ => {}
-                }
-            }
-            Some(other) => {
-                // A handshake that has shown no cookie yet has but its hello to come.
-                let hello = other == Start::LaterPiece;
-                let here = self.associations.get(&route).into_iter().flatten();
-                let able: Vec<u64> = here
-                    .filter(|each| each.is_verified() || hello)
-                    .map(|each| each.session)
-                    .collect();
-                for session in able {
-                    self.feed(now, route, session, datagram);
-                }
-            }
-        }
-        if self.associations.get(&route).is_some_and(Vec::is_empty) {
-            self.associations.remove(&route);
-        }
-    }
-
-    /// Encrypts a message to a session; if that is gone, so is the message.
-    pub(crate) fn send(&mut self, peer: Peer, plaintext: &[u8]) {
-        let Some(association) = self.association(peer.route, peer.session) else {
-            return;
-        };
-        let result = association.send(plaintext);
-        self.collect(peer.route, peer.session);
-        if let Err(reason) = result {
-            self.end(peer.route, peer.session, &reason);
-        }
-    }
-
-    pub(crate) fn poll_transmit(&mut self) -> Option<(Route, Vec<u8>)> {
-        self.transmit.pop_front()
-    }
-
-    pub(crate) fn poll_received(&mut self) -> Option<(Peer, Vec<u8>)> {
-        self.received.pop_front()
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let poll = (!self.handshakes.is_empty()).then_some(self.next_poll);
-        let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
-        poll.into_iter().chain(sweep).min()
-    }
-
-    /// Drives retransmissions and ends what has been silent for too long.
-    pub(crate) fn tick(&mut self, now: Instant) {
-        if now >= self.next_poll {
-            self.next_poll = now + POLL;
-            for (since, route, session) in std::mem::take(&mut self.handshakes) {
-                let open = self.association(route, session).map(|each| each.is_open());
-                if open != Some(false) {
-                    continue;
-                }
-                if now.saturating_duration_since(since) > HANDSHAKE_TIMEOUT {
-                    self.fail(route, session, "the handshake timed out");
-                    continue;
-                }
-                self.handshakes.push_back((since, route, session));
-                self.advance(now, route, session);
-            }
-        }
-        if now >= self.next_sweep {
-            self.next_sweep = now
-                + (self.idle_timeout / 4).clamp(Duration::from_millis(50), Duration::from_secs(5));
-            let idle_timeout = self.idle_timeout;
-            for (session, route) in self.sessions.clone() {
-                let idle = self
-                    .association(route, session)
-                    .is_none_or(|each| now.saturating_duration_since(each.heard) >= idle_timeout);
-                if idle {
-                    self.close(route, session, "idle");
-                }
-            }
-        }
-    }
-
-    /// How many sessions are open.
-    pub(crate) fn count(&self) -> usize {
-        self.sessions.len()
-    }
-
-    pub(crate) fn is_open(&self, session: u64) -> bool {
-        self.sessions.contains_key(&session)
-    }
-
-    /// Closes every session with `close_notify`.
-    pub(crate) fn close_all(&mut self) -> usize {
-        let sessions = std::mem::take(&mut self.sessions);
-        for (session, route) in &sessions {
-            self.close(*route, *session, "closed by server");
-        }
-        sessions.len()
-    }
-
-    /// Loses every session and handshake, as a server that was restarted.
-    pub(crate) fn forget_all(&mut self) -> usize {
-        let sessions = std::mem::take(&mut self.sessions);
-        for (session, route) in &sessions {
-            self.end(*route, *session, "forgotten");
-        }
-        self.associations.clear();
-        self.handshakes.clear();
-        sessions.len()
-    }
-
-    /// Closes or forgets the session that a random number picks.
-    pub(crate) fn end_one(&mut self, pick: u64, silently: bool) {
-        let count = u64::try_from(self.sessions.len()).unwrap_or(u64::MAX);
-        let Some(index) = pick.checked_rem(count) else {
-            return;
-        };
-        let index = usize::try_from(index).unwrap_or(0);
-        let Some((&session, &route)) = self.sessions.iter().nth(index) else {
-            return;
-        };
-        if silently {
-            self.end(route, session, "forgotten");
-        } else {
-            self.close(route, session, "closed by server");
-        }
     }
 
     fn open(&mut self, now: Instant, route: Route, random: [u8; 32], datagram: &[u8]) {
@@ -278,6 +138,7 @@ impl DtlsServer {
             session,
             resumed: association.is_resumed(),
             cipher: association.cipher(),
+            connection_id: String::new(),
         };
         let replaced: Vec<u64> = self
             .associations
@@ -301,14 +162,15 @@ impl DtlsServer {
         }
     }
 
-    /// Closes the session that has been silent for longest.
+    /// Closes the session that has been silent for longest, of a device that has not
+    /// shown who it is if there is one.
     fn make_room(&mut self, newest: u64) {
         let silent = self
             .associations
             .iter()
             .flat_map(|(route, here)| here.iter().map(|each| (*route, each)))
             .filter(|(_, each)| each.is_open() && each.session != newest)
-            .min_by_key(|(_, each)| (each.heard, each.session))
+            .min_by_key(|(_, each)| (each.proved, each.heard, each.session))
             .map(|(route, each)| (route, each.session));
         if let Some((route, session)) = silent {
             self.close(route, session, "too many sessions");
@@ -365,5 +227,157 @@ impl DtlsServer {
 
     fn association(&mut self, route: Route, session: u64) -> Option<&mut Association> {
         self.associations.get_mut(&route)?.iter_mut().find(|each| each.session == session)
+    }
+}
+
+impl DtlsServer for Server {
+    /// A `ClientHello` with a random not seen at this address starts a handshake
+    /// beside whatever is there, which stays until the new one is completed
+    /// (RFC 6347 section 4.2.8). One with a known random is a retransmission or a
+    /// late duplicate and belongs to its own handshake alone. All other records
+    /// go to each association that can make sense of them: the wrong one drops
+    /// what does not authenticate.
+    fn receive(&mut self, now: Instant, route: Route, datagram: &mut [u8]) {
+        match start(datagram) {
+            None => {}
+            Some(Start::ClientHello { message_seq, random }) => {
+                let here = self.associations.entry(route).or_default();
+                let known = here.iter().find(|each| each.client_random == random);
+                match known.map(|each| (each.session, each.is_open())) {
+                    Some((session, false)) => self.feed(now, route, session, datagram),
+                    None if message_seq == 0 => self.open(now, route, random, datagram),
+                    _ => {}
+                }
+            }
+            Some(other) => {
+                // A handshake that has shown no cookie yet has but its hello to come.
+                let hello = other == Start::LaterPiece;
+                let here = self.associations.get(&route).into_iter().flatten();
+                let able: Vec<u64> = here
+                    .filter(|each| each.is_verified() || hello)
+                    .map(|each| each.session)
+                    .collect();
+                for session in able {
+                    self.feed(now, route, session, datagram);
+                }
+            }
+        }
+        if self.associations.get(&route).is_some_and(Vec::is_empty) {
+            self.associations.remove(&route);
+        }
+    }
+
+    fn send(&mut self, _: Instant, peer: Peer, plaintext: &[u8]) {
+        let Some(association) = self.association(peer.route, peer.session) else {
+            return;
+        };
+        let result = association.send(plaintext);
+        self.collect(peer.route, peer.session);
+        if let Err(reason) = result {
+            self.end(peer.route, peer.session, &reason);
+        }
+    }
+
+    fn poll_transmit(&mut self) -> Option<(Route, Vec<u8>)> {
+        self.transmit.pop_front()
+    }
+
+    fn poll_received(&mut self) -> Option<(Peer, Vec<u8>)> {
+        self.received.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let poll = (!self.handshakes.is_empty()).then_some(self.next_poll);
+        let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
+        poll.into_iter().chain(sweep).min()
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if now >= self.next_poll {
+            self.next_poll = now + POLL;
+            for (since, route, session) in std::mem::take(&mut self.handshakes) {
+                let open = self.association(route, session).map(|each| each.is_open());
+                if open != Some(false) {
+                    continue;
+                }
+                if now.saturating_duration_since(since) > HANDSHAKE_TIMEOUT {
+                    self.fail(route, session, "the handshake timed out");
+                    continue;
+                }
+                self.handshakes.push_back((since, route, session));
+                self.advance(now, route, session);
+            }
+        }
+        if now >= self.next_sweep {
+            self.next_sweep = now
+                + (self.idle_timeout / 4).clamp(Duration::from_millis(50), Duration::from_secs(5));
+            let idle_timeout = self.idle_timeout;
+            for (session, route) in self.sessions.clone() {
+                let idle = self
+                    .association(route, session)
+                    .is_none_or(|each| now.saturating_duration_since(each.heard) >= idle_timeout);
+                if idle {
+                    self.close(route, session, "idle");
+                }
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    fn handshakes(&self) -> usize {
+        let all = self.associations.values().flatten();
+        all.filter(|each| each.is_verified() && !each.is_open()).count()
+    }
+
+    fn is_open(&self, session: u64) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
+    fn prove(&mut self, session: u64) {
+        if let Some(&route) = self.sessions.get(&session)
+            && let Some(association) = self.association(route, session)
+        {
+            association.proved = true;
+        }
+    }
+
+    /// OpenSSL has ticket keys of its own.
+    fn set_keys(&mut self, _: &ServerKeys) {}
+
+    fn close_all(&mut self, _: Instant) -> usize {
+        let sessions = std::mem::take(&mut self.sessions);
+        for (session, route) in &sessions {
+            self.close(*route, *session, "closed by server");
+        }
+        sessions.len()
+    }
+
+    fn forget_all(&mut self) -> usize {
+        let sessions = std::mem::take(&mut self.sessions);
+        for (session, route) in &sessions {
+            self.end(*route, *session, "forgotten");
+        }
+        self.associations.clear();
+        self.handshakes.clear();
+        sessions.len()
+    }
+
+    fn end_one(&mut self, _: Instant, pick: u64, silently: bool) {
+        let count = u64::try_from(self.sessions.len()).unwrap_or(u64::MAX);
+        let Some(index) = pick.checked_rem(count) else {
+            return;
+        };
+        let index = usize::try_from(index).unwrap_or(0);
+        let Some((&session, &route)) = self.sessions.iter().nth(index) else {
+            return;
+        };
+        if silently {
+            self.end(route, session, "forgotten");
+        } else {
+            self.close(route, session, "closed by server");
+        }
     }
 }

@@ -1,0 +1,192 @@
+//! What all connections share: certificate, pre-shared key, suites, and the keys of tickets,
+//! which are others each day.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use getrandom::SysRng;
+use iot_coap_dtls::server::{
+    self, Config, Hello, Identity, PreSharedKeys, SignatureScheme, Signer,
+};
+use iot_coap_dtls::{Error, Instant, PreSharedKey, SealingKey};
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{Id, PKey, Private};
+use openssl::rsa::Padding;
+use openssl::sign::RsaPssSaltlen;
+use zeroize::Zeroizing;
+
+use crate::certificates::ServerCertificate;
+use crate::config::DtlsConfig;
+use crate::server_keys::ServerKeys;
+use crate::sign::equal;
+
+pub(super) type Connection = server::Connection<SysRng>;
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// How often a flight goes out again to a client that has not proved itself.
+const MAX_REPEATS: u8 = 3;
+
+/// Makes connections.
+pub(super) struct Context {
+    config: Arc<Config>,
+    /// What `config` is made of again each day.
+    day: u64,
+    chain: Vec<Vec<u8>>,
+    key: Arc<Key>,
+    pre_shared_key: Option<Arc<OneKey>>,
+    tickets: Option<ServerKeys>,
+    mtu: usize,
+}
+
+impl Context {
+    pub(super) fn new(
+        config: &DtlsConfig,
+        certificate: &ServerCertificate,
+        keys: &ServerKeys,
+    ) -> io::Result<Self> {
+        let known = certificate.leaf.public_key()?;
+        if !known.public_eq(&certificate.key) {
+            return Err(refused("the private key is not that of the certificate"));
+        }
+        let key = Key::new(&certificate.key)?;
+        let chain = std::iter::once(&certificate.leaf).chain(&certificate.intermediates);
+        let chain = chain.map(|each| each.to_der()).collect::<Result<Vec<_>, ErrorStack>>()?;
+        let mut context = Self {
+            config: Arc::default(),
+            day: today(),
+            chain,
+            key: Arc::new(key),
+            pre_shared_key: config.pre_shared_key.as_ref().map(OneKey::new).transpose()?,
+            tickets: config.resumption.then(|| keys.clone()),
+            mtu: config.mtu as usize,
+        };
+        context.config = context.make().map_err(|error| refused(&error.to_string()))?;
+        Ok(context)
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        hello: &Hello,
+        id: &[u8],
+        now: Instant,
+    ) -> Result<Connection, Error> {
+        if self.day != today() {
+            self.day = today();
+            self.config = self.make()?;
+        }
+        Connection::accept(&self.config, hello, Some(id), SysRng, now)
+    }
+
+    pub(super) fn import(&self, blob: &[u8], key: &SealingKey, what: &[u8]) -> Option<Connection> {
+        Connection::import(&self.config, blob, key, what, SysRng).ok()
+    }
+
+    pub(super) fn set_keys(&mut self, keys: &ServerKeys) -> Result<(), Error> {
+        if let Some(tickets) = &mut self.tickets {
+            tickets.clone_from(keys);
+            self.config = self.make()?;
+        }
+        Ok(())
+    }
+
+    fn make(&self) -> Result<Arc<Config>, Error> {
+        let chain: Vec<_> = self.chain.iter().map(Vec::as_slice).collect();
+        let signer = Arc::clone(&self.key);
+        let mut config = Config::new()
+            .identity(Identity::new(&chain, signer)?)?
+            .cbc(true)
+            .mtu(self.mtu)
+            .max_repeats(MAX_REPEATS);
+        if let Some(key) = &self.pre_shared_key {
+            let key: Arc<dyn PreSharedKeys> = key.clone();
+            config = config.pre_shared_keys(key);
+        }
+        if let Some(keys) = &self.tickets {
+            // The first key of today seals; a ticket of yesterday's is still good.
+            let days = [self.day, self.day.saturating_sub(1)];
+            let keys = days.iter().flat_map(|day| keys.derived(&format!("DTLS tickets {day}")));
+            let keys: Vec<_> = keys.map(|key| SealingKey::new(&key)).collect::<Result<_, _>>()?;
+            config = config.ticket_keys(keys.into(), DAY as u32);
+        }
+        Ok(Arc::new(config))
+    }
+}
+
+/// Days since 1970.
+fn today() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / DAY
+}
+
+fn refused(reason: &str) -> io::Error {
+    let text = format!("the certificate and its key cannot be used: {reason}");
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// A private key, by OpenSSL: in constant time, and fast.
+struct Key {
+    key: PKey<Private>,
+    schemes: &'static [SignatureScheme],
+}
+
+impl Key {
+    fn new(key: &PKey<Private>) -> io::Result<Self> {
+        let schemes: &[_] = match key.id() {
+            Id::RSA => &[SignatureScheme::RsaSha256, SignatureScheme::RsaPssSha256],
+            Id::EC => &[SignatureScheme::EcdsaSha256],
+            _ => {
+                return Err(refused(
+                    "it is neither an RSA nor an ECDSA key; --dtls-engine openssl takes others",
+                ));
+            }
+        };
+        Ok(Self { key: key.clone(), schemes })
+    }
+}
+
+impl Signer for Key {
+    fn schemes(&self) -> &[SignatureScheme] {
+        self.schemes
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>> {
+        let mut signer = openssl::sign::Signer::new(MessageDigest::sha256(), &self.key).ok()?;
+        if scheme == SignatureScheme::RsaPssSha256 {
+            signer.set_rsa_padding(Padding::PKCS1_PSS).ok()?;
+            signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).ok()?;
+        }
+        signer.sign_oneshot_to_vec(message).ok()
+    }
+}
+
+/// The key of devices that have no certificate to trust.
+struct OneKey {
+    identity: String,
+    key: Zeroizing<String>,
+}
+
+impl OneKey {
+    fn new((identity, key): &(String, String)) -> io::Result<Arc<Self>> {
+        let this = Self { identity: identity.clone(), key: Zeroizing::new(key.clone()) };
+        this.key(identity.as_bytes()).map_err(|error| {
+            let text = format!("the pre-shared key cannot be used: {error}");
+            io::Error::new(io::ErrorKind::InvalidInput, text)
+        })?;
+        Ok(Arc::new(this))
+    }
+
+    fn key(&self, identity: &[u8]) -> Result<PreSharedKey, Error> {
+        PreSharedKey::new(identity, self.key.as_bytes())
+    }
+}
+
+impl PreSharedKeys for OneKey {
+    fn find(&self, identity: &[u8]) -> Result<Option<PreSharedKey>, Error> {
+        if equal(identity, self.identity.as_bytes()) {
+            return self.key(identity).map(Some);
+        }
+        Ok(None)
+    }
+}

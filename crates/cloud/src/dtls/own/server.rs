@@ -1,0 +1,477 @@
+//! Whose datagram it is, and what becomes of handshakes and sessions.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use iot_coap_dtls::server::{Greeting, Hello};
+use iot_coap_dtls::{Error, State};
+
+use super::clock::Clock;
+use super::context::{Connection, Context};
+use super::cookies::FreshCookies;
+use super::crowd::Crowd;
+use super::handshake::{Handshake, MOST_HANDSHAKES};
+use super::id::Ids;
+use super::places::Places;
+use super::session::{Kept, Session, feed};
+use super::sessions::{Look, Sessions};
+use crate::certificates::ServerCertificate;
+use crate::config::DtlsConfig;
+use crate::dtls::DtlsServer;
+use crate::events::{Event, EventLog};
+use crate::server_keys::ServerKeys;
+use crate::sign::hex;
+use crate::transport::{Peer, Route, Transport};
+
+/// The longest datagram of a handshake.
+const LARGEST_FLIGHT: usize = 2_048;
+
+/// The server by `iot-coap-dtls`.
+pub(crate) struct Server {
+    pub(super) context: Context,
+    pub(super) clock: Clock,
+    cookies: FreshCookies,
+    handshakes: Crowd<Handshake>,
+    pub(super) sessions: Sessions,
+    pub(super) ids: Ids,
+    pub(super) places: Places,
+    /// When each handshake and each session is to be looked at, once each.
+    due: BTreeSet<(Instant, u64)>,
+    max_sessions: usize,
+    next_number: u64,
+    pub(super) saved: Option<PathBuf>,
+    pub(super) restored: Option<Event>,
+    pub(super) keys: ServerKeys,
+    transmit: VecDeque<(Route, Vec<u8>)>,
+    received: VecDeque<(Peer, Vec<u8>)>,
+    pub(super) events: Arc<EventLog>,
+}
+
+impl Server {
+    pub(crate) fn new(
+        config: &DtlsConfig,
+        certificate: &ServerCertificate,
+        keys: &ServerKeys,
+        saved: Option<PathBuf>,
+        events: Arc<EventLog>,
+    ) -> io::Result<Self> {
+        let now = Instant::now();
+        let sessions = Sessions::new(config.seal_after, config.idle_timeout);
+        let mut server = Self {
+            context: Context::new(config, certificate, keys)?,
+            clock: Clock::new(now),
+            cookies: FreshCookies::new(now),
+            handshakes: Crowd::new(),
+            sessions: sessions.map_err(io::Error::other)?,
+            ids: Ids::new(config.server_number),
+            places: Places::default(),
+            due: BTreeSet::new(),
+            max_sessions: config.max_sessions.max(1),
+            next_number: 1,
+            saved,
+            restored: None,
+            keys: keys.clone(),
+            transmit: VecDeque::new(),
+            received: VecDeque::new(),
+            events,
+        };
+        server.restore(now);
+        Ok(server)
+    }
+
+    /// The number of the next handshake or session.
+    pub(super) fn take_number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number - 1
+    }
+
+    /// A client has shown its cookie.
+    fn greet(&mut self, now: Instant, route: Route, hello: &Hello, datagram: &mut [u8]) {
+        for number in self.places.at(route) {
+            if self.live(number).is_some_and(|connection| connection.began_with(hello)) {
+                return self.read(now, number, route, datagram);
+            }
+        }
+        if !self.cookies.permit(route, 0) {
+            return;
+        }
+        let number = self.take_number();
+        let id = self.ids.hand_out(number);
+        let at = self.clock.engine(now);
+        let connection = match self.context.accept(hello, &self.ids.bytes(id), at) {
+            Ok(connection) => Box::new(connection),
+            Err(error) => {
+                self.ids.free(id);
+                let (peer, reason) = (route.address, error.to_string());
+                return self.events.record(Event::DtlsFailed { peer, reason });
+            }
+        };
+        let handshake = Handshake { connection, route, id, since: now, due: now };
+        self.handshakes.insert(number, handshake);
+        self.due.insert((now, number));
+        let mut gone = self.places.begin(route, number);
+        if gone.is_none() && self.handshakes.len() > MOST_HANDSHAKES {
+            gone = self.handshakes.least_deserving(number);
+        }
+        if let Some(gone) = gone {
+            self.fail(gone, "too many handshakes");
+        }
+        self.read(now, number, route, datagram);
+    }
+
+    /// The connection of a handshake, or of a session that is not sealed.
+    fn live(&self, number: u64) -> Option<&Connection> {
+        if let Some(handshake) = self.handshakes.get(number) {
+            return Some(&handshake.connection);
+        }
+        match &self.sessions.crowd.get(number)?.kept {
+            Kept::Live(connection) => Some(connection),
+            Kept::Sealed(_) => None,
+        }
+    }
+
+    fn read(&mut self, now: Instant, number: u64, route: Route, datagram: &mut [u8]) {
+        if self.handshakes.contains(number) {
+            self.read_in_handshake(now, number, route, datagram);
+        } else {
+            self.read_in_session(now, number, route, datagram);
+        }
+    }
+
+    fn read_in_handshake(&mut self, now: Instant, number: u64, route: Route, datagram: &mut [u8]) {
+        let at = self.clock.engine(now);
+        let Some(handshake) = self.handshakes.get_mut(number) else { return };
+        // Whoever begins at one address goes on there (RFC 9146, section 6).
+        if handshake.route != route {
+            return;
+        }
+        let mut plaintexts = Vec::new();
+        // Its state says the same.
+        let _ = feed(&mut handshake.connection, at, datagram, &mut plaintexts);
+        self.go_on(now, number);
+        self.hand_up(number, route, plaintexts);
+    }
+
+    /// Sends what a handshake has to say, and sees how far it has come.
+    fn go_on(&mut self, now: Instant, number: u64) {
+        let Some(handshake) = self.handshakes.get_mut(number) else { return };
+        let (route, connection) = (handshake.route, &mut handshake.connection);
+        let is_proven = matches!(connection.state(), State::Connected);
+        if is_proven {
+            self.cookies.answered(route);
+        }
+        let mut out = [0; LARGEST_FLIGHT];
+        while let Some(len) = connection.poll_transmit(&mut out) {
+            if is_proven || self.cookies.permit(route, len) {
+                self.transmit.push_back((route, out[..len].to_vec()));
+            }
+        }
+        match connection.state() {
+            State::Handshaking => {
+                let timeout = connection.next_timeout().map(|at| self.clock.system(at));
+                let before = std::mem::replace(&mut handshake.due, timeout.unwrap_or(now));
+                self.due.remove(&(before, number));
+                self.due.insert((handshake.due, number));
+            }
+            State::Connected => self.open(now, number),
+            State::Ended(error) => self.fail(number, &error.to_string()),
+        }
+    }
+
+    /// A handshake has become a session.
+    fn open(&mut self, now: Instant, number: u64) {
+        let Some(Handshake { connection, route, id, due, .. }) = self.handshakes.remove(number)
+        else {
+            return;
+        };
+        self.due.remove(&(due, number));
+        self.places.leave(route, number);
+        let id = Some(id).filter(|id| {
+            let is_used = connection.uses_connection_id();
+            if !is_used {
+                self.ids.free(*id);
+            }
+            is_used
+        });
+        self.events.record(Event::DtlsOpened {
+            peer: route.address,
+            session: number,
+            resumed: connection.was_resumed(),
+            cipher: connection.cipher_suite().unwrap_or_default().to_owned(),
+            connection_id: id.map_or_else(String::new, |id| hex(&self.ids.bytes(id))),
+        });
+        if let Some(before) = self.places.settle(route, number)
+            // With an id it may well go on from elsewhere: address translators give the
+            // address of one client to another.
+            && self.sessions.crowd.get(before).is_some_and(|session| session.id.is_none())
+        {
+            // The client has lost it: there is nobody to say close_notify to.
+            self.end(before, "replaced");
+        }
+        let kept = Kept::Live(connection);
+        self.insert(number, Session::new(kept, route, id, now), self.sessions.next_look(now));
+        if self.sessions.crowd.len() > self.max_sessions
+            && let Some(gone) = self.sessions.crowd.least_deserving(number)
+        {
+            self.close(gone, "too many sessions");
+        }
+    }
+
+    pub(super) fn insert(&mut self, number: u64, mut session: Session, due: Instant) {
+        session.due = due;
+        self.due.insert((due, number));
+        self.sessions.crowd.insert(number, session);
+    }
+
+    fn read_in_session(&mut self, now: Instant, number: u64, route: Route, datagram: &mut [u8]) {
+        let time = (now, self.clock);
+        let read = self.sessions.read(&self.context, time, number, route, datagram);
+        let Some(read) = read else { return };
+        if let Some(from) = read.moved_from {
+            self.places.leave(from, number);
+            let (peer, from) = (route.address, from.address);
+            self.events.record(Event::DtlsMoved { peer, session: number, from });
+        }
+        if read.woken {
+            self.look_at(number, self.sessions.next_look(now));
+        }
+        self.flush(number);
+        let here = self.sessions.crowd.get(number).map_or(route, |session| session.route);
+        self.hand_up(number, here, read.plaintexts);
+        match read.ended {
+            None => {}
+            Some(Error::Closed) => self.end(number, "closed by client"),
+            Some(error) => self.end(number, &error.to_string()),
+        }
+    }
+
+    fn hand_up(&mut self, number: u64, route: Route, plaintexts: Vec<Vec<u8>>) {
+        let peer = Peer { route, transport: Transport::Dtls, session: number };
+        self.received.extend(plaintexts.into_iter().map(|plaintext| (peer, plaintext)));
+    }
+
+    /// Sends what a session that is live has to say.
+    fn flush(&mut self, number: u64) {
+        let Some(Session { kept: Kept::Live(connection), route, .. }) =
+            self.sessions.crowd.get_mut(number)
+        else {
+            return;
+        };
+        let mut out = [0; LARGEST_FLIGHT];
+        while let Some(len) = connection.poll_transmit(&mut out) {
+            self.transmit.push_back((*route, out[..len].to_vec()));
+        }
+    }
+
+    /// Sets when a session is to be looked at.
+    fn look_at(&mut self, number: u64, due: Instant) {
+        if let Some(session) = self.sessions.crowd.get_mut(number) {
+            let before = std::mem::replace(&mut session.due, due);
+            self.due.remove(&(before, number));
+            self.due.insert((due, number));
+        }
+    }
+
+    fn look(&mut self, now: Instant, number: u64) {
+        let Some(look) = self.sessions.look(now, self.clock, number) else { return };
+        self.flush(number);
+        match look {
+            Look::Later(due) => self.look_at(number, due),
+            Look::Sealed(due) => {
+                self.look_at(number, due);
+                let session = self.sessions.crowd.get(number);
+                if let Some(Session { route, id: Some(_), .. }) = session {
+                    // Its id finds it from here on.
+                    self.places.leave(*route, number);
+                }
+            }
+            Look::Idle => self.close(number, "idle"),
+            Look::Ended(error) => self.end(number, &error.to_string()),
+        }
+    }
+
+    /// Says `close_notify`, and ends a session.
+    pub(super) fn close(&mut self, number: u64, reason: &str) {
+        // A session that cannot be woken ends without a word.
+        if let Some(connection) = self.sessions.wake(&self.context, number) {
+            connection.close();
+            self.flush(number);
+        }
+        self.end(number, reason);
+    }
+
+    fn end(&mut self, number: u64, reason: &str) {
+        let Some(Session { route, id, due, .. }) = self.sessions.crowd.remove(number) else {
+            return;
+        };
+        self.forget(number, route, due);
+        if let Some(id) = id {
+            self.ids.free(id);
+        }
+        let (peer, reason) = (route.address, reason.to_owned());
+        self.events.record(Event::DtlsClosed { peer, session: number, reason });
+    }
+
+    fn fail(&mut self, number: u64, reason: &str) {
+        if let Some(Handshake { route, id, due, .. }) = self.handshakes.remove(number) {
+            self.forget(number, route, due);
+            self.ids.free(id);
+            let (peer, reason) = (route.address, reason.to_owned());
+            self.events.record(Event::DtlsFailed { peer, reason });
+        }
+    }
+
+    /// Drops handshakes and sessions without a word.
+    pub(super) fn forget_everything(&mut self) {
+        self.handshakes.clear();
+        self.sessions.crowd.clear();
+        self.ids.clear();
+        self.places.clear();
+        self.due.clear();
+    }
+
+    fn forget(&mut self, number: u64, route: Route, due: Instant) {
+        self.due.remove(&(due, number));
+        self.places.leave(route, number);
+    }
+}
+
+impl DtlsServer for Server {
+    fn receive(&mut self, now: Instant, route: Route, datagram: &mut [u8]) {
+        if Ids::are_in(datagram) {
+            if let Some(number) = self.ids.find(datagram) {
+                self.read(now, number, route, datagram);
+            }
+            return;
+        }
+        match self.cookies.examine(now, route, datagram) {
+            Greeting::Unverified(answer) => self.transmit.push_back((route, answer.to_vec())),
+            Greeting::Verified(hello) => self.greet(now, route, &hello, datagram),
+            // The wrong one drops what does not authenticate.
+            Greeting::None => {
+                for number in self.places.at(route) {
+                    self.read(now, number, route, &mut datagram.to_vec());
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, peer: Peer, plaintext: &[u8]) {
+        let number = peer.session;
+        let Some(connection) = self.sessions.wake(&self.context, number) else { return };
+        let mut datagram = vec![0; plaintext.len() + connection.record_overhead()];
+        let result = connection.send(plaintext, &mut datagram);
+        let look = self.sessions.next_look(now);
+        let Some(session) = self.sessions.crowd.get_mut(number) else { return };
+        session.used = now;
+        let (route, due) = (session.route, session.due);
+        match result {
+            Ok(len) => {
+                datagram.truncate(len);
+                self.transmit.push_back((route, datagram));
+            }
+            // The client takes no message of this length, as it has said.
+            Err(Error::BadLength) => {}
+            Err(error) => return self.end(number, &error.to_string()),
+        }
+        if due > look {
+            self.look_at(number, look);
+        }
+    }
+
+    fn poll_transmit(&mut self) -> Option<(Route, Vec<u8>)> {
+        self.transmit.pop_front()
+    }
+
+    fn poll_received(&mut self) -> Option<(Peer, Vec<u8>)> {
+        self.received.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        while let Some(&(due, number)) = self.due.first()
+            && due <= now
+        {
+            if let Some(handshake) = self.handshakes.get_mut(number) {
+                // Its state says the same.
+                let _ = handshake.connection.handle_timeout(self.clock.engine(now));
+                self.go_on(now, number);
+            } else {
+                self.look(now, number);
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.sessions.crowd.len()
+    }
+
+    fn sealed(&self) -> usize {
+        self.sessions.crowd.iter().filter(|session| session.is_sealed()).count()
+    }
+
+    fn handshakes(&self) -> usize {
+        self.handshakes.len()
+    }
+
+    fn is_open(&self, session: u64) -> bool {
+        self.sessions.crowd.contains(session)
+    }
+
+    fn prove(&mut self, session: u64) {
+        if let Some(session) = self.sessions.crowd.get_mut(session) {
+            session.is_proven = true;
+        }
+    }
+
+    fn close_all(&mut self, _: Instant) -> usize {
+        let numbers = self.sessions.crowd.numbers();
+        for &number in &numbers {
+            self.close(number, "closed by server");
+        }
+        numbers.len()
+    }
+
+    fn forget_all(&mut self) -> usize {
+        let numbers = self.sessions.crowd.numbers();
+        for &number in &numbers {
+            self.end(number, "forgotten");
+        }
+        self.forget_everything();
+        numbers.len()
+    }
+
+    fn end_one(&mut self, _: Instant, pick: u64, silently: bool) {
+        let Some(number) = self.sessions.crowd.pick(pick) else { return };
+        if silently {
+            self.end(number, "forgotten");
+        } else {
+            self.close(number, "closed by server");
+        }
+    }
+
+    fn take_restored(&mut self) -> Option<Event> {
+        self.restored.take()
+    }
+
+    fn set_keys(&mut self, keys: &ServerKeys) {
+        self.keys.clone_from(keys);
+        if let Err(error) = self.context.set_keys(keys) {
+            self.events.record(Event::KeysRead { error: error.to_string() });
+        }
+    }
+
+    fn stop(&mut self, now: Instant) {
+        if let Some(path) = self.saved.take() {
+            self.save(now, &path);
+        } else {
+            self.close_all(now);
+        }
+    }
+}
