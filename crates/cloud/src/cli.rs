@@ -221,6 +221,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = "DTLS")]
     max_sessions: usize,
 
+    /// Keep sessions that are silent for so long as sealed bytes
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration,
+          help_heading = "DTLS")]
+    seal_after: Duration,
+
     /// The first byte of connection ids, by which a balancer finds this server
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "DTLS")]
     server_number: u8,
@@ -321,6 +326,9 @@ impl Arguments {
             None => Log::None,
         };
         let defaults = Config::default();
+        let console = self.console.into_console()?;
+        // Without a console nobody asks for them.
+        let remembered_events = if console.is_some() { defaults.remembered_events } else { 0 };
         let certificates = match (self.chain, self.key) {
             (Some(chain), Some(key)) => Certificates::Files { chain, key, root: self.root },
             _ => Certificates::generated(self.cert_names, self.cert_expired),
@@ -360,6 +368,7 @@ impl Arguments {
                 resumption: !self.no_resumption,
                 idle_timeout: self.idle_timeout,
                 max_sessions: self.max_sessions,
+                seal_after: self.seal_after,
                 server_number: self.server_number,
                 // A server that runs with a command is gone for good when it stops.
                 save_sessions: !with_command,
@@ -368,7 +377,8 @@ impl Arguments {
             state_dir,
             log,
             verbose: self.verbose,
-            console: self.console.into_console()?,
+            console,
+            remembered_events,
             ..defaults
         })
     }

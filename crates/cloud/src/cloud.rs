@@ -54,7 +54,8 @@ impl Cloud {
         let console = config.console.clone().map(console::Bound::new).transpose()?;
         let state = StateDir::open(config.state_dir.as_deref())?;
         let certificate = ServerCertificate::prepare(&config.dtls.certificates, &state)?;
-        let events = Arc::new(EventLog::new(&config.log, config.verbose)?);
+        let events =
+            Arc::new(EventLog::new(&config.log, config.verbose, config.remembered_events)?);
         let mut listeners = Vec::new();
         let offered = [
             (Transport::Udp, config.udp_port),
@@ -177,7 +178,7 @@ impl Cloud {
         &self.certificate.root_path
     }
 
-    /// Everything that happened so far (the latest 131,072 events).
+    /// Everything that happened so far (the latest [`Config::remembered_events`]).
     pub fn events(&self) -> Vec<Event> {
         self.events.all()
     }

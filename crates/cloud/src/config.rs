@@ -221,6 +221,9 @@ pub struct Config {
     pub log: Log,
     /// Faults and other small events are written to the log too.
     pub verbose: bool,
+    /// How many of the latest events are remembered, for [`Cloud::events`](crate::Cloud::events)
+    /// and the console.
+    pub remembered_events: usize,
     /// Where the console is served; nowhere when `None`.
     pub console: Option<ConsoleConfig>,
 }
@@ -247,6 +250,7 @@ impl Default for Config {
             state_dir: None,
             log: Log::default(),
             verbose: false,
+            remembered_events: 131_072,
             console: None,
         }
     }

@@ -184,7 +184,7 @@ mod tests {
     use crate::config::Log;
 
     fn weather(faults: &str) -> Weather {
-        let events = EventLog::new(&Log::None, false).expect("no file is opened");
+        let events = EventLog::new(&Log::None, false, 1_000).expect("no file is opened");
         Weather::new(&faults.parse().expect("valid"), Arc::new(events))
     }
 

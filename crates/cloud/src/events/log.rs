@@ -13,9 +13,6 @@ use tokio::sync::watch;
 use super::Event;
 use crate::config::Log;
 
-/// Events kept; the oldest make room.
-const KEPT: usize = 131_072;
-
 /// An event with its place and its time.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded {
@@ -48,10 +45,12 @@ pub(crate) struct EventLog {
     count: watch::Sender<usize>,
     sink: Option<Mutex<Box<dyn Write + Send>>>,
     verbose: bool,
+    /// Events kept; the oldest make room.
+    most: usize,
 }
 
 impl EventLog {
-    pub(crate) fn new(log: &Log, verbose: bool) -> io::Result<Self> {
+    pub(crate) fn new(log: &Log, verbose: bool, most: usize) -> io::Result<Self> {
         let sink: Option<Box<dyn Write + Send>> = match log {
             Log::None => None,
             Log::Stdout => Some(Box::new(io::stdout())),
@@ -70,6 +69,7 @@ impl EventLog {
             count: watch::Sender::new(0),
             sink: sink.map(Mutex::new),
             verbose,
+            most,
         })
     }
 
@@ -80,7 +80,7 @@ impl EventLog {
         }
         let mut kept = self.kept();
         kept.events.push_back((unix_ms, event));
-        if kept.events.len() > KEPT {
+        if kept.events.len() > self.most {
             kept.events.pop_front();
             kept.dropped += 1;
         }

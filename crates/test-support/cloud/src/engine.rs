@@ -79,6 +79,11 @@ impl Session {
         Ok(session)
     }
 
+    /// The session without its socket, for those who have more sessions than sockets.
+    pub fn part(self) -> (UdpSocket, Asleep) {
+        (self.socket, Asleep { client: self.client, start: self.start })
+    }
+
     /// The engine's client.
     pub fn client(&mut self) -> &mut Client<SysRng> {
         &mut self.client
@@ -157,6 +162,19 @@ impl Session {
 
     fn until(&self, at: iot_coap_dtls::Instant) -> std::time::Duration {
         std::time::Duration::from_millis((at - self.now()).as_millis())
+    }
+}
+
+/// A session that has no socket at the moment.
+pub struct Asleep {
+    client: Client<SysRng>,
+    start: Instant,
+}
+
+impl Asleep {
+    /// Goes on over this socket.
+    pub fn wake(self, socket: UdpSocket) -> Session {
+        Session { client: self.client, socket, start: self.start }
     }
 }
 
