@@ -57,7 +57,7 @@ foreach(kind static shared)
     foreach(source IN LISTS simple_examples ITEMS gateway.c)
       get_filename_component(example ${source} NAME_WE)
       add_executable(${example}-local-root${suffix}
-                     ${root}/c_examples/${source} root_from_environment.c)
+                     ${root}/c_examples/${source} ${root}/c_examples/local_root.c)
       set_target_properties(${example}-local-root${suffix} PROPERTIES CXX_STANDARD 11)
       target_link_libraries(${example}-local-root${suffix} PRIVATE IotCoap::${kind} pthread)
       if(NOT example STREQUAL gateway)

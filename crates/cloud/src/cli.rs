@@ -249,6 +249,10 @@ pub(crate) struct Arguments {
     #[arg(short, long)]
     verbose: bool,
 
+    /// Tell each datagram too: where from or where to, how long, and what it is
+    #[arg(long, help_heading = "Files")]
+    datagrams: bool,
+
     /// Print the manual page, in roff, and end; for packages
     #[arg(long, hide = true, exclusive = true)]
     pub(crate) manual_page: bool,
@@ -377,6 +381,7 @@ impl Arguments {
             state_dir,
             log,
             verbose: self.verbose,
+            datagrams: self.datagrams,
             console,
             remembered_events,
             ..defaults

@@ -79,6 +79,7 @@ impl Cloud {
             .map(|_| dtls::open(&config.dtls, &certificate, &keys, saved, Arc::clone(&events)))
             .transpose()?;
         let restored = dtls.as_mut().and_then(|dtls| dtls.take_restored());
+        let told = config.datagrams.then(|| Arc::clone(&events));
         let weather = Weather::new(&config.faults, Arc::clone(&events));
         let root = dtls.is_some().then(|| certificate.root_path.clone());
         let (controls, received) = mpsc::unbounded_channel();
@@ -96,7 +97,7 @@ impl Cloud {
             None => (None, None),
         };
         let endpoint = Endpoint::new(config, keys, forwarder, Arc::clone(&events));
-        let server = Server::new(endpoint, dtls, weather, transports);
+        let server = Server::new(endpoint, dtls, weather, transports, told);
 
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;

@@ -221,6 +221,8 @@ pub struct Config {
     pub log: Log,
     /// Faults and other small events are written to the log too.
     pub verbose: bool,
+    /// Each datagram is an event too.
+    pub datagrams: bool,
     /// How many of the latest events are remembered, for [`Cloud::events`](crate::Cloud::events)
     /// and the console.
     pub remembered_events: usize,
@@ -250,6 +252,7 @@ impl Default for Config {
             state_dir: None,
             log: Log::default(),
             verbose: false,
+            datagrams: false,
             remembered_events: 131_072,
             console: None,
         }

@@ -44,6 +44,7 @@ mod certificates;
 mod cloud;
 mod config;
 mod console;
+mod datagram;
 mod devices;
 mod dtls;
 mod endpoint;

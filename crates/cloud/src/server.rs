@@ -10,8 +10,10 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use crate::dtls::DtlsServer;
+use crate::datagram::describe;
+use crate::dtls::{self, DtlsServer};
 use crate::endpoint::Endpoint;
+use crate::events::{Event, EventLog};
 use crate::faults::Faults;
 use crate::forward::{Link, Report, Reports};
 use crate::transport::{Peer, Route, Transport};
@@ -64,6 +66,8 @@ pub(crate) struct Server {
     weather: Weather,
     transports: Vec<Transport>,
     outbox: Vec<Datagram>,
+    /// Who is told of each datagram.
+    told: Option<Arc<EventLog>>,
     stopping: bool,
 }
 
@@ -73,8 +77,27 @@ impl Server {
         dtls: Option<Box<dyn DtlsServer>>,
         weather: Weather,
         transports: Vec<Transport>,
+        told: Option<Arc<EventLog>>,
     ) -> Self {
-        Self { endpoint, dtls, weather, transports, outbox: Vec::new(), stopping: false }
+        Self { endpoint, dtls, weather, transports, outbox: Vec::new(), told, stopping: false }
+    }
+
+    /// Tells of a datagram as it is on the network.
+    fn tell(&self, direction: &str, route: Route, bytes: &[u8]) {
+        if let Some(events) = &self.told
+            && let Some(&transport) = self.transports.get(route.socket)
+        {
+            // Devices put no ids into their records to us but those that we hand out, and we
+            // put none into ours but those that they hand out: none, as a rule.
+            let id_len = if direction == "in" { dtls::CONNECTION_ID_LEN } else { 0 };
+            events.record(Event::Datagram {
+                transport,
+                peer: route.address,
+                direction: direction.to_owned(),
+                bytes: bytes.len(),
+                what: describe(transport, bytes, id_len),
+            });
+        }
     }
 
     pub(crate) fn set_faults(&mut self, faults: &Faults) {
@@ -118,6 +141,7 @@ impl Server {
     }
 
     fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
+        self.tell("in", route, &bytes);
         let datagram = Datagram { direction: Direction::In, route, bytes };
         for datagram in self.weather.pass(now, datagram) {
             self.deliver(now, datagram);
@@ -240,7 +264,8 @@ pub(crate) async fn run(
             () = sleep => {}
         }
         server.tick(Instant::now());
-        for datagram in server.outbox.drain(..) {
+        for datagram in std::mem::take(&mut server.outbox) {
+            server.tell("out", datagram.route, &datagram.bytes);
             let Route { socket, address } = datagram.route;
             // A datagram that cannot be sent is a datagram lost.
             let _ = sockets[socket].send_to(&datagram.bytes, address).await;

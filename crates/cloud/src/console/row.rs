@@ -158,6 +158,12 @@ impl Row {
                 self.kind = "keys_read";
                 self.reason.clone_from(error);
             }
+            Event::Datagram { transport, peer, direction, bytes, what } => {
+                self.from("datagram", *transport, *peer);
+                self.subject.clone_from(what);
+                self.field("direction", direction);
+                self.field("bytes", bytes);
+            }
             Event::Fault { fault, direction, peer } => {
                 self.kind = "fault";
                 self.peer = Some(*peer);

@@ -16,6 +16,8 @@ use crate::events::{Event, EventLog};
 use crate::server_keys::ServerKeys;
 use crate::transport::{Peer, Route};
 
+pub(crate) use own::CONNECTION_ID_LEN;
+
 /// A DTLS server behind one or more sockets.
 pub(crate) trait DtlsServer: Send {
     /// Takes a datagram, which is decrypted in place.

@@ -281,6 +281,20 @@ pub enum Event {
         #[serde(skip_serializing_if = "String::is_empty")]
         error: String,
     },
+    /// A datagram came or went, if [`Config::datagrams`](crate::Config::datagrams) asks for
+    /// them.
+    Datagram {
+        /// Of which transport it is.
+        transport: Transport,
+        /// The peer.
+        peer: SocketAddr,
+        /// `in` or `out` of the server.
+        direction: String,
+        /// Its length, without the headers of UDP and IP.
+        bytes: usize,
+        /// What can be seen of it, e.g. `ClientHello`.
+        what: String,
+    },
     /// A fault was applied.
     Fault {
         /// Which.

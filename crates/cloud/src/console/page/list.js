@@ -14,7 +14,7 @@ const GROUPS = {
   sent_again: 'transport', unanswered: 'transport',
   dtls_opened: 'transport', dtls_moved: 'transport', dtls_restored: 'transport', dtls_saved: 'transport',
   dtls_failed: 'transport', dtls_closed: 'transport',
-  fault: 'faults',
+  fault: 'faults', datagram: 'transport',
 };
 
 /** Rows by age, the oldest first. */

@@ -8,7 +8,7 @@ use iot_coap_dtls::server::connection_id;
 use crate::random;
 
 /// No record says how long its id is: all servers behind a balancer have ids of this length.
-const LEN: usize = 4;
+pub(crate) const LEN: usize = 4;
 
 /// A connection id, without the server's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,4 +15,5 @@ mod server;
 mod session;
 mod sessions;
 
+pub(crate) use id::LEN as CONNECTION_ID_LEN;
 pub(super) use server::Server;
