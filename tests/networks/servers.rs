@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use iot_coap_cloud::{Cloud, Config, Transport};
+use iot_coap_cloud::{Cloud, Config, DtlsConfig, DtlsEngine, Transport};
 use iot_coap_test_library::{Language, Linkage, compile, scratch_dir};
 use iot_coap_test_support::certificates;
 use iot_coap_test_support::network::{Fate, Proxy, SimulatedLink};
@@ -37,10 +37,12 @@ impl Behind {
         Self { over: Over::Udp, root: None, proxy, _peer: None, _cloud: cloud }
     }
 
-    /// Over the local cloud's own DTLS, by OpenSSL: with an RSA certificate, cookies and
-    /// tickets, and without connection ids.
+    /// Over the local cloud's DTLS by OpenSSL: with an RSA certificate, cookies and tickets,
+    /// and without connection ids.
     pub(crate) fn openssl() -> Self {
-        let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+        let dtls = DtlsConfig { engine: DtlsEngine::OpenSsl, ..DtlsConfig::default() };
+        let cloud = Cloud::start(Config { dtls, ..Config::default() });
+        let cloud = cloud.expect("the local cloud starts");
         let proxy = Proxy::start(cloud.address(Transport::Dtls), |_, _| Fate::ARRIVES);
         let root = Some(cloud.root_pem().to_owned());
         Self { over: Over::Dtls, root, proxy, _peer: None, _cloud: cloud }

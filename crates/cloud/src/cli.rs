@@ -1,6 +1,7 @@
 //! The command line: what it takes, and the configuration that it asks for.
 
 pub(crate) mod console;
+mod dtls;
 pub(crate) mod forwarding;
 mod secret;
 
@@ -15,6 +16,7 @@ use iot_coap_cloud::{
 };
 
 use console::Console;
+use dtls::Dtls;
 use forwarding::Forwarding;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -169,66 +171,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LIST", default_value = "", help_heading = "Answers")]
     faults: Faults,
 
-    /// Names and addresses of the certificate [default: localhost,127.0.0.1,::1]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "DTLS")]
-    cert_names: Vec<String>,
-
-    /// Show a certificate that has expired
-    #[arg(long, help_heading = "DTLS")]
-    cert_expired: bool,
-
-    /// Show this certificate chain (PEM, the server's first)
-    #[arg(long, value_name = "FILE", requires = "key", help_heading = "DTLS",
-          conflicts_with_all = ["cert_names", "cert_expired"])]
-    chain: Option<PathBuf>,
-
-    /// The private key of --chain (PEM)
-    #[arg(long, value_name = "FILE", requires = "chain", help_heading = "DTLS")]
-    key: Option<PathBuf>,
-
-    /// The root of --chain, for {root} [default: the chain's last certificate]
-    #[arg(long, value_name = "FILE", requires = "chain", help_heading = "DTLS")]
-    root: Option<PathBuf>,
-
-    /// Whose DTLS to speak [default: own]
-    #[arg(long, value_name = "ENGINE", help_heading = "DTLS")]
-    dtls_engine: Option<DtlsEngineArgument>,
-
-    /// Cipher suites as an OpenSSL list, e.g. AES128-SHA for a server of old; OpenSSL
-    /// serves them
-    #[arg(long, value_name = "LIST", help_heading = "DTLS")]
-    ciphers: Option<String>,
-
-    /// Know this pre-shared key as well; devices without certificates use it
-    #[arg(long, value_name = "IDENTITY,KEY", value_parser = identity_and_key,
-          help_heading = "DTLS")]
-    psk: Option<(String, String)>,
-
-    /// Resume no sessions
-    #[arg(long, help_heading = "DTLS")]
-    no_resumption: bool,
-
-    /// Close sessions that are silent for so long
-    #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration,
-          help_heading = "DTLS")]
-    idle_timeout: Duration,
-
-    /// The most sessions at once
-    ///
-    /// A silent one takes some 500 bytes, one in use some 3 kB, and one of OpenSSL's
-    /// 42 kB. Where there is no more room, devices that have not signed in go first, and
-    /// of others those of the host that has most.
-    #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = "DTLS")]
-    max_sessions: usize,
-
-    /// Keep sessions that are silent for so long as sealed bytes
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration,
-          help_heading = "DTLS")]
-    seal_after: Duration,
-
-    /// The first byte of connection ids, by which a balancer finds this server
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "DTLS")]
-    server_number: u8,
+    #[command(flatten)]
+    dtls: Dtls,
 
     #[command(flatten)]
     console: Console,
@@ -272,14 +216,6 @@ enum TokenOptionArgument {
     Later,
     /// Either
     Both,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum DtlsEngineArgument {
-    /// That of iot-coap-dtls: with connection ids, and small sessions
-    Own,
-    /// OpenSSL's, which is foreign code; also for clients that know static RSA alone
-    Openssl,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -333,10 +269,6 @@ impl Arguments {
         let console = self.console.into_console()?;
         // Without a console nobody asks for them.
         let remembered_events = if console.is_some() { defaults.remembered_events } else { 0 };
-        let certificates = match (self.chain, self.key) {
-            (Some(chain), Some(key)) => Certificates::Files { chain, key, root: self.root },
-            _ => Certificates::generated(self.cert_names, self.cert_expired),
-        };
         Ok(Config {
             devices,
             bind: if self.bind.is_empty() { defaults.bind } else { self.bind },
@@ -360,24 +292,7 @@ impl Arguments {
             rate_limit: self.rate_limit,
             forward: self.forwarding.into_forward()?,
             faults: self.faults,
-            dtls: DtlsConfig {
-                engine: match self.dtls_engine {
-                    Some(DtlsEngineArgument::Own) => DtlsEngine::Own,
-                    Some(DtlsEngineArgument::Openssl) => DtlsEngine::OpenSsl,
-                    None => DtlsEngine::default(),
-                },
-                certificates,
-                ciphers: self.ciphers,
-                pre_shared_key: self.psk,
-                resumption: !self.no_resumption,
-                idle_timeout: self.idle_timeout,
-                max_sessions: self.max_sessions,
-                seal_after: self.seal_after,
-                server_number: self.server_number,
-                // A server that runs with a command is gone for good when it stops.
-                save_sessions: !with_command,
-                ..DtlsConfig::default()
-            },
+            dtls: self.dtls.into_config(with_command),
             state_dir,
             log,
             verbose: self.verbose,
@@ -386,13 +301,6 @@ impl Arguments {
             remembered_events,
             ..defaults
         })
-    }
-}
-
-fn identity_and_key(text: &str) -> Result<(String, String), String> {
-    match text.split_once(',') {
-        Some((identity, key)) if !key.is_empty() => Ok((identity.into(), key.into())),
-        _ => Err("an identity, a comma and its key are needed".into()),
     }
 }
 

@@ -199,3 +199,28 @@ fn a_hangup_has_the_keys_read_again() {
     // Without such a file it is what it always was.
     assert_eq!(serve(&folder, &[]).end("HUP"), None);
 }
+
+#[test]
+fn a_reader_who_pauses_costs_lines_and_no_answers() {
+    let folder = Folder::new();
+    let mut server = serve(&folder, &[]);
+    let mut device = TestDevice::new(Link::Udp(socket_to(server.address("coap"))));
+    device.sign_in();
+    // Many times what a pipe and the server hold.
+    let payload = vec![b'x'; 1_000];
+    for _ in 0..10_000 {
+        assert_eq!(code(&device.publish("x", &payload)), "2.05");
+    }
+    let (mut told, mut lost) = (0, 0);
+    for event in server.take_events() {
+        match event["event"].as_str() {
+            Some("message") => told += 1,
+            Some("lines_lost") => lost += event["lines"].as_u64().expect("a number"),
+            _ => {}
+        }
+        if told + lost == 10_000 {
+            break;
+        }
+    }
+    assert!(lost > 0, "everything was told, so nothing is shown here");
+}

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Event;
+use super::sink::Sink;
 use crate::config::Log;
 
 /// An event with its place and its time.
@@ -43,7 +44,7 @@ pub(crate) struct EventLog {
     changed: Condvar,
     /// How many events there were, for those who cannot wait on `changed`.
     count: watch::Sender<usize>,
-    sink: Option<Mutex<Box<dyn Write + Send>>>,
+    sink: Option<Sink>,
     verbose: bool,
     /// Events kept; the oldest make room.
     most: usize,
@@ -67,7 +68,7 @@ impl EventLog {
             kept: Mutex::default(),
             changed: Condvar::new(),
             count: watch::Sender::new(0),
-            sink: sink.map(Mutex::new),
+            sink: sink.map(Sink::new).transpose()?,
             verbose,
             most,
         })
@@ -102,9 +103,7 @@ impl EventLog {
             return;
         };
         line.push(b'\n');
-        let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-        // A reader that went away (`iot-coap-cloud | head`) must not end the server.
-        let _ = sink.write_all(&line).and_then(|()| sink.flush());
+        sink.write(line);
     }
 
     pub(crate) fn count(&self) -> usize {

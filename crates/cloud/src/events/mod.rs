@@ -2,6 +2,7 @@
 //! here.
 
 mod log;
+mod sink;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

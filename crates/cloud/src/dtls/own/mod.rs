@@ -8,6 +8,7 @@ mod cookies;
 mod crowd;
 mod handshake;
 mod id;
+mod interface;
 mod places;
 mod saved;
 mod saving;

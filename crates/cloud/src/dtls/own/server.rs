@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use iot_coap_dtls::server::{Greeting, Hello};
+use iot_coap_dtls::server::Hello;
 use iot_coap_dtls::{Error, State};
 
 use super::clock::Clock;
@@ -20,7 +20,6 @@ use super::session::{Kept, Session, feed};
 use super::sessions::{Look, Sessions};
 use crate::certificates::ServerCertificate;
 use crate::config::DtlsConfig;
-use crate::dtls::DtlsServer;
 use crate::events::{Event, EventLog};
 use crate::server_keys::ServerKeys;
 use crate::sign::hex;
@@ -33,20 +32,20 @@ const LARGEST_FLIGHT: usize = 2_048;
 pub(crate) struct Server {
     pub(super) context: Context,
     pub(super) clock: Clock,
-    cookies: FreshCookies,
-    handshakes: Crowd<Handshake>,
+    pub(super) cookies: FreshCookies,
+    pub(super) handshakes: Crowd<Handshake>,
     pub(super) sessions: Sessions,
     pub(super) ids: Ids,
     pub(super) places: Places,
     /// When each handshake and each session is to be looked at, once each.
-    due: BTreeSet<(Instant, u64)>,
+    pub(super) due: BTreeSet<(Instant, u64)>,
     max_sessions: usize,
     next_number: u64,
     pub(super) saved: Option<PathBuf>,
     pub(super) restored: Option<Event>,
     pub(super) keys: ServerKeys,
-    transmit: VecDeque<(Route, Vec<u8>)>,
-    received: VecDeque<(Peer, Vec<u8>)>,
+    pub(super) transmit: VecDeque<(Route, Vec<u8>)>,
+    pub(super) received: VecDeque<(Peer, Vec<u8>)>,
     pub(super) events: Arc<EventLog>,
 }
 
@@ -89,7 +88,7 @@ impl Server {
     }
 
     /// A client has shown its cookie.
-    fn greet(&mut self, now: Instant, route: Route, hello: &Hello, datagram: &mut [u8]) {
+    pub(super) fn greet(&mut self, now: Instant, route: Route, hello: &Hello, datagram: &mut [u8]) {
         for number in self.places.at(route) {
             if self.live(number).is_some_and(|connection| connection.began_with(hello)) {
                 return self.read(now, number, route, datagram);
@@ -133,7 +132,7 @@ impl Server {
         }
     }
 
-    fn read(&mut self, now: Instant, number: u64, route: Route, datagram: &mut [u8]) {
+    pub(super) fn read(&mut self, now: Instant, number: u64, route: Route, datagram: &mut [u8]) {
         if self.handshakes.contains(number) {
             self.read_in_handshake(now, number, route, datagram);
         } else {
@@ -156,7 +155,7 @@ impl Server {
     }
 
     /// Sends what a handshake has to say, and sees how far it has come.
-    fn go_on(&mut self, now: Instant, number: u64) {
+    pub(super) fn go_on(&mut self, now: Instant, number: u64) {
         let Some(handshake) = self.handshakes.get_mut(number) else { return };
         let (route, connection) = (handshake.route, &mut handshake.connection);
         let is_proven = matches!(connection.state(), State::Connected);
@@ -267,7 +266,7 @@ impl Server {
     }
 
     /// Sets when a session is to be looked at.
-    fn look_at(&mut self, number: u64, due: Instant) {
+    pub(super) fn look_at(&mut self, number: u64, due: Instant) {
         if let Some(session) = self.sessions.crowd.get_mut(number) {
             let before = std::mem::replace(&mut session.due, due);
             self.due.remove(&(before, number));
@@ -275,7 +274,7 @@ impl Server {
         }
     }
 
-    fn look(&mut self, now: Instant, number: u64) {
+    pub(super) fn look(&mut self, now: Instant, number: u64) {
         let Some(look) = self.sessions.look(now, self.clock, number) else { return };
         self.flush(number);
         match look {
@@ -303,7 +302,7 @@ impl Server {
         self.end(number, reason);
     }
 
-    fn end(&mut self, number: u64, reason: &str) {
+    pub(super) fn end(&mut self, number: u64, reason: &str) {
         let Some(Session { route, id, due, .. }) = self.sessions.crowd.remove(number) else {
             return;
         };
@@ -336,142 +335,5 @@ impl Server {
     fn forget(&mut self, number: u64, route: Route, due: Instant) {
         self.due.remove(&(due, number));
         self.places.leave(route, number);
-    }
-}
-
-impl DtlsServer for Server {
-    fn receive(&mut self, now: Instant, route: Route, datagram: &mut [u8]) {
-        if Ids::are_in(datagram) {
-            if let Some(number) = self.ids.find(datagram) {
-                self.read(now, number, route, datagram);
-            }
-            return;
-        }
-        match self.cookies.examine(now, route, datagram) {
-            Greeting::Unverified(answer) => self.transmit.push_back((route, answer.to_vec())),
-            Greeting::Verified(hello) => self.greet(now, route, &hello, datagram),
-            // The wrong one drops what does not authenticate.
-            Greeting::None => {
-                for number in self.places.at(route) {
-                    self.read(now, number, route, &mut datagram.to_vec());
-                }
-            }
-        }
-    }
-
-    fn send(&mut self, now: Instant, peer: Peer, plaintext: &[u8]) {
-        let number = peer.session;
-        let Some(connection) = self.sessions.wake(&self.context, number) else { return };
-        let mut datagram = vec![0; plaintext.len() + connection.record_overhead()];
-        let result = connection.send(plaintext, &mut datagram);
-        let look = self.sessions.next_look(now);
-        let Some(session) = self.sessions.crowd.get_mut(number) else { return };
-        session.used = now;
-        let (route, due) = (session.route, session.due);
-        match result {
-            Ok(len) => {
-                datagram.truncate(len);
-                self.transmit.push_back((route, datagram));
-            }
-            // The client takes no message of this length, as it has said.
-            Err(Error::BadLength) => {}
-            Err(error) => return self.end(number, &error.to_string()),
-        }
-        if due > look {
-            self.look_at(number, look);
-        }
-    }
-
-    fn poll_transmit(&mut self) -> Option<(Route, Vec<u8>)> {
-        self.transmit.pop_front()
-    }
-
-    fn poll_received(&mut self) -> Option<(Peer, Vec<u8>)> {
-        self.received.pop_front()
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.due.first().map(|(due, _)| *due)
-    }
-
-    fn tick(&mut self, now: Instant) {
-        while let Some(&(due, number)) = self.due.first()
-            && due <= now
-        {
-            if let Some(handshake) = self.handshakes.get_mut(number) {
-                // Its state says the same.
-                let _ = handshake.connection.handle_timeout(self.clock.engine(now));
-                self.go_on(now, number);
-            } else {
-                self.look(now, number);
-            }
-        }
-    }
-
-    fn count(&self) -> usize {
-        self.sessions.crowd.len()
-    }
-
-    fn sealed(&self) -> usize {
-        self.sessions.crowd.iter().filter(|session| session.is_sealed()).count()
-    }
-
-    fn handshakes(&self) -> usize {
-        self.handshakes.len()
-    }
-
-    fn is_open(&self, session: u64) -> bool {
-        self.sessions.crowd.contains(session)
-    }
-
-    fn prove(&mut self, session: u64) {
-        if let Some(session) = self.sessions.crowd.get_mut(session) {
-            session.is_proven = true;
-        }
-    }
-
-    fn close_all(&mut self, _: Instant) -> usize {
-        let numbers = self.sessions.crowd.numbers();
-        for &number in &numbers {
-            self.close(number, "closed by server");
-        }
-        numbers.len()
-    }
-
-    fn forget_all(&mut self) -> usize {
-        let numbers = self.sessions.crowd.numbers();
-        for &number in &numbers {
-            self.end(number, "forgotten");
-        }
-        self.forget_everything();
-        numbers.len()
-    }
-
-    fn end_one(&mut self, _: Instant, pick: u64, silently: bool) {
-        let Some(number) = self.sessions.crowd.pick(pick) else { return };
-        if silently {
-            self.end(number, "forgotten");
-        } else {
-            self.close(number, "closed by server");
-        }
-    }
-
-    fn take_restored(&mut self) -> Option<Event> {
-        self.restored.take()
-    }
-
-    fn set_keys(&mut self, keys: &ServerKeys) {
-        self.keys.clone_from(keys);
-        if let Err(error) = self.context.set_keys(keys) {
-            self.events.record(Event::KeysRead { error: error.to_string() });
-        }
-    }
-
-    fn stop(&mut self, now: Instant) {
-        if let Some(path) = self.saved.take() {
-            self.save(now, &path);
-        } else {
-            self.close_all(now);
-        }
     }
 }

@@ -1,0 +1,114 @@
+//! The options of DTLS.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use iot_coap_cloud::{Certificates, DtlsConfig, DtlsEngine};
+
+use super::duration;
+
+// The comments below are the help text, where backticks would be noise.
+#[allow(clippy::doc_markdown)]
+#[derive(Args)]
+#[command(next_help_heading = "DTLS")]
+pub(crate) struct Dtls {
+    /// Names and addresses of the certificate [default: localhost,127.0.0.1,::1]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    cert_names: Vec<String>,
+
+    /// Show a certificate that has expired
+    #[arg(long)]
+    cert_expired: bool,
+
+    /// Show this certificate chain (PEM, the server's first)
+    #[arg(long, value_name = "FILE", requires = "key",
+          conflicts_with_all = ["cert_names", "cert_expired"])]
+    chain: Option<PathBuf>,
+
+    /// The private key of --chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "chain")]
+    key: Option<PathBuf>,
+
+    /// The root of --chain, for {root} [default: the chain's last certificate]
+    #[arg(long, value_name = "FILE", requires = "chain")]
+    root: Option<PathBuf>,
+
+    /// Whose DTLS to speak [default: what IOT_COAP_CLOUD_DTLS says, or else own]
+    #[arg(long, value_name = "ENGINE")]
+    dtls_engine: Option<DtlsEngineArgument>,
+
+    /// Cipher suites as an OpenSSL list, e.g. AES128-SHA for a server of old; OpenSSL
+    /// serves them
+    #[arg(long, value_name = "LIST")]
+    ciphers: Option<String>,
+
+    /// Know this pre-shared key as well; devices without certificates use it
+    #[arg(long, value_name = "IDENTITY,KEY", value_parser = identity_and_key)]
+    psk: Option<(String, String)>,
+
+    /// Resume no sessions
+    #[arg(long)]
+    no_resumption: bool,
+
+    /// Close sessions that are silent for so long
+    #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration)]
+    idle_timeout: Duration,
+
+    /// The most sessions at once
+    ///
+    /// A silent one takes 0.7 kB, one in use 2.5 kB, and one of OpenSSL's 42 kB. Where there is no more room, devices that have not signed in go first, and
+    /// of others those of the host that has most.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    max_sessions: usize,
+
+    /// Keep sessions that are silent for so long as sealed bytes
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    seal_after: Duration,
+
+    /// The first byte of connection ids, by which a balancer finds this server
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    server_number: u8,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DtlsEngineArgument {
+    /// That of iot-coap-dtls: with connection ids, and small sessions
+    Own,
+    /// OpenSSL's, which is foreign code; also for clients that know static RSA alone
+    Openssl,
+}
+
+impl Dtls {
+    pub(super) fn into_config(self, with_command: bool) -> DtlsConfig {
+        let certificates = match (self.chain, self.key) {
+            (Some(chain), Some(key)) => Certificates::Files { chain, key, root: self.root },
+            _ => Certificates::generated(self.cert_names, self.cert_expired),
+        };
+        DtlsConfig {
+            engine: match self.dtls_engine {
+                Some(DtlsEngineArgument::Own) => DtlsEngine::Own,
+                Some(DtlsEngineArgument::Openssl) => DtlsEngine::OpenSsl,
+                None => DtlsEngine::default(),
+            },
+            certificates,
+            ciphers: self.ciphers,
+            pre_shared_key: self.psk,
+            resumption: !self.no_resumption,
+            idle_timeout: self.idle_timeout,
+            max_sessions: self.max_sessions,
+            seal_after: self.seal_after,
+            server_number: self.server_number,
+            // A server that runs with a command is gone for good when it stops.
+            save_sessions: !with_command,
+            ..DtlsConfig::default()
+        }
+    }
+}
+
+fn identity_and_key(text: &str) -> Result<(String, String), String> {
+    match text.split_once(',') {
+        Some((identity, key)) if !key.is_empty() => Ok((identity.into(), key.into())),
+        _ => Err("an identity, a comma and its key are needed".into()),
+    }
+}

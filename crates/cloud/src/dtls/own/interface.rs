@@ -1,0 +1,150 @@
+//! What the local cloud asks of the server, and when.
+
+use std::time::Instant;
+
+use iot_coap_dtls::Error;
+use iot_coap_dtls::server::Greeting;
+
+use super::id::Ids;
+use super::server::Server;
+use crate::dtls::DtlsServer;
+use crate::events::Event;
+use crate::server_keys::ServerKeys;
+use crate::transport::{Peer, Route};
+
+impl DtlsServer for Server {
+    fn receive(&mut self, now: Instant, route: Route, datagram: &mut [u8]) {
+        if Ids::are_in(datagram) {
+            if let Some(number) = self.ids.find(datagram) {
+                self.read(now, number, route, datagram);
+            }
+            return;
+        }
+        match self.cookies.examine(now, route, datagram) {
+            Greeting::Unverified(answer) => self.transmit.push_back((route, answer.to_vec())),
+            Greeting::Verified(hello) => self.greet(now, route, &hello, datagram),
+            // The wrong one drops what does not authenticate.
+            Greeting::None => {
+                for number in self.places.at(route) {
+                    self.read(now, number, route, &mut datagram.to_vec());
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, peer: Peer, plaintext: &[u8]) {
+        let number = peer.session;
+        let Some(connection) = self.sessions.wake(&self.context, number) else { return };
+        let mut datagram = vec![0; plaintext.len() + connection.record_overhead()];
+        let result = connection.send(plaintext, &mut datagram);
+        let look = self.sessions.next_look(now);
+        let Some(session) = self.sessions.crowd.get_mut(number) else { return };
+        session.used = now;
+        let (route, due) = (session.route, session.due);
+        match result {
+            Ok(len) => {
+                datagram.truncate(len);
+                self.transmit.push_back((route, datagram));
+            }
+            // The client takes no message of this length, as it has said.
+            Err(Error::BadLength) => {}
+            Err(error) => return self.end(number, &error.to_string()),
+        }
+        if due > look {
+            self.look_at(number, look);
+        }
+    }
+
+    fn poll_transmit(&mut self) -> Option<(Route, Vec<u8>)> {
+        self.transmit.pop_front()
+    }
+
+    fn poll_received(&mut self) -> Option<(Peer, Vec<u8>)> {
+        self.received.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        while let Some(&(due, number)) = self.due.first()
+            && due <= now
+        {
+            if let Some(handshake) = self.handshakes.get_mut(number) {
+                // Its state says the same.
+                let _ = handshake.connection.handle_timeout(self.clock.engine(now));
+                self.go_on(now, number);
+            } else {
+                self.look(now, number);
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.sessions.crowd.len()
+    }
+
+    fn sealed(&self) -> usize {
+        self.sessions.crowd.iter().filter(|session| session.is_sealed()).count()
+    }
+
+    fn handshakes(&self) -> usize {
+        self.handshakes.len()
+    }
+
+    fn is_open(&self, session: u64) -> bool {
+        self.sessions.crowd.contains(session)
+    }
+
+    fn prove(&mut self, session: u64) {
+        if let Some(session) = self.sessions.crowd.get_mut(session) {
+            session.is_proven = true;
+        }
+    }
+
+    fn close_all(&mut self, _: Instant) -> usize {
+        let numbers = self.sessions.crowd.numbers();
+        for &number in &numbers {
+            self.close(number, "closed by server");
+        }
+        numbers.len()
+    }
+
+    fn forget_all(&mut self) -> usize {
+        let numbers = self.sessions.crowd.numbers();
+        for &number in &numbers {
+            self.end(number, "forgotten");
+        }
+        self.forget_everything();
+        numbers.len()
+    }
+
+    fn end_one(&mut self, _: Instant, pick: u64, silently: bool) {
+        let Some(number) = self.sessions.crowd.pick(pick) else { return };
+        if silently {
+            self.end(number, "forgotten");
+        } else {
+            self.close(number, "closed by server");
+        }
+    }
+
+    fn take_restored(&mut self) -> Option<Event> {
+        self.restored.take()
+    }
+
+    fn set_keys(&mut self, keys: &ServerKeys) {
+        self.keys.clone_from(keys);
+        if let Err(error) = self.context.set_keys(keys) {
+            self.events.record(Event::KeysRead { error: error.to_string() });
+        }
+    }
+
+    fn stop(&mut self, now: Instant) {
+        if let Some(path) = self.saved.take() {
+            self.save(now, &path);
+        } else {
+            self.close_all(now);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Where event lines are written to: by a thread of its own, so that a reader who pauses costs
+//! lines and not answers.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::log::unix_ms;
+
+/// Lines that wait to be written have so many bytes at most; further ones are lost.
+const MOST_WAITING: usize = 4 << 20;
+
+/// How long the end of the server waits for what is still to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What both sides know.
+#[derive(Default)]
+struct Shared {
+    /// Bytes that wait.
+    waiting: AtomicUsize,
+    /// Lines lost since that was last told.
+    lost: AtomicU64,
+}
+
+/// Writes lines, or loses and counts them.
+pub(super) struct Sink {
+    shared: Arc<Shared>,
+    lines: Option<Sender<Vec<u8>>>,
+    done: Mutex<Receiver<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sink {
+    pub(super) fn new(writer: Box<dyn Write + Send>) -> std::io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let (lines, received) = channel();
+        let (tell_done, done) = channel();
+        let thread = std::thread::Builder::new().name("iot-coap-events".into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                write(writer, &received, &shared);
+                // Nobody may be waiting.
+                let _ = tell_done.send(());
+            }
+        })?;
+        Ok(Self { shared, lines: Some(lines), done: Mutex::new(done), thread: Some(thread) })
+    }
+
+    /// Has a line written, if there is room for it.
+    pub(super) fn write(&self, line: Vec<u8>) {
+        let waiting = self.shared.waiting.fetch_add(line.len(), Ordering::Relaxed);
+        if waiting + line.len() > MOST_WAITING {
+            self.shared.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+        } else if let Some(lines) = &self.lines {
+            // The thread lives as long as this does.
+            let _ = lines.send(line);
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.lines = None;
+        // A reader who pauses must not keep the server from ending.
+        let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if done.recv_timeout(LAST_WORDS).is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write(mut writer: Box<dyn Write + Send>, lines: &Receiver<Vec<u8>>, shared: &Shared) {
+    while let Ok(line) = lines.recv() {
+        // A reader that went away (`iot-coap-cloud | head`) must not end the server.
+        let _ = writer.write_all(&line).and_then(|()| writer.flush());
+        shared.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+        let lost = shared.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let unix_ms = unix_ms();
+            let _ = writeln!(
+                writer,
+                "{{\"unix_ms\":{unix_ms},\"event\":\"lines_lost\",\"lines\":{lost}}}"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Takes nothing before its lock is free.
+    struct Paused(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paused {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_who_pauses_loses_lines_that_are_counted() {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let sink = Sink::new(Box::new(Paused(Arc::clone(&written)))).expect("a thread");
+        let pause = written.lock().expect("no panic");
+        let line = [&[b'x'; 1 << 16][..], b"\n"].concat();
+        for _ in 0..100 {
+            sink.write(line.clone());
+        }
+        drop(pause);
+        drop(sink);
+        let written = written.lock().expect("no panic");
+        let text = String::from_utf8_lossy(&written);
+        let (lost, kept): (Vec<&str>, Vec<&str>) =
+            text.lines().partition(|line| line.contains("lines_lost"));
+        let lost: usize = lost
+            .iter()
+            .map(|line| {
+                let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+                usize::try_from(line["lines"].as_u64().expect("a number")).expect("a few")
+            })
+            .sum();
+        assert_eq!(kept.len() + lost, 100);
+        assert!(kept.len() * line.len() <= MOST_WAITING + line.len(), "{}", kept.len());
+    }
+}
