@@ -12,20 +12,19 @@
 
 #![no_main]
 
-mod device;
 mod watched;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use arbitrary::{Arbitrary, Unstructured};
-use device::{Device, Proof, Stage, Ticket};
 use iot_coap_dtls::server::{Identity, SignatureScheme, Signer};
 use iot_coap_dtls::{SealingKey, State};
 use iot_coap_fuzz::{Change, Short};
 use iot_coap_test_support::scripted::messages::{
     ALERT, APPLICATION_DATA, CLIENT_HELLO, FINISHED, HANDSHAKE, fragment, message, record,
 };
+use iot_coap_test_support::served::device::{Device, Proof, Stage, Ticket};
 use iot_coap_test_support::served::pre_shared_key;
 use libfuzzer_sys::fuzz_target;
 use watched::{HOME, Watched};

@@ -14,6 +14,8 @@ mod loss;
 mod lossy;
 mod mbedtls;
 mod orders;
+mod padding;
 mod pair;
+mod records;
 mod suites;
 mod tickets;

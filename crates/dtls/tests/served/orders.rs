@@ -59,7 +59,7 @@ impl Order {
         }
         let keys = [SealingKey::new(&[1; 32]).unwrap()];
         let config = pre_shared_key().ticket_keys(keys.into(), 0).max_message_len(1000);
-        let server = Endpoint { echoes: false, ..Endpoint::new(config) };
+        let server = Endpoint { answer: |_| None, ..Endpoint::new(config) };
         Self {
             pair: Pair { server, ..Pair::new(client) }.get_cookie(),
             random,

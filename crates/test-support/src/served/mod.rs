@@ -1,8 +1,10 @@
 //! The engine's server as an application would drive it: connections by connection id and
-//! address, and each plaintext goes back. In virtual time with a client of the engine, or over a
+//! address, and each plaintext is answered. In virtual time with a client of the engine, or over a
 //! socket with clients that nobody here wrote.
 
 pub mod clients;
+#[cfg(feature = "scripted")]
+pub mod device;
 #[cfg(feature = "scripted")]
 pub mod scripted_client;
 #[cfg(feature = "dtls-certificates")]
@@ -49,11 +51,15 @@ pub struct Served {
     pub peer: SocketAddr,
     /// The plaintexts that came.
     pub received: Vec<Vec<u8>>,
-    id: [u8; ID_LEN],
+    /// What the client puts into its records if it knows ids.
+    pub id: [u8; ID_LEN],
 }
 
 /// A datagram, and where it goes.
 pub type Outbound = (SocketAddr, Vec<u8>);
+
+/// What an application says to a plaintext, if anything.
+pub type Answer = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// A server.
 pub struct Endpoint {
@@ -65,8 +71,8 @@ pub struct Endpoint {
     pub served: Vec<Served>,
     /// Whether it gives connection ids.
     pub has_ids: bool,
-    /// Whether it sends each plaintext back.
-    pub echoes: bool,
+    /// What it says to each plaintext. At first it sends it back.
+    pub answer: Answer,
     /// How many connections it has made.
     pub accepted: usize,
     /// Bytes that came and that went out.
@@ -81,7 +87,7 @@ impl Endpoint {
             config: Arc::new(config),
             served: Vec::new(),
             has_ids: true,
-            echoes: true,
+            answer: |plaintext| Some(plaintext.to_vec()),
             accepted: 0,
             bytes: (0, 0),
         }
@@ -116,7 +122,7 @@ impl Endpoint {
             None => served.peer == from,
         });
         if let Some(served) = index.and_then(|index| self.served.get_mut(index)) {
-            served.receive(now, from, &mut bytes, self.echoes, &mut out);
+            served.receive(now, from, &mut bytes, self.answer, &mut out);
         }
         self.bytes.1 += out.iter().map(|(_, datagram)| datagram.len()).sum::<usize>();
         out
@@ -152,7 +158,7 @@ impl Served {
         now: Instant,
         from: SocketAddr,
         bytes: &mut [u8],
-        echoes: bool,
+        answer: Answer,
         out: &mut Vec<Outbound>,
     ) {
         let mut datagram = Datagram::new(bytes);
@@ -164,9 +170,10 @@ impl Served {
             self.peer = from;
         }
         self.flush(out);
-        let mut buffer = [0; 8192];
-        for plaintext in self.received.iter().skip(first).filter(|_| echoes) {
-            let len = self.connection.send(plaintext, &mut buffer).unwrap();
+        let mut buffer = [0; 17_000];
+        let answers = self.received.iter().skip(first).filter_map(|plaintext| answer(plaintext));
+        for plaintext in answers {
+            let len = self.connection.send(&plaintext, &mut buffer).unwrap();
             out.push((self.peer, buffer[..len].to_vec()));
         }
     }

@@ -1,5 +1,5 @@
 //! A client of which a test chooses every byte, by OpenSSL's cryptography: it shares nothing
-//! with the engine. It has a pre-shared key and AES-128-GCM.
+//! with the engine. It has a pre-shared key.
 
 use crate::dtls::{IDENTITY, PSK};
 use crate::scripted::crypto::{Algorithm, Header, Key, keys, prf, sha256};
@@ -36,6 +36,10 @@ pub struct ScriptedClient {
     pub transcript: Vec<u8>,
     /// Of the session.
     pub master_secret: Vec<u8>,
+    /// How its records with keys are protected. It must fit the suite.
+    pub algorithm: Algorithm,
+    /// Whether the MAC of a block cipher covers what was encrypted.
+    pub encrypt_then_mac: bool,
     /// The connection id in its records with keys; empty if they have none.
     pub connection_id: Vec<u8>,
     /// Of its records and of the server's.
@@ -56,6 +60,8 @@ impl Default for ScriptedClient {
             sequence: [0; 2],
             transcript: Vec::new(),
             master_secret: Vec::new(),
+            algorithm: Algorithm::Gcm,
+            encrypt_then_mac: false,
             connection_id: Vec::new(),
             keys: None,
         }
@@ -122,16 +128,26 @@ impl ScriptedClient {
     /// Its key exchange. There are keys afterwards; the server's random bytes are those in the
     /// transcript.
     pub fn key_exchange(&mut self) -> Vec<u8> {
-        let hello = 12 + self.hello_body().len();
-        let server_random = self.transcript[hello + 12 + 2..][..32].try_into().unwrap();
-        let body = vector16(&self.identity.clone());
-        let record = self.say(CLIENT_KEY_EXCHANGE, &body);
+        let body = vector16(&self.identity);
         let premaster = [vector16(&vec![0; self.key.len()]), vector16(&self.key)].concat();
+        self.exchange(&body, &premaster)
+    }
+
+    /// The same with any content, and the secret that both sides make of it.
+    pub fn exchange(&mut self, body: &[u8], premaster: &[u8]) -> Vec<u8> {
+        let record = self.say(CLIENT_KEY_EXCHANGE, body);
         let hash = sha256(&self.transcript);
-        self.master_secret = prf(&premaster, b"extended master secret", &hash, 48);
-        self.keys =
-            Some(keys(Algorithm::Gcm, false, &self.master_secret, [&self.random, &server_random]));
+        self.take_keys(prf(premaster, b"extended master secret", &hash, 48));
         record
+    }
+
+    /// Takes the keys of a session; the server's random bytes are those in the transcript.
+    pub fn take_keys(&mut self, master_secret: Vec<u8>) {
+        let hello_len = 12 + self.hello_body().len();
+        let server_random = self.transcript[hello_len + 12 + 2..][..32].try_into().unwrap();
+        let randoms = [&self.random, &server_random];
+        self.keys = Some(keys(self.algorithm, self.encrypt_then_mac, &master_secret, randoms));
+        self.master_secret = master_secret;
     }
 
     /// The record before those with keys.
@@ -160,14 +176,25 @@ impl ScriptedClient {
     /// The same with any number. With a connection id, the type is behind the content (RFC 9146,
     /// section 4).
     pub fn protected_as(&self, content_type: u8, sequence: u64, content: &[u8]) -> Vec<u8> {
-        let connection_id = self.connection_id.clone();
-        let (kind, content) = if connection_id.is_empty() {
-            (content_type, content.to_vec())
+        let header = self.header(content_type, sequence);
+        let content = if self.connection_id.is_empty() {
+            content.to_vec()
         } else {
-            (WITH_CONNECTION_ID, [content, &[content_type]].concat())
+            [content, &[content_type]].concat()
         };
-        let header = Header { content_type: kind, epoch: 1, sequence, connection_id };
-        header.record(&self.keys.as_ref().unwrap().0.seal(&header, &content))
+        header.record(&self.key_of_records().seal(&header, &content))
+    }
+
+    /// What stands before a record with keys.
+    pub fn header(&self, content_type: u8, sequence: u64) -> Header {
+        let connection_id = self.connection_id.clone();
+        let content_type = if connection_id.is_empty() { content_type } else { WITH_CONNECTION_ID };
+        Header { content_type, epoch: 1, sequence, connection_id }
+    }
+
+    /// The key of its records.
+    pub fn key_of_records(&self) -> &Key {
+        &self.keys.as_ref().unwrap().0
     }
 
     /// The type and the content of the server's record with keys.

@@ -1,13 +1,14 @@
 //! A true client, by OpenSSL's cryptography, one step after another.
 
-use iot_coap_test_support::scripted::crypto::{Algorithm, Key, keys, prf, sha256};
-use iot_coap_test_support::scripted::messages::{
-    APPLICATION_DATA, CLIENT_KEY_EXCHANGE, CONNECTION_ID, FINISHED, HANDSHAKE, NEW_SESSION_TICKET,
-    SERVER_HELLO, SERVER_KEY_EXCHANGE, SESSION_TICKET, message, records,
-};
-use iot_coap_test_support::served::scripted_client::ScriptedClient;
 use openssl::derive::Deriver;
 use openssl::pkey::{Id, PKey};
+
+use super::scripted_client::ScriptedClient;
+use crate::scripted::crypto::Key;
+use crate::scripted::messages::{
+    APPLICATION_DATA, CONNECTION_ID, FINISHED, HANDSHAKE, NEW_SESSION_TICKET, SERVER_HELLO,
+    SERVER_KEY_EXCHANGE, SESSION_TICKET, message, records,
+};
 
 const SUPPORTED_GROUPS: u16 = 10;
 const SIGNATURE_ALGORITHMS: u16 = 13;
@@ -17,7 +18,9 @@ const X25519: u8 = 29;
 /// How the two sides know each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
+    /// By [`PSK`](crate::dtls::PSK).
     PreSharedKey,
+    /// The client believes any.
     Certificate,
     /// By the ticket of an earlier session with a pre-shared key.
     Ticket,
@@ -26,11 +29,15 @@ pub enum Proof {
 /// What a client says next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// The ClientHello without a cookie.
     Greeting,
     /// The ClientHello with the cookie.
     Hello,
+    /// Its key exchange.
     KeyExchange,
+    /// Its Finished.
     Finished,
+    /// Application data.
     Data,
     /// Nothing: the server did not answer as it should.
     Stuck,
@@ -39,14 +46,19 @@ pub enum Stage {
 /// A ticket, and the secret of its session.
 #[derive(Clone)]
 pub struct Ticket {
+    /// As the server has sealed it.
     pub ticket: Vec<u8>,
+    /// Of the session.
     pub master_secret: Vec<u8>,
 }
 
 /// Where a client is in its session.
 pub struct Device {
+    /// What it speaks by.
     pub client: ScriptedClient,
+    /// How the two sides know each other.
     pub proof: Proof,
+    /// What it says next.
     pub stage: Stage,
     ticket: Option<Ticket>,
 }
@@ -112,15 +124,9 @@ impl Device {
                 self.client.transcript.extend_from_slice(&header[1..4]);
             }
             self.client.transcript.extend_from_slice(body);
-            let server_hello = self.client.transcript.get(hello_len..hello_len + 46);
-            if let (Some(server_hello), Some(ticket), None) =
-                (server_hello, &self.ticket, &self.client.keys)
-            {
-                let theirs = server_hello[14..].try_into().unwrap();
-                let randoms = [&self.client.random, &theirs];
-                let secret = &ticket.master_secret;
-                self.client.keys = Some(keys(Algorithm::Gcm, false, secret, randoms));
-                self.client.master_secret = secret.clone();
+            let has_hello = self.client.transcript.len() >= hello_len + 46;
+            if let (true, Some(ticket), None) = (has_hello, &self.ticket, &self.client.keys) {
+                self.client.take_keys(ticket.master_secret.clone());
             }
         }
         let answer = &self.client.transcript[hello_len..];
@@ -148,16 +154,8 @@ impl Device {
         let mut deriver = Deriver::new(&own).unwrap();
         deriver.set_peer(&theirs).unwrap();
         let premaster = deriver.derive_to_vec().unwrap();
-        let hello_len = 12 + self.client.hello_body().len();
         let body = [&[32][..], &own.raw_public_key().unwrap()].concat();
-        let record = self.client.say(CLIENT_KEY_EXCHANGE, &body);
-        let client = &mut self.client;
-        let hash = sha256(&client.transcript);
-        client.master_secret = prf(&premaster, b"extended master secret", &hash, 48);
-        let theirs = client.transcript[hello_len + 14..][..32].try_into().unwrap();
-        let randoms = [&client.random, &theirs];
-        client.keys = Some(keys(Algorithm::Gcm, false, &client.master_secret, randoms));
-        Some(record)
+        Some(self.client.exchange(&body, &premaster))
     }
 
     /// The ticket in the server's last flight.
