@@ -57,6 +57,8 @@ pub(super) struct Handshake {
     transcript: Transcript,
     pub(super) reassembly: Reassembly,
     expected: Expected,
+    /// The number of the ClientHello with the cookie.
+    pub(super) first_message_seq: u16,
     next_message_seq: u16,
     own_id: Option<ConnectionId>,
     negotiated: Option<Negotiated>,
@@ -83,6 +85,7 @@ impl Handshake {
             reassembly: Reassembly::starting_at(hello.message_seq, config.max_message_len),
             config,
             expected: Expected::ClientHello,
+            first_message_seq: hello.message_seq,
             // The message in answer to a ClientHello has its number.
             next_message_seq: hello.message_seq,
             own_id,

@@ -135,6 +135,10 @@ impl<R: TryCryptoRng> Connection<R> {
                 }
                 continue;
             };
+            // The first ClientHello, late: it led to the cookie, not to this handshake.
+            if header.message_seq < handshake.first_message_seq {
+                continue;
+            }
             match handshake.reassembly.insert(header, epoch, fragment)? {
                 Inserted::Accepted => {
                     self.retransmission.answer_begins(now);

@@ -4,8 +4,12 @@ use iot_coap_dtls::server::HELLO_VERIFY_REQUEST_LEN;
 use iot_coap_dtls::{Config, Dropped, State};
 use iot_coap_test_support::dtls::pre_shared_key;
 use iot_coap_test_support::network::{Direction, Fate, by_seed, losing};
+use iot_coap_test_support::scripted::messages::{CLIENT_HELLO, HANDSHAKE, fragment, record};
+use iot_coap_test_support::served::scripted_client::ScriptedClient;
 use iot_coap_test_support::served::virtual_time::Pair;
 use iot_coap_test_support::served::{self, Endpoint};
+
+use super::pair as scripted;
 
 fn server() -> Endpoint {
     Endpoint::new(served::pre_shared_key())
@@ -105,4 +109,30 @@ fn an_unfinished_handshake_ends() {
     let flight = 13 + 12 + 2 + 32 + 1 + 2 + 1 + 2 + 5 + 4 + (4 + 1 + 4) + 13 + 12;
     let cookie = HELLO_VERIFY_REQUEST_LEN;
     assert_eq!(pair.server.bytes.1, cookie + 7 * flight);
+}
+
+/// The network repeats the first ClientHello, which had no cookie, when the connection is there.
+/// It is from before that, and says nothing against the client: however long the client is away,
+/// the handshake goes on.
+#[test]
+fn a_first_hello_that_comes_again_late_does_no_harm() {
+    let first = scripted::Pair::new(ScriptedClient::default()).client.hello();
+    let cut = record(HANDSHAKE, 0, 5, &fragment(CLIENT_HELLO, 0, 99, 3, &first[30..60]));
+    for is_begun in [false, true] {
+        let mut pair = scripted::Pair::begun(ScriptedClient::default());
+        let exchange = pair.client.key_exchange();
+        if is_begun {
+            pair.feed(&exchange);
+        }
+        assert_eq!(pair.feed(&first)[0].len(), HELLO_VERIFY_REQUEST_LEN);
+        assert!(pair.feed(&cut).is_empty());
+        assert_eq!(pair.dropped(), Dropped::default());
+        for _ in 0..3 {
+            let deadline = pair.server.next_timeout().unwrap();
+            pair.now = deadline.as_millis();
+            assert_eq!(pair.server.handle_timeout(deadline).len(), 1);
+            assert_eq!(pair.state(), Some(State::Handshaking));
+        }
+        pair.finish_after(exchange);
+    }
 }
