@@ -31,14 +31,18 @@ impl<R: TryCryptoRng> Connection<R> {
         now: Instant,
         datagram: &mut Datagram<'d>,
     ) -> Result<Option<&'d [u8]>, Error> {
+        // An id brings a datagram here from any address, so what is not protected in it could be
+        // anybody's. A client's unprotected records come first.
+        let mut has_id = false;
         while !datagram.is_empty() {
             if let State::Ended(error) = self.state {
                 return Err(error);
             }
             let Some(record) = self.reader.next_record(datagram) else { break };
+            has_id |= !record.header.connection_id.is_empty();
             let plaintext = match record.header.epoch {
                 EPOCH_PROTECTED => self.read_protected(now, record),
-                EPOCH_PLAIN => self.read_plain(now, &record).map(|()| None),
+                EPOCH_PLAIN if !has_id => self.read_plain(now, &record).map(|()| None),
                 _ => {
                     self.reader.count_malformed();
                     Ok(None)

@@ -17,5 +17,6 @@ mod orders;
 mod padding;
 mod pair;
 mod records;
+mod strangers;
 mod suites;
 mod tickets;
