@@ -9,9 +9,7 @@ use iot_coap_test_support::certificates::{
 };
 use iot_coap_test_support::dtls::certificates;
 use iot_coap_test_support::network::{Fate, by_seed};
-use iot_coap_test_support::scripted::messages::{
-    ALERT, CLIENT_KEY_EXCHANGE, EC_POINT_FORMATS, record,
-};
+use iot_coap_test_support::scripted::messages::{ALERT, EC_POINT_FORMATS, record};
 use iot_coap_test_support::served::clients::{ForeignClient, Trust};
 use iot_coap_test_support::served::scripted_client::ScriptedClient;
 use iot_coap_test_support::served::signing::{with_identity, with_schemes};
@@ -178,33 +176,6 @@ fn what_has_nothing_in_common_is_refused() {
     let (pair, answer) = begun(hello_with(vec![good]), config(&server));
     assert_eq!(pair.state(), Some(State::Handshaking));
     assert!(answer.concat().windows(4).any(|bytes| bytes == [3, 0, 23, 65]));
-}
-
-/// Keys that are no points, or points that make no secret.
-#[test]
-fn a_key_that_makes_no_secret_ends_the_handshake() {
-    let (_, server) = ecdsa();
-    let schemes = (SIGNATURE_ALGORITHMS, vec![0, 2, 4, 3]);
-    let cases = [
-        (29_u8, vec![0; 32]),
-        (29, [&[1][..], &[0; 31]].concat()),
-        (29, vec![9; 31]),
-        (29, vec![]),
-        (23, vec![4; 65]),
-        (23, vec![0]),
-        // Compressed.
-        (23, [&[2][..], &[9; 32]].concat()),
-    ];
-    for (group, key) in cases {
-        let groups = (SUPPORTED_GROUPS, vec![0, 2, 0, group]);
-        let (mut pair, _) = begun(hello_with(vec![schemes.clone(), groups]), config(&server));
-        assert_eq!(pair.state(), Some(State::Handshaking));
-        let exchange =
-            pair.client.say(CLIENT_KEY_EXCHANGE, &[&[key.len() as u8][..], &key].concat());
-        let answer = pair.feed(&exchange);
-        assert_eq!(answer.len(), 1, "{group} {key:?}");
-        assert_eq!((answer[0][0], answer[0][14]), (ALERT, 50), "{group} {key:?}");
-    }
 }
 
 /// The caller's key is elsewhere, and may be out of reach.

@@ -9,14 +9,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use iot_coap_dtls::server::Config;
 use iot_coap_test_support::certificates::ecdsa;
 use iot_coap_test_support::dtls::PSK;
 use iot_coap_test_support::network::{Fate, Proxy, by_seed};
-use iot_coap_test_support::served::clients::{ForeignClient, MbedTls, Trust};
+use iot_coap_test_support::served::clients::{ForeignClient, Libcoap, MbedTls, Trust};
 use iot_coap_test_support::served::signing::with_identity;
 use iot_coap_test_support::served::socket::SocketServer;
 use iot_coap_test_support::served::{Endpoint, pre_shared_key};
+
+use super::libcoap::in_capitals;
 
 const LOST_PERCENT: u64 = 20;
 /// So many datagrams of each direction are lost, repeated or late by lot. A handshake takes
@@ -27,46 +28,69 @@ const PATIENCE: Duration = Duration::from_secs(100);
 
 const KEY: Trust<'static> = Trust::PreSharedKey(PSK);
 
-fn each_seed(
-    config: impl Fn() -> Config + Sync,
-    start: impl Fn(SocketAddr) -> ForeignClient + Sync,
-) {
+/// `exchange` starts a client of the server at an address, which has to get an answer.
+fn each_seed(server: impl Fn() -> Endpoint + Sync, exchange: impl Fn(SocketAddr) + Sync) {
     let seeds = std::env::var("DTLS_LOSS_SEEDS").map_or(4, |seeds| seeds.parse().unwrap());
     std::thread::scope(|scope| {
         for seed in 0..seeds {
-            let (config, start) = (&config, &start);
+            let (server, exchange) = (&server, &exchange);
             scope.spawn(move || {
-                let server = SocketServer::start(Endpoint::new(config()));
+                let server = SocketServer::start(server());
                 let mut by_lot = by_seed(seed, LOST_PERCENT);
                 let decide = move |to, number| match number {
                     ..LOSSY => by_lot(to, number),
                     _ => Fate::times(1),
                 };
                 let proxy = Proxy::start(server.address(), decide);
-                let mut client = start(proxy.address());
-                client.exchange_through_loss("it is 21.5 degrees", PATIENCE);
+                exchange(proxy.address());
             });
         }
     });
 }
 
+fn echoes() -> Endpoint {
+    Endpoint::new(pre_shared_key())
+}
+
+/// The client's line comes back.
+fn line_comes_back(mut client: ForeignClient) {
+    client.exchange_through_loss("it is 21.5 degrees", PATIENCE);
+}
+
 #[test]
 fn openssl() {
-    each_seed(pre_shared_key, |server| ForeignClient::openssl(server, &KEY, &["-cipher", "PSK"]));
+    each_seed(echoes, |server| {
+        line_comes_back(ForeignClient::openssl(server, &KEY, &["-cipher", "PSK"]));
+    });
 }
 
 #[test]
 fn gnutls() {
     let priority = "NORMAL:-KX-ALL:+PSK:-VERS-ALL:+VERS-DTLS1.2";
-    each_seed(pre_shared_key, |server| ForeignClient::gnutls(server, &KEY, priority, &[]));
+    each_seed(echoes, |server| {
+        line_comes_back(ForeignClient::gnutls(server, &KEY, priority, &[]));
+    });
 }
 
 #[test]
 fn mbedtls() {
     for version in [MbedTls::V2_28, MbedTls::V3_6] {
-        each_seed(pre_shared_key, |server| {
-            ForeignClient::mbedtls(version, server, &KEY, &["suites=0xA8"])
+        each_seed(echoes, |server| {
+            line_comes_back(ForeignClient::mbedtls(version, server, &KEY, &["suites=0xA8"]));
         });
+    }
+}
+
+#[test]
+fn libcoap() {
+    for build in [Libcoap::OpenSsl, Libcoap::GnuTls] {
+        each_seed(
+            || in_capitals(pre_shared_key()),
+            |server| {
+                let client = ForeignClient::libcoap(build, server, &KEY, "it is warm");
+                client.await_printed("IT IS WARM", PATIENCE);
+            },
+        );
     }
 }
 
@@ -74,7 +98,9 @@ fn mbedtls() {
 fn openssl_with_certificates() {
     let (root, identity) = ecdsa();
     let pem = root.pem();
-    let config = || with_identity(pre_shared_key(), &identity, &[]).mtu(400);
     let trust = Trust::Root(&pem);
-    each_seed(config, |server| ForeignClient::openssl(server, &trust, &["-mtu", "400"]));
+    each_seed(
+        || Endpoint::new(with_identity(pre_shared_key(), &identity, &[]).mtu(400)),
+        |server| line_comes_back(ForeignClient::openssl(server, &trust, &["-mtu", "400"])),
+    );
 }

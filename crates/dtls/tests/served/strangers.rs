@@ -91,7 +91,7 @@ fn an_id_alone_reaches_nothing() {
         forged
     };
     let hello = message(CLIENT_HELLO, 1, &pair.client.hello_body());
-    let mut tries = |pair: &mut Pair, with_keys: bool| {
+    let tries = |pair: &mut Pair, with_keys: bool| {
         for first in [forged(1, &[7; 40]), forged(1, &[]), forged(0, &[7; 40]), forged(2, &[7; 40])]
         {
             for behind in [
@@ -235,7 +235,7 @@ fn an_id_that_was_not_agreed_on_opens_nothing() {
 #[test]
 fn the_type_is_inside() {
     let mut pair = Pair::connected_with_id();
-    let mut sealed = |pair: &mut Pair, inner: &[u8]| {
+    let sealed = |pair: &mut Pair, inner: &[u8]| {
         let header = pair.client.header(APPLICATION_DATA, pair.client.sequence[1]);
         pair.client.sequence[1] += 1;
         let record = header.record(&pair.client.key_of_records().seal(&header, inner));

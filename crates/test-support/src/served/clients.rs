@@ -34,6 +34,15 @@ pub enum MbedTls {
     V3_6,
 }
 
+/// A build of libcoap's `coap-client`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Libcoap {
+    /// Over OpenSSL.
+    OpenSsl,
+    /// Over GnuTLS.
+    GnuTls,
+}
+
 /// A client's process.
 pub struct ForeignClient {
     process: Child,
@@ -106,6 +115,26 @@ impl ForeignClient {
         Self::start(command, files)
     }
 
+    /// libcoap's `coap-client`, which posts `payload` once, prints the answer and ends.
+    pub fn libcoap(build: Libcoap, server: SocketAddr, trust: &Trust<'_>, payload: &str) -> Self {
+        let files = Folder::new();
+        let mut command = Command::new(match build {
+            Libcoap::OpenSsl => "coap-client-openssl",
+            Libcoap::GnuTls => "coap-client-gnutls",
+        });
+        command.args(["-m", "post", "-e", payload]);
+        match trust {
+            Trust::PreSharedKey(key) => {
+                command.args(["-u", IDENTITY, "-k", std::str::from_utf8(key).unwrap()]);
+            }
+            Trust::Root(root) => {
+                command.args(["-R", &files.write("root.pem", root.as_bytes())]);
+            }
+        }
+        command.arg(format!("coaps://{server}/a"));
+        Self::start(command, files)
+    }
+
     fn start(mut command: Command, files: Folder) -> Self {
         let mut process = command
             .stdin(Stdio::piped())
@@ -160,6 +189,12 @@ impl ForeignClient {
         self.input.write_all(format!("{line}\n").as_bytes()).unwrap();
         let is_there = becomes_so_within(PATIENCE, || count(self) > before);
         assert!(is_there, "no {printed:?}: {}", self.printed());
+    }
+
+    /// Waits until it has printed this.
+    pub fn await_printed(&self, text: &str, patience: Duration) {
+        let is_there = becomes_so_within(patience, || self.printed().contains(text));
+        assert!(is_there, "no {text:?}: {}", self.printed());
     }
 
     /// Whether the process ends soon.

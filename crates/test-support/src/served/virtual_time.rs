@@ -45,6 +45,21 @@ impl Pair {
         }
     }
 
+    /// Another client, which knows nothing of the one before, at the same address; what was on
+    /// its way is lost.
+    pub fn restarted(self, config: iot_coap_dtls::Config, decide: impl Decide) -> Self {
+        let now = self.now;
+        let fresh = Self::new(config.clone(), self.server, decide);
+        let client = Client::new(config, SystemRandom::default(), now).unwrap();
+        Self { client, now, address: self.address, ..fresh }
+    }
+
+    /// Hands the server a datagram in the client's name. What it answers goes to the client.
+    pub fn forge(&mut self, datagram: &[u8]) {
+        let answers = self.server.receive(self.now, self.address, datagram);
+        self.answer(answers);
+    }
+
     /// Sends what the client has to say.
     pub fn flush(&mut self) {
         let mut buffer = [0; 8192];
@@ -118,16 +133,21 @@ impl Pair {
 
     /// Sends a message every two seconds until it comes back, as CoAP would.
     pub fn exchange(&mut self, message: &[u8]) {
-        for _ in 0..50 {
+        assert!(self.try_exchange(message, 50), "no answer");
+    }
+
+    /// The same, so many times at most. Returns whether it has come back.
+    pub fn try_exchange(&mut self, message: &[u8], times: usize) -> bool {
+        for _ in 0..times {
             self.say(message);
             let end = self.now + Duration::from_secs(2);
-            while self.step(end).unwrap() {
+            while self.step(end).is_ok_and(|goes_on| goes_on) {
                 if self.received.iter().any(|read| read == message) {
                     self.received.clear();
-                    return;
+                    return true;
                 }
             }
         }
-        panic!("no answer");
+        false
     }
 }
