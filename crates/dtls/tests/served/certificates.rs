@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use iot_coap_dtls::server::{self, Config, SignatureScheme, Signer};
-use iot_coap_dtls::{Error, State};
+use iot_coap_dtls::{Error, MIN_MTU, State};
 use iot_coap_test_support::certificates::{
     GOOD, Identity, ec_key, ecdsa, intermediate, leaf, root, rsa, rsa_key,
 };
@@ -70,6 +70,20 @@ fn handshakes_succeed_at_twenty_percent_loss() {
         let mut pair = Pair::new(client, server, by_seed(seed, 20));
         assert_eq!(pair.connect(90_000), Ok(true), "seed {seed}");
         pair.exchange(b"21.5");
+    }
+}
+
+/// RFC 6347, section 4.1.1.1. Messages are cut where a datagram ends.
+#[test]
+fn no_datagram_exceeds_the_mtu() {
+    let (root, server) = ecdsa();
+    let between = intermediate(&root, ec_key());
+    for mtu in [100, 256, 300, 500] {
+        let config = with_identity(Config::new(), &server, &[&between]).mtu(mtu);
+        let (_, answer) = begun(hello_with(vec![(SIGNATURE_ALGORITHMS, vec![0, 2, 4, 3])]), config);
+        let longest = answer.iter().map(Vec::len).max().unwrap();
+        let least = if mtu == 100 { MIN_MTU } else { mtu };
+        assert!(answer.len() > 1 && longest <= least && longest > least / 2, "{mtu}: {longest}");
     }
 }
 

@@ -5,7 +5,7 @@ use iot_coap_dtls::server::{COOKIE_SECRET_LEN, Cookies, Greeting, HELLO_VERIFY_R
 use iot_coap_test_heap::allocations;
 use iot_coap_test_support::scripted::Numbers;
 use iot_coap_test_support::scripted::messages::{
-    CLIENT_HELLO, HANDSHAKE, fragment, message, record,
+    CLIENT_HELLO, HANDSHAKE, HELLO_VERIFY_REQUEST, fragment, message, record,
 };
 use iot_coap_test_support::served::scripted_client::ScriptedClient;
 
@@ -43,6 +43,25 @@ fn with_cookie(cookies: &Cookies) -> ScriptedClient {
     client.read_cookie(&answer);
     assert!(is_verified(cookies, PEER, &mut client));
     client
+}
+
+/// RFC 6347, section 4.2.1: the answer has the numbers of the record and of the message that it is
+/// for, and the version of DTLS 1.0.
+#[test]
+fn a_request_for_a_cookie_has_the_numbers_of_the_hello() {
+    let cookies = Cookies::new(secret(1));
+    let client = ScriptedClient::default();
+    for (sequence, message_seq) in [(0, 0), (1, 1), (700, 5), (u64::from(u32::MAX), 255)] {
+        let hello = message(CLIENT_HELLO, message_seq, &client.hello_body());
+        let hello = record(HANDSHAKE, 0, sequence, &hello);
+        let Greeting::Unverified(answer) = examine(&cookies, PEER, hello) else {
+            panic!("there is no cookie yet");
+        };
+        let cookie = &answer[answer.len() - 16..];
+        let body = [&[0xfe, 0xff, 16][..], cookie].concat();
+        let request = message(HELLO_VERIFY_REQUEST, message_seq, &body);
+        assert_eq!(answer[..], record(HANDSHAKE, 0, sequence, &request));
+    }
 }
 
 #[test]

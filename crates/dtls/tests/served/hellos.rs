@@ -6,7 +6,8 @@ use iot_coap_test_heap::peak_of;
 use iot_coap_test_support::scripted::Numbers;
 use iot_coap_test_support::scripted::messages::{
     ALERT, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, CONNECTION_ID, ENCRYPT_THEN_MAC,
-    EXTENDED_MASTER_SECRET, HANDSHAKE, MAX_FRAGMENT_LENGTH, RENEGOTIATION_INFO, fragment, record,
+    EXTENDED_MASTER_SECRET, HANDSHAKE, MAX_FRAGMENT_LENGTH, RENEGOTIATION_INFO, SERVER_HELLO,
+    fragment, record,
 };
 use iot_coap_test_support::served::scripted_client::ScriptedClient;
 
@@ -76,6 +77,18 @@ fn what_is_not_known_is_ignored() {
     let pair = Pair::begun(client);
     assert_eq!(pair.state(), Some(State::Handshaking));
     assert!(!pair.client.transcript.windows(2).skip(400).any(|two| two == [0, 54]));
+}
+
+/// RFC 5246, section E.1: a client of a later version knows this one as well. Later ones have
+/// smaller numbers.
+#[test]
+fn a_later_version_is_answered_by_this_one() {
+    let mut pair = Pair::with_cookie(ScriptedClient::default());
+    let mut body = pair.client.hello_body();
+    body[1] = 0xfc;
+    let hello = pair.client.say(CLIENT_HELLO, &body);
+    let answer = pair.feed(&hello);
+    assert_eq!((answer[0][13], &answer[0][25..27]), (SERVER_HELLO, &[0xfe, 0xfd][..]));
 }
 
 /// The hello that counts is the one whose cookie was checked, however it is put together.

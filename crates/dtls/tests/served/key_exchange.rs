@@ -116,6 +116,9 @@ fn a_key_that_makes_no_secret_ends_the_handshake() {
     }
 }
 
+/// What makes a Finished wrong.
+type Change = dyn Fn(&Pair, &mut Vec<u8>);
+
 /// One bit in each byte, another length, the server's own, that of another handshake, and that
 /// of a transcript that lacks a message.
 #[test]
@@ -126,7 +129,7 @@ fn a_finished_that_is_wrong_ends_the_handshake() {
         assert!(pair.feed(&exchange).is_empty());
         pair
     };
-    let changes: Vec<Box<dyn Fn(&Pair, &mut Vec<u8>)>> = vec![
+    let changes: Vec<Box<Change>> = vec![
         Box::new(|_, data| data.clear()),
         Box::new(|_, data| data.truncate(11)),
         Box::new(|_, data| data.push(0)),
@@ -143,8 +146,7 @@ fn a_finished_that_is_wrong_ends_the_handshake() {
         }),
     ];
     let flips = (0..12).map(|index| {
-        Box::new(move |_: &Pair, data: &mut Vec<u8>| data[index] ^= 0x10)
-            as Box<dyn Fn(&Pair, &mut Vec<u8>)>
+        Box::new(move |_: &Pair, data: &mut Vec<u8>| data[index] ^= 0x10) as Box<Change>
     });
     for (number, change) in changes.into_iter().chain(flips).enumerate() {
         let mut pair = exchanged();

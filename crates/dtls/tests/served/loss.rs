@@ -94,6 +94,21 @@ fn the_last_flight_is_kept_until_it_has_arrived() {
     pair.exchange(b"21.5");
 }
 
+/// RFC 6347, section 4.2.4.1: from one second on, twice as long each time; and 90 seconds in all.
+#[test]
+fn each_time_the_server_waits_twice_as_long() {
+    let mut pair = scripted::Pair::begun(ScriptedClient::default());
+    let mut sent_at = Vec::new();
+    while let Some(deadline) = pair.server.next_timeout() {
+        let sent = pair.server.handle_timeout(deadline);
+        sent_at.push((deadline.as_millis(), sent.len()));
+    }
+    let seconds = [1, 3, 7, 15, 31, 63].map(|seconds| (seconds * 1000, 1));
+    let (last, flights) = sent_at.split_last().unwrap();
+    assert_eq!((flights, *last), (&seconds[..], (90_000, 0)));
+    assert_eq!(pair.state(), None);
+}
+
 /// What a client that is gone has left goes too.
 #[test]
 fn an_unfinished_handshake_ends() {

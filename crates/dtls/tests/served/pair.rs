@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use iot_coap_dtls::server::Config;
 use iot_coap_dtls::{Dropped, Error, Instant, SealingKey, State};
 use iot_coap_test_support::scripted::crypto::Algorithm;
 use iot_coap_test_support::scripted::messages::{
@@ -196,8 +197,13 @@ pub(super) fn client_with_id() -> ScriptedClient {
 
 /// A server that gives tickets.
 pub(super) fn with_tickets() -> Endpoint {
+    with_tickets_and(|config| config)
+}
+
+/// The same, with more in its configuration.
+pub(super) fn with_tickets_and(more: impl FnOnce(Config) -> Config) -> Endpoint {
     let keys = [SealingKey::new(&[1; 32]).unwrap()];
-    Endpoint::new(served::pre_shared_key().ticket_keys(keys.into(), 86_400))
+    Endpoint::new(more(served::pre_shared_key()).ticket_keys(keys.into(), 86_400))
 }
 
 /// A ticket of [`with_tickets`].

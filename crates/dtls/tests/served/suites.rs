@@ -3,8 +3,11 @@
 use iot_coap_dtls::{Config, State};
 use iot_coap_test_support::dtls::pre_shared_key;
 use iot_coap_test_support::network::Fate;
+use iot_coap_test_support::scripted::messages::ENCRYPT_THEN_MAC;
 use iot_coap_test_support::served::virtual_time::Pair;
 use iot_coap_test_support::served::{self, Endpoint};
+
+use super::pair::{self as scripted, PROTECTIONS, client_by};
 
 fn connected(client: Config, server: Endpoint) -> Pair {
     let mut pair = Pair::new(client, server, |_, _| Fate::ARRIVES);
@@ -102,4 +105,21 @@ fn a_server_without_a_key_refuses() {
     assert_eq!(refused.to_string(), "the peer sent the alert handshake_failure (40)");
     pair.server.handle_timeout(pair.now);
     assert_eq!(pair.server.served.len(), 0);
+}
+
+/// RFC 7366, section 3: a server that chose an AEAD says nothing of it.
+#[test]
+fn encrypt_then_mac_is_for_block_ciphers_alone() {
+    for protection in PROTECTIONS {
+        let mut client = client_by(protection);
+        if !protection.2 {
+            client.extensions.push((ENCRYPT_THEN_MAC, vec![]));
+        }
+        let server = Endpoint::new(served::pre_shared_key().cbc(true));
+        let mut pair = scripted::Pair { server, ..scripted::Pair::new(client) }.get_cookie();
+        let hello = pair.client.hello();
+        let answer = pair.feed(&hello).concat();
+        let is_answered = answer.windows(4).any(|bytes| bytes == [0, 22, 0, 0]);
+        assert_eq!(is_answered, protection.0 == 0x008c, "{protection:?}");
+    }
 }

@@ -200,6 +200,14 @@ fn begun(client: ScriptedClient) -> pair::Pair {
     pair::Pair { server, ..pair::Pair::new(client) }.get_cookie().begin()
 }
 
+/// Whether the server goes on with the session of a ticket.
+fn is_resumed(client: ScriptedClient) -> bool {
+    let pair = begun(client);
+    assert_eq!(pair.state(), Some(State::Handshaking));
+    // ServerHelloDone is the last message of a full handshake's first flight.
+    !pair.client.transcript.ends_with(&[14, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0])
+}
+
 /// One that was changed, cut or made up: a full handshake.
 #[test]
 fn what_is_no_ticket_of_the_server_is_not_resumed() {
@@ -207,10 +215,7 @@ fn what_is_no_ticket_of_the_server_is_not_resumed() {
     let resumes = |ticket: Vec<u8>| {
         let mut client = client.clone();
         client.extensions.push((SESSION_TICKET, ticket));
-        let pair = begun(client);
-        assert_eq!(pair.state(), Some(State::Handshaking));
-        // ServerHelloDone is the last message of a full handshake's first flight.
-        !pair.client.transcript.ends_with(&[14, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0])
+        is_resumed(client)
     };
     assert!(resumes(ticket.clone()));
     for index in 0..ticket.len() {
@@ -226,6 +231,19 @@ fn what_is_no_ticket_of_the_server_is_not_resumed() {
     assert!(!resumes(key.seal(b"", &content, &mut getrandom::SysRng).unwrap()));
     let odd = key.seal(b"iot-coap-dtls ticket", &content, &mut getrandom::SysRng).unwrap();
     assert!(!resumes(odd));
+}
+
+/// The session's suite must be offered again.
+#[test]
+fn a_ticket_of_another_suite_is_not_taken() {
+    let (client, ticket) = with_ticket();
+    for (suites, resumes) in
+        [(vec![0xc0a8], false), (vec![0xc0a8, 0x00a8], true), (vec![0x00a8, 0xc0a8], true)]
+    {
+        let mut client = ScriptedClient { suites, ..client.clone() };
+        client.extensions.push((SESSION_TICKET, ticket.clone()));
+        assert_eq!(is_resumed(client), resumes);
+    }
 }
 
 /// A ticket alone is not enough: its holder must know the secret.

@@ -170,7 +170,8 @@ impl Served {
             self.peer = from;
         }
         self.flush(out);
-        let mut buffer = [0; 17_000];
+        // For the longest record.
+        let mut buffer = vec![0; 17_000];
         let answers = self.received.iter().skip(first).filter_map(|plaintext| answer(plaintext));
         for plaintext in answers {
             let len = self.connection.send(&plaintext, &mut buffer).unwrap();

@@ -47,6 +47,7 @@ impl Pair {
 
     /// Another client, which knows nothing of the one before, at the same address; what was on
     /// its way is lost.
+    #[must_use]
     pub fn restarted(self, config: iot_coap_dtls::Config, decide: impl Decide) -> Self {
         let now = self.now;
         let fresh = Self::new(config.clone(), self.server, decide);
