@@ -99,7 +99,7 @@ fn the_last_flight_is_kept_until_it_has_arrived() {
 fn each_time_the_server_waits_twice_as_long() {
     let mut pair = scripted::Pair::begun(ScriptedClient::default());
     let mut sent_at = Vec::new();
-    while let Some(deadline) = pair.server.next_timeout() {
+    while let Some(deadline) = pair.server.next_timeout().filter(|_| sent_at.len() < 20) {
         let sent = pair.server.handle_timeout(deadline);
         sent_at.push((deadline.as_millis(), sent.len()));
     }

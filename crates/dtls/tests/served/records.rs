@@ -7,7 +7,7 @@ use iot_coap_test_support::dtls::SystemRandom;
 use iot_coap_test_support::scripted::Numbers;
 use iot_coap_test_support::scripted::messages::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED,
-    HANDSHAKE, message, record,
+    HANDSHAKE, MAX_FRAGMENT_LENGTH, fragment, message, record,
 };
 use iot_coap_test_support::served::scripted_client::ScriptedClient;
 
@@ -171,6 +171,36 @@ fn a_record_that_is_too_long() {
         let record = pair.client.protected(APPLICATION_DATA, &vec![0x5a; (1 << 14) + 1]);
         assert!(pair.heard(&record).is_empty(), "{protection:?}");
         assert_eq!(pair.dropped().malformed, 1, "{protection:?}");
+        pair.assert_alive();
+    }
+}
+
+/// The same before there are keys: what was agreed on holds from the ServerHello on.
+#[test]
+fn an_unprotected_record_that_is_too_long() {
+    for (code, longest) in [(1, 512), (2, 1024)] {
+        let mut client = ScriptedClient::default();
+        client.extensions.push((MAX_FRAGMENT_LENGTH, vec![code]));
+        let mut pair = Pair::begun(client);
+        let exchange = pair.client.key_exchange();
+        // The message, and empty fragments of later ones behind it, which have no effect.
+        let mut content = exchange[13..].to_vec();
+        let count = (longest - content.len()) / 12;
+        for _ in 0..count {
+            content.extend(fragment(CLIENT_KEY_EXCHANGE, 5, 40, 0, &[]));
+        }
+        let last = fragment(CLIENT_KEY_EXCHANGE, 5, 40, 0, &vec![0; longest - content.len() + 1]);
+        let too_long = [&content[..], &last].concat();
+        assert!(pair.feed(&record(HANDSHAKE, 0, 9, &too_long)).is_empty());
+        assert_eq!(pair.dropped().malformed, 1);
+        let data = pair.client.verify_data();
+        let early = pair.client.finished(&data);
+        assert!(pair.feed(&early).is_empty());
+        assert_eq!((pair.dropped().malformed, pair.dropped().forged), (2, 0), "there are keys");
+        // The longest that there may be counts.
+        assert!(pair.feed(&record(HANDSHAKE, 0, 9, &content)).is_empty());
+        let finished = pair.client.finished(&data);
+        pair.feed(&finished);
         pair.assert_alive();
     }
 }
