@@ -81,14 +81,19 @@ fn mbedtls() {
     }
 }
 
+/// It gives up after four timeouts in a row. Then another one begins anew, at the same address.
 #[test]
 fn libcoap() {
     for build in [Libcoap::OpenSsl, Libcoap::GnuTls] {
         each_seed(
             || in_capitals(pre_shared_key()),
             |server| {
-                let client = ForeignClient::libcoap(build, server, &KEY, "it is warm");
-                client.await_printed("IT IS WARM", PATIENCE);
+                let is_answered = (0..3).any(|_| {
+                    let mut client = ForeignClient::libcoap(build, server, &KEY, "it is warm");
+                    assert!(client.ends_within(PATIENCE));
+                    client.printed().contains("IT IS WARM")
+                });
+                assert!(is_answered, "{build:?}");
             },
         );
     }

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::dtls::IDENTITY;
@@ -48,6 +49,7 @@ pub struct ForeignClient {
     process: Child,
     input: ChildStdin,
     printed: Arc<Mutex<Vec<u8>>>,
+    readers: Vec<JoinHandle<()>>,
     _files: Folder,
 }
 
@@ -122,7 +124,8 @@ impl ForeignClient {
             Libcoap::OpenSsl => "coap-client-openssl",
             Libcoap::GnuTls => "coap-client-gnutls",
         });
-        command.args(["-m", "post", "-e", payload]);
+        // It waits for an answer for so many seconds.
+        command.args(["-B", "40", "-m", "post", "-e", payload]);
         match trust {
             Trust::PreSharedKey(key) => {
                 command.args(["-u", IDENTITY, "-k", std::str::from_utf8(key).unwrap()]);
@@ -145,17 +148,18 @@ impl ForeignClient {
         let printed = Arc::new(Mutex::new(Vec::new()));
         let outputs: [Box<dyn Read + Send>; 2] =
             [Box::new(process.stdout.take().unwrap()), Box::new(process.stderr.take().unwrap())];
-        for mut output in outputs {
+        let read = |mut output: Box<dyn Read + Send>| {
             let printed = Arc::clone(&printed);
             std::thread::spawn(move || {
                 let mut buffer = [0; 4096];
                 while let Ok(len @ 1..) = output.read(&mut buffer) {
                     printed.lock().unwrap().extend_from_slice(&buffer[..len]);
                 }
-            });
-        }
+            })
+        };
+        let readers = outputs.map(read).into();
         let input = process.stdin.take().unwrap();
-        Self { process, input, printed, _files: files }
+        Self { process, input, printed, readers, _files: files }
     }
 
     /// Everything that it has printed.
@@ -199,8 +203,19 @@ impl ForeignClient {
 
     /// Whether the process ends soon.
     pub fn ends(&mut self) -> bool {
+        self.ends_within(PATIENCE)
+    }
+
+    /// Whether the process ends in that time. If so, everything is there that it printed.
+    pub fn ends_within(&mut self, patience: Duration) -> bool {
         let process = &mut self.process;
-        becomes_so_within(PATIENCE, || process.try_wait().unwrap().is_some())
+        let has_ended = becomes_so_within(patience, || process.try_wait().unwrap().is_some());
+        if has_ended {
+            for reader in self.readers.drain(..) {
+                reader.join().unwrap();
+            }
+        }
+        has_ended
     }
 }
 
