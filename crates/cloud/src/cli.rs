@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use iot_coap_cloud::{
-    Certificates, Config, Device, DtlsConfig, DtlsEngine, Faults, Log, Reply, ServerKeys,
-    TokenOption, Transport, load_devices,
+    Config, Device, Faults, Log, Reply, ServerKeys, TokenOption, Transport, load_devices,
 };
 
 use console::Console;
