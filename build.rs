@@ -61,6 +61,9 @@ fn main() {
         // does what is thrown in a callback.
         build.flag("-fexceptions");
     }
+    if has("THREADS") {
+        build.define("IOTX_THREADS", None);
+    }
     match (has("DTLS_PSK"), has("PORT_DTLS")) {
         (true, true) => println!(
             "cargo::error=the features dtls and port-dtls exclude each other: coaps:// is spoken \

@@ -483,7 +483,8 @@ iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
  *     250 ms while there is no connection; with a program's own `HAL_UDP_*` or
  *     `HAL_DTLSSession_*`, whose reads cannot be ended, within 2 s. What may take longer
  *     are a callback that is running, and functions of the program's own port. From a
- *     callback of the same client it is refused, with a line in the log.
+ *     callback of the same client it is refused, with a line in the log; on a board whose
+ *     port has no `HAL_ThreadSelf`, also while another thread's callback runs.
  */
 void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
 

@@ -105,8 +105,10 @@ int HAL_Snprintf(char *str, const int len, const char *fmt, ...);
 /* --- mutexes ---------------------------------------------------------------- */
 
 /*
- * A port for a single thread may leave out these four functions, if the library was
- * built without std.
+ * A port for a single thread may leave out these functions, if the library was built
+ * without std; HAL_MutexCreate may also return NULL there. For an RTOS build the library
+ * with the feature `threads`: otherwise the linker does not say that they are missing, and
+ * no function says that there was no memory for a mutex.
  */
 
 /**
@@ -137,6 +139,18 @@ void HAL_MutexLock(void *mutex);
  * @param mutex a mutex that the calling thread has locked
  */
 void HAL_MutexUnlock(void *mutex);
+
+/**
+ * Names the calling thread, so that IOT_CoAP_Deinit can tell its caller's callback, in which
+ * it is refused, from that of another thread, which it waits for. Optional; without it
+ * IOT_CoAP_Deinit is refused while any callback of the client runs. Define it in the object
+ * of HAL_Malloc, since a linker takes none out of an archive for it alone. Called only if
+ * the library was built without std, which tells threads apart by itself.
+ *
+ * @return whatever differs between threads that exist at the same time, such as an RTOS's
+ *     handle of the current task; NULL if that cannot be told
+ */
+void *HAL_ThreadSelf(void);
 
 /* --- UDP -------------------------------------------------------------------- */
 

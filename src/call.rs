@@ -27,8 +27,13 @@ pub(crate) struct Call {
     pub(crate) calls_back: Cell<bool>,
     /// The number of the receive buffer that this call has.
     pub(crate) buffer: Cell<Option<usize>>,
-    /// The call in whose callback this one was made, if both are calling the program.
-    outer: Cell<*const Call>,
+    /// Another call that is calling the program: with `std` the one in whose callback this
+    /// one was made; without, the one of the same context that began before. See
+    /// [`crate::callbacks`].
+    pub(crate) outer: Cell<*const Call>,
+    /// The thread, as the port names it.
+    #[cfg(any(test, not(feature = "std")))]
+    pub(crate) thread: Cell<*const c_void>,
 }
 
 impl Call {
@@ -42,57 +47,9 @@ impl Call {
             calls_back: Cell::new(false),
             buffer: Cell::new(None),
             outer: Cell::new(core::ptr::null()),
+            #[cfg(any(test, not(feature = "std")))]
+            thread: Cell::new(core::ptr::null()),
         }
-    }
-
-    /// Notes that this call is calling the program, for [`is_calling_back`].
-    pub(crate) fn begin_callback(&self) {
-        self.calls_back.set(true);
-        #[cfg(feature = "std")]
-        {
-            self.outer.set(INNERMOST.get());
-            INNERMOST.set(self);
-        }
-    }
-
-    pub(crate) fn end_callback(&self) {
-        self.calls_back.set(false);
-        #[cfg(feature = "std")]
-        INNERMOST.set(self.outer.get());
-    }
-}
-
-#[cfg(feature = "std")]
-std::thread_local! {
-    static INNERMOST: Cell<*const Call> = const { Cell::new(core::ptr::null()) };
-}
-
-/// Whether a callback of this context runs on the calling thread. Without `std`
-/// threads cannot be told apart: then any callback counts.
-pub(crate) fn is_calling_back(context: *const c_void) -> bool {
-    #[cfg(feature = "std")]
-    {
-        let mut is_any = false;
-        each_callback(context, |_| is_any = true);
-        is_any
-    }
-    #[cfg(not(feature = "std"))]
-    {
-        let _ = context;
-        true
-    }
-}
-
-/// Does `work` with every call of this thread that has called the program for `context`.
-#[cfg(feature = "std")]
-pub(crate) fn each_callback(context: *const c_void, mut work: impl FnMut(&Call)) {
-    let mut call = INNERMOST.get();
-    // SAFETY: every entry is in the frame of a call that has not returned, on this thread.
-    while let Some(entry) = unsafe { call.as_ref() } {
-        if entry.context == context {
-            work(entry);
-        }
-        call = entry.outer.get();
     }
 }
 
@@ -146,44 +103,5 @@ pub(crate) unsafe fn interruptible(call: &Call, work: Blocking, argument: *mut c
         let _ = call.cancellation;
         // SAFETY: by the contract, `work` may be called with `argument`.
         unsafe { work(argument) }
-    }
-}
-
-#[cfg(all(test, feature = "std"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_callback_that_a_thread_is_in_is_known() {
-        let contexts = [0_u8; 3];
-        let [first, second, third] =
-            [0, 1, 2].map(|at| core::ptr::from_ref(&contexts[at]).cast::<c_void>());
-        let outer = Call::new(first, 0, false);
-        let middle = Call::new(second, 0, false);
-        let inner = Call::new(first, 0, false);
-        let known = || [first, second, third].map(is_calling_back);
-        assert_eq!(known(), [false; 3]);
-        outer.begin_callback();
-        assert_eq!(known(), [true, false, false]);
-        middle.begin_callback();
-        inner.begin_callback();
-        assert_eq!(known(), [true, true, false]);
-        std::thread::scope(|scope| {
-            let contexts = &contexts;
-            scope.spawn(move || {
-                let context = core::ptr::from_ref(&contexts[0]).cast();
-                assert!(!is_calling_back(context), "another thread is in none");
-            });
-        });
-        inner.end_callback();
-        assert_eq!(known(), [true, true, false]);
-        middle.end_callback();
-        assert_eq!(known(), [true, false, false]);
-        // One after the other, as a wait calls back.
-        outer.end_callback();
-        outer.begin_callback();
-        outer.end_callback();
-        assert_eq!(known(), [false; 3]);
-        assert!(!outer.calls_back.get());
     }
 }

@@ -11,7 +11,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use iot_coap_client::{Client, Config, Instant, TransmissionParameters};
 
 use crate::buffers::Buffers;
-use crate::call::{Call, is_calling_back};
+use crate::call::Call;
+use crate::callbacks::Callbacks;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
 #[cfg(all(feature = "dtls-psk", feature = "extension"))]
@@ -100,8 +101,8 @@ pub(crate) struct State {
     pub(crate) pace: Pace,
     /// Deinit was called: whoever waits is to leave.
     pub(crate) closing: bool,
-    /// How many callbacks are running, on any thread.
-    pub(crate) callbacks: u32,
+    /// The callbacks that are running, on any thread.
+    pub(crate) callbacks: Callbacks,
     /// The access token in force was kept over a restart, and no sign-in was
     /// asked for since.
     pub(crate) is_token_restored: bool,
@@ -212,7 +213,7 @@ impl Context {
             shared: false,
             pace: Pace::new(options.keeps_own_pace),
             closing: false,
-            callbacks: 0,
+            callbacks: Callbacks::default(),
             is_token_restored,
             has_token_changed: false,
             is_storing: false,
@@ -317,7 +318,7 @@ impl Context {
 
     /// Whether a callback of this context runs on the calling thread, or may.
     pub(crate) fn is_in_callback(&self, state: &State) -> bool {
-        state.callbacks != 0 && is_calling_back(self.handle())
+        state.callbacks.is_in_one(self.handle())
     }
 
     /// Gives back what an abandoned call holds: it panicked, or its thread ended. Its
@@ -332,8 +333,7 @@ impl Context {
             state.pace.handle_wait_end();
         }
         if call.calls_back.get() {
-            state.callbacks -= 1;
-            call.end_callback();
+            state.callbacks.end(call);
         }
     }
 

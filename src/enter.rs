@@ -205,7 +205,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::call::is_calling_back;
+    use crate::callbacks::is_calling_back;
     use crate::configuration::Options;
     use crate::configuration::tests::Handed;
     use crate::drive::trip;
@@ -253,14 +253,14 @@ mod tests {
                     context.entered.is_empty(),
                     state.reading,
                     state.buffers.taken(),
-                    state.callbacks,
+                    state.callbacks.is_empty(),
                     state.is_storing,
                 );
                 drop(state);
                 let _ = tell.send(raised);
             });
             let raised = told.recv_timeout(std::time::Duration::from_secs(20));
-            assert_eq!(raised.expect("the lock is free"), (true, false, 0, 0, false));
+            assert_eq!(raised.expect("the lock is free"), (true, false, 0, true, false));
             looking.join().expect("no panic");
             assert!(!is_calling_back(self.handle()));
             assert!(!log::is_writing());

@@ -66,7 +66,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 ///     250 ms while there is no connection; with a program's own `HAL_UDP_*` or
 ///     `HAL_DTLSSession_*`, whose reads cannot be ended, within 2 s. What may take longer
 ///     are a callback that is running, and functions of the program's own port. From a
-///     callback of the same client it is refused, with a line in the log.
+///     callback of the same client it is refused, with a line in the log; on a board whose
+///     port has no `HAL_ThreadSelf`, also while another thread's callback runs.
 ///
 /// # Safety
 ///

@@ -63,7 +63,7 @@ impl Context {
         // another.
         let (mut calls, mut waiting) = (0, 0);
         buffers.give_back_all();
-        crate::call::each_callback(self.handle(), |call| {
+        crate::callbacks::each_callback(self.handle(), |call| {
             calls += 1;
             waiting += u32::from(call.waits.get());
             if let Some(number) = call.buffer.get() {
@@ -71,7 +71,7 @@ impl Context {
             }
         });
         self.entered.set(calls);
-        state.callbacks = calls;
+        state.callbacks.set(calls);
         state.pace.handle_fork(waiting);
         state.reading = false;
         state.shared = false;

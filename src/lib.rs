@@ -26,6 +26,7 @@ extern crate alloc;
 mod bare;
 mod buffers;
 mod call;
+mod callbacks;
 mod certificates;
 mod clock;
 mod configuration;

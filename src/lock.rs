@@ -15,15 +15,17 @@ pub(crate) struct Lock<T> {
 // SAFETY: the value is reached through the mutex alone.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
-/// The mutex of a [`Lock`]: none in the `bare` build on a port without threads, whose
-/// `HAL_MutexCreate` has nothing to return.
+/// The mutex of a [`Lock`]: none on a port without threads, whose `HAL_MutexCreate` has
+/// nothing to return. Without `std` it takes the feature `threads` to tell that from a lack
+/// of memory.
 pub(crate) struct LockMutex(Option<Mutex>);
 
 impl LockMutex {
     /// `None` if the port returned no mutex.
     pub(crate) fn new() -> Option<Self> {
         let mutex = Mutex::new();
-        (mutex.is_some() || cfg!(feature = "bare")).then_some(Self(mutex))
+        let may_lack = cfg!(all(feature = "bare", not(feature = "threads")));
+        (mutex.is_some() || may_lack).then_some(Self(mutex))
     }
 }
 

@@ -4,11 +4,11 @@
  *
  * Unresolved where the firmware's board port lacks them (compiled without
  * IOTX_PORT_LINUX, whose port has them all): HAL_Kv_*, absent before v2.3.0;
- * HAL_Set* and HAL_Get*, of which releases have more or fewer; without std HAL_Mutex*,
- * which a port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
+ * HAL_Set* and HAL_Get*, of which releases have more or fewer; without std and threads
+ * HAL_Mutex*, which a port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
  * later; HAL_UDP_close and HAL_Printf, which v3.1.0 and v3.2.0 do not have. Also
- * HAL_UDP_expect, with any port: it is this library's own idea. And without std
- * iotx_coap_get_ca, a program's own roots. A linker
+ * HAL_UDP_expect, with any port, and without std HAL_ThreadSelf: they are this library's
+ * own ideas. And without std iotx_coap_get_ca, a program's own roots. A linker
  * takes no member of an archive for these alone. In every release's port they share
  * one with a function that is needed; elsewhere -u helps.
  *
@@ -340,8 +340,8 @@ long long iotx_port_calendar_ms(void)
 }
 #endif
 
-/* With std they are needed. */
-#if !defined(IOTX_PORT_LINUX) && !defined(IOTX_STD)
+/* With std and with threads they are needed. */
+#if !defined(IOTX_PORT_LINUX) && !defined(IOTX_STD) && !defined(IOTX_THREADS)
 OPTIONAL void *HAL_MutexCreate(void);
 OPTIONAL void HAL_MutexDestroy(void *mutex);
 OPTIONAL void HAL_MutexLock(void *mutex);
@@ -375,6 +375,16 @@ void iotx_port_mutex_unlock(void *mutex)
 {
     HAL_MutexUnlock(mutex);
 }
+#endif
+
+#ifndef IOTX_STD
+/* std tells threads apart by itself. */
+__attribute__((weak)) void *HAL_ThreadSelf(void);
+
+extern void *(*const iotx_port_thread_self)(void);
+
+/* NULL where there is none. */
+void *(*const iotx_port_thread_self)(void) = HAL_ThreadSelf;
 #endif
 
 OPTIONAL int HAL_Kv_Set(const char *key, const void *value, int len, int sync);

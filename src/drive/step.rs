@@ -8,6 +8,7 @@ use super::progress::{Incoming, Wait};
 use super::reading::{self, SLICE};
 use super::{Transmitted, Until, learned, next_timeout, transmit};
 use crate::call::Call;
+use crate::callbacks;
 use crate::context::{Application, Context, State};
 use crate::link::{Expected, News, Work};
 use crate::lock::Guard;
@@ -36,7 +37,7 @@ pub(super) enum Action {
 #[inline(never)]
 pub(super) fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
     if call.calls_back.get() && !context.notice_fork() {
-        call.end_callback();
+        callbacks::leave(call);
         return Action::Leave;
     }
     let mut state = context.state.lock();
@@ -56,8 +57,7 @@ impl Context {
     /// Takes in the result of what was done since the last step.
     fn take_in(state: &mut State, call: &Call, wait: &mut Wait) {
         if call.calls_back.get() {
-            call.end_callback();
-            state.callbacks -= 1;
+            state.callbacks.end(call);
             wait.outcall.response.invalidate();
             wait.has_called = true;
         }
@@ -334,8 +334,7 @@ impl Context {
 
     /// Lets the next thing to do be a call of the program.
     fn call_out<'s>(mut state: Guard<'s, State>, call: &Call) -> (Guard<'s, State>, Action) {
-        state.callbacks += 1;
-        call.begin_callback();
+        state.callbacks.begin(call);
         (state, Action::Call)
     }
 }

@@ -30,12 +30,17 @@ pub(crate) use mutex::Mutex;
 pub(crate) use peer::{Peer, Trusted};
 pub(crate) use udp::{Connected, Replies, Udp};
 
+#[cfg(not(feature = "std"))]
+use core::ffi::c_void;
 use core::ffi::{CStr, c_char};
 
 unsafe extern "C" {
     fn HAL_UptimeMs() -> u64;
     fn HAL_Random(region: u32) -> u32;
     fn iotx_port_print(line: *const c_char);
+    /// In `c/edges.c`: `HAL_ThreadSelf`, if there is one.
+    #[cfg(not(feature = "std"))]
+    safe static iotx_port_thread_self: Option<unsafe extern "C" fn() -> *const c_void>;
     #[cfg(all(feature = "bare", not(any(feature = "std", test))))]
     fn iotx_port_print_internal_error(file: *const c_char, len: core::ffi::c_int, line: u32);
 }
@@ -54,6 +59,13 @@ pub(crate) fn uptime_ms() -> u64 {
 pub(crate) fn sleep_ms(ms: u32) {
     // SAFETY: takes a number.
     unsafe { HAL_SleepMs(ms) }
+}
+
+/// The calling thread, as the port names it; null where it does not.
+#[cfg(not(feature = "std"))]
+pub(crate) fn this_thread() -> *const c_void {
+    // SAFETY: takes nothing.
+    iotx_port_thread_self.map_or(core::ptr::null(), |this| unsafe { this() })
 }
 
 /// 64 bits that differ from start to start as far as the port's generator does. The

@@ -5,22 +5,22 @@ use core::ptr::NonNull;
 
 unsafe extern "C" {
     #[cfg_attr(
-        not(any(feature = "port-linux", feature = "std")),
+        not(any(feature = "port-linux", feature = "std", feature = "threads")),
         link_name = "iotx_port_mutex_create"
     )]
     fn HAL_MutexCreate() -> *mut c_void;
     #[cfg_attr(
-        not(any(feature = "port-linux", feature = "std")),
+        not(any(feature = "port-linux", feature = "std", feature = "threads")),
         link_name = "iotx_port_mutex_destroy"
     )]
     fn HAL_MutexDestroy(mutex: *mut c_void);
     #[cfg_attr(
-        not(any(feature = "port-linux", feature = "std")),
+        not(any(feature = "port-linux", feature = "std", feature = "threads")),
         link_name = "iotx_port_mutex_lock"
     )]
     fn HAL_MutexLock(mutex: *mut c_void);
     #[cfg_attr(
-        not(any(feature = "port-linux", feature = "std")),
+        not(any(feature = "port-linux", feature = "std", feature = "threads")),
         link_name = "iotx_port_mutex_unlock"
     )]
     fn HAL_MutexUnlock(mutex: *mut c_void);
