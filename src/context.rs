@@ -6,7 +6,6 @@ use alloc::boxed::Box;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use iot_coap_client::{Client, Config, Instant, TransmissionParameters};
 
@@ -23,6 +22,7 @@ use crate::link::{Connector, Link, SessionStore};
 use crate::lock::{Guard, Lock, LockMutex};
 use crate::log::{Once, Queue, log};
 use crate::notices::Subscriber;
+use crate::open_contexts::{count_closed, count_opened};
 use crate::pace::Pace;
 use crate::port;
 use crate::process::Process;
@@ -31,15 +31,6 @@ use crate::types::iotx_response_callback_t;
 
 /// Marks a context, so that most invalid handles are recognised.
 const MAGIC: u32 = 0x496f_5443;
-
-/// How many contexts are open, for people to read. Two threads that open or close at
-/// the same moment may be counted as one: some cores have atomic loads and stores, but
-/// no atomic addition.
-static OPEN: AtomicUsize = AtomicUsize::new(0);
-
-pub(crate) fn open_contexts() -> usize {
-    OPEN.load(Ordering::Relaxed)
-}
 
 /// What an application ties to a message.
 #[derive(Clone, Copy)]
@@ -237,7 +228,7 @@ impl Context {
                 state: Lock::new(place.mutex, state),
             },
         );
-        OPEN.store(open_contexts().wrapping_add(1), Ordering::Relaxed);
+        count_opened();
         Some(NonNull::from(Box::leak(context)))
     }
 
@@ -388,11 +379,12 @@ impl Context {
         if let Some(left) = left {
             left.keep();
         }
-        OPEN.store(open_contexts().saturating_sub(1), Ordering::Relaxed);
+        let was_last = count_closed();
         #[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]
-        if open_contexts() == 0 {
+        if was_last {
             port::hedge::forget();
         }
+        let _ = was_last;
         let context = context.as_ptr();
         // SAFETY: no call is in it and, by the contract, none starts. Its magic word is
         // changed so that a late use can be told, for as long as the memory is not

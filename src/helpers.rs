@@ -13,6 +13,7 @@ use crate::context;
 use crate::enter::enter;
 use crate::level::IOT_CoAP_SetLogLevel;
 use crate::log::{self, log};
+use crate::open_contexts;
 use crate::port::Identity;
 
 /// What `IOT_SetupConnInfo` and `IOT_Ioctl` return when all went well.
@@ -205,7 +206,7 @@ pub unsafe extern "C-unwind" fn IOT_SetupConnInfo(
 /// the library holds of the heap: how many contexts are open.
 #[unsafe(export_name = "iotx_IOT_DumpMemoryStats")]
 pub extern "C" fn IOT_DumpMemoryStats(level: c_int) {
-    let open = context::open_contexts();
+    let open = open_contexts::count();
     let size = size_of::<context::Context>();
     if level >= log::Level::Debug as c_int {
         log!(Debug, "contexts open: {open}, of {size} bytes and their messages each");

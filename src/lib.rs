@@ -50,6 +50,7 @@ mod lock;
 mod log;
 mod message;
 mod notices;
+mod open_contexts;
 mod pace;
 mod panic;
 mod port;

@@ -1,0 +1,31 @@
+//! Counts the contexts that are open.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// On a core that has atomic loads and stores, but no atomic addition, two threads that open
+/// or close at the same moment may be counted as one.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// How many are open.
+pub(crate) fn count() -> usize {
+    OPEN.load(Ordering::Relaxed)
+}
+
+/// Counts one that is opened.
+pub(crate) fn count_opened() {
+    #[cfg(target_has_atomic = "ptr")]
+    OPEN.fetch_add(1, Ordering::Relaxed);
+    #[cfg(not(target_has_atomic = "ptr"))]
+    OPEN.store(count().wrapping_add(1), Ordering::Relaxed);
+}
+
+/// Counts one that is closed; returns whether it was the last one.
+pub(crate) fn count_closed() -> bool {
+    #[cfg(target_has_atomic = "ptr")]
+    return OPEN.fetch_sub(1, Ordering::Relaxed) == 1;
+    #[cfg(not(target_has_atomic = "ptr"))]
+    {
+        OPEN.store(count().saturating_sub(1), Ordering::Relaxed);
+        count() == 0
+    }
+}
