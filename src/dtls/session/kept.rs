@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use iot_coap_client::{Duration, Instant};
 
 use super::Session;
-use crate::dtls::offer::{self, Begun};
-use crate::dtls::resumption;
+use crate::dtls::offer::{self, Begun, Room};
+use crate::dtls::resumption::{self, Key};
 use crate::dtls::saved::{self, Keep, Kept, Unsealed};
 use crate::dtls::store::SessionStore;
 use crate::dtls::terms::Terms;
@@ -24,41 +24,17 @@ impl Session {
         blob: &[u8],
         now: Instant,
     ) -> Option<Box<Self>> {
-        let mut kept_timeout = Duration::ZERO;
-        let mut kept_as = 0;
+        let mut kept = Restored { timeout: Duration::ZERO, generation: 0 };
         let mut session = Self::make(socket, terms, |proof, room| {
-            let keep = store.keep_of_stored();
-            let generation = keep.generation;
-            match saved::unseal(&proof.0, &keep, terms.limits, blob) {
-                Ok(Unsealed { session, age, learned }) => {
-                    kept_timeout = learned.unwrap_or_default();
-                    match session {
-                        Kept::Live(client) => {
-                            kept_as = generation;
-                            return Ok(Begun::restored(Box::write(room, client), age));
-                        }
-                        // Before the server sees it.
-                        Kept::Resumable(session) if store.use_up() => {
-                            resumption::remember_bytes(proof.0, session, age);
-                        }
-                        Kept::Resumable(_) => log!(
-                            Warning,
-                            "the board port keeps nothing: the DTLS session is not resumed"
-                        ),
-                    }
-                }
-                Err(reason) => log!(
-                    Warning,
-                    "DTLS session with {} port {} is not restored: {reason}",
-                    terms.host(),
-                    terms.peer.port
-                ),
-            }
-            let first_timeout = terms.first_timeout.max(kept_timeout);
+            let room = match kept.unseal(terms, store, blob, proof.0, room) {
+                Ok(begun) => return Ok(begun),
+                Err(room) => room,
+            };
+            let first_timeout = terms.first_timeout.max(kept.timeout);
             offer::begin(&Terms { first_timeout, ..*terms }, proof, room, now)
         })?;
-        session.kept_timeout_ms = kept_timeout.as_millis_u32();
-        session.kept_as = kept_as;
+        session.kept_timeout_ms = kept.timeout.as_millis_u32();
+        session.kept_as = kept.generation;
         Some(session)
     }
 
@@ -112,5 +88,56 @@ impl Session {
     /// Closes the socket without an alert: the session is kept.
     pub(crate) fn close_silently(self) {
         self.socket.close();
+    }
+}
+
+/// What a blob says besides the session.
+struct Restored {
+    timeout: Duration,
+    /// 0 if a handshake is needed.
+    generation: u64,
+}
+
+impl Restored {
+    /// Goes on with the session in a blob. If a handshake is needed, remembers what it may
+    /// resume, and gives the room back.
+    // Not inlined: the session that it has on the stack would be in the way of a handshake.
+    #[inline(never)]
+    fn unseal(
+        &mut self,
+        terms: &Terms<'_>,
+        store: &mut SessionStore,
+        blob: &[u8],
+        key: Key,
+        room: Room,
+    ) -> Result<Begun, Room> {
+        let keep = store.keep_of_stored();
+        let generation = keep.generation;
+        match saved::unseal(&key, &keep, terms.limits, blob) {
+            Ok(Unsealed { session, age, learned }) => {
+                self.timeout = learned.unwrap_or_default();
+                match session {
+                    Kept::Live(client) => {
+                        self.generation = generation;
+                        return Ok(Begun::restored(Box::write(room, client), age));
+                    }
+                    // Before the server sees it.
+                    Kept::Resumable(session) if store.use_up() => {
+                        resumption::remember_bytes(key, session, age);
+                    }
+                    Kept::Resumable(_) => log!(
+                        Warning,
+                        "the board port keeps nothing: the DTLS session is not resumed"
+                    ),
+                }
+            }
+            Err(reason) => log!(
+                Warning,
+                "DTLS session with {} port {} is not restored: {reason}",
+                terms.host(),
+                terms.peer.port
+            ),
+        }
+        Err(room)
     }
 }
