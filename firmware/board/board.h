@@ -67,4 +67,9 @@ int ethernet_send(const uint8_t *frame, size_t len);
  * or 0 if there is none. */
 size_t ethernet_receive(uint8_t *frame, size_t room);
 
+/* Has the controller interrupt the core when the next frame arrives. What has arrived
+ * before does not interrupt: look for it afterwards. */
+void ethernet_interrupt_unmask(void);
+void ethernet_interrupt_mask(void);
+
 #endif

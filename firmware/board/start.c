@@ -13,8 +13,12 @@ extern uint32_t stack_top[], stack_limit[], data_load[], data_start[], data_end[
 
 /* newlib's, of rdimon: opens the console. */
 void initialise_monitor_handles(void);
-/* clock.c */
+/* clock.c, or the kernel's of an RTOS */
 void board_tick(void);
+/* Those of an RTOS, and of its driver; a fault where there are none. */
+void board_supervisor_call(void);
+void board_pending_call(void);
+void board_ethernet_interrupt(void);
 
 int main(int argc, char **argv);
 void reset(void);
@@ -37,14 +41,21 @@ static void fault(void)
     exit(70);
 }
 
-/* What the core starts with and jumps to: reset, six kinds of fault, and, the
- * last one, its timer. */
+__attribute__((weak, alias("fault"))) void board_supervisor_call(void);
+__attribute__((weak, alias("fault"))) void board_pending_call(void);
+__attribute__((weak, alias("fault"))) void board_ethernet_interrupt(void);
+
+/* What the core starts with and jumps to: reset, six kinds of fault, the calls of an RTOS,
+ * the core's timer, and, of the board's interrupts, the Ethernet controller's. */
+enum { OF_BOARD = 15, ETHERNET = 13 };
 __attribute__((section(".vectors"), used)) static const struct {
     uint32_t *stack;
-    void (*handlers[15])(void);
+    void (*handlers[OF_BOARD + ETHERNET + 1])(void);
 } vectors = {
     stack_top,
-    {reset, fault, fault, fault, fault, fault, [14] = board_tick},
+    {reset, fault, fault, fault, fault, fault, [10] = board_supervisor_call,
+     [13] = board_pending_call, [14] = board_tick,
+     [OF_BOARD + ETHERNET] = board_ethernet_interrupt},
 };
 
 __attribute__((noinline)) void board_paint_stack(void)
