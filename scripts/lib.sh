@@ -74,6 +74,13 @@ need_build_tools() {
         openssl/ssl.h:libssl-dev
 }
 
+# What it takes to build for a Cortex-M, and to run that.
+need_cortex_m() {
+    need arm-none-eabi-gcc:gcc-arm-none-eabi \
+        /usr/lib/arm-none-eabi/newlib/nano.specs:libnewlib-arm-none-eabi \
+        qemu-system-arm:qemu-system-arm
+}
+
 # Debian's Rust with the sources of its own library: builds core and alloc for
 # machines for which there is nothing to download. Compiler and sources must be
 # of one version.
