@@ -6,7 +6,7 @@ use crate::markdown::{self, Document};
 use iot_coap_test_library::root;
 
 /// Folders of this repository whose files are named in the text by their path.
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 13] = [
     "benches",
     "c_examples",
     "cmake",
@@ -15,6 +15,7 @@ const FOLDERS: [&str; 12] = [
     "firmware",
     "fuzz",
     "include",
+    "ports",
     "scripts",
     "src",
     "tests",
