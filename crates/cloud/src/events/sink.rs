@@ -116,7 +116,7 @@ mod tests {
         let written = Arc::new(Mutex::new(Vec::new()));
         let sink = Sink::new(Box::new(Paused(Arc::clone(&written)))).expect("a thread");
         let pause = written.lock().expect("no panic");
-        let line = [&[b'x'; 1 << 16][..], b"\n"].concat();
+        let line = [vec![b'x'; 1 << 16], b"\n".to_vec()].concat();
         for _ in 0..100 {
             sink.write(line.clone());
         }
