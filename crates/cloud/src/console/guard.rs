@@ -6,7 +6,7 @@
 //! former shows in `Origin` and `Sec-Fetch-Site` and cannot carry a header of our own
 //! without being asked first; the latter shows in `Host`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::sync::Mutex;
 
+use super::connections::From;
 use super::{Password, Shared};
 
 /// What every request that changes something must carry, whatever its value.
@@ -27,9 +27,8 @@ pub(super) const ACTION_HEADER: HeaderName = HeaderName::from_static("x-iot-coap
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// A wrong password is answered after so long, one at a time.
-const WRONG_PASSWORD: Duration = Duration::from_millis(500);
-static WRONG_PASSWORDS: Mutex<()> = Mutex::const_new(());
+/// A request that changes something has its body by then.
+const BODY_WITHIN: Duration = Duration::from_secs(20);
 
 /// Nothing but what this server serves; and the page's script can make no markup of
 /// text, since it has no Trusted Types policy.
@@ -53,15 +52,13 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match check(&request, shared.password.as_ref()) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => {
-            if let Refusal::Password { wrong: true } = refusal {
-                let _one_at_a_time = WRONG_PASSWORDS.lock().await;
-                tokio::time::sleep(WRONG_PASSWORD).await;
-            }
-            refusal.into_response()
-        }
+    let mut response = match admit(&request, &shared).await {
+        Ok(()) if request.method() == Method::GET => next.run(request).await,
+        Ok(()) => match tokio::time::timeout(BODY_WITHIN, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        },
+        Err(refusal) => refusal.into_response(),
     };
     for (name, value) in HEADERS {
         response
@@ -71,12 +68,15 @@ pub(super) async fn guard(
     response
 }
 
+/// Why a request is refused.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     Host,
     Origin,
     Header,
-    Password { wrong: bool },
+    Password,
+    /// Of an address that tries too many passwords.
+    Guessing,
 }
 
 impl IntoResponse for Refusal {
@@ -88,12 +88,14 @@ impl IntoResponse for Refusal {
             }
             Self::Origin => "Another site may not ask this console for anything.\n",
             Self::Header => "A request that changes something needs x-iot-coap-console: 1.\n",
-            Self::Password { .. } => "This console needs its password; any user name will do.\n",
+            Self::Password => "This console needs its password; any user name will do.\n",
+            Self::Guessing => "Too many passwords are tried from here; come back later.\n",
         };
         match self {
             Self::Host => (StatusCode::MISDIRECTED_REQUEST, text).into_response(),
             Self::Origin | Self::Header => (StatusCode::FORBIDDEN, text).into_response(),
-            Self::Password { .. } => {
+            Self::Guessing => (StatusCode::TOO_MANY_REQUESTS, text).into_response(),
+            Self::Password => {
                 let challenge = [(WWW_AUTHENTICATE, "Basic realm=\"iot-coap-cloud\"")];
                 (StatusCode::UNAUTHORIZED, challenge, text).into_response()
             }
@@ -101,16 +103,26 @@ impl IntoResponse for Refusal {
     }
 }
 
-fn check(request: &Request, password: Option<&Password>) -> Result<(), Refusal> {
+/// Checks the password first, if there is one.
+async fn admit(request: &Request, shared: &Arc<Shared>) -> Result<(), Refusal> {
+    if let Some(password) = &shared.password {
+        let given = given_password(request.headers()).ok_or(Refusal::Password)?;
+        let from = request.extensions().get::<From>();
+        let from = from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |From(address)| *address);
+        if !shared.guesses.is_right(from, password, given).await? {
+            return Err(Refusal::Password);
+        }
+    }
+    check(request, shared.password.is_some())
+}
+
+fn check(request: &Request, has_password: bool) -> Result<(), Refusal> {
     let headers = request.headers();
     let host = one(headers, &HOST).ok_or(Refusal::Host)?;
     let authority: Authority = host.parse().map_err(|_| Refusal::Host)?;
     // With a password any name will do: a browser sends it to none but its own.
-    if password.is_none() && !is_here(authority.host()) {
+    if !has_password && !is_here(authority.host()) {
         return Err(Refusal::Host);
-    }
-    if let Some(password) = password {
-        check_password(headers, password)?;
     }
     if headers.contains_key(ORIGIN) {
         let origin = one(headers, &ORIGIN).ok_or(Refusal::Origin)?;
@@ -146,21 +158,17 @@ fn is_here(host: &str) -> bool {
         || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-fn check_password(headers: &HeaderMap, password: &Password) -> Result<(), Refusal> {
-    let Some(credentials) = one(headers, &AUTHORIZATION) else {
-        return Err(Refusal::Password { wrong: false });
-    };
+/// The password in a request; empty if what should have it has none, `None` without any.
+fn given_password(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let credentials = one(headers, &AUTHORIZATION)?;
     let attempt = credentials
         .split_once(' ')
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
         .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())
         .unwrap_or_default();
     // RFC 7617: the user name ends at the first colon.
-    let given = attempt.iter().position(|byte| *byte == b':').map(|colon| &attempt[colon + 1..]);
-    match given {
-        Some(given) if password.is(given) => Ok(()),
-        _ => Err(Refusal::Password { wrong: true }),
-    }
+    let colon = attempt.iter().position(|byte| *byte == b':');
+    Some(colon.map_or_else(Vec::new, |colon| attempt[colon + 1..].to_vec()))
 }
 
 #[cfg(test)]
@@ -173,7 +181,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        check(&request.body(Body::empty()).expect("a request"), None)
+        check(&request.body(Body::empty()).expect("a request"), false)
     }
 
     #[test]
@@ -216,19 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_asked_for_before_anything_else_is_said() {
-        let password: Password = "correct horse".parse().expect("long enough");
-        let with = |value: &str| {
-            let request = Request::builder().uri("/").header("host", "bench.example");
-            let request =
-                if value.is_empty() { request } else { request.header("authorization", value) };
-            check(&request.body(Body::empty()).expect("a request"), Some(&password))
+    fn a_password_is_found_in_its_header() {
+        let given = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, value.parse().expect("a value"));
+            given_password(&headers)
         };
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
-        assert_eq!(with(&basic("any:correct horse")), Ok(()));
-        assert_eq!(with(""), Err(Refusal::Password { wrong: false }));
-        for wrong in [basic("correct horse"), basic("a:b"), "Bearer x".into(), "Basic %".into()] {
-            assert_eq!(with(&wrong), Err(Refusal::Password { wrong: true }), "{wrong}");
+        assert_eq!(given(&basic("any:correct horse")), Some(b"correct horse".to_vec()));
+        assert_eq!(given(&basic("a:b:c")), Some(b"b:c".to_vec()));
+        for none in [basic("correct horse"), "Bearer x".into(), "Basic %".into()] {
+            assert_eq!(given(&none), Some(Vec::new()), "{none}");
         }
+        assert_eq!(given_password(&HeaderMap::new()), None);
     }
 }

@@ -8,6 +8,7 @@
 mod board;
 mod connections;
 mod guard;
+mod guesses;
 mod mask;
 mod notation;
 mod options;
@@ -32,6 +33,7 @@ use crate::random;
 use crate::server::{Control, Server};
 use crate::sign::hex;
 use board::Board;
+use guesses::Guesses;
 use mask::Mask;
 
 pub use password::Password;
@@ -92,6 +94,7 @@ struct Shared {
     facts: Facts,
     reach: Reach,
     password: Option<Password>,
+    guesses: Arc<Guesses>,
     mask: Arc<Mask>,
     board: Mutex<Board>,
     /// How many events the board has taken.
@@ -187,6 +190,7 @@ impl Console {
         let shared = Arc::new(Shared {
             server: hex(&random::unpredictable::<8>()),
             password: bound.password,
+            guesses: Arc::default(),
             mask: Arc::clone(&mask),
             board: Mutex::default(),
             taken: watch::Sender::new(0),
