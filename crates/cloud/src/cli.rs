@@ -30,7 +30,7 @@ Examples:
 
   Run a test program against a server that exists as long as it runs; the exit
   status is the program's:
-      iot-coap-cloud -- ./coap-example -e certificate -u {coaps} -r {root}
+      iot-coap-cloud -- ./coap-example -u {coaps} -c {root} -n 3
 
   See how a program bears a bad network, the same way each time:
       iot-coap-cloud --faults drop=0.2,delay=50..3000,reorder=0.1,seed=7 -- ./program {coap}
@@ -101,6 +101,9 @@ pub(crate) struct Arguments {
     devices_file: Option<PathBuf>,
 
     /// An address to listen on; can be given several times [default: 127.0.0.1]
+    ///
+    /// Where other machines reach it, coaps:// alone is served, unless --udp-port or
+    /// --symmetric-port asks for the others, which are not protected.
     #[arg(long, value_name = "ADDRESS", help_heading = "Listening")]
     bind: Vec<IpAddr>,
 
@@ -247,23 +250,33 @@ impl Arguments {
             (None, Some(folder)) => Some(ServerKeys::of_state_dir(folder)?),
             (None, None) => None,
         };
-        let port = |given: Option<u16>, left_out: bool, transport: Transport| {
-            let default = if with_command { 0 } else { transport.default_port() };
-            (!left_out).then(|| given.unwrap_or(default))
-        };
         let mut devices = self.devices;
         if let Some(file) = &self.devices_file {
             devices.extend(load_devices(file)?);
         }
+        let is_here = self.bind.iter().all(IpAddr::is_loopback);
         if devices.is_empty() {
+            if self.devices_file.is_some() || !is_here {
+                return Err("no device may sign in: give --device, or --devices with a file of \
+                            them (the published sample is known on this machine alone, where \
+                            neither is given)"
+                    .into());
+            }
             devices.push(Device::sample());
         }
+        // What is not protected is for this machine, unless it is asked for.
+        let is_left_out = |transport| !is_here && transport != Transport::Dtls;
+        let port = |given: Option<u16>, left_out: bool, transport: Transport| {
+            let default = if with_command { 0 } else { transport.default_port() };
+            given.or_else(|| (!left_out && !is_left_out(transport)).then_some(default))
+        };
         let log = match self.log {
             Some(file) => Log::File(file),
             None if !with_command => Log::Stdout,
             None if self.verbose => Log::Stderr,
             None => Log::None,
         };
+        let dtls = self.dtls.into_config(with_command, &self.bind);
         let defaults = Config::default();
         let console = self.console.into_console()?;
         // Without a console nobody asks for them.
@@ -291,7 +304,7 @@ impl Arguments {
             rate_limit: self.rate_limit,
             forward: self.forwarding.into_forward()?,
             faults: self.faults,
-            dtls: self.dtls.into_config(with_command),
+            dtls,
             state_dir,
             log,
             verbose: self.verbose,

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::certificates::ServerCertificate;
-use crate::config::{Config, Reply, TokenOption};
+use crate::config::{Certificates, Config, Reply, TokenOption};
 use crate::console::{self, Console};
-use crate::devices::Device;
+use crate::devices::{self, Device};
 use crate::dtls;
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog, Message};
@@ -51,6 +51,18 @@ impl Cloud {
     /// A port is taken, or a file cannot be read or written; the message says
     /// which.
     pub fn start(mut config: Config) -> io::Result<Self> {
+        if let Some(device) = devices::repeated(&config.devices) {
+            let text = format!(
+                "the device {} of product {} is given twice",
+                device.device_name, device.product_key
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        if [config.udp_port, config.dtls_port, config.symmetric_port] == [None; 3] {
+            let text = "no transport is left to serve; leave out one of --no-udp, --no-dtls and \
+                        --no-symmetric";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let console = config.console.clone().map(console::Bound::new).transpose()?;
         let state = StateDir::open(config.state_dir.as_deref())?;
         let certificate = ServerCertificate::prepare(&config.dtls.certificates, &state)?;
@@ -81,6 +93,10 @@ impl Cloud {
         let restored = dtls.as_mut().and_then(|dtls| dtls.take_restored());
         let told = config.datagrams.then(|| Arc::clone(&events));
         let weather = Weather::new(&config.faults, Arc::clone(&events));
+        let names = match &config.dtls.certificates {
+            Certificates::Generated { names, .. } if dtls.is_some() => names.clone(),
+            _ => Vec::new(),
+        };
         let root = dtls.is_some().then(|| certificate.root_path.clone());
         let (controls, received) = mpsc::unbounded_channel();
         let console_url = console.as_ref().map(console::Bound::url);
@@ -115,7 +131,7 @@ impl Cloud {
         };
         // Answered by the loop: from here on it serves.
         cloud.control(|_| ());
-        cloud.events.record(Event::Ready { urls: cloud.urls(), root, console: console_url });
+        cloud.events.record(Event::Ready { urls: cloud.urls(), root, names, console: console_url });
         if let Some(event) = restored {
             cloud.events.record(event);
         }

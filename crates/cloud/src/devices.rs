@@ -1,7 +1,7 @@
 //! The devices that the cloud knows, as a console would have registered them,
 //! and the two ways to name them: `pk,dn,secret` and a TOML file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -77,18 +77,42 @@ impl FromStr for Device {
 ///
 /// # Errors
 ///
-/// A sentence naming the file and what is wrong with it.
+/// A sentence naming the file and what is wrong with it; no secret stands in it.
 pub fn load_devices(path: &Path) -> Result<Vec<Device>, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
+        #[serde(default)]
         device: Vec<Device>,
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    toml::from_str::<File>(&text)
-        .map(|file| file.device)
-        .map_err(|error| format!("{}: {error}", path.display()))
+    let shown = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let file: File = toml::from_str(&text).map_err(|error| {
+        // The error as it prints itself shows the line, and a secret may stand there.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.lines().count().max(1);
+        format!(
+            "{shown}, line {line}: {}; the file has a table [[device]] with product_key, \
+             device_name and device_secret for each device",
+            error.message()
+        )
+    })?;
+    for (number, device) in (1..).zip(&file.device) {
+        let Device { product_key, device_name, device_secret, .. } = device;
+        if [product_key, device_name, device_secret].iter().any(|word| word.trim().is_empty()) {
+            return Err(format!(
+                "{shown}: device {number} has an empty product_key, device_name or device_secret"
+            ));
+        }
+    }
+    Ok(file.device)
+}
+
+/// The first device that stands there twice.
+pub(crate) fn repeated(devices: &[Device]) -> Option<&Device> {
+    let mut seen = HashSet::new();
+    devices.iter().find(|device| !seen.insert((&device.product_key, &device.device_name)))
 }
 
 /// The registered devices by name.
@@ -115,7 +139,8 @@ impl Devices {
 
 #[cfg(test)]
 mod tests {
-    use super::Device;
+    use super::{Device, load_devices, repeated};
+    use crate::state::StateDir;
 
     #[test]
     fn a_device_is_three_words() {
@@ -124,6 +149,35 @@ mod tests {
         for wrong in ["", "pk,dn", "pk,,secret", "a,b,c,d"] {
             assert!(wrong.parse::<Device>().is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_mistake_in_a_file_is_named_and_the_secret_is_not() {
+        let state = StateDir::open(None).expect("a temporary folder");
+        let path = state.file("devices.toml");
+        let device = |secret: &str| {
+            format!("[[device]]\nproduct_key = 'pk'\ndevice_name = 'dn'\n{secret}\n")
+        };
+        for (text, named) in [
+            (device("device_secret = hush"), "line 4"),
+            (device("device_secret = ''"), "device 1 has an empty"),
+            (device("secret = 'hush'"), "device_secret"),
+            ("pk,dn,hush".to_owned(), "[[device]]"),
+        ] {
+            std::fs::write(&path, text).expect("written");
+            let error = load_devices(&path).expect_err(named);
+            assert!(error.contains(named) && error.contains("devices.toml"), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+        std::fs::write(&path, "").expect("written");
+        assert_eq!(load_devices(&path), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_device_that_stands_there_twice_is_found() {
+        let device = |name: &str| Device::new("pk", name, "secret");
+        assert_eq!(repeated(&[device("a"), device("b")]), None);
+        assert_eq!(repeated(&[device("a"), device("b"), device("a")]), Some(&device("a")));
     }
 
     #[test]

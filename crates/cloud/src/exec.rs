@@ -30,6 +30,16 @@ fn places(cloud: &Cloud) -> Vec<(&'static str, &'static str, String)> {
     places
 }
 
+/// What looks like a placeholder and is none, such as `{coapx}`, or `{coaps6}` without IPv6.
+fn unknown_place<'w>(word: &'w str, places: &[(&str, &str, String)]) -> Option<&'w str> {
+    let starts = word.match_indices('{').map(|(start, _)| &word[start..]);
+    starts
+        .filter(|rest| rest.starts_with("{coap") || rest.starts_with("{root"))
+        .filter_map(|rest| rest.find('}').map(|end| &rest[..=end]))
+        .filter(|place| !place[1..].contains(|each: char| each == '{' || each.is_whitespace()))
+        .find(|place| !places.iter().any(|(known, ..)| known == place))
+}
+
 /// Runs the command to its end.
 pub(crate) async fn run(
     cloud: &Cloud,
@@ -38,6 +48,14 @@ pub(crate) async fn run(
     terminate: &mut unix::Signal,
 ) -> io::Result<ExitCode> {
     let places = places(cloud);
+    for word in command {
+        if let Some(unknown) = unknown_place(word, &places) {
+            let known: Vec<&str> = places.iter().map(|(placeholder, ..)| *placeholder).collect();
+            let text =
+                format!("{unknown} in the command is not served; there is {}", known.join(" "));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+    }
     let mut words = command.iter().map(|word| {
         places
             .iter()
@@ -73,4 +91,19 @@ pub(crate) async fn run(
 fn code(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     u8::try_from(code).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unknown_place;
+
+    #[test]
+    fn a_placeholder_that_is_none_is_found() {
+        let places = [("{coap}", "", String::new()), ("{root}", "", String::new())];
+        for known in ["{coap}", "-u{coap}/{root}", "{\"coap\": 1}", "{coap", "${name}", "{}"] {
+            assert_eq!(unknown_place(known, &places), None, "{known}");
+        }
+        assert_eq!(unknown_place("{coap} {coapx}", &places), Some("{coapx}"));
+        assert_eq!(unknown_place("{roots}", &places), Some("{roots}"));
+    }
 }

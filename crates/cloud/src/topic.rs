@@ -75,8 +75,13 @@ pub(crate) fn authorize(
     if !complete || !own {
         return Err(Refused::new(NOT_FOUND, "no such topic, or it is not the device's own"));
     }
-    if devices.get(&topic.product_key, &topic.device_name).is_some_and(|device| device.disabled) {
-        return Err(Refused::new(UNAUTHORIZED, "the device is disabled"));
+    match devices.get(&topic.product_key, &topic.device_name) {
+        Some(device) if device.disabled => {
+            return Err(Refused::new(UNAUTHORIZED, "the device is disabled"));
+        }
+        Some(_) => {}
+        // It was, when it signed in.
+        None => return Err(Refused::new(UNAUTHORIZED, "the device is not registered")),
     }
     if topic.name.chars().count() > TOPIC_CHARACTERS {
         return Err(Refused::new(TOPIC_TOO_LONG, "the topic is longer than 128 characters"));

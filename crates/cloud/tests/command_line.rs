@@ -83,6 +83,10 @@ fn mistakes_are_named() {
         (&["--forward", "mqtt://me:hush@host"], "--forward-password-file"),
         (&["--forward-root", "x.pem"], "--forward"),
         (&["--key-file", "/dev/null"], "chmod 600"),
+        (&["--device", "a,b,c", "--device", "a,b,d", "--", "true"], "given twice"),
+        (&["--no-udp", "--no-dtls", "--no-symmetric"], "no transport"),
+        (&["--", "echo", "{coapx}"], "{coapx}"),
+        (&["--", "echo", "{coaps6}"], "{coaps6}"),
     ] {
         let output = output(&folder, arguments);
         assert!(!output.status.success(), "{arguments:?}");
@@ -223,4 +227,27 @@ fn a_reader_who_pauses_costs_lines_and_no_answers() {
         }
     }
     assert!(lost > 0, "everything was told, so nothing is shown here");
+}
+
+#[test]
+fn the_published_sample_is_for_this_machine_and_so_is_what_is_not_protected() {
+    let folder = Folder::new();
+    let empty = folder.file("none.toml");
+    std::fs::write(&empty, "").expect("written");
+    let empty = empty.to_str().expect("text");
+    let free = ["--dtls-port", "0", "--", "true"];
+    for arguments in [&["--devices", empty][..], &["--bind", "0.0.0.0"]] {
+        let output = output(&folder, &[arguments, &free].concat());
+        assert!(text(&output.stderr).contains("--device"), "{}", text(&output.stderr));
+        assert!(!output.status.success());
+    }
+    let device = ["--device", "pk,dn,secret", "--bind", "0.0.0.0"];
+    let schemes = |arguments: &[&str]| {
+        let words = ["--", "sh", "-c", "env | grep -o '^IOT_COAP_CLOUD_COAP[A-Z_]*' | sort"];
+        let output = output(&folder, &[&device, arguments, &words].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout).replace("IOT_COAP_CLOUD_", "").replace('\n', " ")
+    };
+    assert_eq!(schemes(&[]), "COAPS ");
+    assert_eq!(schemes(&["--udp-port", "0"]), "COAP COAPS ");
 }

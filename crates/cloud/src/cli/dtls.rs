@@ -1,5 +1,6 @@
 //! The options of DTLS.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use super::duration;
 #[derive(Args)]
 #[command(next_help_heading = "DTLS")]
 pub(crate) struct Dtls {
-    /// Names and addresses of the certificate [default: localhost,127.0.0.1,::1]
+    /// Names and addresses of the certificate [default: localhost,127.0.0.1,::1; with
+    /// --bind for other machines, this machine's name and addresses too]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     cert_names: Vec<String>,
 
@@ -80,9 +82,12 @@ enum DtlsEngineArgument {
 }
 
 impl Dtls {
-    pub(super) fn into_config(self, with_command: bool) -> DtlsConfig {
+    pub(super) fn into_config(self, with_command: bool, bind: &[IpAddr]) -> DtlsConfig {
         let certificates = match (self.chain, self.key) {
             (Some(chain), Some(key)) => Certificates::Files { chain, key, root: self.root },
+            _ if self.cert_names.is_empty() => {
+                Certificates::generated(own_names(bind), self.cert_expired)
+            }
             _ => Certificates::generated(self.cert_names, self.cert_expired),
         };
         DtlsConfig {
@@ -106,9 +111,48 @@ impl Dtls {
     }
 }
 
+/// What other machines may call this one, if they can reach it: its name, and the addresses
+/// that it listens on. Empty if they cannot.
+fn own_names(bind: &[IpAddr]) -> Vec<String> {
+    if bind.iter().all(IpAddr::is_loopback) {
+        return Vec::new();
+    }
+    let mut names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+    names.push(rustix::system::uname().nodename().to_string_lossy().into_owned());
+    let everywhere = bind.iter().any(IpAddr::is_unspecified);
+    // Without a list of them only those are known that were given.
+    let interfaces = if everywhere { if_addrs::get_if_addrs().unwrap_or_default() } else { vec![] };
+    let addresses = interfaces.iter().map(if_addrs::Interface::ip).chain(bind.iter().copied());
+    for address in addresses.filter(|address| !address.is_unspecified()) {
+        let address = address.to_string();
+        if !names.contains(&address) {
+            names.push(address);
+        }
+    }
+    names
+}
+
 fn identity_and_key(text: &str) -> Result<(String, String), String> {
     match text.split_once(',') {
         Some((identity, key)) if !key.is_empty() => Ok((identity.into(), key.into())),
         _ => Err("an identity, a comma and its key are needed".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_names;
+
+    #[test]
+    fn a_server_for_other_machines_is_called_by_their_names_for_it() {
+        let names = |bind: &[&str]| {
+            let bind: Vec<_> = bind.iter().map(|each| each.parse().expect("an address")).collect();
+            own_names(&bind)
+        };
+        assert!(names(&[]).is_empty() && names(&["127.0.0.1", "::1"]).is_empty());
+        let given = names(&["192.0.2.7"]);
+        assert!(given.contains(&"192.0.2.7".to_owned()) && given[0] == "localhost", "{given:?}");
+        let everywhere = names(&["0.0.0.0"]);
+        assert!(!everywhere.contains(&"0.0.0.0".to_owned()) && everywhere.len() >= 4);
     }
 }

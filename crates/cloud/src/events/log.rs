@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -57,7 +58,7 @@ impl EventLog {
             Log::Stdout => Some(Box::new(io::stdout())),
             Log::Stderr => Some(Box::new(io::stderr())),
             Log::File(path) => {
-                let file = OpenOptions::new().create(true).append(true).open(path);
+                let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
                 Some(Box::new(file.map_err(|error| {
                     let text = format!("cannot write the log {}: {error}", path.display());
                     io::Error::new(error.kind(), text)

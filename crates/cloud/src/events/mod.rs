@@ -80,6 +80,9 @@ pub enum Event {
         urls: Vec<String>,
         /// The root that DTLS clients shall trust.
         root: Option<PathBuf>,
+        /// The names and addresses in the certificate that it has made up for DTLS.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        names: Vec<String>,
         /// The URL of the console.
         #[serde(skip_serializing_if = "Option::is_none")]
         console: Option<String>,
