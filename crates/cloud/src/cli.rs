@@ -148,11 +148,12 @@ pub(crate) struct Arguments {
     /// servers with the same keys accept each other's
     ///
     /// A key a line, as openssl rand -hex 32 writes it: the first signs, all verify.
-    /// Only the file's owner may read it. SIGHUP has it read again.
+    /// Only the file's owner may read it. SIGHUP has it read again; without this option
+    /// it ends the server, as when a terminal is closed.
     ///
     /// [default: server.keys in the folder of --state]
     #[arg(long, value_name = "FILE", help_heading = "Files")]
-    key_file: Option<PathBuf>,
+    pub(crate) key_file: Option<PathBuf>,
 
     /// What a topic message is answered with
     #[arg(long, default_value = "json", help_heading = "Answers")]
@@ -233,12 +234,6 @@ enum ReplyArgument {
 impl Arguments {
     fn state_dir(&self) -> Option<PathBuf> {
         self.state.clone().or_else(default_state_dir)
-    }
-
-    /// The file of the server's keys; `None` if they are as short-lived as its folder.
-    pub(crate) fn key_file(&self) -> Option<PathBuf> {
-        let in_folder = || self.state_dir().map(|folder| ServerKeys::file_in(&folder));
-        self.key_file.clone().or_else(in_folder)
     }
 
     /// The configuration that the command line asks for.

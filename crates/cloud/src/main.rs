@@ -28,7 +28,7 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
         return Ok(ExitCode::SUCCESS);
     }
     let command = arguments.command.clone();
-    let keys = arguments.key_file();
+    let keys = arguments.key_file.clone();
     let config = arguments.into_config()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are caught before the server says that it is ready.

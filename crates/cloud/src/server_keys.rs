@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use openssl::hash::MessageDigest;
 use zeroize::Zeroizing;
@@ -78,11 +78,6 @@ impl ServerKeys {
         Self::load(path)
     }
 
-    /// Where [`ServerKeys::of_state_dir`] keeps them.
-    pub fn file_in(folder: &Path) -> PathBuf {
-        folder.join("server.keys")
-    }
-
     /// The keys of a folder that keeps a server's files; both are made if need be.
     ///
     /// # Errors
@@ -90,7 +85,7 @@ impl ServerKeys {
     /// Those of [`ServerKeys::load_or_create`], or the folder cannot be made.
     pub fn of_state_dir(folder: &Path) -> io::Result<Self> {
         StateDir::open(Some(folder))?;
-        Self::load_or_create(&Self::file_in(folder))
+        Self::load_or_create(&folder.join("server.keys"))
     }
 
     fn parse(text: &str) -> Result<Self, String> {

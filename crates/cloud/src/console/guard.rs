@@ -19,8 +19,8 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Shared;
 use super::connections::From;
-use super::{Password, Shared};
 
 /// What every request that changes something must carry, whatever its value.
 pub(super) const ACTION_HEADER: HeaderName = HeaderName::from_static("x-iot-coap-console");
@@ -52,7 +52,13 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match admit(&request, &shared).await {
+    let from = request.extensions().get::<From>();
+    let from = from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |From(address)| *address);
+    let given = given_password(request.headers());
+    // The password first: before it nothing else is said.
+    let admitted = admit(&shared, from, given).await;
+    let admitted = admitted.and_then(|()| check(&request, shared.password.is_some()));
+    let mut response = match admitted {
         Ok(()) if request.method() == Method::GET => next.run(request).await,
         Ok(()) => match tokio::time::timeout(BODY_WITHIN, next.run(request)).await {
             Ok(response) => response,
@@ -103,17 +109,15 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Checks the password first, if there is one.
-async fn admit(request: &Request, shared: &Arc<Shared>) -> Result<(), Refusal> {
-    if let Some(password) = &shared.password {
-        let given = given_password(request.headers()).ok_or(Refusal::Password)?;
-        let from = request.extensions().get::<From>();
-        let from = from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |From(address)| *address);
-        if !shared.guesses.is_right(from, password, given).await? {
-            return Err(Refusal::Password);
-        }
+/// Checks the password, if there is to be one.
+async fn admit(shared: &Shared, from: IpAddr, given: Option<Vec<u8>>) -> Result<(), Refusal> {
+    let Some(password) = &shared.password else { return Ok(()) };
+    let given = given.ok_or(Refusal::Password)?;
+    if shared.guesses.is_right(from, password, given).await? {
+        Ok(())
+    } else {
+        Err(Refusal::Password)
     }
-    check(request, shared.password.is_some())
 }
 
 fn check(request: &Request, has_password: bool) -> Result<(), Refusal> {
