@@ -69,6 +69,8 @@ pub(crate) struct Server {
     /// Who is told of each datagram.
     told: Option<Arc<EventLog>>,
     stopping: bool,
+    /// What went wrong at the end.
+    failure: Option<io::Error>,
 }
 
 impl Server {
@@ -79,7 +81,16 @@ impl Server {
         transports: Vec<Transport>,
         told: Option<Arc<EventLog>>,
     ) -> Self {
-        Self { endpoint, dtls, weather, transports, outbox: Vec::new(), told, stopping: false }
+        Self {
+            endpoint,
+            dtls,
+            weather,
+            transports,
+            outbox: Vec::new(),
+            told,
+            stopping: false,
+            failure: None,
+        }
     }
 
     /// Tells of a datagram as it is on the network.
@@ -108,7 +119,7 @@ impl Server {
     /// Saves DTLS sessions, or says goodbye to their clients, and ends the loop.
     pub(crate) fn stop(&mut self) {
         if let Some(dtls) = &mut self.dtls {
-            dtls.stop(Instant::now());
+            self.failure = dtls.stop(Instant::now()).err();
         }
         self.stopping = true;
     }
@@ -271,7 +282,7 @@ pub(crate) async fn run(
             let _ = sockets[socket].send_to(&datagram.bytes, address).await;
         }
     }
-    Ok(())
+    server.failure.map_or(Ok(()), Err)
 }
 
 /// What the connection to the broker says next; nothing ever without one.

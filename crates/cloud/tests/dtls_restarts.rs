@@ -129,6 +129,56 @@ fn saved_sessions_are_used_once_and_by_who_has_the_keys() {
     }
 }
 
+fn told(events: &[serde_json::Value], name: &'static str) -> (u64, String) {
+    let event = named(events, name).next().unwrap_or_else(|| panic!("no {name}: {events:?}"));
+    let error = event["error"].as_str().unwrap_or_default().to_owned();
+    (event["sessions"].as_u64().expect("a number"), error)
+}
+
+#[test]
+fn a_folder_and_a_number_have_one_server() {
+    let folder = Folder::new();
+    let first = serve_on(&folder, [0; 3], &[]);
+    let address = first.address("coaps");
+    let mut fleet: Vec<TestDevice> = (0..3)
+        .map(|_| {
+            let session = Session::connect(address, trust_in(&first).config());
+            TestDevice::new(Link::Engine(Box::new(session)))
+        })
+        .collect();
+    for device in &mut fleet {
+        device.sign_in();
+    }
+    let second = serve_on(&folder, [0; 3], &[]);
+    let events = ended(first, "TERM");
+    assert_eq!(told(&events, "dtls_saved"), (3, String::new()));
+    let events = ended(second, "TERM");
+    let (sessions, error) = told(&events, "dtls_restored");
+    assert!(sessions == 0 && error.contains("--server-number"), "{error}");
+    assert_eq!(named(&events, "dtls_saved").count(), 0, "it saves nothing over the other's");
+    // With less room than before, the one that was heard last stays.
+    let third = serve_on(&folder, [0, address.port(), 0], &["--max-sessions", "1"]);
+    assert_eq!(code(&fleet[2].publish("x", b"1")), "2.05");
+    let events = ended(third, "TERM");
+    assert_eq!(told(&events, "dtls_restored"), (1, String::new()));
+}
+
+#[test]
+fn sessions_that_cannot_be_saved_are_a_failure() {
+    let folder = Folder::new();
+    let mut server = serve_on(&folder, [0; 3], &[]);
+    let session = Session::connect(server.address("coaps"), trust_in(&server).config());
+    TestDevice::new(Link::Engine(Box::new(session))).sign_in();
+    let saved = folder.file("state").join("iot-coap-cloud").join("dtls-sessions-0");
+    // A folder with something in it cannot be replaced by a file.
+    std::fs::create_dir_all(saved.join("in the way")).expect("made");
+    let events = server.take_events();
+    assert_eq!(server.end("TERM"), Some(1));
+    let events: Vec<_> = events.collect();
+    let (sessions, error) = told(&events, "dtls_saved");
+    assert!(sessions == 0 && error.contains("dtls-sessions-0"), "{error}");
+}
+
 /// Two servers behind a balancer, and which devices each of them has served.
 struct Fleet<'f> {
     folder: &'f Folder,

@@ -61,8 +61,9 @@ pub(crate) struct Dtls {
     ///
     /// A silent one takes 0.7 kB, one in use 2.5 kB, and one of OpenSSL's 42 kB. Where there is no more room, devices that have not signed in go first, and
     /// of others those of the host that has most.
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    max_sessions: usize,
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    max_sessions: u32,
 
     /// Keep sessions that are silent for so long as sealed bytes
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
@@ -101,7 +102,7 @@ impl Dtls {
             pre_shared_key: self.psk,
             resumption: !self.no_resumption,
             idle_timeout: self.idle_timeout,
-            max_sessions: self.max_sessions,
+            max_sessions: usize::try_from(self.max_sessions).unwrap_or(usize::MAX),
             seal_after: self.seal_after,
             server_number: self.server_number,
             // A server that runs with a command is gone for good when it stops.

@@ -75,8 +75,13 @@ pub(crate) trait DtlsServer: Send {
 
     /// Ends: sessions are saved for the next process if that was asked for, or else
     /// closed.
-    fn stop(&mut self, now: Instant) {
+    ///
+    /// # Errors
+    ///
+    /// They could not be saved.
+    fn stop(&mut self, now: Instant) -> io::Result<()> {
         self.close_all(now);
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the local cloud asks of the server, and when.
 
+use std::io;
 use std::time::Instant;
 
 use iot_coap_dtls::Error;
@@ -140,11 +141,11 @@ impl DtlsServer for Server {
         }
     }
 
-    fn stop(&mut self, now: Instant) {
-        if let Some(path) = self.saved.take() {
-            self.save(now, &path);
-        } else {
-            self.close_all(now);
+    fn stop(&mut self, now: Instant) -> io::Result<()> {
+        if let Some(file) = self.saved.take() {
+            return self.save(now, &file);
         }
+        self.close_all(now);
+        Ok(())
     }
 }

@@ -1,15 +1,17 @@
 //! Sessions that outlive the process, in a file that its successor deletes before it uses it:
 //! to go on twice from the same state would use the same nonces twice.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use iot_coap_dtls::SealingKey;
 use serde::{Deserialize, Serialize};
 
+use crate::events::unix_ms;
 use crate::server_keys::ServerKeys;
 use crate::state::{about, replace};
 
@@ -25,7 +27,7 @@ pub(super) struct About {
     /// The connection id, if there is one.
     pub(super) id: Option<Vec<u8>>,
     pub(super) is_proven: bool,
-    /// When the client was last heard, in seconds since 1970.
+    /// When the client was last heard, in milliseconds since 1970.
     heard: u64,
 }
 
@@ -36,13 +38,14 @@ impl About {
         is_proven: bool,
         silent: Duration,
     ) -> Self {
-        let heard = unix_time().saturating_sub(silent.as_secs());
+        let silent = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
+        let heard = unix_ms().saturating_sub(silent);
         Self { address, socket, id, is_proven, heard }
     }
 
     /// For how long the client has been silent by now.
     pub(super) fn silent(&self) -> Duration {
-        Duration::from_secs(unix_time().saturating_sub(self.heard))
+        Duration::from_millis(unix_ms().saturating_sub(self.heard))
     }
 
     /// What the session is sealed for.
@@ -64,16 +67,45 @@ pub(super) fn sealing_keys(keys: &ServerKeys) -> Vec<SealingKey> {
     keys.derived("DTLS sessions").filter_map(|key| SealingKey::new(&key).ok()).collect()
 }
 
-/// Writes the sessions, readable by the file's owner alone.
-pub(super) fn write(path: &Path, sessions: Vec<(About, Vec<u8>)>) -> io::Result<()> {
-    let mut content = Vec::new();
-    ciborium::into_writer(&Saved { format: FORMAT, sessions }, &mut content)
-        .map_err(io::Error::other)?;
-    replace(path, &content)
+/// The file, which is one server's as long as this exists.
+pub(super) struct SavedFile {
+    path: PathBuf,
+    _lock: File,
 }
 
-/// Takes the sessions that were saved, if there are any, and deletes the file first.
-pub(super) fn take(path: &Path) -> io::Result<Vec<(About, Vec<u8>)>> {
+impl SavedFile {
+    /// `None` if another server has it.
+    pub(super) fn open(path: PathBuf) -> io::Result<Option<Self>> {
+        let lock = path.with_extension("lock");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&lock).map_err(|error| about("cannot open", &lock, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { path, _lock: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(about("cannot lock", &lock, &error)),
+        }
+    }
+
+    /// Writes the sessions, readable by the file's owner alone.
+    pub(super) fn write(&self, sessions: Vec<(About, Vec<u8>)>) -> io::Result<()> {
+        let mut content = Vec::new();
+        ciborium::into_writer(&Saved { format: FORMAT, sessions }, &mut content)
+            .map_err(io::Error::other)?;
+        replace(&self.path, &content)
+    }
+
+    /// Takes the sessions that were saved, if there are any, and deletes the file first.
+    pub(super) fn take(&self) -> io::Result<Vec<(About, Vec<u8>)>> {
+        take(&self.path)
+    }
+
+    pub(super) fn exists(&self) -> bool {
+        self.path.exists()
+    }
+}
+
+fn take(path: &Path) -> io::Result<Vec<(About, Vec<u8>)>> {
     let content = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         content => content.map_err(|error| about("cannot read", path, &error))?,
@@ -82,7 +114,7 @@ pub(super) fn take(path: &Path) -> io::Result<Vec<(About, Vec<u8>)>> {
     match ciborium::from_reader(&content[..]) {
         Ok(Saved { format: FORMAT, sessions }) => Ok(sessions),
         Ok(_) => Err(damaged(path, "they are from another version")),
-        Err(error) => Err(damaged(path, &error.to_string())),
+        Err(_) => Err(damaged(path, "it is damaged")),
     }
 }
 
@@ -104,10 +136,6 @@ fn damaged(path: &Path, reason: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-fn unix_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,8 +149,10 @@ mod tests {
         let address = ([192, 0, 2, 1], 5684).into();
         let about = About::new((3, address), Some(vec![1]), true, Duration::from_mins(1));
         let context = about.context();
-        write(&path, vec![(about, vec![7; 9])]).expect("written");
-        let taken = take(&path).expect("readable");
+        let file = SavedFile::open(path.clone()).expect("a lock").expect("nobody else's");
+        file.write(vec![(about, vec![7; 9])]).expect("written");
+        assert!(SavedFile::open(path.clone()).expect("a lock").is_none(), "it has an owner");
+        let taken = file.take().expect("readable");
         assert_eq!(taken[0].0.context(), context);
         assert_eq!(taken[0].1, [7; 9]);
         assert!(taken[0].0.silent() >= Duration::from_mins(1));

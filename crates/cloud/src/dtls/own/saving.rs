@@ -1,9 +1,10 @@
 //! How sessions get into the file of saved ones, and out of it.
 
-use std::path::Path;
+use std::io;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use super::saved::{self, About};
+use super::saved::{self, About, SavedFile};
 use super::server::Server;
 use super::session::{Kept, Session};
 use crate::events::Event;
@@ -12,7 +13,7 @@ use crate::transport::Route;
 impl Server {
     /// Ends all sessions, and saves those whose handshakes are long done. The others are told
     /// goodbye: their clients come back by their tickets.
-    pub(super) fn save(&mut self, now: Instant, path: &Path) {
+    pub(super) fn save(&mut self, now: Instant, file: &SavedFile) -> io::Result<()> {
         let keys = saved::sealing_keys(&self.keys);
         let mut sealed = Vec::new();
         for number in self.sessions.crowd.numbers() {
@@ -32,23 +33,41 @@ impl Server {
                 None => self.close(number, "closed by server"),
             }
         }
-        let sessions = sealed.len();
-        let result = saved::write(path, sealed);
-        let error = result.err().map_or_else(String::new, |error| error.to_string());
+        let count = sealed.len();
+        let result = file.write(sealed);
         self.forget_everything();
+        let (sessions, error) = match &result {
+            Ok(()) => (count, String::new()),
+            Err(error) => (0, error.to_string()),
+        };
         self.events.record(Event::DtlsSaved { sessions, error });
+        result
     }
 
     /// Goes on with the sessions that were saved.
-    pub(super) fn restore(&mut self, now: Instant) {
-        let Some(path) = self.saved.clone() else { return };
-        let (taken, mut error) = match saved::take(&path) {
+    pub(super) fn restore(&mut self, now: Instant, path: PathBuf) -> io::Result<()> {
+        let Some(file) = SavedFile::open(path)? else {
+            let error = "sessions are neither restored nor saved: another server has this folder \
+                         and this number; give one of them another --state or --server-number"
+                .to_owned();
+            self.restored = Some(Event::DtlsRestored { sessions: 0, error });
+            return Ok(());
+        };
+        let (mut taken, mut error) = match file.take() {
             Ok(taken) => (taken, String::new()),
             Err(error) => (Vec::new(), error.to_string()),
         };
+        // What could not be taken is not replaced at the end.
+        self.saved = Some(file).filter(|file| !file.exists());
+        // Where there is less room than before, those that were silent for longest are lost.
+        taken.sort_by_key(|(about, _)| about.silent());
+        taken.truncate(self.max_sessions);
         let keys = saved::sealing_keys(&self.keys);
         let (mut sessions, mut lost) = (0, 0);
         for (about, blob) in taken {
+            if about.silent() >= self.sessions.idle_timeout {
+                continue;
+            }
             let context = about.context();
             let connection = keys.iter().find_map(|key| self.context.import(&blob, key, &context));
             let number = self.take_number();
@@ -80,10 +99,13 @@ impl Server {
             sessions += 1;
         }
         if lost > 0 {
-            error = format!("{lost} were saved with other keys, or by a server of another number");
+            error = format!(
+                "{lost} are damaged, or were saved with other keys or by a server of another number"
+            );
         }
         if sessions > 0 || !error.is_empty() {
             self.restored = Some(Event::DtlsRestored { sessions, error });
         }
+        Ok(())
     }
 }

@@ -16,6 +16,7 @@ use super::crowd::Crowd;
 use super::handshake::{Handshake, MOST_HANDSHAKES};
 use super::id::Ids;
 use super::places::Places;
+use super::saved::SavedFile;
 use super::session::{Kept, Session, feed};
 use super::sessions::{Look, Sessions};
 use crate::certificates::ServerCertificate;
@@ -39,9 +40,9 @@ pub(crate) struct Server {
     pub(super) places: Places,
     /// When each handshake and each session is to be looked at, once each.
     pub(super) due: BTreeSet<(Instant, u64)>,
-    max_sessions: usize,
+    pub(super) max_sessions: usize,
     next_number: u64,
-    pub(super) saved: Option<PathBuf>,
+    pub(super) saved: Option<SavedFile>,
     pub(super) restored: Option<Event>,
     pub(super) keys: ServerKeys,
     pub(super) transmit: VecDeque<(Route, Vec<u8>)>,
@@ -70,14 +71,16 @@ impl Server {
             due: BTreeSet::new(),
             max_sessions: config.max_sessions.max(1),
             next_number: 1,
-            saved,
+            saved: None,
             restored: None,
             keys: keys.clone(),
             transmit: VecDeque::new(),
             received: VecDeque::new(),
             events,
         };
-        server.restore(now);
+        if let Some(path) = saved {
+            server.restore(now, path)?;
+        }
         Ok(server)
     }
 

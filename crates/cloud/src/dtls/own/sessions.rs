@@ -46,7 +46,7 @@ pub(super) struct Sessions {
     pub(super) crowd: Crowd<Session>,
     key: SealingKey,
     seal_after: Duration,
-    idle_timeout: Duration,
+    pub(super) idle_timeout: Duration,
 }
 
 impl Sessions {
