@@ -79,6 +79,22 @@ fn one_full_handshake_and_one_sign_in_serve_every_waking() {
     }
 }
 
+/// A device keeps its session and what resumes it, should the cloud have lost the session.
+#[test]
+fn a_session_that_the_cloud_has_lost_is_resumed() {
+    let dtls = DtlsConfig { engine: DtlsEngine::Own, ..DtlsConfig::default() };
+    let cloud = Cloud::start(Config { dtls, ..Config::default() }).expect("it starts");
+    let device = Device::new("lost");
+    for lost in 1..=2 {
+        device.wake(&cloud, "pause");
+        device.wake(&cloud, "pause");
+        assert_eq!(cloud.forget_dtls_sessions(), 1);
+        let log = device.wake(&cloud, "pause");
+        assert_eq!((handshakes(&cloud, false), handshakes(&cloud, true)), (1, lost), "{log}");
+    }
+    assert_eq!((cloud.messages().len(), sign_ins(&cloud)), (6, 1));
+}
+
 #[test]
 fn what_a_cloud_has_forgotten_is_made_anew() {
     let device = Device::new("forgotten");

@@ -92,6 +92,11 @@ impl Age {
         Self { ticket: Moment::now(), ..self }
     }
 
+    /// Whether both began with the same full handshake.
+    pub(super) fn is_of_handshake_of(self, other: Self) -> bool {
+        self.made == other.made
+    }
+
     /// Whether the session may be resumed, by a ticket that the server will take for so many
     /// seconds.
     pub(super) fn allows_resumption(self, limits: Limits, lifetime_s: Option<u32>) -> bool {

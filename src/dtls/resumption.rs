@@ -118,6 +118,14 @@ pub(super) fn remember_bytes(key: Key, session: Zeroizing<Vec<u8>>, age: Age) {
     });
 }
 
+/// [`remember_bytes`], unless there is a session with this peer: that is a newer one.
+pub(super) fn remember_if_new(key: Key, session: Zeroizing<Vec<u8>>, age: Age) {
+    let is_known = TABLE.with(|entries| entries.iter().any(|entry| entry.key == key));
+    if is_known == Some(false) {
+        remember_bytes(key, session, age);
+    }
+}
+
 /// Forgets a session that must not be resumed.
 pub(super) fn forget(key: &Key) {
     TABLE.with(|entries| remove(entries, key));

@@ -1,7 +1,7 @@
 //! What is kept of a session while there is no power. With a connection id it is the
-//! session itself, which goes on from any address; otherwise it is the saved session
-//! that abbreviates the next handshake. With either go its age, and the time-out that was
-//! learned from the network.
+//! session itself, which goes on from any address, and the saved session that abbreviates the
+//! next handshake, should the server have lost the session; without one it is the latter alone.
+//! With either go its age, and the time-out that was learned from the network.
 
 use alloc::vec::Vec;
 
@@ -19,6 +19,18 @@ use crate::port::secrets::{Source, calendar_seconds};
 /// less.
 const LIVE: u8 = 5;
 const RESUMABLE: u8 = 6;
+/// The former, the latter, and its length.
+const BOTH: u8 = 7;
+
+/// The most that a store holds of a session, in bytes. One with a connection id takes about
+/// 270; a saved session somewhat more than its ticket.
+pub(super) const MAX_BLOB_LEN: usize = 1024;
+
+/// A saved session that is longer is not kept beside the session itself.
+const MAX_BESIDE_LEN: usize = 600;
+
+/// The length of its length.
+const BESIDE_LEN: usize = 2;
 
 /// The length of what was learned: a time-out, and for how many handshakes the server is an
 /// old one.
@@ -42,6 +54,8 @@ pub(super) struct Keep<'a> {
 /// What was in a blob.
 pub(super) struct Unsealed {
     pub(super) session: Kept,
+    /// What was kept beside a live session, for [`resumption::remember_bytes`].
+    pub(super) beside: Option<Zeroizing<Vec<u8>>>,
     pub(super) age: Age,
     /// The time-out that was learned from the network.
     pub(super) learned: Option<Duration>,
@@ -87,17 +101,33 @@ pub(super) fn seal(
     let [a, b, c, d] = learned.unwrap_or_default().as_millis_u32().to_be_bytes();
     let learned = [a, b, c, d, old_servers::handshakes_left(key)];
     let context = |kind, facts: &_| bound_to(kind, key, keep, facts).ok_or(Error::OutOfMemory);
-    let (kind, facts, mut blob) = if is_live(client) {
-        let facts = facts(age, learned);
-        let context = context(LIVE, &facts)?;
-        (LIVE, facts, client.checkpoint(&seal, &context, keep.generation, keep.reserve)?)
+    let resumable = resumption::bytes_for(key);
+    let (kind, facts, mut blob, beside) = if is_live(client) {
+        // Another client may have had another session with this peer since.
+        let own = resumable.filter(|(_, other)| other.is_of_handshake_of(age));
+        let facts = facts(own.as_ref().map_or(age, |(_, age)| *age), learned);
+        let beside = match own {
+            Some((session, _)) => seal.seal(&context(RESUMABLE, &facts)?, &session, &mut Source)?,
+            None => Vec::new(),
+        };
+        let has_room = (1..=MAX_BESIDE_LEN).contains(&beside.len());
+        let (kind, beside) = if has_room { (BOTH, beside) } else { (LIVE, Vec::new()) };
+        let context = context(kind, &facts)?;
+        let checkpoint = client.checkpoint(&seal, &context, keep.generation, keep.reserve)?;
+        (kind, facts, checkpoint, beside)
     } else {
-        let Some((session, age)) = resumption::bytes_for(key) else { return Ok(None) };
+        let Some((session, age)) = resumable else { return Ok(None) };
         let facts = facts(age, learned);
-        (RESUMABLE, facts, seal.seal(&context(RESUMABLE, &facts)?, &session, &mut Source)?)
+        let blob = seal.seal(&context(RESUMABLE, &facts)?, &session, &mut Source)?;
+        (RESUMABLE, facts, blob, Vec::new())
     };
-    blob.try_reserve_exact(1 + FACTS_LEN).map_err(|_| Error::OutOfMemory)?;
+    let more = 1 + beside.len() + BESIDE_LEN + FACTS_LEN;
+    blob.try_reserve_exact(more).map_err(|_| Error::OutOfMemory)?;
     blob.insert(0, kind);
+    if kind == BOTH {
+        blob.extend_from_slice(&beside);
+        blob.extend_from_slice(&(beside.len() as u16).to_be_bytes());
+    }
     blob.extend_from_slice(&facts);
     Ok(Some(blob))
 }
@@ -123,15 +153,18 @@ pub(super) fn unseal(
                             other terms";
     let seal = SealingKey::new(keep.secret).map_err(|_| "the device secret is too short")?;
     let (kind, rest) = blob.split_first().ok_or(OTHER_VERSION)?;
-    if !matches!(*kind, LIVE | RESUMABLE) {
+    if !matches!(*kind, LIVE | RESUMABLE | BOTH) {
         return Err(OTHER_VERSION);
     }
     let (blob, facts) = rest.split_last_chunk::<FACTS_LEN>().ok_or(OTHER_VERSION)?;
-    let context = bound_to(*kind, key, keep, facts).ok_or("out of memory")?;
+    let (blob, beside) =
+        if *kind == BOTH { split_beside(blob) } else { Some((blob, None)) }.ok_or(OTHER_VERSION)?;
+    let context = |kind| bound_to(kind, key, keep, facts).ok_or("out of memory");
+    let sealed_for = context(*kind)?;
     let (age, learned) = facts.split_first_chunk().ok_or(OTHER_VERSION)?;
     let age = Age::from_bytes(age);
-    let session = if *kind == LIVE {
-        let client = Client::restore(blob, &seal, &context, keep.generation, Source);
+    let session = if matches!(*kind, LIVE | BOTH) {
+        let client = Client::restore(blob, &seal, &sealed_for, keep.generation, Source);
         let client = client.map_err(|_| NOT_OURS)?;
         if !age.allows_restoring(limits) {
             return Err("it is too old");
@@ -141,12 +174,25 @@ pub(super) fn unseal(
         }
         Kept::Live(client)
     } else {
-        Kept::Resumable(seal.open(&context, blob).ok_or(NOT_OURS)?)
+        Kept::Resumable(seal.open(&sealed_for, blob).ok_or(NOT_OURS)?)
+    };
+    let beside = match beside {
+        Some(beside) => Some(seal.open(&context(RESUMABLE)?, beside).ok_or(NOT_OURS)?),
+        None => None,
     };
     let [a, b, c, d, old_for] = learned.first_chunk().copied().unwrap_or_default();
     old_servers::restore(key, old_for);
     let learned = Duration::from_millis(u32::from_be_bytes([a, b, c, d]).into());
-    Ok(Unsealed { session, age, learned: Some(learned).filter(|learned| !learned.is_zero()) })
+    let learned = Some(learned).filter(|learned| !learned.is_zero());
+    Ok(Unsealed { session, beside, age, learned })
+}
+
+/// The session, and the saved session behind it.
+fn split_beside(blob: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let (blob, len) = blob.split_last_chunk::<BESIDE_LEN>()?;
+    let len = usize::from(u16::from_be_bytes(*len));
+    let (blob, beside) = blob.split_at_checked(blob.len().checked_sub(len)?)?;
+    Some((blob, Some(beside)))
 }
 
 #[cfg(test)]
@@ -175,7 +221,7 @@ mod tests {
 
     const LIMITS: Limits = Limits::new(0, 0);
 
-    const KINDS: [u8; 2] = [LIVE, RESUMABLE];
+    const KINDS: [u8; 3] = [LIVE, RESUMABLE, BOTH];
 
     fn terms(host: &CStr) -> Terms<'_> {
         let peer = Peer { host, port: 5684, trusted: Trusted::Pem(c"") };
@@ -225,7 +271,7 @@ mod tests {
     /// A session that is kept as a blob of this kind.
     fn client(kind: u8) -> Client {
         let config = Config::with_pre_shared_key(PreSharedKey::new(IDENTITY, PSK).expect("a key"));
-        if kind == LIVE {
+        if kind != RESUMABLE {
             return connect(config, Suite::PskGcm, |_| Vec::new());
         }
         Client::new(config, Source, Instant::from_millis(0)).expect("it starts to connect")
@@ -252,9 +298,11 @@ mod tests {
     /// A blob of a kind, and what names its session. Tests share what is remembered, so each
     /// has a host of its own.
     fn sealed(kind: u8, host: &CStr, learned: Option<Duration>) -> (Key, Vec<u8>) {
-        let key = Key::of(&terms(host), None);
-        resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()), Age::new());
-        let blob = seal(&mut client(kind), &key, &KEEP, Age::new(), learned).expect("memory");
+        let (key, age) = (Key::of(&terms(host), None), Age::new());
+        if kind != LIVE {
+            resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()), age);
+        }
+        let blob = seal(&mut client(kind), &key, &KEEP, age, learned).expect("memory");
         let blob = blob.expect("a session");
         assert_eq!(blob[0], kind);
         resumption::forget(&key);
@@ -269,8 +317,10 @@ mod tests {
                 let (key, blob) = sealed(kind, c"a.example", learned);
                 let unsealed = unseal(&key, &KEEP, LIMITS, &blob).expect("it is as it was");
                 assert_eq!(unsealed.learned, learned);
+                let beside = unsealed.beside.as_ref().map(|beside| &beside[..]);
+                assert_eq!(beside, (kind == BOTH).then_some(&b"a session"[..]));
                 match unsealed.session {
-                    Kept::Live(client) => assert!(kind == LIVE && client.was_restored()),
+                    Kept::Live(client) => assert!(kind != RESUMABLE && client.was_restored()),
                     Kept::Resumable(session) => assert_eq!(session[..], *b"a session"),
                 }
             }
@@ -288,10 +338,28 @@ mod tests {
                 assert!(unseal(&key, &KEEP, LIMITS, &changed).is_err(), "byte {at}");
                 assert!(unseal(&key, &KEEP, LIMITS, &blob[..at]).is_err(), "cut to {at}");
             }
-            // One kind is not taken for the other.
-            let other = [&[LIVE + RESUMABLE - kind], &blob[1..]].concat();
-            assert!(unseal(&key, &KEEP, LIMITS, &other).is_err());
+            // One kind is not taken for another.
+            for other in KINDS.into_iter().filter(|other| *other != kind) {
+                let other = [&[other], &blob[1..]].concat();
+                assert!(unseal(&key, &KEEP, LIMITS, &other).is_err());
+            }
         }
+    }
+
+    /// Another client of this process may have had a newer one, of another age.
+    #[test]
+    fn the_session_of_another_handshake_is_not_kept_beside() {
+        let key = Key::of(&terms(c"i.example"), None);
+        let other = Age::from_bytes(&[1; AGE_LEN]);
+        resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()), other);
+        let blob = seal(&mut client(LIVE), &key, &KEEP, Age::new(), None).expect("memory");
+        assert_eq!(blob.expect("a session")[0], LIVE);
+        // Nor is one that is too long.
+        let (long, age) = (vec![7; MAX_BESIDE_LEN + 1], Age::new());
+        resumption::remember_bytes(key, Zeroizing::new(long), age);
+        let blob = seal(&mut client(LIVE), &key, &KEEP, age, None).expect("memory");
+        assert_eq!(blob.expect("a session")[0], LIVE);
+        resumption::forget(&key);
     }
 
     #[test]
@@ -356,10 +424,10 @@ mod tests {
         for kind in KINDS {
             let same = terms(c"f.example");
             let key = Key::of(&same, Some((b"name", b"key")));
-            resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()), Age::new());
-            let blob = seal(&mut client(kind), &key, &KEEP, Age::new(), None)
-                .expect("memory")
-                .expect("one");
+            let age = Age::new();
+            resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()), age);
+            let blob =
+                seal(&mut client(kind), &key, &KEEP, age, None).expect("memory").expect("one");
             let proofs: [(&[u8], &[u8]); 3] =
                 [(b"name", b"kez"), (b"nama", b"key"), (b"namek", b"ey")];
             for proof in proofs {

@@ -18,7 +18,7 @@ use iot_coap_client::{Device, Duration, Endpoint, Instant};
 use zeroize::Zeroizing;
 
 use super::owner::Ownership;
-use super::saved::Keep;
+use super::saved::{Keep, MAX_BLOB_LEN};
 use super::session::Session;
 use super::terms::Terms;
 use crate::entry::Entry;
@@ -28,10 +28,6 @@ use crate::port::{Udp, store};
 /// Records between two writes to the store. A message is one record, and flash stands
 /// 10,000 writes or more.
 const RESERVE: u32 = 256;
-
-/// A session with a connection id takes about 270 bytes; a saved session somewhat more
-/// than its ticket.
-const MAX_BLOB_LEN: usize = 1024;
 
 /// Where one device's session with one endpoint is kept.
 pub(crate) struct SessionStore {

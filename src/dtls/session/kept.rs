@@ -114,11 +114,15 @@ impl Restored {
         let keep = store.keep_of_stored();
         let generation = keep.generation;
         match saved::unseal(&key, &keep, terms.limits, blob) {
-            Ok(Unsealed { session, age, learned }) => {
+            Ok(Unsealed { session, beside, age, learned }) => {
                 self.timeout = learned.unwrap_or_default();
                 match session {
                     Kept::Live(client) => {
                         self.generation = generation;
+                        // Should the server have lost the session.
+                        if let Some(beside) = beside {
+                            resumption::remember_if_new(key, beside, age);
+                        }
                         return Ok(Begun::restored(Box::write(room, client), age));
                     }
                     // Before the server sees it.
