@@ -52,6 +52,8 @@ pub(super) struct Sessions {
 impl Sessions {
     pub(super) fn new(seal_after: Duration, idle_timeout: Duration) -> Result<Self, Error> {
         let key = SealingKey::new(&random::unpredictable::<32>())?;
+        // One that cannot be sealed yet is looked at again after this time.
+        let seal_after = seal_after.max(Duration::from_millis(1));
         Ok(Self { crowd: Crowd::new(), key, seal_after, idle_timeout })
     }
 
