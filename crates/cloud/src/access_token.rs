@@ -26,6 +26,18 @@ const COUNTED_TOKENS: usize = 65_536;
 
 const DEVICE_MAC: usize = 12;
 
+/// The option that carries the access token in topic messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TokenOption {
+    /// 61 only: 2088 is elective and ignored, so the token is missing (4.02).
+    Original,
+    /// 2088 only: 61 is critical and unknown (4.02).
+    Later,
+    /// Either.
+    #[default]
+    Both,
+}
+
 /// What a token is known by.
 pub(crate) type TokenId = [u8; 24];
 

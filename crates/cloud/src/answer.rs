@@ -19,6 +19,18 @@ pub(crate) const INTERNAL_SERVER_ERROR: u8 = 0xA0;
 pub(crate) const SERVICE_UNAVAILABLE: u8 = 0xA3;
 pub(crate) const PROXYING_NOT_SUPPORTED: u8 = 0xA5;
 
+/// What a topic message taken is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Reply {
+    /// A small JSON object (CBOR if Accept asks for it).
+    #[default]
+    Json,
+    /// No payload.
+    Empty,
+    /// The message's own payload.
+    Echo,
+}
+
 /// How a response travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {

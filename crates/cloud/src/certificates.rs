@@ -21,12 +21,48 @@ use openssl::x509::extension::{
 };
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
-use crate::config::Certificates;
 use crate::state::{StateDir, about, read_or_create, replace};
 
 const RSA_BITS: u32 = 2048;
 const ROOT_NAME: &str = "iot-coap-cloud development root";
 const DAY: i64 = 24 * 60 * 60;
+
+/// Where the DTLS server's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificates {
+    /// An RSA root and a leaf of its own, kept under the state folder.
+    Generated {
+        /// Names and addresses of the leaf.
+        names: Vec<String>,
+        /// A leaf that expired yesterday.
+        expired: bool,
+    },
+    /// Given PEM files.
+    Files {
+        /// The leaf first, then its intermediates.
+        chain: PathBuf,
+        /// The leaf's private key.
+        key: PathBuf,
+        /// The root that clients shall trust; the chain's last certificate by default.
+        root: Option<PathBuf>,
+    },
+}
+
+impl Certificates {
+    /// A generated certificate; without names those of this machine.
+    pub fn generated(mut names: Vec<String>, expired: bool) -> Self {
+        if names.is_empty() {
+            names.extend(["localhost", "127.0.0.1", "::1"].map(String::from));
+        }
+        Self::Generated { names, expired }
+    }
+}
+
+impl Default for Certificates {
+    fn default() -> Self {
+        Self::generated(Vec::new(), false)
+    }
+}
 
 /// What the DTLS server shows, and what its clients shall trust.
 pub(crate) struct ServerCertificate {

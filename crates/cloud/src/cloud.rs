@@ -10,16 +10,21 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::certificates::ServerCertificate;
-use crate::config::{Certificates, Config, Reply, TokenOption};
+use crate::access_token::TokenOption;
+use crate::answer::Reply;
+use crate::certificates::{Certificates, ServerCertificate};
+use crate::commands::{Command, Commands, Done, Status};
+use crate::config::Config;
+#[cfg(feature = "console")]
 use crate::console::{self, Console};
 use crate::devices::{self, Device};
 use crate::dtls;
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog, Message};
 use crate::faults::Faults;
+#[cfg(feature = "forward")]
 use crate::forward;
-use crate::server::{self, Control, Listener, Server};
+use crate::server::{self, Listener, Server};
 use crate::server_keys::ServerKeys;
 use crate::state::StateDir;
 use crate::transport::Transport;
@@ -33,8 +38,9 @@ use crate::weather::Weather;
 /// assert!(cloud.url(Transport::Udp).starts_with("coap://127.0.0.1:"));
 /// ```
 pub struct Cloud {
-    controls: mpsc::UnboundedSender<Control>,
+    commands: Commands,
     thread: Option<JoinHandle<io::Result<()>>>,
+    #[cfg(feature = "console")]
     console: Option<Console>,
     addresses: Vec<(Transport, SocketAddr)>,
     events: Arc<EventLog>,
@@ -63,6 +69,7 @@ impl Cloud {
                         --no-symmetric";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
+        #[cfg(feature = "console")]
         let console = config.console.clone().map(console::Bound::new).transpose()?;
         let state = StateDir::open(config.state_dir.as_deref())?;
         let certificate = ServerCertificate::prepare(&config.dtls.certificates, &state)?;
@@ -98,20 +105,24 @@ impl Cloud {
             _ => Vec::new(),
         };
         let root = dtls.is_some().then(|| certificate.root_path.clone());
-        let (controls, received) = mpsc::unbounded_channel();
+        let (commands, received) = mpsc::unbounded_channel();
+        #[cfg(not(feature = "console"))]
+        let console_url = None;
+        #[cfg(feature = "console")]
         let console_url = console.as_ref().map(console::Bound::url);
+        #[cfg(feature = "console")]
         let console = console
             .map(|bound| {
                 let reach =
-                    console::Reach { controls: controls.clone(), events: Arc::clone(&events) };
+                    console::Reach { commands: commands.clone(), events: Arc::clone(&events) };
                 let urls = addresses.iter().map(url).collect();
                 Console::start(bound, reach, &config.devices, urls, root.as_deref())
             })
             .transpose()?;
-        let (forwarder, broker) = match config.forward.as_ref().map(forward::open).transpose()? {
-            Some((forwarder, link, reports)) => (Some(forwarder), Some((link, reports))),
-            None => (None, None),
-        };
+        #[cfg(not(feature = "forward"))]
+        let (forwarder, broker) = (None, None);
+        #[cfg(feature = "forward")]
+        let (forwarder, broker) = config.forward.as_ref().map(forward::open).transpose()?.unzip();
         let endpoint = Endpoint::new(config, keys, forwarder, Arc::clone(&events));
         let server = Server::new(endpoint, dtls, weather, transports, told);
 
@@ -121,8 +132,9 @@ impl Cloud {
             .name("iot-coap-cloud".into())
             .spawn(move || runtime.block_on(server::run(server, listeners, broker, received)))?;
         let cloud = Self {
-            controls,
+            commands,
             thread: Some(thread),
+            #[cfg(feature = "console")]
             console,
             addresses,
             events,
@@ -130,7 +142,7 @@ impl Cloud {
             _state: state,
         };
         // Answered by the loop: from here on it serves.
-        cloud.control(|_| ());
+        cloud.status();
         cloud.events.record(Event::Ready { urls: cloud.urls(), root, names, console: console_url });
         if let Some(event) = restored {
             cloud.events.record(event);
@@ -181,6 +193,7 @@ impl Cloud {
     }
 
     /// The address of the console, if there is one.
+    #[cfg(feature = "console")]
     pub fn console_address(&self) -> Option<SocketAddr> {
         self.console.as_ref().map(Console::address)
     }
@@ -244,12 +257,12 @@ impl Cloud {
 
     /// Changes what goes wrong, and starts the seed's decisions afresh.
     pub fn set_faults(&self, faults: Faults) {
-        self.control(move |server| server.set_faults(&faults));
+        self.change(Command::SetFaults(faults));
     }
 
     /// Refuses every access token issued so far (4.01).
     pub fn expire_tokens(&self) {
-        self.control(|server| server.endpoint.service.expire_tokens());
+        self.change(Command::ExpireTokens);
     }
 
     /// Reads the keys of [`Config::keys`] from a file again; an
@@ -258,12 +271,7 @@ impl Cloud {
     pub fn reload_keys(&self, path: &Path) {
         let error = match ServerKeys::load(path) {
             Ok(keys) => {
-                self.control(|server| {
-                    if let Some(dtls) = &mut server.dtls {
-                        dtls.set_keys(&keys);
-                    }
-                    server.endpoint.service.tokens.set_keys(keys);
-                });
+                self.change(Command::SetKeys(keys));
                 String::new()
             }
             Err(error) => error.to_string(),
@@ -273,65 +281,66 @@ impl Cloud {
 
     /// Changes after how many topic messages a token is refused, and counts anew.
     pub fn set_token_uses(&self, uses: Option<u32>) {
-        self.control(move |server| server.endpoint.service.tokens.set_uses(uses));
+        self.change(Command::SetTokenUses(uses));
     }
 
     /// Changes the option that carries the access token.
     pub fn set_token_option(&self, option: TokenOption) {
-        self.control(move |server| server.endpoint.service.token_option = option);
+        self.change(Command::SetTokenOption(option));
     }
 
     /// Changes what topic messages are answered with.
     pub fn set_reply(&self, reply: Reply) {
-        self.control(move |server| server.endpoint.service.reply = reply);
+        self.change(Command::SetReply(reply));
     }
 
     /// Registers a device, or changes one.
     pub fn set_device(&self, device: Device) {
+        #[cfg(feature = "console")]
         if let Some(console) = &self.console {
             console.add_secrets([&device]);
         }
-        self.control(move |server| server.endpoint.service.devices.set(device));
+        self.change(Command::SetDevice(device));
     }
 
     /// How many DTLS sessions are open.
     pub fn dtls_sessions(&self) -> usize {
-        self.control(|server| server.dtls_sessions())
+        self.status().dtls_sessions
     }
 
     /// How many DTLS sessions are kept as sealed bytes, because their clients are silent.
     pub fn sealed_dtls_sessions(&self) -> usize {
-        self.control(|server| server.dtls.as_ref().map_or(0, |dtls| dtls.sealed()))
+        self.status().sealed_dtls_sessions
     }
 
     /// How many DTLS handshakes are under way, with clients that have shown that they are where
     /// they say.
     pub fn dtls_handshakes(&self) -> usize {
-        self.control(|server| server.dtls.as_ref().map_or(0, |dtls| dtls.handshakes()))
+        self.status().dtls_handshakes
     }
 
     /// Closes every DTLS session with `close_notify`; says how many.
     pub fn close_dtls_sessions(&self) -> usize {
-        self.control(Server::close_dtls_sessions)
+        self.ask(Command::CloseDtlsSessions)
     }
 
     /// Loses every DTLS session without a word, as a server that crashed and
     /// came back, or a NAT that forgot a client; says how many.
     pub fn forget_dtls_sessions(&self) -> usize {
-        self.control(|server| server.dtls.as_mut().map_or(0, |dtls| dtls.forget_all()))
+        self.ask(Command::ForgetDtlsSessions)
     }
 
     /// Pings (an empty confirmable message) every peer heard from in the last
     /// four minutes; says how many. Their answers are [`Event::Answered`].
     pub fn ping_devices(&self) -> usize {
-        self.control(Server::ping_peers)
+        self.ask(Command::PingDevices)
     }
 
     /// Sends a confirmable POST to every peer heard from in the last four
     /// minutes; says how many. Their answers are [`Event::Answered`].
     pub fn send_to_devices(&self, path: &str, payload: &[u8]) -> usize {
         let (path, payload) = (path.to_owned(), payload.to_vec());
-        self.control(move |server| server.send_to_peers(&path, &payload))
+        self.ask(|done| Command::SendToDevices { path, payload, done })
     }
 
     /// Stops the server: its sockets are closed when this returns.
@@ -345,7 +354,8 @@ impl Cloud {
 
     fn halt(&mut self) -> io::Result<()> {
         // The server may have ended on its own; then there is nobody to tell.
-        let _ = self.controls.send(Box::new(Server::stop));
+        let _ = self.commands.send(Command::Stop);
+        #[cfg(feature = "console")]
         self.console.take();
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
@@ -358,14 +368,25 @@ impl Cloud {
         self.addresses.iter().find(|(each, address)| *each == transport && wanted(address)).map(url)
     }
 
-    /// Has the server do something between two datagrams, and waits for it.
-    fn control<R: Send + 'static>(&self, act: impl FnOnce(&mut Server) -> R + Send + 'static) -> R {
-        let (done, result) = std::sync::mpsc::sync_channel(1);
-        let control: Control = Box::new(move |server| {
-            let _ = done.send(act(server));
+    fn status(&self) -> Status {
+        self.ask(Command::Tell)
+    }
+
+    /// Has the server do something between two datagrams, and waits until it has.
+    fn change(&self, command: Command) {
+        let _ = self.commands.send(command);
+        self.status();
+    }
+
+    /// Asks the server something between two datagrams, and waits for what it
+    /// says.
+    fn ask<T: Send + 'static>(&self, command: impl FnOnce(Done<T>) -> Command) -> T {
+        let (tell, outcome) = std::sync::mpsc::sync_channel(1);
+        let done = Done::new(move |outcome| {
+            let _ = tell.send(outcome);
         });
-        let _ = self.controls.send(control);
-        result.recv().expect("the server's thread serves until it is told to stop")
+        let _ = self.commands.send(command(done));
+        outcome.recv().expect("the server's thread serves until it is told to stop")
     }
 }
 

@@ -4,72 +4,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::access_token::TokenOption;
+use crate::answer::Reply;
+use crate::certificates::Certificates;
+#[cfg(feature = "console")]
 use crate::console::ConsoleConfig;
 use crate::devices::Device;
+use crate::events::Log;
 use crate::faults::Faults;
+#[cfg(feature = "forward")]
 use crate::forward::Forward;
 use crate::server_keys::ServerKeys;
-
-/// The option that carries the access token in topic messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum TokenOption {
-    /// 61 only: 2088 is elective and ignored, so the token is missing (4.02).
-    Original,
-    /// 2088 only: 61 is critical and unknown (4.02).
-    Later,
-    /// Either.
-    #[default]
-    Both,
-}
-
-/// What a topic message taken is answered with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Reply {
-    /// A small JSON object (CBOR if Accept asks for it).
-    #[default]
-    Json,
-    /// No payload.
-    Empty,
-    /// The message's own payload.
-    Echo,
-}
-
-/// Where the DTLS server's certificate comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Certificates {
-    /// An RSA root and a leaf of its own, kept under the state folder.
-    Generated {
-        /// Names and addresses of the leaf.
-        names: Vec<String>,
-        /// A leaf that expired yesterday.
-        expired: bool,
-    },
-    /// Given PEM files.
-    Files {
-        /// The leaf first, then its intermediates.
-        chain: PathBuf,
-        /// The leaf's private key.
-        key: PathBuf,
-        /// The root that clients shall trust; the chain's last certificate by default.
-        root: Option<PathBuf>,
-    },
-}
-
-impl Certificates {
-    /// A generated certificate; without names those of this machine.
-    pub fn generated(mut names: Vec<String>, expired: bool) -> Self {
-        if names.is_empty() {
-            names.extend(["localhost", "127.0.0.1", "::1"].map(String::from));
-        }
-        Self::Generated { names, expired }
-    }
-}
-
-impl Default for Certificates {
-    fn default() -> Self {
-        Self::generated(Vec::new(), false)
-    }
-}
 
 /// Whose DTLS the server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,20 +98,6 @@ impl Default for DtlsConfig {
     }
 }
 
-/// Where event lines go.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub enum Log {
-    /// Nowhere; [`Cloud::events`](crate::Cloud::events) has them still.
-    #[default]
-    None,
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-    /// A file, appended to.
-    File(PathBuf),
-}
-
 /// What a server is started with.
 ///
 /// The default serves all three transports on free ports of 127.0.0.1, with one
@@ -210,6 +141,7 @@ pub struct Config {
     /// `ACK_TIMEOUT` of the server's own confirmable messages (RFC 7252 section 4.8).
     pub ack_timeout: Duration,
     /// Where messages go on to before they are answered; nowhere when `None`.
+    #[cfg(feature = "forward")]
     pub forward: Option<Forward>,
     /// What goes wrong.
     pub faults: Faults,
@@ -227,6 +159,7 @@ pub struct Config {
     /// and the console.
     pub remembered_events: usize,
     /// Where the console is served; nowhere when `None`.
+    #[cfg(feature = "console")]
     pub console: Option<ConsoleConfig>,
 }
 
@@ -246,6 +179,7 @@ impl Default for Config {
             message_id_option: false,
             rate_limit: None,
             ack_timeout: Duration::from_secs(2),
+            #[cfg(feature = "forward")]
             forward: None,
             faults: Faults::none(),
             dtls: DtlsConfig::default(),
@@ -254,6 +188,7 @@ impl Default for Config {
             verbose: false,
             datagrams: false,
             remembered_events: 131_072,
+            #[cfg(feature = "console")]
             console: None,
         }
     }

@@ -31,10 +31,15 @@
 //! answered, and with [`Config::keys`] servers accept each other's access
 //! tokens; `docs/scale.md` of the repository says how.
 //!
+//! The features `console` and `forward` are parts that can be left out, with the libraries
+//! that they need; `program` is what the program needs besides.
+//!
 //! It shares no code with the client, so that each proves the other, but for DTLS: its
 //! server is the other half of the client's engine. [`DtlsEngine::OpenSsl`] is foreign code.
 
 #![forbid(unsafe_code)]
+// A part that is left out leaves without use what it alone uses.
+#![cfg_attr(not(all(feature = "console", feature = "forward")), allow(dead_code))]
 
 mod access_token;
 mod answer;
@@ -42,7 +47,9 @@ mod auth;
 mod bounded;
 mod certificates;
 mod cloud;
+mod commands;
 mod config;
+#[cfg(feature = "console")]
 mod console;
 mod datagram;
 mod devices;
@@ -67,11 +74,15 @@ mod topic;
 mod transport;
 mod weather;
 
+pub use access_token::TokenOption;
+pub use answer::Reply;
+pub use certificates::Certificates;
 pub use cloud::Cloud;
-pub use config::{Certificates, Config, DtlsConfig, DtlsEngine, Log, Reply, TokenOption};
+pub use config::{Config, DtlsConfig, DtlsEngine};
+#[cfg(feature = "console")]
 pub use console::{ConsoleConfig, Password};
 pub use devices::{Device, load_devices};
-pub use events::{Event, Message, RequestOption};
+pub use events::{Event, Log, Message, RequestOption};
 pub use faults::Faults;
 pub use forward::{BrokerAddress, Forward};
 pub use server_keys::ServerKeys;

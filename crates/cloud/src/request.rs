@@ -3,8 +3,7 @@
 
 use coap_lite::{CoapOption, MessageType, Packet};
 
-use crate::access_token::abbreviated;
-use crate::config::TokenOption;
+use crate::access_token::{TokenOption, abbreviated};
 use crate::events::RequestOption;
 use crate::transport::Peer;
 

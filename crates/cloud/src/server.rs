@@ -10,12 +10,13 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
+use crate::commands::{Command, Status};
 use crate::datagram::describe;
 use crate::dtls::{self, DtlsServer};
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog};
 use crate::faults::Faults;
-use crate::forward::{Link, Report, Reports};
+use crate::forward::{Broker, Report, Reports};
 use crate::transport::{Peer, Route, Transport};
 use crate::weather::{Datagram, Direction, Weather};
 
@@ -27,9 +28,6 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Datagrams that wait for the loop before the kernel has to hold them.
 const INBOX: usize = 1_024;
-
-/// Something that the server's handle wants done between two datagrams.
-pub(crate) type Control = Box<dyn FnOnce(&mut Server) + Send>;
 
 /// A socket with the transport it serves.
 pub(crate) struct Listener {
@@ -61,8 +59,8 @@ impl Listener {
 
 /// The server behind its sockets.
 pub(crate) struct Server {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) dtls: Option<Box<dyn DtlsServer>>,
+    endpoint: Endpoint,
+    dtls: Option<Box<dyn DtlsServer>>,
     weather: Weather,
     transports: Vec<Transport>,
     outbox: Vec<Datagram>,
@@ -111,39 +109,75 @@ impl Server {
         }
     }
 
-    pub(crate) fn set_faults(&mut self, faults: &Faults) {
+    fn obey(&mut self, command: Command) {
+        let now = Instant::now();
+        let service = &mut self.endpoint.service;
+        match command {
+            Command::Tell(done) => done.tell(self.status()),
+            Command::SetFaults(faults) => self.set_faults(&faults),
+            Command::ChangeFaults { text, replace, done } => {
+                done.tell(self.change_faults(&text, replace));
+            }
+            Command::ExpireTokens => service.expire_tokens(),
+            Command::SetKeys(keys) => {
+                if let Some(dtls) = &mut self.dtls {
+                    dtls.set_keys(&keys);
+                }
+                service.tokens.set_keys(keys);
+            }
+            Command::SetTokenUses(uses) => service.tokens.set_uses(uses),
+            Command::SetTokenOption(option) => service.token_option = option,
+            Command::SetReply(reply) => service.reply = reply,
+            Command::SetDevice(device) => service.devices.set(device),
+            Command::CloseDtlsSessions(done) => {
+                done.tell(self.dtls.as_mut().map_or(0, |dtls| dtls.close_all(now)));
+            }
+            Command::ForgetDtlsSessions(done) => {
+                done.tell(self.dtls.as_mut().map_or(0, |dtls| dtls.forget_all()));
+            }
+            Command::PingDevices(done) => {
+                let dtls = self.dtls.as_deref();
+                done.tell(self.endpoint.ping_peers(now, |peer| is_there(dtls, peer)));
+            }
+            Command::SendToDevices { path, payload, done } => {
+                let dtls = self.dtls.as_deref();
+                let there = |peer| is_there(dtls, peer);
+                done.tell(self.endpoint.send_to_peers(now, &path, &payload, there));
+            }
+            Command::Stop => self.stop(now),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let count = |of: fn(&dyn DtlsServer) -> usize| self.dtls.as_deref().map_or(0, of);
+        Status {
+            faults: self.endpoint.service.faults().clone(),
+            dtls_sessions: count(|dtls| dtls.count()),
+            sealed_dtls_sessions: count(|dtls| dtls.sealed()),
+            dtls_handshakes: count(|dtls| dtls.handshakes()),
+        }
+    }
+
+    fn set_faults(&mut self, faults: &Faults) {
         self.weather.set_faults(faults);
         self.endpoint.service.set_faults(faults);
     }
 
+    /// Wrong faults change nothing.
+    fn change_faults(&mut self, text: &str, replace: bool) -> Result<Faults, String> {
+        let now = self.endpoint.service.faults();
+        let mut faults = if replace { Faults::none() } else { now.clone() };
+        faults.update(text)?;
+        self.set_faults(&faults);
+        Ok(faults)
+    }
+
     /// Saves DTLS sessions, or says goodbye to their clients, and ends the loop.
-    pub(crate) fn stop(&mut self) {
+    fn stop(&mut self, now: Instant) {
         if let Some(dtls) = &mut self.dtls {
-            self.failure = dtls.stop(Instant::now()).err();
+            self.failure = dtls.stop(now).err();
         }
         self.stopping = true;
-    }
-
-    /// How many DTLS sessions are open.
-    pub(crate) fn dtls_sessions(&self) -> usize {
-        self.dtls.as_ref().map_or(0, |dtls| dtls.count())
-    }
-
-    /// Closes every DTLS session with `close_notify`; says how many.
-    pub(crate) fn close_dtls_sessions(&mut self) -> usize {
-        self.dtls.as_mut().map_or(0, |dtls| dtls.close_all(Instant::now()))
-    }
-
-    /// Pings peers that are still there; says how many.
-    pub(crate) fn ping_peers(&mut self) -> usize {
-        let dtls = self.dtls.as_deref();
-        self.endpoint.ping_peers(Instant::now(), |peer| is_there(dtls, peer))
-    }
-
-    /// Sends a request to peers that are still there; says how many.
-    pub(crate) fn send_to_peers(&mut self, path: &str, payload: &[u8]) -> usize {
-        let dtls = self.dtls.as_deref();
-        self.endpoint.send_to_peers(Instant::now(), path, payload, |peer| is_there(dtls, peer))
     }
 
     fn reported(&mut self, now: Instant, report: Report) {
@@ -235,12 +269,12 @@ fn is_there(dtls: Option<&dyn DtlsServer>, peer: Peer) -> bool {
     peer.transport != Transport::Dtls || dtls.is_some_and(|dtls| dtls.is_open(peer.session))
 }
 
-/// Serves until a control stops it, or all of its handles are gone.
+/// Serves until a command stops it, or all of its handles are gone.
 pub(crate) async fn run(
     mut server: Server,
     listeners: Vec<Listener>,
-    broker: Option<(Link, Reports)>,
-    mut controls: mpsc::UnboundedReceiver<Control>,
+    broker: Option<Broker>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<()> {
     let (inbox, mut datagrams) = mpsc::channel(INBOX);
     let mut sockets = Vec::new();
@@ -250,9 +284,9 @@ pub(crate) async fn run(
         tokio::spawn(read(index, socket, inbox.clone()));
     }
     drop(inbox);
-    let mut reports = broker.map(|(link, reports)| {
-        tokio::spawn(link.run());
-        reports
+    let mut reports = broker.map(|broker| {
+        tokio::spawn(broker.link);
+        broker.reports
     });
     while !server.stopping {
         let deadline = server.deadline();
@@ -263,13 +297,10 @@ pub(crate) async fn run(
             }
         };
         tokio::select! {
-            control = controls.recv() => match control {
-                Some(control) => control(&mut server),
-                None => server.stop(),
-            },
+            command = commands.recv() => server.obey(command.unwrap_or(Command::Stop)),
             datagram = datagrams.recv() => match datagram {
                 Some((route, bytes)) => server.arrived(Instant::now(), route, bytes),
-                None => server.stop(),
+                None => server.stop(Instant::now()),
             },
             report = next_report(&mut reports) => server.reported(Instant::now(), report),
             () = sleep => {}

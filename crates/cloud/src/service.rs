@@ -9,14 +9,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use coap_lite::Packet;
 
-use crate::access_token::{AccessTokens, TokenId};
+use crate::access_token::{AccessTokens, TokenId, TokenOption};
 use crate::answer::{
     Answer, BAD_OPTION, Delivery, INTERNAL_SERVER_ERROR, NOT_FOUND, PROXYING_NOT_SUPPORTED,
-    Refused, SERVICE_UNAVAILABLE, UNAUTHORIZED,
+    Refused, Reply, SERVICE_UNAVAILABLE, UNAUTHORIZED,
 };
 use crate::auth;
 use crate::bounded::BoundedMap;
-use crate::config::{Config, Reply, TokenOption};
+use crate::config::Config;
 use crate::devices::Devices;
 use crate::events::{Event, EventLog, Message};
 use crate::faults::Faults;
@@ -73,6 +73,10 @@ impl Service {
         forwarder: Option<Forwarder>,
         events: Arc<EventLog>,
     ) -> Self {
+        #[cfg(feature = "console")]
+        let options_told = config.console.is_some();
+        #[cfg(not(feature = "console"))]
+        let options_told = false;
         Self {
             tokens: AccessTokens::new(keys, config.token_lifetime, config.token_uses),
             forwarder,
@@ -80,7 +84,7 @@ impl Service {
             token_option: config.token_option,
             reply: config.reply,
             message_id_option: config.message_id_option,
-            options_told: config.console.is_some(),
+            options_told,
             sessions: SymmetricSessions::new(),
             rate_limit: RateLimit::new(config.rate_limit),
             taken: 0,

@@ -8,11 +8,10 @@ use serde::Serialize;
 
 use crate::access_token::{AccessTokens, PLAUSIBLE_LENGTHS, TokenId};
 use crate::answer::{
-    Answer, BAD_OPTION, BAD_REQUEST, CONTENT, METHOD_NOT_ALLOWED, NOT_FOUND, Refused,
+    Answer, BAD_OPTION, BAD_REQUEST, CONTENT, METHOD_NOT_ALLOWED, NOT_FOUND, Refused, Reply,
     TOO_MANY_REQUESTS, TOPIC_TOO_LONG, UNAUTHORIZED,
 };
 use crate::auth::POST;
-use crate::config::Reply;
 use crate::devices::Devices;
 use crate::payload::Encoding;
 use crate::request::Request;

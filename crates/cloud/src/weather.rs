@@ -181,7 +181,7 @@ impl Weather {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Log;
+    use crate::events::Log;
 
     fn weather(faults: &str) -> Weather {
         let events = EventLog::new(&Log::None, false, 1_000).expect("no file is opened");

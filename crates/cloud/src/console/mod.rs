@@ -25,12 +25,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
+use crate::commands::{Command, Commands, Done};
 use crate::devices::Device;
 use crate::events::EventLog;
 use crate::random;
-use crate::server::{Control, Server};
 use crate::sign::hex;
 use board::Board;
 use guesses::Guesses;
@@ -83,7 +83,7 @@ struct Facts {
 
 /// The server as the console reaches it.
 pub(crate) struct Reach {
-    pub(crate) controls: mpsc::UnboundedSender<Control>,
+    pub(crate) commands: Commands,
     pub(crate) events: Arc<EventLog>,
 }
 
@@ -109,24 +109,25 @@ impl Shared {
     }
 
     /// Has the server do something between two datagrams; `None` if it is gone.
-    async fn ask<R: Send + 'static>(
-        &self,
-        act: impl FnOnce(&mut Server) -> R + Send + 'static,
-    ) -> Option<R> {
-        let (done, result) = oneshot::channel();
-        let control: Control = Box::new(move |server| {
-            let _ = done.send(act(server));
+    async fn change(&self, command: Command) -> Option<()> {
+        self.reach.commands.send(command).ok()?;
+        self.ask(Command::Tell).await.map(drop)
+    }
+
+    /// Asks the server something between two datagrams; `None` if it is gone.
+    async fn ask<T: Send + 'static>(&self, command: impl FnOnce(Done<T>) -> Command) -> Option<T> {
+        let (tell, outcome) = oneshot::channel();
+        let done = Done::new(move |outcome| {
+            let _ = tell.send(outcome);
         });
-        self.reach.controls.send(control).ok()?;
-        result.await.ok()
+        self.reach.commands.send(command(done)).ok()?;
+        outcome.await.ok()
     }
 
     /// Has the board know what no event tells; `None` if the server is gone.
     async fn ask_for_board(&self) -> Option<()> {
-        let (faults, sessions) = self
-            .ask(|server| (server.endpoint.service.faults().clone(), server.dtls_sessions()))
-            .await?;
-        self.board().set_server(faults, sessions);
+        let status = self.ask(Command::Tell).await?;
+        self.board().set_server(status.faults, status.dtls_sessions);
         Some(())
     }
 }
@@ -253,7 +254,7 @@ async fn watch_server(shared: &Shared) {
                 }
                 shared.ticks.send_modify(|ticks| *ticks += 1);
             }
-            () = shared.reach.controls.closed() => return,
+            () = shared.reach.commands.closed() => return,
         }
         loop {
             let events = shared.reach.events.read(next, AT_ONCE);

@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Shared;
 use super::guard::guard;
 use super::stream::{self, FaultsNow, Place};
-use crate::faults::Faults;
-use crate::server::Server;
+use crate::commands::Command;
 
 /// The longest body of a request.
 const BODY: usize = 4_096;
@@ -84,15 +83,8 @@ struct Change {
 }
 
 async fn set_faults(State(shared): State<Arc<Shared>>, Json(change): Json<Change>) -> Response {
-    // Wrong faults change nothing.
-    let set = move |server: &mut Server| {
-        let mut faults =
-            if change.replace { Faults::none() } else { server.endpoint.service.faults().clone() };
-        faults.update(&change.faults)?;
-        server.set_faults(&faults);
-        Ok::<_, String>(faults)
-    };
-    match shared.ask(set).await {
+    let Change { faults: text, replace } = change;
+    match shared.ask(|done| Command::ChangeFaults { text, replace, done }).await {
         Some(Ok(faults)) => Json(FaultsNow::of(&faults)).into_response(),
         Some(Err(error)) => (StatusCode::UNPROCESSABLE_ENTITY, error).into_response(),
         None => gone(),
@@ -100,7 +92,7 @@ async fn set_faults(State(shared): State<Arc<Shared>>, Json(change): Json<Change
 }
 
 async fn expire_tokens(State(shared): State<Arc<Shared>>) -> Response {
-    done(shared.ask(|server| server.endpoint.service.expire_tokens()).await)
+    done(shared.change(Command::ExpireTokens).await)
 }
 
 /// How many a switch concerned.
@@ -110,11 +102,15 @@ struct Count {
 }
 
 async fn close_sessions(State(shared): State<Arc<Shared>>) -> Response {
-    done(shared.ask(|server| Count { count: server.close_dtls_sessions() }).await)
+    counted(shared.ask(Command::CloseDtlsSessions).await)
 }
 
 async fn ping(State(shared): State<Arc<Shared>>) -> Response {
-    done(shared.ask(|server| Count { count: server.ping_peers() }).await)
+    counted(shared.ask(Command::PingDevices).await)
+}
+
+fn counted(count: Option<usize>) -> Response {
+    done(count.map(|count| Count { count }))
 }
 
 fn done<T: Serialize>(result: Option<T>) -> Response {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +14,20 @@ use tokio::sync::watch;
 
 use super::Event;
 use super::sink::Sink;
-use crate::config::Log;
+
+/// Where event lines go.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Log {
+    /// Nowhere; [`Cloud::events`](crate::Cloud::events) has them still.
+    #[default]
+    None,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to.
+    File(PathBuf),
+}
 
 /// An event with its place and its time.
 #[derive(Clone, Debug)]

@@ -12,7 +12,11 @@ use serde::{Serialize, Serializer};
 
 use crate::sign::hex;
 use crate::transport::Transport;
-pub(crate) use log::{EventLog, Recorded, unix_ms};
+pub(crate) use log::EventLog;
+pub use log::Log;
+#[cfg(feature = "console")]
+pub(crate) use log::Recorded;
+pub(crate) use log::unix_ms;
 
 /// An option of a request, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]

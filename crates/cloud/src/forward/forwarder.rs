@@ -1,16 +1,24 @@
 //! The loop's side of forwarding: whether a message may go to the broker, and
 //! what a device is told if it did not get there. Nothing here waits.
 
-use std::io;
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
-use super::{Forward, Link, Publication, Report, is_publishable};
+use super::{Forward, Publication, is_publishable};
 use crate::access_token::TokenId;
 use crate::answer::{NOT_FOUND, REQUEST_ENTITY_TOO_LARGE, Refused, SERVICE_UNAVAILABLE};
 use crate::events::{Event, Message};
 use crate::random::Sequence;
+
+/// What the connection says.
+#[derive(Debug)]
+pub(crate) enum Report {
+    Connected,
+    Disconnected(String),
+    /// What became of the message of a ticket.
+    Settled(u64, Result<(), Unforwarded>),
+}
 
 /// What the connection says, for the loop to read.
 pub(crate) type Reports = mpsc::UnboundedReceiver<Report>;
@@ -58,29 +66,6 @@ impl Unforwarded {
     }
 }
 
-/// Makes both sides of a connection to a broker; nothing is connected yet.
-///
-/// # Errors
-///
-/// The file of the roots cannot be read.
-pub(crate) fn open(forward: &Forward) -> io::Result<(Forwarder, Link, Reports)> {
-    let window = forward.window.max(1);
-    let (submit, submitted) = mpsc::channel(window);
-    let (report, reports) = mpsc::unbounded_channel();
-    let link = Link::new(forward, submitted, report)?;
-    let forwarder = Forwarder {
-        submit,
-        forward: forward.clone(),
-        window,
-        up: false,
-        waiting: 0,
-        next_ticket: 1,
-        spread: Sequence::new(u64::from_be_bytes(crate::random::unpredictable())),
-        last_reason: String::new(),
-    };
-    Ok((forwarder, link, reports))
-}
-
 /// Lets messages through to the broker.
 pub(crate) struct Forwarder {
     submit: mpsc::Sender<Publication>,
@@ -95,6 +80,20 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
+    /// It gives `submit` what may go to the broker.
+    pub(super) fn new(forward: &Forward, submit: mpsc::Sender<Publication>) -> Self {
+        Self {
+            submit,
+            forward: forward.clone(),
+            window: forward.window.max(1),
+            up: false,
+            waiting: 0,
+            next_ticket: 1,
+            spread: Sequence::new(u64::from_be_bytes(crate::random::unpredictable())),
+            last_reason: String::new(),
+        }
+    }
+
     /// Whether a message may be submitted now.
     pub(crate) fn check(&self, topic: &str) -> Result<(), Unforwarded> {
         if !is_publishable(topic) {

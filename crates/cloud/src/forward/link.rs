@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use rumqttc::mqttbytes::QoS;
-use rumqttc::mqttbytes::v5::{ConnAck, Packet, PubAckReason};
+use rumqttc::mqttbytes::v5::{ConnAck, Packet, PubAckReason, PublishProperties};
 use rumqttc::{
-    AsyncClient, Broker, ClientError, Event, EventLoop, MqttOptions, NetworkOptions, PublishNotice,
-    PublishNoticeError, PublishOptions, PublishResult, TlsConfiguration, Transport,
+    AsyncClient, Broker as Address, ClientError, Event, EventLoop, MqttOptions, NetworkOptions,
+    PublishNotice, PublishNoticeError, PublishOptions, PublishResult, TlsConfiguration, Transport,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Forward, Publication, Unforwarded};
+use super::{Broker, Forward, Forwarder, Publication, Report, Unforwarded};
 use crate::random;
 use crate::sign::hex;
 use crate::state::about;
@@ -33,17 +33,21 @@ const KEEP_ALIVE_SECONDS: u16 = 15;
 /// flight, is connected to anew.
 const STALLED: u32 = 8;
 
-/// What the loop is told.
-#[derive(Debug)]
-pub(crate) enum Report {
-    Connected,
-    Disconnected(String),
-    /// What became of the message of a ticket.
-    Settled(u64, Result<(), Unforwarded>),
+/// Makes both sides of a connection to a broker; nothing is connected yet.
+///
+/// # Errors
+///
+/// The file of the roots cannot be read.
+pub(crate) fn open(forward: &Forward) -> io::Result<(Forwarder, Broker)> {
+    let (submit, submitted) = mpsc::channel(forward.window.max(1));
+    let (report, reports) = mpsc::unbounded_channel();
+    let link = Link::new(forward, submitted, report)?;
+    let broker = Broker { link: Box::pin(link.run()), reports };
+    Ok((Forwarder::new(forward, submit), broker))
 }
 
 /// A connection to come, and what is to go through it.
-pub(crate) struct Link {
+struct Link {
     options: MqttOptions,
     window: usize,
     stalled: Duration,
@@ -61,7 +65,7 @@ enum End {
 }
 
 impl Link {
-    pub(super) fn new(
+    fn new(
         forward: &Forward,
         submitted: mpsc::Receiver<Publication>,
         reports: mpsc::UnboundedSender<Report>,
@@ -73,7 +77,7 @@ impl Link {
     }
 
     /// Connects, and again whenever the connection is lost, until the server stops.
-    pub(crate) async fn run(mut self) {
+    async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
             let mut connected = None;
@@ -278,7 +282,7 @@ fn publish(
     if publication.size() > limits.packet {
         return Err(Some(Unforwarded::TooLarge));
     }
-    let options = PublishOptions::new(QoS::AtLeastOnce).properties(publication.properties.clone());
+    let options = PublishOptions::new(QoS::AtLeastOnce).properties(properties(publication));
     let topic = publication.topic.clone();
     client.try_publish_tracked(topic, publication.payload.clone(), options).map_err(|error| {
         match error {
@@ -286,6 +290,14 @@ fn publish(
             _ => None,
         }
     })
+}
+
+fn properties(publication: &Publication) -> PublishProperties {
+    PublishProperties {
+        content_type: publication.content_type.map(str::to_owned),
+        user_properties: publication.user_properties.clone(),
+        ..PublishProperties::default()
+    }
 }
 
 /// Waits for what the broker says of a publication; `None` if it says nothing.
@@ -324,7 +336,7 @@ fn options(forward: &Forward) -> io::Result<MqttOptions> {
         }
         host = format!("[{host}]");
     }
-    let mut options = MqttOptions::new(own_id, Broker::tcp(host, address.port));
+    let mut options = MqttOptions::new(own_id, Address::tcp(host, address.port));
     // No session: what it would repeat, this file repeats while it is of use.
     options.set_clean_start(true);
     options.set_keep_alive(KEEP_ALIVE_SECONDS);
@@ -354,4 +366,31 @@ fn options(forward: &Forward) -> io::Result<MqttOptions> {
         options.set_transport(Transport::tls_with_config(tls));
     }
     Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use rumqttc::mqttbytes::v5::Publish;
+
+    use super::super::publication::tests::message;
+    use super::*;
+
+    #[test]
+    fn a_packet_is_no_larger_than_it_is_said_to_be() {
+        let mut message = message();
+        message.payload = vec![0; 1_000];
+        let publication =
+            Publication::new(1, Instant::now(), SystemTime::now(), &[1; 24], &message);
+        let mut packet = Publish::new(
+            publication.topic.as_str(),
+            QoS::AtLeastOnce,
+            publication.payload.clone(),
+            Some(properties(&publication)),
+        );
+        packet.pkid = 1;
+        let size = packet.size();
+        assert!(size <= publication.size() && publication.size() < size + 100, "{size}");
+    }
 }

@@ -13,19 +13,22 @@
 
 mod address;
 mod forwarder;
+#[cfg(feature = "forward")]
 mod link;
 mod pending;
 mod publication;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 pub use address::BrokerAddress;
-pub(crate) use forwarder::{Forwarder, Reports, Unforwarded, open};
-pub(crate) use link::{Link, Report};
+pub(crate) use forwarder::{Forwarder, Report, Reports, Unforwarded};
+#[cfg(feature = "forward")]
+pub(crate) use link::open;
 pub(crate) use pending::{Accepted, Pending, Waiting};
 pub(crate) use publication::{Publication, is_publishable};
 
@@ -68,6 +71,12 @@ impl Forward {
             deadline: Duration::from_millis(1_500),
         }
     }
+}
+
+/// A connection to a broker as the loop has it: a task to be run, and what that says.
+pub(crate) struct Broker {
+    pub(crate) link: Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub(crate) reports: Reports,
 }
 
 // The password stays out of whatever prints this.

@@ -1,0 +1,80 @@
+//! What a running server can be asked by those who hold it: its handle, and the console.
+//! Plain data: how a server obeys is its own business.
+
+use std::fmt;
+
+use tokio::sync::mpsc;
+
+use crate::access_token::TokenOption;
+use crate::answer::Reply;
+use crate::devices::Device;
+use crate::faults::Faults;
+use crate::server_keys::ServerKeys;
+
+/// Takes what a command came to. One that is dropped tells whoever waits that the server is
+/// gone.
+pub(crate) struct Done<T>(Box<dyn FnOnce(T) + Send>);
+
+impl<T> Done<T> {
+    pub(crate) fn new(take: impl FnOnce(T) + Send + 'static) -> Self {
+        Self(Box::new(take))
+    }
+
+    pub(crate) fn tell(self, outcome: T) {
+        (self.0)(outcome);
+    }
+}
+
+impl<T> fmt::Debug for Done<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Done").finish_non_exhaustive()
+    }
+}
+
+/// What no event tells of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    pub(crate) faults: Faults,
+    /// DTLS sessions that are open;
+    pub(crate) dtls_sessions: usize,
+    /// that are kept as sealed bytes;
+    pub(crate) sealed_dtls_sessions: usize,
+    /// handshakes under way.
+    pub(crate) dtls_handshakes: usize,
+}
+
+/// Something to be done between two datagrams, in the order of sending: once a later one is
+/// done, this is too. A count is of those concerned.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Tell(Done<Status>),
+    SetFaults(Faults),
+    /// Changes those that the text names, as `--faults` takes it, or has them be all.
+    ChangeFaults {
+        text: String,
+        replace: bool,
+        done: Done<Result<Faults, String>>,
+    },
+    ExpireTokens,
+    SetKeys(ServerKeys),
+    SetTokenUses(Option<u32>),
+    SetTokenOption(TokenOption),
+    SetReply(Reply),
+    /// Registers a device, or changes one.
+    SetDevice(Device),
+    /// With `close_notify`.
+    CloseDtlsSessions(Done<usize>),
+    /// Without a word.
+    ForgetDtlsSessions(Done<usize>),
+    PingDevices(Done<usize>),
+    SendToDevices {
+        path: String,
+        payload: Vec<u8>,
+        done: Done<usize>,
+    },
+    /// Saves what is to be saved, and ends.
+    Stop,
+}
+
+/// Where commands go to.
+pub(crate) type Commands = mpsc::UnboundedSender<Command>;
