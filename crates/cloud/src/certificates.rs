@@ -65,6 +65,7 @@ impl Default for Certificates {
 }
 
 /// What the DTLS server shows, and what its clients shall trust.
+#[derive(Debug)]
 pub(crate) struct ServerCertificate {
     pub(crate) leaf: X509,
     pub(crate) intermediates: Vec<X509>,

@@ -18,6 +18,8 @@ use console::Console;
 use dtls::Dtls;
 use forwarding::Forwarding;
 
+use crate::reread::Reread;
+
 pub(crate) const EXAMPLES: &str = "\
 Examples:
 
@@ -69,6 +71,10 @@ Faults (shares are of 0 to 1, times in milliseconds):
   close=0.01          messages after which some DTLS session is closed
   forget=0.01         messages after which some DTLS session is lost silently
   seed=7              what decides; without it each run differs
+
+SIGHUP has --devices, --key-file, --chain and --key read again, and the file of --log
+opened again; DTLS sessions go on. Without any of them it ends the server, as when a
+terminal is closed.
 
 Devices file:
 
@@ -148,12 +154,11 @@ pub(crate) struct Arguments {
     /// servers with the same keys accept each other's
     ///
     /// A key a line, as openssl rand -hex 32 writes it: the first signs, all verify.
-    /// Only the file's owner may read it. SIGHUP has it read again; without this option
-    /// it ends the server, as when a terminal is closed.
+    /// Only the file's owner may read it.
     ///
     /// [default: server.keys in the folder of --state]
     #[arg(long, value_name = "FILE", help_heading = "Files")]
-    pub(crate) key_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
 
     /// What a topic message is answered with
     #[arg(long, default_value = "json", help_heading = "Answers")]
@@ -234,6 +239,17 @@ enum ReplyArgument {
 impl Arguments {
     fn state_dir(&self) -> Option<PathBuf> {
         self.state.clone().or_else(default_state_dir)
+    }
+
+    /// What SIGHUP has read again.
+    pub(crate) fn reread(&self) -> Reread {
+        let devices = self.devices_file.clone().map(|file| (file, self.devices.clone()));
+        Reread {
+            keys: self.key_file.clone(),
+            devices,
+            certificate: self.dtls.is_certificate_given(),
+            log: self.log.is_some(),
+        }
     }
 
     /// The configuration that the command line asks for.

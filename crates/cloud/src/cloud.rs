@@ -1,6 +1,8 @@
 //! The handle of a running server: starting it, asking it, changing it,
 //! stopping it. The server itself runs on a thread of its own.
 
+mod reading;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -45,8 +47,9 @@ pub struct Cloud {
     addresses: Vec<(Transport, SocketAddr)>,
     events: Arc<EventLog>,
     certificate: ServerCertificate,
+    certificates: Certificates,
     /// Its temporary folder goes when the server does.
-    _state: StateDir,
+    state: StateDir,
 }
 
 impl Cloud {
@@ -57,13 +60,7 @@ impl Cloud {
     /// A port is taken, or a file cannot be read or written; the message says
     /// which.
     pub fn start(mut config: Config) -> io::Result<Self> {
-        if let Some(device) = devices::repeated(&config.devices) {
-            let text = format!(
-                "the device {} of product {} is given twice",
-                device.device_name, device.product_key
-            );
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-        }
+        devices::check_each_is_given_once(&config.devices)?;
         if [config.udp_port, config.dtls_port, config.symmetric_port] == [None; 3] {
             let text = "no transport is left to serve; leave out one of --no-udp, --no-dtls and \
                         --no-symmetric";
@@ -104,6 +101,7 @@ impl Cloud {
             Certificates::Generated { names, .. } if dtls.is_some() => names.clone(),
             _ => Vec::new(),
         };
+        let certificates = config.dtls.certificates.clone();
         let root = dtls.is_some().then(|| certificate.root_path.clone());
         let (commands, received) = mpsc::unbounded_channel();
         #[cfg(not(feature = "console"))]
@@ -139,7 +137,8 @@ impl Cloud {
             addresses,
             events,
             certificate,
-            _state: state,
+            certificates,
+            state,
         };
         // Answered by the loop: from here on it serves.
         cloud.status();
@@ -198,7 +197,7 @@ impl Cloud {
         self.console.as_ref().map(Console::address)
     }
 
-    /// The root certificate that DTLS clients shall trust.
+    /// The root certificate that DTLS clients shall trust, as it was at the start.
     pub fn root_pem(&self) -> &str {
         &self.certificate.root_pem
     }
@@ -265,20 +264,6 @@ impl Cloud {
         self.change(Command::ExpireTokens);
     }
 
-    /// Reads the keys of [`Config::keys`] from a file again; an
-    /// [`Event::KeysRead`] tells whether that went well. If it did not, the
-    /// keys in use are kept.
-    pub fn reload_keys(&self, path: &Path) {
-        let error = match ServerKeys::load(path) {
-            Ok(keys) => {
-                self.change(Command::SetKeys(keys));
-                String::new()
-            }
-            Err(error) => error.to_string(),
-        };
-        self.events.record(Event::KeysRead { error });
-    }
-
     /// Changes after how many topic messages a token is refused, and counts anew.
     pub fn set_token_uses(&self, uses: Option<u32>) {
         self.change(Command::SetTokenUses(uses));
@@ -296,10 +281,7 @@ impl Cloud {
 
     /// Registers a device, or changes one.
     pub fn set_device(&self, device: Device) {
-        #[cfg(feature = "console")]
-        if let Some(console) = &self.console {
-            console.add_secrets([&device]);
-        }
+        self.keep_secret(std::slice::from_ref(&device));
         self.change(Command::SetDevice(device));
     }
 
@@ -366,6 +348,17 @@ impl Cloud {
 
     fn url_of(&self, transport: Transport, wanted: fn(&SocketAddr) -> bool) -> Option<String> {
         self.addresses.iter().find(|(each, address)| *each == transport && wanted(address)).map(url)
+    }
+
+    /// Keeps the secrets of devices that were registered later out of the console.
+    #[cfg_attr(not(feature = "console"), expect(clippy::unused_self))]
+    fn keep_secret(&self, devices: &[Device]) {
+        #[cfg(feature = "console")]
+        if let Some(console) = &self.console {
+            console.add_secrets(devices);
+        }
+        #[cfg(not(feature = "console"))]
+        let _ = devices;
     }
 
     fn status(&self) -> Status {

@@ -2,11 +2,13 @@
 //! Plain data: how a server obeys is its own business.
 
 use std::fmt;
+use std::io;
 
 use tokio::sync::mpsc;
 
 use crate::access_token::TokenOption;
 use crate::answer::Reply;
+use crate::certificates::ServerCertificate;
 use crate::devices::Device;
 use crate::faults::Faults;
 use crate::server_keys::ServerKeys;
@@ -56,12 +58,15 @@ pub(crate) enum Command {
         done: Done<Result<Faults, String>>,
     },
     ExpireTokens,
-    SetKeys(ServerKeys),
+    SetKeys(ServerKeys, Done<io::Result<()>>),
+    SetCertificate(Box<ServerCertificate>, Done<io::Result<()>>),
     SetTokenUses(Option<u32>),
     SetTokenOption(TokenOption),
     SetReply(Reply),
     /// Registers a device, or changes one.
     SetDevice(Device),
+    /// Has these be all that are registered.
+    SetDevices(Vec<Device>),
     /// With `close_notify`.
     CloseDtlsSessions(Done<usize>),
     /// Without a word.

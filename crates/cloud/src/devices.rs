@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -109,10 +110,16 @@ pub fn load_devices(path: &Path) -> Result<Vec<Device>, String> {
     Ok(file.device)
 }
 
-/// The first device that stands there twice.
-pub(crate) fn repeated(devices: &[Device]) -> Option<&Device> {
+/// Whether no device stands there twice.
+pub(crate) fn check_each_is_given_once(devices: &[Device]) -> io::Result<()> {
     let mut seen = HashSet::new();
-    devices.iter().find(|device| !seen.insert((&device.product_key, &device.device_name)))
+    for Device { product_key, device_name, .. } in devices {
+        if !seen.insert((product_key, device_name)) {
+            let text = format!("the device {device_name} of product {product_key} is given twice");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+    }
+    Ok(())
 }
 
 /// The registered devices by name.
@@ -139,7 +146,7 @@ impl Devices {
 
 #[cfg(test)]
 mod tests {
-    use super::{Device, load_devices, repeated};
+    use super::{Device, check_each_is_given_once, load_devices};
     use crate::state::StateDir;
 
     #[test]
@@ -176,8 +183,10 @@ mod tests {
     #[test]
     fn a_device_that_stands_there_twice_is_found() {
         let device = |name: &str| Device::new("pk", name, "secret");
-        assert_eq!(repeated(&[device("a"), device("b")]), None);
-        assert_eq!(repeated(&[device("a"), device("b"), device("a")]), Some(&device("a")));
+        assert!(check_each_is_given_once(&[device("a"), device("b")]).is_ok());
+        let twice = check_each_is_given_once(&[device("a"), device("b"), device("a")]);
+        let error = twice.expect_err("twice").to_string();
+        assert!(error.contains("device a of product pk"), "{error}");
     }
 
     #[test]

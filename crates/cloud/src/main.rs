@@ -6,13 +6,13 @@
 mod cli;
 mod exec;
 mod manual_page;
+mod reread;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use iot_coap_cloud::Cloud;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
@@ -28,19 +28,16 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
         return Ok(ExitCode::SUCCESS);
     }
     let command = arguments.command.clone();
-    let keys = arguments.key_file.clone();
+    let reread = arguments.reread();
     let config = arguments.into_config()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are caught before the server says that it is ready.
-    let (mut interrupt, mut terminate, reread) = {
+    let (mut interrupt, mut terminate, hangup) = {
         let _context = runtime.enter();
-        // With a command, or without a file to read again, SIGHUP ends the process, as it does
-        // by default.
-        let reread = match keys.filter(|_| command.is_empty()) {
-            Some(file) => Some((file, signal(SignalKind::hangup())?)),
-            None => None,
-        };
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, reread)
+        // Otherwise SIGHUP ends the process, as it does by default.
+        let is_caught = command.is_empty() && reread.is_asked_for();
+        let hangup = is_caught.then(|| signal(SignalKind::hangup())).transpose()?;
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, hangup)
     };
     let cloud = Cloud::start(config)?;
     let code = runtime.block_on(async {
@@ -48,7 +45,7 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-                () = keep_reading(&cloud, reread) => {}
+                () = reread.keep_reading(&cloud, hangup) => {}
             }
             Ok(ExitCode::SUCCESS)
         } else {
@@ -57,14 +54,4 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
     })?;
     cloud.stop()?;
     Ok(code)
-}
-
-/// Reads the keys again at each SIGHUP.
-async fn keep_reading(cloud: &Cloud, reread: Option<(PathBuf, Signal)>) {
-    if let Some((file, mut hangup)) = reread {
-        while hangup.recv().await.is_some() {
-            cloud.reload_keys(&file);
-        }
-    }
-    std::future::pending::<()>().await;
 }

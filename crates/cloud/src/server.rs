@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::commands::{Command, Status};
 use crate::datagram::describe;
+use crate::devices::Devices;
 use crate::dtls::{self, DtlsServer};
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog};
@@ -119,16 +120,22 @@ impl Server {
                 done.tell(self.change_faults(&text, replace));
             }
             Command::ExpireTokens => service.expire_tokens(),
-            Command::SetKeys(keys) => {
-                if let Some(dtls) = &mut self.dtls {
-                    dtls.set_keys(&keys);
+            Command::SetKeys(keys, done) => {
+                let set = self.dtls.as_mut().map_or(Ok(()), |dtls| dtls.set_keys(&keys));
+                if set.is_ok() {
+                    service.tokens.set_keys(keys);
                 }
-                service.tokens.set_keys(keys);
+                done.tell(set);
+            }
+            Command::SetCertificate(certificate, done) => {
+                let dtls = self.dtls.as_mut();
+                done.tell(dtls.map_or(Ok(()), |dtls| dtls.set_certificate(&certificate)));
             }
             Command::SetTokenUses(uses) => service.tokens.set_uses(uses),
             Command::SetTokenOption(option) => service.token_option = option,
             Command::SetReply(reply) => service.reply = reply,
             Command::SetDevice(device) => service.devices.set(device),
+            Command::SetDevices(devices) => service.devices = Devices::new(devices),
             Command::CloseDtlsSessions(done) => {
                 done.tell(self.dtls.as_mut().map_or(0, |dtls| dtls.close_all(now)));
             }

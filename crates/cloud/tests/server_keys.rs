@@ -62,9 +62,9 @@ fn a_running_server_changes_its_keys_and_keeps_them_when_it_cannot() {
     let reload = || {
         let mark = cloud.event_count();
         cloud.reload_keys(&file);
-        match cloud.wait_for_since(mark, PATIENCE, |event| matches!(event, Event::KeysRead { .. }))
+        match cloud.wait_for_since(mark, PATIENCE, |event| matches!(event, Event::ReadAgain { .. }))
         {
-            Some(Event::KeysRead { error }) => error,
+            Some(Event::ReadAgain { error, .. }) => error,
             other => panic!("{other:?}"),
         }
     };

@@ -83,6 +83,11 @@ enum DtlsEngineArgument {
 }
 
 impl Dtls {
+    /// Its certificate is somebody else's, in files.
+    pub(super) fn is_certificate_given(&self) -> bool {
+        self.chain.is_some()
+    }
+
     pub(super) fn into_config(self, with_command: bool, bind: &[IpAddr]) -> DtlsConfig {
         let certificates = match (self.chain, self.key) {
             (Some(chain), Some(key)) => Certificates::Files { chain, key, root: self.root },

@@ -154,8 +154,9 @@ impl Row {
                 self.subject.clone_from(broker);
                 self.reason.clone_from(reason);
             }
-            Event::KeysRead { error } => {
-                self.kind = "keys_read";
+            Event::ReadAgain { file, error } => {
+                self.kind = "read_again";
+                self.subject = file.display().to_string();
                 self.reason.clone_from(error);
             }
             Event::Datagram { transport, peer, direction, bytes, what } => {

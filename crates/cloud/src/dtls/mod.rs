@@ -71,7 +71,18 @@ pub(crate) trait DtlsServer: Send {
     }
 
     /// Takes other keys from here on.
-    fn set_keys(&mut self, keys: &ServerKeys);
+    ///
+    /// # Errors
+    ///
+    /// They cannot be used; those known so far are.
+    fn set_keys(&mut self, keys: &ServerKeys) -> io::Result<()>;
+
+    /// Shows another certificate from here on.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be used, or not with its key; the one known so far is.
+    fn set_certificate(&mut self, certificate: &ServerCertificate) -> io::Result<()>;
 
     /// Ends: sessions are saved for the next process if that was asked for, or else
     /// closed.

@@ -2,10 +2,10 @@
 //! and written as one JSON line an event.
 
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -46,6 +46,14 @@ struct Kept {
     dropped: usize,
 }
 
+/// Others may not read what devices say.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|error| {
+        let text = format!("cannot write the log {}: {error}", path.display());
+        io::Error::new(error.kind(), text)
+    })
+}
+
 /// A copy of the latest events.
 struct News {
     /// Number of the first event still kept when they were copied.
@@ -60,6 +68,8 @@ pub(crate) struct EventLog {
     /// How many events there were, for those who cannot wait on `changed`.
     count: watch::Sender<usize>,
     sink: Option<Sink>,
+    /// The file that it writes to.
+    path: Option<PathBuf>,
     verbose: bool,
     /// Events kept; the oldest make room.
     most: usize,
@@ -71,22 +81,26 @@ impl EventLog {
             Log::None => None,
             Log::Stdout => Some(Box::new(io::stdout())),
             Log::Stderr => Some(Box::new(io::stderr())),
-            Log::File(path) => {
-                let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-                Some(Box::new(file.map_err(|error| {
-                    let text = format!("cannot write the log {}: {error}", path.display());
-                    io::Error::new(error.kind(), text)
-                })?))
-            }
+            Log::File(path) => Some(Box::new(open(path)?)),
         };
         Ok(Self {
             kept: Mutex::default(),
             changed: Condvar::new(),
             count: watch::Sender::new(0),
             sink: sink.map(Sink::new).transpose()?,
+            path: match log {
+                Log::File(path) => Some(path.clone()),
+                _ => None,
+            },
             verbose,
             most,
         })
+    }
+
+    /// Opens the file that lines are written to again; `None` without one.
+    pub(crate) fn reopen(&self) -> Option<(&Path, io::Result<()>)> {
+        let (path, sink) = (self.path.as_deref()?, self.sink.as_ref()?);
+        Some((path, open(path).map(|file| sink.turn_to(Box::new(file)))))
     }
 
     pub(crate) fn record(&self, event: Event) {

@@ -283,9 +283,12 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// The server's keys were read again, or could not be.
-    KeysRead {
-        /// Why the keys in use were kept; empty if those of the file are used now.
+    /// A file was read again, or opened again for writing: of keys, devices or certificates,
+    /// or the log.
+    ReadAgain {
+        /// Which.
+        file: PathBuf,
+        /// Why what was known before is still used; empty if it went well.
         #[serde(skip_serializing_if = "String::is_empty")]
         error: String,
     },

@@ -25,16 +25,25 @@ struct Shared {
     lost: AtomicU64,
 }
 
+type Writer = Box<dyn Write + Send>;
+
+/// What the thread is given.
+enum Given {
+    Line(Vec<u8>),
+    /// Where lines go from here on.
+    Writer(Writer),
+}
+
 /// Writes lines, or loses and counts them.
 pub(super) struct Sink {
     shared: Arc<Shared>,
-    lines: Option<Sender<Vec<u8>>>,
+    lines: Option<Sender<Given>>,
     done: Mutex<Receiver<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sink {
-    pub(super) fn new(writer: Box<dyn Write + Send>) -> std::io::Result<Self> {
+    pub(super) fn new(writer: Writer) -> std::io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let (lines, received) = channel();
         let (tell_done, done) = channel();
@@ -57,7 +66,14 @@ impl Sink {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
         } else if let Some(lines) = &self.lines {
             // The thread lives as long as this does.
-            let _ = lines.send(line);
+            let _ = lines.send(Given::Line(line));
+        }
+    }
+
+    /// Has the lines from here on written elsewhere.
+    pub(super) fn turn_to(&self, writer: Writer) {
+        if let Some(lines) = &self.lines {
+            let _ = lines.send(Given::Writer(writer));
         }
     }
 }
@@ -75,8 +91,15 @@ impl Drop for Sink {
     }
 }
 
-fn write(mut writer: Box<dyn Write + Send>, lines: &Receiver<Vec<u8>>, shared: &Shared) {
-    while let Ok(line) = lines.recv() {
+fn write(mut writer: Writer, given: &Receiver<Given>, shared: &Shared) {
+    while let Ok(given) = given.recv() {
+        let line = match given {
+            Given::Line(line) => line,
+            Given::Writer(other) => {
+                writer = other;
+                continue;
+            }
+        };
         // A reader that went away (`iot-coap-cloud | head`) must not end the server.
         let _ = writer.write_all(&line).and_then(|()| writer.flush());
         shared.waiting.fetch_sub(line.len(), Ordering::Relaxed);

@@ -28,6 +28,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// The server by OpenSSL.
 pub(crate) struct Server {
+    config: DtlsConfig,
     context: Context,
     idle_timeout: Duration,
     max_sessions: usize,
@@ -52,6 +53,7 @@ impl Server {
     ) -> io::Result<Self> {
         let now = Instant::now();
         Ok(Self {
+            config: config.clone(),
             context: Context::new(config, certificate)?,
             idle_timeout: config.idle_timeout,
             max_sessions: config.max_sessions.max(1),
@@ -345,7 +347,14 @@ impl DtlsServer for Server {
     }
 
     /// OpenSSL has ticket keys of its own.
-    fn set_keys(&mut self, _: &ServerKeys) {}
+    fn set_keys(&mut self, _: &ServerKeys) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_certificate(&mut self, certificate: &ServerCertificate) -> io::Result<()> {
+        self.context = Context::new(&self.config, certificate)?;
+        Ok(())
+    }
 
     fn close_all(&mut self, _: Instant) -> usize {
         let sessions = std::mem::take(&mut self.sessions);

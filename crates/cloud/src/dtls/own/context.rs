@@ -1,6 +1,7 @@
 //! What all connections share: certificate, pre-shared key, suites, and the keys of tickets,
 //! which are others each day.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -34,8 +35,7 @@ pub(super) struct Context {
     config: Arc<Config>,
     /// What `config` is made of again each day.
     day: u64,
-    chain: Vec<Vec<u8>>,
-    key: Arc<Key>,
+    shown: Shown,
     pre_shared_key: Option<Arc<OneKey>>,
     tickets: Option<ServerKeys>,
     mtu: usize,
@@ -47,23 +47,15 @@ impl Context {
         certificate: &ServerCertificate,
         keys: &ServerKeys,
     ) -> io::Result<Self> {
-        let known = certificate.leaf.public_key()?;
-        if !known.public_eq(&certificate.key) {
-            return Err(refused("the private key is not that of the certificate"));
-        }
-        let key = Key::new(&certificate.key)?;
-        let chain = std::iter::once(&certificate.leaf).chain(&certificate.intermediates);
-        let chain = chain.map(|each| each.to_der()).collect::<Result<Vec<_>, ErrorStack>>()?;
         let mut context = Self {
             config: Arc::default(),
             day: today(),
-            chain,
-            key: Arc::new(key),
+            shown: Shown::new(certificate)?,
             pre_shared_key: config.pre_shared_key.as_ref().map(OneKey::new).transpose()?,
             tickets: config.resumption.then(|| keys.clone()),
             mtu: config.mtu as usize,
         };
-        context.config = context.make().map_err(|error| refused(&error.to_string()))?;
+        context.config = context.make(&context.shown).map_err(|error| refused(&error))?;
         Ok(context)
     }
 
@@ -75,7 +67,7 @@ impl Context {
     ) -> Result<Connection, Error> {
         if self.day != today() {
             self.day = today();
-            self.config = self.make()?;
+            self.config = self.make(&self.shown)?;
         }
         Connection::accept(&self.config, hello, Some(id), SysRng, now)
     }
@@ -84,17 +76,30 @@ impl Context {
         Connection::import(&self.config, blob, key, what, SysRng).ok()
     }
 
-    pub(super) fn set_keys(&mut self, keys: &ServerKeys) -> Result<(), Error> {
+    pub(super) fn set_keys(&mut self, keys: &ServerKeys) -> io::Result<()> {
         if let Some(tickets) = &mut self.tickets {
-            tickets.clone_from(keys);
-            self.config = self.make()?;
+            let before = std::mem::replace(tickets, keys.clone());
+            match self.make(&self.shown) {
+                Ok(config) => self.config = config,
+                Err(error) => {
+                    self.tickets = Some(before);
+                    return Err(io::Error::other(error.to_string()));
+                }
+            }
         }
         Ok(())
     }
 
-    fn make(&self) -> Result<Arc<Config>, Error> {
-        let chain: Vec<_> = self.chain.iter().map(Vec::as_slice).collect();
-        let signer = Arc::clone(&self.key);
+    pub(super) fn set_certificate(&mut self, certificate: &ServerCertificate) -> io::Result<()> {
+        let shown = Shown::new(certificate)?;
+        self.config = self.make(&shown).map_err(|error| refused(&error))?;
+        self.shown = shown;
+        Ok(())
+    }
+
+    fn make(&self, shown: &Shown) -> Result<Arc<Config>, Error> {
+        let chain: Vec<_> = shown.chain.iter().map(Vec::as_slice).collect();
+        let signer = Arc::clone(&shown.key);
         let mut config = Config::new()
             .identity(Identity::new(&chain, signer)?)?
             .cbc(true)
@@ -115,12 +120,30 @@ impl Context {
     }
 }
 
+/// A certificate with its chain, and its key.
+struct Shown {
+    chain: Vec<Vec<u8>>,
+    key: Arc<Key>,
+}
+
+impl Shown {
+    fn new(certificate: &ServerCertificate) -> io::Result<Self> {
+        let known = certificate.leaf.public_key()?;
+        if !known.public_eq(&certificate.key) {
+            return Err(refused(&"the private key is not that of the certificate"));
+        }
+        let chain = std::iter::once(&certificate.leaf).chain(&certificate.intermediates);
+        let chain = chain.map(|each| each.to_der()).collect::<Result<Vec<_>, ErrorStack>>()?;
+        Ok(Self { chain, key: Arc::new(Key::new(&certificate.key)?) })
+    }
+}
+
 /// Days since 1970.
 fn today() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / DAY
 }
 
-fn refused(reason: &str) -> io::Error {
+fn refused(reason: &dyn fmt::Display) -> io::Error {
     let text = format!("the certificate and its key cannot be used: {reason}");
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
@@ -138,7 +161,7 @@ impl Key {
             Id::EC => &[SignatureScheme::EcdsaSha256],
             _ => {
                 return Err(refused(
-                    "it is neither an RSA nor an ECDSA key; --dtls-engine openssl takes others",
+                    &"it is neither an RSA nor an ECDSA key; --dtls-engine openssl takes others",
                 ));
             }
         };

@@ -8,6 +8,7 @@ use iot_coap_dtls::server::Greeting;
 
 use super::id::Ids;
 use super::server::Server;
+use crate::certificates::ServerCertificate;
 use crate::dtls::DtlsServer;
 use crate::events::Event;
 use crate::server_keys::ServerKeys;
@@ -134,11 +135,14 @@ impl DtlsServer for Server {
         self.restored.take()
     }
 
-    fn set_keys(&mut self, keys: &ServerKeys) {
+    fn set_keys(&mut self, keys: &ServerKeys) -> io::Result<()> {
+        self.context.set_keys(keys)?;
         self.keys.clone_from(keys);
-        if let Err(error) = self.context.set_keys(keys) {
-            self.events.record(Event::KeysRead { error: error.to_string() });
-        }
+        Ok(())
+    }
+
+    fn set_certificate(&mut self, certificate: &ServerCertificate) -> io::Result<()> {
+        self.context.set_certificate(certificate)
     }
 
     fn stop(&mut self, now: Instant) -> io::Result<()> {
