@@ -96,7 +96,10 @@ if(IOT_COAP_CLOUD OR BUILD_TESTING)
     COMMAND ${cargo} build --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
             --package iot-coap-cloud --profile ${profile}
     COMMAND ${program} --manual-page > ${program}.1
-    BYPRODUCTS ${program} ${program}.1
+    COMMAND ${program} --completions bash > ${program}.bash
+    COMMAND ${program} --completions zsh > ${program}.zsh
+    COMMAND ${program} --completions fish > ${program}.fish
+    BYPRODUCTS ${program} ${program}.1 ${program}.bash ${program}.zsh ${program}.fish
     COMMENT "Building iot-coap-cloud with cargo (${profile})"
     VERBATIM USES_TERMINAL)
   add_dependencies(iot_coap_cloud iot_coap_archive)

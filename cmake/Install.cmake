@@ -25,6 +25,13 @@ if(IOT_COAP_CLOUD)
   get_target_property(program iot_coap_cloud PROGRAM)
   install(PROGRAMS ${program} DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cloud)
   install(FILES ${program}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT cloud)
+  # Where each shell looks for them.
+  install(FILES ${program}.bash RENAME iot-coap-cloud
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT cloud)
+  install(FILES ${program}.zsh RENAME _iot-coap-cloud
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT cloud)
+  install(FILES ${program}.fish RENAME iot-coap-cloud.fish
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT cloud)
 endif()
 
 # Before 1.0 a minor version may break what the one before it promised.

@@ -97,6 +97,14 @@ package(cloud iot-coap-cloud net "local stand-in of Alibaba Cloud's CoAP endpoin
 and the symmetric mode, with faults on request. It can run a program against
 itself." cloud)
 set(CPACK_DEBIAN_CLOUD_PACKAGE_SHLIBDEPS ON)
+# A service, which nobody is forced to run, and its user.
+set(CPACK_DEBIAN_CLOUD_PACKAGE_DEPENDS adduser)
+set(CPACK_DEBIAN_CLOUD_PACKAGE_CONTROL_EXTRA
+  ${CMAKE_CURRENT_SOURCE_DIR}/cmake/debian/cloud/postinst
+  ${CMAKE_CURRENT_SOURCE_DIR}/cmake/debian/cloud/prerm
+  ${CMAKE_CURRENT_SOURCE_DIR}/cmake/debian/cloud/postrm)
+install(FILES cmake/systemd/iot-coap-cloud.service DESTINATION lib/systemd/system COMPONENT cloud)
+install(DIRECTORY DESTINATION /etc/iot-coap-cloud COMPONENT cloud)
 finish(cloud ${CMAKE_INSTALL_BINDIR}/iot-coap-cloud ${CMAKE_STRIP} --strip-unneeded)
 finish(cloud ${CMAKE_INSTALL_MANDIR}/man1/iot-coap-cloud.1 gzip -9nf)
 

@@ -34,6 +34,10 @@ install() {
         done
     done
     zcat /usr/share/man/man1/iot-coap-cloud.1.gz | grep -q '^.SH EXAMPLES'
+    # The service's user, and what bash completes.
+    getent passwd iot-coap-cloud | grep -q ':/var/lib/iot-coap-cloud:.*nologin$'
+    test -s /lib/systemd/system/iot-coap-cloud.service
+    bash -n /usr/share/bash-completion/completions/iot-coap-cloud
 }
 
 run() {

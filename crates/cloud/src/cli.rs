@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use clap_complete::Shell;
 use iot_coap_cloud::{
     Config, Device, Faults, Log, Reply, ServerKeys, TokenOption, Transport, load_devices,
 };
@@ -208,6 +209,11 @@ pub(crate) struct Arguments {
     /// Print the manual page, in roff, and end; for packages
     #[arg(long, hide = true, exclusive = true)]
     pub(crate) manual_page: bool,
+
+    /// Print what a shell completes this command line by, and end:
+    /// source <(iot-coap-cloud --completions bash)
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub(crate) completions: Option<Shell>,
 
     /// A command to run against the server, which ends with it
     #[arg(last = true, value_name = "COMMAND")]

@@ -8,9 +8,10 @@ mod exec;
 mod manual_page;
 mod reread;
 
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use iot_coap_cloud::Cloud;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,6 +26,14 @@ fn main() -> ExitCode {
 fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
     if arguments.manual_page {
         manual_page::write(&mut std::io::stdout())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(shell) = arguments.completions {
+        // Written at once, since clap_complete takes a reader that ends early for a fault.
+        let mut script = Vec::new();
+        let command = &mut cli::Arguments::command();
+        clap_complete::generate(shell, command, "iot-coap-cloud", &mut script);
+        std::io::stdout().write_all(&script)?;
         return Ok(ExitCode::SUCCESS);
     }
     let command = arguments.command.clone();

@@ -1,11 +1,12 @@
 //! Hazard: a script that runs the program cannot find the server, cannot stop
 //! it, or takes its failure for a success.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use iot_coap_cloud::Device;
 use iot_coap_test_cloud::program::{Serving, program, serve};
 use iot_coap_test_cloud::*;
+use iot_coap_test_support::folders::profile_dir;
 
 fn output(folder: &Folder, arguments: &[&str]) -> Output {
     program(arguments).env("XDG_STATE_HOME", folder.file("state")).output().expect("it runs")
@@ -202,6 +203,50 @@ fn a_hangup_has_the_keys_read_again() {
 
     // Without such a file it is what it always was.
     assert_eq!(serve(&folder, &[]).end("HUP"), None);
+}
+
+#[test]
+fn a_shell_completes_the_options() {
+    let script = "source <(\"$1\" --completions bash); COMP_WORDS=(iot-coap-cloud \"$2\") \
+        COMP_CWORD=1; set -- \"$2\" $(complete -p iot-coap-cloud); \
+        while [ \"$2\" != -F ]; do set -- \"$1\" \"${@:3}\"; done; \
+        $3 iot-coap-cloud \"$1\" iot-coap-cloud; \
+        echo \"${COMPREPLY[@]}\"";
+    let program = profile_dir().join("iot-coap-cloud");
+    let output = Command::new("bash")
+        .args(["-c", script, "bash"])
+        .arg(program)
+        .arg("--dtls-e")
+        .output()
+        .expect("bash is there");
+    assert_eq!(text(&output.stdout), "--dtls-engine\n", "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_service_starts_it_as_it_wants_to_be_started() {
+    let unit = include_str!("../../../cmake/systemd/iot-coap-cloud.service").replace("\\\n", "");
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("it starts");
+    let folder = Folder::new();
+    let devices = folder.file("devices.toml");
+    let device = "[[device]]\nproduct_key = 'pk'\ndevice_name = 'dn'\ndevice_secret = 'secret'\n";
+    std::fs::write(&devices, device).expect("written");
+    let state = folder.file("kept");
+    let words = start.split_whitespace().skip(1).filter(|word| *word != "$OPTIONS");
+    let arguments: Vec<String> = words
+        .map(|word| match word {
+            "/var/lib/iot-coap-cloud" => state.display().to_string(),
+            "/etc/iot-coap-cloud/devices.toml" => devices.display().to_string(),
+            other => other.to_owned(),
+        })
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut server = serve(&folder, &arguments);
+    // ExecReload.
+    server.signal("HUP");
+    let line = server.line();
+    assert!(line.contains("read_again") && line.contains("devices.toml"), "{line}");
+    assert_eq!(server.end("TERM"), Some(0));
+    assert!(state.join("server.keys").exists(), "what it keeps is where systemd lets it write");
 }
 
 #[test]
