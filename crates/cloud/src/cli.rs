@@ -3,6 +3,7 @@
 pub(crate) mod console;
 mod dtls;
 pub(crate) mod forwarding;
+mod metrics;
 mod secret;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use iot_coap_cloud::{
 use console::Console;
 use dtls::Dtls;
 use forwarding::Forwarding;
+use metrics::Metrics;
 
 use crate::reread::Reread;
 
@@ -186,6 +188,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     console: Console,
 
+    #[command(flatten)]
+    metrics: Metrics,
+
     /// Where the root certificate and its key are kept, and DTLS sessions while the
     /// server does not run
     ///
@@ -326,6 +331,7 @@ impl Arguments {
             log,
             verbose: self.verbose,
             datagrams: self.datagrams,
+            metrics: self.metrics.into_metrics()?,
             console,
             remembered_events,
             ..defaults

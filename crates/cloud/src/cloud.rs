@@ -2,6 +2,7 @@
 //! stopping it. The server itself runs on a thread of its own.
 
 mod reading;
+mod sites;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,8 +18,6 @@ use crate::answer::Reply;
 use crate::certificates::{Certificates, ServerCertificate};
 use crate::commands::{Command, Commands, Done, Status};
 use crate::config::Config;
-#[cfg(feature = "console")]
-use crate::console::{self, Console};
 use crate::devices::{self, Device};
 use crate::dtls;
 use crate::endpoint::Endpoint;
@@ -31,6 +30,7 @@ use crate::server_keys::ServerKeys;
 use crate::state::StateDir;
 use crate::transport::Transport;
 use crate::weather::Weather;
+use sites::{Bounds, Sites};
 
 /// A running server; dropping it stops it.
 ///
@@ -42,8 +42,7 @@ use crate::weather::Weather;
 pub struct Cloud {
     commands: Commands,
     thread: Option<JoinHandle<io::Result<()>>>,
-    #[cfg(feature = "console")]
-    console: Option<Console>,
+    sites: Option<Sites>,
     addresses: Vec<(Transport, SocketAddr)>,
     events: Arc<EventLog>,
     certificate: ServerCertificate,
@@ -66,12 +65,11 @@ impl Cloud {
                         --no-symmetric";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        #[cfg(feature = "console")]
-        let console = config.console.clone().map(console::Bound::new).transpose()?;
+        let bounds = Bounds::new(&config)?;
         let state = StateDir::open(config.state_dir.as_deref())?;
         let certificate = ServerCertificate::prepare(&config.dtls.certificates, &state)?;
-        let events =
-            Arc::new(EventLog::new(&config.log, config.verbose, config.remembered_events)?);
+        let events = EventLog::new(&config.log, config.verbose, config.remembered_events)?;
+        let events = Arc::new(bounds.watch(events));
         let mut listeners = Vec::new();
         let offered = [
             (Transport::Udp, config.udp_port),
@@ -104,19 +102,10 @@ impl Cloud {
         let certificates = config.dtls.certificates.clone();
         let root = dtls.is_some().then(|| certificate.root_path.clone());
         let (commands, received) = mpsc::unbounded_channel();
-        #[cfg(not(feature = "console"))]
-        let console_url = None;
-        #[cfg(feature = "console")]
-        let console_url = console.as_ref().map(console::Bound::url);
-        #[cfg(feature = "console")]
-        let console = console
-            .map(|bound| {
-                let reach =
-                    console::Reach { commands: commands.clone(), events: Arc::clone(&events) };
-                let urls = addresses.iter().map(url).collect();
-                Console::start(bound, reach, &config.devices, urls, root.as_deref())
-            })
-            .transpose()?;
+        let (console, metrics) = (bounds.console_url(), bounds.metrics_url());
+        let urls: Vec<_> = addresses.iter().map(url).collect();
+        let root_path = root.as_deref();
+        let sites = bounds.serve(&commands, &events, &config.devices, &urls, root_path)?;
         #[cfg(not(feature = "forward"))]
         let (forwarder, broker) = (None, None);
         #[cfg(feature = "forward")]
@@ -132,8 +121,7 @@ impl Cloud {
         let cloud = Self {
             commands,
             thread: Some(thread),
-            #[cfg(feature = "console")]
-            console,
+            sites: Some(sites),
             addresses,
             events,
             certificate,
@@ -142,7 +130,7 @@ impl Cloud {
         };
         // Answered by the loop: from here on it serves.
         cloud.status();
-        cloud.events.record(Event::Ready { urls: cloud.urls(), root, names, console: console_url });
+        cloud.events.record(Event::Ready { urls, root, names, console, metrics });
         if let Some(event) = restored {
             cloud.events.record(event);
         }
@@ -192,9 +180,13 @@ impl Cloud {
     }
 
     /// The address of the console, if there is one.
-    #[cfg(feature = "console")]
     pub fn console_address(&self) -> Option<SocketAddr> {
-        self.console.as_ref().map(Console::address)
+        self.sites.as_ref().and_then(Sites::console_address)
+    }
+
+    /// The address of the metrics, if they are served.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.sites.as_ref().and_then(Sites::metrics_address)
     }
 
     /// The root certificate that DTLS clients shall trust, as it was at the start.
@@ -337,8 +329,7 @@ impl Cloud {
     fn halt(&mut self) -> io::Result<()> {
         // The server may have ended on its own; then there is nobody to tell.
         let _ = self.commands.send(Command::Stop);
-        #[cfg(feature = "console")]
-        self.console.take();
+        self.sites.take();
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(result)) => result,
@@ -351,14 +342,10 @@ impl Cloud {
     }
 
     /// Keeps the secrets of devices that were registered later out of the console.
-    #[cfg_attr(not(feature = "console"), expect(clippy::unused_self))]
     fn keep_secret(&self, devices: &[Device]) {
-        #[cfg(feature = "console")]
-        if let Some(console) = &self.console {
-            console.add_secrets(devices);
+        if let Some(sites) = &self.sites {
+            sites.keep_secret(devices);
         }
-        #[cfg(not(feature = "console"))]
-        let _ = devices;
     }
 
     fn status(&self) -> Status {

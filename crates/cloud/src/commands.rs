@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::access_token::TokenOption;
 use crate::answer::Reply;
@@ -83,3 +83,16 @@ pub(crate) enum Command {
 
 /// Where commands go to.
 pub(crate) type Commands = mpsc::UnboundedSender<Command>;
+
+/// Asks the server something between two datagrams; `None` if it is gone.
+pub(crate) async fn ask<T: Send + 'static>(
+    commands: &Commands,
+    command: impl FnOnce(Done<T>) -> Command,
+) -> Option<T> {
+    let (tell, outcome) = oneshot::channel();
+    let done = Done::new(move |outcome| {
+        let _ = tell.send(outcome);
+    });
+    commands.send(command(done)).ok()?;
+    outcome.await.ok()
+}

@@ -14,6 +14,8 @@ use crate::events::Log;
 use crate::faults::Faults;
 #[cfg(feature = "forward")]
 use crate::forward::Forward;
+#[cfg(feature = "metrics")]
+use crate::metrics::MetricsConfig;
 use crate::server_keys::ServerKeys;
 
 /// Whose DTLS the server speaks.
@@ -158,6 +160,9 @@ pub struct Config {
     /// How many of the latest events are remembered, for [`Cloud::events`](crate::Cloud::events)
     /// and the console.
     pub remembered_events: usize,
+    /// Where metrics are served; nowhere when `None`.
+    #[cfg(feature = "metrics")]
+    pub metrics: Option<MetricsConfig>,
     /// Where the console is served; nowhere when `None`.
     #[cfg(feature = "console")]
     pub console: Option<ConsoleConfig>,
@@ -188,6 +193,8 @@ impl Default for Config {
             verbose: false,
             datagrams: false,
             remembered_events: 131_072,
+            #[cfg(feature = "metrics")]
+            metrics: None,
             #[cfg(feature = "console")]
             console: None,
         }

@@ -31,7 +31,7 @@
 //! answered, and with [`Config::keys`] servers accept each other's access
 //! tokens; `docs/scale.md` of the repository says how.
 //!
-//! The features `console` and `forward` are parts that can be left out, with the libraries
+//! The features `console`, `forward` and `metrics` are parts that can be left out, with the libraries
 //! that they need; `program` is what the program needs besides.
 //!
 //! It shares no code with the client, so that each proves the other, but for DTLS: its
@@ -39,7 +39,10 @@
 
 #![forbid(unsafe_code)]
 // A part that is left out leaves without use what it alone uses.
-#![cfg_attr(not(all(feature = "console", feature = "forward")), allow(dead_code))]
+#![cfg_attr(
+    not(all(feature = "console", feature = "forward", feature = "metrics")),
+    allow(dead_code)
+)]
 
 mod access_token;
 mod answer;
@@ -59,6 +62,8 @@ mod events;
 mod faults;
 mod forward;
 mod message;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod outstanding;
 mod payload;
 mod random;
@@ -73,6 +78,8 @@ mod symmetric;
 mod topic;
 mod transport;
 mod weather;
+#[cfg(any(feature = "console", feature = "metrics"))]
+mod web;
 
 pub use access_token::TokenOption;
 pub use answer::Reply;
@@ -85,5 +92,7 @@ pub use devices::{Device, load_devices};
 pub use events::{Event, Log, Message, RequestOption};
 pub use faults::Faults;
 pub use forward::{BrokerAddress, Forward};
+#[cfg(feature = "metrics")]
+pub use metrics::MetricsConfig;
 pub use server_keys::ServerKeys;
 pub use transport::Transport;

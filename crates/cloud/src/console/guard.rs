@@ -20,7 +20,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Shared;
-use super::connections::From;
+use crate::web::From;
 
 /// What every request that changes something must carry, whatever its value.
 pub(super) const ACTION_HEADER: HeaderName = HeaderName::from_static("x-iot-coap-console");

@@ -6,7 +6,6 @@
 //! it asks the server, as every handle does.
 
 mod board;
-mod connections;
 mod guard;
 mod guesses;
 mod mask;
@@ -19,19 +18,19 @@ mod row;
 mod stream;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
-use crate::commands::{Command, Commands, Done};
+use crate::commands::{self, Command, Commands, Done};
 use crate::devices::Device;
 use crate::events::EventLog;
 use crate::random;
 use crate::sign::hex;
+use crate::web::{Bound, Site};
 use board::Board;
 use guesses::Guesses;
 use mask::Mask;
@@ -47,7 +46,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// Where the console is served, and to whom.
 #[derive(Clone, Debug)]
 pub struct ConsoleConfig {
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     password: Option<Password>,
 }
 
@@ -116,12 +115,7 @@ impl Shared {
 
     /// Asks the server something between two datagrams; `None` if it is gone.
     async fn ask<T: Send + 'static>(&self, command: impl FnOnce(Done<T>) -> Command) -> Option<T> {
-        let (tell, outcome) = oneshot::channel();
-        let done = Done::new(move |outcome| {
-            let _ = tell.send(outcome);
-        });
-        self.reach.commands.send(command(done)).ok()?;
-        outcome.await.ok()
+        commands::ask(&self.reach.commands, command).await
     }
 
     /// Has the board know what no event tells; `None` if the server is gone.
@@ -132,46 +126,15 @@ impl Shared {
     }
 }
 
-/// The port of a console that is not served yet.
-pub(crate) struct Bound {
-    listener: TcpListener,
-    password: Option<Password>,
-    pub(crate) address: SocketAddr,
-}
-
-impl Bound {
-    pub(crate) fn new(config: ConsoleConfig) -> io::Result<Self> {
-        let bind = || {
-            let listener = TcpListener::bind(config.address)?;
-            listener.set_nonblocking(true)?;
-            let address = listener.local_addr()?;
-            Ok((listener, address))
-        };
-        let (listener, address) = bind().map_err(|error: io::Error| {
-            let text = format!(
-                "cannot serve the console at {}: {error} (port 0 takes a free one)",
-                config.address
-            );
-            io::Error::new(error.kind(), text)
-        })?;
-        Ok(Self { listener, password: config.password, address })
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}/", self.address)
-    }
-}
-
 /// A console being served; dropping it ends it and its connections.
 pub(crate) struct Console {
-    address: SocketAddr,
+    site: Site,
     mask: Arc<Mask>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Console {
     pub(crate) fn start(
+        config: ConsoleConfig,
         bound: Bound,
         reach: Reach,
         devices: &[Device],
@@ -190,7 +153,7 @@ impl Console {
         mask.add_secrets(devices);
         let shared = Arc::new(Shared {
             server: hex(&random::unpredictable::<8>()),
-            password: bound.password,
+            password: config.password,
             guesses: Arc::default(),
             mask: Arc::clone(&mask),
             board: Mutex::default(),
@@ -199,44 +162,20 @@ impl Console {
             facts,
             reach,
         });
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-        let listener = {
-            let _context = runtime.enter();
-            tokio::net::TcpListener::from_std(bound.listener)?
-        };
-        let (stop, stopped) = oneshot::channel();
-        let thread =
-            std::thread::Builder::new().name("iot-coap-console".into()).spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        _ = stopped => {}
-                        // The server is gone: a page that still answered would lie.
-                        () = watch_server(&shared) => {}
-                        () = connections::serve(listener, routes::router(Arc::clone(&shared))) => {}
-                    }
-                });
-            })?;
-        Ok(Self { address: bound.address, mask, stop: Some(stop), thread: Some(thread) })
+        let router = routes::router(Arc::clone(&shared));
+        // The server is gone: a page that still answered would lie.
+        let gone = async move { watch_server(&shared).await };
+        let site = Site::start("iot-coap-console", bound, router, gone)?;
+        Ok(Self { site, mask })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.site.address
     }
 
     /// Keeps the secrets of devices that were registered later out of the page.
     pub(crate) fn add_secrets<'a>(&self, devices: impl IntoIterator<Item = &'a Device>) {
         self.mask.add_secrets(devices);
-    }
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        self.stop.take();
-        if let Some(thread) = self.thread.take() {
-            // Nobody is left to be told that it panicked.
-            let _ = thread.join();
-        }
     }
 }
 

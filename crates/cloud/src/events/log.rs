@@ -61,6 +61,8 @@ struct News {
     events: Vec<Event>,
 }
 
+type Told = Box<dyn Fn(&Event) + Send + Sync>;
+
 /// The events of one server.
 pub(crate) struct EventLog {
     kept: Mutex<Kept>,
@@ -73,6 +75,8 @@ pub(crate) struct EventLog {
     verbose: bool,
     /// Events kept; the oldest make room.
     most: usize,
+    /// Who is told of each at once.
+    told: Option<Told>,
 }
 
 impl EventLog {
@@ -94,7 +98,14 @@ impl EventLog {
             },
             verbose,
             most,
+            told: None,
         })
+    }
+
+    /// Has each event told to `told` at once, by the thread that records it.
+    pub(crate) fn telling(mut self, told: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.told = Some(Box::new(told));
+        self
     }
 
     /// Opens the file that lines are written to again; `None` without one.
@@ -105,6 +116,9 @@ impl EventLog {
 
     pub(crate) fn record(&self, event: Event) {
         let unix_ms = unix_ms();
+        if let Some(told) = &self.told {
+            told(&event);
+        }
         if self.verbose || !event.is_detail() {
             self.write(unix_ms, &event);
         }

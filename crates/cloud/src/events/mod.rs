@@ -90,6 +90,9 @@ pub enum Event {
         /// The URL of the console.
         #[serde(skip_serializing_if = "Option::is_none")]
         console: Option<String>,
+        /// The URL of the metrics.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        metrics: Option<String>,
     },
     /// A device was given an access token.
     SignedIn {

@@ -22,7 +22,7 @@ const MOST_OF_ADDRESS: usize = 24;
 
 /// Where a connection comes from.
 #[derive(Clone, Copy)]
-pub(super) struct From(pub(super) IpAddr);
+pub(crate) struct From(pub(crate) IpAddr);
 
 /// How many connections each address has.
 #[derive(Clone, Default)]
@@ -63,7 +63,7 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(20);
 /// a machine that sleeps says no goodbye.
 const ACKNOWLEDGED_WITHIN: u32 = 60_000;
 
-/// Requests of this page are far smaller.
+/// Requests of these sites are far smaller.
 const READ_BUFFER: usize = 16 * 1_024;
 
 /// Serves until dropped; its connections end with it.

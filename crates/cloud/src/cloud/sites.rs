@@ -1,0 +1,139 @@
+//! The sites that a server has besides, where they were built in: its console and its metrics.
+
+// What is not built in asks for nothing.
+#![cfg_attr(
+    not(all(feature = "console", feature = "metrics")),
+    allow(unused_variables, clippy::unused_self, clippy::unnecessary_wraps)
+)]
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::commands::Commands;
+use crate::config::Config;
+#[cfg(feature = "console")]
+use crate::console::{Console, ConsoleConfig, Reach};
+use crate::devices::Device;
+use crate::events::EventLog;
+#[cfg(feature = "metrics")]
+use crate::metrics::{self, Counts};
+#[cfg(any(feature = "console", feature = "metrics"))]
+use crate::web::Bound;
+#[cfg(feature = "metrics")]
+use crate::web::Site;
+
+/// Sites whose ports are taken, and which are not served yet.
+pub(super) struct Bounds {
+    #[cfg(feature = "console")]
+    console: Option<(ConsoleConfig, Bound)>,
+    #[cfg(feature = "metrics")]
+    metrics: Option<(Arc<Counts>, Bound)>,
+}
+
+/// Sites being served; dropping them ends them.
+pub(super) struct Sites {
+    #[cfg(feature = "console")]
+    console: Option<Console>,
+    #[cfg(feature = "metrics")]
+    metrics: Option<Site>,
+}
+
+impl Bounds {
+    pub(super) fn new(config: &Config) -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(feature = "console")]
+            console: match config.console.clone() {
+                Some(console) => {
+                    let bound = Bound::new("console", console.address)?;
+                    Some((console, bound))
+                }
+                None => None,
+            },
+            #[cfg(feature = "metrics")]
+            metrics: match config.metrics {
+                Some(metrics) => {
+                    Some((Arc::new(Counts::new()), Bound::new("metrics", metrics.address)?))
+                }
+                None => None,
+            },
+        })
+    }
+
+    /// Where the console will be.
+    pub(super) fn console_url(&self) -> Option<String> {
+        #[cfg(feature = "console")]
+        return self.console.as_ref().map(|(_, bound)| format!("http://{}/", bound.address));
+        #[cfg(not(feature = "console"))]
+        None
+    }
+
+    /// Where the metrics will be.
+    pub(super) fn metrics_url(&self) -> Option<String> {
+        #[cfg(feature = "metrics")]
+        return self.metrics.as_ref().map(|(_, bound)| format!("http://{}/metrics", bound.address));
+        #[cfg(not(feature = "metrics"))]
+        None
+    }
+
+    /// Has the metrics told of each event.
+    pub(super) fn watch(&self, events: EventLog) -> EventLog {
+        #[cfg(feature = "metrics")]
+        if let Some((counts, _)) = &self.metrics {
+            let counts = Arc::clone(counts);
+            return events.telling(move |event| counts.take(event));
+        }
+        events
+    }
+
+    /// Serves them. The console shows these devices, the server's URLs and its root.
+    pub(super) fn serve(
+        self,
+        commands: &Commands,
+        events: &Arc<EventLog>,
+        devices: &[Device],
+        urls: &[String],
+        root: Option<&Path>,
+    ) -> io::Result<Sites> {
+        Ok(Sites {
+            #[cfg(feature = "console")]
+            console: match self.console {
+                Some((config, bound)) => {
+                    let reach = Reach { commands: commands.clone(), events: Arc::clone(events) };
+                    Some(Console::start(config, bound, reach, devices, urls.to_vec(), root)?)
+                }
+                None => None,
+            },
+            #[cfg(feature = "metrics")]
+            metrics: match self.metrics {
+                Some((counts, bound)) => Some(metrics::serve(bound, counts, commands.clone())?),
+                None => None,
+            },
+        })
+    }
+}
+
+impl Sites {
+    /// Keeps the secrets of devices that were registered later out of the console.
+    pub(super) fn keep_secret(&self, devices: &[Device]) {
+        #[cfg(feature = "console")]
+        if let Some(console) = &self.console {
+            console.add_secrets(devices);
+        }
+    }
+
+    pub(super) fn console_address(&self) -> Option<SocketAddr> {
+        #[cfg(feature = "console")]
+        return self.console.as_ref().map(Console::address);
+        #[cfg(not(feature = "console"))]
+        None
+    }
+
+    pub(super) fn metrics_address(&self) -> Option<SocketAddr> {
+        #[cfg(feature = "metrics")]
+        return self.metrics.as_ref().map(|site| site.address);
+        #[cfg(not(feature = "metrics"))]
+        None
+    }
+}
