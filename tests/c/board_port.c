@@ -28,6 +28,9 @@ static int locks = 0;
 
 /* The clock stands still. */
 static int clock_stands_still = 0;
+/* How long sleeps have taken in all, in ms. Unlike what a clock says, it does not depend on
+ * what else the machine does. */
+static unsigned long slept_ms = 0;
 
 void *HAL_Malloc(uint32_t size)
 {
@@ -63,6 +66,7 @@ uint64_t HAL_UptimeMs(void)
 
 void HAL_SleepMs(uint32_t ms)
 {
+    slept_ms += ms;
     usleep(ms * 1000);
 }
 
@@ -147,6 +151,8 @@ static int descriptor(iotx_hal_udp_t handle)
 static int reads_do_not_wait = 0;
 /* How often it was read. */
 static unsigned long reads = 0;
+/* How long those have waited that found nothing, in ms. */
+static unsigned long read_ms = 0;
 /* How many sockets are open. */
 int board_sockets = 0;
 
@@ -184,6 +190,9 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t handle, unsigned char *data, unsigned int
         exit(4);
     }
     read = udp_read(descriptor(handle), data, len, reads_do_not_wait ? 0 : (int)ms);
+    if (read == -2 && !reads_do_not_wait) {
+        read_ms += ms;
+    }
     return read == -2 && reads_do_not_wait ? 0 : read;
 }
 #endif
