@@ -7,8 +7,9 @@ use std::path::Path;
 
 use crate::markdown::{Document, Section, numbers};
 
-const PAIRS: [(&str, &str); 4] = [
+const PAIRS: [(&str, &str); 5] = [
     ("README.md", "README.zh-CN.md"),
+    ("crates/cloud/README.md", "crates/cloud/README.zh-CN.md"),
     ("docs/migration.md", "docs/migration.zh-CN.md"),
     ("docs/habits.md", "docs/habits.zh-CN.md"),
     ("docs/networks.md", "docs/networks.zh-CN.md"),
