@@ -88,35 +88,51 @@ impl Endpoint {
     }
 
     /// When [`Endpoint::tick`] is due.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.outstanding.deadline(), self.pending.deadline()].into_iter().flatten().min()
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let forwarder = self.service.forwarder.as_ref();
+        let given_up = forwarder.and_then(|forwarder| forwarder.deadline(now));
+        let deadlines = [self.outstanding.deadline(), self.pending.deadline(), given_up];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Takes what the connection to the broker says.
     pub(crate) fn reported(&mut self, now: Instant, report: Report) {
-        let forwarder = self.service.forwarder.as_mut();
-        let event = match report {
+        let Some(forwarder) = &mut self.service.forwarder else { return };
+        let (ticket, result) = match report {
             Report::Settled(ticket, result) => {
-                // Without a request it was too late, and the device was told so.
-                if let Some(waiting) = self.pending.take(ticket) {
-                    self.forwarded(now, waiting, result);
+                forwarder.settled(now, ticket);
+                (ticket, result)
+            }
+            Report::Unpublished(ticket, why) => {
+                forwarder.unpublished(ticket);
+                (ticket, Err(why))
+            }
+            Report::Returned(entry) => return forwarder.returned(*entry),
+            Report::Connected(in_flight) => {
+                return self.events.record(forwarder.connected(in_flight));
+            }
+            Report::Disconnected(reason) => {
+                if let Some(event) = forwarder.disconnected(reason) {
+                    self.events.record(event);
                 }
                 return;
             }
-            Report::Connected => forwarder.map(Forwarder::connected),
-            Report::Disconnected(reason) => {
-                forwarder.and_then(|forwarder| forwarder.disconnected(reason))
-            }
         };
-        if let Some(event) = event {
-            self.events.record(event);
-        }
+        self.forwarded(now, ticket, result);
     }
 
     /// Sends what is due.
     pub(crate) fn tick(&mut self, now: Instant) {
-        while let Some(waiting) = self.pending.take_late(now) {
-            self.forwarded(now, waiting, Err(Unforwarded::Late));
+        if let Some(forwarder) = &mut self.service.forwarder {
+            forwarder.publish(now);
+        }
+        while let Some((ticket, why)) =
+            self.service.forwarder.as_mut().and_then(Forwarder::poll_given_up)
+        {
+            self.forwarded(now, ticket, Err(why));
+        }
+        while let Some(ticket) = self.pending.late(now) {
+            self.forwarded(now, ticket, Err(Unforwarded::Late));
         }
         for due in self.outstanding.due(now) {
             match due {
@@ -224,8 +240,10 @@ impl Endpoint {
         });
     }
 
-    /// Answers a request whose message the broker has decided about, or has not.
-    fn forwarded(&mut self, now: Instant, waiting: Waiting, result: Result<(), Unforwarded>) {
+    /// Answers a request whose message the broker has decided about, or has not. It may
+    /// have been answered before, when it was too late.
+    fn forwarded(&mut self, now: Instant, ticket: u64, result: Result<(), Unforwarded>) {
+        let Some(waiting) = self.pending.take(ticket) else { return };
         let Waiting { peer, packet, accepted } = waiting;
         let request = Request::new(peer, &packet);
         let answer = self.service.forwarded(now, &request, accepted, result);

@@ -268,7 +268,10 @@ impl Server {
 
     fn deadline(&self) -> Option<Instant> {
         let dtls = self.dtls.as_ref().and_then(|dtls| dtls.deadline());
-        [self.weather.deadline(), self.endpoint.deadline(), dtls].into_iter().flatten().min()
+        [self.weather.deadline(), self.endpoint.deadline(Instant::now()), dtls]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

@@ -223,16 +223,10 @@ impl Service {
             (Ok((payload, sequence)), Some(id)) => {
                 message.payload = payload;
                 message.sequence = sequence;
-                let Some(forwarder) = &mut self.forwarder else {
-                    return Outcome::Answer(self.conclude(now, request, message, token, Ok(())));
-                };
-                match forwarder.submit(now, &id, &message) {
-                    Ok((ticket, due)) => {
-                        let accepted = Accepted { ticket, due, token: id, message };
-                        return Outcome::Forwarded(Box::new(accepted));
-                    }
-                    Err(why) => Err(why.refusal()),
+                if let Some(forwarder) = &mut self.forwarder {
+                    return Outcome::Forwarded(Box::new(forwarder.submit(now, id, message)));
                 }
+                Ok(())
             }
             (opened, _) => {
                 message.payload = request.payload.to_vec();
@@ -250,8 +244,9 @@ impl Service {
         accepted: Accepted,
         result: Result<(), Unforwarded>,
     ) -> Answer {
-        if let Some(forwarder) = &mut self.forwarder {
-            forwarder.settled();
+        let forwarder = self.forwarder.as_mut();
+        if let Some(event) = forwarder.and_then(|each| each.told(now, &accepted, &result)) {
+            self.events.record(event);
         }
         let Accepted { message, token, .. } = accepted;
         let result = result.map_err(|why| why.refusal());
@@ -274,7 +269,8 @@ impl Service {
         self.rate_limit.take(now, topic)?;
         if let Some(forwarder) = &self.forwarder {
             // Before anything is spent on it.
-            forwarder.check(&topic.name).map_err(|why| why.refusal())?;
+            let device = [topic.product_key.as_str(), topic.device_name.as_str()];
+            forwarder.check(now, device, &topic.name).map_err(|why| why.refusal())?;
         }
         let opened = topic::payload(request, id, &mut self.sessions)?;
         self.tokens.spend(id).map_err(|refusal| Refused::new(UNAUTHORIZED, refusal.reason()))?;

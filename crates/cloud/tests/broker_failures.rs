@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use coap_lite::{CoapOption, MessageType, Packet};
-use iot_coap_cloud::{Cloud, Config, Event, Forward, Transport};
+use iot_coap_cloud::{Cloud, Config, Device, Event, Forward, Transport};
 use iot_coap_test_cloud::broker::{Broker, Limits, Published};
 use iot_coap_test_cloud::*;
 
@@ -16,8 +16,14 @@ fn forward(broker: &Broker) -> Forward {
     Forward { deadline: LONG, ..Forward::to(broker.url().parse().expect("an address")) }
 }
 
+/// A device besides the sample.
+fn quiet() -> Device {
+    Device::new(PRODUCT_KEY, "quiet", "secret")
+}
+
 fn forwarding(forward: Forward) -> Cloud {
-    let cloud = start(Config { forward: Some(forward), ..Config::default() });
+    let devices = vec![Device::sample(), quiet()];
+    let cloud = start(Config { devices, forward: Some(forward), ..Config::default() });
     connected(&cloud);
     cloud
 }
@@ -58,6 +64,21 @@ fn sent(device: &mut TestDevice, broker: &Broker, payload: &[u8]) -> (Packet, Pu
     let request = device.message("x", payload);
     device.send(&request);
     (request, broker.next())
+}
+
+/// The same after an acknowledgement that came too late: until the server has that, its
+/// answer is no.
+fn sent_at_last(device: &mut TestDevice, broker: &Broker, payload: &[u8]) -> Published {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let request = device.message("x", payload);
+        device.send(&request);
+        if let Some(published) = broker.try_next(SILENCE) {
+            return published;
+        }
+        assert_unavailable(&device.receive());
+        assert!(Instant::now() < deadline, "nothing is published any more");
+    }
 }
 
 fn assert_unavailable(reply: &Packet) {
@@ -156,7 +177,7 @@ fn a_slow_broker_is_not_waited_for() {
     broker.acknowledge(&published);
     assert_eq!(device.exchange(&request), reply);
     assert!(cloud.messages().is_empty());
-    let (_, published) = sent(&mut device, &broker, b"2");
+    let published = sent_at_last(&mut device, &broker, b"2");
     broker.acknowledge(&published);
     assert_eq!(code(&device.receive()), "2.05");
 }
@@ -193,6 +214,96 @@ fn what_awaits_the_broker_has_a_bound() {
 }
 
 #[test]
+fn a_device_that_fills_the_window_makes_room_for_another() {
+    let limits = Limits { receive_maximum: Some(2), ..Limits::default() };
+    let (broker, cloud, mut busy) = scene(limits, |forward| forward.window = 4);
+    let in_flight = [0, 1].map(|_| sent(&mut busy, &broker, b"in flight").1);
+    let waiting = [busy.message("x", b"waits"), busy.message("x", b"has to go")];
+    for request in &waiting {
+        busy.send(request);
+    }
+    // Its next is refused, and takes no place of its own.
+    assert_unavailable(&busy.publish("x", b"too many"));
+    let mut other = TestDevice::over(&cloud, Transport::Udp);
+    other.identity = quiet();
+    other.sign_in();
+    let request = other.message("x", b"another's");
+    other.send(&request);
+    let reply = busy.receive();
+    assert_eq!(reply.header.message_id, waiting[1].header.message_id);
+    assert_unavailable(&reply);
+    assert!(broker.is_silent());
+    for (published, next) in in_flight.iter().zip(["waits", "another's"]) {
+        broker.acknowledge(published);
+        assert_eq!(broker.next().text(), next);
+    }
+}
+
+#[test]
+fn what_arrived_too_late_has_the_same_id_when_it_comes_again() {
+    let (broker, cloud, mut device) =
+        scene(Limits::default(), |forward| forward.deadline = Duration::from_millis(300));
+    let (_, late) = sent(&mut device, &broker, b"21.5");
+    assert_unavailable(&device.receive());
+    broker.acknowledge(&late);
+    // A message of its own to CoAP: another message id, another token.
+    let copy = sent_at_last(&mut device, &broker, b"21.5");
+    broker.acknowledge(&copy);
+    assert_eq!(code(&device.receive()), "2.05");
+    assert_eq!(copy.user["id"], late.user["id"]);
+    // The next reading of the same value is another message.
+    let (_, next) = sent(&mut device, &broker, b"21.5");
+    broker.acknowledge(&next);
+    assert_eq!(code(&device.receive()), "2.05");
+    assert_ne!(next.user["id"], late.user["id"]);
+    assert_eq!(cloud.messages().len(), 2);
+}
+
+#[test]
+fn a_broker_without_qos_1_is_told_of_once_and_gets_nothing() {
+    let limits = Limits { maximum_qos: Some(0), ..Limits::default() };
+    let broker = Broker::start(limits);
+    let cloud = start(Config { forward: Some(forward(&broker)), ..Config::default() });
+    let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
+    let is_lost = |event: &Event| matches!(event, Event::BrokerLost { .. });
+    let lost = cloud.wait_for(PATIENCE, is_lost);
+    let Some(Event::BrokerLost { reason, .. }) = lost else { panic!("{:?}", cloud.events()) };
+    assert!(reason.contains("Maximum QoS 0"), "{reason}");
+    let deadline = Instant::now() + PATIENCE;
+    while broker.connections() < 3 {
+        assert!(Instant::now() < deadline, "it is tried again");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_unavailable(&device.publish("x", b"1"));
+    assert_eq!((count(&cloud, is_lost), count(&cloud, is_connection)), (1, 0));
+    assert!(broker.is_silent());
+}
+
+#[test]
+fn a_topic_without_a_subscriber_is_told_of_once_a_connection() {
+    let (broker, cloud, mut device) = scene(Limits::default(), |_| {});
+    let told = || {
+        let topics = |event: &Event| match event {
+            Event::NoSubscriber { topic, .. } => Some(topic.clone()),
+            _ => None,
+        };
+        cloud.events().iter().filter_map(topics).collect::<Vec<_>>()
+    };
+    for connection in 1..=2 {
+        for topic in ["first", "second"] {
+            let request = device.message(topic, b"1");
+            device.send(&request);
+            broker.answer(&broker.next(), 0x10);
+            assert_unavailable(&device.receive());
+        }
+        assert_eq!(told(), vec![format!("/{PRODUCT_KEY}/{DEVICE_NAME}/first"); connection]);
+        broker.hang_up();
+        let again = |_: &Event| count(&cloud, is_connection) == connection + 1;
+        assert!(cloud.wait_for(PATIENCE, again).is_some());
+    }
+}
+
+#[test]
 fn a_message_that_was_given_up_is_not_published_later() {
     let limits = Limits { receive_maximum: Some(1), ..Limits::default() };
     let (broker, _cloud, mut device) =
@@ -203,8 +314,7 @@ fn a_message_that_was_given_up_is_not_published_later() {
     assert_unavailable(&device.receive());
     assert_unavailable(&device.receive());
     broker.acknowledge(&first);
-    let (_, next) = sent(&mut device, &broker, b"next");
-    assert_eq!(next.text(), "next");
+    assert_eq!(sent_at_last(&mut device, &broker, b"next").text(), "next");
 }
 
 #[test]

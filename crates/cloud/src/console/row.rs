@@ -149,6 +149,12 @@ impl Row {
                 self.kind = "broker_connected";
                 self.subject.clone_from(broker);
             }
+            Event::NoSubscriber { broker, topic, reason } => {
+                self.kind = "no_subscriber";
+                self.subject.clone_from(topic);
+                self.reason.clone_from(reason);
+                self.field("broker", broker);
+            }
             Event::BrokerLost { broker, reason } => {
                 self.kind = "broker_lost";
                 self.subject.clone_from(broker);

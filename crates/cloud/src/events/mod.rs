@@ -286,6 +286,16 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The broker has no subscriber for a topic, and keeps its messages for nobody; told
+    /// once a connection.
+    NoSubscriber {
+        /// Its address.
+        broker: String,
+        /// The topic.
+        topic: String,
+        /// What that means, in words.
+        reason: String,
+    },
     /// A file was read again, or opened again for writing: of keys, devices or certificates,
     /// or the log.
     ReadAgain {

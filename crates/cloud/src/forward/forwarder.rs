@@ -1,11 +1,14 @@
-//! The loop's side of forwarding: whether a message may go to the broker, and
-//! what a device is told if it did not get there. Nothing here waits.
+//! The loop's side of forwarding: which messages go to the broker, and what a
+//! device is told if one did not get there. Nothing here waits.
 
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
-use super::{Forward, Publication, is_publishable};
+use super::admission::{Admission, Refusal};
+use super::copies::Copies;
+use super::turns::Entry;
+use super::{Accepted, Forward, Publication, is_publishable};
 use crate::access_token::TokenId;
 use crate::answer::{NOT_FOUND, REQUEST_ENTITY_TOO_LARGE, Refused, SERVICE_UNAVAILABLE};
 use crate::events::{Event, Message};
@@ -14,10 +17,15 @@ use crate::random::Sequence;
 /// What the connection says.
 #[derive(Debug)]
 pub(crate) enum Report {
-    Connected,
+    /// The broker takes so many messages in flight.
+    Connected(usize),
     Disconnected(String),
-    /// What became of the message of a ticket.
+    /// What the broker says of the message of a ticket.
     Settled(u64, Result<(), Unforwarded>),
+    /// It was not published, and will not be.
+    Unpublished(u64, Unforwarded),
+    /// The broker said nothing of it.
+    Returned(Box<Entry<Publication>>),
 }
 
 /// What the connection says, for the loop to read.
@@ -34,7 +42,9 @@ pub(crate) enum Unforwarded {
     Down,
     /// As many messages as may await an acknowledgement do.
     Full,
-    /// No acknowledgement came in time; it may come yet.
+    /// The broker would acknowledge it too late; it was not published.
+    Behind,
+    /// It was published, and no acknowledgement came in time; it may come yet.
     Late,
     /// Nobody has subscribed: the broker keeps it for nobody.
     NoSubscriber,
@@ -52,6 +62,9 @@ impl Unforwarded {
         match self {
             Self::Down => Refused::new(SERVICE_UNAVAILABLE, "there is no connection to the broker"),
             Self::Full => Refused::new(SERVICE_UNAVAILABLE, "too many messages await the broker"),
+            Self::Behind => {
+                Refused::new(SERVICE_UNAVAILABLE, "the broker does not keep up with its messages")
+            }
             Self::Late => Refused::new(SERVICE_UNAVAILABLE, "the broker did not answer in time"),
             Self::NoSubscriber => {
                 Refused::new(SERVICE_UNAVAILABLE, "nobody has subscribed to the topic")
@@ -66,86 +79,144 @@ impl Unforwarded {
     }
 }
 
+impl From<Refusal> for Unforwarded {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Down => Self::Down,
+            Refusal::Full => Self::Full,
+            Refusal::Behind => Self::Behind,
+        }
+    }
+}
+
 /// Lets messages through to the broker.
 pub(crate) struct Forwarder {
-    submit: mpsc::Sender<Publication>,
-    forward: Forward,
-    window: usize,
-    up: bool,
-    /// Submitted and not yet settled: answered by the broker, or given up.
-    waiting: usize,
-    next_ticket: u64,
+    submit: mpsc::Sender<Entry<Publication>>,
+    broker: String,
+    admission: Admission<Publication>,
+    copies: Copies,
     spread: Sequence,
     last_reason: String,
+    /// It was told on this connection that a topic has no subscriber.
+    no_subscriber_told: bool,
 }
 
 impl Forwarder {
-    /// It gives `submit` what may go to the broker.
-    pub(super) fn new(forward: &Forward, submit: mpsc::Sender<Publication>) -> Self {
+    /// It gives `submit` what may go to the broker. No more than the window is ever in
+    /// flight, nor in the channel therefore.
+    pub(super) fn new(
+        forward: &Forward,
+        window: usize,
+        submit: mpsc::Sender<Entry<Publication>>,
+    ) -> Self {
         Self {
             submit,
-            forward: forward.clone(),
-            window: forward.window.max(1),
-            up: false,
-            waiting: 0,
-            next_ticket: 1,
+            broker: forward.broker.to_string(),
+            admission: Admission::new(window, forward.deadline),
+            copies: Copies::new(),
             spread: Sequence::new(u64::from_be_bytes(crate::random::unpredictable())),
             last_reason: String::new(),
+            no_subscriber_told: false,
         }
     }
 
     /// Whether a message may be submitted now.
-    pub(crate) fn check(&self, topic: &str) -> Result<(), Unforwarded> {
+    pub(crate) fn check(
+        &self,
+        now: Instant,
+        [product_key, device_name]: [&str; 2],
+        topic: &str,
+    ) -> Result<(), Unforwarded> {
         if !is_publishable(topic) {
-            Err(Unforwarded::BadTopic)
-        } else if !self.up {
-            Err(Unforwarded::Down)
-        } else if self.waiting >= self.window {
-            Err(Unforwarded::Full)
-        } else {
-            Ok(())
+            return Err(Unforwarded::BadTopic);
+        }
+        Ok(self.admission.check(now, &device(product_key, device_name))?)
+    }
+
+    /// Takes a message that was checked; its fate will be reported by its ticket, or told
+    /// by [`Forwarder::poll_given_up`].
+    pub(crate) fn submit(&mut self, now: Instant, token: TokenId, message: Message) -> Accepted {
+        let id = self.copies.id_of(now, &token, &message);
+        let device = device(&message.product_key, &message.device_name);
+        let publication = Publication::new(id.clone(), SystemTime::now(), &message);
+        let (ticket, due) = self.admission.submit(now, &device, publication);
+        Accepted { ticket, due, token, id, message }
+    }
+
+    /// Publishes what may be published now.
+    pub(crate) fn publish(&mut self, now: Instant) {
+        while let Some(entry) = self.admission.poll_publish(now) {
+            // Without a connection's task the server is at its end.
+            let _ = self.submit.try_send(entry);
         }
     }
 
-    /// Gives a message that was checked to the connection; says by which ticket
-    /// its fate will be reported, and when it is [`Unforwarded::Late`].
-    pub(crate) fn submit(
-        &mut self,
-        now: Instant,
-        token: &TokenId,
-        message: &Message,
-    ) -> Result<(u64, Instant), Unforwarded> {
-        let (ticket, due) = (self.next_ticket, now + self.forward.deadline);
-        let publication = Publication::new(ticket, due, SystemTime::now(), token, message);
-        self.submit.try_send(publication).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Unforwarded::Full,
-            mpsc::error::TrySendError::Closed(_) => Unforwarded::Down,
-        })?;
-        self.next_ticket += 1;
-        self.waiting += 1;
-        Ok((ticket, due))
+    /// The next message whose device is to be answered without the broker.
+    pub(crate) fn poll_given_up(&mut self) -> Option<(u64, Unforwarded)> {
+        let (entry, refusal) = self.admission.poll_given_up()?;
+        // Before a connection was lost, the broker may have taken it.
+        let why = if entry.sent { Unforwarded::Late } else { refusal.into() };
+        Some((entry.ticket, why))
     }
 
-    /// A message submitted has met its fate.
-    pub(crate) fn settled(&mut self) {
-        self.waiting = self.waiting.saturating_sub(1);
+    /// When there is something to publish or to give up, if nothing happens before.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.admission.deadline(now)
+    }
+
+    /// The broker has answered a message.
+    pub(crate) fn settled(&mut self, now: Instant, ticket: u64) {
+        self.admission.handle_acknowledged(now, ticket);
+    }
+
+    /// A message could not be published.
+    pub(crate) fn unpublished(&mut self, ticket: u64) {
+        self.admission.handle_unpublished(ticket);
+    }
+
+    /// A message was not published, or its connection was lost before it was answered.
+    pub(crate) fn returned(&mut self, entry: Entry<Publication>) {
+        self.admission.handle_returned(entry);
+    }
+
+    /// A device is told what became of its message; an event if that is news.
+    pub(crate) fn told(
+        &mut self,
+        now: Instant,
+        accepted: &Accepted,
+        result: &Result<(), Unforwarded>,
+    ) -> Option<Event> {
+        let why = result.as_ref().err()?;
+        self.copies.refused(now, accepted, *why == Unforwarded::Late);
+        if *why != Unforwarded::NoSubscriber || self.no_subscriber_told {
+            return None;
+        }
+        self.no_subscriber_told = true;
+        Some(Event::NoSubscriber {
+            broker: self.broker.clone(),
+            topic: accepted.message.topic.clone(),
+            reason: "nobody has subscribed to this topic, which begins with a slash: the \
+                     message would be lost, and the device is answered 5.03"
+                .to_owned(),
+        })
     }
 
     /// The connection was made.
-    pub(crate) fn connected(&mut self) -> Event {
-        self.up = true;
+    pub(crate) fn connected(&mut self, in_flight: usize) -> Event {
+        self.admission.handle_connected(in_flight);
         self.last_reason.clear();
-        Event::BrokerConnected { broker: self.forward.broker.to_string() }
+        self.no_subscriber_told = false;
+        Event::BrokerConnected { broker: self.broker.clone() }
     }
 
     /// The connection was lost, or could not be made; an event if it is news.
     pub(crate) fn disconnected(&mut self, reason: String) -> Option<Event> {
-        self.up = false;
+        self.admission.handle_disconnected();
         if reason == self.last_reason {
             return None;
         }
         self.last_reason.clone_from(&reason);
-        Some(Event::BrokerLost { broker: self.forward.broker.to_string(), reason })
+        Some(Event::BrokerLost { broker: self.broker.clone(), reason })
     }
 
     /// Seconds after which a device may try again (Max-Age, RFC 7252 section
@@ -154,4 +225,9 @@ impl Forwarder {
         let seconds = self.spread.between(*RETRY_AFTER.start(), *RETRY_AFTER.end());
         u16::try_from(seconds).unwrap_or(u16::MAX)
     }
+}
+
+/// What tells devices apart; no product key has a slash.
+fn device(product_key: &str, device_name: &str) -> String {
+    format!("{product_key}/{device_name}")
 }

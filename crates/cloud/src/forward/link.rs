@@ -1,8 +1,7 @@
 //! The connection to the broker, on a task of its own: publishes what it is
-//! given, reports what became of it, and connects again when it has to. What it
-//! holds is bounded by the window, and by the broker's Receive Maximum in flight.
+//! given, reports what became of it, and connects again when it has to. It keeps
+//! nothing that is not in flight; what a lost connection leaves goes back.
 
-use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use rumqttc::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Broker, Forward, Forwarder, Publication, Report, Unforwarded};
+use super::{Broker, Entry, Forward, Forwarder, Publication, Report, Unforwarded};
 use crate::random;
 use crate::sign::hex;
 use crate::state::about;
@@ -39,11 +38,12 @@ const STALLED: u32 = 8;
 ///
 /// The file of the roots cannot be read.
 pub(crate) fn open(forward: &Forward) -> io::Result<(Forwarder, Broker)> {
-    let (submit, submitted) = mpsc::channel(forward.window.max(1));
+    let window = forward.window.max(1);
+    let (submit, submitted) = mpsc::channel(window);
     let (report, reports) = mpsc::unbounded_channel();
     let link = Link::new(forward, submitted, report)?;
     let broker = Broker { link: Box::pin(link.run()), reports };
-    Ok((Forwarder::new(forward, submit), broker))
+    Ok((Forwarder::new(forward, window, submit), broker))
 }
 
 /// A connection to come, and what is to go through it.
@@ -51,10 +51,8 @@ struct Link {
     options: MqttOptions,
     window: usize,
     stalled: Duration,
-    submitted: mpsc::Receiver<Publication>,
+    submitted: mpsc::Receiver<Entry<Publication>>,
     reports: mpsc::UnboundedSender<Report>,
-    /// To be published, in order.
-    queue: VecDeque<Publication>,
 }
 
 /// Why a connection came to an end.
@@ -67,13 +65,13 @@ enum End {
 impl Link {
     fn new(
         forward: &Forward,
-        submitted: mpsc::Receiver<Publication>,
+        submitted: mpsc::Receiver<Entry<Publication>>,
         reports: mpsc::UnboundedSender<Report>,
     ) -> io::Result<Self> {
         let options = options(forward)?;
         let window = forward.window.max(1);
         let stalled = forward.deadline * STALLED;
-        Ok(Self { options, window, stalled, submitted, reports, queue: VecDeque::new() })
+        Ok(Self { options, window, stalled, submitted, reports })
     }
 
     /// Connects, and again whenever the connection is lost, until the server stops.
@@ -111,38 +109,36 @@ impl Link {
             Ok(limits) => limits,
             Err(reason) => return End::Lost(reason),
         };
+        if !limits.at_least_once {
+            return End::Lost(
+                "it takes no message at least once (Maximum QoS 0 in CONNACK)".into(),
+            );
+        }
         *connected = Some(Instant::now());
-        self.report(Report::Connected);
+        self.report(Report::Connected(limits.in_flight));
 
         let mut in_flight = FuturesUnordered::new();
         let mut progress = Instant::now();
-        let end = 'live: loop {
-            while in_flight.len() < limits.in_flight
-                && let Some(publication) = self.next()
-            {
-                if in_flight.is_empty() {
-                    progress = Instant::now();
-                }
-                match publish(&client, &publication, &limits) {
-                    Ok(notice) => in_flight.push(acknowledgement(publication, notice)),
-                    Err(Some(why)) => self.report(Report::Settled(publication.ticket, Err(why))),
-                    Err(None) => {
-                        self.queue.push_back(publication);
-                        break 'live driver.reason().await;
-                    }
-                }
-            }
+        let end = loop {
             tokio::select! {
-                Some((publication, fate)) = in_flight.next() => {
+                Some((entry, fate)) = in_flight.next() => {
                     progress = Instant::now();
-                    if !self.settle(publication, fate) {
+                    if !self.settle(entry, fate) {
                         break driver.reason().await;
                     }
                 }
-                publication = self.submitted.recv(), if in_flight.len() < limits.in_flight => {
-                    match publication {
-                        Some(publication) => self.queue.push_back(publication),
-                        None => break End::Stopped,
+                entry = self.submitted.recv(), if in_flight.len() < limits.in_flight => {
+                    let Some(entry) = entry else { break End::Stopped };
+                    if in_flight.is_empty() {
+                        progress = Instant::now();
+                    }
+                    match publish(&client, &entry, &limits) {
+                        Ok(notice) => in_flight.push(acknowledgement(entry, notice)),
+                        Err(Some(why)) => self.report(Report::Unpublished(entry.ticket, why)),
+                        Err(None) => {
+                            self.report(Report::Returned(Box::new(entry)));
+                            break driver.reason().await;
+                        }
                     }
                 }
                 end = driver.end() => break end,
@@ -157,32 +153,23 @@ impl Link {
         // that has come counts; all else is published again, if there is time.
         drop(client);
         driver.stop().await;
-        while let Some((publication, fate)) = in_flight.next().await {
-            self.settle(publication, fate);
+        while let Some((entry, fate)) = in_flight.next().await {
+            self.settle(entry, fate);
         }
-        self.queue.make_contiguous().sort_by_key(|publication| publication.ticket);
+        while let Ok(entry) = self.submitted.try_recv() {
+            self.report(Report::Returned(Box::new(entry)));
+        }
         end
     }
 
-    /// The next publication that somebody still waits for.
-    fn next(&mut self) -> Option<Publication> {
-        let now = Instant::now();
-        while let Some(publication) = self.queue.pop_front() {
-            if publication.due > now {
-                return Some(publication);
-            }
-        }
-        None
-    }
-
-    /// Reports what became of a publication. Without an answer it is kept, and the
+    /// Reports what became of a publication. Without an answer it goes back, and the
     /// connection is at its end: false.
-    fn settle(&mut self, publication: Publication, fate: Option<Result<(), Unforwarded>>) -> bool {
+    fn settle(&self, entry: Entry<Publication>, fate: Option<Result<(), Unforwarded>>) -> bool {
         let settled = fate.is_some();
-        match fate {
-            Some(result) => self.report(Report::Settled(publication.ticket, result)),
-            None => self.queue.push_back(publication),
-        }
+        self.report(match fate {
+            Some(result) => Report::Settled(entry.ticket, result),
+            None => Report::Returned(Box::new(entry)),
+        });
         settled
     }
 
@@ -196,6 +183,8 @@ impl Link {
 struct Limits {
     in_flight: usize,
     packet: usize,
+    /// With QoS 1, that is: it acknowledges.
+    at_least_once: bool,
 }
 
 impl Limits {
@@ -203,9 +192,11 @@ impl Limits {
         let properties = acknowledgement.properties.as_ref();
         let in_flight = properties.and_then(|properties| properties.receive_max);
         let packet = properties.and_then(|properties| properties.max_packet_size);
+        let qos = properties.and_then(|properties| properties.max_qos);
         Self {
             in_flight: in_flight.map_or(usize::from(u16::MAX), usize::from).clamp(1, window),
             packet: packet.map_or(usize::MAX, |size| usize::try_from(size).unwrap_or(usize::MAX)),
+            at_least_once: qos != Some(0),
         }
     }
 }
@@ -276,9 +267,14 @@ impl Drop for Driver {
 /// connection.
 fn publish(
     client: &AsyncClient,
-    publication: &Publication,
+    entry: &Entry<Publication>,
     limits: &Limits,
 ) -> Result<PublishNotice, Option<Unforwarded>> {
+    if entry.due <= Instant::now() {
+        // It came between two connections.
+        return Err(Some(Unforwarded::Behind));
+    }
+    let publication = &entry.item;
     if publication.size() > limits.packet {
         return Err(Some(Unforwarded::TooLarge));
     }
@@ -302,16 +298,16 @@ fn properties(publication: &Publication) -> PublishProperties {
 
 /// Waits for what the broker says of a publication; `None` if it says nothing.
 async fn acknowledgement(
-    publication: Publication,
+    entry: Entry<Publication>,
     notice: PublishNotice,
-) -> (Publication, Option<Result<(), Unforwarded>>) {
+) -> (Entry<Publication>, Option<Result<(), Unforwarded>>) {
     let fate = match notice.wait_async().await {
         Ok(PublishResult::Qos1(acknowledgement)) => Some(fate(acknowledgement.reason)),
         Err(PublishNoticeError::Recv | PublishNoticeError::SessionReset) => None,
         Ok(other) => Some(Err(Unforwarded::Refused(format!("{other:?}")))),
         Err(error) => Some(Err(Unforwarded::Refused(error.to_string()))),
     };
-    (publication, fate)
+    (entry, fate)
 }
 
 fn fate(reason: PubAckReason) -> Result<(), Unforwarded> {
@@ -381,8 +377,7 @@ mod tests {
     fn a_packet_is_no_larger_than_it_is_said_to_be() {
         let mut message = message();
         message.payload = vec![0; 1_000];
-        let publication =
-            Publication::new(1, Instant::now(), SystemTime::now(), &[1; 24], &message);
+        let publication = Publication::new("0".repeat(32), SystemTime::now(), &message);
         let mut packet = Publish::new(
             publication.topic.as_str(),
             QoS::AtLeastOnce,

@@ -4,19 +4,23 @@
 //! A message is published with QoS 1. The device is answered 2.05 when the
 //! broker has acknowledged it, and 5.03 otherwise, at the latest after
 //! [`Forward::deadline`]; what is under way has a bound, beyond which the answer
-//! is 5.03 at once. There is no empty acknowledgement while the broker thinks: it
+//! is 5.03 at once, and so it is where the broker would be too late. There is no empty acknowledgement while the broker thinks: it
 //! would end the device's retransmissions (RFC 7252 section 4.2), which are what
 //! carries the message to another server should this one die.
 //!
-//! The loop's side is `forwarder.rs`, the connection's is `link.rs`. Neither
-//! knows of CoAP messages on the wire.
+//! The loop's side is `forwarder.rs`, which `admission.rs` tells what to publish;
+//! the connection's is `link.rs`. None knows of CoAP messages on the wire.
 
 mod address;
+mod admission;
+mod copies;
 mod forwarder;
 #[cfg(feature = "forward")]
 mod link;
+mod pace;
 mod pending;
 mod publication;
+mod turns;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -31,6 +35,7 @@ pub(crate) use forwarder::{Forwarder, Report, Reports, Unforwarded};
 pub(crate) use link::open;
 pub(crate) use pending::{Accepted, Pending, Waiting};
 pub(crate) use publication::{Publication, is_publishable};
+pub(crate) use turns::Entry;
 
 /// Where accepted messages go on to, and how long a device waits for that.
 ///
@@ -51,7 +56,7 @@ pub struct Forward {
     /// those of the system. Of use with `mqtts://` only.
     pub root: Option<PathBuf>,
     /// The most messages that await the broker's acknowledgement; further ones
-    /// are answered 5.03.
+    /// are answered 5.03. At most three quarters of them are published at a time.
     pub window: usize,
     /// A device is answered 5.03 if the broker has not acknowledged by then. The
     /// default is below RFC 7252's `ACK_TIMEOUT` of 2 s, so that a device on a

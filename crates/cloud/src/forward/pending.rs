@@ -17,6 +17,8 @@ pub(crate) struct Accepted {
     pub(crate) due: Instant,
     /// The access token it came with.
     pub(crate) token: TokenId,
+    /// What a consumer knows it by.
+    pub(crate) id: String,
     /// All of it but its outcome.
     pub(crate) message: Message,
 }
@@ -56,10 +58,10 @@ impl Pending {
         Some(waiting)
     }
 
-    /// Takes out a request whose time is over.
-    pub(crate) fn take_late(&mut self, now: Instant) -> Option<Waiting> {
+    /// The ticket of a request whose time is over.
+    pub(crate) fn late(&self, now: Instant) -> Option<u64> {
         let (&ticket, first) = self.waiting.first_key_value()?;
-        (first.accepted.due <= now).then(|| self.take(ticket))?
+        (first.accepted.due <= now).then_some(ticket)
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

@@ -1,7 +1,7 @@
 //! What is published of a message: its topic, its payload and the properties
 //! that tell a consumer the rest.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use openssl::sha::Sha256;
 
@@ -13,10 +13,6 @@ use crate::sign::hex;
 /// A message on its way to the broker.
 #[derive(Debug)]
 pub(crate) struct Publication {
-    /// Told apart by it, within this server; in the order of arrival.
-    pub(crate) ticket: u64,
-    /// When the device is told that it did not arrive, and nobody waits any more.
-    pub(crate) due: Instant,
     pub(crate) topic: String,
     pub(crate) payload: Vec<u8>,
     /// The media type of the payload, if it is known.
@@ -25,17 +21,11 @@ pub(crate) struct Publication {
 }
 
 impl Publication {
-    /// The publication of a message that carried this access token.
-    pub(crate) fn new(
-        ticket: u64,
-        due: Instant,
-        received: SystemTime,
-        token: &TokenId,
-        message: &Message,
-    ) -> Self {
+    /// The publication of a message under this id.
+    pub(crate) fn new(id: String, received: SystemTime, message: &Message) -> Self {
         let since = received.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut user_properties = vec![
-            ("id".to_owned(), id(token, message)),
+            ("id".to_owned(), id),
             ("product-key".to_owned(), message.product_key.clone()),
             ("device-name".to_owned(), message.device_name.clone()),
             ("transport".to_owned(), message.transport.scheme().to_owned()),
@@ -45,8 +35,6 @@ impl Publication {
             user_properties.push(("content-format".to_owned(), format.to_string()));
         }
         Self {
-            ticket,
-            due,
             topic: message.topic.clone(),
             payload: message.payload.clone(),
             content_type: message.content_format.and_then(media_type),
@@ -74,18 +62,22 @@ impl Publication {
 /// for a retransmission, whichever server it reached and however often it was
 /// published; another for every other message of the device for as long as its
 /// message ids are not used again (RFC 7252 section 4.8.2).
-fn id(token: &TokenId, message: &Message) -> String {
+pub(super) fn new_id(token: &TokenId, message: &Message) -> String {
     let mut digest = Sha256::new();
     digest.update(token);
     digest.update(&message.message_id.to_be_bytes());
     let format = message.content_format.map_or(u32::MAX, u32::from);
     digest.update(&format.to_be_bytes());
     for part in [message.token.as_bytes(), message.topic.as_bytes(), &message.payload] {
-        // Lengths keep the parts apart.
-        digest.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        digest.update(part);
+        add_part(&mut digest, part);
     }
     hex(&digest.finish()[..16])
+}
+
+/// Adds a part to a digest of several; its length keeps it apart from the next.
+pub(super) fn add_part(digest: &mut Sha256, part: &[u8]) {
+    digest.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+    digest.update(part);
 }
 
 /// Whether a topic can be published to. Wildcards and U+0000 are forbidden (MQTT
@@ -132,11 +124,11 @@ pub(super) mod tests {
 
     #[test]
     fn an_id_is_of_the_message_and_not_of_its_way() {
-        let own = id(&[1; 24], &message());
+        let own = new_id(&[1; 24], &message());
         let by_another_way =
             Message { peer: ([10, 0, 0, 1], 9).into(), transport: Transport::Dtls, ..message() };
-        assert_eq!(own, id(&[1; 24], &by_another_way));
-        assert_ne!(own, id(&[2; 24], &message()));
+        assert_eq!(own, new_id(&[1; 24], &by_another_way));
+        assert_ne!(own, new_id(&[2; 24], &message()));
         for other in [
             Message { message_id: 8, ..message() },
             Message { token: "01020305".into(), ..message() },
@@ -144,7 +136,7 @@ pub(super) mod tests {
             Message { content_format: Some(60), ..message() },
             Message { content_format: None, ..message() },
         ] {
-            assert_ne!(own, id(&[1; 24], &other), "{other:?}");
+            assert_ne!(own, new_id(&[1; 24], &other), "{other:?}");
         }
     }
 

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -22,6 +22,8 @@ pub struct Limits {
     pub receive_maximum: Option<u16>,
     /// The longest packet that it takes, in bytes.
     pub maximum_packet_size: Option<u32>,
+    /// The highest QoS that it takes, if not 2.
+    pub maximum_qos: Option<u8>,
 }
 
 /// A PUBLISH that arrived.
@@ -56,6 +58,7 @@ pub struct Broker {
     pub address: SocketAddr,
     published: Receiver<Published>,
     connection: Arc<Mutex<Option<TcpStream>>>,
+    connections: Arc<AtomicUsize>,
     ending: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -78,7 +81,9 @@ impl Broker {
         let (tell, published) = channel();
         let connection = Arc::new(Mutex::new(None));
         let ending = Arc::new(AtomicBool::new(false));
+        let connections = Arc::new(AtomicUsize::new(0));
         let (here, end) = (Arc::clone(&connection), Arc::clone(&ending));
+        let count = Arc::clone(&connections);
         let thread = std::thread::spawn(move || {
             for number in 1.. {
                 let (stream, _) = listener.accept().expect("it listens");
@@ -86,10 +91,11 @@ impl Broker {
                     return;
                 }
                 *here.lock().expect("no panic") = Some(stream.try_clone().expect("a handle"));
+                count.store(number, Ordering::Relaxed);
                 serve(stream, number, limits, &tell);
             }
         });
-        Self { address, published, connection, ending, thread: Some(thread) }
+        Self { address, published, connection, connections, ending, thread: Some(thread) }
     }
 
     /// Its address as the cloud is told it.
@@ -97,14 +103,24 @@ impl Broker {
         format!("mqtt://{}", self.address)
     }
 
+    /// How many connections it has had.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     /// The next message that is published.
     pub fn next(&self) -> Published {
         self.published.recv_timeout(super::PATIENCE).expect("a message is published")
     }
 
+    /// The next message, if it is published in time.
+    pub fn try_next(&self, timeout: Duration) -> Option<Published> {
+        self.published.recv_timeout(timeout).ok()
+    }
+
     /// Whether nothing more is published for a while.
     pub fn is_silent(&self) -> bool {
-        self.published.recv_timeout(super::SILENCE).is_err()
+        self.try_next(super::SILENCE).is_none()
     }
 
     /// Acknowledges a message as received.
@@ -151,6 +167,9 @@ fn serve(mut stream: TcpStream, number: usize, limits: Limits, tell: &Sender<Pub
                 if let Some(maximum) = limits.receive_maximum {
                     properties.push(0x21);
                     properties.extend(maximum.to_be_bytes());
+                }
+                if let Some(qos) = limits.maximum_qos {
+                    properties.extend([0x24, qos]);
                 }
                 if let Some(size) = limits.maximum_packet_size {
                     properties.push(0x27);
