@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use iot_coap_cloud::{BrokerAddress, Config, Event, Forward, Transport};
 use iot_coap_test_cloud::balancer::Balancer;
-use iot_coap_test_cloud::mosquitto::{Arrived, Consumer, Mosquitto};
+use iot_coap_test_cloud::broker_programs::BrokerProgram;
+use iot_coap_test_cloud::consumer::{Arrived, Consumer};
 use iot_coap_test_cloud::poster::{Account, Poster};
 use iot_coap_test_cloud::program::{Serving, serve_on};
 use iot_coap_test_cloud::*;
@@ -113,7 +114,7 @@ fn write_devices(folder: &Folder, names: &[String]) -> String {
 fn post_through_outages(
     names: &[String],
     servers: &mut Servers<'_>,
-    broker: &mut Mosquitto,
+    broker: &mut BrokerProgram,
     [plain, secure]: [SocketAddr; 2],
 ) -> Vec<Account> {
     let root_pem = servers.root_pem();
@@ -152,16 +153,16 @@ fn post_through_outages(
         reach(2);
         servers.kill(0);
         reach(4);
-        broker.stop();
+        broker.take_away();
         // Away for longer than a request waits for it.
         std::thread::sleep(Duration::from_secs(2));
-        broker.resume();
+        broker.bring_back();
         reach(6);
         servers.run(0);
         servers.kill(1);
         reach(8);
-        broker.stop();
-        broker.resume();
+        broker.take_away();
+        broker.bring_back();
         part.store(10, Ordering::Relaxed);
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     })
@@ -170,19 +171,30 @@ fn post_through_outages(
 #[test]
 fn nothing_answered_is_lost_when_a_server_and_the_broker_go_and_come_back() {
     let folder = Folder::new();
-    let mut broker = Mosquitto::start(&folder, "allow_anonymous true");
+    let broker = BrokerProgram::mosquitto(&folder, "allow_anonymous true");
+    assert_nothing_lost(&folder, broker);
+}
+
+#[test]
+fn nothing_answered_is_lost_when_a_server_goes_and_a_second_kind_of_broker_freezes() {
+    let folder = Folder::new();
+    let broker = BrokerProgram::rumqttd(&folder);
+    assert_nothing_lost(&folder, broker);
+}
+
+fn assert_nothing_lost(folder: &Folder, mut broker: BrokerProgram) {
     let consumer = Consumer::subscribe(broker.port, &format!("/{PRODUCT_KEY}/#"));
     let names: Vec<String> = (0..DEVICES).map(|number| format!("device-{number:02}")).collect();
     let keys = folder.file("server.keys");
     let arguments = [
         "--devices",
-        &write_devices(&folder, &names),
+        &write_devices(folder, &names),
         "--forward",
         &broker.url(),
         "--key-file",
         path(&keys),
     ];
-    let mut servers = Servers::start(&folder, arguments.map(String::from).to_vec());
+    let mut servers = Servers::start(folder, arguments.map(String::from).to_vec());
     let of = |index: usize| servers.addresses.iter().map(|each| each[index]).collect();
     let (plain, secure) = (Balancer::start(of(0)), Balancer::start(of(1)));
     let fronts = [plain.address, secure.address];
@@ -269,7 +281,7 @@ fn a_broker_proves_its_name_and_asks_for_a_password() {
     );
     let passwords = folder.file("passwords");
     run("mosquitto_passwd", &["-b", "-c", path(&passwords), "cloud", "sesame"]);
-    let broker = Mosquitto::start(
+    let broker = BrokerProgram::mosquitto(
         &folder,
         &format!(
             "allow_anonymous false\npassword_file {}\ncertfile {}\nkeyfile {}",

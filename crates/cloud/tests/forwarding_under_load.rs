@@ -32,12 +32,12 @@ struct Done {
 }
 
 /// Lets a broker acknowledge each message after [`HOLD`].
-struct Pace {
+struct Acknowledging {
     ending: Arc<AtomicBool>,
     thread: JoinHandle<Done>,
 }
 
-impl Pace {
+impl Acknowledging {
     fn start(broker: Broker) -> Self {
         let ending = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ending);
@@ -102,7 +102,7 @@ struct Outcome {
     published: usize,
     /// Published, and the device was answered 5.03.
     late: usize,
-    /// What the broker could have acknowledged meanwhile, at the pace that it really had.
+    /// What the broker could have acknowledged meanwhile, by how long it really held each.
     capacity: usize,
 }
 
@@ -118,7 +118,7 @@ fn run(rate: u64) -> Outcome {
     });
     let connected = |event: &Event| matches!(event, Event::BrokerConnected { .. });
     assert!(cloud.wait_for(PATIENCE, connected).is_some());
-    let pace = Pace::start(broker);
+    let acknowledging = Acknowledging::start(broker);
     let (answers, ending) = (Answers::default(), Arc::new(AtomicBool::new(false)));
     let mut ears = Vec::new();
     let mut senders: Vec<_> = devices
@@ -159,7 +159,7 @@ fn run(rate: u64) -> Outcome {
     for ear in ears {
         ear.join().expect("no panic");
     }
-    let done = pace.stop();
+    let done = acknowledging.stop();
     let answers = answers.lock().expect("no panic");
     assert_eq!(answers.len(), sent, "each is answered");
     let published: HashSet<&String> = done.published.iter().collect();

@@ -14,7 +14,8 @@ use std::time::Duration;
 use iot_coap_cloud::Device;
 
 use devices::{Measured, Place, measure, post};
-use iot_coap_test_cloud::mosquitto::{Consumer, Mosquitto};
+use iot_coap_test_cloud::broker_programs::BrokerProgram;
+use iot_coap_test_cloud::consumer::Consumer;
 use iot_coap_test_cloud::program::{Serving, serve};
 use iot_coap_test_cloud::{Folder, PRODUCT_KEY, TestDevice};
 
@@ -111,7 +112,8 @@ fn handshakes(folder: &Folder, table: &mut String, memory: &mut String) {
 
 fn with_a_broker(folder: &Folder, table: &mut String, memory: &mut String) {
     // More than the broker's default of 20 in flight.
-    let broker = Mosquitto::start(folder, "allow_anonymous true\nmax_inflight_messages 1000");
+    let broker =
+        BrokerProgram::mosquitto(folder, "allow_anonymous true\nmax_inflight_messages 1000");
     let _consumer = Consumer::subscribe(broker.port, &format!("/{PRODUCT_KEY}/#"));
     let mut server = started(folder, 1, &["--forward", &broker.url()]);
     while !server.line().contains("broker_connected") {}

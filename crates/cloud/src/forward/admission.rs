@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pace::Pace;
+use super::progress::Progress;
 use super::turns::{Entry, Turns};
 
 /// The part of the time that is left to what cannot be foreseen, of a message that is
@@ -32,7 +32,7 @@ pub(super) struct Admission<T> {
     window: usize,
     /// The most that the broker takes in flight; none without a connection.
     takes: usize,
-    pace: Pace,
+    progress: Progress,
     turns: Turns<T>,
     given_up: VecDeque<(Entry<T>, Refusal)>,
     next_ticket: u64,
@@ -45,7 +45,7 @@ impl<T> Admission<T> {
             deadline,
             window,
             takes: 0,
-            pace: Pace::new(without(deadline, SLACK)),
+            progress: Progress::new(without(deadline, SLACK)),
             turns: Turns::new(),
             given_up: VecDeque::new(),
             next_ticket: 1,
@@ -57,7 +57,7 @@ impl<T> Admission<T> {
         // A part of the window is kept from what is in flight: if the broker falls silent,
         // devices that have nothing there can wait their turn still.
         self.takes = takes.min(self.window - self.window / 4);
-        self.pace.forget();
+        self.progress.forget();
     }
 
     pub(super) fn handle_disconnected(&mut self) {
@@ -69,18 +69,18 @@ impl<T> Admission<T> {
         if self.takes == 0 {
             return Err(Refusal::Down);
         }
-        // With nothing under way, a message is how the broker's pace is found out.
+        // With nothing under way, a message is how it is found out how quick the broker is.
         if self.held() == 0 {
             return Ok(());
         }
         let left = without(self.deadline, SLACK_OF_ADMISSION);
-        let delay = self.pace.delay(now);
-        if self.pace.is_too_late() || delay > left {
+        let delay = self.progress.delay(now);
+        if self.progress.is_too_late() || delay > left {
             return Err(Refusal::Behind);
         }
         // All that wait, before it is looked who they are.
         let late = |before| {
-            let wait = self.pace.time_for_queued(before);
+            let wait = self.progress.time_for_queued(before);
             wait.is_some_and(|wait| wait.saturating_add(delay) > left)
         };
         if late(self.turns.len()) && late(self.turns.before(device)) {
@@ -108,17 +108,17 @@ impl<T> Admission<T> {
 
     /// The broker has answered a message.
     pub(super) fn handle_acknowledged(&mut self, now: Instant, ticket: u64) {
-        self.pace.acknowledged(now, ticket);
+        self.progress.acknowledged(now, ticket);
     }
 
     /// A message is neither in flight nor of use.
     pub(super) fn handle_unpublished(&mut self, ticket: u64) {
-        self.pace.returned(ticket);
+        self.progress.returned(ticket);
     }
 
     /// A message is not in flight after all: it waits again.
     pub(super) fn handle_returned(&mut self, entry: Entry<T>) {
-        self.pace.returned(entry.ticket);
+        self.progress.returned(entry.ticket);
         self.turns.push(entry);
     }
 
@@ -126,20 +126,20 @@ impl<T> Admission<T> {
     /// [`Self::handle_unpublished`] or [`Self::handle_returned`].
     pub(super) fn poll_publish(&mut self, now: Instant) -> Option<Entry<T>> {
         self.give_up(now);
-        let limit = self.pace.limit(self.takes);
-        if self.pace.in_flight() >= limit {
+        let limit = self.progress.limit(self.takes);
+        if self.progress.in_flight() >= limit {
             return None;
         }
         let next = self.turns.peek()?;
         // What is in flight comes first.
         let left = next.due.saturating_duration_since(now);
-        if left < self.pace.turn() && self.pace.in_flight() > 0 {
+        if left < self.progress.turn() && self.progress.in_flight() > 0 {
             return None;
         }
         let mut entry = self.turns.pop()?;
         entry.sent = true;
-        let full = self.pace.in_flight() + 1 >= limit || self.turns.len() > 0;
-        self.pace.published(now, entry.ticket, full);
+        let full = self.progress.in_flight() + 1 >= limit || self.turns.len() > 0;
+        self.progress.published(now, entry.ticket, full);
         Some(entry)
     }
 
@@ -156,9 +156,9 @@ impl<T> Admission<T> {
 
     /// How much time a message needs that is published now.
     fn needed(&self, now: Instant) -> Duration {
-        let needed = self.pace.delay(now).saturating_add(self.deadline / SLACK);
+        let needed = self.progress.delay(now).saturating_add(self.deadline / SLACK);
         // With nothing in flight the broker may be quicker than it was: worth a try.
-        if self.pace.in_flight() == 0 { needed.min(self.deadline / 2) } else { needed }
+        if self.progress.in_flight() == 0 { needed.min(self.deadline / 2) } else { needed }
     }
 
     /// Gives up what the broker can no longer acknowledge in time.
@@ -175,7 +175,7 @@ impl<T> Admission<T> {
 
     /// Messages that wait or are in flight.
     fn held(&self) -> usize {
-        self.turns.len() + self.pace.in_flight()
+        self.turns.len() + self.progress.in_flight()
     }
 }
 

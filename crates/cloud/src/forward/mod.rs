@@ -17,8 +17,8 @@ mod copies;
 mod forwarder;
 #[cfg(feature = "forward")]
 mod link;
-mod pace;
 mod pending;
+mod progress;
 mod publication;
 mod turns;
 

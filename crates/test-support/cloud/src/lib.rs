@@ -7,12 +7,13 @@
 
 pub mod balancer;
 pub mod broker;
+pub mod broker_programs;
 pub mod browser;
+pub mod consumer;
 pub mod engine;
 pub mod fleet;
 pub mod http;
 pub mod line;
-pub mod mosquitto;
 pub mod poster;
 pub mod program;
 

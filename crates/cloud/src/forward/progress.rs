@@ -58,7 +58,7 @@ struct Round {
 }
 
 /// What is in flight, and what can be said of the next message.
-pub(super) struct Pace {
+pub(super) struct Progress {
     /// An acknowledgement that takes longer is of no use.
     patience: Duration,
     in_flight: HashMap<u64, Flight>,
@@ -81,7 +81,7 @@ pub(super) struct Pace {
     round: Option<Round>,
 }
 
-impl Pace {
+impl Progress {
     pub(super) fn new(patience: Duration) -> Self {
         Self {
             patience,
@@ -177,7 +177,7 @@ impl Pace {
         self.round.get_or_insert(Round { last: ticket, rate, full });
     }
 
-    /// A message is no longer in flight, and says nothing of the broker's pace.
+    /// A message is no longer in flight, and says nothing of how quick the broker is.
     pub(super) fn returned(&mut self, ticket: u64) {
         self.remove(ticket);
         // Its round would have no end.
