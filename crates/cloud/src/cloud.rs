@@ -88,7 +88,10 @@ impl Cloud {
             .then(|| state.file(&format!("dtls-sessions-{}", config.dtls.server_number)));
         let mut dtls = config
             .dtls_port
-            .map(|_| dtls::open(&config.dtls, &certificate, &keys, saved, Arc::clone(&events)))
+            .map(|_| {
+                let config = (&config.dtls, &config.limits);
+                dtls::open(config, &certificate, &keys, saved, Arc::clone(&events))
+            })
             .transpose()?;
         let restored = dtls.as_mut().and_then(|dtls| dtls.take_restored());
         let told = config.datagrams.then(|| Arc::clone(&events));

@@ -1,11 +1,12 @@
 //! The devices that the cloud knows, as a console would have registered them,
 //! and the two ways to name them: `pk,dn,secret` and a TOML file.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 
 /// A registered device.
@@ -115,20 +116,30 @@ pub(crate) fn repeated(devices: &[Device]) -> Option<&Device> {
     devices.iter().find(|device| !seen.insert((&device.product_key, &device.device_name)))
 }
 
-/// The registered devices by name.
-pub(crate) struct Devices(HashMap<(String, String), Device>);
+/// What a registered device is known by as long as the server runs: short, where its name
+/// would be kept many times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DeviceNumber(pub(crate) usize);
+
+/// The registered devices by name. None is taken away again, so that numbers stay.
+pub(crate) struct Devices(IndexMap<(String, String), Device>);
 
 impl Devices {
     pub(crate) fn new(devices: Vec<Device>) -> Self {
-        let mut registered = Self(HashMap::new());
+        let mut registered = Self(IndexMap::new());
         for device in devices {
             registered.set(device);
         }
         registered
     }
 
-    pub(crate) fn get(&self, product_key: &str, device_name: &str) -> Option<&Device> {
-        self.0.get(&(product_key.to_owned(), device_name.to_owned()))
+    pub(crate) fn get(
+        &self,
+        product_key: &str,
+        device_name: &str,
+    ) -> Option<(DeviceNumber, &Device)> {
+        let name = (product_key.to_owned(), device_name.to_owned());
+        self.0.get_full(&name).map(|(index, _, device)| (DeviceNumber(index), device))
     }
 
     pub(crate) fn set(&mut self, device: Device) {

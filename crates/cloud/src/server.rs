@@ -194,9 +194,9 @@ impl Server {
         while let Some((peer, message)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_received()) {
             self.endpoint.receive(now, peer, &message);
             if let Some(dtls) = &mut self.dtls
-                && self.endpoint.service.take_proved()
+                && let Some(proof) = self.endpoint.service.proof()
             {
-                dtls.prove(peer.session);
+                dtls.prove(peer.session, proof.device);
             }
             self.flush_endpoint(now);
             if let Some(ending) = self.weather.ending()

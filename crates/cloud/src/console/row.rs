@@ -108,6 +108,10 @@ impl Row {
                 self.code.clone_from(code);
                 self.reason.clone_from(reason);
             }
+            Event::Limited { transport, peer, what } => {
+                self.from("limited", *transport, *peer);
+                self.reason.clone_from(what);
+            }
             Event::Duplicate { transport, peer, message_id, confirmable, after_ms } => {
                 self.from("duplicate", *transport, *peer);
                 self.field("type", &message_type(*confirmable));

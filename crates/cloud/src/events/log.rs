@@ -15,6 +15,9 @@ use super::Event;
 use super::sink::Sink;
 use crate::config::Log;
 
+/// What the events that are kept take at most, however few they are.
+const MOST_BYTES: usize = 64 << 20;
+
 /// An event with its place and its time.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded {
@@ -28,8 +31,19 @@ pub(crate) struct Recorded {
 #[derive(Default)]
 struct Kept {
     events: VecDeque<(u64, Event)>,
+    /// About how much they take.
+    bytes: usize,
     /// How many were dropped before the first one kept.
     dropped: usize,
+}
+
+impl Kept {
+    fn drop_oldest(&mut self) {
+        if let Some((_, event)) = self.events.pop_front() {
+            self.bytes -= event.bytes();
+            self.dropped += 1;
+        }
+    }
 }
 
 /// A copy of the latest events.
@@ -81,10 +95,10 @@ impl EventLog {
             self.write(unix_ms, &event);
         }
         let mut kept = self.kept();
+        kept.bytes += event.bytes();
         kept.events.push_back((unix_ms, event));
-        if kept.events.len() > self.most {
-            kept.events.pop_front();
-            kept.dropped += 1;
+        while kept.events.len() > self.most || kept.bytes > MOST_BYTES {
+            kept.drop_oldest();
         }
         let count = kept.dropped + kept.events.len();
         drop(kept);

@@ -3,6 +3,7 @@
 
 mod log;
 mod sink;
+mod size;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,7 +39,8 @@ pub struct Message {
     pub content_format: Option<u16>,
     /// The request's Accept.
     pub accept: Option<u16>,
-    /// The payload, decrypted in symmetric mode.
+    /// The payload, decrypted in symmetric mode; of a message that was refused, its first
+    /// kilobyte, and the names above are cut as well.
     #[serde(serialize_with = "text_or_hex")]
     pub payload: Vec<u8>,
     /// The option that the access token came by.
@@ -139,6 +141,16 @@ pub enum Event {
         code: String,
         /// Why.
         reason: String,
+    },
+    /// Of an address there was more than [`Limits`](crate::Limits) allows. It is told again
+    /// when it was less for a while.
+    Limited {
+        /// How it came.
+        transport: Transport,
+        /// Where the last of it came from.
+        peer: SocketAddr,
+        /// What there was too much of.
+        what: String,
     },
     /// A request came again and was answered from the cache.
     Duplicate {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
@@ -80,6 +81,16 @@ impl Context {
         Connection::accept(&self.config, hello, Some(id), SysRng, now)
     }
 
+    /// Whether the key may sign from here on.
+    pub(super) fn permit_signatures(&self, permitted: bool) {
+        self.key.is_permitted.store(permitted, Ordering::Relaxed);
+    }
+
+    /// Whether a signature was asked for since this was last asked.
+    pub(super) fn take_asked(&self) -> bool {
+        self.key.is_asked.swap(false, Ordering::Relaxed)
+    }
+
     pub(super) fn import(&self, blob: &[u8], key: &SealingKey, what: &[u8]) -> Option<Connection> {
         Connection::import(&self.config, blob, key, what, SysRng).ok()
     }
@@ -129,6 +140,8 @@ fn refused(reason: &str) -> io::Error {
 struct Key {
     key: PKey<Private>,
     schemes: &'static [SignatureScheme],
+    is_permitted: AtomicBool,
+    is_asked: AtomicBool,
 }
 
 impl Key {
@@ -142,7 +155,12 @@ impl Key {
                 ));
             }
         };
-        Ok(Self { key: key.clone(), schemes })
+        Ok(Self {
+            key: key.clone(),
+            schemes,
+            is_permitted: AtomicBool::new(true),
+            is_asked: AtomicBool::new(false),
+        })
     }
 }
 
@@ -152,6 +170,10 @@ impl Signer for Key {
     }
 
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>> {
+        self.is_asked.store(true, Ordering::Relaxed);
+        if !self.is_permitted.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut signer = openssl::sign::Signer::new(MessageDigest::sha256(), &self.key).ok()?;
         if scheme == SignatureScheme::RsaPssSha256 {
             signer.set_rsa_padding(Padding::PKCS1_PSS).ok()?;
