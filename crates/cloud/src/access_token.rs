@@ -148,9 +148,16 @@ impl AccessTokens {
         Ok(())
     }
 
-    /// Refuses every token issued so far, by whichever server.
-    pub(crate) fn expire_all(&mut self, now: SystemTime) {
+    /// Refuses every token issued so far, by whichever server. Returns the time, in
+    /// microseconds since 1970.
+    pub(crate) fn expire_all(&mut self, now: SystemTime) -> u64 {
         self.expired_until = microseconds(now).max(self.last_issued);
+        self.expired_until
+    }
+
+    /// Refuses tokens that were issued until then.
+    pub(crate) fn expire_until(&mut self, until: u64) {
+        self.expired_until = until;
     }
 
     pub(crate) fn set_uses(&mut self, uses: Option<u32>) {

@@ -17,6 +17,7 @@ use crate::devices::{self, Device};
 use crate::dtls;
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog, Message};
+use crate::expiry::ExpiryFile;
 use crate::faults::Faults;
 use crate::forward;
 use crate::server::{self, Control, Listener, Server};
@@ -115,7 +116,10 @@ impl Cloud {
             Some((forwarder, link, reports)) => (Some(forwarder), Some((link, reports))),
             None => (None, None),
         };
-        let endpoint = Endpoint::new(config, keys, forwarder, Arc::clone(&events));
+        let mut endpoint = Endpoint::new(config, keys, forwarder, Arc::clone(&events));
+        if !state.is_temporary() {
+            endpoint.service.keep_expiry(ExpiryFile::of(&state))?;
+        }
         let server = Server::new(endpoint, dtls, weather, transports, told);
 
         let runtime =
@@ -250,7 +254,8 @@ impl Cloud {
         self.control(move |server| server.set_faults(&faults));
     }
 
-    /// Refuses every access token issued so far (4.01).
+    /// Refuses every access token issued so far (4.01), also after a restart with the same
+    /// [`Config::state_dir`].
     pub fn expire_tokens(&self) {
         self.control(|server| server.endpoint.service.expire_tokens());
     }

@@ -49,6 +49,7 @@ mod devices;
 mod dtls;
 mod endpoint;
 mod events;
+mod expiry;
 mod fair;
 mod faults;
 mod forward;

@@ -3,6 +3,7 @@
 //! decided about its message; duplicates and retransmissions are the endpoint's
 //! business.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,6 +18,7 @@ use crate::auth::{self, Proof};
 use crate::config::{Config, Reply, TokenOption};
 use crate::devices::{DeviceNumber, Devices};
 use crate::events::{Event, EventLog, Message};
+use crate::expiry::ExpiryFile;
 use crate::faults::Faults;
 use crate::forward::{Accepted, Forwarder, Unforwarded};
 use crate::limits::RequestLimits;
@@ -50,6 +52,7 @@ pub(crate) enum Outcome {
 /// The cloud's services and what they remember.
 pub(crate) struct Service {
     pub(crate) tokens: AccessTokens,
+    expiry: Option<ExpiryFile>,
     pub(crate) devices: Devices,
     pub(crate) token_option: TokenOption,
     pub(crate) reply: Reply,
@@ -77,6 +80,7 @@ impl Service {
     ) -> Self {
         Self {
             tokens: AccessTokens::new(keys, config.token_lifetime, config.token_uses),
+            expiry: None,
             forwarder,
             limits: RequestLimits::new(&config),
             devices: Devices::new(config.devices),
@@ -104,10 +108,21 @@ impl Service {
         &self.faults
     }
 
+    /// Refuses access tokens that were expired before this server started, and keeps there that
+    /// others are.
+    pub(crate) fn keep_expiry(&mut self, file: ExpiryFile) -> io::Result<()> {
+        self.tokens.expire_until(file.read()?);
+        self.expiry = Some(file);
+        Ok(())
+    }
+
     /// Refuses every access token issued so far.
     pub(crate) fn expire_tokens(&mut self) {
-        self.tokens.expire_all(SystemTime::now());
+        let until = self.tokens.expire_all(SystemTime::now());
         self.events.record(Event::TokensExpired);
+        if let Some(Err(error)) = self.expiry.as_ref().map(|file| file.write(until)) {
+            self.events.record(Event::StateNotKept { error: error.to_string() });
+        }
     }
 
     /// Serves a request.

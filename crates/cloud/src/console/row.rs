@@ -145,6 +145,10 @@ impl Row {
             | Event::DtlsFailed { .. }
             | Event::DtlsClosed { .. } => self.fill_dtls(event),
             Event::TokensExpired => self.kind = "tokens_expired",
+            Event::StateNotKept { error } => {
+                self.kind = "state_not_kept";
+                self.reason.clone_from(error);
+            }
             Event::FaultsChanged { faults } => {
                 self.kind = "faults_changed";
                 self.subject.clone_from(faults);

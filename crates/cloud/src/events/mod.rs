@@ -273,6 +273,11 @@ pub enum Event {
     },
     /// Every access token issued so far is refused from here on.
     TokensExpired,
+    /// What should outlive the server could not be written.
+    StateNotKept {
+        /// Why.
+        error: String,
+    },
     /// Other faults are asked for from here on.
     FaultsChanged {
         /// Which, as `--faults` takes them.
