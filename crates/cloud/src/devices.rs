@@ -9,6 +9,8 @@ use std::str::FromStr;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+use crate::state::{Readers, read_private};
+
 /// A registered device.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,7 +80,8 @@ impl FromStr for Device {
 ///
 /// # Errors
 ///
-/// A sentence naming the file and what is wrong with it; no secret stands in it.
+/// A sentence naming the file and what is wrong with it, which may be that everybody can read
+/// it; no secret stands in it.
 pub fn load_devices(path: &Path) -> Result<Vec<Device>, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -87,9 +90,10 @@ pub fn load_devices(path: &Path) -> Result<Vec<Device>, String> {
         device: Vec<Device>,
     }
     let shown = path.display();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-    let file: File = toml::from_str(&text).map_err(|error| {
+    let content = read_private(path, Readers::Group).map_err(|error| error.to_string())?;
+    let text = std::str::from_utf8(&content)
+        .map_err(|error| format!("cannot read {shown}: it is no text ({error})"))?;
+    let file: File = toml::from_str(text).map_err(|error| {
         // The error as it prints itself shows the line, and a secret may stand there.
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.lines().count().max(1);
@@ -151,7 +155,7 @@ impl Devices {
 #[cfg(test)]
 mod tests {
     use super::{Device, load_devices, repeated};
-    use crate::state::StateDir;
+    use crate::state::{StateDir, replace};
 
     #[test]
     fn a_device_is_three_words() {
@@ -175,12 +179,12 @@ mod tests {
             (device("secret = 'hush'"), "device_secret"),
             ("pk,dn,hush".to_owned(), "[[device]]"),
         ] {
-            std::fs::write(&path, text).expect("written");
+            replace(&path, text.as_bytes()).expect("written");
             let error = load_devices(&path).expect_err(named);
             assert!(error.contains(named) && error.contains("devices.toml"), "{error}");
             assert!(!error.contains("hush"), "{error}");
         }
-        std::fs::write(&path, "").expect("written");
+        replace(&path, b"").expect("written");
         assert_eq!(load_devices(&path), Ok(Vec::new()));
     }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::random;
 use crate::sign::{hex, hmac, unhex};
-use crate::state::{StateDir, about, create_private, open_private};
+use crate::state::{Readers, StateDir, about, create_private, open_private};
 
 /// As many as HMAC-SHA256 puts out (RFC 2104 section 3).
 const SHORTEST: usize = 32;
@@ -44,7 +44,7 @@ impl ServerKeys {
     /// this form; the message says which line.
     pub fn load(path: &Path) -> io::Result<Self> {
         let cannot = |error: &io::Error| about("cannot read", path, error);
-        let mut file = open_private(path)?;
+        let mut file = open_private(path, Readers::Owner)?;
         let mut text = Zeroizing::new(String::new());
         file.read_to_string(&mut text).map_err(|error| cannot(&error))?;
         Self::parse(&text).map_err(|reason| {

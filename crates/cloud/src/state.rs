@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::random;
 use crate::sign::hex;
 
@@ -55,30 +57,48 @@ impl Drop for StateDir {
 pub(crate) fn read_or_create(
     path: &Path,
     make: impl FnOnce() -> io::Result<Vec<u8>>,
-) -> io::Result<Vec<u8>> {
+) -> io::Result<Zeroizing<Vec<u8>>> {
     if !path.try_exists().map_err(|error| about("cannot read", path, &error))? {
         link_private(path, &make()?)?;
     }
-    let mut content = Vec::new();
-    let result = open_private(path)?.read_to_end(&mut content);
-    result.map_err(|error| about("cannot read", path, &error))?;
-    Ok(content)
+    read_private(path, Readers::Owner)
 }
 
-/// Opens a file with a secret, which must be its owner's alone.
-pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+/// Who may read a file with a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Its owner alone: what a server keeps for itself.
+    Owner,
+    /// Its group too, as packages give files to the user that a server runs as.
+    Group,
+}
+
+/// Opens a file with a secret that nobody else may read or change.
+pub(crate) fn open_private(path: &Path, readers: Readers) -> io::Result<File> {
     let cannot = |error: &io::Error| about("cannot read", path, error);
     let file = File::open(path).map_err(|error| cannot(&error))?;
     let mode = file.metadata().map_err(|error| cannot(&error))?.permissions().mode();
-    if mode & 0o077 == 0 {
+    let (open, closed) = match readers {
+        Readers::Owner => (mode & 0o077, "600"),
+        Readers::Group => (mode & 0o027, "640"),
+    };
+    if open == 0 {
         return Ok(file);
     }
     let shown = path.display();
     let text = format!(
-        "{shown} holds secrets and is open to others (mode {:o}); run: chmod 600 {shown}",
+        "{shown} holds secrets and is open to others (mode {:o}); run: chmod {closed} {shown}",
         mode & 0o777
     );
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+/// The content of such a file.
+pub(crate) fn read_private(path: &Path, readers: Readers) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut content = Zeroizing::new(Vec::new());
+    let result = open_private(path, readers)?.read_to_end(&mut content);
+    result.map_err(|error| about("cannot read", path, &error))?;
+    Ok(content)
 }
 
 /// Makes a private file where there is none yet.
@@ -157,14 +177,20 @@ mod tests {
         let state = StateDir::open(None).expect("a temporary folder");
         let file = state.file("key");
         let make = |text: &'static str| move || Ok(text.as_bytes().to_vec());
-        assert_eq!(read_or_create(&file, make("one")).expect("made"), b"one");
-        assert_eq!(read_or_create(&file, make("two")).expect("read"), b"one");
+        assert_eq!(**read_or_create(&file, make("one")).expect("made"), *b"one");
+        assert_eq!(**read_or_create(&file, make("two")).expect("read"), *b"one");
         replace(&file, b"two").expect("replaced");
         replace_for_good(&file, b"three").expect("replaced");
-        assert_eq!(read_or_create(&file, make("two")).expect("read"), b"three");
+        assert_eq!(**read_or_create(&file, make("two")).expect("read"), *b"three");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("ours");
         let error = read_or_create(&file, make("two")).expect_err("others can read it");
         assert!(error.to_string().contains("chmod 600"), "{error}");
+        assert!(open_private(&file, Readers::Group).is_ok());
+        for mode in [0o644, 0o660] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("ours");
+            let error = open_private(&file, Readers::Group).expect_err("it is open");
+            assert!(error.to_string().contains("chmod 640"), "{error}");
+        }
         let folder = fs::read_dir(&state.path).expect("readable");
         assert_eq!(folder.count(), 1, "no temporary file is left");
         let path = state.path.clone();
