@@ -21,6 +21,9 @@ use crate::sign::{equal, hex, hmac, unhex};
 /// Lengths that can be an access token at all; others are 4.02.
 pub(crate) const PLAUSIBLE_LENGTHS: std::ops::RangeInclusive<usize> = 64..=255;
 
+/// How every access token of this kind of server begins: `{"token":"` in base64url.
+pub(crate) const TOKEN_START: &str = "eyJ0b2tlbiI6I";
+
 /// Tokens whose uses are counted.
 const COUNTED_TOKENS: usize = 65_536;
 

@@ -11,7 +11,7 @@ use crate::answer::{
     UNAUTHORIZED, UNSUPPORTED_CONTENT_FORMAT,
 };
 use crate::devices::{DeviceNumber, Devices};
-use crate::events::Event;
+use crate::events::{Event, masked_value};
 use crate::payload::Encoding;
 use crate::request::Request;
 use crate::sign::{SignMethod, equal, signature};
@@ -85,13 +85,13 @@ impl SignIn {
         })
     }
 
-    /// The fields that not every sign-in has, for the event log.
-    fn extras(&self) -> Vec<String> {
+    /// The fields that not every sign-in has, for the event log, which shall not have `secret`.
+    fn extras(&self, secret: &str) -> Vec<String> {
         const USUAL: [&str; 4] = ["productKey", "deviceName", "clientId", "sign"];
         self.fields
             .iter()
             .filter(|(name, _)| !USUAL.contains(&name.as_str()))
-            .map(|(name, value)| cut(format!("{name}={value}")))
+            .map(|(name, value)| cut(format!("{name}={}", masked_value(name, value, secret))))
             .collect()
     }
 }
@@ -161,7 +161,7 @@ pub(crate) fn sign_in(
         peer: request.peer.route.address,
         sign_method: sign_in.method.name().to_owned(),
         content_format: format,
-        extras: sign_in.extras(),
+        extras: sign_in.extras(&device.device_secret),
         message_id: request.message_id,
         access_token,
         expires: tokens.expiry(now),

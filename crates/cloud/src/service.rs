@@ -363,7 +363,9 @@ impl Service {
             }
         };
         message.code = code_text(answer.code);
-        self.events.record(Event::Message(message));
+        let device = self.devices.get(&message.product_key, &message.device_name);
+        let secret = device.map(|(_, device)| device.device_secret.as_str());
+        self.events.record_about(Event::Message(message), secret);
         if request.peer.transport == Transport::Symmetric {
             answer.payload = match &token {
                 Some(id) => self.sessions.seal(id, &answer.payload),

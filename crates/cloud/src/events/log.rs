@@ -12,6 +12,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Event;
+use super::line::line;
+use super::mask::masked;
 use super::sink::Sink;
 use crate::config::Log;
 
@@ -90,9 +92,14 @@ impl EventLog {
     }
 
     pub(crate) fn record(&self, event: Event) {
+        self.record_about(event, None);
+    }
+
+    /// The same for an event in which this secret may stand, which is not written.
+    pub(crate) fn record_about(&self, event: Event, secret: Option<&str>) {
         let unix_ms = unix_ms();
         if self.verbose || !event.is_detail() {
-            self.write(unix_ms, &event);
+            self.write(unix_ms, &event, secret);
         }
         let mut kept = self.kept();
         kept.bytes += event.bytes();
@@ -106,7 +113,7 @@ impl EventLog {
         self.count.send_replace(count);
     }
 
-    fn write(&self, unix_ms: u64, event: &Event) {
+    fn write(&self, unix_ms: u64, event: &Event, secret: Option<&str>) {
         #[derive(Serialize)]
         struct Line<'a> {
             unix_ms: u64,
@@ -114,11 +121,9 @@ impl EventLog {
             event: &'a Event,
         }
         let Some(sink) = &self.sink else { return };
-        let Ok(mut line) = serde_json::to_vec(&Line { unix_ms, event }) else {
-            return;
-        };
-        line.push(b'\n');
-        sink.write(line);
+        if let Some(line) = line(&Line { unix_ms, event: &masked(event, secret) }) {
+            sink.write(line);
+        }
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -1,7 +1,9 @@
 //! What can happen, as the log tells it. Secrets and whole access tokens never come
 //! here.
 
+mod line;
 mod log;
+mod mask;
 mod sink;
 mod size;
 
@@ -14,6 +16,7 @@ use serde::{Serialize, Serializer};
 use crate::sign::hex;
 use crate::transport::Transport;
 pub(crate) use log::{EventLog, Recorded, unix_ms};
+pub(crate) use mask::masked_value;
 
 /// An option of a request, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
