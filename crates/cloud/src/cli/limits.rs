@@ -27,7 +27,7 @@ pub(super) struct LimitOptions {
     ///
     /// Sessions that are resumed and pre-shared keys take none. The default is made for 70,000
     /// devices behind one address that all come back within the hour after an outage, and costs
-    /// 3 % of a core with a key of RSA 2048. Not with OpenSSL's engine.
+    /// 1 % of a core with a key of RSA 2048. Not with OpenSSL's engine.
     #[arg(long, value_name = "N", default_value_t = Limits::default().handshakes)]
     handshake_limit: u32,
 
