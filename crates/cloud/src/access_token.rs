@@ -21,6 +21,9 @@ use crate::sign::{equal, hex, hmac, unhex};
 /// Lengths that can be an access token at all; others are 4.02.
 pub(crate) const PLAUSIBLE_LENGTHS: std::ops::RangeInclusive<usize> = 64..=255;
 
+/// How every access token of this kind of server begins: `{"token":"` in base64url.
+pub(crate) const TOKEN_START: &str = "eyJ0b2tlbiI6I";
+
 /// Tokens whose uses are counted.
 const COUNTED_TOKENS: usize = 65_536;
 
@@ -160,9 +163,16 @@ impl AccessTokens {
         Ok(())
     }
 
-    /// Refuses every token issued so far, by whichever server.
-    pub(crate) fn expire_all(&mut self, now: SystemTime) {
+    /// Refuses every token issued so far, by whichever server. Returns the time, in
+    /// microseconds since 1970.
+    pub(crate) fn expire_all(&mut self, now: SystemTime) -> u64 {
         self.expired_until = microseconds(now).max(self.last_issued);
+        self.expired_until
+    }
+
+    /// Refuses tokens that were issued until then.
+    pub(crate) fn expire_until(&mut self, until: u64) {
+        self.expired_until = until;
     }
 
     pub(crate) fn set_uses(&mut self, uses: Option<u32>) {

@@ -1,6 +1,7 @@
 //! What a service answers, before it is made a message.
 
 use crate::payload::TEXT;
+use crate::text::cut;
 
 pub(crate) const CONTENT: u8 = 0x45;
 pub(crate) const BAD_REQUEST: u8 = 0x80;
@@ -49,8 +50,8 @@ pub(crate) struct Answer {
     pub(crate) payload: Vec<u8>,
     /// The cloud message id.
     pub(crate) cloud_message_id: Option<String>,
-    /// Seconds after which a refused request may come again (Max-Age with 5.03,
-    /// RFC 7252 section 5.9.3.4).
+    /// Seconds after which a refused request may come again (Max-Age with 5.03, RFC 7252
+    /// section 5.9.3.4, and with 4.29, RFC 8516).
     pub(crate) retry_after: Option<u16>,
     /// What the request itself asked for; a fault may change it.
     pub(crate) delivery: Delivery,
@@ -78,11 +79,18 @@ impl Answer {
 pub(crate) struct Refused {
     pub(crate) code: u8,
     pub(crate) reason: String,
+    /// Seconds after which the request may come again.
+    pub(crate) retry_after: Option<u16>,
 }
 
 impl Refused {
+    /// A long reason is cut: it may repeat what the peer said.
     pub(crate) fn new(code: u8, reason: impl Into<String>) -> Self {
-        let reason = reason.into();
-        Self { code, reason }
+        Self { code, reason: cut(reason), retry_after: None }
+    }
+
+    /// A request that came too soon after others.
+    pub(crate) fn too_often(reason: &str, retry_after: u16) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(TOO_MANY_REQUESTS, reason) }
     }
 }

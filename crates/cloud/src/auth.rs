@@ -5,17 +5,18 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::access_token::{AccessTokens, abbreviated};
+use crate::access_token::{AccessTokens, TokenId, abbreviated};
 use crate::answer::{
     Answer, BAD_REQUEST, CONTENT, Delivery, FORBIDDEN, METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, Refused,
     UNAUTHORIZED, UNSUPPORTED_CONTENT_FORMAT,
 };
-use crate::devices::Devices;
-use crate::events::Event;
+use crate::devices::{DeviceNumber, Devices};
+use crate::events::{Event, masked_value};
 use crate::payload::Encoding;
 use crate::request::Request;
 use crate::sign::{SignMethod, equal, signature};
 use crate::symmetric::SymmetricSessions;
+use crate::text::cut;
 use crate::transport::Transport;
 
 /// RFC 7252's POST.
@@ -84,25 +85,34 @@ impl SignIn {
         })
     }
 
-    /// The fields that not every sign-in has, for the event log.
-    fn extras(&self) -> Vec<String> {
+    /// The fields that not every sign-in has, for the event log, which shall not have `secret`.
+    fn extras(&self, secret: &str) -> Vec<String> {
         const USUAL: [&str; 4] = ["productKey", "deviceName", "clientId", "sign"];
         self.fields
             .iter()
             .filter(|(name, _)| !USUAL.contains(&name.as_str()))
-            .map(|(name, value)| format!("{name}={value}"))
+            .map(|(name, value)| cut(format!("{name}={}", masked_value(name, value, secret))))
             .collect()
     }
 }
 
-/// Signs a device in.
+/// That a device has shown who it is, by its signature or by an access token.
+#[derive(Clone, Copy)]
+pub(crate) struct Proof {
+    pub(crate) device: DeviceNumber,
+    /// The token that it was given, or came with.
+    pub(crate) token: TokenId,
+    pub(crate) is_sign_in: bool,
+}
+
+/// Signs a device in, and says which it is.
 pub(crate) fn sign_in(
     request: &Request<'_>,
     now: SystemTime,
     devices: &Devices,
     tokens: &mut AccessTokens,
-    sessions: &mut SymmetricSessions,
-) -> Result<(Answer, Event), Refused> {
+    (sessions, most): (&mut SymmetricSessions, Option<usize>),
+) -> Result<(Answer, Proof, Event), Refused> {
     if request.method != POST {
         return Err(Refused::new(METHOD_NOT_ALLOWED, "POST"));
     }
@@ -123,10 +133,10 @@ pub(crate) fn sign_in(
 
     let device = devices.get(&sign_in.product_key, &sign_in.device_name);
     // An unknown device costs a signature too, and is told the same.
-    let secret = device.map_or("", |device| device.device_secret.as_str());
+    let secret = device.map_or("", |(_, device)| device.device_secret.as_str());
     let expected = signature(sign_in.method, secret, &sign_in.fields);
     let genuine = equal(expected.as_bytes(), sign_in.sign.as_bytes());
-    let Some(device) = device.filter(|_| genuine) else {
+    let Some((number, device)) = device.filter(|_| genuine) else {
         return Err(Refused::new(UNAUTHORIZED, "no such device, or its signature is wrong"));
     };
     if device.disabled {
@@ -135,7 +145,7 @@ pub(crate) fn sign_in(
 
     let (id, token) = tokens.issue(now, &device.product_key, &device.device_name);
     let terms = (request.peer.transport == Transport::Symmetric)
-        .then(|| sessions.start(id, &device.device_secret));
+        .then(|| sessions.start(id, (number, most), &device.device_secret));
     let access_token = abbreviated(&token);
     let reply = SignedIn {
         token,
@@ -151,7 +161,7 @@ pub(crate) fn sign_in(
         peer: request.peer.route.address,
         sign_method: sign_in.method.name().to_owned(),
         content_format: format,
-        extras: sign_in.extras(),
+        extras: sign_in.extras(&device.device_secret),
         message_id: request.message_id,
         access_token,
         expires: tokens.expiry(now),
@@ -159,5 +169,5 @@ pub(crate) fn sign_in(
         device_name: sign_in.device_name,
         client_id: sign_in.client_id,
     };
-    Ok((answer, event))
+    Ok((answer, Proof { device: number, token: id, is_sign_in: true }, event))
 }

@@ -21,7 +21,7 @@ use openssl::x509::extension::{
 };
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
-use crate::state::{StateDir, about, read_or_create, replace};
+use crate::state::{Readers, StateDir, about, read_or_create, read_private, replace};
 
 const RSA_BITS: u32 = 2048;
 const ROOT_NAME: &str = "iot-coap-cloud development root";
@@ -125,7 +125,7 @@ fn load(chain: &Path, key: &Path, root: Option<&Path>) -> io::Result<ServerCerti
     }
     let intermediates = certificates.split_off(1);
     let leaf = certificates.remove(0);
-    let private = PKey::private_key_from_pem(&read(key)?)
+    let private = PKey::private_key_from_pem(&read_private(key, Readers::Group)?)
         .map_err(|error| invalid(key, &error.to_string()))?;
     let (root_pem, root_path) = if let Some(root) = root {
         (read(root)?, root)

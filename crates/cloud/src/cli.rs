@@ -3,6 +3,7 @@
 pub(crate) mod console;
 mod dtls;
 pub(crate) mod forwarding;
+mod limits;
 mod metrics;
 mod secret;
 
@@ -19,6 +20,7 @@ use iot_coap_cloud::{
 use console::Console;
 use dtls::Dtls;
 use forwarding::Forwarding;
+use limits::LimitOptions;
 use metrics::Metrics;
 
 use crate::reread::Reread;
@@ -171,9 +173,8 @@ pub(crate) struct Arguments {
     #[arg(long, help_heading = "Answers")]
     message_id: bool,
 
-    /// Answer 4.29 above so many topic messages a second and device
-    #[arg(long, value_name = "N", help_heading = "Answers")]
-    rate_limit: Option<u32>,
+    #[command(flatten)]
+    limits: LimitOptions,
 
     #[command(flatten)]
     forwarding: Forwarding,
@@ -323,7 +324,8 @@ impl Arguments {
                 ReplyArgument::Echo => Reply::Echo,
             },
             message_id_option: self.message_id,
-            rate_limit: self.rate_limit,
+            rate_limit: self.limits.rate_limit,
+            limits: self.limits.into_limits(),
             forward: self.forwarding.into_forward()?,
             faults: self.faults,
             dtls,

@@ -22,6 +22,7 @@ use crate::devices::{self, Device};
 use crate::dtls;
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog, Message};
+use crate::expiry::ExpiryFile;
 use crate::faults::Faults;
 #[cfg(feature = "forward")]
 use crate::forward;
@@ -90,7 +91,10 @@ impl Cloud {
             .then(|| state.file(&format!("dtls-sessions-{}", config.dtls.server_number)));
         let mut dtls = config
             .dtls_port
-            .map(|_| dtls::open(&config.dtls, &certificate, &keys, saved, Arc::clone(&events)))
+            .map(|_| {
+                let config = (&config.dtls, &config.limits);
+                dtls::open(config, &certificate, &keys, saved, Arc::clone(&events))
+            })
             .transpose()?;
         let restored = dtls.as_mut().and_then(|dtls| dtls.take_restored());
         let told = config.datagrams.then(|| Arc::clone(&events));
@@ -110,7 +114,10 @@ impl Cloud {
         let (forwarder, broker) = (None, None);
         #[cfg(feature = "forward")]
         let (forwarder, broker) = config.forward.as_ref().map(forward::open).transpose()?.unzip();
-        let endpoint = Endpoint::new(config, keys, forwarder, Arc::clone(&events));
+        let mut endpoint = Endpoint::new(config, keys, forwarder, Arc::clone(&events));
+        if !state.is_temporary() {
+            endpoint.service.keep_expiry(ExpiryFile::of(&state))?;
+        }
         let server = Server::new(endpoint, dtls, weather, transports, told);
 
         let runtime =
@@ -251,7 +258,8 @@ impl Cloud {
         self.change(Command::SetFaults(faults));
     }
 
-    /// Refuses every access token issued so far (4.01).
+    /// Refuses every access token issued so far (4.01), also after a restart with the same
+    /// [`Config::state_dir`].
     pub fn expire_tokens(&self) {
         self.change(Command::ExpireTokens);
     }

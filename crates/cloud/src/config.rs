@@ -100,6 +100,30 @@ impl Default for DtlsConfig {
     }
 }
 
+/// What one address or one device may take. This machine's own addresses are exempt, unless
+/// [`Limits::here`] says otherwise: no datagram from the network has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests a second without a valid access token, sign-ins above all, of an IPv4 address
+    /// or an IPv6 network of 64 bits, in bursts of ten times as many; above that they are
+    /// answered 4.29. 0 is no limit.
+    pub strangers: u32,
+    /// DTLS handshakes a second that take a signature, likewise; above that hellos are not
+    /// answered. 0 is no limit. Not with OpenSSL.
+    pub handshakes: u32,
+    /// DTLS sessions of one device that has shown who it is, and sessions of its symmetric mode;
+    /// the oldest makes room. 0 is no limit. Not with OpenSSL.
+    pub sessions: u32,
+    /// This machine's own addresses are limited too.
+    pub here: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { strangers: 50, handshakes: 20, sessions: 8, here: false }
+    }
+}
+
 /// What a server is started with.
 ///
 /// The default serves all three transports on free ports of 127.0.0.1, with one
@@ -138,8 +162,11 @@ pub struct Config {
     pub reply: Reply,
     /// Responses carry the cloud message id (option 2090).
     pub message_id_option: bool,
-    /// Topic messages a second and device before 4.29.
+    /// Topic messages a second and device before 4.29; 0 is no limit. `None` is 50, but none
+    /// for devices on this machine.
     pub rate_limit: Option<u32>,
+    /// What else one address or one device may take.
+    pub limits: Limits,
     /// `ACK_TIMEOUT` of the server's own confirmable messages (RFC 7252 section 4.8).
     pub ack_timeout: Duration,
     /// Where messages go on to before they are answered; nowhere when `None`.
@@ -183,6 +210,7 @@ impl Default for Config {
             reply: Reply::default(),
             message_id_option: false,
             rate_limit: None,
+            limits: Limits::default(),
             ack_timeout: Duration::from_secs(2),
             #[cfg(feature = "forward")]
             forward: None,

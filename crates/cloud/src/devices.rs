@@ -1,13 +1,16 @@
 //! The devices that the cloud knows, as a console would have registered them,
 //! and the two ways to name them: `pk,dn,secret` and a TOML file.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
+use indexmap::IndexMap;
 use serde::Deserialize;
+
+use crate::state::{Readers, read_private};
 
 /// A registered device.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -78,7 +81,8 @@ impl FromStr for Device {
 ///
 /// # Errors
 ///
-/// A sentence naming the file and what is wrong with it; no secret stands in it.
+/// A sentence naming the file and what is wrong with it, which may be that everybody can read
+/// it; no secret stands in it.
 pub fn load_devices(path: &Path) -> Result<Vec<Device>, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -87,9 +91,10 @@ pub fn load_devices(path: &Path) -> Result<Vec<Device>, String> {
         device: Vec<Device>,
     }
     let shown = path.display();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-    let file: File = toml::from_str(&text).map_err(|error| {
+    let content = read_private(path, Readers::Group).map_err(|error| error.to_string())?;
+    let text = std::str::from_utf8(&content)
+        .map_err(|error| format!("cannot read {shown}: it is no text ({error})"))?;
+    let file: File = toml::from_str(text).map_err(|error| {
         // The error as it prints itself shows the line, and a secret may stand there.
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.lines().count().max(1);
@@ -122,32 +127,52 @@ pub(crate) fn check_each_is_given_once(devices: &[Device]) -> io::Result<()> {
     Ok(())
 }
 
-/// The registered devices by name.
-pub(crate) struct Devices(HashMap<(String, String), Device>);
+/// What a registered device is known by as long as the server runs: short, where its name
+/// would be kept many times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DeviceNumber(pub(crate) usize);
+
+/// The registered devices by name. The place of one that is taken away stays, and with it the
+/// numbers of the others.
+pub(crate) struct Devices(IndexMap<(String, String), Option<Device>>);
 
 impl Devices {
     pub(crate) fn new(devices: Vec<Device>) -> Self {
-        let mut registered = Self(HashMap::new());
+        let mut registered = Self(IndexMap::new());
         for device in devices {
             registered.set(device);
         }
         registered
     }
 
-    pub(crate) fn get(&self, product_key: &str, device_name: &str) -> Option<&Device> {
-        self.0.get(&(product_key.to_owned(), device_name.to_owned()))
+    pub(crate) fn get(
+        &self,
+        product_key: &str,
+        device_name: &str,
+    ) -> Option<(DeviceNumber, &Device)> {
+        let name = (product_key.to_owned(), device_name.to_owned());
+        let (index, _, device) = self.0.get_full(&name)?;
+        Some((DeviceNumber(index), device.as_ref()?))
     }
 
     pub(crate) fn set(&mut self, device: Device) {
         let name = (device.product_key.clone(), device.device_name.clone());
-        self.0.insert(name, device);
+        self.0.insert(name, Some(device));
+    }
+
+    /// Has these be all that are registered.
+    pub(crate) fn replace(&mut self, devices: Vec<Device>) {
+        self.0.values_mut().for_each(|device| *device = None);
+        for device in devices {
+            self.set(device);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Device, check_each_is_given_once, load_devices};
-    use crate::state::StateDir;
+    use super::{Device, Devices, check_each_is_given_once, load_devices};
+    use crate::state::{StateDir, replace};
 
     #[test]
     fn a_device_is_three_words() {
@@ -171,12 +196,12 @@ mod tests {
             (device("secret = 'hush'"), "device_secret"),
             ("pk,dn,hush".to_owned(), "[[device]]"),
         ] {
-            std::fs::write(&path, text).expect("written");
+            replace(&path, text.as_bytes()).expect("written");
             let error = load_devices(&path).expect_err(named);
             assert!(error.contains(named) && error.contains("devices.toml"), "{error}");
             assert!(!error.contains("hush"), "{error}");
         }
-        std::fs::write(&path, "").expect("written");
+        replace(&path, b"").expect("written");
         assert_eq!(load_devices(&path), Ok(Vec::new()));
     }
 
@@ -187,6 +212,18 @@ mod tests {
         let twice = check_each_is_given_once(&[device("a"), device("b"), device("a")]);
         let error = twice.expect_err("twice").to_string();
         assert!(error.contains("device a of product pk"), "{error}");
+    }
+
+    #[test]
+    fn a_device_keeps_its_number_when_others_come_and_go() {
+        let device = |name: &str| Device::new("pk", name, "secret");
+        let mut devices = Devices::new(vec![device("a"), device("b")]);
+        let number = |devices: &Devices, name| devices.get("pk", name).map(|(number, _)| number);
+        let before = number(&devices, "b");
+        devices.replace(vec![device("b"), device("c")]);
+        assert_eq!(number(&devices, "a"), None);
+        assert_eq!(number(&devices, "b"), before);
+        assert!(number(&devices, "c").is_some_and(|other| Some(other) != before));
     }
 
     #[test]

@@ -8,24 +8,33 @@ use std::time::{Duration, Instant};
 use coap_lite::{CoapOption, MessageType, Packet};
 
 use crate::answer::{Answer, Delivery};
-use crate::bounded::BoundedMap;
 use crate::config::Config;
 use crate::events::{Event, EventLog};
 use crate::forward::{Forwarder, Pending, Report, Unforwarded, Waiting};
 use crate::message::{self, EMPTY, Malformed, code_text};
-use crate::outstanding::{Due, Outgoing, Outstanding, Purpose};
+use crate::outstanding::{Due, MOST_SENDINGS, Outgoing, Outstanding, Purpose};
+use crate::peers::Peers;
 use crate::random;
-use crate::replies::{EXCHANGE_LIFETIME, Replies};
+use crate::replies::{EXCHANGE_LIFETIME, Key, Owner, Replies};
 use crate::request::{MESSAGE_ID_2090, Request};
 use crate::server_keys::ServerKeys;
 use crate::service::{Outcome, Service};
+use crate::source::Source;
 use crate::transport::Peer;
 
 const CONTENT_FORMAT: u16 = 12;
 const MAX_AGE: u16 = 14;
 
-/// Peers that the server can send to on its own account.
-const KNOWN_PEERS: usize = 16_384;
+/// A request that is to be answered.
+#[derive(Clone, Copy)]
+struct Exchange {
+    peer: Peer,
+    message_id: u16,
+    key: Key,
+    owner: Owner,
+    /// How many bytes may be sent in answer.
+    room: usize,
+}
 
 /// A CoAP server endpoint.
 pub(crate) struct Endpoint {
@@ -34,7 +43,7 @@ pub(crate) struct Endpoint {
     pending: Pending,
     outstanding: Outstanding,
     transmit: VecDeque<(Peer, Vec<u8>)>,
-    peers: BoundedMap<Peer, (Peer, Instant)>,
+    peers: Peers,
     next_message_id: u16,
     events: Arc<EventLog>,
 }
@@ -48,11 +57,11 @@ impl Endpoint {
     ) -> Self {
         Self {
             outstanding: Outstanding::new(config.ack_timeout),
+            peers: Peers::new(config.limits.here),
             service: Service::new(config, keys, forwarder, Arc::clone(&events)),
             replies: Replies::new(),
             pending: Pending::default(),
             transmit: VecDeque::new(),
-            peers: BoundedMap::new(KNOWN_PEERS),
             next_message_id: u16::from_be_bytes(random::unpredictable()),
             events,
         }
@@ -60,11 +69,12 @@ impl Endpoint {
 
     /// Takes a datagram.
     pub(crate) fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
+        self.service.forget_proof();
         let packet = match message::decode(datagram) {
             Ok(packet) => packet,
             Err(malformed) => return self.malformed(peer, &malformed),
         };
-        self.peers.insert(peer, (peer, now));
+        self.peers.heard(now, peer);
         let code: u8 = packet.header.code.into();
         match (packet.header.get_type(), code >> 5) {
             (MessageType::Acknowledgement | MessageType::Reset, _) => {
@@ -75,7 +85,7 @@ impl Endpoint {
                     .record(Event::Ping { transport: peer.transport, peer: peer.route.address });
                 self.reset(peer, packet.header.message_id);
             }
-            (_, 0) if code != EMPTY => self.request(now, peer, &packet),
+            (_, 0) if code != EMPTY => self.request(now, peer, &packet, datagram),
             (kind, 2 | 4 | 5) => self.response(now, peer, kind, &packet),
             (MessageType::Confirmable, _) => self.reset(peer, packet.header.message_id),
             (MessageType::NonConfirmable, _) => {}
@@ -161,7 +171,8 @@ impl Endpoint {
         for &peer in &peers {
             let message_id = self.message_id();
             let ping = message::empty(MessageType::Confirmable, message_id);
-            self.outstanding.add(peer, message_id, Purpose::Ping, true, ping, now);
+            let ping = (message_id, Purpose::Ping, ping);
+            self.outstanding.add(peer, ping, Vec::new(), Some(MOST_SENDINGS), now);
         }
         peers.len()
     }
@@ -185,26 +196,21 @@ impl Endpoint {
                 request.add_option(CoapOption::UriPath, segment.as_bytes().to_vec());
             }
             request.payload = payload.to_vec();
-            let datagram = message::encode(&request);
-            self.outstanding.add(peer, message_id, Purpose::Request, true, datagram, now);
-            self.outstanding.expect_response(coap_token);
+            let request = (message_id, Purpose::Request, message::encode(&request));
+            self.outstanding.add(peer, request, coap_token, Some(MOST_SENDINGS), now);
         }
         peers.len()
     }
 
     fn recent_peers(&self, now: Instant, there: impl Fn(Peer) -> bool) -> Vec<Peer> {
-        let recent = |seen: Instant| now.saturating_duration_since(seen) < EXCHANGE_LIFETIME;
-        self.peers
-            .values()
-            .filter(|(peer, seen)| recent(*seen) && there(*peer))
-            .map(|(peer, _)| *peer)
-            .collect()
+        self.peers.recent(now, EXCHANGE_LIFETIME).filter(|peer| there(*peer)).collect()
     }
 
-    fn request(&mut self, now: Instant, peer: Peer, packet: &Packet) {
+    fn request(&mut self, now: Instant, peer: Peer, packet: &Packet, datagram: &[u8]) {
         let mut request = Request::new(peer, packet);
         let (message_id, confirmable) = (request.message_id, request.confirmable);
-        if let Some((since, reply)) = self.replies.to(now, peer, message_id) {
+        let key = self.replies.key(peer, datagram);
+        if let Some((since, reply)) = self.replies.to(now, key) {
             // A duplicate of a non-confirmable request is ignored (section 4.3).
             if confirmable {
                 self.transmit.push_back((peer, reply.to_vec()));
@@ -217,15 +223,30 @@ impl Endpoint {
             let after = now.saturating_duration_since(since);
             return self.duplicate(peer, message_id, confirmable, after);
         }
-        match self.service.serve(now, &mut request, packet) {
-            Outcome::Answer(answer) => self.answer(now, peer, packet, &answer),
+        let outcome = self.service.serve(now, &mut request, packet);
+        let proof = self.service.proof();
+        if let Some(proof) = proof {
+            self.peers.proved(now, peer, proof);
+        }
+        let owner = match proof {
+            Some(proof) => Owner::Device(proof.device),
+            None => Owner::Stranger(Source::of(peer.route.address)),
+        };
+        let room = self.peers.room(peer, datagram.len());
+        let exchange = Exchange { peer, message_id, key, owner, room };
+        match outcome {
+            Outcome::Answer(answer) => self.answer(now, exchange, packet, &answer),
+            Outcome::TooOften(answer) => {
+                let reply = self.reply(now, exchange, packet, &answer);
+                self.transmit.push_back((peer, reply));
+            }
             Outcome::Forwarded(accepted) => {
                 let packet = packet.clone();
                 self.pending.insert(now, Waiting { peer, packet, accepted: *accepted });
             }
             Outcome::Reject => {
                 let reset = message::empty(MessageType::Reset, message_id);
-                self.conclude(now, peer, message_id, reset);
+                self.conclude(now, exchange, reset);
             }
         }
     }
@@ -246,31 +267,46 @@ impl Endpoint {
         let Some(waiting) = self.pending.take(ticket) else { return };
         let Waiting { peer, packet, accepted } = waiting;
         let request = Request::new(peer, &packet);
+        let message_id = request.message_id;
+        let owner = match self.service.device_of(&accepted) {
+            Some(device) => Owner::Device(device),
+            None => Owner::Stranger(Source::of(peer.route.address)),
+        };
         let answer = self.service.forwarded(now, &request, accepted, result);
-        self.answer(now, peer, &packet, &answer);
+        // There is one way to write it.
+        let datagram = message::encode(&packet);
+        let (key, room) =
+            (self.replies.key(peer, &datagram), self.peers.room(peer, datagram.len()));
+        self.answer(now, Exchange { peer, message_id, key, owner, room }, &packet, &answer);
     }
 
-    fn answer(&mut self, now: Instant, peer: Peer, request: &Packet, answer: &Answer) {
-        let reply = self.reply(now, peer, request, answer);
-        self.conclude(now, peer, request.header.message_id, reply);
+    fn answer(&mut self, now: Instant, exchange: Exchange, request: &Packet, answer: &Answer) {
+        let reply = self.reply(now, exchange, request, answer);
+        self.conclude(now, exchange, reply);
     }
 
     /// Sends a reply, and keeps it for duplicates.
-    fn conclude(&mut self, now: Instant, peer: Peer, message_id: u16, reply: Vec<u8>) {
-        self.replies.keep(now, peer, message_id, reply.clone());
-        self.transmit.push_back((peer, reply));
+    fn conclude(&mut self, now: Instant, exchange: Exchange, reply: Vec<u8>) {
+        self.replies.keep(now, exchange.key, exchange.owner, &reply);
+        self.transmit.push_back((exchange.peer, reply));
     }
 
     /// The message that answers at once, having put a separate response under way.
-    fn reply(&mut self, now: Instant, peer: Peer, request: &Packet, answer: &Answer) -> Vec<u8> {
-        let message_id = request.header.message_id;
+    fn reply(
+        &mut self,
+        now: Instant,
+        exchange: Exchange,
+        request: &Packet,
+        answer: &Answer,
+    ) -> Vec<u8> {
+        let Exchange { peer, message_id, room, .. } = exchange;
         if request.header.get_type() == MessageType::NonConfirmable {
             let own_id = self.message_id();
-            return response(MessageType::NonConfirmable, own_id, request, answer);
+            return response(MessageType::NonConfirmable, own_id, request, answer, room);
         }
         match answer.delivery {
             Delivery::Piggybacked => {
-                response(MessageType::Acknowledgement, message_id, request, answer)
+                response(MessageType::Acknowledgement, message_id, request, answer, room)
             }
             Delivery::Separate { confirmable } => {
                 let own_id = self.message_id();
@@ -279,18 +315,16 @@ impl Endpoint {
                 } else {
                     MessageType::NonConfirmable
                 };
-                let datagram = response(kind, own_id, request, answer);
+                let acknowledgement = message::empty(MessageType::Acknowledgement, message_id);
+                let room = room.saturating_sub(acknowledgement.len());
+                let datagram = response(kind, own_id, request, answer, room);
+                let most = u32::try_from(room / datagram.len()).unwrap_or(u32::MAX);
+                let sendings = confirmable.then(|| most.clamp(1, MOST_SENDINGS));
                 // Not in the same step, so that the acknowledgement goes first.
                 let due = now + self.service.separate_delay() + Duration::from_millis(1);
-                self.outstanding.add(
-                    peer,
-                    own_id,
-                    Purpose::SeparateResponse,
-                    confirmable,
-                    datagram,
-                    due,
-                );
-                message::empty(MessageType::Acknowledgement, message_id)
+                let message = (own_id, Purpose::SeparateResponse, datagram);
+                self.outstanding.add(peer, message, Vec::new(), sendings, due);
+                acknowledgement
             }
         }
     }
@@ -371,18 +405,28 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn response(kind: MessageType, message_id: u16, request: &Packet, answer: &Answer) -> Vec<u8> {
+/// A response of at most `room` bytes: where it would be longer, it goes without what it says
+/// besides its code.
+fn response(
+    kind: MessageType,
+    message_id: u16,
+    request: &Packet,
+    answer: &Answer,
+    room: usize,
+) -> Vec<u8> {
     let mut packet = message::message(kind, answer.code, message_id);
     packet.set_token(request.get_token().to_vec());
-    if let Some(format) = answer.content_format {
-        message::add_integer(&mut packet, CONTENT_FORMAT, format);
-    }
     if let Some(seconds) = answer.retry_after {
         message::add_integer(&mut packet, MAX_AGE, seconds);
+    }
+    let short = packet.clone();
+    if let Some(format) = answer.content_format {
+        message::add_integer(&mut packet, CONTENT_FORMAT, format);
     }
     if let Some(id) = &answer.cloud_message_id {
         packet.add_option(CoapOption::from(MESSAGE_ID_2090), id.clone().into_bytes());
     }
     packet.payload.clone_from(&answer.payload);
-    message::encode(&packet)
+    let whole = message::encode(&packet);
+    if whole.len() <= room { whole } else { message::encode(&short) }
 }

@@ -5,6 +5,15 @@ use std::panic::catch_unwind;
 
 use coap_lite::{CoapOption, MessageClass, MessageType, Packet};
 
+/// The longest message, in bytes: what a record of DTLS takes.
+const LONGEST: usize = 16_384;
+
+/// The most options of a message. A topic has 64 segments at most.
+const MOST_OPTIONS: usize = 100;
+
+/// It stands before a payload (RFC 7252 section 3).
+const PAYLOAD_MARKER: u8 = 0xFF;
+
 /// Code 0.00.
 pub(crate) const EMPTY: u8 = 0;
 
@@ -39,6 +48,13 @@ pub(crate) fn decode(datagram: &[u8]) -> Result<Packet, Malformed> {
     if code == EMPTY && datagram.len() > 4 {
         return Err(malformed("bytes after an empty message"));
     }
+    // Before anything is made of them: in memory an option takes many times its bytes.
+    if datagram.len() > LONGEST {
+        return Err(malformed("longer than 16384 bytes"));
+    }
+    if count_options(&datagram[4..], usize::from(first & 0x0F)) > MOST_OPTIONS {
+        return Err(malformed("more than 100 options"));
+    }
     let packet = catch_unwind(|| Packet::from_bytes(datagram))
         .ok()
         .and_then(Result::ok)
@@ -49,6 +65,31 @@ pub(crate) fn decode(datagram: &[u8]) -> Result<Packet, Malformed> {
         return Err(malformed("a payload marker without a payload"));
     }
     Ok(packet)
+}
+
+/// How many options there are behind a header and a token of this length; those of a message
+/// that ends too soon, up to its end.
+fn count_options(body: &[u8], token_len: usize) -> usize {
+    let mut rest = body.get(token_len..).unwrap_or_default();
+    let mut count = 0;
+    while let &[first, ..] = rest
+        && first != PAYLOAD_MARKER
+    {
+        count += 1;
+        let extra = |nibble| match nibble {
+            13 => 1,
+            14 => 2,
+            _ => 0,
+        };
+        let (delta, length) = (extra(first >> 4), extra(first & 0x0F));
+        let value = match (length, rest.get(1 + delta..)) {
+            (1, Some(&[byte, ..])) => 13 + usize::from(byte),
+            (2, Some(&[high, low, ..])) => 269 + usize::from(u16::from_be_bytes([high, low])),
+            _ => usize::from(first & 0x0F),
+        };
+        rest = rest.get(1 + delta + length + value..).unwrap_or_default();
+    }
+    count
 }
 
 /// Encodes a message.
@@ -101,6 +142,26 @@ mod tests {
         ] {
             assert_eq!(decode(datagram), Err(expected), "{datagram:?}");
         }
+    }
+
+    #[test]
+    fn options_are_counted_as_they_are_read() {
+        let mut packet = message(MessageType::Confirmable, 2, 0x0102);
+        packet.set_token(vec![7; 3]);
+        packet.payload = vec![1; 40];
+        for (number, length) in [(11, 0), (11, 12), (11, 13), (12, 1), (300, 268), (3_000, 270)] {
+            packet.add_option(CoapOption::from(number), vec![0; length]);
+        }
+        let datagram = encode(&packet);
+        assert_eq!(count_options(&datagram[4..], 3), 6);
+        for end in 4..datagram.len() {
+            assert!(count_options(&datagram[4..end], 3) <= 6);
+        }
+        (0..94).for_each(|_| packet.add_option(CoapOption::from(11), vec![]));
+        assert!(decode(&encode(&packet)).is_ok());
+        packet.add_option(CoapOption::from(11), vec![]);
+        let refused = Malformed::Reset(0x0102, "more than 100 options");
+        assert_eq!(decode(&encode(&packet)), Err(refused));
     }
 
     #[test]

@@ -12,7 +12,6 @@ use tokio::sync::mpsc;
 
 use crate::commands::{Command, Status};
 use crate::datagram::describe;
-use crate::devices::Devices;
 use crate::dtls::{self, DtlsServer};
 use crate::endpoint::Endpoint;
 use crate::events::{Event, EventLog};
@@ -135,7 +134,7 @@ impl Server {
             Command::SetTokenOption(option) => service.token_option = option,
             Command::SetReply(reply) => service.reply = reply,
             Command::SetDevice(device) => service.devices.set(device),
-            Command::SetDevices(devices) => service.devices = Devices::new(devices),
+            Command::SetDevices(devices) => service.devices.replace(devices),
             Command::CloseDtlsSessions(done) => {
                 done.tell(self.dtls.as_mut().map_or(0, |dtls| dtls.close_all(now)));
             }
@@ -235,9 +234,9 @@ impl Server {
         while let Some((peer, message)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_received()) {
             self.endpoint.receive(now, peer, &message);
             if let Some(dtls) = &mut self.dtls
-                && self.endpoint.service.take_proved()
+                && let Some(proof) = self.endpoint.service.proof()
             {
-                dtls.prove(peer.session);
+                dtls.prove(peer.session, proof.device);
             }
             self.flush_endpoint(now);
             if let Some(ending) = self.weather.ending()

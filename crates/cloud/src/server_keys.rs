@@ -2,9 +2,7 @@
 //! tokens, and others are derived from them, for the tickets and saved sessions of DTLS.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use openssl::hash::MessageDigest;
@@ -12,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::random;
 use crate::sign::{hex, hmac, unhex};
-use crate::state::{StateDir, about, create_private};
+use crate::state::{Readers, StateDir, about, create_private, open_private};
 
 /// As many as HMAC-SHA256 puts out (RFC 2104 section 3).
 const SHORTEST: usize = 32;
@@ -46,16 +44,7 @@ impl ServerKeys {
     /// this form; the message says which line.
     pub fn load(path: &Path) -> io::Result<Self> {
         let cannot = |error: &io::Error| about("cannot read", path, error);
-        let mut file = File::open(path).map_err(|error| cannot(&error))?;
-        let mode = file.metadata().map_err(|error| cannot(&error))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            let shown = path.display();
-            let text = format!(
-                "{shown} holds keys and is open to others (mode {:o}); run: chmod 600 {shown}",
-                mode & 0o777
-            );
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
-        }
+        let mut file = open_private(path, Readers::Owner)?;
         let mut text = Zeroizing::new(String::new());
         file.read_to_string(&mut text).map_err(|error| cannot(&error))?;
         Self::parse(&text).map_err(|reason| {
@@ -75,7 +64,14 @@ impl ServerKeys {
             let key = Zeroizing::new(random::unpredictable::<SHORTEST>());
             Zeroizing::new(format!("{}\n", hex(&*key)).into_bytes())
         })?;
-        Self::load(path)
+        Self::load(path).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => {
+                let advice = "or delete the file: new keys are made then, and devices sign in \
+                              and shake hands again";
+                io::Error::new(error.kind(), format!("{error}; mend that, {advice}"))
+            }
+            _ => error,
+        })
     }
 
     /// The keys of a folder that keeps a server's files; both are made if need be.

@@ -3,7 +3,7 @@
 //! decided about its message; duplicates and retransmissions are the endpoint's
 //! business.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,31 +12,36 @@ use coap_lite::Packet;
 use crate::access_token::{AccessTokens, TokenId, TokenOption};
 use crate::answer::{
     Answer, BAD_OPTION, Delivery, INTERNAL_SERVER_ERROR, NOT_FOUND, PROXYING_NOT_SUPPORTED,
-    Refused, Reply, SERVICE_UNAVAILABLE, UNAUTHORIZED,
+    Refused, Reply, SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, UNAUTHORIZED,
 };
-use crate::auth;
-use crate::bounded::BoundedMap;
+use crate::auth::{self, Proof};
 use crate::config::Config;
-use crate::devices::Devices;
+use crate::devices::{DeviceNumber, Devices};
 use crate::events::{Event, EventLog, Message};
+use crate::expiry::ExpiryFile;
 use crate::faults::Faults;
 use crate::forward::{Accepted, Forwarder, Unforwarded};
+use crate::limits::RequestLimits;
 use crate::message::code_text;
 use crate::random::Sequence;
-use crate::replies::EXCHANGE_LIFETIME;
+use crate::rates::TooOften;
+use crate::repeated::Repeated;
 use crate::request::{self, BadOption, Request};
 use crate::server_keys::ServerKeys;
 use crate::sign::hex;
 use crate::symmetric::SymmetricSessions;
-use crate::topic::{self, RateLimit, Topic};
+use crate::text::cut;
+use crate::topic::{self, Topic};
 use crate::transport::Transport;
 
-/// Messages remembered to tell the application's duplicates.
-const REMEMBERED_MESSAGES: usize = 65_536;
+/// What of the payload of a refused message is told, in bytes.
+const REFUSED_PAYLOAD: usize = 1_024;
 
 /// What becomes of a request.
 pub(crate) enum Outcome {
     Answer(Answer),
+    /// It came too soon after others. It is not remembered: a copy of it may be served.
+    TooOften(Answer),
     /// Answered by [`Service::forwarded`], when the broker has decided.
     Forwarded(Box<Accepted>),
     /// A non-confirmable request with a critical option that is not known is
@@ -47,6 +52,7 @@ pub(crate) enum Outcome {
 /// The cloud's services and what they remember.
 pub(crate) struct Service {
     pub(crate) tokens: AccessTokens,
+    expiry: Option<ExpiryFile>,
     pub(crate) devices: Devices,
     pub(crate) token_option: TokenOption,
     pub(crate) reply: Reply,
@@ -54,13 +60,12 @@ pub(crate) struct Service {
     /// Somebody looks at the options of messages.
     options_told: bool,
     sessions: SymmetricSessions,
-    rate_limit: RateLimit,
+    limits: RequestLimits,
     pub(crate) forwarder: Option<Forwarder>,
     taken: u64,
-    /// A device has shown who it is since that was last asked.
-    has_proved: bool,
-    /// When a message was taken, by a digest of what makes it the same one.
-    seen: BoundedMap<u64, Instant>,
+    /// How the device of the latest request has shown who it is.
+    proof: Option<Proof>,
+    repeated: Repeated,
     faults: Faults,
     decisions: Sequence,
     events: Arc<EventLog>,
@@ -79,17 +84,18 @@ impl Service {
         let options_told = false;
         Self {
             tokens: AccessTokens::new(keys, config.token_lifetime, config.token_uses),
+            expiry: None,
             forwarder,
+            limits: RequestLimits::new(&config),
             devices: Devices::new(config.devices),
             token_option: config.token_option,
             reply: config.reply,
             message_id_option: config.message_id_option,
             options_told,
             sessions: SymmetricSessions::new(),
-            rate_limit: RateLimit::new(config.rate_limit),
             taken: 0,
-            has_proved: false,
-            seen: BoundedMap::new(REMEMBERED_MESSAGES),
+            proof: None,
+            repeated: Repeated::new(),
             decisions: Sequence::new(config.faults.seed),
             faults: config.faults,
             events,
@@ -106,10 +112,21 @@ impl Service {
         &self.faults
     }
 
+    /// Refuses access tokens that were expired before this server started, and keeps there that
+    /// others are.
+    pub(crate) fn keep_expiry(&mut self, file: ExpiryFile) -> io::Result<()> {
+        self.tokens.expire_until(file.read()?);
+        self.expiry = Some(file);
+        Ok(())
+    }
+
     /// Refuses every access token issued so far.
     pub(crate) fn expire_tokens(&mut self) {
-        self.tokens.expire_all(SystemTime::now());
+        let until = self.tokens.expire_all(SystemTime::now());
         self.events.record(Event::TokensExpired);
+        if let Some(Err(error)) = self.expiry.as_ref().map(|file| file.write(until)) {
+            self.events.record(Event::StateNotKept { error: error.to_string() });
+        }
     }
 
     /// Serves a request.
@@ -119,8 +136,16 @@ impl Service {
         request: &mut Request,
         packet: &Packet,
     ) -> Outcome {
-        let mut answer = match request.check_options(packet, self.token_option) {
-            Ok(()) => match request.path.first().map(String::as_str) {
+        let options = request.check_options(packet, self.token_option);
+        let first = request.path.first().map(String::as_str);
+        // Of a topic message it remains to be seen.
+        if (options.is_err() || first != Some("topic"))
+            && let Err(too_often) = self.limits.stranger(now, request.peer.route.address)
+        {
+            return self.too_often(request, too_often);
+        }
+        let mut answer = match options {
+            Ok(()) => match first {
                 Some("auth") if request.path.len() == 1 => self.sign_in(request),
                 Some("topic") => match self.publish(now, request, packet) {
                     Outcome::Answer(answer) => answer,
@@ -145,9 +170,20 @@ impl Service {
         Outcome::Answer(answer)
     }
 
-    /// Whether a device has shown who it is since this was last asked.
-    pub(crate) fn take_proved(&mut self) -> bool {
-        std::mem::take(&mut self.has_proved)
+    /// How the device has shown who it is whose message was the latest, if it has; before each
+    /// message that is forgotten.
+    pub(crate) fn proof(&self) -> Option<Proof> {
+        self.proof
+    }
+
+    pub(crate) fn forget_proof(&mut self) {
+        self.proof = None;
+    }
+
+    /// Whose message it is that the broker has.
+    pub(crate) fn device_of(&self, accepted: &Accepted) -> Option<DeviceNumber> {
+        let Message { product_key, device_name, .. } = &accepted.message;
+        self.devices.get(product_key, device_name).map(|(number, _)| number)
     }
 
     /// How long a separate response comes after the acknowledgement.
@@ -161,6 +197,7 @@ impl Service {
     }
 
     fn sign_in(&mut self, request: &Request<'_>) -> Answer {
+        let most = self.limits.sessions(request.peer.route.address);
         let result = if self.fault("auth-error", self.faults.auth_error, request) {
             Err(Refused::new(INTERNAL_SERVER_ERROR, "the auth server timed out"))
         } else {
@@ -169,12 +206,12 @@ impl Service {
                 SystemTime::now(),
                 &self.devices,
                 &mut self.tokens,
-                &mut self.sessions,
+                (&mut self.sessions, most),
             )
         };
         match result {
-            Ok((answer, event)) => {
-                self.has_proved = true;
+            Ok((answer, proof, event)) => {
+                self.proof = Some(proof);
                 self.events.record(event);
                 answer
             }
@@ -196,9 +233,14 @@ impl Service {
         let topic = Topic::of(request);
         let authorized =
             topic::authorize(request, &topic, SystemTime::now(), &self.devices, &self.tokens);
-        let token = authorized.as_ref().ok().copied();
-        self.has_proved |= token.is_some();
-        let opened = authorized.and_then(|id| self.open(now, request, &topic, &id));
+        if authorized.is_err()
+            && let Err(too_often) = self.limits.stranger(now, request.peer.route.address)
+        {
+            return self.too_often(request, too_often);
+        }
+        self.proof = authorized.as_ref().ok().copied();
+        let token = self.proof.map(|proof| proof.token);
+        let opened = authorized.and_then(|proof| self.open(now, request, &topic, proof));
         let mut message = Message {
             number: 0,
             product_key: topic.product_key,
@@ -229,11 +271,20 @@ impl Service {
                 Ok(())
             }
             (opened, _) => {
-                message.payload = request.payload.to_vec();
+                let shown = request.payload.len().min(REFUSED_PAYLOAD);
+                message.payload = request.payload[..shown].to_vec();
+                for text in [&mut message.product_key, &mut message.device_name, &mut message.topic]
+                {
+                    *text = cut(std::mem::take(text));
+                }
                 opened.map(|_| ())
             }
         };
-        Outcome::Answer(self.conclude(now, request, message, token, result))
+        let answer = self.conclude(now, request, message, token, result);
+        if answer.code == TOO_MANY_REQUESTS {
+            return Outcome::TooOften(answer);
+        }
+        Outcome::Answer(answer)
     }
 
     /// What the broker decided about a message, or that it did not in time.
@@ -261,19 +312,23 @@ impl Service {
         now: Instant,
         request: &Request<'_>,
         topic: &Topic,
-        id: &TokenId,
+        Proof { token, device, .. }: Proof,
     ) -> Result<(Vec<u8>, Option<u64>), Refused> {
         if self.fault("server-error", self.faults.server_error, request) {
             return Err(Refused::new(INTERNAL_SERVER_ERROR, "the server failed"));
         }
-        self.rate_limit.take(now, topic)?;
+        self.limits
+            .message(now, request.peer.route.address, device)
+            .map_err(|too_often| Refused::too_often("too many messages", too_often.retry_after))?;
         if let Some(forwarder) = &self.forwarder {
             // Before anything is spent on it.
             let device = [topic.product_key.as_str(), topic.device_name.as_str()];
             forwarder.check(now, device, &topic.name).map_err(|why| why.refusal())?;
         }
-        let opened = topic::payload(request, id, &mut self.sessions)?;
-        self.tokens.spend(id).map_err(|refusal| Refused::new(UNAUTHORIZED, refusal.reason()))?;
+        let opened = topic::payload(request, &token, &mut self.sessions)?;
+        self.tokens
+            .spend(&token)
+            .map_err(|refusal| Refused::new(UNAUTHORIZED, refusal.reason()))?;
         Ok(opened)
     }
 
@@ -290,7 +345,7 @@ impl Service {
             Ok(()) => {
                 self.taken += 1;
                 message.number = self.taken;
-                message.duplicate = self.seen_before(now, &message);
+                message.duplicate = self.repeated.seen_before(now, &message);
                 let mut answer = topic::taken(request, self.reply, &message.payload);
                 if self.message_id_option {
                     answer.cloud_message_id = Some(self.taken.to_string());
@@ -300,6 +355,7 @@ impl Service {
             Err(refused) => {
                 message.reason = refused.reason;
                 let mut answer = Answer::text(refused.code, &message.reason);
+                answer.retry_after = refused.retry_after;
                 if refused.code == SERVICE_UNAVAILABLE {
                     answer.retry_after = self.forwarder.as_mut().map(Forwarder::retry_after);
                 }
@@ -307,7 +363,9 @@ impl Service {
             }
         };
         message.code = code_text(answer.code);
-        self.events.record(Event::Message(message));
+        let device = self.devices.get(&message.product_key, &message.device_name);
+        let secret = device.map(|(_, device)| device.device_secret.as_str());
+        self.events.record_about(Event::Message(message), secret);
         if request.peer.transport == Transport::Symmetric {
             answer.payload = match &token {
                 Some(id) => self.sessions.seal(id, &answer.payload),
@@ -324,11 +382,26 @@ impl Service {
         self.events.record(Event::RequestRefused {
             transport: request.peer.transport,
             peer: request.peer.route.address,
-            path: request.path_text(),
+            path: cut(request.path_text()),
             code: code_text(refused.code),
             reason: refused.reason.clone(),
         });
         Answer::text(refused.code, &refused.reason)
+    }
+
+    /// Answers a request of an address from which too many have come, in a few bytes; it is told
+    /// once until there are fewer.
+    fn too_often(&self, request: &Request<'_>, too_often: TooOften) -> Outcome {
+        if too_often.is_news {
+            self.events.record(Event::Limited {
+                transport: request.peer.transport,
+                peer: request.peer.route.address,
+                what: "requests without an access token".into(),
+            });
+        }
+        let mut answer = Answer::new(TOO_MANY_REQUESTS, None, Vec::new());
+        answer.retry_after = Some(too_often.retry_after);
+        Outcome::TooOften(answer)
     }
 
     fn choose_delivery(&mut self, request: &Request<'_>, answer: &mut Answer) {
@@ -355,21 +428,5 @@ impl Service {
             direction: None,
             peer: request.peer.route.address,
         });
-    }
-
-    fn seen_before(&mut self, now: Instant, message: &Message) -> bool {
-        // Without a token two messages with the same text cannot be told apart.
-        if message.token.is_empty() {
-            return false;
-        }
-        let mut hasher = DefaultHasher::new();
-        (message.peer, &message.token, &message.topic, &message.payload).hash(&mut hasher);
-        let digest = hasher.finish();
-        let before = self
-            .seen
-            .get(&digest)
-            .is_some_and(|seen| now.saturating_duration_since(*seen) < EXCHANGE_LIFETIME);
-        self.seen.insert(digest, now);
-        before
     }
 }

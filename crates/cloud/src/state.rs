@@ -1,10 +1,12 @@
 //! Files that outlive a run: keys and certificates, each made once and then
 //! read again, also when two servers start at the same moment.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use crate::random;
 use crate::sign::hex;
@@ -55,13 +57,48 @@ impl Drop for StateDir {
 pub(crate) fn read_or_create(
     path: &Path,
     make: impl FnOnce() -> io::Result<Vec<u8>>,
-) -> io::Result<Vec<u8>> {
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        result => return result.map_err(|error| about("cannot read", path, &error)),
+) -> io::Result<Zeroizing<Vec<u8>>> {
+    if !path.try_exists().map_err(|error| about("cannot read", path, &error))? {
+        link_private(path, &make()?)?;
     }
-    link_private(path, &make()?)?;
-    fs::read(path).map_err(|error| about("cannot read", path, &error))
+    read_private(path, Readers::Owner)
+}
+
+/// Who may read a file with a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Its owner alone: what a server keeps for itself.
+    Owner,
+    /// Its group too, as packages give files to the user that a server runs as.
+    Group,
+}
+
+/// Opens a file with a secret that nobody else may read or change.
+pub(crate) fn open_private(path: &Path, readers: Readers) -> io::Result<File> {
+    let cannot = |error: &io::Error| about("cannot read", path, error);
+    let file = File::open(path).map_err(|error| cannot(&error))?;
+    let mode = file.metadata().map_err(|error| cannot(&error))?.permissions().mode();
+    let (open, closed) = match readers {
+        Readers::Owner => (mode & 0o077, "600"),
+        Readers::Group => (mode & 0o027, "640"),
+    };
+    if open == 0 {
+        return Ok(file);
+    }
+    let shown = path.display();
+    let text = format!(
+        "{shown} holds secrets and is open to others (mode {:o}); run: chmod {closed} {shown}",
+        mode & 0o777
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+/// The content of such a file.
+pub(crate) fn read_private(path: &Path, readers: Readers) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut content = Zeroizing::new(Vec::new());
+    let result = open_private(path, readers)?.read_to_end(&mut content);
+    result.map_err(|error| about("cannot read", path, &error))?;
+    Ok(content)
 }
 
 /// Makes a private file where there is none yet.
@@ -77,32 +114,54 @@ pub(crate) fn create_private<C: AsRef<[u8]>>(
 }
 
 fn link_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let written = write_private(path, content, |temporary| {
+    let written = write_private(path, content, |file, temporary| {
+        file.sync_all()?;
         // A link never replaces what another server put there meanwhile.
         match fs::hard_link(temporary, path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
+            _ => sync_folder(path),
         }
     });
     written.map_err(|error| about("cannot write", path, &error))
 }
 
-/// Puts a file in place at once, so that nobody reads half of it.
+/// Puts a file in place at once, so that nobody reads half of it. One that is made again at each
+/// start need not outlive a loss of power.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    write_private(path, content, |temporary| fs::rename(temporary, path))
+    write_private(path, content, |_, temporary| fs::rename(temporary, path))
         .map_err(|error| about("cannot write", path, &error))
+}
+
+/// Likewise; after a loss of power there is all of it, or what was there before.
+pub(crate) fn replace_for_good(path: &Path, content: &[u8]) -> io::Result<()> {
+    let put = |file: &File, temporary: &Path| {
+        file.sync_all()?;
+        fs::rename(temporary, path)?;
+        sync_folder(path)
+    };
+    write_private(path, content, put).map_err(|error| about("cannot write", path, &error))
 }
 
 fn write_private(
     path: &Path,
     content: &[u8],
-    put: impl FnOnce(&Path) -> io::Result<()>,
+    put: impl FnOnce(&File, &Path) -> io::Result<()>,
 ) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", hex(&random::unpredictable::<8>())));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    let result = file.write_all(content).and_then(|()| put(&temporary));
+    let result = file.write_all(content).and_then(|()| put(&file, &temporary));
     let _ = fs::remove_file(&temporary);
     result
+}
+
+/// Waits until what was put into the folder of a file, or taken out of it, stays so after a loss
+/// of power.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn about(what: &str, path: &Path, error: &io::Error) -> io::Error {
@@ -118,10 +177,20 @@ mod tests {
         let state = StateDir::open(None).expect("a temporary folder");
         let file = state.file("key");
         let make = |text: &'static str| move || Ok(text.as_bytes().to_vec());
-        assert_eq!(read_or_create(&file, make("one")).expect("made"), b"one");
-        assert_eq!(read_or_create(&file, make("two")).expect("read"), b"one");
-        replace(&file, b"three").expect("replaced");
-        assert_eq!(read_or_create(&file, make("two")).expect("read"), b"three");
+        assert_eq!(**read_or_create(&file, make("one")).expect("made"), *b"one");
+        assert_eq!(**read_or_create(&file, make("two")).expect("read"), *b"one");
+        replace(&file, b"two").expect("replaced");
+        replace_for_good(&file, b"three").expect("replaced");
+        assert_eq!(**read_or_create(&file, make("two")).expect("read"), *b"three");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("ours");
+        let error = read_or_create(&file, make("two")).expect_err("others can read it");
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+        assert!(open_private(&file, Readers::Group).is_ok());
+        for mode in [0o644, 0o660] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("ours");
+            let error = open_private(&file, Readers::Group).expect_err("it is open");
+            assert!(error.to_string().contains("chmod 640"), "{error}");
+        }
         let folder = fs::read_dir(&state.path).expect("readable");
         assert_eq!(folder.count(), 1, "no temporary file is left");
         let path = state.path.clone();

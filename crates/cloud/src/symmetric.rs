@@ -1,11 +1,14 @@
 //! Symmetric mode: the key of a sign-in, the cipher, and sequence numbers that
 //! are taken once. Sockets and options are others' business.
 
+use std::collections::{HashMap, VecDeque};
+
 use openssl::hash::{MessageDigest, hash};
 use openssl::symm::{Cipher, decrypt, encrypt};
 
 use crate::access_token::TokenId;
 use crate::bounded::BoundedMap;
+use crate::devices::DeviceNumber;
 use crate::random;
 use crate::sign::hex;
 
@@ -60,21 +63,40 @@ pub(crate) enum Unopened {
 }
 
 /// The sessions of devices that signed in, by their access token.
-pub(crate) struct SymmetricSessions(BoundedMap<TokenId, Session>);
+pub(crate) struct SymmetricSessions {
+    sessions: BoundedMap<TokenId, Session>,
+    /// Those of each device whose sessions are counted, the oldest first. Each has a few at most.
+    owned: HashMap<DeviceNumber, VecDeque<TokenId>>,
+}
 
 impl SymmetricSessions {
     pub(crate) fn new() -> Self {
-        Self(BoundedMap::new(SESSIONS))
+        Self { sessions: BoundedMap::new(SESSIONS), owned: HashMap::new() }
     }
 
-    pub(crate) fn start(&mut self, token: TokenId, device_secret: &str) -> Terms {
+    /// A device has signed in for this token. Where its sessions are counted, its oldest make
+    /// room, so that they are no more than `most`.
+    pub(crate) fn start(
+        &mut self,
+        token: TokenId,
+        (device, most): (DeviceNumber, Option<usize>),
+        device_secret: &str,
+    ) -> Terms {
+        if let Some(most) = most {
+            let owned = self.owned.entry(device).or_default();
+            owned.push_back(token);
+            while owned.len() > most {
+                let oldest = owned.pop_front();
+                oldest.and_then(|token| self.sessions.remove(&token));
+            }
+        }
         let random = hex(&random::unpredictable::<8>());
         let sequence_offset = u64::from(u16::from_be_bytes(random::unpredictable()));
         let session = Session {
             key: derive_key(device_secret, &random),
             numbers: Numbers::after(sequence_offset),
         };
-        self.0.insert(token, session);
+        self.sessions.insert(token, session);
         Terms { random, sequence_offset }
     }
 
@@ -85,7 +107,7 @@ impl SymmetricSessions {
         sequence: Option<&[u8]>,
         payload: &[u8],
     ) -> Result<(u64, Vec<u8>), Unopened> {
-        let session = self.0.get_mut(token).ok_or(Unopened::NoSession)?;
+        let session = self.sessions.get_mut(token).ok_or(Unopened::NoSession)?;
         let sequence = sequence.ok_or(Unopened::NoSequence)?;
         let number = open(&session.key, sequence)
             .and_then(|digits| decimal(&digits))
@@ -105,7 +127,7 @@ impl SymmetricSessions {
     /// Encrypts a response's payload; an empty one stays empty, and so does
     /// that to a token without a session.
     pub(crate) fn seal(&self, token: &TokenId, payload: &[u8]) -> Vec<u8> {
-        match self.0.get(token) {
+        match self.sessions.get(token) {
             Some(session) if !payload.is_empty() => seal(&session.key, payload),
             _ => Vec::new(),
         }
@@ -185,8 +207,8 @@ mod tests {
     #[test]
     fn messages_open_under_their_own_session_only() {
         let mut sessions = SymmetricSessions::new();
-        let terms = sessions.start([1; 24], "secret");
-        sessions.start([2; 24], "secret");
+        let terms = sessions.start([1; 24], (DeviceNumber(0), None), "secret");
+        sessions.start([2; 24], (DeviceNumber(0), None), "secret");
         let key = derive_key("secret", &terms.random);
         let number = terms.sequence_offset + 1;
         let sequence = seal(&key, number.to_string().as_bytes());
@@ -201,5 +223,17 @@ mod tests {
         assert_eq!(open([1; 24], Some(&signed)), Err(Unopened::BadSequence));
         assert_eq!(open([1; 24], Some(&sequence)), Ok((number, b"hello".to_vec())));
         assert_eq!(open([1; 24], Some(&sequence)), Err(Unopened::Repeated(number)));
+    }
+
+    #[test]
+    fn a_device_pushes_out_its_own_sessions_alone() {
+        let mut sessions = SymmetricSessions::new();
+        let token = |number: u8| [number; 24];
+        sessions.start(token(1), (DeviceNumber(1), Some(2)), "secret");
+        for number in 2..100 {
+            sessions.start(token(number), (DeviceNumber(2), Some(2)), "secret");
+        }
+        let sealed = |number| !sessions.seal(&token(number), b"x").is_empty();
+        assert_eq!((1..100).filter(|number| sealed(*number)).collect::<Vec<_>>(), [1, 98, 99]);
     }
 }

@@ -1,17 +1,16 @@
 //! `POST /topic/<productKey>/<deviceName>/…`: who may publish where, and
 //! whether a message is taken.
 
-use std::collections::HashMap;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
 use crate::access_token::{AccessTokens, PLAUSIBLE_LENGTHS, TokenId};
 use crate::answer::{
     Answer, BAD_OPTION, BAD_REQUEST, CONTENT, METHOD_NOT_ALLOWED, NOT_FOUND, Refused, Reply,
-    TOO_MANY_REQUESTS, TOPIC_TOO_LONG, UNAUTHORIZED,
+    TOPIC_TOO_LONG, UNAUTHORIZED,
 };
-use crate::auth::POST;
+use crate::auth::{POST, Proof};
 use crate::devices::Devices;
 use crate::payload::Encoding;
 use crate::request::Request;
@@ -54,7 +53,7 @@ pub(crate) fn authorize(
     now: SystemTime,
     devices: &Devices,
     tokens: &AccessTokens,
-) -> Result<TokenId, Refused> {
+) -> Result<Proof, Refused> {
     if request.method != POST {
         return Err(Refused::new(METHOD_NOT_ALLOWED, "POST"));
     }
@@ -74,18 +73,18 @@ pub(crate) fn authorize(
     if !complete || !own {
         return Err(Refused::new(NOT_FOUND, "no such topic, or it is not the device's own"));
     }
-    match devices.get(&topic.product_key, &topic.device_name) {
-        Some(device) if device.disabled => {
+    let device = match devices.get(&topic.product_key, &topic.device_name) {
+        Some((_, device)) if device.disabled => {
             return Err(Refused::new(UNAUTHORIZED, "the device is disabled"));
         }
-        Some(_) => {}
+        Some((number, _)) => number,
         // It was, when it signed in.
         None => return Err(Refused::new(UNAUTHORIZED, "the device is not registered")),
-    }
+    };
     if topic.name.chars().count() > TOPIC_CHARACTERS {
         return Err(Refused::new(TOPIC_TOO_LONG, "the topic is longer than 128 characters"));
     }
-    Ok(id)
+    Ok(Proof { device, token: id, is_sign_in: false })
 }
 
 /// The payload as the application sees it, and its sequence number in
@@ -132,54 +131,5 @@ pub(crate) fn taken(request: &Request<'_>, reply: Reply, payload: &[u8]) -> Answ
         }
         Reply::Empty => Answer::new(CONTENT, None, Vec::new()),
         Reply::Echo => Answer::new(CONTENT, request.content_format, payload.to_vec()),
-    }
-}
-
-/// So many messages a second and device, in bursts of as many.
-pub(crate) struct RateLimit {
-    limit: Option<u32>,
-    buckets: HashMap<(String, String), (Instant, f64)>,
-}
-
-impl RateLimit {
-    pub(crate) fn new(limit: Option<u32>) -> Self {
-        Self { limit, buckets: HashMap::new() }
-    }
-
-    /// Takes a message of a device that is known (which bounds the buckets).
-    pub(crate) fn take(&mut self, now: Instant, topic: &Topic) -> Result<(), Refused> {
-        let Some(limit) = self.limit.map(f64::from) else {
-            return Ok(());
-        };
-        let device = (topic.product_key.clone(), topic.device_name.clone());
-        let (since, left) = self.buckets.entry(device).or_insert((now, limit));
-        let refilled = now.saturating_duration_since(*since).as_secs_f64() * limit;
-        *left = (*left + refilled).min(limit);
-        *since = now;
-        if *left < 1.0 {
-            return Err(Refused::new(TOO_MANY_REQUESTS, "too many messages"));
-        }
-        *left -= 1.0;
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn a_burst_is_limited_and_time_restores_it() {
-        let topic =
-            Topic { product_key: "pk".into(), device_name: "dn".into(), name: "/pk/dn/x".into() };
-        let mut rate = RateLimit::new(Some(2));
-        let now = Instant::now();
-        assert!(rate.take(now, &topic).is_ok());
-        assert!(rate.take(now, &topic).is_ok());
-        let refused = rate.take(now, &topic).expect_err("the third");
-        assert_eq!(refused.code, TOO_MANY_REQUESTS);
-        assert!(rate.take(now + Duration::from_millis(500), &topic).is_ok());
-        assert!(rate.take(now + Duration::from_millis(501), &topic).is_err());
     }
 }

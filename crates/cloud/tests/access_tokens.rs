@@ -2,7 +2,7 @@
 //! code that does not make the client sign in again.
 
 use coap_lite::{CoapOption, MessageClass};
-use iot_coap_cloud::{Config, Device, Reply, TokenOption, Transport};
+use iot_coap_cloud::{Cloud, Config, Device, Reply, ServerKeys, TokenOption, Transport};
 use iot_coap_test_cloud::*;
 
 #[test]
@@ -175,4 +175,33 @@ fn the_answer_is_as_configured() {
     let reply = device.exchange(&request);
     assert_eq!(content_format(&reply), Some(CBOR));
     assert!(ciborium::from_reader::<ciborium::Value, _>(reply.payload.as_slice()).is_ok());
+}
+
+#[test]
+fn a_token_that_was_expired_by_hand_stays_so_after_a_restart() {
+    let folder = Folder::new();
+    let state = folder.file("state");
+    let serve = || {
+        let keys = ServerKeys::of_state_dir(&state).expect("keys");
+        start(Config { keys: Some(keys), state_dir: Some(state.clone()), ..Config::default() })
+    };
+    let says = |cloud: &Cloud, token: &[u8]| {
+        let mut device = TestDevice::over(cloud, Transport::Udp);
+        device.access_token = token.to_vec();
+        code(&device.publish("x", b"1"))
+    };
+    let cloud = serve();
+    let before = TestDevice::signed_in(&cloud, Transport::Udp).access_token;
+    cloud.expire_tokens();
+    let after = TestDevice::signed_in(&cloud, Transport::Udp).access_token;
+    cloud.stop().expect("stops");
+    let cloud = serve();
+    assert_eq!((says(&cloud, &before).as_str(), says(&cloud, &after).as_str()), ("4.01", "2.05"));
+    cloud.stop().expect("stops");
+
+    // What cannot be read is no reason to take them.
+    std::fs::write(state.join("tokens-expired"), "x").expect("written");
+    let config = Config { state_dir: Some(state.clone()), ..Config::default() };
+    let error = Cloud::start(config).err().expect("it is damaged").to_string();
+    assert!(error.contains("delete it"), "{error}");
 }

@@ -122,10 +122,9 @@ fn a_server_is_ready_when_it_says_so_and_ends_cleanly() {
 #[test]
 fn devices_come_from_a_file_and_the_root_stays() {
     let folder = Folder::new();
-    let devices = folder.file("devices.toml");
     let content = "[[device]]\nproduct_key = \"pk\"\ndevice_name = \"dn\"\ndevice_secret = \"s\"\n";
-    std::fs::write(&devices, content).expect("written");
-    let arguments = ["--devices", devices.to_str().expect("text"), "--bind", "::1"];
+    let devices = folder.write_secret("devices.toml", content.as_bytes());
+    let arguments = ["--devices", devices.as_str(), "--bind", "::1"];
     let root = |server: &Serving| {
         let path = server.ready["root"].as_str().expect("a path");
         std::fs::read_to_string(path).expect("a root")
@@ -277,9 +276,8 @@ fn a_reader_who_pauses_costs_lines_and_no_answers() {
 #[test]
 fn the_published_sample_is_for_this_machine_and_so_is_what_is_not_protected() {
     let folder = Folder::new();
-    let empty = folder.file("none.toml");
-    std::fs::write(&empty, "").expect("written");
-    let empty = empty.to_str().expect("text");
+    let empty = folder.write_secret("none.toml", b"");
+    let empty = empty.as_str();
     let free = ["--dtls-port", "0", "--", "true"];
     for arguments in [&["--devices", empty][..], &["--bind", "0.0.0.0"]] {
         let output = output(&folder, &[arguments, &free].concat());

@@ -1,11 +1,12 @@
 //! Hazard: somebody who can send datagrams makes the server work for nothing, send to others,
 //! remember more and more, or forget the devices that it serves.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, DtlsConfig, DtlsEngine, Event, Transport};
 use iot_coap_test_cloud::engine::{Session, Trust};
+use iot_coap_test_cloud::hosts::{host, with_cookie};
 use iot_coap_test_cloud::*;
 use iot_coap_test_support::served::scripted_client::ScriptedClient;
 
@@ -26,34 +27,6 @@ fn cloud_of(max_sessions: usize) -> Cloud {
 
 fn trust() -> Trust {
     Trust::Key(IDENTITY.into(), KEY.into())
-}
-
-/// A socket of another host, as far as the server can tell.
-fn host(last: u8, server: SocketAddr) -> UdpSocket {
-    let socket =
-        UdpSocket::bind(SocketAddr::from(([127, 0, 0, last], 0))).expect("a loopback address");
-    socket.connect(server).expect("loopback connects");
-    socket.set_read_timeout(Some(SILENCE)).expect("not zero");
-    socket
-}
-
-/// A client that has its cookie at this socket, and has not shown it yet.
-fn with_cookie(socket: &UdpSocket, random: u32) -> ScriptedClient {
-    let mut client = ScriptedClient::default();
-    client.random[..4].copy_from_slice(&random.to_be_bytes());
-    let mut buffer = [0; 2_048];
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        assert!(Instant::now() < deadline, "a cookie comes");
-        socket.send(&client.hello()).expect("sent");
-        // Flights of handshakes before may still be on their way.
-        while let Ok(length) = socket.recv(&mut buffer) {
-            if buffer[13] == 3 {
-                client.read_cookie(&buffer[..length]);
-                return client;
-            }
-        }
-    }
 }
 
 /// How many bytes come before nothing does.
@@ -179,6 +152,22 @@ fn a_device_that_has_signed_in_stays_for_longer_than_one_that_has_not() {
         assert_eq!(code(&device.publish("x", b"1")), "2.05");
     }
     drop(strangers);
+}
+
+#[test]
+fn a_sign_in_over_udp_is_not_that_of_the_next_session() {
+    let cloud = cloud_of(2);
+    let server = cloud.address(Transport::Dtls);
+    let open = || Session::connect(server, trust().config());
+    let mut device = TestDevice::new(Link::Engine(Box::new(open())));
+    device.sign_in();
+    let mut stranger = open();
+    TestDevice::over(&cloud, Transport::Udp).sign_in();
+    stranger.send(&[0x40, 0, 0, 1]);
+    assert!(stranger.receive(PATIENCE).is_some_and(|pong| pong == [0x70, 0, 0, 1]));
+    // One of them makes room: not the one that has signed in, though it was silent for longer.
+    let _third = open();
+    assert_eq!(code(&device.publish("x", b"1")), "2.05");
 }
 
 #[test]

@@ -105,9 +105,8 @@ fn write_devices(folder: &Folder, names: &[String]) -> String {
              device_secret = \"secret\"\n"
         )
     };
-    let path = folder.file("devices.toml");
-    std::fs::write(&path, names.iter().map(table).collect::<Vec<_>>().join("\n")).expect("written");
-    path.to_str().expect("text").to_owned()
+    let tables: Vec<String> = names.iter().map(table).collect();
+    folder.write_secret("devices.toml", tables.join("\n").as_bytes())
 }
 
 /// Lets devices post, and takes servers and broker away meanwhile.

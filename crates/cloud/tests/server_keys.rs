@@ -5,7 +5,9 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use iot_coap_cloud::{Cloud, Config, Event, ServerKeys, Transport};
+use iot_coap_cloud::{
+    Certificates, Cloud, Config, DtlsConfig, Event, ServerKeys, Transport, load_devices,
+};
 use iot_coap_test_cloud::*;
 
 /// A file of the keys named by these letters.
@@ -111,4 +113,33 @@ fn servers_that_start_at_once_make_one_file() {
     assert!(made.iter().all(|keys| *keys == made[0]));
     let mode = std::fs::metadata(&file).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn files_with_secrets_that_everybody_can_read_are_refused() {
+    let folder = Folder::new();
+    let state = folder.file("state");
+    let own = |state_dir| Config { state_dir: Some(state_dir), ..Config::default() };
+    let cloud = start(own(state.clone()));
+    let chain = folder.write("chain.pem", cloud.root_pem().as_bytes()).into();
+    cloud.stop().expect("stops");
+    let key = state.join("server-key.pem");
+    let devices = folder.write_secret("devices.toml", b"");
+    let open = |path: &Path| {
+        std::fs::set_permissions(path, Permissions::from_mode(0o644)).expect("ours");
+    };
+    assert!(load_devices(devices.as_ref()).is_ok());
+    open(devices.as_ref());
+    let of_devices = load_devices(devices.as_ref()).expect_err("open");
+    open(&key);
+    let certificates = Certificates::Files { chain, key, root: None };
+    let given = Cloud::start(Config {
+        dtls: DtlsConfig { certificates, ..DtlsConfig::default() },
+        ..Config::default()
+    });
+    let of_key = given.err().expect("open").to_string();
+    let of_own = Cloud::start(own(state)).err().expect("open").to_string();
+    for error in [of_devices, of_key, of_own] {
+        assert!(error.contains("run: chmod 6"), "{error}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Hazard: a client signs in wrongly and is let in, or rightly and is not, or is
 //! told something that the cloud would not tell.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use coap_lite::{CoapOption, MessageClass, MessageType};
@@ -212,4 +213,45 @@ fn neither_secrets_nor_whole_tokens_are_logged() {
     assert!(!text.contains(&token));
     // Nor is either part of it.
     assert!(token.split('.').all(|part| !text.contains(part)));
+}
+
+#[test]
+fn what_a_device_says_of_its_secrets_by_mistake_is_not_logged_and_no_terminal_obeys_it() {
+    let folder = Folder::new();
+    let log = folder.file("log");
+    let cloud = start(Config { log: iot_coap_cloud::Log::File(log.clone()), ..Config::default() });
+    let mut device = TestDevice::over(&cloud, Transport::Udp);
+    let further = [("deviceSecret", "whatever it is"), ("zone", DEVICE_SECRET)];
+    let request = device.auth("hmacmd5", &further);
+    assert_eq!(code(&device.exchange(&request)), "2.05");
+    device.sign_in();
+    let token = String::from_utf8(device.access_token.clone()).expect("text");
+    let both = format!("{{\"token\":\"{token}\",\"secret\":\"{DEVICE_SECRET}\"}}");
+    assert_eq!(code(&device.publish("x", both.as_bytes())), "2.05");
+    // As bytes that are no text, in a topic, and in a path.
+    let binary = [&b"\xFF"[..], both.as_bytes()].concat();
+    assert_eq!(code(&device.publish("x", &binary)), "2.05");
+    assert_eq!(code(&device.publish(DEVICE_SECRET, b"1")), "2.05");
+    let lost = device.post(&format!("/{token}"));
+    assert_eq!(code(&device.exchange(&lost)), "4.04");
+    let clears_screen = "\u{1b}[2J\u{9b}2J\u{202e}";
+    assert_eq!(code(&device.publish("x", clears_screen.as_bytes())), "2.05");
+    // The program that a server is part of sees what was sent.
+    assert_eq!(cloud.messages()[0].payload, both.as_bytes());
+    cloud.stop().expect("stops");
+    let text = std::fs::read_to_string(log).expect("written");
+    let in_hex = |text: &str| {
+        text.bytes().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("a string takes everything");
+            hex
+        })
+    };
+    for hidden in ["whatever", DEVICE_SECRET, &token[10..40], &in_hex(DEVICE_SECRET)] {
+        assert!(!text.contains(hidden), "{hidden}: {text}");
+    }
+    assert!(!text.contains(&in_hex(&token[10..40])));
+    assert!(!text.chars().any(|each| (each.is_control() && each != '\n') || each == '\u{202e}'));
+    let last = text.lines().last().expect("a line");
+    let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(last["payload"]["text"], clears_screen);
 }

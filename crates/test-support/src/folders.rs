@@ -50,6 +50,14 @@ impl Folder {
         std::fs::write(&path, content).expect("the folder can be written");
         path.into_os_string().into_string().expect("the target folder's path is UTF-8")
     }
+
+    /// The same for a file that nobody else may read.
+    pub fn write_secret(&self, name: &str, content: &[u8]) -> String {
+        let path = self.write(name, content);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&path, mode).expect("it is ours");
+        path
+    }
 }
 
 impl Drop for Folder {

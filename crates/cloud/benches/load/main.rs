@@ -142,9 +142,8 @@ fn started(folder: &Folder, registered: u32, arguments: &[&str]) -> Serving {
         )
         .expect("a string takes everything");
     }
-    let path = folder.file("devices.toml");
-    std::fs::write(&path, file).expect("written");
-    let devices = ["--devices", path.to_str().expect("text")];
+    let path = folder.write_secret("devices.toml", file.as_bytes());
+    let devices = ["--devices", path.as_str()];
     let mut server = serve(folder, &[&devices[..], arguments].concat());
     if !arguments.contains(&"--forward") {
         server.drain_events();

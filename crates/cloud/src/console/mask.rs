@@ -6,10 +6,8 @@ use std::sync::{PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use crate::access_token::TOKEN_START;
 use crate::devices::Device;
-
-/// How every access token of this kind of server begins: `{"token":"` in base64url.
-const TOKEN_START: &str = "eyJ0b2tlbiI6I";
 
 /// Bytes of a token that stay at its start and at its end.
 const LEFT: (usize, usize) = (6, 4);

@@ -108,6 +108,10 @@ impl Row {
                 self.code.clone_from(code);
                 self.reason.clone_from(reason);
             }
+            Event::Limited { transport, peer, what } => {
+                self.from("limited", *transport, *peer);
+                self.reason.clone_from(what);
+            }
             Event::Duplicate { transport, peer, message_id, confirmable, after_ms } => {
                 self.from("duplicate", *transport, *peer);
                 self.field("type", &message_type(*confirmable));
@@ -141,24 +145,18 @@ impl Row {
             | Event::DtlsFailed { .. }
             | Event::DtlsClosed { .. } => self.fill_dtls(event),
             Event::TokensExpired => self.kind = "tokens_expired",
+            Event::StateNotKept { error } => {
+                self.kind = "state_not_kept";
+                self.reason.clone_from(error);
+            }
             Event::FaultsChanged { faults } => {
                 self.kind = "faults_changed";
                 self.subject.clone_from(faults);
             }
-            Event::BrokerConnected { broker } => {
-                self.kind = "broker_connected";
-                self.subject.clone_from(broker);
-            }
-            Event::NoSubscriber { broker, topic, reason } => {
-                self.kind = "no_subscriber";
-                self.subject.clone_from(topic);
-                self.reason.clone_from(reason);
-                self.field("broker", broker);
-            }
-            Event::BrokerLost { broker, reason } => {
-                self.kind = "broker_lost";
-                self.subject.clone_from(broker);
-                self.reason.clone_from(reason);
+            Event::BrokerConnected { .. }
+            | Event::NoSubscriber { .. }
+            | Event::BrokerLost { .. } => {
+                self.fill_broker(event);
             }
             Event::ReadAgain { file, error } => {
                 self.kind = "read_again";
@@ -179,6 +177,27 @@ impl Row {
                     self.field("direction", direction);
                 }
             }
+        }
+    }
+
+    fn fill_broker(&mut self, event: &Event) {
+        match event {
+            Event::BrokerConnected { broker } => {
+                self.kind = "broker_connected";
+                self.subject.clone_from(broker);
+            }
+            Event::NoSubscriber { broker, topic, reason } => {
+                self.kind = "no_subscriber";
+                self.subject.clone_from(topic);
+                self.reason.clone_from(reason);
+                self.field("broker", broker);
+            }
+            Event::BrokerLost { broker, reason } => {
+                self.kind = "broker_lost";
+                self.subject.clone_from(broker);
+                self.reason.clone_from(reason);
+            }
+            _ => {}
         }
     }
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::certificates::ServerCertificate;
-use crate::config::{DtlsConfig, DtlsEngine};
+use crate::config::{DtlsConfig, DtlsEngine, Limits};
+use crate::devices::DeviceNumber;
 use crate::events::{Event, EventLog};
 use crate::server_keys::ServerKeys;
 use crate::transport::{Peer, Route};
@@ -52,8 +53,9 @@ pub(crate) trait DtlsServer: Send {
     /// The session has not ended.
     fn is_open(&self, session: u64) -> bool;
 
-    /// The device of a session has shown who it is: it makes room for others last.
-    fn prove(&mut self, session: u64);
+    /// The device of a session has shown who it is: it makes room for others last, but for those
+    /// of its own.
+    fn prove(&mut self, session: u64, device: DeviceNumber);
 
     /// Closes every session with `close_notify`; says how many.
     fn close_all(&mut self, now: Instant) -> usize;
@@ -99,14 +101,16 @@ pub(crate) trait DtlsServer: Send {
 /// Makes the server that the configuration asks for. It keeps sessions in `saved`
 /// when it stops, and goes on with those that are there.
 pub(crate) fn open(
-    config: &DtlsConfig,
+    (config, limits): (&DtlsConfig, &Limits),
     certificate: &ServerCertificate,
     keys: &ServerKeys,
     saved: Option<PathBuf>,
     events: Arc<EventLog>,
 ) -> io::Result<Box<dyn DtlsServer>> {
     Ok(match config.engine() {
-        DtlsEngine::Own => Box::new(own::Server::new(config, certificate, keys, saved, events)?),
+        DtlsEngine::Own => {
+            Box::new(own::Server::new((config, limits), certificate, keys, saved, events)?)
+        }
         DtlsEngine::OpenSsl => Box::new(by_openssl::Server::new(config, certificate, events)?),
     })
 }

@@ -13,6 +13,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Event;
+use super::line::line;
+use super::mask::masked;
 use super::sink::Sink;
 
 /// Where event lines go.
@@ -29,6 +31,9 @@ pub enum Log {
     File(PathBuf),
 }
 
+/// What the events that are kept take at most, however few they are.
+const MOST_BYTES: usize = 64 << 20;
+
 /// An event with its place and its time.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded {
@@ -42,8 +47,19 @@ pub(crate) struct Recorded {
 #[derive(Default)]
 struct Kept {
     events: VecDeque<(u64, Event)>,
+    /// About how much they take.
+    bytes: usize,
     /// How many were dropped before the first one kept.
     dropped: usize,
+}
+
+impl Kept {
+    fn drop_oldest(&mut self) {
+        if let Some((_, event)) = self.events.pop_front() {
+            self.bytes -= event.bytes();
+            self.dropped += 1;
+        }
+    }
 }
 
 /// Others may not read what devices say.
@@ -115,18 +131,23 @@ impl EventLog {
     }
 
     pub(crate) fn record(&self, event: Event) {
+        self.record_about(event, None);
+    }
+
+    /// The same for an event in which this secret may stand, which is not written.
+    pub(crate) fn record_about(&self, event: Event, secret: Option<&str>) {
         let unix_ms = unix_ms();
         if let Some(told) = &self.told {
             told(&event);
         }
         if self.verbose || !event.is_detail() {
-            self.write(unix_ms, &event);
+            self.write(unix_ms, &event, secret);
         }
         let mut kept = self.kept();
+        kept.bytes += event.bytes();
         kept.events.push_back((unix_ms, event));
-        if kept.events.len() > self.most {
-            kept.events.pop_front();
-            kept.dropped += 1;
+        while kept.events.len() > self.most || kept.bytes > MOST_BYTES {
+            kept.drop_oldest();
         }
         let count = kept.dropped + kept.events.len();
         drop(kept);
@@ -134,7 +155,7 @@ impl EventLog {
         self.count.send_replace(count);
     }
 
-    fn write(&self, unix_ms: u64, event: &Event) {
+    fn write(&self, unix_ms: u64, event: &Event, secret: Option<&str>) {
         #[derive(Serialize)]
         struct Line<'a> {
             unix_ms: u64,
@@ -142,11 +163,9 @@ impl EventLog {
             event: &'a Event,
         }
         let Some(sink) = &self.sink else { return };
-        let Ok(mut line) = serde_json::to_vec(&Line { unix_ms, event }) else {
-            return;
-        };
-        line.push(b'\n');
-        sink.write(line);
+        if let Some(line) = line(&Line { unix_ms, event: &masked(event, secret) }) {
+            sink.write(line);
+        }
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -1,8 +1,11 @@
 //! What can happen, as the log tells it. Secrets and whole access tokens never come
 //! here.
 
+mod line;
 mod log;
+mod mask;
 mod sink;
+mod size;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +20,7 @@ pub use log::Log;
 #[cfg(feature = "console")]
 pub(crate) use log::Recorded;
 pub(crate) use log::unix_ms;
+pub(crate) use mask::masked_value;
 
 /// An option of a request, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +46,8 @@ pub struct Message {
     pub content_format: Option<u16>,
     /// The request's Accept.
     pub accept: Option<u16>,
-    /// The payload, decrypted in symmetric mode.
+    /// The payload, decrypted in symmetric mode; of a message that was refused, its first
+    /// kilobyte, and the names above are cut as well.
     #[serde(serialize_with = "text_or_hex")]
     pub payload: Vec<u8>,
     /// The option that the access token came by.
@@ -146,6 +151,16 @@ pub enum Event {
         code: String,
         /// Why.
         reason: String,
+    },
+    /// Of an address there was more than [`Limits`](crate::Limits) allows. It is told again
+    /// when it was less for a while.
+    Limited {
+        /// How it came.
+        transport: Transport,
+        /// Where the last of it came from.
+        peer: SocketAddr,
+        /// What there was too much of.
+        what: String,
     },
     /// A request came again and was answered from the cache.
     Duplicate {
@@ -268,6 +283,11 @@ pub enum Event {
     },
     /// Every access token issued so far is refused from here on.
     TokensExpired,
+    /// What should outlive the server could not be written.
+    StateNotKept {
+        /// Why.
+        error: String,
+    },
     /// Other faults are asked for from here on.
     FaultsChanged {
         /// Which, as `--faults` takes them.

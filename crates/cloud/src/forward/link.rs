@@ -16,7 +16,8 @@ use rumqttc::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Broker, Entry, Forward, Forwarder, Publication, Report, Unforwarded};
+use super::turns::Entry;
+use super::{Broker, Forward, Forwarder, Publication, Report, Unforwarded};
 use crate::random;
 use crate::sign::hex;
 use crate::state::about;

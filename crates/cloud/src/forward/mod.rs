@@ -35,7 +35,6 @@ pub(crate) use forwarder::{Forwarder, Report, Reports, Unforwarded};
 pub(crate) use link::open;
 pub(crate) use pending::{Accepted, Pending, Waiting};
 pub(crate) use publication::{Publication, is_publishable};
-pub(crate) use turns::Entry;
 
 /// Where accepted messages go on to, and how long a device waits for that.
 ///

@@ -12,6 +12,7 @@ pub mod browser;
 pub mod consumer;
 pub mod engine;
 pub mod fleet;
+pub mod hosts;
 pub mod http;
 pub mod line;
 pub mod poster;
@@ -286,7 +287,7 @@ impl TestDevice {
 
     /// Sends a message as it is.
     pub fn send(&mut self, packet: &Packet) {
-        self.link.send(&packet.to_bytes().expect("it fits"));
+        self.link.send(&packet.to_bytes_unlimited().expect("there is no limit"));
     }
 
     /// The next message, which must come.

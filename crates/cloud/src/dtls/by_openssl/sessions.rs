@@ -11,6 +11,7 @@ use super::context::Context;
 use super::record::{Start, start};
 use crate::certificates::ServerCertificate;
 use crate::config::DtlsConfig;
+use crate::devices::DeviceNumber;
 use crate::dtls::DtlsServer;
 use crate::events::{Event, EventLog};
 use crate::server_keys::ServerKeys;
@@ -338,7 +339,7 @@ impl DtlsServer for Server {
         self.sessions.contains_key(&session)
     }
 
-    fn prove(&mut self, session: u64) {
+    fn prove(&mut self, session: u64, _: DeviceNumber) {
         if let Some(&route) = self.sessions.get(&session)
             && let Some(association) = self.association(route, session)
         {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
@@ -36,6 +37,7 @@ pub(super) struct Context {
     /// What `config` is made of again each day.
     day: u64,
     shown: Shown,
+    gate: Arc<Gate>,
     pre_shared_key: Option<Arc<OneKey>>,
     tickets: Option<ServerKeys>,
     mtu: usize,
@@ -47,10 +49,15 @@ impl Context {
         certificate: &ServerCertificate,
         keys: &ServerKeys,
     ) -> io::Result<Self> {
+        let gate = Arc::new(Gate {
+            is_permitted: AtomicBool::new(true),
+            is_asked: AtomicBool::new(false),
+        });
         let mut context = Self {
             config: Arc::default(),
             day: today(),
-            shown: Shown::new(certificate)?,
+            shown: Shown::new(certificate, &gate)?,
+            gate,
             pre_shared_key: config.pre_shared_key.as_ref().map(OneKey::new).transpose()?,
             tickets: config.resumption.then(|| keys.clone()),
             mtu: config.mtu as usize,
@@ -72,6 +79,16 @@ impl Context {
         Connection::accept(&self.config, hello, Some(id), SysRng, now)
     }
 
+    /// Whether the key may sign from here on.
+    pub(super) fn permit_signatures(&self, permitted: bool) {
+        self.gate.is_permitted.store(permitted, Ordering::Relaxed);
+    }
+
+    /// Whether a signature was asked for since this was last asked.
+    pub(super) fn take_asked(&self) -> bool {
+        self.gate.is_asked.swap(false, Ordering::Relaxed)
+    }
+
     pub(super) fn import(&self, blob: &[u8], key: &SealingKey, what: &[u8]) -> Option<Connection> {
         Connection::import(&self.config, blob, key, what, SysRng).ok()
     }
@@ -91,7 +108,7 @@ impl Context {
     }
 
     pub(super) fn set_certificate(&mut self, certificate: &ServerCertificate) -> io::Result<()> {
-        let shown = Shown::new(certificate)?;
+        let shown = Shown::new(certificate, &self.gate)?;
         self.config = self.make(&shown).map_err(|error| refused(&error))?;
         self.shown = shown;
         Ok(())
@@ -127,14 +144,14 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(certificate: &ServerCertificate) -> io::Result<Self> {
+    fn new(certificate: &ServerCertificate, gate: &Arc<Gate>) -> io::Result<Self> {
         let known = certificate.leaf.public_key()?;
         if !known.public_eq(&certificate.key) {
             return Err(refused(&"the private key is not that of the certificate"));
         }
         let chain = std::iter::once(&certificate.leaf).chain(&certificate.intermediates);
         let chain = chain.map(|each| each.to_der()).collect::<Result<Vec<_>, ErrorStack>>()?;
-        Ok(Self { chain, key: Arc::new(Key::new(&certificate.key)?) })
+        Ok(Self { chain, key: Arc::new(Key::new(&certificate.key, gate)?) })
     }
 }
 
@@ -152,10 +169,17 @@ fn refused(reason: &dyn fmt::Display) -> io::Error {
 struct Key {
     key: PKey<Private>,
     schemes: &'static [SignatureScheme],
+    gate: Arc<Gate>,
+}
+
+/// Whether keys may sign, those of handshakes that began before a change too.
+struct Gate {
+    is_permitted: AtomicBool,
+    is_asked: AtomicBool,
 }
 
 impl Key {
-    fn new(key: &PKey<Private>) -> io::Result<Self> {
+    fn new(key: &PKey<Private>, gate: &Arc<Gate>) -> io::Result<Self> {
         let schemes: &[_] = match key.id() {
             Id::RSA => &[SignatureScheme::RsaSha256, SignatureScheme::RsaPssSha256],
             Id::EC => &[SignatureScheme::EcdsaSha256],
@@ -165,7 +189,7 @@ impl Key {
                 ));
             }
         };
-        Ok(Self { key: key.clone(), schemes })
+        Ok(Self { key: key.clone(), schemes, gate: Arc::clone(gate) })
     }
 }
 
@@ -175,6 +199,10 @@ impl Signer for Key {
     }
 
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>> {
+        self.gate.is_asked.store(true, Ordering::Relaxed);
+        if !self.gate.is_permitted.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut signer = openssl::sign::Signer::new(MessageDigest::sha256(), &self.key).ok()?;
         if scheme == SignatureScheme::RsaPssSha256 {
             signer.set_rsa_padding(Padding::PKCS1_PSS).ok()?;

@@ -1,35 +1,20 @@
 //! Handshakes or sessions by number, and which of them makes room when there are too many:
-//! one of the source that has most of them, so that one host pushes out its own alone.
+//! one of the network and source that have most of them, so that one host pushes out its own
+//! alone, and who has the addresses of a few networks pushes out theirs.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use indexmap::IndexMap;
 
 use crate::random::{self, Sequence};
+use crate::source::Source;
 
 /// Of so many, drawn at random, the least deserving makes room. To look at all of them would
 /// take longer the more there are.
 const SAMPLE: usize = 64;
-
-/// Where clients come from: an IPv4 address, or an IPv6 network of 64 bits, which is what one
-/// subscriber has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Source {
-    V4(u32),
-    V6(u64),
-}
-
-impl Source {
-    fn of(address: SocketAddr) -> Self {
-        match address.ip().to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip.into()),
-            IpAddr::V6(ip) => Self::V6((u128::from(ip) >> 64) as u64),
-        }
-    }
-}
 
 /// One of a [`Crowd`].
 pub(super) trait Member {
@@ -45,12 +30,14 @@ pub(super) trait Member {
 /// Members by number.
 pub(super) struct Crowd<T> {
     members: IndexMap<u64, T>,
+    /// How many are from where, by source and by its network.
     sources: HashMap<Source, u32>,
+    networks: HashMap<Source, u32>,
 }
 
 impl<T: Member> Crowd<T> {
     pub(super) fn new() -> Self {
-        Self { members: IndexMap::new(), sources: HashMap::new() }
+        Self { members: IndexMap::new(), sources: HashMap::new(), networks: HashMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -103,10 +90,12 @@ impl<T: Member> Crowd<T> {
     pub(super) fn clear(&mut self) {
         self.members.clear();
         self.sources.clear();
+        self.networks.clear();
     }
 
     /// The one that makes room, and is not the newest one: of a device that has not shown who
-    /// it is if there is one, of the source that has most of them, silent for longest.
+    /// it is if there is one, of the network that has most of them, of the source there that has
+    /// most, silent for longest.
     pub(super) fn least_deserving(&self, newest: u64) -> Option<u64> {
         let len = self.members.len();
         let mut draws = Sequence::new(u64::from_le_bytes(random::unpredictable()));
@@ -117,21 +106,27 @@ impl<T: Member> Crowd<T> {
             .filter(|(number, _)| **number != newest)
             .min_by_key(|(number, member)| {
                 let source = Source::of(member.address());
-                let share = self.sources.get(&source).copied().unwrap_or(0);
-                (member.is_proven(), Reverse(share), member.heard(), **number)
+                let share = |counts: &HashMap<_, u32>, key| counts.get(&key).copied().unwrap_or(0);
+                let shares =
+                    [share(&self.networks, source.network()), share(&self.sources, source)];
+                (member.is_proven(), Reverse(shares), member.heard(), **number)
             })
             .map(|(number, _)| *number)
     }
 
     fn count_in(&mut self, address: SocketAddr) {
-        *self.sources.entry(Source::of(address)).or_default() += 1;
+        let source = Source::of(address);
+        *self.sources.entry(source).or_default() += 1;
+        *self.networks.entry(source.network()).or_default() += 1;
     }
 
     fn count_out(&mut self, address: SocketAddr) {
         let source = Source::of(address);
-        match self.sources.get_mut(&source) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(self.sources.remove(&source)),
+        for (counts, key) in [(&mut self.sources, source), (&mut self.networks, source.network())] {
+            match counts.get_mut(&key) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(counts.remove(&key)),
+            }
         }
     }
 }
@@ -193,10 +188,21 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_network_is_one_source() {
-        let source = |text: &str| Source::of(text.parse().expect("an address"));
-        assert_eq!(source("[2001:db8::1]:5"), source("[2001:db8::ffff:1]:6"));
-        assert_ne!(source("[2001:db8::1]:5"), source("[2001:db8:0:1::1]:5"));
-        assert_eq!(source("[::ffff:192.0.2.1]:5"), source("192.0.2.1:7"));
+    fn many_addresses_of_few_networks_push_out_their_own() {
+        let start = Instant::now();
+        let mut crowd = Crowd::new();
+        // Two of one host, which began first.
+        crowd.insert(1, Visitor("192.0.2.1:1", false, start));
+        crowd.insert(2, Visitor("192.0.2.1:2", false, start));
+        let flood: Vec<String> =
+            (0..60).map(|host| format!("198.51.{}.{host}:1", 100 + host % 4)).collect();
+        for (number, address) in (3..).zip(flood) {
+            crowd.insert(number, Visitor(String::leak(address), false, start));
+        }
+        for _ in 0..50 {
+            let number = crowd.least_deserving(62).expect("there are many");
+            assert!(number > 2, "{number}");
+            crowd.remove(number);
+        }
     }
 }

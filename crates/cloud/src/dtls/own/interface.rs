@@ -9,6 +9,7 @@ use iot_coap_dtls::server::Greeting;
 use super::id::Ids;
 use super::server::Server;
 use crate::certificates::ServerCertificate;
+use crate::devices::DeviceNumber;
 use crate::dtls::DtlsServer;
 use crate::events::Event;
 use crate::server_keys::ServerKeys;
@@ -99,9 +100,18 @@ impl DtlsServer for Server {
         self.sessions.crowd.contains(session)
     }
 
-    fn prove(&mut self, session: u64) {
-        if let Some(session) = self.sessions.crowd.get_mut(session) {
-            session.is_proven = true;
+    fn prove(&mut self, number: u64, device: DeviceNumber) {
+        let Some(session) = self.sessions.crowd.get_mut(number) else { return };
+        session.is_proven = true;
+        if session.device.is_some() || !self.owners.count(session.route.address) {
+            return;
+        }
+        session.device = Some(device);
+        let Some(sessions) = self.owners.add(device, number) else { return };
+        let heard = |number: &u64| self.sessions.crowd.get(*number).map(|each| each.heard);
+        let oldest = sessions.iter().copied().filter(|each| *each != number).min_by_key(heard);
+        if let Some(oldest) = oldest {
+            self.close(oldest, "too many sessions of its device");
         }
     }
 

@@ -9,12 +9,14 @@ mod crowd;
 mod handshake;
 mod id;
 mod interface;
+mod owners;
 mod places;
 mod saved;
 mod saving;
 mod server;
 mod session;
 mod sessions;
+mod signatures;
 
 pub(crate) use id::LEN as CONNECTION_ID_LEN;
 pub(super) use server::Server;

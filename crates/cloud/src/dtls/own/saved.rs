@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::unix_ms;
 use crate::server_keys::ServerKeys;
-use crate::state::{about, replace};
+use crate::state::{about, replace_for_good, sync_folder};
 
 /// The version of the file's form.
 const FORMAT: u8 = 1;
@@ -92,7 +92,7 @@ impl SavedFile {
         let mut content = Vec::new();
         ciborium::into_writer(&Saved { format: FORMAT, sessions }, &mut content)
             .map_err(io::Error::other)?;
-        replace(&self.path, &content)
+        replace_for_good(&self.path, &content)
     }
 
     /// Takes the sessions that were saved, if there are any, and deletes the file first.
@@ -121,10 +121,7 @@ fn take(path: &Path) -> io::Result<Vec<(About, Vec<u8>)>> {
 /// Deletes the file, and waits until that is so after a loss of power too.
 fn delete(path: &Path) -> io::Result<()> {
     fs::remove_file(path)?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    sync_folder(path)
 }
 
 fn damaged(path: &Path, reason: &str) -> io::Error {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,12 +16,14 @@ use super::cookies::FreshCookies;
 use super::crowd::Crowd;
 use super::handshake::{Handshake, MOST_HANDSHAKES};
 use super::id::Ids;
+use super::owners::Owners;
 use super::places::Places;
 use super::saved::SavedFile;
 use super::session::{Kept, Session, feed};
 use super::sessions::{Look, Sessions};
+use super::signatures::Signatures;
 use crate::certificates::ServerCertificate;
-use crate::config::DtlsConfig;
+use crate::config::{DtlsConfig, Limits};
 use crate::events::{Event, EventLog};
 use crate::server_keys::ServerKeys;
 use crate::sign::hex;
@@ -36,6 +39,8 @@ pub(crate) struct Server {
     pub(super) cookies: FreshCookies,
     pub(super) handshakes: Crowd<Handshake>,
     pub(super) sessions: Sessions,
+    pub(super) owners: Owners,
+    signatures: Signatures,
     pub(super) ids: Ids,
     pub(super) places: Places,
     /// When each handshake and each session is to be looked at, once each.
@@ -52,7 +57,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(
-        config: &DtlsConfig,
+        (config, limits): (&DtlsConfig, &Limits),
         certificate: &ServerCertificate,
         keys: &ServerKeys,
         saved: Option<PathBuf>,
@@ -66,6 +71,8 @@ impl Server {
             cookies: FreshCookies::new(now),
             handshakes: Crowd::new(),
             sessions: sessions.map_err(io::Error::other)?,
+            owners: Owners::new(limits),
+            signatures: Signatures::new(limits),
             ids: Ids::new(config.server_number),
             places: Places::default(),
             due: BTreeSet::new(),
@@ -114,14 +121,16 @@ impl Server {
         let handshake = Handshake { connection, route, id, since: now, due: now };
         self.handshakes.insert(number, handshake);
         self.due.insert((now, number));
-        let mut gone = self.places.begin(route, number);
-        if gone.is_none() && self.handshakes.len() > MOST_HANDSHAKES {
-            gone = self.handshakes.least_deserving(number);
-        }
-        if let Some(gone) = gone {
+        if let Some(gone) = self.places.begin(route, number) {
             self.fail(gone, "too many handshakes");
         }
         self.read(now, number, route, datagram);
+        // Not before it has been read: one that goes at once pushes nobody out.
+        if self.handshakes.len() > MOST_HANDSHAKES
+            && let Some(gone) = self.handshakes.least_deserving(number)
+        {
+            self.fail(gone, "too many handshakes");
+        }
     }
 
     /// The connection of a handshake, or of a session that is not sealed.
@@ -151,8 +160,21 @@ impl Server {
             return;
         }
         let mut plaintexts = Vec::new();
+        self.context.permit_signatures(self.signatures.has_one(now, route.address));
         // Its state says the same.
         let _ = feed(&mut handshake.connection, at, datagram, &mut plaintexts);
+        if self.context.take_asked()
+            && let Err(too_often) = self.signatures.take(now, route.address)
+        {
+            // Without a word: the client asks again by its timer.
+            self.abandon(number);
+            if too_often.is_news {
+                let (transport, peer) = (Transport::Dtls, route.address);
+                let what = "DTLS handshakes that take a signature".into();
+                self.events.record(Event::Limited { transport, peer, what });
+            }
+            return;
+        }
         self.go_on(now, number);
         self.hand_up(number, route, plaintexts);
     }
@@ -306,10 +328,14 @@ impl Server {
     }
 
     pub(super) fn end(&mut self, number: u64, reason: &str) {
-        let Some(Session { route, id, due, .. }) = self.sessions.crowd.remove(number) else {
+        let Some(Session { route, id, due, device, .. }) = self.sessions.crowd.remove(number)
+        else {
             return;
         };
         self.forget(number, route, due);
+        if let Some(device) = device {
+            self.owners.remove(device, number);
+        }
         if let Some(id) = id {
             self.ids.free(id);
         }
@@ -318,18 +344,24 @@ impl Server {
     }
 
     fn fail(&mut self, number: u64, reason: &str) {
-        if let Some(Handshake { route, id, due, .. }) = self.handshakes.remove(number) {
-            self.forget(number, route, due);
-            self.ids.free(id);
-            let (peer, reason) = (route.address, reason.to_owned());
-            self.events.record(Event::DtlsFailed { peer, reason });
+        if let Some(peer) = self.abandon(number) {
+            self.events.record(Event::DtlsFailed { peer, reason: reason.to_owned() });
         }
+    }
+
+    /// Drops a handshake; says with whom it was.
+    fn abandon(&mut self, number: u64) -> Option<SocketAddr> {
+        let Handshake { route, id, due, .. } = self.handshakes.remove(number)?;
+        self.forget(number, route, due);
+        self.ids.free(id);
+        Some(route.address)
     }
 
     /// Drops handshakes and sessions without a word.
     pub(super) fn forget_everything(&mut self) {
         self.handshakes.clear();
         self.sessions.crowd.clear();
+        self.owners.clear();
         self.ids.clear();
         self.places.clear();
         self.due.clear();

@@ -8,6 +8,7 @@ use iot_coap_dtls::{Datagram, Error};
 use super::context::Connection;
 use super::crowd::Member;
 use super::id::Id;
+use crate::devices::DeviceNumber;
 use crate::transport::Route;
 
 /// The state of a session.
@@ -24,6 +25,8 @@ pub(super) struct Session {
     /// The id that its client puts into records; without one it is found by its address.
     pub(super) id: Option<Id>,
     pub(super) is_proven: bool,
+    /// The first device that has shown who it is, where its sessions are counted.
+    pub(super) device: Option<DeviceNumber>,
     /// When an authentic record last came.
     pub(super) heard: Instant,
     /// When a record last came or went.
@@ -36,8 +39,8 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(kept: Kept, route: Route, id: Option<Id>, heard: Instant) -> Self {
-        let is_proven = false;
-        Self { kept, route, id, is_proven, heard, used: heard, due: heard, forged: 0 }
+        let (is_proven, device) = (false, None);
+        Self { kept, route, id, is_proven, device, heard, used: heard, due: heard, forged: 0 }
     }
 
     pub(super) fn is_sealed(&self) -> bool {
