@@ -67,8 +67,8 @@ impl Cloud {
         let console = config.console.clone().map(console::Bound::new).transpose()?;
         let state = StateDir::open(config.state_dir.as_deref())?;
         let certificate = ServerCertificate::prepare(&config.dtls.certificates, &state)?;
-        let events =
-            Arc::new(EventLog::new(&config.log, config.verbose, config.remembered_events)?);
+        let events = EventLog::new(&config.log, config.verbose, config.remembered_events)?;
+        let events = Arc::new(events.with_limits_here(config.limits.here));
         let mut listeners = Vec::new();
         let offered = [
             (Transport::Udp, config.udp_port),

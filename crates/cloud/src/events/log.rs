@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::Event;
 use super::line::line;
 use super::mask::masked;
+use super::noise::Noise;
 use super::sink::Sink;
 use crate::config::Log;
 
@@ -63,6 +64,7 @@ pub(crate) struct EventLog {
     count: watch::Sender<usize>,
     sink: Option<Sink>,
     verbose: bool,
+    noise: Noise,
     /// Events kept; the oldest make room.
     most: usize,
 }
@@ -87,8 +89,15 @@ impl EventLog {
             count: watch::Sender::new(0),
             sink: sink.map(Sink::new).transpose()?,
             verbose,
+            noise: Noise::new(false),
             most,
         })
+    }
+
+    /// The same whose lines are limited also where this machine's own addresses fill them.
+    pub(crate) fn with_limits_here(mut self, here: bool) -> Self {
+        self.noise = Noise::new(here);
+        self
     }
 
     pub(crate) fn record(&self, event: Event) {
@@ -121,6 +130,12 @@ impl EventLog {
             event: &'a Event,
         }
         let Some(sink) = &self.sink else { return };
+        let (is_written, besides) = self.noise.judge(Instant::now(), event);
+        let event = match &besides {
+            Some(besides) => besides,
+            None if is_written => event,
+            None => return,
+        };
         if let Some(line) = line(&Line { unix_ms, event: &masked(event, secret) }) {
             sink.write(line);
         }
