@@ -70,6 +70,7 @@ impl Cloud {
         let state = StateDir::open(config.state_dir.as_deref())?;
         let certificate = ServerCertificate::prepare(&config.dtls.certificates, &state)?;
         let events = EventLog::new(&config.log, config.verbose, config.remembered_events)?;
+        let events = events.with_limits_here(config.limits.here);
         let events = Arc::new(bounds.watch(events));
         let mut listeners = Vec::new();
         let offered = [

@@ -6,14 +6,11 @@ use std::time::Instant;
 
 use crate::config::Config;
 use crate::devices::DeviceNumber;
-use crate::rates::{Rates, TooOften};
+use crate::rates::{BURST, Rates, TooOften};
 use crate::source::{Source, is_here};
 
 /// Topic messages a second and device, unless the configuration says otherwise.
 const MESSAGES: u32 = 50;
-
-/// Seconds whose share of requests an address may use up at once.
-pub(crate) const BURST: u32 = 10;
 
 /// The limits of requests.
 pub(crate) struct RequestLimits {

@@ -8,6 +8,9 @@ use indexmap::IndexMap;
 
 use crate::random::{self, Sequence};
 
+/// Seconds whose share an address may use up at once.
+pub(crate) const BURST: u32 = 10;
+
 /// The most buckets.
 const BUCKETS: usize = 65_536;
 

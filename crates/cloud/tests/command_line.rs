@@ -226,15 +226,14 @@ fn the_service_starts_it_as_it_wants_to_be_started() {
     let unit = include_str!("../../../cmake/systemd/iot-coap-cloud.service").replace("\\\n", "");
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("it starts");
     let folder = Folder::new();
-    let devices = folder.file("devices.toml");
     let device = "[[device]]\nproduct_key = 'pk'\ndevice_name = 'dn'\ndevice_secret = 'secret'\n";
-    std::fs::write(&devices, device).expect("written");
+    let devices = folder.write_secret("devices.toml", device.as_bytes());
     let state = folder.file("kept");
     let words = start.split_whitespace().skip(1).filter(|word| *word != "$OPTIONS");
     let arguments: Vec<String> = words
         .map(|word| match word {
             "/var/lib/iot-coap-cloud" => state.display().to_string(),
-            "/etc/iot-coap-cloud/devices.toml" => devices.display().to_string(),
+            "/etc/iot-coap-cloud/devices.toml" => devices.clone(),
             other => other.to_owned(),
         })
         .collect();

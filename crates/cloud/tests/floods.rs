@@ -6,7 +6,9 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Instant;
 
 use coap_lite::{CoapOption, Packet};
-use iot_coap_cloud::{Cloud, Config, Device, DtlsConfig, DtlsEngine, Event, Limits, Transport};
+use iot_coap_cloud::{
+    Cloud, Config, Device, DtlsConfig, DtlsEngine, Event, Limits, Log, Transport,
+};
 use iot_coap_test_cloud::engine::{Session, Trust};
 use iot_coap_test_cloud::hosts::{device_at, host, host_at, with_cookie};
 use iot_coap_test_cloud::*;
@@ -248,4 +250,33 @@ fn who_has_the_addresses_of_few_networks_pushes_out_his_own_handshakes() {
     assert!(all.is_some(), "{} were pushed out", pushed_out.get());
     let lost = |event: &Event| matches!(event, Event::DtlsFailed { peer, .. } if *peer == slow.local_addr().expect("bound"));
     assert!(!cloud.events().iter().any(lost), "the slow one goes on");
+}
+
+#[test]
+fn a_flood_of_datagrams_is_no_flood_of_lines() {
+    let folder = Folder::new();
+    let log = folder.file("log");
+    let cloud = start(Config {
+        log: Log::File(log.clone()),
+        limits: Limits { here: true, ..Limits::default() },
+        ..Config::default()
+    });
+    let mut noisy = device_at(2, &cloud, Transport::Udp);
+    // Each is answered by a reset, so that none is lost on the way.
+    for _ in 0..3_000 {
+        noisy.link.send(&[0x4F, 2, 1, 2]);
+        noisy.receive();
+    }
+    let mut other = device_at(3, &cloud, Transport::Udp);
+    other.link.send(&[0x4F, 2, 1, 2]);
+    other.receive();
+    device_at(2, &cloud, Transport::Udp).sign_in();
+    cloud.stop().expect("stops");
+    let text = std::fs::read_to_string(log).expect("written");
+    let lines = |wanted: &str| text.lines().filter(|line| line.contains(wanted)).count();
+    let malformed = lines("\"malformed\"");
+    assert!((500..2_500).contains(&malformed), "{malformed} lines of 3,000");
+    assert!(lines("\"limited\"") >= 1);
+    assert_eq!(lines("127.0.0.3"), 1, "another address has lines of its own");
+    assert_eq!(lines("signed_in"), 1);
 }

@@ -1,8 +1,6 @@
 //! Hazard: somebody changes a file of a server that runs, and it goes on with the old one, or
 //! with half of the new one, or loses those who are connected.
 
-use std::path::Path;
-
 use iot_coap_cloud::{
     Certificates, Cloud, Config, Device, DtlsConfig, DtlsEngine, Event, Log, Transport,
 };
@@ -10,7 +8,7 @@ use iot_coap_test_cloud::program::{Serving, serve};
 use iot_coap_test_cloud::*;
 use iot_coap_test_support::certificates::{self, Identity};
 
-fn write_devices(file: &Path, devices: &[&Device]) {
+fn write_devices(folder: &Folder, devices: &[&Device]) -> String {
     let tables =
         devices.iter().map(|Device { product_key, device_name, device_secret, .. }| {
             format!(
@@ -18,7 +16,7 @@ fn write_devices(file: &Path, devices: &[&Device]) {
              device_secret = '{device_secret}'\n"
             )
         });
-    std::fs::write(file, tables.collect::<String>()).expect("written");
+    folder.write_secret("devices.toml", tables.collect::<String>().as_bytes())
 }
 
 fn device_at(server: &Serving, identity: &Device) -> TestDevice {
@@ -40,19 +38,18 @@ fn next(server: &mut Serving, kind: &str) -> serde_json::Value {
 #[test]
 fn devices_come_and_go_without_a_restart() {
     let folder = Folder::new();
-    let file = folder.file("devices.toml");
     let [old, stays, new] = ["old", "stays", "new"].map(|name| Device::new("pk", name, "a secret"));
-    write_devices(&file, &[&old, &stays]);
-    let mut server = serve(&folder, &["--devices", file.to_str().expect("text")]);
+    let file = write_devices(&folder, &[&old, &stays]);
+    let mut server = serve(&folder, &["--devices", &file]);
     let mut staying = device_at(&server, &stays);
     let mut removed = device_at(&server, &old);
     staying.sign_in();
     removed.sign_in();
 
-    write_devices(&file, &[&stays, &new]);
+    write_devices(&folder, &[&stays, &new]);
     server.signal("HUP");
     let read = next(&mut server, "read_again");
-    assert!(read["error"].is_null() && read["file"] == file.to_str().expect("text"), "{read}");
+    assert!(read["error"].is_null() && read["file"] == *file, "{read}");
     assert_eq!(code(&staying.publish("update", b"1")), "2.05");
     assert_eq!(code(&removed.publish("update", b"1")), "4.01");
     let again = removed.auth("hmacmd5", &[]);
@@ -75,7 +72,7 @@ fn devices_come_and_go_without_a_restart() {
 fn write_certificate(folder: &Folder, server: &Identity) {
     std::fs::write(folder.file("chain.pem"), server.pem()).expect("written");
     let key = server.key.private_key_to_pem_pkcs8().expect("PEM");
-    std::fs::write(folder.file("key.pem"), key).expect("written");
+    folder.write_secret("key.pem", &key);
 }
 
 /// What the event says that tells of the reading that `read` does; empty if it went well.

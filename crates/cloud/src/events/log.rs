@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::Event;
 use super::line::line;
 use super::mask::masked;
+use super::noise::Noise;
 use super::sink::Sink;
 
 /// Where event lines go.
@@ -89,6 +90,7 @@ pub(crate) struct EventLog {
     /// The file that it writes to.
     path: Option<PathBuf>,
     verbose: bool,
+    noise: Noise,
     /// Events kept; the oldest make room.
     most: usize,
     /// Who is told of each at once.
@@ -113,6 +115,7 @@ impl EventLog {
                 _ => None,
             },
             verbose,
+            noise: Noise::new(false),
             most,
             told: None,
         })
@@ -128,6 +131,12 @@ impl EventLog {
     pub(crate) fn reopen(&self) -> Option<(&Path, io::Result<()>)> {
         let (path, sink) = (self.path.as_deref()?, self.sink.as_ref()?);
         Some((path, open(path).map(|file| sink.turn_to(Box::new(file)))))
+    }
+
+    /// The same whose lines are limited also where this machine's own addresses fill them.
+    pub(crate) fn with_limits_here(mut self, here: bool) -> Self {
+        self.noise = Noise::new(here);
+        self
     }
 
     pub(crate) fn record(&self, event: Event) {
@@ -163,6 +172,12 @@ impl EventLog {
             event: &'a Event,
         }
         let Some(sink) = &self.sink else { return };
+        let (is_written, besides) = self.noise.judge(Instant::now(), event);
+        let event = match &besides {
+            Some(besides) => besides,
+            None if is_written => event,
+            None => return,
+        };
         if let Some(line) = line(&Line { unix_ms, event: &masked(event, secret) }) {
             sink.write(line);
         }

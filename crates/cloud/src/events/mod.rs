@@ -4,6 +4,7 @@
 mod line;
 mod log;
 mod mask;
+mod noise;
 mod sink;
 mod size;
 

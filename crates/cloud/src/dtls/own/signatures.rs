@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::config::Limits;
-use crate::limits::BURST;
-use crate::rates::{Rates, TooOften};
+use crate::rates::{BURST, Rates, TooOften};
 use crate::source::{Source, is_here};
 
 /// The limit.
