@@ -19,6 +19,10 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
         Self { entries: HashMap::new(), order: BTreeMap::new(), next_place: 0, capacity }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|(_, value)| value)
     }

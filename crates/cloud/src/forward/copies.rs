@@ -32,7 +32,7 @@ impl Copies {
     /// The id that a message is published under.
     pub(super) fn id_of(&mut self, now: Instant, token: &TokenId, message: &Message) -> String {
         // As a rule nothing is late, and no digest is needed.
-        if self.ids.oldest().is_none() {
+        if self.ids.is_empty() {
             return new_id(token, message);
         }
         let known = self.ids.get_mut(&digest(message)).and_then(Option::take);
