@@ -10,31 +10,18 @@ use coap_lite::{CoapOption, MessageType, Packet};
 use crate::answer::{Answer, Delivery};
 use crate::config::Config;
 use crate::events::{Event, EventLog};
+use crate::exchange::Exchange;
 use crate::forward::{Forwarder, Pending, Report, Unforwarded, Waiting};
 use crate::message::{self, EMPTY, Malformed, code_text};
 use crate::outstanding::{Due, MOST_SENDINGS, Outgoing, Outstanding, Purpose};
 use crate::peers::Peers;
 use crate::random;
-use crate::replies::{EXCHANGE_LIFETIME, Key, Owner, Replies};
-use crate::request::{MESSAGE_ID_2090, Request};
+use crate::replies::{EXCHANGE_LIFETIME, Owner, Replies};
+use crate::request::Request;
 use crate::server_keys::ServerKeys;
 use crate::service::{Outcome, Service};
 use crate::source::Source;
 use crate::transport::Peer;
-
-const CONTENT_FORMAT: u16 = 12;
-const MAX_AGE: u16 = 14;
-
-/// A request that is to be answered.
-#[derive(Clone, Copy)]
-struct Exchange {
-    peer: Peer,
-    message_id: u16,
-    key: Key,
-    owner: Owner,
-    /// How many bytes may be sent in answer.
-    room: usize,
-}
 
 /// A CoAP server endpoint.
 pub(crate) struct Endpoint {
@@ -128,7 +115,7 @@ impl Endpoint {
                 return;
             }
         };
-        self.forwarded(now, ticket, result);
+        self.settle(now, ticket, result);
     }
 
     /// Sends what is due.
@@ -139,10 +126,10 @@ impl Endpoint {
         while let Some((ticket, why)) =
             self.service.forwarder.as_mut().and_then(Forwarder::poll_given_up)
         {
-            self.forwarded(now, ticket, Err(why));
+            self.settle(now, ticket, Err(why));
         }
         while let Some(ticket) = self.pending.late(now) {
-            self.forwarded(now, ticket, Err(Unforwarded::Late));
+            self.settle(now, ticket, Err(Unforwarded::Late));
         }
         for due in self.outstanding.due(now) {
             match due {
@@ -218,7 +205,7 @@ impl Endpoint {
             let after = now.saturating_duration_since(since);
             return self.duplicate(peer, message_id, confirmable, after);
         }
-        if let Some(since) = self.pending.since(peer, message_id) {
+        if let Some(since) = self.pending.since(key) {
             // Its answer comes once there is one.
             let after = now.saturating_duration_since(since);
             return self.duplicate(peer, message_id, confirmable, after);
@@ -233,20 +220,20 @@ impl Endpoint {
             None => Owner::Stranger(Source::of(peer.route.address)),
         };
         let room = self.peers.room(peer, datagram.len());
-        let exchange = Exchange { peer, message_id, key, owner, room };
+        let coap_token = request.coap_token.to_vec();
+        let exchange = Exchange { peer, message_id, confirmable, coap_token, key, owner, room };
         match outcome {
-            Outcome::Answer(answer) => self.answer(now, exchange, packet, &answer),
+            Outcome::Answer(answer) => self.answer(now, &exchange, &answer),
             Outcome::TooOften(answer) => {
-                let reply = self.reply(now, exchange, packet, &answer);
+                let reply = self.reply(now, &exchange, &answer);
                 self.transmit.push_back((peer, reply));
             }
             Outcome::Forwarded(accepted) => {
-                let packet = packet.clone();
-                self.pending.insert(now, Waiting { peer, packet, accepted: *accepted });
+                self.pending.insert(now, Waiting { exchange, accepted: *accepted });
             }
             Outcome::Reject => {
                 let reset = message::empty(MessageType::Reset, message_id);
-                self.conclude(now, exchange, reset);
+                self.send_and_keep(now, &exchange, reset);
             }
         }
     }
@@ -263,50 +250,34 @@ impl Endpoint {
 
     /// Answers a request whose message the broker has decided about, or has not. It may
     /// have been answered before, when it was too late.
-    fn forwarded(&mut self, now: Instant, ticket: u64, result: Result<(), Unforwarded>) {
-        let Some(waiting) = self.pending.take(ticket) else { return };
-        let Waiting { peer, packet, accepted } = waiting;
-        let request = Request::new(peer, &packet);
-        let message_id = request.message_id;
-        let owner = match self.service.device_of(&accepted) {
-            Some(device) => Owner::Device(device),
-            None => Owner::Stranger(Source::of(peer.route.address)),
-        };
-        let answer = self.service.forwarded(now, &request, accepted, result);
-        // There is one way to write it.
-        let datagram = message::encode(&packet);
-        let (key, room) =
-            (self.replies.key(peer, &datagram), self.peers.room(peer, datagram.len()));
-        self.answer(now, Exchange { peer, message_id, key, owner, room }, &packet, &answer);
+    fn settle(&mut self, now: Instant, ticket: u64, result: Result<(), Unforwarded>) {
+        if let Some(Waiting { exchange, accepted }) = self.pending.take(ticket) {
+            let answer = self.service.forwarded(now, accepted, result);
+            self.answer(now, &exchange, &answer);
+        }
     }
 
-    fn answer(&mut self, now: Instant, exchange: Exchange, request: &Packet, answer: &Answer) {
-        let reply = self.reply(now, exchange, request, answer);
-        self.conclude(now, exchange, reply);
+    fn answer(&mut self, now: Instant, exchange: &Exchange, answer: &Answer) {
+        let reply = self.reply(now, exchange, answer);
+        self.send_and_keep(now, exchange, reply);
     }
 
     /// Sends a reply, and keeps it for duplicates.
-    fn conclude(&mut self, now: Instant, exchange: Exchange, reply: Vec<u8>) {
+    fn send_and_keep(&mut self, now: Instant, exchange: &Exchange, reply: Vec<u8>) {
         self.replies.keep(now, exchange.key, exchange.owner, &reply);
         self.transmit.push_back((exchange.peer, reply));
     }
 
     /// The message that answers at once, having put a separate response under way.
-    fn reply(
-        &mut self,
-        now: Instant,
-        exchange: Exchange,
-        request: &Packet,
-        answer: &Answer,
-    ) -> Vec<u8> {
-        let Exchange { peer, message_id, room, .. } = exchange;
-        if request.header.get_type() == MessageType::NonConfirmable {
+    fn reply(&mut self, now: Instant, exchange: &Exchange, answer: &Answer) -> Vec<u8> {
+        let Exchange { peer, message_id, room, .. } = *exchange;
+        if !exchange.confirmable {
             let own_id = self.message_id();
-            return response(MessageType::NonConfirmable, own_id, request, answer, room);
+            return exchange.response(MessageType::NonConfirmable, own_id, answer, room);
         }
         match answer.delivery {
             Delivery::Piggybacked => {
-                response(MessageType::Acknowledgement, message_id, request, answer, room)
+                exchange.response(MessageType::Acknowledgement, message_id, answer, room)
             }
             Delivery::Separate { confirmable } => {
                 let own_id = self.message_id();
@@ -317,7 +288,7 @@ impl Endpoint {
                 };
                 let acknowledgement = message::empty(MessageType::Acknowledgement, message_id);
                 let room = room.saturating_sub(acknowledgement.len());
-                let datagram = response(kind, own_id, request, answer, room);
+                let datagram = exchange.response(kind, own_id, answer, room);
                 let most = u32::try_from(room / datagram.len()).unwrap_or(u32::MAX);
                 let sendings = confirmable.then(|| most.clamp(1, MOST_SENDINGS));
                 // Not in the same step, so that the acknowledgement goes first.
@@ -403,30 +374,4 @@ impl Endpoint {
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A response of at most `room` bytes: where it would be longer, it goes without what it says
-/// besides its code.
-fn response(
-    kind: MessageType,
-    message_id: u16,
-    request: &Packet,
-    answer: &Answer,
-    room: usize,
-) -> Vec<u8> {
-    let mut packet = message::message(kind, answer.code, message_id);
-    packet.set_token(request.get_token().to_vec());
-    if let Some(seconds) = answer.retry_after {
-        message::add_integer(&mut packet, MAX_AGE, seconds);
-    }
-    let short = packet.clone();
-    if let Some(format) = answer.content_format {
-        message::add_integer(&mut packet, CONTENT_FORMAT, format);
-    }
-    if let Some(id) = &answer.cloud_message_id {
-        packet.add_option(CoapOption::from(MESSAGE_ID_2090), id.clone().into_bytes());
-    }
-    packet.payload.clone_from(&answer.payload);
-    let whole = message::encode(&packet);
-    if whole.len() <= room { whole } else { message::encode(&short) }
 }

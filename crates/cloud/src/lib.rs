@@ -59,6 +59,7 @@ mod devices;
 mod dtls;
 mod endpoint;
 mod events;
+mod exchange;
 mod expiry;
 mod fair;
 mod faults;

@@ -4,6 +4,7 @@
 //! business.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,7 +17,7 @@ use crate::answer::{
 };
 use crate::auth::{self, Proof};
 use crate::config::Config;
-use crate::devices::{DeviceNumber, Devices};
+use crate::devices::Devices;
 use crate::events::{Event, EventLog, Message};
 use crate::expiry::ExpiryFile;
 use crate::faults::Faults;
@@ -166,7 +167,7 @@ impl Service {
                 answer
             }
         };
-        self.choose_delivery(request, &mut answer);
+        self.choose_delivery(request.confirmable, request.peer.route.address, &mut answer);
         Outcome::Answer(answer)
     }
 
@@ -178,12 +179,6 @@ impl Service {
 
     pub(crate) fn forget_proof(&mut self) {
         self.proof = None;
-    }
-
-    /// Whose message it is that the broker has.
-    pub(crate) fn device_of(&self, accepted: &Accepted) -> Option<DeviceNumber> {
-        let Message { product_key, device_name, .. } = &accepted.message;
-        self.devices.get(product_key, device_name).map(|(number, _)| number)
     }
 
     /// How long a separate response comes after the acknowledgement.
@@ -280,7 +275,7 @@ impl Service {
                 opened.map(|_| ())
             }
         };
-        let answer = self.conclude(now, request, message, token, result);
+        let answer = self.conclude(now, message, token, result);
         if answer.code == TOO_MANY_REQUESTS {
             return Outcome::TooOften(answer);
         }
@@ -291,7 +286,6 @@ impl Service {
     pub(crate) fn forwarded(
         &mut self,
         now: Instant,
-        request: &Request<'_>,
         accepted: Accepted,
         result: Result<(), Unforwarded>,
     ) -> Answer {
@@ -300,9 +294,10 @@ impl Service {
             self.events.record(event);
         }
         let Accepted { message, token, .. } = accepted;
+        let (confirmable, peer) = (message.confirmable, message.peer);
         let result = result.map_err(|why| why.refusal());
-        let mut answer = self.conclude(now, request, message, Some(token), result);
-        self.choose_delivery(request, &mut answer);
+        let mut answer = self.conclude(now, message, Some(token), result);
+        self.choose_delivery(confirmable, peer, &mut answer);
         answer
     }
 
@@ -336,7 +331,6 @@ impl Service {
     fn conclude(
         &mut self,
         now: Instant,
-        request: &Request<'_>,
         mut message: Message,
         token: Option<TokenId>,
         result: Result<(), Refused>,
@@ -346,7 +340,7 @@ impl Service {
                 self.taken += 1;
                 message.number = self.taken;
                 message.duplicate = self.repeated.seen_before(now, &message);
-                let mut answer = topic::taken(request, self.reply, &message.payload);
+                let mut answer = topic::taken(&message, self.reply);
                 if self.message_id_option {
                     answer.cloud_message_id = Some(self.taken.to_string());
                 }
@@ -365,8 +359,9 @@ impl Service {
         message.code = code_text(answer.code);
         let device = self.devices.get(&message.product_key, &message.device_name);
         let secret = device.map(|(_, device)| device.device_secret.as_str());
+        let transport = message.transport;
         self.events.record_about(Event::Message(message), secret);
-        if request.peer.transport == Transport::Symmetric {
+        if transport == Transport::Symmetric {
             answer.payload = match &token {
                 Some(id) => self.sessions.seal(id, &answer.payload),
                 None => Vec::new(),
@@ -404,12 +399,12 @@ impl Service {
         Outcome::TooOften(answer)
     }
 
-    fn choose_delivery(&mut self, request: &Request<'_>, answer: &mut Answer) {
+    fn choose_delivery(&mut self, is_confirmable: bool, peer: SocketAddr, answer: &mut Answer) {
         let confirmable = self.decisions.chance(self.faults.separate);
         let non_confirmable = self.decisions.chance(self.faults.separate_non);
-        if request.confirmable && (confirmable || non_confirmable) {
+        if is_confirmable && (confirmable || non_confirmable) {
             let name = if confirmable { "separate" } else { "separate-non" };
-            self.report(name, request);
+            self.report(name, peer);
             answer.delivery = Delivery::Separate { confirmable };
         }
     }
@@ -417,16 +412,12 @@ impl Service {
     fn fault(&mut self, name: &str, share: f64, request: &Request<'_>) -> bool {
         let applied = self.decisions.chance(share);
         if applied {
-            self.report(name, request);
+            self.report(name, request.peer.route.address);
         }
         applied
     }
 
-    fn report(&self, fault: &str, request: &Request<'_>) {
-        self.events.record(Event::Fault {
-            fault: fault.to_owned(),
-            direction: None,
-            peer: request.peer.route.address,
-        });
+    fn report(&self, fault: &str, peer: SocketAddr) {
+        self.events.record(Event::Fault { fault: fault.to_owned(), direction: None, peer });
     }
 }

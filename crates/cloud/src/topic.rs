@@ -12,6 +12,7 @@ use crate::answer::{
 };
 use crate::auth::{POST, Proof};
 use crate::devices::Devices;
+use crate::events::Message;
 use crate::payload::Encoding;
 use crate::request::Request;
 use crate::symmetric::{SymmetricSessions, Unopened};
@@ -122,14 +123,14 @@ pub(crate) fn payload(
 }
 
 /// The answer to a message that was taken.
-pub(crate) fn taken(request: &Request<'_>, reply: Reply, payload: &[u8]) -> Answer {
+pub(crate) fn taken(message: &Message, reply: Reply) -> Answer {
     match reply {
         Reply::Json => {
-            let encoding = request.accept.and_then(Encoding::from_format).unwrap_or(Encoding::Json);
+            let encoding = message.accept.and_then(Encoding::from_format).unwrap_or(Encoding::Json);
             let body = Taken { code: 200, message: "success" };
             Answer::new(CONTENT, Some(encoding.format()), encoding.encode(&body))
         }
         Reply::Empty => Answer::new(CONTENT, None, Vec::new()),
-        Reply::Echo => Answer::new(CONTENT, request.content_format, payload.to_vec()),
+        Reply::Echo => Answer::new(CONTENT, message.content_format, message.payload.clone()),
     }
 }

@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
-use coap_lite::Packet;
-
 use crate::access_token::TokenId;
 use crate::events::Message;
-use crate::transport::Peer;
+use crate::exchange::Exchange;
+use crate::replies::Key;
 
 /// A message that was given to the broker.
 pub(crate) struct Accepted {
@@ -23,10 +22,9 @@ pub(crate) struct Accepted {
     pub(crate) message: Message,
 }
 
-/// The request that brought it.
+/// The request that brought it, and the message.
 pub(crate) struct Waiting {
-    pub(crate) peer: Peer,
-    pub(crate) packet: Packet,
+    pub(crate) exchange: Exchange,
     pub(crate) accepted: Accepted,
 }
 
@@ -37,24 +35,24 @@ pub(crate) struct Waiting {
 pub(crate) struct Pending {
     waiting: BTreeMap<u64, Waiting>,
     /// When each of them came.
-    exchanges: HashMap<(Peer, u16), Instant>,
+    exchanges: HashMap<Key, Instant>,
 }
 
 impl Pending {
     /// When this request came first, if it is one of them.
-    pub(crate) fn since(&self, peer: Peer, message_id: u16) -> Option<Instant> {
-        self.exchanges.get(&(peer, message_id)).copied()
+    pub(crate) fn since(&self, key: Key) -> Option<Instant> {
+        self.exchanges.get(&key).copied()
     }
 
     pub(crate) fn insert(&mut self, now: Instant, waiting: Waiting) {
-        self.exchanges.insert((waiting.peer, waiting.packet.header.message_id), now);
+        self.exchanges.insert(waiting.exchange.key, now);
         self.waiting.insert(waiting.accepted.ticket, waiting);
     }
 
     /// Takes out the request of a ticket; `None` if it was too late.
     pub(crate) fn take(&mut self, ticket: u64) -> Option<Waiting> {
         let waiting = self.waiting.remove(&ticket)?;
-        self.exchanges.remove(&(waiting.peer, waiting.packet.header.message_id));
+        self.exchanges.remove(&waiting.exchange.key);
         Some(waiting)
     }
 
