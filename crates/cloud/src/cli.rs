@@ -102,7 +102,7 @@ Devices file:
 pub(crate) struct Arguments {
     /// A device that may sign in; can be given several times
     ///
-    /// Without any, the vendor's published sample may:
+    /// Every user of this machine can read its secret here; see --devices. Without any, the vendor's published sample may:
     /// a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb
     #[arg(long = "device", value_name = "KEY,NAME,SECRET", help_heading = "Devices")]
     devices: Vec<Device>,
@@ -299,7 +299,7 @@ impl Arguments {
             None if self.verbose => Log::Stderr,
             None => Log::None,
         };
-        let dtls = self.dtls.into_config(with_command, &self.bind);
+        let dtls = self.dtls.into_config(with_command, &self.bind)?;
         let defaults = Config::default();
         let console = self.console.into_console()?;
         // Without a console nobody asks for them.

@@ -104,4 +104,5 @@ pub use forward::{BrokerAddress, Forward};
 #[cfg(feature = "metrics")]
 pub use metrics::MetricsConfig;
 pub use server_keys::ServerKeys;
+pub use state::read_secret;
 pub use transport::Transport;

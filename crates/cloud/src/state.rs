@@ -101,6 +101,20 @@ pub(crate) fn read_private(path: &Path, readers: Readers) -> io::Result<Zeroizin
     Ok(content)
 }
 
+/// The text of a file with a secret, such as a password.
+///
+/// # Errors
+///
+/// It cannot be read, is no text, or can be read or changed by others than its owner and,
+/// to read it, its group.
+pub fn read_secret(path: &Path) -> io::Result<Zeroizing<String>> {
+    let content = read_private(path, Readers::Group)?;
+    let text = str::from_utf8(&content).map_err(|error| {
+        about("cannot read", path, &io::Error::new(io::ErrorKind::InvalidData, error))
+    })?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
 /// Makes a private file where there is none yet.
 pub(crate) fn create_private<C: AsRef<[u8]>>(
     path: &Path,

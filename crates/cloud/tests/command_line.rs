@@ -96,6 +96,25 @@ fn mistakes_are_named() {
 }
 
 #[test]
+fn a_file_of_secrets_that_everybody_can_read_is_refused() {
+    let folder = Folder::new();
+    let file = folder.write("secret", b"an identity,a key, and a long password");
+    for arguments in [
+        &["--devices", &file][..],
+        &["--psk-file", &file],
+        &["--console", "--console-password-file", &file],
+        &["--forward", "mqtt://127.0.0.1", "--forward-password-file", &file],
+        &["--key-file", &file],
+    ] {
+        let output = output(&folder, &[arguments, &["--", "true"]].concat());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(said.contains("chmod") && said.contains(&file), "{said}");
+        assert!(!said.contains("identity"), "{said}");
+    }
+}
+
+#[test]
 fn help_teaches() {
     let folder = Folder::new();
     let help = text(&output(&folder, &["--help"]).stdout);
@@ -160,9 +179,7 @@ fn servers_share_keys_by_their_file() {
 #[test]
 fn a_console_is_where_the_server_says_and_asks_for_the_password_of_the_file() {
     let folder = Folder::new();
-    let file = folder.file("password");
-    std::fs::write(&file, "correct horse battery\n").expect("written");
-    let file = file.to_str().expect("text");
+    let file = &folder.write_secret("password", b"correct horse battery\n");
     let status = |server: &Serving, path: &str| {
         let url = server.ready["console"].as_str().expect("a URL");
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build();

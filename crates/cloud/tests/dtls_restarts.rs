@@ -223,8 +223,9 @@ const MESSAGES_EACH: usize = 60;
 fn devices_of_a_server_that_restarts_notice_nothing_and_others_resume_once() {
     let folder = Folder::new();
     let names: Vec<String> = (0..8).map(|number| format!("device-{number}")).collect();
-    let mut arguments: Vec<String> =
-        ["--psk".into(), format!("{IDENTITY},{KEY}"), "--idle-timeout".into(), "1h".into()].into();
+    let key = folder.write_secret("psk", format!("{IDENTITY},{KEY}\n").as_bytes());
+    let arguments = ["--psk-file", &key, "--idle-timeout", "1h"];
+    let mut arguments: Vec<String> = arguments.map(String::from).into();
     for name in &names {
         arguments.extend(["--device".into(), format!("{PRODUCT_KEY},{name},secret")]);
     }

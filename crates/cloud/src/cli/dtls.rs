@@ -1,11 +1,12 @@
 //! The options of DTLS.
 
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use iot_coap_cloud::{Certificates, DtlsConfig, DtlsEngine};
+use iot_coap_cloud::{Certificates, DtlsConfig, DtlsEngine, read_secret};
 
 use super::duration;
 
@@ -46,8 +47,14 @@ pub(crate) struct Dtls {
     ciphers: Option<String>,
 
     /// Know this pre-shared key as well; devices without certificates use it
+    ///
+    /// Every user of this machine can read it here; see --psk-file.
     #[arg(long, value_name = "IDENTITY,KEY", value_parser = identity_and_key)]
     psk: Option<(String, String)>,
+
+    /// The same from a file, which has a line IDENTITY,KEY
+    #[arg(long, value_name = "FILE", conflicts_with = "psk")]
+    psk_file: Option<PathBuf>,
 
     /// Resume no sessions
     #[arg(long)]
@@ -88,7 +95,13 @@ impl Dtls {
         self.chain.is_some()
     }
 
-    pub(super) fn into_config(self, with_command: bool, bind: &[IpAddr]) -> DtlsConfig {
+    pub(super) fn into_config(self, with_command: bool, bind: &[IpAddr]) -> io::Result<DtlsConfig> {
+        let pre_shared_key = match &self.psk_file {
+            Some(file) => Some(identity_and_key(read_secret(file)?.trim()).map_err(|reason| {
+                io::Error::new(io::ErrorKind::InvalidData, format!("{}: {reason}", file.display()))
+            })?),
+            None => self.psk,
+        };
         let certificates = match (self.chain, self.key) {
             (Some(chain), Some(key)) => Certificates::Files { chain, key, root: self.root },
             _ if self.cert_names.is_empty() => {
@@ -96,7 +109,7 @@ impl Dtls {
             }
             _ => Certificates::generated(self.cert_names, self.cert_expired),
         };
-        DtlsConfig {
+        Ok(DtlsConfig {
             engine: match self.dtls_engine {
                 Some(DtlsEngineArgument::Own) => DtlsEngine::Own,
                 Some(DtlsEngineArgument::Openssl) => DtlsEngine::OpenSsl,
@@ -104,7 +117,7 @@ impl Dtls {
             },
             certificates,
             ciphers: self.ciphers,
-            pre_shared_key: self.psk,
+            pre_shared_key,
             resumption: !self.no_resumption,
             idle_timeout: self.idle_timeout,
             max_sessions: usize::try_from(self.max_sessions).unwrap_or(usize::MAX),
@@ -113,7 +126,7 @@ impl Dtls {
             // A server that runs with a command is gone for good when it stops.
             save_sessions: !with_command,
             ..DtlsConfig::default()
-        }
+        })
     }
 }
 

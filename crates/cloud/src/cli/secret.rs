@@ -1,10 +1,11 @@
 //! Passwords from a file or the environment: never from the command line, which
-//! every user of the machine can read.
+//! every user of the machine can read. Nor can the file be read by all of them.
 
 use std::env;
 use std::io;
 use std::path::Path;
 
+use iot_coap_cloud::read_secret;
 use zeroize::Zeroizing;
 
 /// A password and where it comes from, for errors.
@@ -15,15 +16,14 @@ pub(super) struct Secret {
 
 /// The text of the file or, where none is named, of the variable, if it has any.
 pub(super) fn read(file: Option<&Path>, variable: &str) -> io::Result<Option<Secret>> {
-    let (text, source) = match file {
-        Some(path) => (std::fs::read_to_string(path), path.display().to_string()),
-        None => match env::var(variable) {
-            Ok(text) if text.is_empty() => return Ok(None),
-            Err(env::VarError::NotPresent) => return Ok(None),
-            text => (text.map_err(io::Error::other), variable.to_owned()),
-        },
-    };
-    let text = text
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot read {source}: {error}")))?;
-    Ok(Some(Secret { text: Zeroizing::new(text), source }))
+    if let Some(path) = file {
+        let source = path.display().to_string();
+        return Ok(Some(Secret { text: read_secret(path)?, source }));
+    }
+    match env::var(variable) {
+        Ok(text) if text.is_empty() => Ok(None),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Ok(text) => Ok(Some(Secret { text: text.into(), source: variable.to_owned() })),
+        Err(error) => Err(io::Error::other(format!("cannot read {variable}: {error}"))),
+    }
 }
