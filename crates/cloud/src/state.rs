@@ -27,11 +27,10 @@ impl StateDir {
             },
             Path::to_path_buf,
         );
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| about("cannot make the folder", &path, &error))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| {
+            let what = "--state names the folder for keys; cannot make";
+            about(what, &path, &error)
+        })?;
         Ok(Self { temporary: given.is_none(), path })
     }
 

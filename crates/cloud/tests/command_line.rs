@@ -86,6 +86,9 @@ fn mistakes_are_named() {
         (&["--key-file", "/dev/null"], "chmod 600"),
         (&["--device", "a,b,c", "--device", "a,b,d", "--", "true"], "given twice"),
         (&["--no-udp", "--no-dtls", "--no-symmetric"], "no transport"),
+        (&["--state", "/proc/no-such", "--", "true"], "--state names the folder"),
+        (&["--metrics", "0.0.0.0:0", "--", "true"], "listen on 127.0.0.1:0"),
+        (&["--metrics", &tcp, "--", "true"], "port 0 takes a free one"),
         (&["--", "echo", "{coapx}"], "{coapx}"),
         (&["--", "echo", "{coaps6}"], "{coaps6}"),
     ] {
