@@ -221,7 +221,9 @@ impl Endpoint {
         };
         let room = self.peers.room(peer, datagram.len());
         let coap_token = request.coap_token.to_vec();
-        let exchange = Exchange { peer, message_id, confirmable, coap_token, key, owner, room };
+        let may_repeat = self.peers.may_repeat(peer);
+        let exchange =
+            Exchange { peer, message_id, confirmable, coap_token, key, owner, room, may_repeat };
         match outcome {
             Outcome::Answer(answer) => self.answer(now, &exchange, &answer),
             Outcome::TooOften(answer) => {
@@ -289,7 +291,11 @@ impl Endpoint {
                 let acknowledgement = message::empty(MessageType::Acknowledgement, message_id);
                 let room = room.saturating_sub(acknowledgement.len());
                 let datagram = exchange.response(kind, own_id, answer, room);
-                let most = u32::try_from(room / datagram.len()).unwrap_or(u32::MAX);
+                let most = if exchange.may_repeat {
+                    MOST_SENDINGS
+                } else {
+                    u32::try_from(room / datagram.len()).unwrap_or(u32::MAX)
+                };
                 let sendings = confirmable.then(|| most.clamp(1, MOST_SENDINGS));
                 // Not in the same step, so that the acknowledgement goes first.
                 let due = now + self.service.separate_delay() + Duration::from_millis(1);

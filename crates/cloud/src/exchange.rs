@@ -23,8 +23,10 @@ pub(crate) struct Exchange {
     pub(crate) key: Key,
     /// Whose share of the replies its own is.
     pub(crate) owner: Owner,
-    /// How many bytes may be sent in answer.
+    /// How many bytes may be sent at once in answer.
     pub(crate) room: usize,
+    /// It may be sent as often as it takes; otherwise `room` is for all of its sendings.
+    pub(crate) may_repeat: bool,
 }
 
 impl Exchange {

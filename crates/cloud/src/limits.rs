@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::devices::DeviceNumber;
 use crate::rates::{BURST, Rates, TooOften};
 use crate::source::{Source, is_here};
+use crate::transport::{Peer, Transport};
 
 /// Topic messages a second and device, unless the configuration says otherwise.
 const MESSAGES: u32 = 50;
@@ -17,7 +18,9 @@ pub(crate) struct RequestLimits {
     messages: Rates<DeviceNumber>,
     /// That limit was given, and is for devices on this machine too.
     messages_here: bool,
-    strangers: Rates<Source>,
+    /// Of addresses that have shown that somebody listens there, by a DTLS cookie, apart from
+    /// those that anybody can write into a datagram.
+    strangers: Rates<(Source, bool)>,
     here: bool,
     sessions: usize,
 }
@@ -47,11 +50,12 @@ impl RequestLimits {
     }
 
     /// Counts a request that does not show who it is from.
-    pub(crate) fn stranger(&mut self, now: Instant, from: SocketAddr) -> Result<(), TooOften> {
+    pub(crate) fn stranger(&mut self, now: Instant, peer: Peer) -> Result<(), TooOften> {
+        let from = peer.route.address;
         if is_here(from) && !self.here {
             return Ok(());
         }
-        self.strangers.take(now, Source::of(from))
+        self.strangers.take(now, (Source::of(from), peer.transport == Transport::Dtls))
     }
 
     /// The most sessions of symmetric mode that a device has which comes from there.

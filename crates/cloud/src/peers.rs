@@ -61,10 +61,15 @@ impl Peers {
         }
     }
 
-    /// How many bytes may be sent in answer to so many.
+    /// How many bytes may be sent at once in answer to so many: somebody may send in the name
+    /// of a device as well.
     pub(crate) fn room(&self, peer: Peer, received: usize) -> usize {
-        let listens = self.known.get(&peer).is_some_and(|known| known.listens);
-        if listens || self.is_sure(peer) { usize::MAX } else { received * AMPLIFICATION }
+        if self.is_sure(peer) { usize::MAX } else { received * AMPLIFICATION }
+    }
+
+    /// Whether an answer may be sent as often as it takes, since the peer does listen.
+    pub(crate) fn may_repeat(&self, peer: Peer) -> bool {
+        self.is_sure(peer) || self.known.get(&peer).is_some_and(|known| known.listens)
     }
 
     /// Those that were heard within `time`.
@@ -108,9 +113,10 @@ mod tests {
         peers.proved(now, udp, proof(1, true));
         peers.proved(now, other, proof(2, true));
         peers.proved(now, other, proof(1, false));
-        assert_eq!((peers.room(udp, 10), peers.room(other, 10)), (30, 30));
+        assert!(!peers.may_repeat(udp) && !peers.may_repeat(other));
         peers.proved(now, udp, proof(1, false));
-        assert_eq!((peers.room(udp, 10), peers.room(other, 10)), (usize::MAX, 30));
+        assert!(peers.may_repeat(udp) && !peers.may_repeat(other));
+        assert_eq!((peers.room(udp, 10), peers.room(other, 10)), (30, 30));
     }
 
     #[test]

@@ -36,7 +36,7 @@ use crate::topic::{self, Topic};
 use crate::transport::Transport;
 
 /// What of the payload of a refused message is told, in bytes.
-const REFUSED_PAYLOAD: usize = 1_024;
+const REFUSED_PAYLOAD: usize = 256;
 
 /// What becomes of a request.
 pub(crate) enum Outcome {
@@ -141,7 +141,7 @@ impl Service {
         let first = request.path.first().map(String::as_str);
         // Of a topic message it remains to be seen.
         if (options.is_err() || first != Some("topic"))
-            && let Err(too_often) = self.limits.stranger(now, request.peer.route.address)
+            && let Err(too_often) = self.limits.stranger(now, request.peer)
         {
             return self.too_often(request, too_often);
         }
@@ -229,7 +229,7 @@ impl Service {
         let authorized =
             topic::authorize(request, &topic, SystemTime::now(), &self.devices, &self.tokens);
         if authorized.is_err()
-            && let Err(too_often) = self.limits.stranger(now, request.peer.route.address)
+            && let Err(too_often) = self.limits.stranger(now, request.peer)
         {
             return self.too_often(request, too_often);
         }

@@ -76,7 +76,11 @@ pub(crate) enum Readers {
 pub(crate) fn open_private(path: &Path, readers: Readers) -> io::Result<File> {
     let cannot = |error: &io::Error| about("cannot read", path, error);
     let file = File::open(path).map_err(|error| cannot(&error))?;
-    let mode = file.metadata().map_err(|error| cannot(&error))?.permissions().mode();
+    let metadata = file.metadata().map_err(|error| cannot(&error))?;
+    if metadata.is_dir() {
+        return Err(cannot(&io::ErrorKind::IsADirectory.into()));
+    }
+    let mode = metadata.permissions().mode();
     let (open, closed) = match readers {
         Readers::Owner => (mode & 0o077, "600"),
         Readers::Group => (mode & 0o027, "640"),

@@ -72,8 +72,12 @@ fn a_host_that_guesses_keeps_nobody_else_from_signing_in() {
     }
     let told = cloud.events().into_iter().filter(is_limited).count();
     assert!((1..5).contains(&told), "{told} lines are no flood");
-    // Neither another host, nor a device there that has its token.
+    // Neither another host, nor a device there that has its token, nor one that has shown by
+    // DTLS that it is there: what comes by UDP may be forged.
     device_at(3, &cloud, Transport::Udp).sign_in();
+    let socket = host(2, cloud.address(Transport::Dtls));
+    let session = DtlsClient { socket, ..DtlsClient::of(&cloud) }.connect();
+    TestDevice::new(Link::Dtls(Box::new(session))).sign_in();
     assert_eq!(code(&known.publish("x", b"1")), "2.05");
 }
 
@@ -279,4 +283,31 @@ fn a_flood_of_datagrams_is_no_flood_of_lines() {
     assert!(lines("\"limited\"") >= 1);
     assert_eq!(lines("127.0.0.3"), 1, "another address has lines of its own");
     assert_eq!(lines("signed_in"), 1);
+}
+
+#[test]
+fn a_flood_of_forged_addresses_is_no_flood_of_lines() {
+    let folder = Folder::new();
+    let log = folder.file("log");
+    let cloud = start(Config {
+        log: Log::File(log.clone()),
+        limits: Limits { here: true, ..Limits::default() },
+        ..Config::default()
+    });
+    let begun = Instant::now();
+    for number in 0..3_000_u16 {
+        let [third, last] = number.to_be_bytes();
+        let address = Ipv4Addr::new(127, 3, third, last);
+        let socket = host_at(address, cloud.address(Transport::Udp));
+        socket.send(&[0x4F, 2, 1, 2]).expect("sent");
+        // The answer says that it has been told.
+        socket.recv(&mut [0; 16]).expect("a reset");
+    }
+    // Those of ten seconds at once, and then those of the time that it took.
+    let most = 2_000 + 200 * (begun.elapsed().as_secs() + 1);
+    cloud.stop().expect("stops");
+    let text = std::fs::read_to_string(log).expect("written");
+    let malformed = text.lines().filter(|line| line.contains("\"malformed\"")).count() as u64;
+    assert!((2_000..=most).contains(&malformed), "{malformed} lines of 3,000");
+    assert_eq!(text.contains("\"limited\""), malformed < 3_000);
 }

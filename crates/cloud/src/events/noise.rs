@@ -10,19 +10,30 @@ use crate::rates::{BURST, Rates};
 use crate::source::{Source, is_here};
 use crate::transport::Transport;
 
-/// Lines a second and address, in bursts of ten times as many.
+/// Lines a second and address, in bursts of ten times as many. Those that a datagram brings
+/// about whose address anybody can have written count apart from the others.
 const LINES: u32 = 50;
 
-/// The limit.
+/// Lines a second of all addresses together that anybody can have written.
+const LINES_OF_ALL: u32 = 200;
+
+/// The limits.
+struct Lines {
+    of_source: Rates<(Source, bool)>,
+    of_all: Rates<()>,
+}
+
 pub(super) struct Noise {
-    lines: Mutex<Rates<Source>>,
+    lines: Mutex<Lines>,
     here: bool,
 }
 
 impl Noise {
     /// This machine's own addresses are exempt, unless `here`.
     pub(super) fn new(here: bool) -> Self {
-        Self { lines: Mutex::new(Rates::new(LINES, BURST)), here }
+        let lines =
+            Lines { of_source: Rates::new(LINES, BURST), of_all: Rates::new(LINES_OF_ALL, BURST) };
+        Self { lines: Mutex::new(lines), here }
     }
 
     /// Whether an event is to be written, and what is written besides.
@@ -33,7 +44,11 @@ impl Noise {
             return (true, None);
         };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        match lines.take(now, Source::of(peer)) {
+        let has_cookie = transport == Transport::Dtls;
+        let taken = lines.of_source.take(now, (Source::of(peer), has_cookie));
+        let taken =
+            if has_cookie { taken } else { taken.and_then(|()| lines.of_all.take(now, ())) };
+        match taken {
             Ok(()) => (true, None),
             Err(too_often) => {
                 let what = "lines of the log".to_owned();

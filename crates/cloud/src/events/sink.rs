@@ -1,7 +1,7 @@
 //! Where event lines are written to: by a thread of its own, so that a reader who pauses costs
 //! lines and not answers.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,26 +92,51 @@ impl Drop for Sink {
 }
 
 fn write(mut writer: Writer, given: &Receiver<Given>, shared: &Shared) {
+    // A line was begun that could not be ended, for want of room on the disk.
+    let mut is_cut = false;
     while let Ok(given) = given.recv() {
         let line = match given {
             Given::Line(line) => line,
             Given::Writer(other) => {
-                writer = other;
+                (writer, is_cut) = (other, false);
                 continue;
             }
         };
+        if is_cut {
+            is_cut = put(&mut writer, b"\n").is_err();
+        }
         // A reader that went away (`iot-coap-cloud | head`) must not end the server.
-        let _ = writer.write_all(&line).and_then(|()| writer.flush());
+        let written = if is_cut { Err(false) } else { put(&mut writer, &line) };
         shared.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+        if let Err(is_begun) = written {
+            is_cut |= is_begun;
+            shared.lost.fetch_add(1, Ordering::Relaxed);
+            continue;
+        }
         let lost = shared.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             let unix_ms = unix_ms();
-            let _ = writeln!(
-                writer,
-                "{{\"unix_ms\":{unix_ms},\"event\":\"lines_lost\",\"lines\":{lost}}}"
-            );
+            let line =
+                format!("{{\"unix_ms\":{unix_ms},\"event\":\"lines_lost\",\"lines\":{lost}}}\n");
+            if let Err(is_begun) = put(&mut writer, line.as_bytes()) {
+                is_cut = is_begun;
+                shared.lost.fetch_add(lost, Ordering::Relaxed);
+            }
         }
     }
+}
+
+/// Writes all of it, or says whether a part of it was.
+fn put(writer: &mut Writer, bytes: &[u8]) -> Result<(), bool> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match writer.write(rest) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return Err(rest.len() < bytes.len()),
+            Ok(len) => rest = &rest[len..],
+        }
+    }
+    writer.flush().map_err(|_| true)
 }
 
 #[cfg(test)]
@@ -158,5 +183,45 @@ mod tests {
             .sum();
         assert_eq!(kept.len() + lost, 100);
         assert!(kept.len() * line.len() <= MOST_WAITING + line.len(), "{}", kept.len());
+    }
+
+    /// A disk that has room for some bytes, and for more later.
+    struct Disk(Arc<Mutex<(Vec<u8>, usize)>>);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let (content, room) = &mut *self.0.lock().expect("no panic");
+            let len = bytes.len().min(*room - content.len());
+            content.extend_from_slice(&bytes[..len]);
+            if len == 0 { Err(ErrorKind::StorageFull.into()) } else { Ok(len) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_costs_lines_that_are_counted_and_cuts_one() {
+        let line = b"{\"event\":\"x\"}\n";
+        let disk = Arc::new(Mutex::new((Vec::new(), line.len() * 5 + 3)));
+        let sink = Sink::new(Box::new(Disk(Arc::clone(&disk)))).expect("a thread");
+        let write = |count: usize| (0..count).for_each(|_| sink.write(line.to_vec()));
+        let until_written = || {
+            while sink.shared.waiting.load(Ordering::Relaxed) > 0 {
+                std::thread::yield_now();
+            }
+        };
+        write(10);
+        until_written();
+        disk.lock().expect("no panic").1 += 10_000;
+        write(2);
+        drop(sink);
+        let text = String::from_utf8(disk.lock().expect("no panic").0.clone()).expect("text");
+        let (whole, cut): (Vec<&str>, Vec<&str>) =
+            text.lines().partition(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
+        assert_eq!(cut, ["{\"e"]);
+        let lost: Vec<_> = whole.iter().filter(|line| line.contains("\"lines\":5}")).collect();
+        assert_eq!((whole.len(), lost.len()), (8, 1), "{text}");
     }
 }

@@ -205,6 +205,9 @@ impl Handshake {
         let Signed { identity, scheme, group } = signed;
         let config = Arc::clone(&self.config);
         let Some(identity) = config.identities.get(*identity) else { return Ok(()) };
+        if !identity.signer.may_sign() {
+            return Err(Error::Signature);
+        }
         self.write_message(flight, MessageType::CERTIFICATE, |out| {
             out.try_reserve(identity.certificates.len()).map_err(|_| Error::OutOfMemory)?;
             out.extend_from_slice(&identity.certificates);

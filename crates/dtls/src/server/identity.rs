@@ -49,6 +49,12 @@ pub trait Signer: Send + Sync {
     /// What the key can sign by, best first. It must be of the kind of the certificate's key.
     fn schemes(&self) -> &[SignatureScheme];
 
+    /// Whether it may sign now. It is asked before the key of a handshake is made, so that
+    /// where signatures are rationed the rest of a handshake is too.
+    fn may_sign(&self) -> bool {
+        true
+    }
+
     /// The signature over `message`, which is not hashed yet; `None` if it cannot be made.
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>>;
 }

@@ -192,6 +192,30 @@ fn what_has_nothing_in_common_is_refused() {
     assert!(answer.concat().windows(4).any(|bytes| bytes == [3, 0, 23, 65]));
 }
 
+/// Where signatures are rationed, the keys of handshakes that get none are not made either.
+#[test]
+fn a_key_that_may_not_sign_is_not_asked_to() {
+    struct Rationed;
+    impl Signer for Rationed {
+        fn schemes(&self) -> &[SignatureScheme] {
+            &[SignatureScheme::EcdsaSha256]
+        }
+
+        fn may_sign(&self) -> bool {
+            false
+        }
+
+        fn sign(&self, _: SignatureScheme, _: &[u8]) -> Option<Vec<u8>> {
+            panic!("the key of the handshake has been made by now")
+        }
+    }
+    let identity = server::Identity::new(&[b"a certificate"], Arc::new(Rationed)).unwrap();
+    let config = Config::new().identity(identity).unwrap();
+    let (pair, answer) = begun(hello_with(vec![(SIGNATURE_ALGORITHMS, vec![0, 2, 4, 3])]), config);
+    assert_eq!(pair.state(), Some(State::Ended(Error::Signature)));
+    assert_eq!((answer.len(), answer[0][0]), (1, ALERT));
+}
+
 /// The caller's key is elsewhere, and may be out of reach.
 #[test]
 fn a_key_that_signs_nothing_ends_the_handshake() {

@@ -198,11 +198,12 @@ impl Signer for Key {
         self.schemes
     }
 
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>> {
+    fn may_sign(&self) -> bool {
         self.gate.is_asked.store(true, Ordering::Relaxed);
-        if !self.gate.is_permitted.load(Ordering::Relaxed) {
-            return None;
-        }
+        self.gate.is_permitted.load(Ordering::Relaxed)
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>> {
         let mut signer = openssl::sign::Signer::new(MessageDigest::sha256(), &self.key).ok()?;
         if scheme == SignatureScheme::RsaPssSha256 {
             signer.set_rsa_padding(Padding::PKCS1_PSS).ok()?;
