@@ -13,7 +13,7 @@ use openssl::bn::{BigNum, MsbOption};
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::extension::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
@@ -113,7 +113,9 @@ fn generate(names: &[String], expired: bool, state: &StateDir) -> io::Result<Ser
 }
 
 fn load(chain: &Path, key: &Path, root: Option<&Path>) -> io::Result<ServerCertificate> {
-    let read = |path: &Path| fs::read(path).map_err(|error| about("cannot read", path, &error));
+    let read = |path: &Path| {
+        fs::read(path).map_err(|error| about("cannot read the file of --chain", path, &error))
+    };
     let invalid = |path: &Path, error: &str| {
         let error = io::Error::new(io::ErrorKind::InvalidData, error.to_owned());
         about("no valid PEM in", path, &error)
@@ -127,6 +129,17 @@ fn load(chain: &Path, key: &Path, root: Option<&Path>) -> io::Result<ServerCerti
     let leaf = certificates.remove(0);
     let private = PKey::private_key_from_pem(&read_private(key, Readers::Group)?)
         .map_err(|error| invalid(key, &error.to_string()))?;
+    for certificate in std::iter::once(&leaf).chain(&intermediates) {
+        if let Some(reason) = doubt(certificate)? {
+            let subject = certificate.subject_name();
+            let error = format!("clients would refuse it: the certificate of {subject:?} {reason}");
+            return Err(unfit(chain, &error));
+        }
+    }
+    if !leaf.public_key()?.public_eq(&private) {
+        let error = format!("the key of --key {} is another certificate's", key.display());
+        return Err(unfit(chain, &error));
+    }
     let (root_pem, root_path) = if let Some(root) = root {
         (read(root)?, root)
     } else {
@@ -138,6 +151,26 @@ fn load(chain: &Path, key: &Path, root: Option<&Path>) -> io::Result<ServerCerti
         key: private,
         root_pem: String::from_utf8_lossy(&root_pem).into_owned(),
         root_path: root_path.to_path_buf(),
+    })
+}
+
+fn unfit(chain: &Path, reason: &str) -> io::Error {
+    let error = io::Error::new(io::ErrorKind::InvalidData, reason.to_owned());
+    about("cannot use the file of --chain", chain, &error)
+}
+
+/// Why every client would refuse a certificate.
+fn doubt(certificate: &X509) -> Result<Option<String>, ErrorStack> {
+    let now = days_from_now(0)?;
+    let key = certificate.public_key()?;
+    Ok(if *certificate.not_after() < *now {
+        Some(format!("has expired on {}", certificate.not_after()))
+    } else if *certificate.not_before() > *now {
+        Some(format!("is not valid before {}", certificate.not_before()))
+    } else if key.id() == Id::RSA && key.bits() < RSA_BITS {
+        Some(format!("has a key of {} bits, and {RSA_BITS} are the least", key.bits()))
+    } else {
+        None
     })
 }
 
@@ -167,7 +200,12 @@ impl Authority {
             let path = path.to_owned();
             move |error: ErrorStack| {
                 let error = io::Error::new(io::ErrorKind::InvalidData, error.to_string());
-                about("delete this file, it is of no use:", &path, &error)
+                about(
+                    "--state has a file that cannot be used; without it another is made, and \
+                     devices must trust another root if it is that:",
+                    &path,
+                    &error,
+                )
             }
         };
         let root = X509::from_pem(&pem).map_err(unusable(&root_path))?;

@@ -256,12 +256,12 @@ impl Arguments {
     /// What SIGHUP has read again.
     pub(crate) fn reread(&self) -> Reread {
         let devices = self.devices_file.clone().map(|file| (file, self.devices.clone()));
-        Reread {
-            keys: self.key_file.clone(),
-            devices,
-            certificate: self.dtls.is_certificate_given(),
-            log: self.log.is_some(),
-        }
+        let certificate = self.dtls.is_certificate_given();
+        let log = self.log.is_some();
+        let is_given = self.key_file.is_some() || devices.is_some() || certificate || log;
+        let own = || self.state_dir().map(|folder| ServerKeys::file_in(&folder));
+        let keys = self.key_file.clone().or_else(own);
+        Reread { is_given, keys, devices, certificate }
     }
 
     /// The configuration that the command line asks for.
@@ -275,7 +275,7 @@ impl Arguments {
         };
         let mut devices = self.devices;
         if let Some(file) = &self.devices_file {
-            devices.extend(load_devices(file)?);
+            devices.extend(load_devices(file).map_err(|error| format!("--devices: {error}"))?);
         }
         let is_here = self.bind.iter().all(IpAddr::is_loopback);
         if devices.is_empty() {

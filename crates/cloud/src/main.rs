@@ -44,7 +44,7 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
     let (mut interrupt, mut terminate, hangup) = {
         let _context = runtime.enter();
         // Otherwise SIGHUP ends the process, as it does by default.
-        let is_caught = command.is_empty() && reread.is_asked_for();
+        let is_caught = command.is_empty() && reread.is_given;
         let hangup = is_caught.then(|| signal(SignalKind::hangup())).transpose()?;
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, hangup)
     };

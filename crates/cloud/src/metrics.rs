@@ -84,7 +84,8 @@ impl fmt::Debug for Counts {
 }
 
 impl Counts {
-    pub(crate) fn new() -> Self {
+    /// Of a server that forwards messages, or does not.
+    pub(crate) fn new(forwards: bool) -> Self {
         let mut registry = Registry::with_prefix("iot_coap_cloud");
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program", version);
@@ -106,6 +107,10 @@ impl Counts {
             registry,
         };
         this.register();
+        if forwards {
+            let help = "1 if messages can be forwarded";
+            this.registry.register("broker_connected", help, this.broker.clone());
+        }
         this
     }
 
@@ -152,7 +157,6 @@ impl Counts {
             "DTLS handshakes with clients that have shown where they are",
             self.under_way.clone(),
         );
-        to.register("broker_connected", "1 if messages can be forwarded", self.broker.clone());
     }
 
     /// Counts an event.

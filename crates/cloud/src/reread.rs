@@ -11,28 +11,25 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// The files.
 pub(crate) struct Reread {
+    /// The command line names one at all. Without, SIGHUP ends the server as it would any
+    /// program, since it comes of a terminal that is closed.
+    pub(crate) is_given: bool,
+    /// Those of the state folder, too.
     pub(crate) keys: Option<PathBuf>,
     /// And the devices that the command line names besides.
     pub(crate) devices: Option<(PathBuf, Vec<Device>)>,
     pub(crate) certificate: bool,
-    pub(crate) log: bool,
 }
 
 impl Reread {
-    /// Whether there is one at all. Without, SIGHUP ends the server as it would any program,
-    /// since it comes of a terminal that is closed.
-    pub(crate) fn is_asked_for(&self) -> bool {
-        self.keys.is_some() || self.devices.is_some() || self.certificate || self.log
-    }
-
     fn read(&self, cloud: &Cloud) {
         // First, so that the others' outcome stands in the new file.
         cloud.reopen_log();
-        if let Some(keys) = &self.keys {
-            cloud.reload_keys(keys);
-        }
         if let Some((file, given)) = &self.devices {
             cloud.reload_devices(file, given);
+        }
+        if let Some(keys) = &self.keys {
+            cloud.reload_keys(keys);
         }
         if self.certificate {
             cloud.renew_certificate();

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openssl::hash::MessageDigest;
 use zeroize::Zeroizing;
@@ -81,7 +81,12 @@ impl ServerKeys {
     /// Those of [`ServerKeys::load_or_create`], or the folder cannot be made.
     pub fn of_state_dir(folder: &Path) -> io::Result<Self> {
         StateDir::open(Some(folder))?;
-        Self::load_or_create(&folder.join("server.keys"))
+        Self::load_or_create(&Self::file_in(folder))
+    }
+
+    /// Where the keys are in a folder that keeps a server's files.
+    pub fn file_in(folder: &Path) -> PathBuf {
+        folder.join("server.keys")
     }
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -6,7 +6,7 @@ use iot_coap_cloud::{
 };
 use iot_coap_test_cloud::program::{Serving, serve};
 use iot_coap_test_cloud::*;
-use iot_coap_test_support::certificates::{self, Identity};
+use iot_coap_test_support::certificates::{self, GOOD, Identity, Leaf};
 
 fn write_devices(folder: &Folder, devices: &[&Device]) -> String {
     let tables =
@@ -25,11 +25,11 @@ fn device_at(server: &Serving, identity: &Device) -> TestDevice {
     device
 }
 
-/// The next event of this kind that the server tells.
-fn next(server: &mut Serving, kind: &str) -> serde_json::Value {
+/// What the server tells next of reading this file again.
+fn next(server: &mut Serving, file: &str) -> serde_json::Value {
     loop {
         let event: serde_json::Value = serde_json::from_str(&server.line()).expect("JSON");
-        if event["event"] == kind {
+        if event["event"] == "read_again" && event["file"] == file {
             return event;
         }
     }
@@ -48,8 +48,8 @@ fn devices_come_and_go_without_a_restart() {
 
     write_devices(&folder, &[&stays, &new]);
     server.signal("HUP");
-    let read = next(&mut server, "read_again");
-    assert!(read["error"].is_null() && read["file"] == *file, "{read}");
+    let read = next(&mut server, &file);
+    assert!(read["error"].is_null(), "{read}");
     assert_eq!(code(&staying.publish("update", b"1")), "2.05");
     assert_eq!(code(&removed.publish("update", b"1")), "4.01");
     let again = removed.auth("hmacmd5", &[]);
@@ -60,7 +60,7 @@ fn devices_come_and_go_without_a_restart() {
     for wrong in ["[[device]]\ndevice_secret = hush", "", "[[device]]\nproduct_key = 'pk'"] {
         std::fs::write(&file, wrong).expect("written");
         server.signal("HUP");
-        let read = next(&mut server, "read_again");
+        let read = next(&mut server, &file);
         let error = read["error"].as_str().expect("an error");
         assert!(!error.contains("hush"), "{error}");
         assert_eq!(code(&staying.publish("update", wrong.as_bytes())), "2.05");
@@ -88,6 +88,9 @@ fn told(cloud: &Cloud, read: impl Fn()) -> String {
 #[test]
 fn a_certificate_is_replaced_and_sessions_go_on() {
     let [(old_root, old), (new_root, new)] = [certificates::rsa(), certificates::ecdsa()];
+    let expired = Leaf { valid: (-30, -1), ..GOOD };
+    let expired = certificates::leaf(&new_root, certificates::ec_key(), &expired);
+    let short = certificates::leaf(&old_root, certificates::rsa_key_of(1024), &GOOD);
     for engine in [DtlsEngine::Own, DtlsEngine::OpenSsl] {
         let folder = Folder::new();
         write_certificate(&folder, &old);
@@ -116,7 +119,13 @@ fn a_certificate_is_replaced_and_sessions_go_on() {
         // A program that replaces one file, and then the other.
         std::fs::write(folder.file("chain.pem"), old.pem()).expect("written");
         let error = told(&cloud, || cloud.renew_certificate());
-        assert!(error.contains("cannot be used"), "{error}");
+        assert!(error.contains("--key") && error.contains("chain.pem"), "{error}");
+        // What every client would refuse.
+        for (refused, why) in [(&expired, "expired"), (&short, "1024 bits")] {
+            write_certificate(&folder, refused);
+            let error = told(&cloud, || cloud.renew_certificate());
+            assert!(error.contains(why), "{error}");
+        }
         client(&new_root).connect();
     }
 }

@@ -42,6 +42,10 @@ pub(super) struct Sites {
 
 impl Bounds {
     pub(super) fn new(config: &Config) -> io::Result<Self> {
+        #[cfg(feature = "forward")]
+        let forwards = config.forward.is_some();
+        #[cfg(not(feature = "forward"))]
+        let forwards = false;
         Ok(Self {
             #[cfg(feature = "console")]
             console: match config.console.clone() {
@@ -54,7 +58,8 @@ impl Bounds {
             #[cfg(feature = "metrics")]
             metrics: match config.metrics {
                 Some(metrics) => {
-                    Some((Arc::new(Counts::new()), Bound::new("metrics", metrics.address)?))
+                    let counts = Arc::new(Counts::new(forwards));
+                    Some((counts, Bound::new("metrics", metrics.address)?))
                 }
                 None => None,
             },
