@@ -17,6 +17,7 @@ pub mod folders;
 pub mod forge;
 pub mod hellos;
 pub mod instructions;
+pub mod lateness;
 pub mod network;
 pub mod peers;
 pub mod processes;
