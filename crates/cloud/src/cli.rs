@@ -102,7 +102,8 @@ Devices file:
 pub(crate) struct Arguments {
     /// A device that may sign in; can be given several times
     ///
-    /// Every user of this machine can read its secret here; see --devices. Without any, the vendor's published sample may:
+    /// Every user of this machine can read its secret here; see --devices. Without any, the
+    /// vendor's published sample may:
     /// a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb
     #[arg(long = "device", value_name = "KEY,NAME,SECRET", help_heading = "Devices")]
     devices: Vec<Device>,

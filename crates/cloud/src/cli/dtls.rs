@@ -66,8 +66,9 @@ pub(crate) struct Dtls {
 
     /// The most sessions at once
     ///
-    /// A silent one takes 0.7 kB, one in use 2.5 kB, and one of OpenSSL's 42 kB. Where there is no more room, devices that have not signed in go first, and
-    /// of others those of the host that has most.
+    /// A silent one takes 0.7 kB, one in use 2.5 kB, and one of OpenSSL's 43 kB. Where there
+    /// is no more room, devices that have not signed in go first, and of others those of the
+    /// network that has most.
     #[arg(long, value_name = "N", default_value_t = 100_000,
           value_parser = clap::value_parser!(u32).range(1..))]
     max_sessions: u32,
