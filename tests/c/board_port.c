@@ -31,6 +31,13 @@ static int clock_stands_still = 0;
 /* How long sleeps have taken in all, in ms. Unlike what a clock says, it does not depend on
  * what else the machine does. */
 static unsigned long slept_ms = 0;
+#ifdef COUNT_TICKS
+/* What the clock said at the end of the last sleep or read. */
+static uint64_t last_ms = 0;
+/* Before how many reads, or in them, the clock ticked though nothing waited: to the library
+ * those have waited, and it reads again at once. */
+static unsigned long ticked = 0;
+#endif
 
 void *HAL_Malloc(uint32_t size)
 {
@@ -68,6 +75,9 @@ void HAL_SleepMs(uint32_t ms)
 {
     slept_ms += ms;
     usleep(ms * 1000);
+#ifdef COUNT_TICKS
+    last_ms = HAL_UptimeMs();
+#endif
 }
 
 void HAL_Srandom(uint32_t seed)
@@ -193,6 +203,10 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t handle, unsigned char *data, unsigned int
     if (read == -2 && !reads_do_not_wait) {
         read_ms += ms;
     }
+#ifdef COUNT_TICKS
+    ticked += reads_do_not_wait && HAL_UptimeMs() != last_ms;
+    last_ms = HAL_UptimeMs();
+#endif
     return read == -2 && reads_do_not_wait ? 0 : read;
 }
 #endif
