@@ -109,6 +109,22 @@ fn write_devices(folder: &Folder, names: &[String]) -> String {
     folder.write_secret("devices.toml", tables.join("\n").as_bytes())
 }
 
+/// Has devices end, rather than wait for ever, where the test fails before they are done.
+struct Release<'a>(&'a AtomicUsize);
+
+impl Release<'_> {
+    /// A part that they never reach.
+    const FAILED: usize = 1_000;
+}
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(Self::FAILED, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Lets devices post, and takes servers and broker away meanwhile.
 fn post_through_outages(
     names: &[String],
@@ -120,6 +136,7 @@ fn post_through_outages(
     // No device is done before the last outage: each posts in ten parts.
     let (part, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
+        let _release = Release(&part);
         let (part, answered) = (&part, &answered);
         let mut threads = Vec::new();
         for (number, name) in names.iter().enumerate() {
@@ -135,6 +152,7 @@ fn post_through_outages(
                     while message * 10 >= part.load(Ordering::Relaxed) * MESSAGES_EACH {
                         std::thread::sleep(Duration::from_millis(1));
                     }
+                    assert_ne!(part.load(Ordering::Relaxed), Release::FAILED);
                     poster.post(&format!("{name}/{message}"));
                     answered.fetch_add(1, Ordering::Relaxed);
                 }

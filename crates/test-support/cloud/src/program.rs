@@ -28,11 +28,16 @@ pub struct Serving {
 
 /// A server without a command, on free ports, once it says that it is ready.
 pub fn serve(folder: &Folder, arguments: &[&str]) -> Serving {
-    serve_on(folder, [0; 3], arguments)
+    started(folder, [0; 3], arguments)
 }
 
-/// The same, on these ports for UDP, DTLS and the symmetric mode.
+/// The same, on these ports for UDP, DTLS and the symmetric mode, which no other test takes
+/// while the server is away: it listens on an address of this machine that no other test has.
 pub fn serve_on(folder: &Folder, ports: [u16; 3], arguments: &[&str]) -> Serving {
+    started(folder, ports, &[&["--bind", "127.4.0.1"], arguments].concat())
+}
+
+fn started(folder: &Folder, ports: [u16; 3], arguments: &[&str]) -> Serving {
     let [udp, dtls, symmetric] = ports.map(|port| port.to_string());
     let ports = ["--udp-port", &udp, "--dtls-port", &dtls, "--symmetric-port", &symmetric];
     let mut child = program(&ports)
