@@ -5,9 +5,41 @@ ROOT=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # One folder for all of cargo's work, also when CMake calls it.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target}"
 
+# What stands at the top of a script is its help; it is asked for before anything begins.
+case ${1:-} in
+-h | --help)
+    sed -n '2,/^[^#]/{/^[^#]/d; s/^# \{0,1\}//; p}' "$0"
+    exit
+    ;;
+esac
+
 # Says what is being done.
 say() {
     printf '\n== %s\n' "$*"
+}
+
+# still_running TEXT [SECONDS]: says now and then that it goes on, and how long it took last,
+# until it is killed.
+still_running() {
+    local pause=60 end='\n' started=$SECONDS
+    if [ -t 1 ]; then
+        pause=5 end='\r'
+    fi
+    # Nobody shall wait for the end of what it could say.
+    while sleep $pause >/dev/null 2>&1; do
+        printf "%s: %d s%s$end" "$1" $((SECONDS - started)) "${2:+ of about $2 s}"
+    done
+}
+
+# meanwhile_say TEXT [SECONDS]: has `still_running` say so until `said_enough`.
+meanwhile_say() {
+    still_running "$@" &
+    SAYING=$!
+}
+
+said_enough() {
+    kill "$SAYING"
+    wait "$SAYING" 2>/dev/null || true
 }
 
 # Says what failed, and ends.
@@ -16,11 +48,15 @@ fail() {
     exit 1
 }
 
-# quietly LOG COMMAND...: runs a command, and shows what it printed if it fails.
+# quietly LOG COMMAND...: runs a command, and shows what it printed if it fails. To a terminal
+# it says that it goes on.
 quietly() {
-    local log=$1
+    local log=$1 status=0
     shift
-    if ! "$@" >"$log" 2>&1; then
+    [ ! -t 1 ] || meanwhile_say "... $1 ${2:-}"
+    "$@" >"$log" 2>&1 || status=$?
+    [ ! -t 1 ] || said_enough
+    if [ $status != 0 ]; then
         tail -n 40 "$log" >&2
         fail "$* (all it printed: $log)"
     fi
