@@ -120,7 +120,7 @@ struct Account {
     /// Answered 2.05.
     content: HashSet<i64>,
     /// Answered otherwise, by code.
-    other: BTreeMap<i64, usize>,
+    other: BTreeMap<String, usize>,
     given_up: usize,
 }
 
@@ -143,7 +143,8 @@ impl Account {
                 } else if *code == 0x45 {
                     self.content.insert(*number);
                 } else {
-                    *self.other.entry(*code).or_default() += 1;
+                    let code = format!("{}.{:02}", code >> 5, code & 0x1F);
+                    *self.other.entry(code).or_default() += 1;
                 }
             }
             _ => panic!("unexpected: {line}"),
@@ -277,7 +278,7 @@ fn nothing_is_lost_under_faults() {
     let mut accepted = HashSet::new();
     for (each, account) in clients.iter().zip(&accounts) {
         println!(
-            "{:?}: accepted {}: answered 2.05 {}, otherwise {:02x?}, given up {}",
+            "{:?}: accepted {}: answered 2.05 {}, otherwise {:?}, given up {}",
             each.transport,
             account.accepted.len(),
             account.content.len(),
