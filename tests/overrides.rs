@@ -8,8 +8,7 @@ use std::process::Command;
 use iot_coap_cloud::{Cloud, Config, DtlsConfig, Transport};
 use iot_coap_test_library::linking::Pieces;
 use iot_coap_test_library::{
-    Language, Linkage, compile, exported_symbols, shared_library, shared_library_by_cargo,
-    static_library, succeed,
+    Language, Linkage, compile, exported_symbols, shared_library_by_cargo, succeed,
 };
 use iot_coap_test_support::network::{Fate, Proxy};
 
@@ -92,7 +91,7 @@ fn a_programs_own_roots_are_trusted_wherever_they_are() {
     let archive = pieces.archive("roots", &[&roots]);
     let shared = pieces.shared("roots", &[&roots]);
     let asked = PathBuf::from("-Wl,-u,iotx_coap_get_ca");
-    for library in [static_library(), shared_library().to_path_buf()] {
+    for library in linkages().map(Linkage::library) {
         for inputs in [
             vec![&program, &roots, &library],
             vec![&asked, &program, &archive, &library],
