@@ -261,7 +261,9 @@ fn noise_ends_no_yield() {
     thread::scope(|scope| {
         let yielding = scope.spawn(|| client.yield_once());
         for _ in 0..10 {
-            noise.iter().for_each(|noise| wire.send(&asked, noise));
+            for datagram in noise {
+                wire.send(&asked, datagram);
+            }
             thread::sleep(PROMPT / 5);
             assert!(!yielding.is_finished(), "ended by noise");
         }
