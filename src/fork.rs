@@ -45,6 +45,7 @@ impl Context {
         if self.process.is_this() {
             return;
         }
+        let now = state.now();
         let State { client, link, buffers, log, .. } = state;
         log_later!(
             log,
@@ -58,7 +59,7 @@ impl Context {
             }
         );
         link.leave_to_parent();
-        client.handle_fork();
+        client.handle_fork(now);
         // The calls that this thread is in have called the program, one in the callback of
         // another.
         let (mut calls, mut waiting) = (0, 0);

@@ -104,6 +104,7 @@ fn header_is_in_step_with_the_sources() {
 fn extension_header_is_in_step_with_the_sources() {
     let sources = [
         "extension/options.rs",
+        "extension/init.rs",
         "extension/messages.rs",
         "extension/sleep.rs",
         "notices.rs",

@@ -2,14 +2,16 @@
 //! own and keeps the rest, against the static library and the shared ones.
 
 use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 use iot_coap_cloud::{Cloud, Config, DtlsConfig, Transport};
 use iot_coap_test_library::linking::Pieces;
 use iot_coap_test_library::{
-    Language, Linkage, compile, exported_symbols, shared_library, shared_library_by_cargo,
-    static_library, succeed,
+    Language, Linkage, compile, exported_symbols, profile_dir, root, run, scratch_dir,
+    shared_library_by_cargo, succeed,
 };
 use iot_coap_test_support::network::{Fate, Proxy};
 
@@ -53,6 +55,37 @@ fn the_shared_library_of_cargo_exports_what_that_of_cmake_does() {
     assert_eq!(exported, exported_symbols().into_iter().collect());
 }
 
+/// A C compiler that links by GNU ld, whatever rustc asks for.
+const WITHOUT_LLD: &str = r#"#!/bin/sh
+for argument; do
+    shift
+    case $argument in
+    -fuse-ld=*) ;;
+    *) set -- "$@" "$argument" ;;
+    esac
+done
+exec cc "$@"
+"#;
+
+#[test]
+fn where_the_linker_cannot_export_weak_symbols_the_build_says_so() {
+    let linker = scratch_dir().join("gnu-cc");
+    fs::write(&linker, WITHOUT_LLD).expect("the target folder can be written");
+    fs::set_permissions(&linker, Permissions::from_mode(0o755)).expect("it was just written");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["check", "--locked", "--package", "iot-coap", "--lib"]);
+    cargo.args(["--no-default-features", "--features", "std", "--config"]);
+    cargo.arg(format!("target.'cfg(target_os = \"linux\")'.linker = {linker:?}"));
+    cargo.arg("--target-dir").arg(profile_dir().with_file_name("gnu-cc"));
+    let output = run(&mut cargo);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let warning = "this linker cannot give libiot_coap.so its weak symbols: a program's own HAL_* \
+                   and iotx_coap_get_ca have no effect on it. Take the libiot_coap.so that CMake \
+                   links, or libiot_coap.a";
+    assert!(said.contains(warning), "{said}");
+}
+
 #[test]
 fn a_program_brings_its_product_key_alone() {
     works("override_identity.c");
@@ -92,7 +125,7 @@ fn a_programs_own_roots_are_trusted_wherever_they_are() {
     let archive = pieces.archive("roots", &[&roots]);
     let shared = pieces.shared("roots", &[&roots]);
     let asked = PathBuf::from("-Wl,-u,iotx_coap_get_ca");
-    for library in [static_library(), shared_library().to_path_buf()] {
+    for library in linkages().map(Linkage::library) {
         for inputs in [
             vec![&program, &roots, &library],
             vec![&asked, &program, &archive, &library],

@@ -2,14 +2,20 @@
 //! where a program waits for an answer, and not so promptly that a firmware which loops
 //! over "post, Yield" sends more than it did with the original.
 
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use iot_coap::{
-    IOT_CoAP_Flush, IOT_CoAP_GetFd, IOT_CoAP_GetTimeoutMs, IOT_CoAP_Process, iotx_msg_type_t,
+    IOT_CoAP_Flush, IOT_CoAP_GetFd, IOT_CoAP_GetTimeoutMs, IOT_CoAP_Process, IOT_CoAP_SendMessage,
+    iotx_content_type_t, iotx_message_t, iotx_msg_type_t,
 };
 use iot_coap_cloud::{Cloud, Config, Faults, Transport};
 use iot_coap_test_library::client::Client;
+use iot_coap_test_library::wire::Wire;
 use iot_coap_test_support::lateness::Lateness;
 
 /// How late a callback may be, and a prompt return, on a machine that is never late itself.
@@ -100,6 +106,55 @@ fn a_thread_of_its_own_is_never_held() {
     });
 }
 
+/// Messages of which each is sent by the callback of the one before it.
+struct Chain {
+    context: *mut c_void,
+    left: AtomicUsize,
+}
+
+impl Chain {
+    fn send(&self) {
+        let path = c"/topic/a1RP1qZfrEi/example1/update";
+        let mut message = iotx_message_t {
+            p_payload: null_mut(),
+            payload_len: 0,
+            content_type: MaybeUninit::new(iotx_content_type_t::IOTX_CONTENT_TYPE_JSON),
+            msg_type: MaybeUninit::new(iotx_msg_type_t::IOTX_MESSAGE_CON),
+            user_data: (&raw const *self).cast_mut().cast(),
+            resp_callback: Some(send_the_next),
+        };
+        // SAFETY: the context lives, and the rest during the call.
+        let sent = unsafe {
+            IOT_CoAP_SendMessage(self.context, path.as_ptr().cast_mut(), &raw mut message)
+        };
+        assert_eq!(sent, 0);
+    }
+}
+
+unsafe extern "C-unwind" fn send_the_next(chain: *mut c_void, _message: *mut c_void) {
+    // SAFETY: `Chain::send` gave it, and it outlives the client.
+    let chain = unsafe { &*chain.cast::<Chain>() };
+    if chain.left.fetch_sub(1, Ordering::Relaxed) > 1 {
+        chain.send();
+    }
+}
+
+/// A firmware that asks for the next thing when it has the last one.
+#[test]
+fn what_callbacks_send_is_never_held() {
+    let cloud = start("delay=10..10");
+    let client = signed_in(&cloud, 5000);
+    let chain = Chain { context: client.context(), left: AtomicUsize::new(20) };
+    let lateness = Lateness::watch();
+    let start = lateness.stopwatch();
+    chain.send();
+    while chain.left.load(Ordering::Relaxed) > 0 {
+        assert_eq!(client.yield_once(), 0);
+    }
+    assert!(start.took() < 20 * (ROUND_TRIP + PROMPT), "{:?}", start.took());
+    check_sent(&client, 20);
+}
+
 #[test]
 fn flush_and_a_sign_in_are_never_held() {
     let cloud = start("delay=10..10");
@@ -185,6 +240,37 @@ fn a_copy_ends_no_yield() {
     assert_eq!(client.yield_once(), 0);
     let took = start.elapsed();
     assert!(took + TICK >= PROMPT, "ended after {took:?} by a copy");
+}
+
+/// What belongs to nothing that was sent is dropped, and the `Yield` goes on.
+#[test]
+fn noise_ends_no_yield() {
+    let noise: [&[u8]; 6] = [
+        b"",
+        b"noise",
+        &[0x60, 0, 0xDE, 0xAD],
+        &[0x70, 0, 0xDE, 0xAD],
+        &[0x54, 0x45, 0xDE, 0xAD, 1, 2, 3, 4],
+        &[0xFF; 1400],
+    ];
+    let wire = Wire::bind();
+    let client = Client::paced(&wire.url(), 3000).expect("a client");
+    wire.sign_in(&client, "token");
+    assert_eq!(client.confirm(0), 0);
+    let asked = wire.next();
+    thread::scope(|scope| {
+        let yielding = scope.spawn(|| client.yield_once());
+        for _ in 0..10 {
+            for datagram in noise {
+                wire.send(&asked, datagram);
+            }
+            thread::sleep(PROMPT / 5);
+            assert!(!yielding.is_finished(), "ended by noise");
+        }
+        wire.answer(&asked, "");
+        assert_eq!(yielding.join().expect("it returns"), 0);
+    });
+    assert_eq!(client.answers().len(), 1);
 }
 
 /// Two messages a second, one `Yield` a second.

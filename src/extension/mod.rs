@@ -5,7 +5,11 @@
 #![allow(non_camel_case_types, reason = "the names of a C interface")]
 
 #[cfg(feature = "extension")]
+mod init;
+#[cfg(feature = "extension")]
 mod messages;
+#[cfg(feature = "extension")]
+mod option_values;
 #[cfg(feature = "extension")]
 mod options;
 #[cfg(feature = "extension")]
@@ -18,4 +22,4 @@ mod text;
 mod waiting;
 
 #[cfg(feature = "extension")]
-pub use self::{messages::*, options::*, sleep::*, statistics::*, text::*, waiting::*};
+pub use self::{init::*, messages::*, options::*, sleep::*, statistics::*, text::*, waiting::*};

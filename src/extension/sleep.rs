@@ -4,7 +4,8 @@
 use core::ffi::c_int;
 use core::ptr::null_mut;
 
-use super::options::{iotx_coap_options_t, make};
+use super::init::make;
+use super::options::iotx_coap_options_t;
 use crate::context::{Context, Ending};
 use crate::enter::{enter, enter_and_open};
 use crate::log::log;

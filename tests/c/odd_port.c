@@ -111,7 +111,7 @@ int main(int argc, char **argv)
     for (round = 0; round < 100; round++) {
         IOT_CoAP_Process(context);
     }
-    if (!is_within("ms that 100 calls of Process wait", (long)(slept_ms + read_ms), 0, 300)) {
+    if (!is_within("ms that 100 calls of Process wait", (long)(slept_ms + read_ms), 0, 100)) {
         return 1;
     }
     IOT_CoAP_Deinit(&context);

@@ -338,10 +338,36 @@ impl<A> Exchange<A> {
         timing: &Timing,
     ) {
         self.refused = Some(code);
+        if self.park_in_clear(now, key, timing).is_err() {
+            self.finish(End::Refused(code));
+        }
+    }
+
+    /// Parks it with its payload in clear.
+    fn park_in_clear(
+        &mut self,
+        now: Instant,
+        key: Result<Option<&SymmetricKey>, UndecryptableError>,
+        timing: &Timing,
+    ) -> Result<(), UndecryptableError> {
+        self.request.decrypt_payload(key?)?;
         self.give_up_at = now + timing.exchange_lifetime();
-        match key.and_then(|key| self.request.decrypt_payload(key)) {
-            Ok(()) => self.set_state(State::Parked),
-            Err(UndecryptableError) => self.finish(End::Refused(code)),
+        self.set_state(State::Parked);
+        Ok(())
+    }
+
+    /// Its access token and key are another's from now on: parks it with its payload in
+    /// clear, if it is a message that is to be sent, or sent again. One that does not
+    /// decrypt is left to be refused.
+    pub(crate) fn abandon_credentials(
+        &mut self,
+        now: Instant,
+        key: Result<Option<&SymmetricKey>, UndecryptableError>,
+        timing: &Timing,
+    ) {
+        let is_to_be_sent = self.state == State::Due || self.is_unanswered(now, timing);
+        if is_to_be_sent && self.owner() == Owner::Application {
+            let _ = self.park_in_clear(now, key, timing);
         }
     }
 

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use iot_coap_time::{Duration, Instant};
 
 use crate::code::Code;
+use crate::credentials::Credentials;
 use crate::displaced::Displaced;
 use crate::encoded_request::EncodedRequest;
 use crate::event::{Dropped, GiveUp};
@@ -290,6 +291,17 @@ impl<A> Exchanges<A> {
         key: Result<Option<&SymmetricKey>, UndecryptableError>,
     ) {
         self.list[index].refuse(now, code, key, &self.timing);
+    }
+
+    /// The access tokens and keys of all messages are another's from now on: has those that
+    /// are to be sent, or sent again, wait for another access token. Returns whether any
+    /// message waits for one.
+    pub(crate) fn abandon_credentials(&mut self, now: Instant, credentials: &Credentials) -> bool {
+        for exchange in &mut self.list {
+            let key = credentials.key_of(exchange.request().generation());
+            exchange.abandon_credentials(now, key, &self.timing);
+        }
+        self.oldest_parked().is_some()
     }
 
     /// The session below is another one: has every Confirmable request that is not

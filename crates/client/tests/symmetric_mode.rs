@@ -9,8 +9,9 @@ use openssl::hash::{MessageDigest, hash};
 use openssl::symm::{Cipher, decrypt, encrypt};
 use serde_json::Value;
 use support::{
-    BAD_REQUEST, Bench, CONTENT, DEVICE_SECRET, NON, SECOND, SEQUENCE, UNAUTHORIZED, con,
-    config_for, hex, non, option, piggybacked, read, response, seeded_config_for, separate,
+    ACK, BAD_REQUEST, Bench, CONTENT, DEVICE_SECRET, NON, SECOND, SEQUENCE, UNAUTHORIZED, at, con,
+    config_for, empty, hex, id_of, is_sign_in, non, option, piggybacked, read, response,
+    seeded_config_for, separate,
 };
 
 const INITIALISATION_VECTOR: &[u8] = b"543yhjy97ae7fyfg";
@@ -234,6 +235,39 @@ fn an_answer_under_the_previous_key_is_read_after_a_new_sign_in() {
     // Refused late, it is sent again under the new key.
     bench.answer(&other, UNAUTHORIZED, b"");
     assert_eq!(after.open(&bench.one()).1, b"{}");
+}
+
+/// The cloud takes each sequence number once, and the process that forked goes on with them.
+#[test]
+fn a_forked_copy_sends_nothing_under_the_key_of_its_parent() {
+    let (mut bench, _) = signed_in("before", 7);
+    let unacknowledged = bench.post(1);
+    let acknowledged = bench.post(2);
+    bench.receive(&empty(ACK, id_of(&acknowledged)));
+    bench.post_non(3);
+    bench.send(&con(b"{}"), 4);
+    bench.send(&non(b"{}"), 5);
+    bench.client.handle_fork(at(bench.now));
+    bench.client.handle_path_changed();
+    let request = bench.one();
+    assert!(is_sign_in(&request));
+    let after = grant(&mut bench, &request, "after", 100);
+    let sent = bench.sent();
+    let opened: Vec<_> = sent.iter().map(|message| after.open(message)).collect();
+    assert_eq!(opened, [101, 102, 103, 104].map(|number| (number, b"{}".to_vec())));
+    // To the cloud they are new messages.
+    let ids = sent.iter().map(|message| id_of(message));
+    let earlier = [&unacknowledged, &acknowledged].map(|message| id_of(message));
+    assert!(ids.clone().all(|id| !earlier.contains(&id)));
+    // None was refused so far: each may be, once.
+    for message in &sent[..3] {
+        bench.answer(message, UNAUTHORIZED, b"");
+    }
+    let request = bench.one();
+    let again = grant(&mut bench, &request, "again", 200);
+    let numbers: Vec<_> = bench.sent().iter().map(|message| again.open(message).0).collect();
+    assert_eq!(numbers, [201, 202, 203]);
+    assert!(bench.events().is_empty());
 }
 
 /// Two sign-ins later its key is forgotten: no garbage, and no message lost.

@@ -79,10 +79,14 @@ impl<A> Client<A> {
     }
 
     /// Another process goes on with a copy of this client. In symmetric mode both would use
-    /// the same sequence numbers under one key: this one signs in before its next message.
-    pub fn handle_fork(&mut self) {
+    /// the same sequence numbers under one key: this one signs in before its next message,
+    /// and before it sends any again.
+    pub fn handle_fork(&mut self, now: Instant) {
         if self.credentials.is_symmetric() {
             self.credentials.forget();
+            if self.exchanges.abandon_credentials(now, &self.credentials) {
+                self.ensure_signing_in(now);
+            }
         }
     }
 

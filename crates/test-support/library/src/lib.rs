@@ -34,6 +34,17 @@ pub enum Linkage {
     ByCargo,
 }
 
+impl Linkage {
+    /// The library.
+    pub fn library(self) -> PathBuf {
+        match self {
+            Self::Static => static_library(),
+            Self::Shared => shared_library().to_path_buf(),
+            Self::ByCargo => shared_library_by_cargo(),
+        }
+    }
+}
+
 /// As what a C program is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
@@ -107,12 +118,7 @@ static COMPILED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A C program of `tests/c`, compiled and linked against the library.
 pub fn compile(source: &str, linkage: Linkage, language: Language) -> PathBuf {
-    let library = match linkage {
-        Linkage::Static => static_library(),
-        Linkage::Shared => shared_library().to_path_buf(),
-        Linkage::ByCargo => shared_library_by_cargo(),
-    };
-    compile_against(source, &library, language)
+    compile_against(source, &linkage.library(), language)
 }
 
 /// As [`compile`], against a library of the test's own.

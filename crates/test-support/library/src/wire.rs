@@ -82,8 +82,12 @@ impl Wire {
             packet.add_option(number.into(), value.to_vec());
         }
         packet.payload = payload.as_bytes().to_vec();
-        let datagram = packet.to_bytes().expect("it fits");
-        self.0.send_to(&datagram, asked.from).expect("it is sent");
+        self.send(asked, &packet.to_bytes().expect("it fits"));
+    }
+
+    /// Sends these bytes to whoever has asked.
+    pub fn send(&self, asked: &Asked, datagram: &[u8]) {
+        self.0.send_to(datagram, asked.from).expect("it is sent");
     }
 
     /// Grants an access token.

@@ -1,0 +1,161 @@
+//! What makes a link suspect, and when it is opened again.
+
+use super::*;
+
+/// A time in milliseconds.
+const fn at(ms: u64) -> Instant {
+    Instant::from_millis(ms)
+}
+
+/// How long answers take where nothing is known.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// That of a link which has just opened one of so many addresses.
+fn opened(addresses: u8) -> Health {
+    let mut health = Health::new();
+    health.handle_opened(addresses);
+    health.handle_replaced();
+    health
+}
+
+/// When silence makes a link suspect to which something is sent at 0.
+fn suspected(health: &mut Health, expected: Expected, patience: Duration) -> Option<u64> {
+    health.handle_sent(at(0));
+    while let Some(judge_at) = health.judge_at() {
+        assert!(!health.judge_silence(at(judge_at.as_millis() - 1), false, expected, patience, 0));
+        if health.judge_silence(judge_at, false, expected, patience, 0) {
+            return Some(judge_at.as_millis());
+        }
+    }
+    None
+}
+
+#[test]
+fn silence_is_borne_for_as_long_as_an_answer_may_take() {
+    let mut health = opened(1);
+    health.handle_sign_of_life();
+    let acknowledgements = Expected::Acknowledgements;
+    assert_eq!(suspected(&mut health, acknowledgements, PATIENCE), Some(15_000));
+    health.handle_sign_of_life();
+    // A round trip of 18 s.
+    let patience = Duration::from_secs(54);
+    assert_eq!(suspected(&mut health, acknowledgements, patience), Some(54_000));
+    // There is another address, and nothing ever came from this one.
+    assert_eq!(suspected(&mut opened(2), acknowledgements, patience), Some(4000));
+}
+
+#[test]
+fn a_peer_that_answers_no_non_message_is_let_be() {
+    let mut health = opened(1);
+    assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), None);
+    health.handle_sign_of_life();
+    assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), Some(100_000));
+    health.handle_sign_of_life();
+    // It was another address for a while.
+    health.handle_opened(1);
+    health.handle_replaced();
+    assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), Some(100_000));
+    health.handle_sign_of_life();
+    assert_eq!(suspected(&mut health, Expected::Nothing, PATIENCE), None);
+}
+
+#[test]
+fn every_address_is_tried_before_the_first_pause() {
+    let mut health = opened(3);
+    for address in [1, 2] {
+        health.handle_failure(at(0), false, 0);
+        assert_eq!((health.state(), health.next_address()), (State::Suspect, address));
+        health.handle_opened(3);
+        health.handle_replaced();
+    }
+    health.handle_failure(at(0), false, u32::MAX);
+    assert_eq!(health.state(), State::BackingOff { until: at(2000) });
+    assert_eq!(health.next_address() % 3, 0, "from the first again");
+    // One that answers is no stranger: when it fails, it is the first to be tried.
+    health.handle_sign_of_life();
+    health.handle_failure(at(0), false, 0);
+    assert_eq!((health.state(), health.next_address()), (State::Suspect, 0));
+}
+
+#[test]
+fn a_session_that_ends_at_once_each_time_is_not_opened_without_end() {
+    let mut health = opened(1);
+    health.handle_end(at(0), u32::MAX);
+    assert_eq!(health.state(), State::Suspect, "once");
+    let mut now = 0;
+    for most in [2, 4, 8, 16, 32, 60, 60] {
+        // The handshake is no proof that it serves.
+        health.handle_opened(1);
+        health.handle_replaced();
+        health.handle_end(at(now), u32::MAX);
+        now += most * 1000;
+        assert_eq!(health.state(), State::BackingOff { until: at(now) });
+    }
+    health.handle_sign_of_life();
+    health.handle_end(at(now), u32::MAX);
+    assert_eq!(health.state(), State::Suspect);
+}
+
+/// Whether the link goes on at once, and to which address, after each of these failures.
+#[cfg(feature = "dtls-psk")]
+fn after(addresses: u8, causes: &[Cause]) -> Vec<(bool, u8)> {
+    let mut health = Health::new();
+    let failed = causes.iter().map(|&cause| {
+        let tried = health.next_address();
+        health.handle_opened(addresses);
+        health.handle_candidate_failed(at(0), cause, 0);
+        assert!(!health.is_hopeless() || health.state() != State::Suspect);
+        (health.is_hopeless(), tried)
+    });
+    failed.collect()
+}
+
+#[cfg(feature = "dtls-psk")]
+#[test]
+fn a_handshake_is_tried_again_once_before_it_is_hopeless() {
+    use Cause::{Declined, Handshake, Late, Refused};
+    let hopeless = |causes| after(1, causes).iter().map(|&(is, _)| is).collect::<Vec<_>>();
+    assert_eq!(hopeless(&[Handshake, Handshake]), [false, true]);
+    // What was offered first does not count, nor does what the network refuses.
+    assert_eq!(hopeless(&[Declined, Handshake, Handshake]), [false, false, true]);
+    assert_eq!(hopeless(&[Handshake, Declined, Handshake]), [false, false, true]);
+    assert_eq!(hopeless(&[Refused, Refused, Handshake, Handshake]), [false, false, false, true]);
+    // Not without end.
+    assert_eq!(hopeless(&[Declined, Declined, Declined]), [false, false, true]);
+    assert_eq!(hopeless(&[Late]), [true]);
+}
+
+/// Each has as many handshakes as if it were the only one.
+#[cfg(feature = "dtls-psk")]
+#[test]
+fn a_handshake_is_tried_again_at_the_same_address() {
+    use Cause::{Declined, Handshake, Late, Silent};
+    let causes = [Declined, Handshake, Handshake, Declined, Handshake, Handshake];
+    let expected = [false, false, false, false, false, true].into_iter().zip([0, 0, 0, 1, 1, 1]);
+    assert!(after(2, &causes).into_iter().eq(expected));
+    assert_eq!(after(2, &[Late, Handshake, Late]), [(false, 0), (false, 1), (true, 1)]);
+    // A server that says nothing may not be there.
+    let silent = after(2, &[Silent, Silent, Handshake, Handshake]);
+    assert_eq!(silent, [(false, 0), (false, 1), (false, 1), (true, 1)]);
+}
+
+#[test]
+fn who_expects_nothing_is_in_no_hurry() {
+    let mut health = opened(1);
+    health.handle_sign_of_life();
+    health.handle_end(at(0), 0);
+    health.defer(at(0), 41_999);
+    assert_eq!(health.state(), State::BackingOff { until: at(2000) });
+    assert!(health.is_deferred());
+    // A pause for another reason does not end when something is to be sent.
+    health.handle_not_opened(at(2000), 0);
+    assert!(!health.is_deferred());
+}
+
+#[test]
+fn what_cannot_be_opened_is_tried_after_a_pause() {
+    let mut health = Health::new();
+    health.handle_not_opened(at(0), 0);
+    assert_eq!(health.state(), State::BackingOff { until: at(1000) });
+    assert!(health.is_hopeless());
+}
