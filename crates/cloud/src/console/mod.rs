@@ -6,6 +6,7 @@
 //! it asks the server, as every handle does.
 
 mod board;
+mod files;
 mod guard;
 mod guesses;
 mod mask;

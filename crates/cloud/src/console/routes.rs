@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::Sse;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +11,7 @@ use axum::{Json, Router, middleware};
 use serde::{Deserialize, Serialize};
 
 use super::Shared;
+use super::files;
 use super::guard::guard;
 use super::stream::{self, FaultsNow, Place};
 use crate::commands::Command;
@@ -19,29 +19,8 @@ use crate::commands::Command;
 /// The longest body of a request.
 const BODY: usize = 4_096;
 
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-
-/// The page's files, as they are: nothing is built.
-const FILES: [(&str, &str, &str); 11] = [
-    ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
-    ("/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
-    ("/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
-    ("/console.js", SCRIPT, include_str!("page/console.js")),
-    ("/details.js", SCRIPT, include_str!("page/details.js")),
-    ("/devices.js", SCRIPT, include_str!("page/devices.js")),
-    ("/dom.js", SCRIPT, include_str!("page/dom.js")),
-    ("/graphs.js", SCRIPT, include_str!("page/graphs.js")),
-    ("/list.js", SCRIPT, include_str!("page/list.js")),
-    ("/switches.js", SCRIPT, include_str!("page/switches.js")),
-    ("/words.js", SCRIPT, include_str!("page/words.js")),
-];
-
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    let mut router = Router::new();
-    for (path, kind, content) in FILES {
-        router = router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], content) }));
-    }
-    router
+    files::router()
         .route("/events", get(events))
         .route("/faults", post(set_faults))
         .route("/expire-tokens", post(expire_tokens))
