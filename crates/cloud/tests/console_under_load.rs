@@ -70,7 +70,7 @@ fn work(mut templates: Vec<Template>, over: &AtomicBool) -> f64 {
 
 #[test]
 fn three_hundred_devices_neither_freeze_nor_fill_the_page() {
-    let seconds =
+    let watched =
         std::env::var("CONSOLE_SECONDS").map_or(12, |text| text.parse().expect("seconds"));
     let console = ConsoleConfig::new(([127, 0, 0, 1], 0).into(), None).expect("loopback");
     let devices: Vec<Device> = (0..DEVICES)
