@@ -9,7 +9,7 @@ use coap_lite::{CoapOption, MessageType, Packet};
 
 use crate::answer::{Answer, Delivery};
 use crate::config::Config;
-use crate::events::{Event, EventLog};
+use crate::events::{Event, EventLog, Journal};
 use crate::exchange::Exchange;
 use crate::forward::{Forwarder, Pending, Report, Unforwarded, Waiting};
 use crate::message::{self, EMPTY, Malformed, code_text};
@@ -18,10 +18,19 @@ use crate::peers::Peers;
 use crate::random;
 use crate::replies::{EXCHANGE_LIFETIME, Owner, Replies};
 use crate::request::Request;
+use crate::seen::{Arrival, Cause, Seen, Tag};
 use crate::server_keys::ServerKeys;
 use crate::service::{Outcome, Service};
 use crate::source::Source;
 use crate::transport::Peer;
+
+/// A message to be sent.
+pub(crate) struct Transmit {
+    pub(crate) peer: Peer,
+    pub(crate) bytes: Vec<u8>,
+    /// What the console knows it by.
+    pub(crate) tag: Option<Tag>,
+}
 
 /// A CoAP server endpoint.
 pub(crate) struct Endpoint {
@@ -29,10 +38,14 @@ pub(crate) struct Endpoint {
     replies: Replies,
     pending: Pending,
     outstanding: Outstanding,
-    transmit: VecDeque<(Peer, Vec<u8>)>,
+    transmit: VecDeque<Transmit>,
     peers: Peers,
     next_message_id: u16,
-    events: Arc<EventLog>,
+    events: Journal,
+    /// The messages that the console shows.
+    seen: Option<Arc<Seen>>,
+    /// The exchange that is worked on.
+    cause: Option<Arc<Cause>>,
 }
 
 impl Endpoint {
@@ -41,21 +54,32 @@ impl Endpoint {
         keys: ServerKeys,
         forwarder: Option<Forwarder>,
         events: Arc<EventLog>,
+        seen: Option<Arc<Seen>>,
     ) -> Self {
+        let events = Journal::new(events);
         Self {
             outstanding: Outstanding::new(config.ack_timeout),
             peers: Peers::new(config.limits.here),
-            service: Service::new(config, keys, forwarder, Arc::clone(&events)),
+            service: Service::new(config, keys, forwarder, events.clone()),
             replies: Replies::new(),
             pending: Pending::default(),
             transmit: VecDeque::new(),
             next_message_id: u16::from_be_bytes(random::unpredictable()),
             events,
+            seen,
+            cause: None,
         }
     }
 
     /// Takes a datagram.
-    pub(crate) fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
+    pub(crate) fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8], came: Arrival) {
+        let cause = self.seen.as_ref().map(|seen| seen.came(peer, datagram, came));
+        self.concern(cause);
+        self.process(now, peer, datagram);
+        self.concern(None);
+    }
+
+    fn process(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
         self.service.forget_proof();
         let packet = match message::decode(datagram) {
             Ok(packet) => packet,
@@ -80,7 +104,7 @@ impl Endpoint {
     }
 
     /// The next datagram to send.
-    pub(crate) fn poll_transmit(&mut self) -> Option<(Peer, Vec<u8>)> {
+    pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transmit.pop_front()
     }
 
@@ -132,6 +156,8 @@ impl Endpoint {
             self.settle(now, ticket, Err(Unforwarded::Late));
         }
         for due in self.outstanding.due(now) {
+            let (Due::Send(message) | Due::GaveUp(message)) = &due;
+            self.concern(message.cause.clone());
             match due {
                 Due::Send(message) => {
                     if message.sent() > 1 {
@@ -141,7 +167,7 @@ impl Endpoint {
                             what: message.purpose.name().to_owned(),
                         });
                     }
-                    self.transmit.push_back((message.peer, message.datagram));
+                    self.send(message.peer, message.datagram);
                 }
                 Due::GaveUp(message) => self.events.record(Event::Unanswered {
                     transport: message.peer.transport,
@@ -150,6 +176,35 @@ impl Endpoint {
                 }),
             }
         }
+        self.concern(None);
+    }
+
+    /// What is recorded and sent from here on belongs to this exchange, or to none.
+    fn concern(&mut self, cause: Option<Arc<Cause>>) {
+        if self.seen.is_some() {
+            self.events.concern(cause.as_ref().map(|cause| cause.number));
+            self.cause = cause;
+        }
+    }
+
+    /// Sends a message of the exchange that is worked on.
+    fn send(&mut self, peer: Peer, bytes: Vec<u8>) {
+        let tag = self.seen.as_ref().zip(self.cause.as_ref());
+        let tag = tag.map(|(seen, cause)| seen.sent(peer, &bytes, cause));
+        self.transmit.push_back(Transmit { peer, bytes, tag });
+    }
+
+    /// A message that came answers one of the server's: both are of one exchange.
+    fn answers(&mut self, message: &Outgoing) {
+        if let (Some(seen), Some(from), Some(to)) = (&self.seen, &self.cause, &message.cause) {
+            seen.join(from, to);
+            self.concern(message.cause.clone());
+        }
+    }
+
+    /// A place for an exchange that the server begins.
+    fn begin(&self) -> Option<Arc<Cause>> {
+        self.seen.as_ref().map(|seen| seen.begin())
     }
 
     /// Pings every peer that is there and was heard from lately; says how many.
@@ -159,7 +214,7 @@ impl Endpoint {
             let message_id = self.message_id();
             let ping = message::empty(MessageType::Confirmable, message_id);
             let ping = (message_id, Purpose::Ping, ping);
-            self.outstanding.add(peer, ping, Vec::new(), Some(MOST_SENDINGS), now);
+            self.outstanding.add((peer, self.begin()), ping, Vec::new(), Some(MOST_SENDINGS), now);
         }
         peers.len()
     }
@@ -184,7 +239,8 @@ impl Endpoint {
             }
             request.payload = payload.to_vec();
             let request = (message_id, Purpose::Request, message::encode(&request));
-            self.outstanding.add(peer, request, coap_token, Some(MOST_SENDINGS), now);
+            let to = (peer, self.begin());
+            self.outstanding.add(to, request, coap_token, Some(MOST_SENDINGS), now);
         }
         peers.len()
     }
@@ -200,7 +256,8 @@ impl Endpoint {
         if let Some((since, reply)) = self.replies.to(now, key) {
             // A duplicate of a non-confirmable request is ignored (section 4.3).
             if confirmable {
-                self.transmit.push_back((peer, reply.to_vec()));
+                let reply = reply.to_vec();
+                self.send(peer, reply);
             }
             let after = now.saturating_duration_since(since);
             return self.duplicate(peer, message_id, confirmable, after);
@@ -222,13 +279,22 @@ impl Endpoint {
         let room = self.peers.room(peer, datagram.len());
         let coap_token = request.coap_token.to_vec();
         let may_repeat = self.peers.may_repeat(peer);
-        let exchange =
-            Exchange { peer, message_id, confirmable, coap_token, key, owner, room, may_repeat };
+        let exchange = Exchange {
+            peer,
+            message_id,
+            confirmable,
+            coap_token,
+            key,
+            owner,
+            room,
+            may_repeat,
+            cause: self.cause.clone(),
+        };
         match outcome {
             Outcome::Answer(answer) => self.answer(now, &exchange, &answer),
             Outcome::TooOften(answer) => {
                 let reply = self.reply(now, &exchange, &answer);
-                self.transmit.push_back((peer, reply));
+                self.send(peer, reply);
             }
             Outcome::Forwarded(accepted) => {
                 self.pending.insert(now, Waiting { exchange, accepted: *accepted });
@@ -254,8 +320,10 @@ impl Endpoint {
     /// have been answered before, when it was too late.
     fn settle(&mut self, now: Instant, ticket: u64, result: Result<(), Unforwarded>) {
         if let Some(Waiting { exchange, accepted }) = self.pending.take(ticket) {
+            self.concern(exchange.cause.clone());
             let answer = self.service.forwarded(now, accepted, result);
             self.answer(now, &exchange, &answer);
+            self.concern(None);
         }
     }
 
@@ -267,7 +335,7 @@ impl Endpoint {
     /// Sends a reply, and keeps it for duplicates.
     fn send_and_keep(&mut self, now: Instant, exchange: &Exchange, reply: Vec<u8>) {
         self.replies.keep(now, exchange.key, exchange.owner, &reply);
-        self.transmit.push_back((exchange.peer, reply));
+        self.send(exchange.peer, reply);
     }
 
     /// The message that answers at once, having put a separate response under way.
@@ -300,7 +368,8 @@ impl Endpoint {
                 // Not in the same step, so that the acknowledgement goes first.
                 let due = now + self.service.separate_delay() + Duration::from_millis(1);
                 let message = (own_id, Purpose::SeparateResponse, datagram);
-                self.outstanding.add(peer, message, Vec::new(), sendings, due);
+                let to = (peer, exchange.cause.clone());
+                self.outstanding.add(to, message, Vec::new(), sendings, due);
                 acknowledgement
             }
         }
@@ -310,6 +379,7 @@ impl Endpoint {
         let Some(message) = self.outstanding.answered(peer, packet.header.message_id) else {
             return;
         };
+        self.answers(&message);
         let code: u8 = packet.header.code.into();
         let by = match packet.header.get_type() {
             MessageType::Reset => "reset".to_owned(),
@@ -330,9 +400,10 @@ impl Endpoint {
         let message_id = packet.header.message_id;
         match self.outstanding.responded(peer, packet.get_token()) {
             Some(message) => {
+                self.answers(&message);
                 if kind == MessageType::Confirmable {
                     let acknowledgement = message::empty(MessageType::Acknowledgement, message_id);
-                    self.transmit.push_back((peer, acknowledgement));
+                    self.send(peer, acknowledgement);
                 }
                 self.record_answer(now, &message, code_text(packet.header.code.into()));
             }
@@ -369,7 +440,7 @@ impl Endpoint {
 
     fn reset(&mut self, peer: Peer, message_id: u16) {
         let reset = message::empty(MessageType::Reset, message_id);
-        self.transmit.push_back((peer, reset));
+        self.send(peer, reset);
     }
 
     fn message_id(&mut self) -> u16 {

@@ -10,13 +10,14 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use crate::commands::{Command, Status};
+use crate::commands::{Command, DtlsSessions, Status};
 use crate::datagram::describe;
 use crate::dtls::{self, DtlsServer};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Transmit};
 use crate::events::{Event, EventLog};
 use crate::faults::Faults;
-use crate::forward::{Broker, Report, Reports};
+use crate::forward::{Broker, Forwarder, Report, Reports};
+use crate::seen::{Arrival, Seen, Tag};
 use crate::transport::{Peer, Route, Transport};
 use crate::weather::{Datagram, Direction, Weather};
 
@@ -28,6 +29,9 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Datagrams that wait for the loop before the kernel has to hold them.
 const INBOX: usize = 1_024;
+
+/// A datagram that has come, and when.
+type Came = (Route, Vec<u8>, Instant);
 
 /// A socket with the transport it serves.
 pub(crate) struct Listener {
@@ -66,6 +70,8 @@ pub(crate) struct Server {
     outbox: Vec<Datagram>,
     /// Who is told of each datagram.
     told: Option<Arc<EventLog>>,
+    /// Who counts how long answers take.
+    seen: Option<Arc<Seen>>,
     stopping: bool,
     /// What went wrong at the end.
     failure: Option<io::Error>,
@@ -78,6 +84,7 @@ impl Server {
         weather: Weather,
         transports: Vec<Transport>,
         told: Option<Arc<EventLog>>,
+        seen: Option<Arc<Seen>>,
     ) -> Self {
         Self {
             endpoint,
@@ -86,6 +93,7 @@ impl Server {
             transports,
             outbox: Vec::new(),
             told,
+            seen,
             stopping: false,
             failure: None,
         }
@@ -150,6 +158,9 @@ impl Server {
                 let there = |peer| is_there(dtls, peer);
                 done.tell(self.endpoint.send_to_peers(now, &path, &payload, there));
             }
+            Command::ListDtlsSessions { device, most, done } => {
+                done.tell(self.dtls_sessions(device, most));
+            }
             Command::Stop => self.stop(now),
         }
     }
@@ -161,7 +172,28 @@ impl Server {
             dtls_sessions: count(|dtls| dtls.count()),
             sealed_dtls_sessions: count(|dtls| dtls.sealed()),
             dtls_handshakes: count(|dtls| dtls.handshakes()),
+            broker: self.endpoint.service.forwarder.as_ref().map(Forwarder::status),
         }
+    }
+
+    /// The sessions used last, of one device or of all.
+    fn dtls_sessions(&self, device: Option<(String, String)>, most: usize) -> DtlsSessions {
+        let devices = &self.endpoint.service.devices;
+        let nobody = DtlsSessions::default();
+        let Some(dtls) = &self.dtls else { return nobody };
+        let device = match device {
+            None => None,
+            Some((product_key, device_name)) => match devices.number(&product_key, &device_name) {
+                None => return nobody,
+                number => number,
+            },
+        };
+        let (total, sessions) = dtls.sessions(device, most);
+        let named = sessions.into_iter().map(|session| {
+            let name = session.device.and_then(|number| devices.name(number));
+            (name.cloned(), session)
+        });
+        DtlsSessions { total, sessions: named.collect() }
     }
 
     fn set_faults(&mut self, faults: &Faults) {
@@ -188,12 +220,12 @@ impl Server {
 
     fn reported(&mut self, now: Instant, report: Report) {
         self.endpoint.reported(now, report);
-        self.collect(now);
+        self.collect(now, Arrival::now(now));
     }
 
-    fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
+    fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>, at: Instant) {
         self.tell("in", route, &bytes);
-        let datagram = Datagram { direction: Direction::In, route, bytes };
+        let datagram = Datagram::inward(route, bytes, at);
         for datagram in self.weather.pass(now, datagram) {
             self.deliver(now, datagram);
         }
@@ -209,9 +241,9 @@ impl Server {
             }
         } else {
             let peer = Peer { route: datagram.route, transport, session: 0 };
-            self.endpoint.receive(now, peer, &datagram.bytes);
+            self.endpoint.receive(now, peer, &datagram.bytes, datagram.came);
         }
-        self.collect(now);
+        self.collect(now, datagram.came);
     }
 
     fn tick(&mut self, now: Instant) {
@@ -225,14 +257,15 @@ impl Server {
             dtls.tick(now);
         }
         self.endpoint.tick(now);
-        self.collect(now);
+        self.collect(now, Arrival::now(now));
     }
 
     /// Moves messages between DTLS and the endpoint, and what both have to say
-    /// to the outbox, faults permitting.
-    fn collect(&mut self, now: Instant) {
+    /// to the outbox, faults permitting. What DTLS has received came with the datagram that
+    /// `came` tells of.
+    fn collect(&mut self, now: Instant, came: Arrival) {
         while let Some((peer, message)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_received()) {
-            self.endpoint.receive(now, peer, &message);
+            self.endpoint.receive(now, peer, &message, came);
             if let Some(dtls) = &mut self.dtls
                 && let Some(proof) = self.endpoint.service.proof()
             {
@@ -246,22 +279,32 @@ impl Server {
             }
         }
         self.flush_endpoint(now);
-        while let Some((route, bytes)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_transmit()) {
-            self.send(now, route, bytes);
-        }
+        self.flush_dtls(now, None);
     }
 
     fn flush_endpoint(&mut self, now: Instant) {
-        while let Some((peer, bytes)) = self.endpoint.poll_transmit() {
-            match &mut self.dtls {
-                Some(dtls) if peer.transport == Transport::Dtls => dtls.send(now, peer, &bytes),
-                _ => self.send(now, peer.route, bytes),
+        while let Some(Transmit { peer, bytes, tag }) = self.endpoint.poll_transmit() {
+            if peer.transport != Transport::Dtls {
+                self.send(now, peer.route, bytes, tag);
+                continue;
             }
+            // What was to be sent before goes before, so that the rest is this message.
+            self.flush_dtls(now, None);
+            if let Some(dtls) = &mut self.dtls {
+                dtls.send(now, peer, &bytes);
+            }
+            self.flush_dtls(now, tag.as_ref());
         }
     }
 
-    fn send(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
-        let datagram = Datagram { direction: Direction::Out, route, bytes };
+    fn flush_dtls(&mut self, now: Instant, tag: Option<&Tag>) {
+        while let Some((route, bytes)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_transmit()) {
+            self.send(now, route, bytes, tag.cloned());
+        }
+    }
+
+    fn send(&mut self, now: Instant, route: Route, bytes: Vec<u8>, tag: Option<Tag>) {
+        let datagram = Datagram::outward(now, route, bytes, tag);
         self.outbox.extend(self.weather.pass(now, datagram));
     }
 
@@ -308,7 +351,7 @@ pub(crate) async fn run(
         tokio::select! {
             command = commands.recv() => server.obey(command.unwrap_or(Command::Stop)),
             datagram = datagrams.recv() => match datagram {
-                Some((route, bytes)) => server.arrived(Instant::now(), route, bytes),
+                Some((route, bytes, at)) => server.arrived(Instant::now(), route, bytes, at),
                 None => server.stop(Instant::now()),
             },
             report = next_report(&mut reports) => server.reported(Instant::now(), report),
@@ -317,6 +360,9 @@ pub(crate) async fn run(
         server.tick(Instant::now());
         for datagram in std::mem::take(&mut server.outbox) {
             server.tell("out", datagram.route, &datagram.bytes);
+            if let (Some(seen), Some(tag)) = (&server.seen, &datagram.tag) {
+                seen.left(Instant::now(), tag);
+            }
             let Route { socket, address } = datagram.route;
             // A datagram that cannot be sent is a datagram lost.
             let _ = sockets[socket].send_to(&datagram.bytes, address).await;
@@ -336,13 +382,13 @@ async fn next_report(reports: &mut Option<Reports>) -> Report {
     }
 }
 
-async fn read(index: usize, socket: Arc<UdpSocket>, inbox: mpsc::Sender<(Route, Vec<u8>)>) {
+async fn read(index: usize, socket: Arc<UdpSocket>, inbox: mpsc::Sender<Came>) {
     let mut buffer = vec![0; LARGEST_DATAGRAM];
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((length, address)) => {
                 let route = Route { socket: index, address };
-                if inbox.send((route, buffer[..length].to_vec())).await.is_err() {
+                if inbox.send((route, buffer[..length].to_vec(), Instant::now())).await.is_err() {
                     return;
                 }
             }

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use coap_lite::Packet;
@@ -18,7 +17,7 @@ use crate::answer::{
 use crate::auth::{self, Proof};
 use crate::config::Config;
 use crate::devices::Devices;
-use crate::events::{Event, EventLog, Message};
+use crate::events::{Event, Journal, Message};
 use crate::expiry::ExpiryFile;
 use crate::faults::Faults;
 use crate::forward::{Accepted, Forwarder, Unforwarded};
@@ -69,7 +68,7 @@ pub(crate) struct Service {
     repeated: Repeated,
     faults: Faults,
     decisions: Sequence,
-    events: Arc<EventLog>,
+    events: Journal,
 }
 
 impl Service {
@@ -77,7 +76,7 @@ impl Service {
         config: Config,
         keys: ServerKeys,
         forwarder: Option<Forwarder>,
-        events: Arc<EventLog>,
+        events: Journal,
     ) -> Self {
         #[cfg(feature = "console")]
         let options_told = config.console.is_some();

@@ -109,11 +109,20 @@ pub fn events(cloud: &Cloud, headers: &[(&str, &str)]) -> Events<impl Read + use
     Events(BufReader::new(response.into_body().into_reader()))
 }
 
-/// Whether a row of the console tells of the message of this number.
-pub fn is_message(number: u64) -> impl Fn(&Value) -> bool {
-    move |row| {
-        row["fields"]
-            .as_array()
-            .is_some_and(|fields| fields.contains(&json!(["number", number.to_string()])))
-    }
+/// Whether a row of the console tells of a message with this payload, on one line.
+pub fn says(payload: &str) -> impl Fn(&Value) -> bool {
+    move |row| row["kind"] == "message" && row["brief"] == payload
+}
+
+/// What a server's console answers in JSON.
+pub fn get_json(cloud: &Cloud, path: &str) -> Value {
+    let mut response = get(cloud, path, &[]);
+    assert_eq!(response.status(), 200, "{path}");
+    let text = response.body_mut().read_to_string().expect("text");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Everything that is known of a row.
+pub fn details(cloud: &Cloud, row: &Value) -> Value {
+    get_json(cloud, &format!("/row/{}", row["number"]))
 }

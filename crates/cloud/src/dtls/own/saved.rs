@@ -29,6 +29,11 @@ pub(super) struct About {
     pub(super) is_proven: bool,
     /// When the client was last heard, in milliseconds since 1970.
     heard: u64,
+    /// What is only told; files of earlier versions have none of it.
+    #[serde(default)]
+    pub(super) saves: u32,
+    #[serde(default)]
+    pub(super) moves: u16,
 }
 
 impl About {
@@ -40,7 +45,7 @@ impl About {
     ) -> Self {
         let silent = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
         let heard = unix_ms().saturating_sub(silent);
-        Self { address, socket, id, is_proven, heard }
+        Self { address, socket, id, is_proven, heard, saves: 0, moves: 0 }
     }
 
     /// For how long the client has been silent by now.
@@ -50,7 +55,7 @@ impl About {
 
     /// What the session is sealed for.
     pub(super) fn context(&self) -> Vec<u8> {
-        let Self { address, socket, id, is_proven, heard } = self;
+        let Self { address, socket, id, is_proven, heard, .. } = self;
         format!("iot-coap-cloud session {address} {socket} {id:?} {is_proven} {heard}").into_bytes()
     }
 }
