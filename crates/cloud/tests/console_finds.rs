@@ -179,9 +179,9 @@ fn a_device_has_a_page_of_all_that_the_cloud_remembers() {
     shown(&browser, "#rows tr.message", 2);
     browser.run("history.back()");
     browser.until("document.body.dataset.page === 'device'");
+    assert_eq!(browser.complaints(), [""; 0]);
     browser.run("location.hash = '#page=device&of=a1RP1qZfrEi/nobody'");
     browser.until_says("#no-such-device", "knows no device of this name");
-    assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]

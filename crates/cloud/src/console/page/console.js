@@ -57,6 +57,8 @@ function connect() {
   });
   on('tick', (tick) => {
     for (const part of [broker, devices, graphs, switches]) part.take(tick);
+    // There may be a device more.
+    list.showFilters();
   });
   source.onerror = () => lose('gone');
 }

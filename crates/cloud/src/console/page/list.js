@@ -189,7 +189,8 @@ function further(from, by) {
   return rowAt(at);
 }
 
-function showFilters() {
+/** Shows what is chosen, and what could be. */
+export function showFilters() {
   const { device, code, find, hide } = place();
   const devices = names();
   if (device && !devices.includes(device)) devices.unshift(device);
