@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use iot_coap_cloud::{Cloud, Config, ConsoleConfig, Forward, Transport};
+use iot_coap_cloud::{Cloud, Config, Forward, Transport};
 use iot_coap_test_cloud::broker::{Broker, Limits};
 use iot_coap_test_cloud::http::*;
 use iot_coap_test_cloud::*;
@@ -14,8 +14,7 @@ fn forwarding(broker: &Broker) -> Cloud {
         deadline: Duration::from_mins(1),
         ..Forward::to(broker.url().parse().expect("an address"))
     };
-    let console = ConsoleConfig::new(([127, 0, 0, 1], 0).into(), None).expect("loopback");
-    start(Config { console: Some(console), forward: Some(forward), ..Config::default() })
+    start(Config { console: Some(console()), forward: Some(forward), ..Config::default() })
 }
 
 /// The first tick that fits.
