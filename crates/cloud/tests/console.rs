@@ -278,10 +278,10 @@ fn a_page_that_does_not_read_holds_nothing_up_and_is_told_what_it_missed() {
     write!(slow, "GET /events HTTP/1.0\r\nHost: {address}\r\n\r\n").expect("sent");
 
     // More than all buffers between the two hold.
-    let payload = vec![b'x'; 1_000];
-    let count = 4_000;
+    let payload = "温".repeat(160);
+    let count = 8_000;
     for _ in 0..count {
-        assert_eq!(code(&device.publish("x", &payload)), "2.05");
+        assert_eq!(code(&device.publish("x", payload.as_bytes())), "2.05");
     }
     let (mut rows, mut missed, mut next) = (0, 0, 0);
     let mut stream = Events(BufReader::new(slow));

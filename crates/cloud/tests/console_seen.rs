@@ -4,9 +4,7 @@
 use std::time::{Duration, Instant};
 
 use coap_lite::MessageType;
-use iot_coap_cloud::{
-    Cloud, Config, Device, DtlsConfig, DtlsEngine, Event, ServerKeys, Transport,
-};
+use iot_coap_cloud::{Cloud, Config, Device, DtlsConfig, DtlsEngine, Event, ServerKeys, Transport};
 use iot_coap_test_cloud::engine::{Session, Trust};
 use iot_coap_test_cloud::http::*;
 use iot_coap_test_cloud::*;
@@ -120,7 +118,8 @@ fn what_the_server_asks_is_an_exchange_too() {
 
 #[test]
 fn what_is_forgotten_is_gone() {
-    let cloud = start(Config { console: Some(console()), remembered_events: 3, ..Config::default() });
+    let cloud =
+        start(Config { console: Some(console()), remembered_events: 3, ..Config::default() });
     let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
     for _ in 0..3 {
         device.publish("x", b"1");
@@ -339,7 +338,8 @@ fn a_device_is_told_from_all_that_is_remembered() {
     let other = Device::new(PRODUCT_KEY, "other", "hush-hush");
     let devices = vec![Device::sample(), other.clone()];
     let ack_timeout = Duration::from_millis(80);
-    let cloud = start(Config { console: Some(console()), devices, ack_timeout, ..Config::default() });
+    let cloud =
+        start(Config { console: Some(console()), devices, ack_timeout, ..Config::default() });
     let path = "/device?product_key=a1RP1qZfrEi&device_name=example1";
     let mut unknown = get(&cloud, path, &[]);
     assert_eq!(unknown.status(), 404);
