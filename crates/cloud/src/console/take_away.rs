@@ -45,7 +45,11 @@ pub(super) async fn lines(
     let end = *shared.taken.borrow();
     let parts = futures_util::stream::unfold(0, move |next| {
         let part = (next < end).then(|| part_of_lines(&shared, filter.as_ref(), next, end));
-        async { part.map(|(lines, next)| (Ok::<_, Infallible>(lines), next)) }
+        async {
+            // Others have their turn between two parts.
+            tokio::task::yield_now().await;
+            part.map(|(lines, next)| (Ok::<_, Infallible>(lines), next))
+        }
     });
     taken_away("application/jsonl", "iot-coap-cloud-seen.jsonl", Body::from_stream(parts))
 }
@@ -87,7 +91,10 @@ pub(super) async fn capture(
             let part = capture.take();
             (Ok::<_, Infallible>(part), next.filter(|next| *next < end).map(|next| (capture, next)))
         });
-        async { part }
+        async {
+            tokio::task::yield_now().await;
+            part
+        }
     });
     let name = "iot-coap-cloud-seen.pcapng";
     taken_away("application/vnd.tcpdump.pcap", name, Body::from_stream(parts))
