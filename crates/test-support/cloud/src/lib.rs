@@ -12,6 +12,7 @@ pub mod browser;
 pub mod consumer;
 pub mod engine;
 pub mod fleet;
+pub mod forwarding;
 pub mod hosts;
 pub mod http;
 pub mod line;
