@@ -3,19 +3,16 @@
 
 use std::time::Duration;
 
-use iot_coap_cloud::{Cloud, Config, ConsoleConfig, Forward, Transport};
+use iot_coap_cloud::{Cloud, Config, Transport};
 use iot_coap_test_cloud::broker::{Broker, Limits};
+use iot_coap_test_cloud::forwarding::forward;
 use iot_coap_test_cloud::http::*;
 use iot_coap_test_cloud::*;
 use serde_json::{Value, json};
 
-fn forwarding(broker: &Broker) -> Cloud {
-    let forward = Forward {
-        deadline: Duration::from_mins(1),
-        ..Forward::to(broker.url().parse().expect("an address"))
-    };
-    let console = ConsoleConfig::new(([127, 0, 0, 1], 0).into(), None).expect("loopback");
-    start(Config { console: Some(console), forward: Some(forward), ..Config::default() })
+fn with_console(broker: &Broker) -> Cloud {
+    let forward = Some(forward(broker));
+    start(Config { console: Some(console()), forward, ..Config::default() })
 }
 
 /// The first tick that fits.
@@ -29,7 +26,7 @@ fn tick(cloud: &Cloud, fits: impl Fn(&Value) -> bool) -> Value {
 #[test]
 fn the_state_of_the_broker_is_told() {
     let broker = Broker::start(Limits::default());
-    let cloud = forwarding(&broker);
+    let cloud = with_console(&broker);
     let connected = |tick: &Value| tick["broker"]["connected"] == true;
     let up = tick(&cloud, connected)["broker"].clone();
     assert_eq!(up["address"], broker.url());
@@ -51,13 +48,14 @@ fn the_state_of_the_broker_is_told() {
     let down = tick(&cloud, |tick| tick["broker"]["connected"] == false)["broker"].clone();
     assert!(down["since"].as_u64() > up["since"].as_u64(), "{down} after {up}");
     assert!(down["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{down}");
-    assert_eq!(events(&with_console(), &[]).next_named("tick").data["broker"], Value::Null);
+    let alone = iot_coap_test_cloud::with_console();
+    assert_eq!(events(&alone, &[]).next_named("tick").data["broker"], Value::Null);
 }
 
 #[test]
 fn the_time_of_an_answer_has_that_of_the_broker_in_it() {
     let broker = Broker::start(Limits::default());
-    let cloud = forwarding(&broker);
+    let cloud = with_console(&broker);
     tick(&cloud, |tick| tick["broker"]["connected"] == true);
     let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
     let request = device.message("x", b"1");

@@ -6,9 +6,10 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use coap_lite::{CoapOption, MessageType, Packet};
-use iot_coap_cloud::{Cloud, Config, ConsoleConfig, Device, Event, Transport};
+use iot_coap_cloud::{Cloud, Config, Device, Event, Transport};
 use iot_coap_test_cloud::http::*;
 use iot_coap_test_cloud::*;
+use iot_coap_test_support::peers::hex;
 use serde_json::Value;
 
 /// At both families of addresses, with the sample and another device.
@@ -16,7 +17,7 @@ fn everywhere() -> Cloud {
     start(Config {
         bind: vec![[127, 0, 0, 1].into(), "::1".parse().expect("an address")],
         devices: vec![Device::sample(), Device::new(PRODUCT_KEY, "other", "hush-hush")],
-        console: Some(ConsoleConfig::new(([127, 0, 0, 1], 0).into(), None).expect("loopback")),
+        console: Some(console()),
         ..Config::default()
     })
 }
@@ -46,10 +47,6 @@ fn lines(cloud: &Cloud, query: &str) -> Vec<Value> {
     let text = String::from_utf8(content).expect("text");
     assert!(text.is_empty() || text.ends_with('\n'));
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A request as it is taken away: its token is hidden, but for its ends.
@@ -142,7 +139,8 @@ fn tshark_reads_the_capture_as_what_devices_sent() {
     let packets = dissected(&capture, fields);
     let path = |request: &Packet| {
         let segments = request.get_option(CoapOption::UriPath).expect("a path").iter();
-        segments.map(|each| format!("/{}", String::from_utf8_lossy(each))).collect::<String>()
+        let segments: Vec<_> = segments.map(|each| String::from_utf8_lossy(each)).collect();
+        format!("/{}", segments.join("/"))
     };
     for (request, answer, comment) in &expected {
         for (packet, direction) in [(request, "in"), (answer, "out")] {

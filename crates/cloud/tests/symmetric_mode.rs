@@ -5,6 +5,7 @@ use coap_lite::{CoapOption, Packet};
 use iot_coap_cloud::{Cloud, Transport};
 use iot_coap_test_cloud::http::{details, events, says};
 use iot_coap_test_cloud::*;
+use iot_coap_test_support::peers::hex;
 use openssl::hash::{MessageDigest, hash};
 use openssl::symm::{Cipher, decrypt, encrypt};
 
@@ -82,7 +83,6 @@ fn the_console_shows_what_was_sent_and_what_it_says() {
         .iter()
         .map(|datagram| datagram["payload"]["brief"].as_str().expect("text"))
         .collect();
-    let hex = |payload: &[u8]| payload.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     assert_eq!(payloads, [hex(&request.payload), hex(&reply.payload)]);
 }
 

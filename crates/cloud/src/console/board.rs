@@ -258,8 +258,6 @@ impl Board {
                 };
                 self.dtls.insert(*session, row);
                 self.dtls_at.insert(*peer, *session);
-                // Whose it is will be seen: another device may have had the address before.
-                self.peers.remove(&(Transport::Dtls, *peer));
             }
             Event::DtlsMoved { peer, session, from } => self.moved(*session, *from, *peer),
             Event::DtlsClosed { session, .. } => drop(self.dtls.remove(session)),

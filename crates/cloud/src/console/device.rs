@@ -74,6 +74,7 @@ pub(super) async fn device(
     Query(Named { product_key, device_name }): Query<Named>,
 ) -> Response {
     let name = (product_key, device_name);
+    let count = shared.caught_up().await;
     let (row, filter) = {
         let board = shared.board();
         let Some(row) = board.device_row(&name).cloned() else {
@@ -83,7 +84,7 @@ pub(super) async fn device(
         (row, Filter::new(name.clone(), &board))
     };
     let Some(sessions) = sessions::list(&shared, Some(name)).await else { return gone() };
-    let (remembered, newest) = find(&shared, &filter).await;
+    let (remembered, newest) = find(&shared, &filter, count).await;
     let rows = {
         let board = shared.board();
         newest.iter().map(|each| Row::of(each, &board, &shared.mask)).collect()
@@ -93,9 +94,8 @@ pub(super) async fn device(
     Json(Told { device, sessions: sessions.sessions, token, rows, remembered }).into_response()
 }
 
-/// How many events fit, and the newest of them.
-async fn find(shared: &Shared, filter: &Filter) -> (usize, VecDeque<Recorded>) {
-    let count = *shared.taken.borrow();
+/// How many of the first so many events fit, and the newest of them.
+async fn find(shared: &Shared, filter: &Filter, count: usize) -> (usize, VecDeque<Recorded>) {
     let (mut remembered, mut newest, mut next) = (0, VecDeque::new(), 0);
     while next < count {
         let (found, after) =

@@ -129,6 +129,14 @@ impl Shared {
         commands::ask(&self.reach.commands, command).await
     }
 
+    /// Waits until the board has taken every event that there is by now; says how many there are.
+    async fn caught_up(&self) -> usize {
+        let count = self.reach.events.count();
+        // It cannot be gone: it is here.
+        let _ = self.taken.subscribe().wait_for(|taken| *taken >= count).await;
+        count
+    }
+
     /// Has the board know what no event tells; `None` if the server is gone.
     async fn ask_for_board(&self) -> Option<()> {
         let status = self.ask(Command::Tell).await?;

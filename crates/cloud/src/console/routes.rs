@@ -69,6 +69,7 @@ async fn row(
     Path(number): Path<usize>,
     Query(OfServer { server }): Query<OfServer>,
 ) -> Response {
+    shared.caught_up().await;
     let is_this = server.is_none_or(|server| server == shared.server);
     let read = || shared.reach.events.read(number, 1).into_iter().next();
     let recorded = is_this.then(read).flatten().filter(|recorded| recorded.number == number);

@@ -41,11 +41,15 @@ pub(super) async fn lines(
     State(shared): State<Arc<Shared>>,
     Query(wanted): Query<Wanted>,
 ) -> Response {
+    let end = shared.caught_up().await;
     let filter = wanted.filter(&shared);
-    let end = *shared.taken.borrow();
     let parts = futures_util::stream::unfold(0, move |next| {
         let part = (next < end).then(|| part_of_lines(&shared, filter.as_ref(), next, end));
-        async { part.map(|(lines, next)| (Ok::<_, Infallible>(lines), next)) }
+        async {
+            // Others have their turn between two parts.
+            tokio::task::yield_now().await;
+            part.map(|(lines, next)| (Ok::<_, Infallible>(lines), next))
+        }
     });
     taken_away("application/jsonl", "iot-coap-cloud-seen.jsonl", Body::from_stream(parts))
 }
@@ -76,6 +80,7 @@ pub(super) async fn capture(
     State(shared): State<Arc<Shared>>,
     Query(wanted): Query<Wanted>,
 ) -> Response {
+    shared.caught_up().await;
     let filter = wanted.filter(&shared);
     let Ok(capture) = Capture::new(shared.reach.addresses.clone()) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -87,10 +92,13 @@ pub(super) async fn capture(
             let part = capture.take();
             (Ok::<_, Infallible>(part), next.filter(|next| *next < end).map(|next| (capture, next)))
         });
-        async { part }
+        async {
+            tokio::task::yield_now().await;
+            part
+        }
     });
     let name = "iot-coap-cloud-seen.pcapng";
-    taken_away("application/vnd.tcpdump.pcap", name, Body::from_stream(parts))
+    taken_away("application/x-pcapng", name, Body::from_stream(parts))
 }
 
 /// Adds a part; says where the next one begins, if there is one.

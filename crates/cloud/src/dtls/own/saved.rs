@@ -144,6 +144,27 @@ mod tests {
     use crate::state::StateDir;
 
     #[test]
+    fn a_file_of_an_earlier_version_is_taken() {
+        #[derive(Serialize)]
+        struct Before {
+            address: SocketAddr,
+            socket: usize,
+            id: Option<Vec<u8>>,
+            is_proven: bool,
+            heard: u64,
+        }
+        let address = ([192, 0, 2, 1], 5684).into();
+        let before = Before { address, socket: 3, id: None, is_proven: true, heard: 7 };
+        let mut content = Vec::new();
+        ciborium::into_writer(&before, &mut content).expect("written");
+        let about: About = ciborium::from_reader(&content[..]).expect("read");
+        assert_eq!((about.saves, about.moves, about.heard), (0, 0, 7));
+        // It is sealed for what it always was.
+        let context = "iot-coap-cloud session 192.0.2.1:5684 3 None true 7";
+        assert_eq!(about.context(), context.as_bytes());
+    }
+
+    #[test]
     fn a_file_is_taken_once_whatever_is_in_it() {
         let state = StateDir::open(None).expect("a temporary folder");
         let path = state.file("sessions");
