@@ -325,38 +325,58 @@ fn the_console_ends_with_its_cloud() {
     assert!(TcpStream::connect(address).is_err(), "nobody listens");
 }
 
-/// The words of one language of the page.
-fn words(text: &str, language: &str) -> Vec<String> {
-    let start = text.find(&format!("  {language}: {{")).expect("it is spoken");
-    let section = &text[start..start + text[start..].find("\n  },").expect("its end")];
-    let names = section.split("': ").filter_map(|part| part.rsplit_once('\''));
+/// The names of the words in one language of the page.
+fn words(text: &str) -> Vec<String> {
+    let names = text.split("': ").filter_map(|part| part.rsplit_once('\''));
     names.map(|(_, name)| name.to_owned()).collect()
+}
+
+/// What stands in double quotes behind each `before`.
+fn quoted<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
+    let parts = text.split(before).skip(1);
+    parts.filter_map(|part| part.split_once('"').map(|(name, _)| name)).collect()
 }
 
 #[test]
 fn both_languages_have_every_word_that_the_page_uses() {
     let cloud = with_console();
     let file = |path: &str| get(&cloud, path, &[]).body_mut().read_to_string().expect("text");
-    let told = file("/words.js");
-    let english = words(&told, "en");
-    assert!(english.len() > 100);
-    assert_eq!(english, words(&told, "zh"));
+    let english = words(&file("/english.js"));
+    assert!(english.len() > 150);
+    assert_eq!(english, words(&file("/chinese.js")));
     let page = file("/");
-    for attribute in ["data-t=\"", "data-label=\"", "data-title=\""] {
-        for used in page.split(attribute).skip(1) {
-            let name = used.split('"').next().expect("a name").to_owned();
-            assert!(english.contains(&name), "{name}");
+    for attribute in ["data-t", "data-label", "data-title", "data-placeholder"] {
+        for name in quoted(&page, &format!(" {attribute}=\"")) {
+            assert!(english.contains(&name.to_owned()), "{name}");
         }
     }
-    for script in
-        ["/console.js", "/details.js", "/devices.js", "/graphs.js", "/list.js", "/switches.js"]
-    {
-        for used in file(script).split("words('").skip(1) {
-            let (name, rest) = used.split_once('\'').expect("its end");
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/page");
+    let mut scripts = 0;
+    for entry in std::fs::read_dir(sources).expect("it is there") {
+        let name = entry.expect("it is there").file_name().into_string().expect("text");
+        if !name.ends_with(".js") {
+            continue;
+        }
+        scripts += 1;
+        // What is not served is missing in every browser.
+        for used in file(&format!("/{name}")).split("words('").skip(1) {
+            let (word, rest) = used.split_once('\'').expect("its end");
             // Others are the start of one.
             let whole = !rest.starts_with(" +");
-            let known = |each: &String| if whole { each == name } else { each.starts_with(name) };
-            assert!(english.iter().any(known), "{script}: {name}");
+            let known = |each: &String| if whole { each == word } else { each.starts_with(word) };
+            assert!(english.iter().any(known), "{name}: {word}");
+        }
+    }
+    assert!(scripts > 10);
+    // Whatever the cloud can tell has its word, too.
+    for (source, before, prefix) in [
+        (include_str!("../src/console/row.rs"), "kind = \"", "kind"),
+        (include_str!("../src/console/details.rs"), "add(\"", "field"),
+    ] {
+        let names = quoted(source, before);
+        assert!(names.len() > 10, "{before}");
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            assert!(english.contains(&format!("{prefix}-{name}")), "{prefix}-{name}");
         }
     }
 }
