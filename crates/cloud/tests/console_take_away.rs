@@ -193,7 +193,7 @@ fn the_capture_says_what_faults_did_to_a_message() {
     let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
     switch(&cloud, "delay=20..20");
     device.publish("late", b"1");
-    switch(&cloud, "delay=0..0,separate=1,separate-delay=250");
+    switch(&cloud, "delay=0..0,separate=1,separate-delay=1000");
     let request = device.message("lost", b"2");
     device.send(&request);
     device.receive();

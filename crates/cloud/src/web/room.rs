@@ -139,7 +139,7 @@ mod tests {
         let other = room.enter(there).expect("that is another address");
         used.remove(3);
         let newest = room.enter(here).expect("one was idle");
-        assert_eq!(places.iter_mut().map(|each| is_told(each)).position(|told| told), Some(3));
+        assert_eq!(places.iter_mut().map(is_told).position(|told| told), Some(3));
         drop((places, newest, other));
         assert!(room.open().connections.is_empty());
     }
