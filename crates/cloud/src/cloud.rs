@@ -99,7 +99,8 @@ impl Cloud {
             .transpose()?;
         let restored = dtls.as_mut().and_then(|dtls| dtls.take_restored());
         let told = config.datagrams.then(|| Arc::clone(&events));
-        let weather = Weather::new(&config.faults, Arc::clone(&events));
+        let seen = bounds.seen();
+        let weather = Weather::new(&config.faults, Arc::clone(&events), seen.clone());
         let names = match &config.dtls.certificates {
             Certificates::Generated { names, .. } if dtls.is_some() => names.clone(),
             _ => Vec::new(),
@@ -108,18 +109,19 @@ impl Cloud {
         let root = dtls.is_some().then(|| certificate.root_path.clone());
         let (commands, received) = mpsc::unbounded_channel();
         let (console, metrics) = (bounds.console_url(), bounds.metrics_url());
-        let urls: Vec<_> = addresses.iter().map(url).collect();
+        let urls = addresses.iter().map(url).collect();
         let root_path = root.as_deref();
-        let sites = bounds.serve(&commands, &events, &config.devices, &urls, root_path)?;
+        let sites = bounds.serve(&commands, &events, &config.devices, &addresses, root_path)?;
         #[cfg(not(feature = "forward"))]
         let (forwarder, broker) = (None, None);
         #[cfg(feature = "forward")]
         let (forwarder, broker) = config.forward.as_ref().map(forward::open).transpose()?.unzip();
-        let mut endpoint = Endpoint::new(config, keys, forwarder, Arc::clone(&events));
+        let mut endpoint =
+            Endpoint::new(config, keys, forwarder, Arc::clone(&events), seen.clone());
         if !state.is_temporary() {
             endpoint.service.keep_expiry(ExpiryFile::of(&state))?;
         }
-        let server = Server::new(endpoint, dtls, weather, transports, told);
+        let server = Server::new(endpoint, dtls, weather, transports, told, seen);
 
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;

@@ -10,6 +10,7 @@ use crate::access_token::TokenOption;
 use crate::answer::Reply;
 use crate::certificates::ServerCertificate;
 use crate::devices::Device;
+use crate::dtls::DtlsSession;
 use crate::faults::Faults;
 use crate::server_keys::ServerKeys;
 
@@ -43,6 +44,32 @@ pub(crate) struct Status {
     pub(crate) sealed_dtls_sessions: usize,
     /// handshakes under way.
     pub(crate) dtls_handshakes: usize,
+    /// The broker that messages are forwarded to, if they are.
+    pub(crate) broker: Option<BrokerStatus>,
+}
+
+/// How the connection to the broker is.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "console", derive(serde::Serialize))]
+pub(crate) struct BrokerStatus {
+    pub(crate) address: String,
+    pub(crate) connected: bool,
+    /// Since when, in milliseconds since 1970.
+    pub(crate) since: u64,
+    /// Why not.
+    pub(crate) reason: String,
+    /// Messages that wait to be published, and those that the broker has not acknowledged.
+    pub(crate) waiting: usize,
+    pub(crate) in_flight: usize,
+}
+
+/// DTLS sessions that are open.
+#[derive(Debug, Default)]
+pub(crate) struct DtlsSessions {
+    /// How many there are.
+    pub(crate) total: usize,
+    /// Those used last, each with the device that has shown by it who it is.
+    pub(crate) sessions: Vec<(Option<(String, String)>, DtlsSession)>,
 }
 
 /// Something to be done between two datagrams, in the order of sending: once a later one is
@@ -71,6 +98,12 @@ pub(crate) enum Command {
     CloseDtlsSessions(Done<usize>),
     /// Without a word.
     ForgetDtlsSessions(Done<usize>),
+    /// Tells of those used last, the latest first: of a device, if one is named.
+    ListDtlsSessions {
+        device: Option<(String, String)>,
+        most: usize,
+        done: Done<DtlsSessions>,
+    },
     PingDevices(Done<usize>),
     SendToDevices {
         path: String,

@@ -8,6 +8,9 @@ use crate::message::{code_text, decode};
 use crate::sign::hex;
 use crate::transport::Transport;
 
+/// What no CoAP message is called.
+pub(crate) const NO_MESSAGE: &str = "no CoAP message";
+
 /// The bytes of a record's header before its length, and of its length.
 const RECORD_START: usize = 11;
 const LENGTH: usize = 2;
@@ -22,11 +25,12 @@ pub(crate) fn describe(transport: Transport, datagram: &[u8], id_len: usize) -> 
 }
 
 fn message(datagram: &[u8]) -> String {
-    let Ok(packet) = decode(datagram) else { return "no CoAP message".into() };
+    let Ok(packet) = decode(datagram) else { return NO_MESSAGE.into() };
     described(&packet)
 }
 
-fn described(packet: &Packet) -> String {
+/// A message in words.
+pub(crate) fn described(packet: &Packet) -> String {
     let kind = match packet.header.get_type() {
         MessageType::Confirmable => "CON",
         MessageType::NonConfirmable => "NON",

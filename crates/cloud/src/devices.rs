@@ -155,6 +155,17 @@ impl Devices {
         Some((DeviceNumber(index), device.as_ref()?))
     }
 
+    /// The number of a device that was ever registered.
+    pub(crate) fn number(&self, product_key: &str, device_name: &str) -> Option<DeviceNumber> {
+        let name = (product_key.to_owned(), device_name.to_owned());
+        self.0.get_index_of(&name).map(DeviceNumber)
+    }
+
+    /// Product key and name of a device that was ever registered.
+    pub(crate) fn name(&self, number: DeviceNumber) -> Option<&(String, String)> {
+        self.0.get_index(number.0).map(|(name, _)| name)
+    }
+
     pub(crate) fn set(&mut self, device: Device) {
         let name = (device.product_key.clone(), device.device_name.clone());
         self.0.insert(name, Some(device));

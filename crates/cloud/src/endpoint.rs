@@ -1,27 +1,38 @@
 //! The message layer of a CoAP server (RFC 7252 section 4): datagrams in,
 //! datagrams out. It owns no socket and no clock, and processes a request once.
 
+mod own;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coap_lite::{CoapOption, MessageType, Packet};
+use coap_lite::{MessageType, Packet};
 
 use crate::answer::{Answer, Delivery};
 use crate::config::Config;
-use crate::events::{Event, EventLog};
+use crate::events::{Event, EventLog, Journal};
 use crate::exchange::Exchange;
 use crate::forward::{Forwarder, Pending, Report, Unforwarded, Waiting};
-use crate::message::{self, EMPTY, Malformed, code_text};
+use crate::message::{self, EMPTY, Malformed};
 use crate::outstanding::{Due, MOST_SENDINGS, Outgoing, Outstanding, Purpose};
 use crate::peers::Peers;
 use crate::random;
-use crate::replies::{EXCHANGE_LIFETIME, Owner, Replies};
+use crate::replies::{Owner, Replies};
 use crate::request::Request;
+use crate::seen::{Arrival, Cause, Seen, Tag};
 use crate::server_keys::ServerKeys;
 use crate::service::{Outcome, Service};
 use crate::source::Source;
 use crate::transport::Peer;
+
+/// A message to be sent.
+pub(crate) struct Transmit {
+    pub(crate) peer: Peer,
+    pub(crate) bytes: Vec<u8>,
+    /// What the console knows it by.
+    pub(crate) tag: Option<Tag>,
+}
 
 /// A CoAP server endpoint.
 pub(crate) struct Endpoint {
@@ -29,10 +40,14 @@ pub(crate) struct Endpoint {
     replies: Replies,
     pending: Pending,
     outstanding: Outstanding,
-    transmit: VecDeque<(Peer, Vec<u8>)>,
+    transmit: VecDeque<Transmit>,
     peers: Peers,
     next_message_id: u16,
-    events: Arc<EventLog>,
+    events: Journal,
+    /// The messages that the console shows.
+    seen: Option<Arc<Seen>>,
+    /// The exchange that is worked on.
+    cause: Option<Arc<Cause>>,
 }
 
 impl Endpoint {
@@ -41,21 +56,32 @@ impl Endpoint {
         keys: ServerKeys,
         forwarder: Option<Forwarder>,
         events: Arc<EventLog>,
+        seen: Option<Arc<Seen>>,
     ) -> Self {
+        let events = Journal::new(events);
         Self {
             outstanding: Outstanding::new(config.ack_timeout),
             peers: Peers::new(config.limits.here),
-            service: Service::new(config, keys, forwarder, Arc::clone(&events)),
+            service: Service::new(config, keys, forwarder, events.clone()),
             replies: Replies::new(),
             pending: Pending::default(),
             transmit: VecDeque::new(),
             next_message_id: u16::from_be_bytes(random::unpredictable()),
             events,
+            seen,
+            cause: None,
         }
     }
 
     /// Takes a datagram.
-    pub(crate) fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
+    pub(crate) fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8], came: Arrival) {
+        let cause = self.seen.as_ref().map(|seen| seen.came(peer, datagram, came));
+        self.concern(cause);
+        self.process(now, peer, datagram);
+        self.concern(None);
+    }
+
+    fn process(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
         self.service.forget_proof();
         let packet = match message::decode(datagram) {
             Ok(packet) => packet,
@@ -80,7 +106,7 @@ impl Endpoint {
     }
 
     /// The next datagram to send.
-    pub(crate) fn poll_transmit(&mut self) -> Option<(Peer, Vec<u8>)> {
+    pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transmit.pop_front()
     }
 
@@ -132,6 +158,8 @@ impl Endpoint {
             self.settle(now, ticket, Err(Unforwarded::Late));
         }
         for due in self.outstanding.due(now) {
+            let (Due::Send(message) | Due::GaveUp(message)) = &due;
+            self.concern(message.cause.clone());
             match due {
                 Due::Send(message) => {
                     if message.sent() > 1 {
@@ -141,7 +169,7 @@ impl Endpoint {
                             what: message.purpose.name().to_owned(),
                         });
                     }
-                    self.transmit.push_back((message.peer, message.datagram));
+                    self.send(message.peer, message.datagram);
                 }
                 Due::GaveUp(message) => self.events.record(Event::Unanswered {
                     transport: message.peer.transport,
@@ -150,47 +178,35 @@ impl Endpoint {
                 }),
             }
         }
+        self.concern(None);
     }
 
-    /// Pings every peer that is there and was heard from lately; says how many.
-    pub(crate) fn ping_peers(&mut self, now: Instant, there: impl Fn(Peer) -> bool) -> usize {
-        let peers = self.recent_peers(now, there);
-        for &peer in &peers {
-            let message_id = self.message_id();
-            let ping = message::empty(MessageType::Confirmable, message_id);
-            let ping = (message_id, Purpose::Ping, ping);
-            self.outstanding.add(peer, ping, Vec::new(), Some(MOST_SENDINGS), now);
+    /// What is recorded and sent from here on belongs to this exchange, or to none.
+    fn concern(&mut self, cause: Option<Arc<Cause>>) {
+        if self.seen.is_some() {
+            self.events.concern(cause.as_ref().map(|cause| cause.number));
+            self.cause = cause;
         }
-        peers.len()
     }
 
-    /// Sends a confirmable POST to every peer that is there and was heard from lately; says how many.
-    pub(crate) fn send_to_peers(
-        &mut self,
-        now: Instant,
-        path: &str,
-        payload: &[u8],
-        there: impl Fn(Peer) -> bool,
-    ) -> usize {
-        let peers = self.recent_peers(now, there);
-        for &peer in &peers {
-            let message_id = self.message_id();
-            let coap_token = random::unpredictable::<4>().to_vec();
-            let mut request =
-                message::message(MessageType::Confirmable, crate::auth::POST, message_id);
-            request.set_token(coap_token.clone());
-            for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-                request.add_option(CoapOption::UriPath, segment.as_bytes().to_vec());
-            }
-            request.payload = payload.to_vec();
-            let request = (message_id, Purpose::Request, message::encode(&request));
-            self.outstanding.add(peer, request, coap_token, Some(MOST_SENDINGS), now);
+    /// Sends a message of the exchange that is worked on.
+    fn send(&mut self, peer: Peer, bytes: Vec<u8>) {
+        let tag = self.seen.as_ref().zip(self.cause.as_ref());
+        let tag = tag.map(|(seen, cause)| seen.sent(peer, &bytes, cause));
+        self.transmit.push_back(Transmit { peer, bytes, tag });
+    }
+
+    /// A message that came answers one of the server's: both are of one exchange.
+    fn answers(&mut self, message: &Outgoing) {
+        if let (Some(seen), Some(from), Some(to)) = (&self.seen, &self.cause, &message.cause) {
+            seen.join(from, to);
+            self.concern(message.cause.clone());
         }
-        peers.len()
     }
 
-    fn recent_peers(&self, now: Instant, there: impl Fn(Peer) -> bool) -> Vec<Peer> {
-        self.peers.recent(now, EXCHANGE_LIFETIME).filter(|peer| there(*peer)).collect()
+    /// A place for an exchange that the server begins.
+    fn begin(&self) -> Option<Arc<Cause>> {
+        self.seen.as_ref().map(|seen| seen.begin())
     }
 
     fn request(&mut self, now: Instant, peer: Peer, packet: &Packet, datagram: &[u8]) {
@@ -200,7 +216,8 @@ impl Endpoint {
         if let Some((since, reply)) = self.replies.to(now, key) {
             // A duplicate of a non-confirmable request is ignored (section 4.3).
             if confirmable {
-                self.transmit.push_back((peer, reply.to_vec()));
+                let reply = reply.to_vec();
+                self.send(peer, reply);
             }
             let after = now.saturating_duration_since(since);
             return self.duplicate(peer, message_id, confirmable, after);
@@ -222,13 +239,22 @@ impl Endpoint {
         let room = self.peers.room(peer, datagram.len());
         let coap_token = request.coap_token.to_vec();
         let may_repeat = self.peers.may_repeat(peer);
-        let exchange =
-            Exchange { peer, message_id, confirmable, coap_token, key, owner, room, may_repeat };
+        let exchange = Exchange {
+            peer,
+            message_id,
+            confirmable,
+            coap_token,
+            key,
+            owner,
+            room,
+            may_repeat,
+            cause: self.cause.clone(),
+        };
         match outcome {
             Outcome::Answer(answer) => self.answer(now, &exchange, &answer),
             Outcome::TooOften(answer) => {
                 let reply = self.reply(now, &exchange, &answer);
-                self.transmit.push_back((peer, reply));
+                self.send(peer, reply);
             }
             Outcome::Forwarded(accepted) => {
                 self.pending.insert(now, Waiting { exchange, accepted: *accepted });
@@ -254,8 +280,10 @@ impl Endpoint {
     /// have been answered before, when it was too late.
     fn settle(&mut self, now: Instant, ticket: u64, result: Result<(), Unforwarded>) {
         if let Some(Waiting { exchange, accepted }) = self.pending.take(ticket) {
+            self.concern(exchange.cause.clone());
             let answer = self.service.forwarded(now, accepted, result);
             self.answer(now, &exchange, &answer);
+            self.concern(None);
         }
     }
 
@@ -267,7 +295,7 @@ impl Endpoint {
     /// Sends a reply, and keeps it for duplicates.
     fn send_and_keep(&mut self, now: Instant, exchange: &Exchange, reply: Vec<u8>) {
         self.replies.keep(now, exchange.key, exchange.owner, &reply);
-        self.transmit.push_back((exchange.peer, reply));
+        self.send(exchange.peer, reply);
     }
 
     /// The message that answers at once, having put a separate response under way.
@@ -300,56 +328,11 @@ impl Endpoint {
                 // Not in the same step, so that the acknowledgement goes first.
                 let due = now + self.service.separate_delay() + Duration::from_millis(1);
                 let message = (own_id, Purpose::SeparateResponse, datagram);
-                self.outstanding.add(peer, message, Vec::new(), sendings, due);
+                let to = (peer, exchange.cause.clone());
+                self.outstanding.add(to, message, Vec::new(), sendings, due);
                 acknowledgement
             }
         }
-    }
-
-    fn answered(&mut self, now: Instant, peer: Peer, packet: &Packet) {
-        let Some(message) = self.outstanding.answered(peer, packet.header.message_id) else {
-            return;
-        };
-        let code: u8 = packet.header.code.into();
-        let by = match packet.header.get_type() {
-            MessageType::Reset => "reset".to_owned(),
-            _ if code == EMPTY => {
-                if message.purpose == Purpose::Request {
-                    let until = now + EXCHANGE_LIFETIME;
-                    self.outstanding.await_response(message.clone(), until);
-                }
-                "acknowledgement".to_owned()
-            }
-            _ => code_text(code),
-        };
-        self.record_answer(now, &message, by);
-    }
-
-    /// A response to a request of the server's own, not piggybacked.
-    fn response(&mut self, now: Instant, peer: Peer, kind: MessageType, packet: &Packet) {
-        let message_id = packet.header.message_id;
-        match self.outstanding.responded(peer, packet.get_token()) {
-            Some(message) => {
-                if kind == MessageType::Confirmable {
-                    let acknowledgement = message::empty(MessageType::Acknowledgement, message_id);
-                    self.transmit.push_back((peer, acknowledgement));
-                }
-                self.record_answer(now, &message, code_text(packet.header.code.into()));
-            }
-            None if kind == MessageType::Confirmable => self.reset(peer, message_id),
-            None => {}
-        }
-    }
-
-    fn record_answer(&self, now: Instant, message: &Outgoing, by: String) {
-        self.events.record(Event::Answered {
-            transport: message.peer.transport,
-            peer: message.peer.route.address,
-            what: message.purpose.name().to_owned(),
-            by,
-            after_ms: milliseconds(message.age(now)),
-            sent: message.sent(),
-        });
     }
 
     fn malformed(&mut self, peer: Peer, malformed: &Malformed) {
@@ -369,7 +352,7 @@ impl Endpoint {
 
     fn reset(&mut self, peer: Peer, message_id: u16) {
         let reset = message::empty(MessageType::Reset, message_id);
-        self.transmit.push_back((peer, reset));
+        self.send(peer, reset);
     }
 
     fn message_id(&mut self) -> u16 {

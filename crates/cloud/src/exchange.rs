@@ -1,12 +1,15 @@
 //! A request on its way to its answer, and the message that answers it. What is kept is what
 //! the answer needs, so that a request is read once, however long its answer takes.
 
+use std::sync::Arc;
+
 use coap_lite::{CoapOption, MessageType};
 
 use crate::answer::Answer;
 use crate::message;
 use crate::replies::{Key, Owner};
 use crate::request::MESSAGE_ID_2090;
+use crate::seen::Cause;
 use crate::transport::Peer;
 
 const CONTENT_FORMAT: u16 = 12;
@@ -27,6 +30,8 @@ pub(crate) struct Exchange {
     pub(crate) room: usize,
     /// It may be sent as often as it takes; otherwise `room` is for all of its sendings.
     pub(crate) may_repeat: bool,
+    /// What all its messages have in common, where there is a console.
+    pub(crate) cause: Option<Arc<Cause>>,
 }
 
 impl Exchange {

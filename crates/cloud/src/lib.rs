@@ -76,6 +76,7 @@ mod rates;
 mod repeated;
 mod replies;
 mod request;
+mod seen;
 mod server;
 mod server_keys;
 mod service;

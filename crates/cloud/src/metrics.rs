@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
@@ -22,7 +22,7 @@ use prometheus_client::registry::Registry;
 
 use crate::commands::{self, Command, Commands};
 use crate::events::Event;
-use crate::web::{Bound, Site};
+use crate::web::{Bound, Site, host};
 
 /// The format that Prometheus and its kin read.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -220,7 +220,13 @@ pub(crate) fn serve(bound: Bound, counts: Arc<Counts>, commands: Commands) -> io
     Site::start("iot-coap-metrics", bound, router, async move { commands.closed().await })
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    // They have no password: a name of another site's could have been made to lead here.
+    if !host(&headers).is_some_and(|(_, is_here)| is_here) {
+        let text = "The metrics are for this machine: ask for them by its address, as in \
+                    http://127.0.0.1:9684/metrics; a proxy sends that as Host.\n";
+        return (StatusCode::MISDIRECTED_REQUEST, text).into_response();
+    }
     let Some(status) = commands::ask(&shared.commands, Command::Tell).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, "The cloud has ended.\n").into_response();
     };

@@ -2,9 +2,11 @@
 //! they are confirmable (RFC 7252 section 4.2).
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::fair::FairMap;
+use crate::seen::Cause;
 use crate::source::Source;
 use crate::transport::Peer;
 
@@ -44,6 +46,8 @@ pub(crate) struct Outgoing {
     pub(crate) confirmable: bool,
     pub(crate) datagram: Vec<u8>,
     pub(crate) due: Instant,
+    /// The exchange that it belongs to, where there is a console.
+    pub(crate) cause: Option<Arc<Cause>>,
     timeout: Duration,
     first_sent: Option<Instant>,
     sent: u32,
@@ -98,7 +102,7 @@ impl Outstanding {
     /// confirmable.
     pub(crate) fn add(
         &mut self,
-        peer: Peer,
+        (peer, cause): (Peer, Option<Arc<Cause>>),
         message: (u16, Purpose, Vec<u8>),
         coap_token: Vec<u8>,
         sendings: Option<u32>,
@@ -113,6 +117,7 @@ impl Outstanding {
             confirmable: sendings.is_some(),
             datagram,
             due,
+            cause,
             // Halfway through ACK_TIMEOUT..ACK_TIMEOUT * ACK_RANDOM_FACTOR.
             timeout: self.ack_timeout * 5 / 4,
             first_sent: None,
@@ -226,7 +231,7 @@ mod tests {
     fn a_confirmable_message_is_sent_five_times_with_doubled_pauses() {
         let start = Instant::now();
         let mut outstanding = Outstanding::new(Duration::from_secs(2));
-        outstanding.add(peer(), (1, Purpose::Ping, vec![1]), vec![], Some(5), start);
+        outstanding.add((peer(), None), (1, Purpose::Ping, vec![1]), vec![], Some(5), start);
         let mut sent = Vec::new();
         while let Some(deadline) = outstanding.deadline() {
             for due in outstanding.due(deadline) {
@@ -247,7 +252,7 @@ mod tests {
     fn an_acknowledgement_ends_it_and_another_peer_s_does_not() {
         let start = Instant::now();
         let mut outstanding = Outstanding::new(Duration::from_secs(2));
-        outstanding.add(peer(), (1, Purpose::Ping, vec![1]), vec![], Some(5), start);
+        outstanding.add((peer(), None), (1, Purpose::Ping, vec![1]), vec![], Some(5), start);
         outstanding.due(start);
         let mut stranger = peer();
         stranger.session = 9;
@@ -261,7 +266,13 @@ mod tests {
     fn a_non_confirmable_message_is_sent_once() {
         let start = Instant::now();
         let mut outstanding = Outstanding::new(Duration::from_secs(2));
-        outstanding.add(peer(), (1, Purpose::SeparateResponse, vec![1]), vec![], None, start);
+        outstanding.add(
+            (peer(), None),
+            (1, Purpose::SeparateResponse, vec![1]),
+            vec![],
+            None,
+            start,
+        );
         assert_eq!(outstanding.due(start).len(), 1);
         assert_eq!(outstanding.deadline(), None);
     }
@@ -276,7 +287,7 @@ mod tests {
         };
         let add = |outstanding: &mut Outstanding, peer, id| {
             let message = (id, Purpose::SeparateResponse, vec![1; 1_000]);
-            outstanding.add(peer, message, vec![], Some(MOST_SENDINGS), start);
+            outstanding.add((peer, None), message, vec![], Some(MOST_SENDINGS), start);
         };
         add(&mut outstanding, of(1, 1), 7);
         // From many ports, with many ids: more than there is room for.

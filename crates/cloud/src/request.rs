@@ -70,7 +70,7 @@ impl<'a> Request<'a> {
                 .map(|segment| String::from_utf8_lossy(segment).into_owned())
                 .collect(),
             has_query: values(URI_QUERY).is_some(),
-            content_format: first(CONTENT_FORMAT).and_then(integer),
+            content_format: content_format(packet),
             accept: first(ACCEPT).and_then(integer),
             access_token: [TOKEN_61, TOKEN_2088]
                 .into_iter()
@@ -128,6 +128,11 @@ pub(crate) fn options(packet: &Packet) -> Vec<RequestOption> {
         .flat_map(|(number, values)| values.iter().map(move |value| (*number, value)))
         .map(|(number, value)| RequestOption { number, value: shown(number, value) })
         .collect()
+}
+
+/// A message's Content-Format.
+pub(crate) fn content_format(packet: &Packet) -> Option<u16> {
+    packet.get_first_option(CoapOption::from(CONTENT_FORMAT)).and_then(|value| integer(value))
 }
 
 /// An option value of format uint, at most two bytes.

@@ -1,6 +1,8 @@
 //! The loop that ties sockets, faults, DTLS and the CoAP endpoint together, on
 //! one thread. It decides nothing itself.
 
+mod commands;
+
 use std::io;
 use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
 use std::sync::Arc;
@@ -10,13 +12,13 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use crate::commands::{Command, Status};
+use crate::commands::Command;
 use crate::datagram::describe;
 use crate::dtls::{self, DtlsServer};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Transmit};
 use crate::events::{Event, EventLog};
-use crate::faults::Faults;
 use crate::forward::{Broker, Report, Reports};
+use crate::seen::{Arrival, Seen, Tag};
 use crate::transport::{Peer, Route, Transport};
 use crate::weather::{Datagram, Direction, Weather};
 
@@ -28,6 +30,9 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Datagrams that wait for the loop before the kernel has to hold them.
 const INBOX: usize = 1_024;
+
+/// A datagram that has come, and when.
+type Came = (Route, Vec<u8>, Instant);
 
 /// A socket with the transport it serves.
 pub(crate) struct Listener {
@@ -66,6 +71,8 @@ pub(crate) struct Server {
     outbox: Vec<Datagram>,
     /// Who is told of each datagram.
     told: Option<Arc<EventLog>>,
+    /// Who counts how long answers take.
+    seen: Option<Arc<Seen>>,
     stopping: bool,
     /// What went wrong at the end.
     failure: Option<io::Error>,
@@ -78,6 +85,7 @@ impl Server {
         weather: Weather,
         transports: Vec<Transport>,
         told: Option<Arc<EventLog>>,
+        seen: Option<Arc<Seen>>,
     ) -> Self {
         Self {
             endpoint,
@@ -86,6 +94,7 @@ impl Server {
             transports,
             outbox: Vec::new(),
             told,
+            seen,
             stopping: false,
             failure: None,
         }
@@ -109,75 +118,6 @@ impl Server {
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        let now = Instant::now();
-        let service = &mut self.endpoint.service;
-        match command {
-            Command::Tell(done) => done.tell(self.status()),
-            Command::SetFaults(faults) => self.set_faults(&faults),
-            Command::ChangeFaults { text, replace, done } => {
-                done.tell(self.change_faults(&text, replace));
-            }
-            Command::ExpireTokens => service.expire_tokens(),
-            Command::SetKeys(keys, done) => {
-                let set = self.dtls.as_mut().map_or(Ok(()), |dtls| dtls.set_keys(&keys));
-                if set.is_ok() {
-                    service.tokens.set_keys(keys);
-                }
-                done.tell(set);
-            }
-            Command::SetCertificate(certificate, done) => {
-                let dtls = self.dtls.as_mut();
-                done.tell(dtls.map_or(Ok(()), |dtls| dtls.set_certificate(&certificate)));
-            }
-            Command::SetTokenUses(uses) => service.tokens.set_uses(uses),
-            Command::SetTokenOption(option) => service.token_option = option,
-            Command::SetReply(reply) => service.reply = reply,
-            Command::SetDevice(device) => service.devices.set(device),
-            Command::SetDevices(devices) => service.devices.replace(devices),
-            Command::CloseDtlsSessions(done) => {
-                done.tell(self.dtls.as_mut().map_or(0, |dtls| dtls.close_all(now)));
-            }
-            Command::ForgetDtlsSessions(done) => {
-                done.tell(self.dtls.as_mut().map_or(0, |dtls| dtls.forget_all()));
-            }
-            Command::PingDevices(done) => {
-                let dtls = self.dtls.as_deref();
-                done.tell(self.endpoint.ping_peers(now, |peer| is_there(dtls, peer)));
-            }
-            Command::SendToDevices { path, payload, done } => {
-                let dtls = self.dtls.as_deref();
-                let there = |peer| is_there(dtls, peer);
-                done.tell(self.endpoint.send_to_peers(now, &path, &payload, there));
-            }
-            Command::Stop => self.stop(now),
-        }
-    }
-
-    fn status(&self) -> Status {
-        let count = |of: fn(&dyn DtlsServer) -> usize| self.dtls.as_deref().map_or(0, of);
-        Status {
-            faults: self.endpoint.service.faults().clone(),
-            dtls_sessions: count(|dtls| dtls.count()),
-            sealed_dtls_sessions: count(|dtls| dtls.sealed()),
-            dtls_handshakes: count(|dtls| dtls.handshakes()),
-        }
-    }
-
-    fn set_faults(&mut self, faults: &Faults) {
-        self.weather.set_faults(faults);
-        self.endpoint.service.set_faults(faults);
-    }
-
-    /// Wrong faults change nothing.
-    fn change_faults(&mut self, text: &str, replace: bool) -> Result<Faults, String> {
-        let now = self.endpoint.service.faults();
-        let mut faults = if replace { Faults::none() } else { now.clone() };
-        faults.update(text)?;
-        self.set_faults(&faults);
-        Ok(faults)
-    }
-
     /// Saves DTLS sessions, or says goodbye to their clients, and ends the loop.
     fn stop(&mut self, now: Instant) {
         if let Some(dtls) = &mut self.dtls {
@@ -188,12 +128,12 @@ impl Server {
 
     fn reported(&mut self, now: Instant, report: Report) {
         self.endpoint.reported(now, report);
-        self.collect(now);
+        self.collect(now, Arrival::now(now));
     }
 
-    fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
+    fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>, at: Instant) {
         self.tell("in", route, &bytes);
-        let datagram = Datagram { direction: Direction::In, route, bytes };
+        let datagram = Datagram::inward(route, bytes, at);
         for datagram in self.weather.pass(now, datagram) {
             self.deliver(now, datagram);
         }
@@ -209,9 +149,9 @@ impl Server {
             }
         } else {
             let peer = Peer { route: datagram.route, transport, session: 0 };
-            self.endpoint.receive(now, peer, &datagram.bytes);
+            self.endpoint.receive(now, peer, &datagram.bytes, datagram.came);
         }
-        self.collect(now);
+        self.collect(now, datagram.came);
     }
 
     fn tick(&mut self, now: Instant) {
@@ -225,14 +165,15 @@ impl Server {
             dtls.tick(now);
         }
         self.endpoint.tick(now);
-        self.collect(now);
+        self.collect(now, Arrival::now(now));
     }
 
     /// Moves messages between DTLS and the endpoint, and what both have to say
-    /// to the outbox, faults permitting.
-    fn collect(&mut self, now: Instant) {
+    /// to the outbox, faults permitting. What DTLS has received came with the datagram that
+    /// `came` tells of.
+    fn collect(&mut self, now: Instant, came: Arrival) {
         while let Some((peer, message)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_received()) {
-            self.endpoint.receive(now, peer, &message);
+            self.endpoint.receive(now, peer, &message, came);
             if let Some(dtls) = &mut self.dtls
                 && let Some(proof) = self.endpoint.service.proof()
             {
@@ -246,22 +187,32 @@ impl Server {
             }
         }
         self.flush_endpoint(now);
-        while let Some((route, bytes)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_transmit()) {
-            self.send(now, route, bytes);
-        }
+        self.flush_dtls(now, None);
     }
 
     fn flush_endpoint(&mut self, now: Instant) {
-        while let Some((peer, bytes)) = self.endpoint.poll_transmit() {
-            match &mut self.dtls {
-                Some(dtls) if peer.transport == Transport::Dtls => dtls.send(now, peer, &bytes),
-                _ => self.send(now, peer.route, bytes),
+        while let Some(Transmit { peer, bytes, tag }) = self.endpoint.poll_transmit() {
+            if peer.transport != Transport::Dtls {
+                self.send(now, peer.route, bytes, tag);
+                continue;
             }
+            // What was to be sent before goes before, so that the rest is this message.
+            self.flush_dtls(now, None);
+            if let Some(dtls) = &mut self.dtls {
+                dtls.send(now, peer, &bytes);
+            }
+            self.flush_dtls(now, tag.as_ref());
         }
     }
 
-    fn send(&mut self, now: Instant, route: Route, bytes: Vec<u8>) {
-        let datagram = Datagram { direction: Direction::Out, route, bytes };
+    fn flush_dtls(&mut self, now: Instant, tag: Option<&Tag>) {
+        while let Some((route, bytes)) = self.dtls.as_mut().and_then(|dtls| dtls.poll_transmit()) {
+            self.send(now, route, bytes, tag.cloned());
+        }
+    }
+
+    fn send(&mut self, now: Instant, route: Route, bytes: Vec<u8>, tag: Option<Tag>) {
+        let datagram = Datagram::outward(now, route, bytes, tag);
         self.outbox.extend(self.weather.pass(now, datagram));
     }
 
@@ -308,7 +259,7 @@ pub(crate) async fn run(
         tokio::select! {
             command = commands.recv() => server.obey(command.unwrap_or(Command::Stop)),
             datagram = datagrams.recv() => match datagram {
-                Some((route, bytes)) => server.arrived(Instant::now(), route, bytes),
+                Some((route, bytes, at)) => server.arrived(Instant::now(), route, bytes, at),
                 None => server.stop(Instant::now()),
             },
             report = next_report(&mut reports) => server.reported(Instant::now(), report),
@@ -317,6 +268,9 @@ pub(crate) async fn run(
         server.tick(Instant::now());
         for datagram in std::mem::take(&mut server.outbox) {
             server.tell("out", datagram.route, &datagram.bytes);
+            if let (Some(seen), Some(tag)) = (&server.seen, &datagram.tag) {
+                seen.left(Instant::now(), tag);
+            }
             let Route { socket, address } = datagram.route;
             // A datagram that cannot be sent is a datagram lost.
             let _ = sockets[socket].send_to(&datagram.bytes, address).await;
@@ -336,13 +290,13 @@ async fn next_report(reports: &mut Option<Reports>) -> Report {
     }
 }
 
-async fn read(index: usize, socket: Arc<UdpSocket>, inbox: mpsc::Sender<(Route, Vec<u8>)>) {
+async fn read(index: usize, socket: Arc<UdpSocket>, inbox: mpsc::Sender<Came>) {
     let mut buffer = vec![0; LARGEST_DATAGRAM];
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((length, address)) => {
                 let route = Route { socket: index, address };
-                if inbox.send((route, buffer[..length].to_vec())).await.is_err() {
+                if inbox.send((route, buffer[..length].to_vec(), Instant::now())).await.is_err() {
                     return;
                 }
             }

@@ -3,22 +3,22 @@
 //! decided about its message; duplicates and retransmissions are the endpoint's
 //! business.
 
+mod faults;
+
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use coap_lite::Packet;
 
 use crate::access_token::{AccessTokens, TokenId, TokenOption};
 use crate::answer::{
-    Answer, BAD_OPTION, Delivery, INTERNAL_SERVER_ERROR, NOT_FOUND, PROXYING_NOT_SUPPORTED,
-    Refused, Reply, SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, UNAUTHORIZED,
+    Answer, BAD_OPTION, INTERNAL_SERVER_ERROR, NOT_FOUND, PROXYING_NOT_SUPPORTED, Refused, Reply,
+    SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, UNAUTHORIZED,
 };
 use crate::auth::{self, Proof};
 use crate::config::Config;
 use crate::devices::Devices;
-use crate::events::{Event, EventLog, Message};
+use crate::events::{Event, Journal, Message};
 use crate::expiry::ExpiryFile;
 use crate::faults::Faults;
 use crate::forward::{Accepted, Forwarder, Unforwarded};
@@ -69,7 +69,7 @@ pub(crate) struct Service {
     repeated: Repeated,
     faults: Faults,
     decisions: Sequence,
-    events: Arc<EventLog>,
+    events: Journal,
 }
 
 impl Service {
@@ -77,7 +77,7 @@ impl Service {
         config: Config,
         keys: ServerKeys,
         forwarder: Option<Forwarder>,
-        events: Arc<EventLog>,
+        events: Journal,
     ) -> Self {
         #[cfg(feature = "console")]
         let options_told = config.console.is_some();
@@ -101,16 +101,6 @@ impl Service {
             faults: config.faults,
             events,
         }
-    }
-
-    pub(crate) fn set_faults(&mut self, faults: &Faults) {
-        self.faults = faults.clone();
-        self.decisions = Sequence::new(faults.seed);
-        self.events.record(Event::FaultsChanged { faults: faults.to_string() });
-    }
-
-    pub(crate) fn faults(&self) -> &Faults {
-        &self.faults
     }
 
     /// Refuses access tokens that were expired before this server started, and keeps there that
@@ -179,16 +169,6 @@ impl Service {
 
     pub(crate) fn forget_proof(&mut self) {
         self.proof = None;
-    }
-
-    /// How long a separate response comes after the acknowledgement.
-    pub(crate) fn separate_delay(&mut self) -> Duration {
-        let Some((low, high)) = self.faults.separate_delay else {
-            return Duration::ZERO;
-        };
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let drawn = self.decisions.between(milliseconds(low), milliseconds(high));
-        Duration::from_millis(drawn)
     }
 
     fn sign_in(&mut self, request: &Request<'_>) -> Answer {
@@ -397,27 +377,5 @@ impl Service {
         let mut answer = Answer::new(TOO_MANY_REQUESTS, None, Vec::new());
         answer.retry_after = Some(too_often.retry_after);
         Outcome::TooOften(answer)
-    }
-
-    fn choose_delivery(&mut self, is_confirmable: bool, peer: SocketAddr, answer: &mut Answer) {
-        let confirmable = self.decisions.chance(self.faults.separate);
-        let non_confirmable = self.decisions.chance(self.faults.separate_non);
-        if is_confirmable && (confirmable || non_confirmable) {
-            let name = if confirmable { "separate" } else { "separate-non" };
-            self.report(name, peer);
-            answer.delivery = Delivery::Separate { confirmable };
-        }
-    }
-
-    fn fault(&mut self, name: &str, share: f64, request: &Request<'_>) -> bool {
-        let applied = self.decisions.chance(share);
-        if applied {
-            self.report(name, request.peer.route.address);
-        }
-        applied
-    }
-
-    fn report(&self, fault: &str, peer: SocketAddr) {
-        self.events.record(Event::Fault { fault: fault.to_owned(), direction: None, peer });
     }
 }

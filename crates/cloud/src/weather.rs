@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::events::{Event, EventLog};
 use crate::faults::Faults;
 use crate::random::Sequence;
+use crate::seen::{Arrival, Seen, Tag};
 use crate::transport::Route;
 
 /// A datagram waiting to be overtaken goes on after this time at the latest.
@@ -34,11 +35,25 @@ pub(crate) struct Ending {
 }
 
 /// A datagram on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Datagram {
     pub(crate) direction: Direction,
     pub(crate) route: Route,
     pub(crate) bytes: Vec<u8>,
+    /// When it came to its socket, of one on its way in, and which fault has held it back since.
+    pub(crate) came: Arrival,
+    /// The message in it that the console knows, of one on its way out.
+    pub(crate) tag: Option<Tag>,
+}
+
+impl Datagram {
+    pub(crate) fn inward(route: Route, bytes: Vec<u8>, at: Instant) -> Self {
+        Self { direction: Direction::In, route, bytes, came: Arrival::now(at), tag: None }
+    }
+
+    pub(crate) fn outward(now: Instant, route: Route, bytes: Vec<u8>, tag: Option<Tag>) -> Self {
+        Self { direction: Direction::Out, route, bytes, came: Arrival::now(now), tag }
+    }
 }
 
 struct Held {
@@ -55,10 +70,11 @@ pub(crate) struct Weather {
     endings: Sequence,
     held: Vec<Held>,
     events: Arc<EventLog>,
+    seen: Option<Arc<Seen>>,
 }
 
 impl Weather {
-    pub(crate) fn new(faults: &Faults, events: Arc<EventLog>) -> Self {
+    pub(crate) fn new(faults: &Faults, events: Arc<EventLog>, seen: Option<Arc<Seen>>) -> Self {
         Self {
             inward: Sequence::new(faults.seed ^ 1),
             outward: Sequence::new(faults.seed ^ 2),
@@ -66,6 +82,7 @@ impl Weather {
             faults: faults.clone(),
             held: Vec::new(),
             events,
+            seen,
         }
     }
 
@@ -79,7 +96,7 @@ impl Weather {
 
     /// What goes on at once when this datagram comes: none, it, it twice, and
     /// those that it overtakes.
-    pub(crate) fn pass(&mut self, now: Instant, datagram: Datagram) -> Vec<Datagram> {
+    pub(crate) fn pass(&mut self, now: Instant, mut datagram: Datagram) -> Vec<Datagram> {
         let sequence = match datagram.direction {
             Direction::In => &mut self.inward,
             Direction::Out => &mut self.outward,
@@ -98,6 +115,7 @@ impl Weather {
 
         if dropped {
             self.report("drop", &datagram);
+            self.suffer("drop", &mut datagram);
             return Vec::new();
         }
         let mut passing = Vec::new();
@@ -107,12 +125,14 @@ impl Weather {
         }
         if overtaken && delay.is_zero() && self.held.len() < HELD {
             self.report("reorder", &datagram);
+            self.suffer("reorder", &mut datagram);
             self.held.push(Held { due: now + OVERTAKEN_WITHIN, to_be_overtaken: true, datagram });
             return passing;
         }
         let (direction, route) = (datagram.direction, datagram.route);
         if !delay.is_zero() {
             self.report("delay", &datagram);
+            self.suffer("delay", &mut datagram);
         }
         self.hold_or_pass(now, delay, datagram, &mut passing);
         if !passing.is_empty() {
@@ -170,11 +190,21 @@ impl Weather {
             Direction::In => "in",
             Direction::Out => "out",
         };
-        self.events.record(Event::Fault {
+        let event = Event::Fault {
             fault: fault.to_owned(),
             direction: Some(direction.to_owned()),
             peer: datagram.route.address,
-        });
+        };
+        let cause = datagram.tag.as_ref().map_or(0, |tag| tag.cause.number);
+        self.events.record_in(cause, event, None);
+    }
+
+    /// Notes which fault holds back a message that the console knows, or loses it.
+    fn suffer(&self, fault: &'static str, datagram: &mut Datagram) {
+        datagram.came.fault = Some(fault);
+        if let (Some(seen), Some(tag)) = (&self.seen, &datagram.tag) {
+            seen.suffered(tag, fault);
+        }
     }
 }
 
@@ -185,15 +215,12 @@ mod tests {
 
     fn weather(faults: &str) -> Weather {
         let events = EventLog::new(&Log::None, false, 1_000).expect("no file is opened");
-        Weather::new(&faults.parse().expect("valid"), Arc::new(events))
+        Weather::new(&faults.parse().expect("valid"), Arc::new(events), None)
     }
 
     fn datagram(byte: u8) -> Datagram {
-        Datagram {
-            direction: Direction::In,
-            route: Route { socket: 0, address: ([127, 0, 0, 1], 1).into() },
-            bytes: vec![byte],
-        }
+        let route = Route { socket: 0, address: ([127, 0, 0, 1], 1).into() };
+        Datagram::inward(route, vec![byte], Instant::now())
     }
 
     fn bytes(datagrams: Vec<Datagram>) -> Vec<u8> {

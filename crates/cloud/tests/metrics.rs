@@ -2,6 +2,9 @@
 //! secrets, or by a server that other machines reach.
 
 use std::collections::HashMap;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Event, MetricsConfig, Transport};
 use iot_coap_test_cloud::*;
@@ -80,10 +83,49 @@ fn other_machines_do_not_reach_them() {
 }
 
 #[test]
+fn another_name_that_leads_here_is_refused() {
+    let cloud = cloud_with_metrics();
+    let address = cloud.metrics_address().expect("they are served");
+    let status = |host: &str| {
+        let agent = iot_coap_test_cloud::http::agent();
+        let request = agent.get(format!("http://{address}/metrics")).header("host", host);
+        request.call().expect("an answer").status().as_u16()
+    };
+    for (host, expected) in [
+        (address.to_string().as_str(), 200),
+        ("localhost", 200),
+        ("evil.example", 421),
+        ("localhost.evil.example:9684", 421),
+    ] {
+        assert_eq!(status(host), expected, "{host}");
+    }
+}
+
+#[test]
+fn connections_that_ask_nothing_keep_nobody_out() {
+    let cloud = cloud_with_metrics();
+    let address = cloud.metrics_address().expect("they are served");
+    let idle = |count: usize| -> Vec<TcpStream> {
+        (0..count).map(|_| TcpStream::connect(address).expect("it listens")).collect()
+    };
+    let mut silent = idle(100);
+    for stream in &mut silent {
+        // Half a request is none either. Those that made room are closed.
+        let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\n");
+    }
+    let start = Instant::now();
+    told(&cloud);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let later = idle(100);
+    told(&cloud);
+    drop((silent, later));
+}
+
+#[test]
 fn they_end_with_their_server() {
     let cloud = cloud_with_metrics();
     let address = cloud.metrics_address().expect("they are served");
     told(&cloud);
     cloud.stop().expect("it served");
-    assert!(std::net::TcpStream::connect(address).is_err());
+    assert!(TcpStream::connect(address).is_err());
 }

@@ -3,7 +3,9 @@
 
 use coap_lite::{CoapOption, Packet};
 use iot_coap_cloud::{Cloud, Transport};
+use iot_coap_test_cloud::http::{details, events, says};
 use iot_coap_test_cloud::*;
+use iot_coap_test_support::peers::hex;
 use openssl::hash::{MessageDigest, hash};
 use openssl::symm::{Cipher, decrypt, encrypt};
 
@@ -64,6 +66,24 @@ fn payloads_are_encrypted_both_ways() {
     assert_eq!(message.payload, b"hello");
     assert_eq!(message.sequence, Some(client.offset + 1));
     assert_eq!(message.transport, Transport::Symmetric);
+}
+
+#[test]
+fn the_console_shows_what_was_sent_and_what_it_says() {
+    let cloud = with_console();
+    let mut client = Symmetric::signed_in(&cloud);
+    let request = client.message(&(client.offset + 1).to_string(), b"hello");
+    let reply = client.device.exchange(&request);
+    let (rows, _) = events(&cloud, &[]).rows_until(says("hello"));
+    let told = details(&cloud, rows.last().expect("one"));
+    assert_eq!(told["payload"]["text"], "hello");
+    let payloads: Vec<_> = told["datagrams"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|datagram| datagram["payload"]["brief"].as_str().expect("text"))
+        .collect();
+    assert_eq!(payloads, [hex(&request.payload), hex(&reply.payload)]);
 }
 
 #[test]

@@ -19,6 +19,8 @@ use crate::devices::Device;
 use crate::events::EventLog;
 #[cfg(feature = "metrics")]
 use crate::metrics::{self, Counts};
+use crate::seen::Seen;
+use crate::transport::Transport;
 #[cfg(any(feature = "console", feature = "metrics"))]
 use crate::web::Bound;
 #[cfg(feature = "metrics")]
@@ -27,7 +29,7 @@ use crate::web::Site;
 /// Sites whose ports are taken, and which are not served yet.
 pub(super) struct Bounds {
     #[cfg(feature = "console")]
-    console: Option<(ConsoleConfig, Bound)>,
+    console: Option<(ConsoleConfig, Bound, Arc<Seen>)>,
     #[cfg(feature = "metrics")]
     metrics: Option<(Arc<Counts>, Bound)>,
 }
@@ -51,7 +53,7 @@ impl Bounds {
             console: match config.console.clone() {
                 Some(console) => {
                     let bound = Bound::new("console", console.address)?;
-                    Some((console, bound))
+                    Some((console, bound, Arc::new(Seen::new())))
                 }
                 None => None,
             },
@@ -69,7 +71,7 @@ impl Bounds {
     /// Where the console will be.
     pub(super) fn console_url(&self) -> Option<String> {
         #[cfg(feature = "console")]
-        return self.console.as_ref().map(|(_, bound)| format!("http://{}/", bound.address));
+        return self.console.as_ref().map(|(_, bound, _)| format!("http://{}/", bound.address));
         #[cfg(not(feature = "console"))]
         None
     }
@@ -79,6 +81,14 @@ impl Bounds {
         #[cfg(feature = "metrics")]
         return self.metrics.as_ref().map(|(_, bound)| format!("http://{}/metrics", bound.address));
         #[cfg(not(feature = "metrics"))]
+        None
+    }
+
+    /// Who keeps the messages that the console shows.
+    pub(super) fn seen(&self) -> Option<Arc<Seen>> {
+        #[cfg(feature = "console")]
+        return self.console.as_ref().map(|(.., seen)| Arc::clone(seen));
+        #[cfg(not(feature = "console"))]
         None
     }
 
@@ -92,21 +102,24 @@ impl Bounds {
         events
     }
 
-    /// Serves them. The console shows these devices, the server's URLs and its root.
+    /// Serves them. The console shows these devices, the server's addresses and its root.
     pub(super) fn serve(
         self,
         commands: &Commands,
         events: &Arc<EventLog>,
         devices: &[Device],
-        urls: &[String],
+        addresses: &[(Transport, SocketAddr)],
         root: Option<&Path>,
     ) -> io::Result<Sites> {
         Ok(Sites {
             #[cfg(feature = "console")]
             console: match self.console {
-                Some((config, bound)) => {
-                    let reach = Reach { commands: commands.clone(), events: Arc::clone(events) };
-                    Some(Console::start(config, bound, reach, devices, urls.to_vec(), root)?)
+                Some((config, bound, seen)) => {
+                    let (commands, events) = (commands.clone(), Arc::clone(events));
+                    let urls = addresses.iter().map(super::url).collect();
+                    let addresses = addresses.iter().map(|(_, address)| *address).collect();
+                    let reach = Reach { commands, events, seen, addresses };
+                    Some(Console::start(config, bound, reach, devices, urls, root)?)
                 }
                 None => None,
             },

@@ -2,20 +2,24 @@
 //! address, and how much happened in each of the last seconds. Fed by events alone,
 //! and bounded whatever they say.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 
 use serde::Serialize;
 
 use crate::bounded::BoundedMap;
+use crate::commands::{BrokerStatus, Status};
 use crate::events::{Event, Recorded};
 use crate::faults::Faults;
+use crate::seen::AnswerTimes;
 use crate::transport::Transport;
 
 /// Devices remembered; the one that came first makes room.
 const DEVICES: usize = 4_096;
 /// Addresses whose device is remembered.
 const PEERS: usize = 16_384;
+/// DTLS sessions of which it is remembered what only their events tell.
+const SESSIONS: usize = 16_384;
 /// Seconds that are drawn.
 const SECONDS: u64 = 300;
 /// Round trips drawn for one second; further ones are counted.
@@ -39,8 +43,55 @@ pub(super) struct DeviceRow {
     taken: u64,
     refused: u64,
     repeated: u64,
+    /// What its own page tells besides.
+    #[serde(skip)]
+    pub(super) further: Further,
     #[serde(skip)]
     changed: u64,
+}
+
+/// What else is counted of a device.
+#[derive(Clone, Serialize)]
+pub(super) struct Further {
+    /// Milliseconds since 1970.
+    first_seen: u64,
+    sign_ins: u64,
+    /// Messages to it that were sent again, and those that it never answered.
+    sent_again: u64,
+    unanswered: u64,
+    /// DTLS handshakes, and those of them by which a session was resumed.
+    dtls_opened: u64,
+    dtls_resumed: u64,
+    /// How often it went on with a session elsewhere.
+    moves: u64,
+}
+
+/// When an access token expires.
+#[derive(Serialize)]
+pub(super) struct TokenExpiry {
+    /// Seconds since 1970.
+    expires: u64,
+    expired_early: bool,
+}
+
+impl DeviceRow {
+    /// Of the token that it was given last here.
+    pub(super) fn token(&self) -> Option<TokenExpiry> {
+        let expired_early = self.expired_early;
+        self.expires.map(|expires| TokenExpiry { expires, expired_early })
+    }
+}
+
+/// What only events tell of a DTLS session.
+#[derive(Clone)]
+pub(super) struct SessionRow {
+    /// Milliseconds since 1970.
+    pub(super) opened: u64,
+    pub(super) cipher: String,
+    pub(super) resumed: bool,
+    pub(super) last_moved_from: Option<SocketAddr>,
+    /// A device counts it as its own.
+    is_counted: bool,
 }
 
 /// One second of the graphs.
@@ -57,16 +108,25 @@ pub(super) struct Second {
     /// Milliseconds, and how often it had been sent.
     round_trips: Vec<(u64, u32)>,
     more_round_trips: u64,
+    /// How many answers took how long.
+    pub(super) answer_times: AnswerTimes,
 }
+
+/// Where a device was, by which transport.
+pub(super) type Addresses = HashSet<(Transport, SocketAddr)>;
 
 /// See the module.
 pub(super) struct Board {
     devices: BoundedMap<(String, String), DeviceRow>,
     peers: BoundedMap<(Transport, SocketAddr), (String, String)>,
+    dtls: BoundedMap<u64, SessionRow>,
+    /// The session that was last opened at an address, or went on there.
+    dtls_at: BoundedMap<SocketAddr, u64>,
     seconds: VecDeque<Second>,
     changes: u64,
     pub(super) faults: Faults,
     pub(super) sessions: usize,
+    pub(super) broker: Option<BrokerStatus>,
 }
 
 impl Default for Board {
@@ -74,18 +134,36 @@ impl Default for Board {
         Self {
             devices: BoundedMap::new(DEVICES),
             peers: BoundedMap::new(PEERS),
+            dtls: BoundedMap::new(SESSIONS),
+            dtls_at: BoundedMap::new(SESSIONS),
             seconds: VecDeque::new(),
             changes: 0,
             faults: Faults::none(),
             sessions: 0,
+            broker: None,
         }
     }
 }
 
 impl Board {
-    pub(super) fn set_server(&mut self, faults: Faults, sessions: usize) {
-        self.faults = faults;
-        self.sessions = sessions;
+    pub(super) fn set_server(&mut self, status: Status) {
+        self.faults = status.faults;
+        self.sessions = status.dtls_sessions;
+        self.broker = status.broker;
+    }
+
+    pub(super) fn device_row(&self, device: &(String, String)) -> Option<&DeviceRow> {
+        self.devices.get(device)
+    }
+
+    pub(super) fn session_row(&self, session: u64) -> Option<&SessionRow> {
+        self.dtls.get(&session)
+    }
+
+    /// The addresses at which this device was last.
+    pub(super) fn addresses_of(&self, device: &(String, String)) -> Addresses {
+        let those = self.peers.iter().filter(|(_, each)| *each == device);
+        those.map(|(address, _)| *address).collect()
     }
 
     /// The device that an address last signed in or published as.
@@ -105,9 +183,21 @@ impl Board {
         (changed.into_iter().cloned().collect(), mark)
     }
 
-    /// The seconds from this one on.
-    pub(super) fn seconds_from(&self, second: u64) -> Vec<Second> {
-        self.seconds.iter().filter(|each| each.second >= second).cloned().collect()
+    /// The seconds from this one on, with the times of the answers that left in them.
+    pub(super) fn seconds_from(
+        &self,
+        second: u64,
+        answers: Vec<(u64, AnswerTimes)>,
+    ) -> Vec<Second> {
+        let of_events = self.seconds.iter().filter(|each| each.second >= second);
+        let mut seconds: BTreeMap<_, _> =
+            of_events.map(|each| (each.second, each.clone())).collect();
+        for (second, answer_times) in answers {
+            let of_second =
+                seconds.entry(second).or_insert_with(|| Second { second, ..Second::default() });
+            of_second.answer_times = answer_times;
+        }
+        seconds.into_values().collect()
     }
 
     /// Takes the next event.
@@ -118,6 +208,7 @@ impl Board {
                 self.second(now).requests += 1;
                 let row = self.device(now, (product_key, device_name), *transport, *peer);
                 row.signed_in = Some(now);
+                row.further.sign_ins += 1;
                 row.expires = Some(*expires);
                 row.expired_early = false;
             }
@@ -150,13 +241,51 @@ impl Board {
                 }
                 self.seen(now, *transport, *peer, |_| ());
             }
-            Event::SentAgain { .. } => self.second(now).sent_again += 1,
+            Event::SentAgain { transport, peer, .. } => {
+                self.second(now).sent_again += 1;
+                self.change(*transport, *peer, |row| row.further.sent_again += 1);
+            }
+            Event::Unanswered { transport, peer, .. } => {
+                self.change(*transport, *peer, |row| row.further.unanswered += 1);
+            }
+            Event::DtlsOpened { peer, session, resumed, cipher, .. } => {
+                let row = SessionRow {
+                    opened: now,
+                    cipher: cipher.clone(),
+                    resumed: *resumed,
+                    last_moved_from: None,
+                    is_counted: false,
+                };
+                self.dtls.insert(*session, row);
+                self.dtls_at.insert(*peer, *session);
+            }
+            Event::DtlsMoved { peer, session, from } => self.moved(*session, *from, *peer),
+            Event::DtlsClosed { session, .. } => drop(self.dtls.remove(session)),
             Event::TokensExpired => self.expire(),
             Event::FaultsChanged { faults } => {
                 self.faults = faults.parse().unwrap_or_default();
             }
             _ => {}
         }
+    }
+
+    /// A session goes on elsewhere, and its device with it.
+    fn moved(&mut self, session: u64, from: SocketAddr, to: SocketAddr) {
+        if let Some(row) = self.dtls.get_mut(&session) {
+            row.last_moved_from = Some(from);
+        }
+        self.dtls_at.insert(to, session);
+        if let Some(device) = self.peers.get(&(Transport::Dtls, from)).cloned() {
+            self.peers.insert((Transport::Dtls, to), device);
+            self.change(Transport::Dtls, to, |row| row.further.moves += 1);
+        }
+    }
+
+    /// Whether the session at an address was resumed, if no device counts it yet: one does now.
+    fn count_session(&mut self, peer: SocketAddr) -> Option<bool> {
+        let session = self.dtls.get_mut(self.dtls_at.get(&peer)?)?;
+        let is_news = !std::mem::replace(&mut session.is_counted, true);
+        is_news.then_some(session.resumed)
     }
 
     fn device(
@@ -169,6 +298,7 @@ impl Board {
         let key = (product_key.to_owned(), device_name.to_owned());
         self.peers.insert((transport, peer), key.clone());
         self.changes += 1;
+        let opened = if transport == Transport::Dtls { self.count_session(peer) } else { None };
         if self.devices.get(&key).is_none() {
             let row = DeviceRow {
                 product_key: key.0.clone(),
@@ -182,6 +312,15 @@ impl Board {
                 taken: 0,
                 refused: 0,
                 repeated: 0,
+                further: Further {
+                    first_seen: now,
+                    sign_ins: 0,
+                    sent_again: 0,
+                    unanswered: 0,
+                    dtls_opened: 0,
+                    dtls_resumed: 0,
+                    moves: 0,
+                },
                 changed: 0,
             };
             self.devices.insert(key.clone(), row);
@@ -191,6 +330,10 @@ impl Board {
         row.peer = peer;
         row.last_seen = now;
         row.changed = self.changes;
+        if let Some(resumed) = opened {
+            row.further.dtls_opened += 1;
+            row.further.dtls_resumed += u64::from(resumed);
+        }
         row
     }
 
@@ -202,10 +345,22 @@ impl Board {
         peer: SocketAddr,
         change: impl FnOnce(&mut DeviceRow),
     ) {
+        self.change(transport, peer, |row| {
+            row.last_seen = now;
+            change(row);
+        });
+    }
+
+    /// Something else is known of a device that is known by its address.
+    fn change(
+        &mut self,
+        transport: Transport,
+        peer: SocketAddr,
+        change: impl FnOnce(&mut DeviceRow),
+    ) {
         let Some(key) = self.peers.get(&(transport, peer)) else { return };
         if let Some(row) = self.devices.get_mut(key) {
             self.changes += 1;
-            row.last_seen = now;
             row.changed = self.changes;
             change(row);
         }
@@ -255,7 +410,7 @@ mod tests {
             access_token: String::new(),
             expires: 100,
         };
-        Recorded { number, unix_ms, event }
+        Recorded { number, unix_ms, cause: None, event }
     }
 
     fn repeated(unix_ms: u64, port: u16) -> Recorded {
@@ -266,7 +421,7 @@ mod tests {
             confirmable: true,
             after_ms: 2_000,
         };
-        Recorded { number: 0, unix_ms, event }
+        Recorded { number: 0, unix_ms, cause: None, event }
     }
 
     #[test]
@@ -282,14 +437,15 @@ mod tests {
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].device_name.as_str(), rows[0].repeated), ("b", 1));
         assert_eq!(rows[0].last_seen, 3_000);
-        assert_eq!(board.seconds_from(3)[0].repeated, 2);
+        assert_eq!(board.seconds_from(3, Vec::new())[0].repeated, 2);
     }
 
     #[test]
     fn tokens_declared_expired_are_until_the_next_sign_in() {
         let mut board = Board::default();
         board.take(&signed_in(0, 1_000, "a", 1));
-        board.take(&Recorded { number: 1, unix_ms: 2_000, event: Event::TokensExpired });
+        let event = Event::TokensExpired;
+        board.take(&Recorded { number: 1, unix_ms: 2_000, cause: None, event });
         assert!(board.devices_since(0, 1).0[0].expired_early);
         board.take(&signed_in(2, 3_000, "a", 1));
         assert!(!board.devices_since(0, 1).0[0].expired_early);
@@ -315,9 +471,9 @@ mod tests {
             board.take(&signed_in(number, number as u64 * 1_000, &name, 1));
         }
         assert_eq!(board.devices_since(0, usize::MAX).0.len(), DEVICES);
-        assert!(board.seconds_from(0).len() as u64 <= SECONDS + 1);
+        assert!(board.seconds_from(0, Vec::new()).len() as u64 <= SECONDS + 1);
         // A clock set back.
         board.take(&repeated(0, 1));
-        assert_eq!(board.seconds_from(0).last().map(|last| last.repeated), Some(1));
+        assert_eq!(board.seconds_from(0, Vec::new()).last().map(|last| last.repeated), Some(1));
     }
 }

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
-use axum::http::uri::Authority;
+use axum::http::header::{AUTHORIZATION, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -20,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Shared;
-use crate::web::From;
+use crate::web::{From, host, one};
 
 /// What every request that changes something must carry, whatever its value.
 pub(super) const ACTION_HEADER: HeaderName = HeaderName::from_static("x-iot-coap-console");
@@ -122,10 +121,9 @@ async fn admit(shared: &Shared, from: IpAddr, given: Option<Vec<u8>>) -> Result<
 
 fn check(request: &Request, has_password: bool) -> Result<(), Refusal> {
     let headers = request.headers();
-    let host = one(headers, &HOST).ok_or(Refusal::Host)?;
-    let authority: Authority = host.parse().map_err(|_| Refusal::Host)?;
+    let (host, is_here) = host(headers).ok_or(Refusal::Host)?;
     // With a password any name will do: a browser sends it to none but its own.
-    if !has_password && !is_here(authority.host()) {
+    if !has_password && !is_here {
         return Err(Refusal::Host);
     }
     if headers.contains_key(ORIGIN) {
@@ -147,19 +145,6 @@ fn check(request: &Request, has_password: bool) -> Result<(), Refusal> {
         return Err(Refusal::Header);
     }
     Ok(())
-}
-
-/// The value of a header that is there once.
-fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(value)
-}
-
-fn is_here(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The password in a request; empty if what should have it has none, `None` without any.

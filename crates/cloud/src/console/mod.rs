@@ -6,6 +6,11 @@
 //! it asks the server, as every handle does.
 
 mod board;
+mod capture;
+mod details;
+mod device;
+mod exchange;
+mod files;
 mod guard;
 mod guesses;
 mod mask;
@@ -15,7 +20,9 @@ mod password;
 mod payload;
 mod routes;
 mod row;
+mod sessions;
 mod stream;
+mod take_away;
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,6 +36,7 @@ use crate::commands::{self, Command, Commands, Done};
 use crate::devices::Device;
 use crate::events::EventLog;
 use crate::random;
+use crate::seen::Seen;
 use crate::sign::hex;
 use crate::web::{Bound, Site};
 use board::Board;
@@ -84,6 +92,9 @@ struct Facts {
 pub(crate) struct Reach {
     pub(crate) commands: Commands,
     pub(crate) events: Arc<EventLog>,
+    pub(crate) seen: Arc<Seen>,
+    /// Those of the server's sockets.
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 /// What the console's tasks share.
@@ -118,10 +129,18 @@ impl Shared {
         commands::ask(&self.reach.commands, command).await
     }
 
+    /// Waits until the board has taken every event that there is by now; says how many there are.
+    async fn caught_up(&self) -> usize {
+        let count = self.reach.events.count();
+        // It cannot be gone: it is here.
+        let _ = self.taken.subscribe().wait_for(|taken| *taken >= count).await;
+        count
+    }
+
     /// Has the board know what no event tells; `None` if the server is gone.
     async fn ask_for_board(&self) -> Option<()> {
         let status = self.ask(Command::Tell).await?;
-        self.board().set_server(status.faults, status.dtls_sessions);
+        self.board().set_server(status);
         Some(())
     }
 }

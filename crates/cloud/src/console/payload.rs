@@ -44,30 +44,60 @@ pub(super) struct Shown {
 /// The most characters of `brief`.
 const BRIEF: usize = 160;
 
-pub(super) fn shown(payload: &[u8], content_format: Option<u16>, mask: &Mask) -> Option<Shown> {
-    if payload.is_empty() {
-        return None;
-    }
-    // Before it is cut, so that no half of a secret is left.
-    let mut masked = mask.bytes(payload.to_vec());
-    let cut = masked.len() > SHOWN_BYTES;
-    masked.truncate(SHOWN_BYTES);
+/// What can be read in a payload, without its secrets.
+struct Reading {
+    form: Form,
+    /// On one line, as far as it came on one; nothing of what is shown in hexadecimal.
+    text: String,
+    masked: Vec<u8>,
+    promised: Option<Form>,
+    cut: bool,
+}
 
-    let promised = match content_format {
-        Some(JSON | SENML_JSON) => Some(Form::Json),
-        Some(CBOR | SENML_CBOR) => Some(Form::Cbor),
-        _ => None,
-    };
-    let (form, text) = decode(&masked, promised, cut);
-    let (brief, text) = match form {
-        Form::Json | Form::Cbor => (first_line(&text), notation::lines(&text)),
-        Form::Text => (first_line(&text), text),
-        Form::Hex => (first_line(&hex(&masked)), text),
-    };
+impl Reading {
+    fn of(payload: &[u8], content_format: Option<u16>, mask: &Mask) -> Option<Self> {
+        if payload.is_empty() {
+            return None;
+        }
+        // Before it is cut, so that no half of a secret is left.
+        let mut masked = mask.bytes(payload.to_vec());
+        let cut = masked.len() > SHOWN_BYTES;
+        masked.truncate(SHOWN_BYTES);
+        let promised = match content_format {
+            Some(JSON | SENML_JSON) => Some(Form::Json),
+            Some(CBOR | SENML_CBOR) => Some(Form::Cbor),
+            _ => None,
+        };
+        let (form, text) = decode(&masked, promised, cut);
+        Some(Self { form, text, masked, promised, cut })
+    }
+
+    fn brief(&self) -> String {
+        match self.form {
+            Form::Hex => hex(&self.masked[..self.masked.len().min(BRIEF / 2)]),
+            _ => first_line(&self.text),
+        }
+    }
+}
+
+/// The beginning of a payload on one line; empty if there is none.
+pub(super) fn brief(payload: &[u8], content_format: Option<u16>, mask: &Mask) -> String {
+    let reading = Reading::of(payload, content_format, mask);
+    reading.map_or_else(String::new, |reading| reading.brief())
+}
+
+pub(super) fn shown(payload: &[u8], content_format: Option<u16>, mask: &Mask) -> Option<Shown> {
+    let reading = Reading::of(payload, content_format, mask)?;
+    let brief = reading.brief();
+    let Reading { form, text, masked, promised, cut } = reading;
     Some(Shown {
         form,
         brief,
-        text,
+        text: match form {
+            Form::Json | Form::Cbor => notation::lines(&text),
+            Form::Text => text,
+            Form::Hex => dump(&masked),
+        },
         bytes: payload.len(),
         mislabelled: !cut && promised.is_some_and(|promised| promised != form),
         cut,
@@ -86,7 +116,7 @@ fn decode(payload: &[u8], promised: Option<Form>, cut: bool) -> (Form, String) {
             (Form::Json, text.to_owned())
         }
         Some(text) => (Form::Text, text.to_owned()),
-        None => (Form::Hex, dump(payload)),
+        None => (Form::Hex, String::new()),
     }
 }
 
@@ -110,11 +140,12 @@ fn is_json(text: &str, promised: Option<Form>) -> bool {
 }
 
 fn first_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(BRIEF).collect()
+    let words: Vec<_> = text.split_whitespace().take(BRIEF).collect();
+    words.join(" ").chars().take(BRIEF).collect()
 }
 
 /// Offset, bytes and what of them is ASCII.
-fn dump(bytes: &[u8]) -> String {
+pub(super) fn dump(bytes: &[u8]) -> String {
     let line = |(index, line): (usize, &[u8])| {
         let octets: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
         let ascii: String = line

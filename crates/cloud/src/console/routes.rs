@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::Sse;
 use axum::response::{IntoResponse, Response};
@@ -11,38 +10,25 @@ use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde::{Deserialize, Serialize};
 
-use super::Shared;
+use super::details::Details;
+use super::exchange::Form;
+use super::files;
 use super::guard::guard;
 use super::stream::{self, FaultsNow, Place};
+use super::{Shared, device, sessions, take_away};
 use crate::commands::Command;
 
 /// The longest body of a request.
 const BODY: usize = 4_096;
 
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-
-/// The page's files, as they are: nothing is built.
-const FILES: [(&str, &str, &str); 11] = [
-    ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
-    ("/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
-    ("/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
-    ("/console.js", SCRIPT, include_str!("page/console.js")),
-    ("/details.js", SCRIPT, include_str!("page/details.js")),
-    ("/devices.js", SCRIPT, include_str!("page/devices.js")),
-    ("/dom.js", SCRIPT, include_str!("page/dom.js")),
-    ("/graphs.js", SCRIPT, include_str!("page/graphs.js")),
-    ("/list.js", SCRIPT, include_str!("page/list.js")),
-    ("/switches.js", SCRIPT, include_str!("page/switches.js")),
-    ("/words.js", SCRIPT, include_str!("page/words.js")),
-];
-
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    let mut router = Router::new();
-    for (path, kind, content) in FILES {
-        router = router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], content) }));
-    }
-    router
+    files::router()
         .route("/events", get(events))
+        .route("/sessions", get(sessions::sessions))
+        .route("/row/{number}", get(row))
+        .route("/device", get(device::device))
+        .route("/seen.jsonl", get(take_away::lines))
+        .route("/seen.pcapng", get(take_away::capture))
         .route("/faults", post(set_faults))
         .route("/expire-tokens", post(expire_tokens))
         .route("/close-sessions", post(close_sessions))
@@ -70,6 +56,29 @@ async fn events(
     let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let place = Place::after(last_event_id.or(resume.after.as_deref()), &shared);
     Sse::new(stream::events(shared, place)).into_response()
+}
+
+#[derive(Deserialize)]
+struct OfServer {
+    /// That of which the page has the row.
+    server: Option<String>,
+}
+
+async fn row(
+    State(shared): State<Arc<Shared>>,
+    Path(number): Path<usize>,
+    Query(OfServer { server }): Query<OfServer>,
+) -> Response {
+    shared.caught_up().await;
+    let is_this = server.is_none_or(|server| server == shared.server);
+    let read = || shared.reach.events.read(number, 1).into_iter().next();
+    let recorded = is_this.then(read).flatten().filter(|recorded| recorded.number == number);
+    let Some(recorded) = recorded else {
+        let text = "The cloud does not remember this any more.\n";
+        return (StatusCode::GONE, text).into_response();
+    };
+    let (seen, board) = (&shared.reach.seen, shared.board());
+    Json(Details::of(&recorded, &board, seen, &shared.mask, Form::Dump)).into_response()
 }
 
 #[derive(Deserialize)]
@@ -117,6 +126,6 @@ fn done<T: Serialize>(result: Option<T>) -> Response {
     result.map_or_else(gone, |result| Json(result).into_response())
 }
 
-fn gone() -> Response {
+pub(super) fn gone() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, "The cloud has ended.\n").into_response()
 }

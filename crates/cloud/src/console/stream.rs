@@ -15,7 +15,9 @@ use tokio::time::Instant;
 use super::Shared;
 use super::board::{DeviceRow, Second};
 use super::row::Row;
+use crate::commands::BrokerStatus;
 use crate::faults::Faults;
+use crate::seen::ANSWER_BOUNDS_MS;
 
 /// Events in one batch.
 const BATCH: usize = 256;
@@ -43,6 +45,8 @@ struct Hello<'a> {
     product_key: &'a str,
     device_name: &'a str,
     sample: bool,
+    /// Upper bounds of the times that answers are counted by.
+    answer_bounds_ms: &'a [u64],
 }
 
 #[derive(Serialize)]
@@ -59,6 +63,8 @@ struct Tick {
     faults: FaultsNow,
     devices: Vec<DeviceRow>,
     seconds: Vec<Second>,
+    /// Where messages are forwarded.
+    broker: Option<BrokerStatus>,
 }
 
 /// Faults as the switches need them: shares of 0 to 1, and milliseconds.
@@ -173,6 +179,7 @@ impl Page {
             product_key: &facts.product_key,
             device_name: &facts.device_name,
             sample: facts.sample,
+            answer_bounds_ms: &ANSWER_BOUNDS_MS,
         };
         Sent::default().event("hello").retry(RETRY).json_data(hello).ok()
     }
@@ -195,9 +202,10 @@ impl Page {
     }
 
     fn tick(&mut self) -> Option<Sent> {
+        let answers = self.shared.reach.seen.answer_times(self.next_second);
         let board = self.shared.board();
         let (devices, mark) = board.devices_since(self.devices_mark, DEVICES);
-        let seconds = board.seconds_from(self.next_second);
+        let seconds = board.seconds_from(self.next_second, answers);
         let unix_ms = crate::events::unix_ms();
         let tick = Tick {
             unix_ms,
@@ -205,6 +213,7 @@ impl Page {
             faults: FaultsNow::of(&board.faults),
             devices,
             seconds,
+            broker: board.broker.clone(),
         };
         drop(board);
         self.devices_mark = mark;

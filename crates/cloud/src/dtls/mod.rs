@@ -5,7 +5,9 @@
 mod by_openssl;
 mod own;
 
+use std::cmp::Reverse;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +20,23 @@ use crate::server_keys::ServerKeys;
 use crate::transport::{Peer, Route};
 
 pub(crate) use own::CONNECTION_ID_LEN;
+
+/// What is told of a session.
+#[derive(Clone, Debug)]
+pub(crate) struct DtlsSession {
+    pub(crate) number: u64,
+    pub(crate) peer: SocketAddr,
+    /// The connection id in its client's records, in hexadecimal; empty without one.
+    pub(crate) connection_id: String,
+    /// The first device that has shown by it who it is.
+    pub(crate) device: Option<DeviceNumber>,
+    /// How often its client went on from another address;
+    pub(crate) moves: u16,
+    /// how often it was saved as sealed bytes.
+    pub(crate) saves: u32,
+    /// It is at the moment.
+    pub(crate) sealed: bool,
+}
 
 /// A DTLS server behind one or more sockets.
 pub(crate) trait DtlsServer: Send {
@@ -49,6 +68,10 @@ pub(crate) trait DtlsServer: Send {
 
     /// How many handshakes are under way with clients that have shown their cookies.
     fn handshakes(&self) -> usize;
+
+    /// How many sessions a device has, or all have, and so many of those that were used last, the
+    /// latest first.
+    fn sessions(&self, device: Option<DeviceNumber>, most: usize) -> (usize, Vec<DtlsSession>);
 
     /// The session has not ended.
     fn is_open(&self, session: u64) -> bool;
@@ -96,6 +119,17 @@ pub(crate) trait DtlsServer: Send {
         self.close_all(now);
         Ok(())
     }
+}
+
+/// Of sessions with the times of their last use, their number and so many of those used last.
+fn used_last<T>(mut all: Vec<(Instant, T)>, most: usize) -> (usize, impl Iterator<Item = T>) {
+    let total = all.len();
+    if total > most {
+        all.select_nth_unstable_by_key(most, |(used, _)| Reverse(*used));
+        all.truncate(most);
+    }
+    all.sort_by_key(|(used, _)| Reverse(*used));
+    (total, all.into_iter().map(|(_, session)| session))
 }
 
 /// Makes the server that the configuration asks for. It keeps sessions in `saved`

@@ -34,7 +34,7 @@ fn is_unseen(each: char) -> bool {
 }
 
 /// The line, with its end. `None` for what JSON cannot say, which no event has.
-pub(super) fn line(value: &impl Serialize) -> Option<Vec<u8>> {
+pub(crate) fn line(value: &impl Serialize) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut line, Visible)).ok()?;
     line.push(b'\n');

@@ -42,12 +42,23 @@ pub(crate) struct Recorded {
     pub(crate) number: usize,
     /// Milliseconds since 1970.
     pub(crate) unix_ms: u64,
+    /// The exchange that it is about, if one is known: the number of its
+    /// [`Cause`](crate::seen::Cause).
+    pub(crate) cause: Option<u64>,
     pub(crate) event: Event,
+}
+
+/// An event that is kept.
+struct Entry {
+    unix_ms: u64,
+    /// 0 for none.
+    cause: u64,
+    event: Event,
 }
 
 #[derive(Default)]
 struct Kept {
-    events: VecDeque<(u64, Event)>,
+    events: VecDeque<Entry>,
     /// About how much they take.
     bytes: usize,
     /// How many were dropped before the first one kept.
@@ -56,8 +67,8 @@ struct Kept {
 
 impl Kept {
     fn drop_oldest(&mut self) {
-        if let Some((_, event)) = self.events.pop_front() {
-            self.bytes -= event.bytes();
+        if let Some(entry) = self.events.pop_front() {
+            self.bytes -= entry.event.bytes();
             self.dropped += 1;
         }
     }
@@ -139,12 +150,13 @@ impl EventLog {
         self
     }
 
+    /// Records an event that is about no exchange.
     pub(crate) fn record(&self, event: Event) {
-        self.record_about(event, None);
+        self.record_in(0, event, None);
     }
 
-    /// The same for an event in which this secret may stand, which is not written.
-    pub(crate) fn record_about(&self, event: Event, secret: Option<&str>) {
+    /// Records an event of an exchange. This secret, which may stand in it, is not written.
+    pub(crate) fn record_in(&self, cause: u64, event: Event, secret: Option<&str>) {
         let unix_ms = unix_ms();
         if let Some(told) = &self.told {
             told(&event);
@@ -154,7 +166,7 @@ impl EventLog {
         }
         let mut kept = self.kept();
         kept.bytes += event.bytes();
-        kept.events.push_back((unix_ms, event));
+        kept.events.push_back(Entry { unix_ms, cause, event });
         while kept.events.len() > self.most || kept.bytes > MOST_BYTES {
             kept.drop_oldest();
         }
@@ -189,7 +201,7 @@ impl EventLog {
     }
 
     pub(crate) fn all(&self) -> Vec<Event> {
-        self.kept().events.iter().map(|(_, event)| event.clone()).collect()
+        self.kept().events.iter().map(|entry| entry.event.clone()).collect()
     }
 
     /// How many events there were, as it changes.
@@ -200,20 +212,29 @@ impl EventLog {
     /// Events from number `from` on, or from the first one still kept, at most so
     /// many.
     pub(crate) fn read(&self, from: usize, most: usize) -> Vec<Recorded> {
+        self.read_those(from, most, |_| true).0
+    }
+
+    /// Of as many events, those that fit; and the number of the one after them all.
+    pub(crate) fn read_those(
+        &self,
+        from: usize,
+        most: usize,
+        fits: impl Fn(&Event) -> bool,
+    ) -> (Vec<Recorded>, usize) {
         let kept = self.kept();
         let skip = from.saturating_sub(kept.dropped);
         let first = kept.dropped + skip;
-        kept.events
-            .iter()
-            .skip(skip)
-            .take(most)
-            .zip(first..)
-            .map(|((unix_ms, event), number)| Recorded {
-                number,
-                unix_ms: *unix_ms,
-                event: event.clone(),
-            })
-            .collect()
+        let looked_at = kept.events.iter().skip(skip).take(most);
+        let next = first + looked_at.len();
+        let those = looked_at.zip(first..).filter(|(entry, _)| fits(&entry.event));
+        let copied = those.map(|(Entry { unix_ms, cause, event }, number)| Recorded {
+            number,
+            unix_ms: *unix_ms,
+            cause: Some(*cause).filter(|cause| *cause > 0),
+            event: event.clone(),
+        });
+        (copied.collect(), next)
     }
 
     /// The first event from number `from` on that fits, waiting for it if need be.
@@ -241,7 +262,7 @@ impl EventLog {
         loop {
             let skip = from.saturating_sub(kept.dropped);
             let events: Vec<Event> =
-                kept.events.iter().skip(skip).map(|(_, event)| event.clone()).collect();
+                kept.events.iter().skip(skip).map(|entry| entry.event.clone()).collect();
             if !events.is_empty() {
                 let first = kept.dropped;
                 return Some(News { first, events });

@@ -55,11 +55,16 @@ pub(super) fn masked<'e>(event: &'e Event, secret: Option<&str>) -> Cow<'e, Even
 
 /// A value that a device has sent under a name that nobody expects, as it may be told.
 pub(crate) fn masked_value(name: &str, value: &str, secret: &str) -> String {
-    let name = name.to_ascii_lowercase();
-    if SECRET_WORDS.iter().any(|word| name.contains(word)) {
+    if is_secret(name) {
         return "*".repeat(value.chars().count().min(8));
     }
     masked_text(value, Some(secret))
+}
+
+/// Whether nobody else shall read a value of this name.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
 fn masked_text(text: &str, secret: Option<&str>) -> String {

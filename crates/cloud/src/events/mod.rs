@@ -1,12 +1,15 @@
 //! What can happen, as the log tells it. Secrets and whole access tokens never come
 //! here.
 
+mod journal;
 mod line;
 mod log;
 mod mask;
 mod noise;
 mod sink;
 mod size;
+#[cfg(feature = "console")]
+mod whose;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,11 +19,16 @@ use serde::{Serialize, Serializer};
 
 use crate::sign::hex;
 use crate::transport::Transport;
+pub(crate) use journal::Journal;
+#[cfg(feature = "console")]
+pub(crate) use line::line;
 pub(crate) use log::EventLog;
 pub use log::Log;
 #[cfg(feature = "console")]
 pub(crate) use log::Recorded;
 pub(crate) use log::unix_ms;
+#[cfg(feature = "console")]
+pub(crate) use mask::is_secret;
 pub(crate) use mask::masked_value;
 
 /// An option of a request, as it came.

@@ -173,9 +173,18 @@ impl<T> Admission<T> {
         }
     }
 
-    /// Messages that wait or are in flight.
+    /// Messages that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// Messages in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.progress.in_flight()
+    }
+
     fn held(&self) -> usize {
-        self.turns.len() + self.progress.in_flight()
+        self.waiting() + self.in_flight()
     }
 }
 

@@ -11,7 +11,8 @@ use super::turns::Entry;
 use super::{Accepted, Forward, Publication, is_publishable};
 use crate::access_token::TokenId;
 use crate::answer::{NOT_FOUND, REQUEST_ENTITY_TOO_LARGE, Refused, SERVICE_UNAVAILABLE};
-use crate::events::{Event, Message};
+use crate::commands::BrokerStatus;
+use crate::events::{Event, Message, unix_ms};
 use crate::random::Sequence;
 
 /// What the connection says.
@@ -97,6 +98,9 @@ pub(crate) struct Forwarder {
     copies: Copies,
     spread: Sequence,
     last_reason: String,
+    is_connected: bool,
+    /// Since when it is so, in milliseconds since 1970.
+    since: u64,
     /// It was told on this connection that a topic has no subscriber.
     no_subscriber_told: bool,
 }
@@ -116,6 +120,8 @@ impl Forwarder {
             copies: Copies::new(),
             spread: Sequence::new(u64::from_be_bytes(crate::random::unpredictable())),
             last_reason: String::new(),
+            is_connected: false,
+            since: unix_ms(),
             no_subscriber_told: false,
         }
     }
@@ -205,6 +211,7 @@ impl Forwarder {
     pub(crate) fn connected(&mut self, in_flight: usize) -> Event {
         self.admission.handle_connected(in_flight);
         self.last_reason.clear();
+        self.turn(true);
         self.no_subscriber_told = false;
         Event::BrokerConnected { broker: self.broker.clone() }
     }
@@ -212,11 +219,31 @@ impl Forwarder {
     /// The connection was lost, or could not be made; an event if it is news.
     pub(crate) fn disconnected(&mut self, reason: String) -> Option<Event> {
         self.admission.handle_disconnected();
+        self.turn(false);
         if reason == self.last_reason {
             return None;
         }
         self.last_reason.clone_from(&reason);
         Some(Event::BrokerLost { broker: self.broker.clone(), reason })
+    }
+
+    fn turn(&mut self, is_connected: bool) {
+        if self.is_connected != is_connected {
+            self.is_connected = is_connected;
+            self.since = unix_ms();
+        }
+    }
+
+    /// How the connection is.
+    pub(crate) fn status(&self) -> BrokerStatus {
+        BrokerStatus {
+            address: self.broker.clone(),
+            connected: self.is_connected,
+            since: self.since,
+            reason: self.last_reason.clone(),
+            waiting: self.admission.waiting(),
+            in_flight: self.admission.in_flight(),
+        }
     }
 
     /// Seconds after which a device may try again (Max-Age, RFC 7252 section

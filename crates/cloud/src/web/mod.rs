@@ -2,6 +2,8 @@
 //! port that is taken first, and served once there is something to serve.
 
 mod connections;
+mod host;
+mod room;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,6 +14,9 @@ use tokio::sync::oneshot;
 
 #[cfg(feature = "console")]
 pub(crate) use connections::From;
+pub(crate) use host::host;
+#[cfg(feature = "console")]
+pub(crate) use host::one;
 
 /// The port of a site that is not served yet.
 pub(crate) struct Bound {

@@ -137,6 +137,16 @@ impl Browser {
         panic!("Tab never reaches {css}");
     }
 
+    /// How much of the page's memory is in use, in bytes, without what can be thrown away.
+    pub fn heap(&self) -> f64 {
+        self.devtools("HeapProfiler.collectGarbage", &json!({}));
+        self.devtools("Performance.enable", &json!({}));
+        let told = self.devtools("Performance.getMetrics", &json!({}));
+        let metrics = told["metrics"].as_array().expect("a list");
+        let used = metrics.iter().find(|each| each["name"] == "JSHeapUsedSize");
+        used.and_then(|each| each["value"].as_f64()).expect("Chromium measures it")
+    }
+
     /// Sets the size of the page, in CSS pixels.
     pub fn size(&self, width: u32, height: u32) {
         let metrics =
@@ -166,8 +176,8 @@ impl Browser {
         entries.iter().map(|entry| entry["message"].to_string()).collect()
     }
 
-    fn devtools(&self, command: &str, parameters: &Value) {
-        self.command("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
+    fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        self.command("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 
     fn command(&self, path: &str, body: &Value) -> Value {

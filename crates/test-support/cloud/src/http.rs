@@ -1,6 +1,7 @@
 //! The console by HTTP: requests, and server-sent events as they come.
 
 use std::io::{BufRead, BufReader, Read};
+use std::time::Instant;
 
 use iot_coap_cloud::Cloud;
 use serde_json::{Value, json};
@@ -109,11 +110,55 @@ pub fn events(cloud: &Cloud, headers: &[(&str, &str)]) -> Events<impl Read + use
     Events(BufReader::new(response.into_body().into_reader()))
 }
 
-/// Whether a row of the console tells of the message of this number.
-pub fn is_message(number: u64) -> impl Fn(&Value) -> bool {
-    move |row| {
-        row["fields"]
-            .as_array()
-            .is_some_and(|fields| fields.contains(&json!(["number", number.to_string()])))
+/// Whether a row of the console tells of a message with this payload, on one line.
+pub fn says(payload: &str) -> impl Fn(&Value) -> bool {
+    move |row| row["kind"] == "message" && row["brief"] == payload
+}
+
+/// What a server's console answers in JSON.
+pub fn get_json(cloud: &Cloud, path: &str) -> Value {
+    let mut response = get(cloud, path, &[]);
+    assert_eq!(response.status(), 200, "{path}");
+    let text = response.body_mut().read_to_string().expect("text");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Everything that is known of a row.
+pub fn details(cloud: &Cloud, row: &Value) -> Value {
+    get_json(cloud, &format!("/row/{}", row["number"]))
+}
+
+/// The upper bounds by which the console counts how long answers take, in milliseconds.
+pub const ANSWER_BOUNDS_MS: [u64; 15] =
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000];
+
+/// How many answers took how long, once so many are counted.
+pub fn answer_times(cloud: &Cloud, count: u64) -> Vec<u64> {
+    let hello = events(cloud, &[]).next().expect("hello").data;
+    assert_eq!(hello["answer_bounds_ms"], json!(ANSWER_BOUNDS_MS));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // The first tick of a page has all seconds.
+        let tick = events(cloud, &[]).next_named("tick").data;
+        let mut sums = vec![0; ANSWER_BOUNDS_MS.len() + 1];
+        for second in tick["seconds"].as_array().expect("a list") {
+            let times = second["answer_times"].as_array().expect("a list");
+            assert_eq!(times.len(), sums.len());
+            for (sum, count) in sums.iter_mut().zip(times) {
+                *sum += count.as_u64().expect("a count");
+            }
+        }
+        let all: u64 = sums.iter().sum();
+        assert!(all <= count, "{sums:?}");
+        if all == count {
+            return sums;
+        }
+        assert!(Instant::now() < deadline, "{sums:?}");
     }
+}
+
+/// How many of them took longer than 200 ms.
+pub fn above_200_ms(times: &[u64]) -> u64 {
+    let first = ANSWER_BOUNDS_MS.iter().position(|bound| *bound == 200).expect("a bound") + 1;
+    times[first..].iter().sum()
 }

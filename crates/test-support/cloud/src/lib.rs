@@ -12,6 +12,7 @@ pub mod browser;
 pub mod consumer;
 pub mod engine;
 pub mod fleet;
+pub mod forwarding;
 pub mod hosts;
 pub mod http;
 pub mod line;
@@ -63,10 +64,14 @@ pub fn start(config: Config) -> Cloud {
     Cloud::start(config).expect("the server starts on free ports")
 }
 
+/// A console on a free port of this machine.
+pub fn console() -> ConsoleConfig {
+    ConsoleConfig::new(([127, 0, 0, 1], 0).into(), None).expect("loopback")
+}
+
 /// A server with a console on a free port.
 pub fn with_console() -> Cloud {
-    let console = ConsoleConfig::new(([127, 0, 0, 1], 0).into(), None).expect("loopback");
-    start(Config { console: Some(console), ..Config::default() })
+    start(Config { console: Some(console()), ..Config::default() })
 }
 
 /// The address of a server's console.

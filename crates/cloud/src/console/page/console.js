@@ -6,10 +6,14 @@
 
 import { the, make, say } from '/dom.js';
 import { words, translate, speak, spoken, clock } from '/words.js';
+import { place, onArrive, url } from '/place.js';
+import * as broker from '/broker.js';
 import * as devices from '/devices.js';
+import * as device from '/device.js';
 import * as graphs from '/graphs.js';
 import * as list from '/list.js';
 import * as details from '/details.js';
+import * as sessions from '/sessions.js';
 import * as switches from '/switches.js';
 
 const AGAIN_AFTER = 1000;
@@ -52,9 +56,9 @@ function connect() {
     list.take(batch);
   });
   on('tick', (tick) => {
-    devices.take(tick);
-    graphs.take(tick);
-    switches.take(tick);
+    for (const part of [broker, devices, graphs, switches]) part.take(tick);
+    // There may be a device more.
+    list.showFilters();
   });
   source.onerror = () => lose('gone');
 }
@@ -72,7 +76,8 @@ function greet(hello) {
     list.mark('anew');
   }
   server = hello.server;
-  devices.greet(hello);
+  for (const part of [details, device, devices, graphs, list]) part.greet(hello);
+  details.resume();
   the('urls').replaceChildren(...hello.urls.map((url) => make('li', {}, make('code', {}, url))));
 }
 
@@ -82,7 +87,19 @@ function retranslate() {
     button.setAttribute('aria-pressed', String(button.value === spoken()));
   }
   showLink();
-  for (const part of [devices, graphs, list, details, switches]) part.retranslate();
+  for (const part of [broker, device, devices, graphs, list, details, sessions, switches]) part.retranslate();
+}
+
+/** Shows the page that the URL names. */
+function arrive() {
+  const { page } = place();
+  document.body.dataset.page = page;
+  for (const link of document.querySelectorAll('nav a')) {
+    link.setAttribute('href', url({ page: link.dataset.page, of: '', row: '' }));
+    if (link.dataset.page === page) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  for (const part of [list, devices, device, sessions, details]) part.arrived();
 }
 
 the('languages').addEventListener('click', (event) => {
@@ -92,9 +109,17 @@ the('languages').addEventListener('click', (event) => {
   retranslate();
 });
 
-devices.onChoose(list.showDevice);
+// A link would change the place in the URL.
+the('skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  the('find').focus();
+});
+
 list.onSelect(details.show);
+device.onSelect(details.show);
+onArrive(arrive);
 retranslate();
+arrive();
 connect();
 
 setInterval(() => {

@@ -1,26 +1,55 @@
 // The table of devices.
 
-import { the, make, say } from '/dom.js';
+import { the, make, say, link } from '/dom.js';
 import { words, clock, moment, span } from '/words.js';
+import { place, note, url } from '/place.js';
+import { VirtualRows } from '/virtual.js';
+import { by, natural, showSorting, sortable } from '/sorting.js';
 
-/** Rows in the table; further devices are counted. */
-const SHOWN = 500;
 /** Of longer ago the day is told too. */
 const TODAY = 12 * 3_600_000;
 
 const devices = new Map();
+/** In natural order, until there is another one. */
+let named;
 /** By how much the cloud's clock is ahead of ours. */
 let ahead = 0;
 let hello;
-let choose = () => {};
+const table = the('device-list').querySelector('table');
 
-export function onChoose(take) {
-  choose = take;
+const VALUES = {
+  'device': (device) => device.device_name,
+  'transport': (device) => device.transport,
+  'signed-in': (device) => device.signed_in,
+  'expires': (device) => device.expired_early ? 0 : device.expires,
+  'last-seen': (device) => device.last_seen,
+  'taken': (device) => device.taken,
+  'refused': (device) => device.refused,
+  'repeated': (device) => device.repeated,
+};
+
+const rows = new VirtualRows(the('device-list'), {
+  columns: 8,
+  element: (device) => {
+    const row = make('tr', { 'data-name': device.name },
+      make('th', { scope: 'row' }, make('a'), make('small', {}, device.product_key)),
+      ...Array.from({ length: 4 }, () => make('td')),
+      ...Array.from({ length: 3 }, () => make('td', { class: 'number' })));
+    showRow(device, row);
+    return row;
+  },
+  refresh: showRow,
+});
+
+/** The names of all devices, in natural order. */
+export function names() {
+  named ??= [...devices.keys()].sort(natural);
+  return [...named];
 }
 
-/** The names of all devices, in order. */
-export function names() {
-  return [...devices.keys()].sort();
+/** The cloud's time, in milliseconds since 1970. */
+export function now() {
+  return Date.now() + ahead;
 }
 
 export function greet(said) {
@@ -29,8 +58,8 @@ export function greet(said) {
 }
 
 export function forget() {
-  for (const device of devices.values()) device.row?.remove();
   devices.clear();
+  named = undefined;
   show();
 }
 
@@ -39,57 +68,45 @@ export function take(tick) {
   for (const told of tick.devices) {
     const name = told.product_key + '/' + told.device_name;
     const known = devices.get(name);
-    devices.set(name, { ...told, name, row: known?.row ?? addRow(name, told) });
+    if (known) Object.assign(known, told);
+    else {
+      devices.set(name, { ...told, name });
+      named = undefined;
+    }
   }
   show();
 }
 
 export function retranslate() {
   showCommand();
+  rows.redraw();
   show();
 }
 
-function addRow(name, device) {
-  const body = the('device-rows');
-  if (body.rows.length >= SHOWN) return undefined;
-  const button = make('button', { type: 'button', class: 'plain' }, device.device_name);
-  button.addEventListener('click', () => choose(name));
-  const row = make('tr', { 'data-name': name },
-    make('th', { scope: 'row' }, button, make('small', {}, device.product_key)),
-    make('td'), make('td'), make('td'), make('td'),
-    make('td', { class: 'number' }), make('td', { class: 'number' }), make('td', { class: 'number' }));
-  const after = [...body.rows].find((each) => each.dataset.name > name);
-  body.insertBefore(row, after ?? null);
-  return row;
-}
+export const arrived = show;
 
 function show() {
-  const now = Date.now() + ahead;
-  for (const device of devices.values()) {
-    if (device.row) showRow(device, now);
-  }
+  const sorted = [...devices.values()];
+  const value = VALUES[place().devices.replace(/^-/, '')] ?? VALUES.device;
+  sorted.sort(by(place().devices, value, (one, other) => natural(one.name, other.name)));
+  rows.set(sorted.length, (at) => sorted[at]);
+  showSorting(table, place().devices);
   the('no-device').hidden = devices.size > 0;
-  const shown = the('device-rows').rows.length;
-  const count = shown < devices.size
-    ? words('more-devices', { shown, all: devices.size })
-    : devices.size || '';
-  say(the('device-count'), String(count));
+  say(the('device-count'), String(devices.size || ''));
 }
 
-function showRow(device, now) {
-  const [, transport, signedIn, expires, lastSeen, taken, refused, repeated] = device.row.cells;
+function showRow(device, row) {
+  const [name, transport, signedIn, expires, lastSeen, taken, refused, repeated] = row.cells;
+  // The place that it leads from may have changed.
+  link(name.firstElementChild, device.device_name, url({ page: 'device', of: device.name, row: '' }));
   say(transport, words('transport-' + device.transport));
   transport.title = device.peer;
-  const today = now - device.signed_in < TODAY;
-  say(signedIn, device.signed_in ? (today ? clock : moment)(device.signed_in) : words('elsewhere'));
+  say(signedIn, since(device.signed_in));
   signedIn.title = device.signed_in ? moment(device.signed_in) : '';
-  const ends = device.expires && device.expires * 1000;
-  const over = device.expired_early || (ends && ends <= now);
-  expires.className = over ? 'bad' : '';
-  say(expires, expiry(device, ends, now));
-  expires.title = ends ? moment(ends) : '';
-  const since = now - device.last_seen;
-  say(lastSeen, since < 1500 ? words('now') : words('ago', { time: span(since) }));
+  expires.className = isOver(device) ? 'bad' : '';
+  say(expires, expiry(device));
+  expires.title = device.expires ? moment(device.expires * 1000) : '';
+  say(lastSeen, ago(device.last_seen));
   lastSeen.title = moment(device.last_seen);
   say(taken, String(device.taken));
   say(refused, String(device.refused));
@@ -98,10 +115,26 @@ function showRow(device, now) {
   repeated.classList.toggle('warn', device.repeated > 0);
 }
 
-function expiry(device, ends, now) {
-  if (device.expired_early) return words('expired-early');
-  if (!ends) return words('unknown');
-  return ends <= now ? words('expired') : words('in', { time: span(ends - now) });
+/** A time of today by the clock, others with their day. */
+export function since(unixMs) {
+  return unixMs ? (now() - unixMs < TODAY ? clock : moment)(unixMs) : words('elsewhere');
+}
+
+export function ago(unixMs) {
+  const passed = now() - unixMs;
+  return passed < 1500 ? words('now') : words('ago', { time: span(passed) });
+}
+
+function isOver(token) {
+  return token.expired_early || (token.expires && token.expires * 1000 <= now());
+}
+
+/** When an access token expires. */
+export function expiry(token) {
+  if (token.expired_early) return words('expired-early');
+  if (!token.expires) return words('unknown');
+  const left = token.expires * 1000 - now();
+  return left <= 0 ? words('expired') : words('in', { time: span(left) });
 }
 
 function showCommand() {
@@ -115,3 +148,8 @@ function showCommand() {
     : `minimal ${udp ?? hello.urls[0]}`));
   say(the('command-note'), words(hello.sample ? 'sample-device' : 'own-device'));
 }
+
+sortable(table, () => place().devices, (devices) => {
+  note({ devices });
+  show();
+});

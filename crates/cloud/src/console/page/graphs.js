@@ -1,17 +1,18 @@
 // The last five minutes, drawn: requests and retransmissions as bars of five seconds,
-// round trips as points.
+// answer times as a histogram, round trips as points.
 
-import { the, draw, say } from '/dom.js';
+import { the, say } from '/dom.js';
 import { words } from '/words.js';
+import { Frame, LEFT, linear, logarithmic } from '/frame.js';
+import * as histogram from '/histogram.js';
 
 const SECONDS = 300;
 const BAR = 5;
-const LEFT = 44;
-const BOTTOM = 14;
-const TOP = 5;
 
 const seconds = new Map();
 let now = Math.floor(Date.now() / 1000);
+
+export const greet = histogram.greet;
 
 export function take(tick) {
   now = Math.floor(tick.unix_ms / 1000);
@@ -33,7 +34,14 @@ function show() {
   if (document.hidden) return;
   const told = [...seconds.values()].filter((each) => each.second > now - SECONDS);
   drawTraffic(told);
+  histogram.show(told);
   drawRoundTrips(told);
+}
+
+/** Minutes ago, below a graph. */
+function minutes(width) {
+  return (width > 330 ? [5, 4, 3, 2, 1] : [5, 3, 1])
+    .map((ago) => ({ at: 1 - ago / 5, text: '−' + words('min', { n: ago }) }));
 }
 
 function drawTraffic(told) {
@@ -52,7 +60,7 @@ function drawTraffic(told) {
     bars.set(bar, sums);
   }
   const totals = [...bars.values()].map((sums) => sums.requests + sums.repeated + sums.sent_again);
-  const frame = new Frame(the('traffic'), linear(Math.max(4, ...totals)));
+  const frame = new Frame(the('traffic'), linear(Math.max(4, ...totals)), minutes);
   const width = frame.width / (SECONDS / BAR);
   for (const [bar, sums] of bars) {
     const x = LEFT + frame.width - (last - bar + 1) * width;
@@ -82,80 +90,21 @@ function drawRoundTrips(told) {
   say(the('round-trips-say'), sorted.length === 0 ? words('no-round-trip') : words('round-trips-say', {
     count: sorted.length + more, median: median(sorted), longest: sorted.at(-1),
   }));
-  const frame = new Frame(the('round-trips'), logarithmic(Math.max(1000, ...sorted)));
-  for (const point of points) {
-    const x = LEFT + frame.width * (1 - (now + 1 - point.at) / SECONDS);
-    frame.add('circle', { class: point.again ? 'again' : 'once', cx: x, cy: frame.y(point.milliseconds), r: 2.5 });
+  const frame = new Frame(the('round-trips'), logarithmic(Math.max(1000, ...sorted)), minutes);
+  // One element for all, and each place once: there may be thousands.
+  const drawn = { once: new Set(), again: new Set() };
+  for (const { at, milliseconds, again } of points) {
+    const x = Math.round(LEFT + frame.width * (1 - (now + 1 - at) / SECONDS));
+    drawn[again ? 'again' : 'once'].add(`M${x - 2.5} ${Math.round(frame.y(milliseconds))}a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0`);
+  }
+  for (const [name, circles] of Object.entries(drawn)) {
+    if (circles.size > 0) frame.add('path', { class: name, 'data-count': circles.size, d: [...circles].join('') });
   }
 }
 
 function median(sorted) {
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : Math.round((sorted[middle - 1] + sorted[middle]) / 2);
-}
-
-/** From 0 to a round number. */
-function linear(most) {
-  const top = round(most);
-  return {
-    at: (value) => value / top,
-    marks: [0, top / 2, top].map((value) => [value, String(value)]),
-  };
-}
-
-/** From a millisecond to a power of ten: an answer may take one or a minute. */
-function logarithmic(most) {
-  const decades = Math.ceil(Math.log10(most));
-  const text = (decade) => decade < 3 ? `${10 ** decade} ms` : `${10 ** (decade - 3)} s`;
-  return {
-    at: (value) => Math.log10(Math.max(1, value)) / decades,
-    marks: Array.from({ length: decades + 1 }, (_, decade) => [10 ** decade, text(decade)]),
-  };
-}
-
-/** The axes of a graph, drawn anew. */
-class Frame {
-  constructor(svg, scale) {
-    const box = svg.getBoundingClientRect();
-    const [width, height] = [Math.max(160, box.width), Math.max(60, box.height)];
-    svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
-    svg.replaceChildren();
-    this.svg = svg;
-    this.width = width - LEFT - 6;
-    this.height = height - TOP - BOTTOM;
-    this.scale = scale;
-    for (const [value, text] of scale.marks) {
-      const y = Math.round(this.y(value)) + 0.5;
-      this.add('line', { class: 'grid', x1: LEFT, x2: LEFT + this.width, y1: y, y2: y });
-      this.label(LEFT - 5, y + 3.5, 'end', text);
-    }
-    for (const minutes of width > 380 ? [5, 4, 3, 2, 1] : [5, 3, 1]) {
-      const x = LEFT + this.width * (1 - minutes / 5);
-      this.label(x, height - 2, minutes === 5 ? 'start' : 'middle', '−' + words('min', { n: minutes }));
-    }
-  }
-
-  y(value) {
-    return TOP + this.height * (1 - this.scale.at(value));
-  }
-
-  add(name, attributes, ...children) {
-    this.svg.append(draw(name, attributes, ...children));
-  }
-
-  label(x, y, anchor, text) {
-    this.add('text', { x, y, 'text-anchor': anchor }, text);
-  }
-}
-
-/** The next even number of the series 2, 4, 6, 8, 10, 20, 30, 40, 60, 80, 100, … */
-function round(value) {
-  for (let unit = 1; ; unit *= 10) {
-    for (const factor of [1, 2, 3, 4, 6, 8]) {
-      const top = factor * unit;
-      if (top >= value && top % 2 === 0) return top;
-    }
-  }
 }
 
 new ResizeObserver(show).observe(the('traffic'));

@@ -1,35 +1,49 @@
-// The list of what happens, newest first.
+// The list of what happens, newest first unless it is sorted otherwise.
 
 import { the, make, say } from '/dom.js';
-import { words, clock } from '/words.js';
+import { words } from '/words.js';
 import { names } from '/devices.js';
+import { place, note } from '/place.js';
+import { GROUPS, VALUES, contains, element } from '/rows.js';
+import { VirtualRows } from '/virtual.js';
+import { by, showSorting, sortable } from '/sorting.js';
 
 /** Rows kept, and rows that wait while the list is paused; older ones go. */
-const KEPT = 1000;
+const KEPT = 10_000;
+/** The list is drawn no more often, in milliseconds. */
+const PACE = 200;
 
-/** What a filter hides; all else is always shown. */
-const GROUPS = {
-  message: 'requests', signed_in: 'requests', sign_in_refused: 'requests', request_refused: 'requests',
-  duplicate: 'transport', ping: 'transport', malformed: 'transport', answered: 'transport',
-  sent_again: 'transport', unanswered: 'transport',
-  dtls_opened: 'transport', dtls_moved: 'transport', dtls_restored: 'transport', dtls_saved: 'transport',
-  dtls_failed: 'transport', dtls_closed: 'transport',
-  fault: 'faults', datagram: 'transport',
-};
-
-/** Rows by age, the oldest first. */
-let kept = [];
+/** Rows by age, the oldest first, and those of them that are shown, as they are sorted. */
+let [kept, shown] = [[], []];
+let order = 0;
 let waiting = [];
 let waitingAll = 0;
 let paused = false;
+/** What has come since the list was drawn. */
+let fresh = [];
+let drawing;
 let selected;
 let select = () => {};
-let ofDevice = '';
-let ofCode = '';
+let server = '';
 const codes = new Set();
+const table = the('list').querySelector('table');
+
+const rows = new VirtualRows(the('list'), {
+  columns: 6,
+  element: (row) => {
+    const tr = element(row, isSelected(row));
+    tr.row = row;
+    return tr;
+  },
+});
 
 export function onSelect(take) {
   select = take;
+}
+
+/** The rows from here on are of this server. */
+export function greet(hello) {
+  server = hello.server;
 }
 
 export function take(batch) {
@@ -42,142 +56,163 @@ export function mark(kind) {
   add([{ kind }]);
 }
 
-/** Shows one device alone. */
-export function showDevice(name) {
-  ofDevice = name;
+/** The reader has gone to a place with other filters. */
+export function arrived() {
+  selected = undefined;
   showFilters();
   showAll();
-  the('of-device').focus();
 }
 
 export function retranslate() {
   showFilters();
   showPause();
-  showAll();
+  rows.redraw();
 }
 
-function add(rows) {
-  for (const row of rows) if (row.code) codes.add(row.code);
+/** Names a row across restarts of the server. */
+function nameOf(row) {
+  return row.number === undefined ? undefined : `${row.server}-${row.number}`;
+}
+
+function isSelected(row) {
+  return selected === row || (nameOf(row) !== undefined && nameOf(row) === place().row);
+}
+
+function add(more) {
+  for (const row of more) {
+    row.server ??= server;
+    row.order = order++;
+    if (row.code) codes.add(row.code);
+  }
   if (paused) {
-    waitingAll += rows.length;
-    waiting = [...waiting, ...rows].slice(-KEPT);
+    waitingAll += more.length;
+    waiting = [...waiting, ...more].slice(-KEPT);
     showPause();
-  } else {
-    kept = [...kept, ...rows].slice(-KEPT);
-    insert(rows.filter(passes));
+    return;
+  }
+  fresh.push(...more);
+  // A page in the background is not drawn for minutes.
+  if (fresh.length > 2 * KEPT) fresh = fresh.slice(-KEPT);
+  drawing ??= setTimeout(drawFresh, rows.length === 0 ? 0 : PACE);
+}
+
+function drawFresh() {
+  drawing = undefined;
+  const more = fresh;
+  fresh = [];
+  kept.push(...more);
+  if (kept.length > KEPT) kept.splice(0, kept.length - KEPT);
+  const passes = filter();
+  const passing = more.filter(passes);
+  const oldest = kept[0]?.order ?? order;
+  if (shown.length + passing.length > 0) {
+    const isByTime = place().sort === '-time';
+    if (shown[0]?.order < oldest || !isByTime) shown = shown.filter((row) => row.order >= oldest);
+    shown.push(...passing);
+    if (!isByTime) sort();
+    draw();
+    if (isByTime) rows.slide(passing.length);
   }
   showFilters();
 }
 
-function passes(row) {
-  const group = GROUPS[row.kind];
-  if (!group) return true;
-  return the('show-' + group).checked
-    && (!ofDevice || row.device === ofDevice)
-    && (!ofCode || row.code === ofCode);
+/** Whether a row passes what is chosen now. */
+function filter() {
+  const { device, code, find, hide } = place();
+  const hidden = new Set(hide.split(','));
+  const wanted = find.toLowerCase().split(/\s+/).filter(Boolean);
+  return (row) => {
+    const group = GROUPS[row.kind];
+    if (!group) return true;
+    return !hidden.has(group) && (!device || row.device === device) && (!code || row.code === code)
+      && (wanted.length === 0 || contains(row, wanted));
+  };
 }
 
-function insert(rows) {
-  const [list, body] = [the('list'), the('rows')];
-  // Whoever reads further down goes on reading there.
-  const reading = list.scrollTop > 0;
-  const before = list.scrollHeight;
-  body.prepend(...rows.map(element).reverse());
-  while (body.rows.length > KEPT) body.lastElementChild.remove();
-  if (reading) list.scrollTop += list.scrollHeight - before;
-  afterChange();
+function sort() {
+  const value = VALUES[place().sort.replace(/^-/, '')] ?? VALUES.time;
+  shown.sort(by(place().sort, value, (one, other) => other.order - one.order));
 }
 
 function showAll() {
-  the('rows').replaceChildren(...kept.filter(passes).map(element).reverse());
-  afterChange();
+  shown = kept.filter(filter());
+  if (place().sort !== '-time') sort();
+  showSorting(table, place().sort);
+  draw();
 }
 
-function afterChange() {
-  const body = the('rows');
-  the('no-row').hidden = body.rows.length > 0;
-  // One row can be reached by Tab: the one that is selected, or the newest.
-  const current = selectedElement() ?? body.querySelector('tr[aria-selected]');
-  for (const each of body.querySelectorAll('tr[tabindex="0"]')) {
-    if (each !== current) each.tabIndex = -1;
+function rowAt(index) {
+  return place().sort === '-time' ? shown[shown.length - 1 - index] : shown[index];
+}
+
+function placeOf(row) {
+  const index = shown.indexOf(row);
+  return index < 0 || place().sort !== '-time' ? index : shown.length - 1 - index;
+}
+
+function draw() {
+  rows.set(shown.length, rowAt);
+  say(the('row-count'), shown.length === kept.length ? String(kept.length || '')
+    : words('some-of', { shown: shown.length, all: kept.length }));
+  the('no-row').hidden = shown.length > 0;
+  oneInTabOrder();
+}
+
+/** One row can be reached by Tab: the one that is selected, or the first. */
+function oneInTabOrder() {
+  const elements = [...the('rows').querySelectorAll('tr[aria-selected]')];
+  const current = elements.find((each) => isSelected(each.row)) ?? elements[0];
+  for (const each of elements) {
+    const index = each === current ? 0 : -1;
+    if (each.tabIndex !== index) each.tabIndex = index;
   }
-  if (current) current.tabIndex = 0;
 }
 
-function selectedElement() {
-  return the('rows').querySelector('tr[aria-selected="true"]');
-}
-
-function element(row) {
-  const time = make('td', { class: 'time' }, row.unix_ms ? clock(row.unix_ms, true) : '');
-  if (!GROUPS[row.kind]) {
-    const text = row.kind === 'missed' || row.kind === 'anew'
-      ? words(row.kind, { count: row.count })
-      : marked(words('kind-' + row.kind), row);
-    return make('tr', { class: 'mark' }, time, make('td', { colspan: 5 }, text));
+function choose(row) {
+  selected = row;
+  note({ row: nameOf(row) ?? '' });
+  const at = placeOf(row);
+  if (at >= 0) rows.reveal(at);
+  for (const each of the('rows').querySelectorAll('tr[aria-selected]')) {
+    each.setAttribute('aria-selected', String(isSelected(each.row)));
   }
-  const field = (name) => row.fields?.find(([each]) => each === name)?.[1];
-  const device = row.device?.split('/').slice(1).join('/');
-  const tr = make('tr', { tabindex: -1, 'aria-selected': String(row === selected), class: row.kind },
-    time,
-    make('td', {}, device ?? row.peer ?? ''),
-    make('td', {}, row.kind === 'message' ? field('type') : words('kind-' + row.kind)),
-    make('td', { class: 'code ' + tone(row.code) }, row.code ?? ''),
-    make('td', { class: 'data' }, subject(row)),
-    make('td', { class: 'data' }, row.reason ?? row.payload?.brief ?? (field('after') ? '+' + field('after') : '')));
-  tr.row = row;
-  return tr;
+  oneInTabOrder();
+  rows.elementOf(row)?.focus({ preventScroll: true });
+  select(row);
 }
 
-function marked(what, { kind, subject }) {
-  if (!subject) return what;
-  // As in the switches.
-  const shown = kind === 'faults_changed' && subject.startsWith('seed=') ? words('no-faults') : subject;
-  return words('marked', { what, subject: shown });
+/** The row so many places further down that is no mark; the last one there is. */
+function further(from, by) {
+  let at = Math.min(Math.max(from + by, 0), shown.length - 1);
+  const step = by < 0 ? -1 : 1;
+  while (rowAt(at) && !GROUPS[rowAt(at).kind]) at += step;
+  return rowAt(at);
 }
 
-/** The device has a column of its own; the details have the whole path. */
-function subject({ kind, device, subject = '' }) {
-  const own = `/${device}/`;
-  if (kind === 'message' && subject.startsWith(own)) return '…/' + subject.slice(own.length);
-  return GROUPS[kind] === 'transport' && subject ? what(subject) : subject;
-}
-
-/** What the cloud itself sent; a cipher suite has no other name. */
-export function what(subject) {
-  const translated = words('what-' + subject);
-  return translated.startsWith('what-') ? subject : translated;
-}
-
-function tone(code) {
-  return { 2: 'good', 4: 'warn', 5: 'bad' }[code?.[0]] ?? '';
-}
-
-function choose(tr) {
-  selectedElement()?.setAttribute('aria-selected', 'false');
-  tr.setAttribute('aria-selected', 'true');
-  selected = tr.row;
-  afterChange();
-  tr.focus();
-  select(selected);
-}
-
-function showFilters() {
+/** Shows what is chosen, and what could be. */
+export function showFilters() {
+  const { device, code, find, hide } = place();
   const devices = names();
-  if (ofDevice && !devices.includes(ofDevice)) devices.unshift(ofDevice);
-  showFilter(the('of-device'), devices, ofDevice);
-  showFilter(the('of-code'), [...codes].sort(), ofCode);
+  if (device && !devices.includes(device)) devices.unshift(device);
+  showFilter(the('of-device'), devices, device);
+  const known = [...codes].sort();
+  if (code && !codes.has(code)) known.unshift(code);
+  showFilter(the('of-code'), known, code);
+  if (document.activeElement !== the('find')) the('find').value = find;
+  const hidden = hide.split(',');
+  for (const group of new Set(Object.values(GROUPS))) the('show-' + group).checked = !hidden.includes(group);
 }
 
 function showFilter(select, values, chosen) {
-  const filled = JSON.stringify([words('all'), values]);
-  // A list that may be open is not changed under the hand.
+  // The language is in it, since one of the options is a word.
+  const filled = words('all') + '\n' + values.join('\n');
+  // A list that is open must not change.
   if (select.dataset.filled !== filled && document.activeElement !== select) {
     select.dataset.filled = filled;
     select.replaceChildren(make('option', { value: '' }, words('all')),
       ...values.map((value) => make('option', { value }, value)));
   }
-  select.value = chosen;
+  if (select.value !== chosen) select.value = chosen;
 }
 
 function showPause() {
@@ -186,46 +221,54 @@ function showPause() {
   say(the('pause'), paused ? words(text, { count: waitingAll }) : words('pause'));
 }
 
-the('of-device').addEventListener('change', (event) => {
-  ofDevice = event.target.value;
+function refilter(values) {
+  note(values);
+  the('list').scrollTop = 0;
   showAll();
-});
-the('of-code').addEventListener('change', (event) => {
-  ofCode = event.target.value;
-  showAll();
-});
+}
+
+the('of-device').addEventListener('change', (event) => refilter({ device: event.target.value }));
+the('of-code').addEventListener('change', (event) => refilter({ code: event.target.value }));
+the('find').addEventListener('input', (event) => refilter({ find: event.target.value }));
 for (const group of new Set(Object.values(GROUPS))) {
-  the('show-' + group).addEventListener('change', showAll);
+  the('show-' + group).addEventListener('change', () => {
+    const groups = [...new Set(Object.values(GROUPS))];
+    refilter({ hide: groups.filter((each) => !the('show-' + each).checked).join(',') });
+  });
 }
 the('pause').addEventListener('click', () => {
   paused = !paused;
-  const rows = waiting;
+  const more = waiting;
   [waiting, waitingAll] = [[], 0];
   showPause();
-  if (!paused) add(rows);
+  if (!paused) add(more);
 });
 the('clear').addEventListener('click', () => {
-  kept = [];
-  showAll();
+  [kept, shown] = [[], []];
+  draw();
 });
 the('rows').addEventListener('click', (event) => {
   const tr = event.target.closest('tr');
-  if (tr?.row) choose(tr);
+  if (tr?.row && GROUPS[tr.row.kind]) choose(tr.row);
 });
-the('rows').addEventListener('keydown', (event) => {
-  const rows = [...the('rows').querySelectorAll('tr[aria-selected]')];
-  const at = rows.indexOf(event.target.closest('tr'));
+the('list').addEventListener('scroll', oneInTabOrder, { passive: true });
+the('list').addEventListener('keydown', (event) => {
+  const current = event.target.closest('tr')?.row ?? selected;
+  const at = current ? placeOf(current) : -1;
   const to = {
-    ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 10, PageUp: at - 10, Home: 0, End: rows.length - 1,
-    ' ': at,
+    ArrowDown: () => further(at, 1), ArrowUp: () => further(at, -1),
+    PageDown: () => further(at, 10), PageUp: () => further(at, -10),
+    Home: () => further(0, 0), End: () => further(shown.length, -1), ' ': () => current,
   }[event.key];
-  if (event.key === 'Enter' && rows[at]) {
-    choose(rows[at]);
+  if (event.key === 'Enter' && current) {
+    choose(current);
     the('detail').focus();
-  } else if (to !== undefined && rows.length > 0) {
-    choose(rows[Math.min(Math.max(to, 0), rows.length - 1)]);
+  } else if (to && shown.length > 0) {
+    const row = to();
+    if (row) choose(row);
   } else {
     return;
   }
   event.preventDefault();
 });
+sortable(table, () => place().sort, (sort) => refilter({ sort }));

@@ -24,6 +24,7 @@ export function retranslate() {
 function show(told) {
   faults = told;
   say(the('sessions'), String(sessions));
+  say(the('sessions-open'), String(sessions || ''));
   the('drop').checked = told.drop > 0;
   the('delay').checked = Boolean(told.delay && told.delay[1] > 0);
   the('separate').checked = told.separate > 0;

@@ -11,6 +11,7 @@ use openssl::error::ErrorStack;
 use openssl::ssl::{Error, ErrorCode, SslStream};
 
 use super::context::Context;
+use crate::devices::DeviceNumber;
 use crate::transport::Route;
 
 /// The largest plaintext of a record.
@@ -65,6 +66,8 @@ pub(super) struct Association {
     pub(super) heard: Instant,
     /// Its device has shown who it is.
     pub(super) proved: bool,
+    /// The first one that has.
+    pub(super) device: Option<DeviceNumber>,
 }
 
 impl Association {
@@ -84,6 +87,7 @@ impl Association {
             session,
             heard: now,
             proved: false,
+            device: None,
         })
     }
 

@@ -12,7 +12,7 @@ use super::record::{Start, start};
 use crate::certificates::ServerCertificate;
 use crate::config::DtlsConfig;
 use crate::devices::DeviceNumber;
-use crate::dtls::DtlsServer;
+use crate::dtls::{DtlsServer, DtlsSession, used_last};
 use crate::events::{Event, EventLog};
 use crate::server_keys::ServerKeys;
 use crate::transport::{Peer, Route, Transport};
@@ -335,15 +335,35 @@ impl DtlsServer for Server {
         all.filter(|each| each.is_verified() && !each.is_open()).count()
     }
 
+    fn sessions(&self, device: Option<DeviceNumber>, most: usize) -> (usize, Vec<DtlsSession>) {
+        let all = self.associations.iter().flat_map(|(route, here)| {
+            here.iter().filter(|each| each.is_open()).map(|each| (route.address, each))
+        });
+        let those = all.filter(|(_, each)| device.is_none() || each.device == device);
+        let used = those.map(|(peer, each)| (each.heard, (peer, each))).collect();
+        let (total, latest) = used_last(used, most);
+        let told = latest.map(|(peer, each)| DtlsSession {
+            number: each.session,
+            peer,
+            connection_id: String::new(),
+            device: each.device,
+            moves: 0,
+            saves: 0,
+            sealed: false,
+        });
+        (total, told.collect())
+    }
+
     fn is_open(&self, session: u64) -> bool {
         self.sessions.contains_key(&session)
     }
 
-    fn prove(&mut self, session: u64, _: DeviceNumber) {
+    fn prove(&mut self, session: u64, device: DeviceNumber) {
         if let Some(&route) = self.sessions.get(&session)
             && let Some(association) = self.association(route, session)
         {
             association.proved = true;
+            association.device.get_or_insert(device);
         }
     }
 

@@ -63,8 +63,8 @@ impl<T: Member> Crowd<T> {
         self.members.get_index(index).map(|(number, _)| *number)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.members.values()
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.members.iter().map(|(number, member)| (*number, member))
     }
 
     pub(super) fn numbers(&self) -> Vec<u64> {

@@ -10,9 +10,10 @@ use super::id::Ids;
 use super::server::Server;
 use crate::certificates::ServerCertificate;
 use crate::devices::DeviceNumber;
-use crate::dtls::DtlsServer;
+use crate::dtls::{DtlsServer, DtlsSession, used_last};
 use crate::events::Event;
 use crate::server_keys::ServerKeys;
+use crate::sign::hex;
 use crate::transport::{Peer, Route};
 
 impl DtlsServer for Server {
@@ -89,11 +90,28 @@ impl DtlsServer for Server {
     }
 
     fn sealed(&self) -> usize {
-        self.sessions.crowd.iter().filter(|session| session.is_sealed()).count()
+        self.sessions.crowd.iter().filter(|(_, session)| session.is_sealed()).count()
     }
 
     fn handshakes(&self) -> usize {
         self.handshakes.len()
+    }
+
+    fn sessions(&self, device: Option<DeviceNumber>, most: usize) -> (usize, Vec<DtlsSession>) {
+        let those = self.sessions.crowd.iter();
+        let those = those.filter(|(_, each)| device.is_none() || each.device == device);
+        let used = those.map(|(number, each)| (each.used, (number, each))).collect();
+        let (total, latest) = used_last(used, most);
+        let told = latest.map(|(number, each)| DtlsSession {
+            number,
+            peer: each.route.address,
+            connection_id: each.id.map_or_else(String::new, |id| hex(&self.ids.bytes(id))),
+            device: each.device,
+            moves: each.moves,
+            saves: each.saves,
+            sealed: each.is_sealed(),
+        });
+        (total, told.collect())
     }
 
     fn is_open(&self, session: u64) -> bool {
@@ -103,10 +121,13 @@ impl DtlsServer for Server {
     fn prove(&mut self, number: u64, device: DeviceNumber) {
         let Some(session) = self.sessions.crowd.get_mut(number) else { return };
         session.is_proven = true;
-        if session.device.is_some() || !self.owners.count(session.route.address) {
+        if session.device.is_some() {
             return;
         }
         session.device = Some(device);
+        if !self.owners.count(session.route.address) {
+            return;
+        }
         let Some(sessions) = self.owners.add(device, number) else { return };
         let heard = |number: &u64| self.sessions.crowd.get(*number).map(|each| each.heard);
         let oldest = sessions.iter().copied().filter(|each| *each != number).min_by_key(heard);

@@ -29,6 +29,11 @@ pub(super) struct About {
     pub(super) is_proven: bool,
     /// When the client was last heard, in milliseconds since 1970.
     heard: u64,
+    /// What is only told; files of earlier versions have none of it.
+    #[serde(default)]
+    pub(super) saves: u32,
+    #[serde(default)]
+    pub(super) moves: u16,
 }
 
 impl About {
@@ -40,7 +45,7 @@ impl About {
     ) -> Self {
         let silent = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
         let heard = unix_ms().saturating_sub(silent);
-        Self { address, socket, id, is_proven, heard }
+        Self { address, socket, id, is_proven, heard, saves: 0, moves: 0 }
     }
 
     /// For how long the client has been silent by now.
@@ -50,7 +55,7 @@ impl About {
 
     /// What the session is sealed for.
     pub(super) fn context(&self) -> Vec<u8> {
-        let Self { address, socket, id, is_proven, heard } = self;
+        let Self { address, socket, id, is_proven, heard, .. } = self;
         format!("iot-coap-cloud session {address} {socket} {id:?} {is_proven} {heard}").into_bytes()
     }
 }
@@ -137,6 +142,27 @@ fn damaged(path: &Path, reason: &str) -> io::Error {
 mod tests {
     use super::*;
     use crate::state::StateDir;
+
+    #[test]
+    fn a_file_of_an_earlier_version_is_taken() {
+        #[derive(Serialize)]
+        struct Before {
+            address: SocketAddr,
+            socket: usize,
+            id: Option<Vec<u8>>,
+            is_proven: bool,
+            heard: u64,
+        }
+        let address = ([192, 0, 2, 1], 5684).into();
+        let before = Before { address, socket: 3, id: None, is_proven: true, heard: 7 };
+        let mut content = Vec::new();
+        ciborium::into_writer(&before, &mut content).expect("written");
+        let about: About = ciborium::from_reader(&content[..]).expect("read");
+        assert_eq!((about.saves, about.moves, about.heard), (0, 0, 7));
+        // It is sealed for what it always was.
+        let context = "iot-coap-cloud session 192.0.2.1:5684 3 None true 7";
+        assert_eq!(about.context(), context.as_bytes());
+    }
 
     #[test]
     fn a_file_is_taken_once_whatever_is_in_it() {

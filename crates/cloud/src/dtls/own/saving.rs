@@ -17,13 +17,15 @@ impl Server {
         let keys = saved::sealing_keys(&self.keys);
         let mut sealed = Vec::new();
         for number in self.sessions.crowd.numbers() {
-            let Some(Session { route, id, is_proven, heard, .. }) = self.sessions.crowd.get(number)
+            let Some(Session { route, id, is_proven, heard, saves, moves, .. }) =
+                self.sessions.crowd.get(number)
             else {
                 continue;
             };
             let id = id.map(|id| self.ids.bytes(id).to_vec());
             let silent = now.saturating_duration_since(*heard);
-            let about = About::new((route.socket, route.address), id, *is_proven, silent);
+            let mut about = About::new((route.socket, route.address), id, *is_proven, silent);
+            (about.saves, about.moves) = (saves.saturating_add(1), *moves);
             let blob = self
                 .sessions
                 .wake(&self.context, number)
@@ -93,8 +95,9 @@ impl Server {
                 Ok(kept) => kept,
                 Err(_) => Kept::Live(Box::new(connection)),
             };
-            let session =
-                Session { is_proven: about.is_proven, ..Session::new(kept, route, id, heard) };
+            let About { is_proven, saves, moves, .. } = about;
+            let session = Session::new(kept, route, id, heard);
+            let session = Session { is_proven, saves, moves, ..session };
             self.insert(number, session, self.sessions.end_of_silence(heard).max(now));
             sessions += 1;
         }

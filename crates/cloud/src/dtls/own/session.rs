@@ -25,7 +25,7 @@ pub(super) struct Session {
     /// The id that its client puts into records; without one it is found by its address.
     pub(super) id: Option<Id>,
     pub(super) is_proven: bool,
-    /// The first device that has shown who it is, where its sessions are counted.
+    /// The first device that has shown who it is.
     pub(super) device: Option<DeviceNumber>,
     /// When an authentic record last came.
     pub(super) heard: Instant,
@@ -35,12 +35,27 @@ pub(super) struct Session {
     pub(super) due: Instant,
     /// Datagrams since it was sealed in which nothing was authentic.
     pub(super) forged: u32,
+    /// How often it was saved as sealed bytes, for its client's silence or over a restart;
+    pub(super) saves: u32,
+    /// and how often its client went on from another address.
+    pub(super) moves: u16,
 }
 
 impl Session {
     pub(super) fn new(kept: Kept, route: Route, id: Option<Id>, heard: Instant) -> Self {
-        let (is_proven, device) = (false, None);
-        Self { kept, route, id, is_proven, device, heard, used: heard, due: heard, forged: 0 }
+        Self {
+            kept,
+            route,
+            id,
+            is_proven: false,
+            device: None,
+            heard,
+            used: heard,
+            due: heard,
+            forged: 0,
+            saves: 0,
+            moves: 0,
+        }
     }
 
     pub(super) fn is_sealed(&self) -> bool {
@@ -74,4 +89,15 @@ pub(super) fn feed(
         plaintexts.push(plaintext.to_vec());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/scale.md promises what a silent session takes.
+    #[test]
+    fn a_session_is_no_larger_than_it_was() {
+        assert_eq!(size_of::<Session>(), 136);
+    }
 }

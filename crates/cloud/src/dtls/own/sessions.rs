@@ -128,6 +128,7 @@ impl Sessions {
         let moved_from = (is_newest && from != route).then_some(from);
         if moved_from.is_some() {
             session.route = route;
+            session.moves = session.moves.saturating_add(1);
             self.crowd.has_moved(from.address, route.address);
         }
         Some(Read { plaintexts, moved_from, woken, ended })
@@ -158,6 +159,7 @@ impl Sessions {
                 session.kept = Kept::Sealed(blob.into_boxed_slice());
                 // Both are forgotten with the connection.
                 session.forged = session.forged.saturating_add(forged);
+                session.saves = session.saves.saturating_add(1);
                 Some(Look::Sealed(end_of_silence))
             }
             // The last flight is kept for a time.
