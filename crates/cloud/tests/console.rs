@@ -353,10 +353,11 @@ fn both_languages_have_every_word_that_the_page_uses() {
     let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/page");
     let mut scripts = 0;
     for entry in std::fs::read_dir(sources).expect("it is there") {
-        let name = entry.expect("it is there").file_name().into_string().expect("text");
-        if !name.ends_with(".js") {
+        let path = entry.expect("it is there").path();
+        if path.extension().is_none_or(|extension| extension != "js") {
             continue;
         }
+        let name = path.file_name().and_then(|name| name.to_str()).expect("text");
         scripts += 1;
         // What is not served is missing in every browser.
         for used in file(&format!("/{name}")).split("words('").skip(1) {
