@@ -165,16 +165,17 @@ pub(super) unsafe extern "C-unwind" fn perform(argument: *mut c_void) {
     // SAFETY: by the contract; the buffer has the length that the read says.
     unsafe {
         let read = argument.cast::<Read>();
-        let Read { side, reader, beside, buffer, len, ms, .. } = &*read;
-        let (side, result) = match (reader, beside) {
-            (Some(reader), None) => (*side, reader.read(*buffer, *len, *ms)),
+        let Read { side, reader, beside, buffer, len, ms, .. } = *read;
+        (*read).result = match (reader, beside) {
+            (Some(reader), None) => reader.read(buffer, len, ms),
             (Some(reader), Some(beside)) => {
-                let (is_other, result) = reader.read_either(*beside, *buffer, *len, *ms);
-                (if is_other { side.map(Side::other) } else { *side }, result)
+                let (is_other, result) = reader.read_either(beside, buffer, len, ms);
+                if is_other {
+                    (*read).side = side.map(Side::other);
+                }
+                result
             }
-            (None, _) => (*side, Ok(0)),
+            (None, _) => Ok(0),
         };
-        (*read).side = side;
-        (*read).result = result;
     }
 }

@@ -15,6 +15,9 @@ use crate::port::Connected;
 /// Among how many addresses the time to connect is divided at most.
 const MAX_SHARES: u8 = 3;
 
+/// What a time is set to that does not come.
+pub(super) const NEVER: Instant = Instant::from_millis(u64::MAX);
+
 /// How long a link waits for its peer.
 #[derive(Clone, Copy)]
 pub(crate) struct Patience {
@@ -72,7 +75,7 @@ impl Link {
             // A device that says nothing need not know where to.
             (None, _) if can_rest => {
                 self.health.rest();
-                self.give_up_at = None;
+                self.give_up_at = NEVER;
                 None
             }
             (None, State::Suspect) if can_wait => {
@@ -107,7 +110,7 @@ impl Link {
             self.judge_room(now, patience);
             return;
         };
-        self.give_up_at = None;
+        self.give_up_at = NEVER;
         self.has_room |= self.transport.is_some();
         if addresses != 0 {
             self.health.handle_opened(addresses);
@@ -143,13 +146,13 @@ impl Link {
     /// away.
     fn judge_room(&mut self, now: Instant, patience: Patience) {
         if self.transport.is_none() || self.has_room {
-            self.give_up_at = None;
+            self.give_up_at = NEVER;
             return;
         }
         let Patience { with_answer, without_room } = patience;
         let is_worth_waiting = self.is_session() && !self.health.is_broken();
         let at = now + if is_worth_waiting { without_room } else { with_answer };
-        self.give_up_at = Some(self.give_up_at.map_or(at, |before| before.min(at)));
+        self.give_up_at = self.give_up_at.min(at);
     }
 
     /// Gives the transport up, so that another one can be opened.
@@ -159,8 +162,8 @@ impl Link {
     }
 
     /// Whether the transport was given up, and nothing was opened since.
-    const fn has_made_room(&self) -> bool {
-        self.give_up_at.is_some() && self.transport.is_none()
+    fn has_made_room(&self) -> bool {
+        self.give_up_at != NEVER && self.transport.is_none()
     }
 
     /// The transport is over, and nothing is there yet to take its place.
@@ -194,7 +197,7 @@ impl Link {
         self.store = None;
         self.news = None;
         self.health.begin_anew();
-        self.give_up_at = None;
+        self.give_up_at = NEVER;
     }
 
     /// The candidate failed.
@@ -231,7 +234,7 @@ impl Link {
         self.retire_transport();
         self.transport = Some(transport);
         self.health.handle_replaced();
-        self.give_up_at = None;
+        self.give_up_at = NEVER;
         self.news = news;
         self.serial = self.serial.wrapping_add(1);
         self.watch();
