@@ -14,7 +14,7 @@ use iot_coap_test_support::network::{Conditions, Direction, Fate, Proxy, Simulat
 use iot_coap_test_support::scripted::messages::{CLIENT_HELLO, HANDSHAKE};
 use iot_coap_test_support::waiting::becomes_so;
 
-/// How much later than its timer a datagram may be.
+/// By how much what is seen of a timer may differ from it: either of two datagrams may be late.
 const LATE: u64 = 700;
 
 fn start() -> Cloud {
@@ -64,7 +64,7 @@ fn a_handshake_starts_with_the_time_out_of_the_option() {
                 assert!(client.is_none());
                 let times = times(&network, is_hello);
                 let second = times[1] - times[0];
-                assert!((expected..expected + LATE).contains(&second), "{times:?}");
+                assert!(second.abs_diff(expected) < LATE, "{times:?}");
             });
         }
     });
@@ -74,7 +74,7 @@ fn a_handshake_starts_with_the_time_out_of_the_option() {
 fn a_message_starts_with_the_time_out_of_the_option() {
     let cloud = start();
     thread::scope(|scope| {
-        for (ack_timeout_ms, expected) in [(0, 2000), (4000, 4000)] {
+        for (ack_timeout_ms, expected) in [(0, 2000), (6000, 6000)] {
             let cloud = &cloud;
             scope.spawn(move || {
                 let network = Proxy::start(cloud.address(Transport::Udp), |_, _| Fate::ARRIVES);
@@ -88,7 +88,7 @@ fn a_message_starts_with_the_time_out_of_the_option() {
                 assert_eq!(client.confirm(0), 0);
                 let second = apart(&client, || times(&network, |_| true));
                 // A factor of up to 1.5 is drawn.
-                assert!((expected..expected * 3 / 2 + LATE).contains(&second), "{second}");
+                assert!((expected - LATE..expected * 3 / 2 + LATE).contains(&second), "{second}");
             });
         }
     });
