@@ -249,7 +249,8 @@ typedef enum {
    */
   IOTX_ERR_SEND_MSG_FAILED = -8,
   /**
-   * The whole message would be longer than 1280 bytes.
+   * The whole message would be longer than 1280 bytes, or over DTLS than was agreed by
+   * `max_fragment`.
    */
   IOTX_ERR_MSG_TOO_LOOG = -7,
   /**
@@ -525,7 +526,7 @@ int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
  * @param p_message the message; it and its payload are copied
  * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL; `IOTX_ERR_URI_TOO_LOOG`
  *     for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
- *     would have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
+ *     would have more than 1280, or over DTLS more than `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
  *     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages wait for their
  *     answers already, the network refused a NON message, or 61,440 messages were sent
  *     within 247 s

@@ -172,9 +172,10 @@ typedef intptr_t iotx_hal_udp_t;
  * @param port the host's port
  * @return the socket, or -1 on failure
  * @note May block while the name is looked up. When nothing comes from the host, the
- *     library opens a second socket to it and reads both in turn; a port that has only one
- *     returns -1 then. One that cannot send or read any more is closed before another is
- *     opened.
+ *     library opens a second socket to it and reads both in turn. A port that has only one
+ *     returns -1 then: a session that stays silent is closed after 24 times ACK_TIMEOUT,
+ *     and anything else sooner, and then asked for again. One that cannot send or read any
+ *     more is closed before another is opened.
  */
 iotx_hal_udp_t HAL_UDP_create(char *host, unsigned short port);
 

@@ -170,7 +170,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
 /// @param p_message the message; it and its payload are copied
 /// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL; `IOTX_ERR_URI_TOO_LOOG`
 ///     for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
-///     would have more than 1280; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
+///     would have more than 1280, or over DTLS more than `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
 ///     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages wait for their
 ///     answers already, the network refused a NON message, or 61,440 messages were sent
 ///     within 247 s

@@ -51,6 +51,11 @@ pub(crate) unsafe fn send(
     let application = Application { callback: message.resp_callback, user_data: message.user_data };
     context.send(&request, application).map_err(|unsent| match unsent {
         Unsent::Network => (IOTX_ERR_SEND_MSG_FAILED, "the network refused to send"),
+        #[cfg(feature = "dtls-psk")]
+        Unsent::TooLong => (
+            IOTX_ERR_MSG_TOO_LOOG,
+            "path, access token and payload come to more than max_fragment: shorten the payload",
+        ),
         Unsent::Refused(error) => refused(error),
     })
 }

@@ -48,7 +48,8 @@ pub enum iotx_ret_code_t {
     /// The message was not sent: the network refused it, or too many messages
     /// wait for their answers.
     IOTX_ERR_SEND_MSG_FAILED = -8,
-    /// The whole message would be longer than 1280 bytes.
+    /// The whole message would be longer than 1280 bytes, or over DTLS than was agreed by
+    /// `max_fragment`.
     IOTX_ERR_MSG_TOO_LOOG = -7,
     /// The path is longer than `IOTX_URI_MAX_LEN` bytes.
     IOTX_ERR_URI_TOO_LOOG = -6,

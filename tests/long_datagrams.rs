@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use iot_coap::iotx_msg_type_t::IOTX_MESSAGE_CON;
+use iot_coap::iotx_msg_type_t::{IOTX_MESSAGE_CON, IOTX_MESSAGE_NON};
+use iot_coap::iotx_ret_code_t;
 use iot_coap_cloud::{Cloud, Config, Transport};
 use iot_coap_test_library::client::Client;
 use iot_coap_test_library::log::{collect, logged, was_logged};
@@ -140,11 +141,14 @@ fn a_message_that_is_longer_than_the_option_is_named_and_does_no_harm() {
         });
     let client = client.unwrap_or_else(|| panic!("{}", logged()));
     assert_eq!(client.sign_in(), 0, "{}", logged());
-    let post =
-        |message, len| client.post_bytes("update", message, IOTX_MESSAGE_CON, vec![b'x'; len]);
-    assert_eq!(post(0, 600), 0, "{}", logged());
+    let post = |message, kind, len| client.post_bytes("update", message, kind, vec![b'x'; len]);
+    for kind in [IOTX_MESSAGE_CON, IOTX_MESSAGE_NON] {
+        let refused = post(0, kind, 600);
+        assert_eq!(refused, iotx_ret_code_t::IOTX_ERR_MSG_TOO_LOOG as i32, "{}", logged());
+        assert_eq!(client.outstanding(), 0, "it is not tried again");
+    }
     assert!(was_logged(&["Error", "longer than max_fragment"]), "{}", logged());
-    assert_eq!(post(1, 100), 0);
+    assert_eq!(post(1, IOTX_MESSAGE_CON, 100), 0);
     client.await_answers(1, Duration::from_secs(5));
     assert_eq!(cloud.messages().len(), 1);
     assert!(!was_logged(&["opening another"]), "the session is as good as ever: {}", logged());

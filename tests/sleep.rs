@@ -1,7 +1,7 @@
 //! Devices without power between messages: what they keep spares them the
 //! sign-in and the full handshake, and never does harm.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -43,10 +43,14 @@ impl Device {
 
     /// The file in which the session is kept.
     fn session(&self) -> PathBuf {
+        self.kept().expect("a session is kept")
+    }
+
+    /// The same, if there is one.
+    fn kept(&self) -> Option<PathBuf> {
         let files = std::fs::read_dir(&self.folder).expect("the store is there");
         let mut paths = files.map(|file| file.expect("it can be listed").path());
-        let is_session = |path: &PathBuf| path.to_string_lossy().contains(DTLS_IN_HEX);
-        paths.find(is_session).expect("a session is kept")
+        paths.find(|path| path.to_string_lossy().contains(DTLS_IN_HEX))
     }
 }
 
@@ -135,6 +139,27 @@ fn pausing_what_keeps_nothing_is_refused_and_says_what_to_do() {
     let device = Device::new("wrongly");
     let log = device.wake(&cloud, "wrongly");
     assert!(log.contains("IOT_CoAP_Resume, or with keep_session"), "{log}");
+}
+
+/// The next waking would go on with it in vain, and find out by silence.
+#[test]
+fn a_session_that_the_cloud_has_ended_is_not_kept_while_there_is_no_other() {
+    let dtls = DtlsConfig { engine: DtlsEngine::Own, ..DtlsConfig::default() };
+    let cloud = Cloud::start(Config { dtls, ..Config::default() }).expect("it starts");
+    let device = Device::new("left");
+    let mut command = device.command(&cloud.url(Transport::Dtls), cloud.root_pem(), "left");
+    let awake = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut awake = awake.expect("the program starts");
+    let mut lines = BufReader::new(awake.stdout.take().expect("it was asked for")).lines();
+    assert!(lines.any(|line| line.expect("the log is text") == "posted"));
+    assert!(device.kept().is_some());
+    assert_eq!(cloud.close_dtls_sessions(), 1);
+    // Another one cannot be opened.
+    drop(cloud);
+    drop(awake.stdin.take());
+    let log: Vec<_> = lines.map(|line| line.expect("the log is text")).collect();
+    assert!(awake.wait().expect("it is our process").success(), "{log:?}");
+    assert_eq!(device.kept(), None, "{log:?}");
 }
 
 /// A cloud behind a DTLS server by Mbed TLS: foreign code that knows connection ids.

@@ -30,7 +30,7 @@ use iot_coap_client::{
 };
 
 use crate::context::{Application, Context, State};
-use crate::link::Link;
+use crate::link::{Link, Unwritten};
 use crate::lock::Guard;
 use crate::log::{Level, is_enabled, log_later};
 use crate::port::Replies;
@@ -75,6 +75,9 @@ impl Until {
 pub(crate) enum Unsent {
     Refused(SendError),
     Network,
+    /// It is longer than the server and the option `max_fragment` allow.
+    #[cfg(feature = "dtls-psk")]
+    TooLong,
 }
 
 /// What became of the datagrams that were due.
@@ -84,6 +87,19 @@ enum Transmitted {
     /// Left for the thread that reads or opens a transport.
     Left,
     Refused,
+    /// The peer has agreed to shorter ones only, which another try does not change.
+    #[cfg(feature = "dtls-psk")]
+    TooLong,
+}
+
+impl From<Unwritten> for Transmitted {
+    fn from(error: Unwritten) -> Self {
+        match error {
+            #[cfg(feature = "dtls-psk")]
+            Unwritten::TooLong => Self::TooLong,
+            _ => Self::Refused,
+        }
+    }
 }
 
 /// How a sign-in began.
@@ -177,16 +193,20 @@ impl Context {
             );
         }
         let transmitted = transmit(&mut state, now, Some(exchange));
-        // A Confirmable message is sent again; a Non-confirmable one is not.
-        let is_lost = transmitted == Transmitted::Refused && !request.confirmable;
-        if is_lost {
+        let unsent = match transmitted {
+            // A Confirmable message is sent again; a Non-confirmable one is not.
+            Transmitted::Refused if !request.confirmable => Some(Unsent::Network),
+            #[cfg(feature = "dtls-psk")]
+            Transmitted::TooLong => Some(Unsent::TooLong),
+            _ => None,
+        };
+        if unsent.is_some() {
             state.client.cancel(exchange);
-        }
-        if !is_lost {
+        } else {
             state.pace.handle_sent();
         }
         self.finish(state);
-        if is_lost { Err(Unsent::Network) } else { Ok(()) }
+        unsent.map_or(Ok(()), Err)
     }
 
     /// The token that the next message will carry.
@@ -267,8 +287,10 @@ fn transmit_due(state: &mut State, now: Instant, watched: Option<ExchangeId>) ->
         let Some(transmit) = client.poll_transmit(now) else { break };
         let replies = Replies::from(awaited + usize::from(transmit.exchange.is_some()));
         let written = link.write(now, transmit.datagram, replies, log);
-        if written.is_err() && (watched.is_none() || transmit.exchange == watched) {
-            transmitted = Transmitted::Refused;
+        if let Err(error) = written
+            && (watched.is_none() || transmit.exchange == watched)
+        {
+            transmitted = error.into();
         }
         if !client.has_transmit() {
             break;

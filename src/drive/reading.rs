@@ -9,7 +9,7 @@ use iot_coap_client::{Duration, MAX_MESSAGE_LEN};
 use crate::buffers::{HANDSHAKE_BUFFER_LEN, MESSAGE_BUFFER_LEN};
 use crate::call::Call;
 use crate::context::State;
-use crate::link::{Reader, Reading, Side};
+use crate::link::{Beside, Reader, Reading, Side};
 use crate::log::log_later;
 use crate::port::IoError;
 
@@ -30,6 +30,8 @@ pub(super) struct Read {
     /// There is another socket to be read next.
     pub(super) is_shared: bool,
     reader: Option<Reader>,
+    /// The socket of the other side, if this read takes what comes there too.
+    beside: Option<Beside>,
     pub(super) buffer: *mut u8,
     len: usize,
     pub(super) ms: u32,
@@ -43,6 +45,7 @@ impl Read {
             side: None,
             is_shared: false,
             reader: None,
+            beside: None,
             buffer: null_mut(),
             len: 0,
             ms: 0,
@@ -63,9 +66,11 @@ impl Read {
         if state.reading {
             return false;
         }
-        let Some(Reading { side, reader, is_shared }) = state.link.reading() else { return false };
+        let Some(Reading { side, reader, beside, is_shared }) = state.link.reading() else {
+            return false;
+        };
         // A candidate may be in its handshake. It is read into the transport's buffer.
-        let may_be_handshake = is_shared || side == Side::Candidate;
+        let may_be_handshake = is_shared || beside.is_some() || side == Side::Candidate;
         let Some((buffer, len)) = buffer(state, call, own_buffer, may_be_handshake) else {
             #[cfg(feature = "dtls-psk")]
             if side == Side::Candidate {
@@ -87,6 +92,7 @@ impl Read {
         self.side = Some(side);
         self.is_shared = is_shared;
         self.reader = Some(reader);
+        self.beside = beside;
         (self.buffer, self.len) = (buffer, len);
         self.ms = most.as_millis_u32();
         true
@@ -159,11 +165,17 @@ pub(super) unsafe extern "C-unwind" fn perform(argument: *mut c_void) {
     // SAFETY: by the contract; the buffer has the length that the read says.
     unsafe {
         let read = argument.cast::<Read>();
-        let Read { reader, buffer, len, ms, .. } = &*read;
-        let result = match reader {
-            Some(reader) => reader.read(*buffer, *len, *ms),
-            None => Ok(0),
+        let Read { side, reader, beside, buffer, len, ms, .. } = *read;
+        (*read).result = match (reader, beside) {
+            (Some(reader), None) => reader.read(buffer, len, ms),
+            (Some(reader), Some(beside)) => {
+                let (is_other, result) = reader.read_either(beside, buffer, len, ms);
+                if is_other {
+                    (*read).side = side.map(Side::other);
+                }
+                result
+            }
+            (None, _) => Ok(0),
         };
-        (*read).result = result;
     }
 }

@@ -10,7 +10,7 @@ use super::{Transmitted, Until, learned, next_timeout, transmit};
 use crate::call::Call;
 use crate::callbacks;
 use crate::context::{Application, Context, State};
-use crate::link::{Expected, News, Work};
+use crate::link::{Expected, News, Patience, Work};
 use crate::lock::Guard;
 use crate::log::log_later;
 
@@ -19,6 +19,12 @@ const LOOK_IN: Duration = Duration::from_millis(5);
 
 /// How long to wait after a read that failed, or that did not wait.
 const FAILED_READ: Duration = Duration::from_millis(10);
+
+/// How long a session is kept that is silent and has the only socket, in units of
+/// `ACK_TIMEOUT`. With the 15 s of silence before, it comes to 63 s where nothing was set:
+/// a message waits 62 to 93 s before it is given up (RFC 7252, section 4.8.2), and one that
+/// waits has time left for another handshake.
+const PATIENCE_WITHOUT_ROOM: u64 = 24;
 
 /// No sleep is longer: unlike a read, Deinit cannot end it.
 const MAX_SLEEP: Duration = Duration::from_millis(250);
@@ -277,7 +283,11 @@ impl Context {
         if let Some(opened) = opened {
             let now = state.now();
             let State { client, link, log, .. } = &mut *state;
-            link.open(now, opened, patience(client, now), log);
+            let patience = Patience {
+                with_answer: patience(client, now),
+                without_room: client.ack_timeout().saturating_mul(PATIENCE_WITHOUT_ROOM),
+            };
+            link.open(now, opened, patience, log);
         }
         (state, true)
     }

@@ -40,6 +40,8 @@ pub(crate) struct SessionStore {
     generation: u64,
     /// The session that was written last is one that the peer's goodbye or ours ends.
     has_live: bool,
+    /// That one is over, and no other has its place yet.
+    has_given_up_live: bool,
     /// Both entries are this store's alone.
     _ownership: Ownership,
 }
@@ -144,6 +146,7 @@ impl SessionStore {
             secret,
             generation,
             has_live: false,
+            has_given_up_live: false,
             _ownership: ownership,
         })
     }
@@ -222,12 +225,40 @@ impl SessionStore {
 
     /// Notes what has become of what was to be written.
     pub(crate) fn note_written(&mut self, saving: &Saving, written: Written) {
+        self.has_given_up_live = false;
         match written {
-            Written::Overtaken(stored) => self.generation = self.generation.max(stored),
+            Written::Overtaken(stored) => {
+                self.generation = self.generation.max(stored);
+                // What is there is somebody else's.
+                self.has_live = false;
+            }
             Written::Kept | Written::NotKept => {
                 self.has_live = saving.is_live && written == Written::Kept;
             }
         }
+    }
+
+    /// The session that was written last is over: a start from now on would go on with it in
+    /// vain.
+    pub(crate) const fn give_up_live(&mut self) {
+        self.has_given_up_live = self.has_live;
+    }
+
+    /// Whether there is something for [`forget_given_up`](Self::forget_given_up) to do.
+    pub(crate) const fn has_given_up_live(&self) -> bool {
+        self.has_given_up_live
+    }
+
+    /// What deletes the session that is over, unless somebody else has replaced it.
+    pub(crate) fn forget_given_up(&self) -> Option<Saving> {
+        self.has_given_up_live.then_some(Saving {
+            session: self.session,
+            oldest: self.oldest,
+            replaces: self.generation,
+            generation: self.generation,
+            blob: None,
+            is_live: false,
+        })
     }
 
     /// Deletes the session that was written last, if a goodbye is about to end it.

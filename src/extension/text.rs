@@ -28,7 +28,7 @@ pub extern "C" fn IOT_CoAP_ErrorString(code: c_int) -> *const c_char {
         -4 => c"the cloud refused the device, or did not answer in time",
         -5 => c"not signed in",
         -6 => c"path longer than 135 bytes",
-        -7 => c"message longer than 1280 bytes",
+        -7 => c"message longer than 1280 bytes, or than max_fragment",
         -8 => c"message not sent",
         -9 => c"nothing received in time",
         _ => c"unknown return code",

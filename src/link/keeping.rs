@@ -53,6 +53,7 @@ impl Link {
     pub(crate) fn needs_saving(&self) -> bool {
         match (&self.store, &self.transport) {
             (Some(_), Some(Transport::Session(session))) => session.needs_saving(),
+            (Some(store), None) => store.has_given_up_live(),
             _ => false,
         }
     }
@@ -64,12 +65,13 @@ impl Link {
         learned: Option<Duration>,
         log: &mut Queue,
     ) -> Option<PendingSave> {
-        let (Some(store), Some(Transport::Session(session))) =
-            (&mut self.store, &mut self.transport)
-        else {
-            return None;
+        let saving = match (&mut self.store, &mut self.transport) {
+            (Some(store), Some(Transport::Session(session))) => {
+                store.save(session, learned, log)?
+            }
+            (Some(store), None) => store.forget_given_up()?,
+            _ => return None,
         };
-        let saving = store.save(session, learned, log)?;
         Some(PendingSave { saving, serial: self.serial })
     }
 

@@ -16,32 +16,29 @@ mod candidate;
 mod connector;
 mod descriptor;
 mod health;
+mod incoming;
 #[cfg(feature = "dtls-psk")]
 mod keeping;
+mod reading;
 mod reopening;
 mod retired;
 mod transport;
 
 use alloc::boxed::Box;
-use core::ops::Range;
 
 use iot_coap_client::{Duration, Instant};
 
 use crate::log::{Queue, log_later};
-use crate::port::{self, IoError, Replies, Udp};
+use crate::port::{self, Replies, Udp};
 pub(crate) use candidate::Candidate;
 pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
 pub(crate) use health::Expected;
-use health::{Cause, Health};
-pub(crate) use reopening::Work;
+use health::Health;
+pub(crate) use reading::{Reading, Side};
+use reopening::NEVER;
+pub(crate) use reopening::{Patience, Work};
 pub(crate) use retired::Retired;
-pub(crate) use transport::{Reader, Transport, Unwritten};
-
-/// How long a read lasts while there are both a transport and a candidate, which are
-/// read in turn, in milliseconds: in a handshake, and while a probe is open, which takes
-/// longer and is in no hurry.
-const TURN_MS: u64 = 20;
-const TURN_OF_PROBE_MS: u64 = 100;
+pub(crate) use transport::{Beside, Reader, Transport, Unwritten};
 
 /// Whether the transport serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,22 +57,6 @@ pub(crate) enum News {
     Renewed,
 }
 
-/// Which socket a datagram came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Transport,
-    Candidate,
-}
-
-/// What to read from next.
-#[derive(Clone, Copy)]
-pub(crate) struct Reading {
-    pub(crate) side: Side,
-    pub(crate) reader: Reader,
-    /// There is another socket to be read next.
-    pub(crate) is_shared: bool,
-}
-
 /// See the [module](self).
 pub(crate) struct Link {
     health: Health,
@@ -85,6 +66,11 @@ pub(crate) struct Link {
     retired: Retired,
     /// How long a candidate may take.
     connect_limit_ms: u32,
+    /// When the transport makes room for another one, which cannot be opened beside it; or
+    /// [`NEVER`].
+    give_up_at: Instant,
+    /// A socket was opened beside the transport.
+    has_room: bool,
     /// Of two sockets that are read in turn, the next one is the candidate's.
     is_candidates_turn: bool,
     /// What the owner is yet to be told.
@@ -114,6 +100,8 @@ impl Link {
             candidate: None,
             retired: Retired::default(),
             connect_limit_ms: connect_limit.as_millis_u32(),
+            give_up_at: NEVER,
+            has_room: false,
             is_candidates_turn: false,
             news: None,
             serial: 0,
@@ -123,7 +111,7 @@ impl Link {
             is_watchable: false,
             store,
         };
-        link.open(now, Some(opened), Duration::ZERO, log);
+        link.open(now, Some(opened), Patience::NONE, log);
         link.news = None;
         link
     }
@@ -170,84 +158,9 @@ impl Link {
         match (self.health.state(), &self.candidate) {
             (State::Open, None) => self.health.judge_at(),
             (_, Some(candidate)) => Some(candidate.next_timeout()),
-            (State::BackingOff { until }, None) => Some(until),
+            (State::BackingOff { until }, None) => Some(until.min(self.give_up_at)),
             (State::Suspect, None) => None,
         }
-    }
-
-    /// What to read from; `None` if there is no socket.
-    pub(crate) fn reading(&mut self) -> Option<Reading> {
-        let transport = self.transport.as_ref().map(Transport::reader);
-        let Some(candidate) = &self.candidate else {
-            return Some(Reading { side: Side::Transport, reader: transport?, is_shared: false });
-        };
-        let candidate = candidate.reader();
-        self.is_candidates_turn = !self.is_candidates_turn;
-        let is_shared = transport.is_some();
-        let (side, reader) = match (transport, candidate) {
-            (Some(reader), None) => (Side::Transport, reader),
-            (Some(reader), _) if !self.is_candidates_turn => (Side::Transport, reader),
-            (_, candidate) => (Side::Candidate, candidate?),
-        };
-        Some(Reading { side, reader, is_shared })
-    }
-
-    /// How long a read may last of two sockets that are read in turn.
-    pub(crate) fn turn(&self) -> Duration {
-        let ms = if self.probe().is_some() { TURN_OF_PROBE_MS } else { TURN_MS };
-        Duration::from_millis(ms)
-    }
-
-    /// Ends the read of another thread, if the port can do that, since the link is about to
-    /// be closed.
-    pub(crate) fn stop_reading(&self) {
-        let transports = self.transport.iter().chain(self.retired.iter()).map(Transport::reader);
-        let candidate = self.candidate.as_ref().and_then(Candidate::reader);
-        transports.chain(candidate).for_each(Reader::stop);
-    }
-
-    /// Takes a datagram, or what is left of one, and returns where in it there is a
-    /// CoAP message in clear, and where the rest begins; `None` once all is read.
-    pub(crate) fn handle_datagram(
-        &mut self,
-        now: Instant,
-        side: Side,
-        datagram: &mut [u8],
-        log: &mut Queue,
-    ) -> Option<(Range<usize>, usize)> {
-        // A session that was the candidate's a moment ago has the transport's place, and the rest
-        // of what came with its Finished is for it.
-        if side == Side::Candidate && !(self.candidate.is_none() && self.is_session()) {
-            if self.probe().is_some() {
-                self.take_candidate();
-                self.health.handle_sign_of_life();
-                return Some((0..datagram.len(), datagram.len()));
-            }
-            let found = self.candidate.as_mut()?.handle_datagram(now, datagram, log);
-            self.judge_candidate(now);
-            return found;
-        }
-        let found = match self.transport.as_mut()? {
-            #[cfg(feature = "dtls-psk")]
-            Transport::Session(session) => {
-                let Ok(found) = session.handle_datagram(now, datagram, log) else {
-                    log_later!(log, Info, "the session has ended");
-                    self.end_session(now);
-                    return None;
-                };
-                let Some(found) = found else {
-                    self.judge_forgeries(now, log);
-                    return None;
-                };
-                found
-            }
-            _ => (0..datagram.len(), datagram.len()),
-        };
-        self.health.handle_sign_of_life();
-        if self.candidate.is_some() && !self.needs_renewal() {
-            self.retire_candidate();
-        }
-        Some(found)
     }
 
     /// Whether the session serves, but another one should take its place.
@@ -256,56 +169,6 @@ impl Link {
             #[cfg(feature = "dtls-psk")]
             Some(Transport::Session(session)) => session.needs_renewal(),
             _ => false,
-        }
-    }
-
-    /// A record was dropped. Before too many were forged, another session is opened.
-    #[cfg(feature = "dtls-psk")]
-    fn judge_forgeries(&mut self, now: Instant, log: &mut Queue) {
-        if self.candidate.is_none() && self.health.is_open() && self.needs_renewal() {
-            log_later!(log, Warning, "many forged records; opening another session");
-            self.suspect(now, false);
-        }
-    }
-
-    /// A read failed.
-    pub(crate) fn handle_read_error(
-        &mut self,
-        now: Instant,
-        side: Side,
-        error: IoError,
-        log: &mut Queue,
-    ) {
-        match side {
-            Side::Transport => {
-                if self.health.is_open() {
-                    let what = if error.is_unreachable() { "is refused" } else { "failed" };
-                    log_later!(log, Info, "the connection {what} ({}); opening another", error.0);
-                }
-                if error.is_unreachable() || !self.is_session() {
-                    self.suspect(now, !error.is_unreachable());
-                } else {
-                    self.end_session(now);
-                }
-            }
-            Side::Candidate if self.candidate.as_mut().is_some_and(Candidate::outlasts_error) => {
-                log_later!(log, Debug, "the handshake goes on after an error ({})", error.0);
-            }
-            Side::Candidate if self.candidate.is_some() => {
-                log_later!(log, Info, "no connection: refused ({})", error.0);
-                self.fail_candidate(now, Cause::Refused);
-            }
-            Side::Candidate => {}
-        }
-    }
-
-    /// There is no memory to read into what comes for the candidate. It would wait in vain
-    /// until it is too late, and hold memory meanwhile.
-    #[cfg(feature = "dtls-psk")]
-    pub(crate) fn handle_no_memory(&mut self, now: Instant, log: &mut Queue) {
-        if self.candidate.is_some() {
-            log_later!(log, Error, "no connection: out of memory");
-            self.fail_candidate(now, Cause::Handshake);
         }
     }
 
@@ -364,6 +227,8 @@ impl Link {
         if let Some(candidate) = &mut self.candidate {
             candidate.handle_timeout(now, log);
             self.judge_candidate(now);
+        } else if now >= self.give_up_at {
+            self.make_room(log);
         } else if self.health.judge_silence(now, self.is_session(), expected, patience, random()) {
             log_later!(log, Info, "no sign of the peer; opening another connection");
         }
@@ -437,7 +302,7 @@ impl Link {
 
     /// The session is over, and another one is to be opened.
     fn end_session(&mut self, now: Instant) {
-        self.retire_transport();
+        self.abandon_transport();
         if self.candidate.is_none() {
             self.health.handle_end(now, random());
         }

@@ -9,11 +9,31 @@ use super::connector::{Opened, Way};
 use super::health::Cause;
 use super::transport::Transport;
 use super::{Link, News, State, random};
-use crate::log::Queue;
+use crate::log::{Queue, log_later};
 use crate::port::Connected;
 
 /// Among how many addresses the time to connect is divided at most.
 const MAX_SHARES: u8 = 3;
+
+/// What a time is set to that does not come.
+pub(super) const NEVER: Instant = Instant::from_millis(u64::MAX);
+
+/// How long a link waits for its peer.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience {
+    /// How long an answer may take, as far as is known.
+    pub(crate) with_answer: Duration,
+    /// How long a session is kept that is silent, and beside which no other can be opened.
+    /// Together with the silence that came before, a Confirmable message is waited for as long
+    /// (RFC 7252, section 4.8.2).
+    pub(crate) without_room: Duration,
+}
+
+impl Patience {
+    /// For the first transport.
+    pub(super) const NONE: Self =
+        Self { with_answer: Duration::ZERO, without_room: Duration::ZERO };
+}
 
 /// What has to be done with no lock held.
 pub(crate) enum Work {
@@ -35,6 +55,7 @@ impl Link {
             && !self.health.is_broken()
             // Before too many records are forged.
             && !self.needs_renewal();
+        let has_made_room = self.has_made_room();
         match (&mut self.candidate, self.health.state()) {
             (Some(candidate), _) => {
                 let Poll::Ready(socket) = candidate.poll_socket() else { return None };
@@ -46,7 +67,7 @@ impl Link {
                 socket.map(Work::OpenOver)
             }
             (None, State::BackingOff { until })
-                if now < until && !(is_needed && self.health.is_deferred()) =>
+                if now < until && !(is_needed && self.health.is_deferred()) && !has_made_room =>
             {
                 None
             }
@@ -54,6 +75,7 @@ impl Link {
             // A device that says nothing need not know where to.
             (None, _) if can_rest => {
                 self.health.rest();
+                self.give_up_at = NEVER;
                 None
             }
             (None, State::Suspect) if can_wait => {
@@ -75,19 +97,21 @@ impl Link {
         matches!(self.transport, Some(Transport::Udp(_))) && !self.health.is_broken()
     }
 
-    /// Takes what was opened, or that nothing was. `patience`: how long an answer may take,
-    /// as far as is known.
+    /// Takes what was opened, or that nothing was.
     pub(crate) fn open(
         &mut self,
         now: Instant,
         opened: Option<Opened>,
-        patience: Duration,
+        patience: Patience,
         log: &mut Queue,
     ) {
         let Some(Opened { way, addresses }) = opened else {
             self.health.handle_not_opened(now, random());
+            self.judge_room(now, patience);
             return;
         };
+        self.give_up_at = NEVER;
+        self.has_room |= self.transport.is_some();
         if addresses != 0 {
             self.health.handle_opened(addresses);
         }
@@ -95,7 +119,7 @@ impl Link {
             Way::Ready(Transport::Udp(socket))
                 if self.transport.is_some() && !self.health.is_broken() =>
             {
-                self.candidate = Some(Candidate::probing(socket, now, patience));
+                self.candidate = Some(Candidate::probing(socket, now, patience.with_answer));
                 // What the same address refused is not sent to it again at once.
                 if self.health.addresses() > 1 {
                     self.news = Some(News::Moved);
@@ -114,6 +138,41 @@ impl Link {
                 self.judge_candidate(now);
             }
         }
+    }
+
+    /// Nothing could be opened. If that is because some boards have one socket, the transport
+    /// has to make room: soon if no session is lost by that, or if what it sends is refused, and
+    /// else after some patience. It is kept where there was room before, and a name server is
+    /// away.
+    fn judge_room(&mut self, now: Instant, patience: Patience) {
+        if self.transport.is_none() || self.has_room {
+            self.give_up_at = NEVER;
+            return;
+        }
+        let Patience { with_answer, without_room } = patience;
+        let is_worth_waiting = self.is_session() && !self.health.is_broken();
+        let at = now + if is_worth_waiting { without_room } else { with_answer };
+        self.give_up_at = self.give_up_at.min(at);
+    }
+
+    /// Gives the transport up, so that another one can be opened.
+    pub(super) fn make_room(&mut self, log: &mut Queue) {
+        log_later!(log, Warning, "no sign of the peer, and no second socket; closing the first");
+        self.abandon_transport();
+    }
+
+    /// Whether the transport was given up, and nothing was opened since.
+    fn has_made_room(&self) -> bool {
+        self.give_up_at != NEVER && self.transport.is_none()
+    }
+
+    /// The transport is over, and nothing is there yet to take its place.
+    pub(super) fn abandon_transport(&mut self) {
+        #[cfg(all(feature = "dtls-psk", feature = "extension"))]
+        if let Some(store) = &mut self.store {
+            store.give_up_live();
+        }
+        self.retire_transport();
     }
 
     /// How long a candidate may take. If there are several addresses, it leaves time for
@@ -138,6 +197,7 @@ impl Link {
         self.store = None;
         self.news = None;
         self.health.begin_anew();
+        self.give_up_at = NEVER;
     }
 
     /// The candidate failed.
@@ -174,6 +234,7 @@ impl Link {
         self.retire_transport();
         self.transport = Some(transport);
         self.health.handle_replaced();
+        self.give_up_at = NEVER;
         self.news = news;
         self.serial = self.serial.wrapping_add(1);
         self.watch();

@@ -27,6 +27,16 @@ pub(crate) enum Reader {
     Firmware(Dtls),
 }
 
+/// Another socket, of which the same read takes what comes.
+#[cfg(feature = "port-linux")]
+#[derive(Clone, Copy)]
+pub(crate) struct Beside(Udp);
+
+/// Other ports read one socket at a time.
+#[cfg(not(feature = "port-linux"))]
+#[derive(Clone, Copy)]
+pub(crate) enum Beside {}
+
 /// Why a datagram was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unwritten {
@@ -57,6 +67,49 @@ impl Reader {
             Self::Udp(udp) => udp.can_stop_reading(),
             #[cfg(own_dtls)]
             Self::Firmware(_) => false,
+        }
+    }
+
+    /// `other`, if a read of this one can take what comes there too.
+    pub(super) fn beside(self, other: Self) -> Option<Beside> {
+        #[cfg(feature = "port-linux")]
+        if let (Self::Udp(udp), Self::Udp(other)) = (self, other)
+            && udp.can_be_awaited_with(other)
+        {
+            return Some(Beside(other));
+        }
+        let _ = other;
+        None
+    }
+
+    /// As [`read`](Self::read), from whichever has a datagram; returns whether it is the
+    /// other one, too.
+    ///
+    /// # Safety
+    ///
+    /// `buffer` is valid for writes of `len` bytes.
+    pub(crate) unsafe fn read_either(
+        self,
+        beside: Beside,
+        buffer: *mut u8,
+        len: usize,
+        ms: u32,
+    ) -> (bool, Result<usize, IoError>) {
+        #[cfg(feature = "port-linux")]
+        // SAFETY: `buffer` is valid for writes of `len` bytes, by the contract.
+        unsafe {
+            if let Self::Udp(udp) = self {
+                udp.await_either(beside.0, ms);
+            }
+            match self.read(buffer, len, 0) {
+                Ok(0) => (true, beside.0.read(buffer, len, 0)),
+                read => (false, read),
+            }
+        }
+        #[cfg(not(feature = "port-linux"))]
+        {
+            let _ = (self, buffer, len, ms);
+            match beside {}
         }
     }
 

@@ -153,6 +153,18 @@ impl Udp {
         false
     }
 
+    /// Whether [`await_either`](Self::await_either) can wait for both.
+    #[cfg(feature = "port-linux")]
+    pub(crate) fn can_be_awaited_with(self, other: Self) -> bool {
+        [self, other].iter().all(|udp| iot_coap_port_linux::udp_descriptor(udp.0).is_some())
+    }
+
+    /// Waits up to `ms` until there is something to read here or there.
+    #[cfg(feature = "port-linux")]
+    pub(crate) fn await_either(self, other: Self, ms: u32) {
+        iot_coap_port_linux::await_either([self.0, other.0], ms);
+    }
+
     /// Waits up to `ms` for a datagram, and returns its length, 0 for none. With 0, takes
     /// only what has arrived. A firmware's port is asked to wait a millisecond, since 0
     /// means for ever in many.

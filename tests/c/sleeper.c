@@ -1,7 +1,8 @@
 /*
- * A device that sleeps between messages: sleeper URL pause|fail|fork resumes what was
+ * A device that sleeps between messages: sleeper URL pause|fail|fork|left resumes what was
  * kept, posts once, and goes to sleep, or loses its power without a word, or leaves a
- * child behind that posts and goes to sleep when its input ends.
+ * child behind that posts and goes to sleep when its input ends, or looks at its socket when
+ * its input ends, and loses its power then.
  */
 #include "check.h"
 #include "iot_coap_ext.h"
@@ -80,7 +81,13 @@ int main(int argc, char **argv)
             post(context);
         }
     }
-    if (strcmp(argv[2], "fail") == 0) {
+    if (strcmp(argv[2], "left") == 0) {
+        puts("posted");
+        fflush(stdout);
+        CHECK_INT(0, read(STDIN_FILENO, &end, 1));
+        CHECK(IOT_CoAP_Yield(context) >= 0);
+    }
+    if (strcmp(argv[2], "fail") == 0 || strcmp(argv[2], "left") == 0) {
         fflush(stdout);
         _exit(failures != 0);
     }

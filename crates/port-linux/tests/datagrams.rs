@@ -13,7 +13,7 @@ use common::hal::{
     HAL_UDP_close, HAL_UDP_create, HAL_UDP_readTimeout, HAL_UDP_write, INVALID, Udp,
 };
 use iot_coap_test_support::threads::{is_waiting, this_thread};
-use iot_coap_test_support::waiting::timed;
+use iot_coap_test_support::waiting::{becomes_so, timed};
 
 const TIMED_OUT: i32 = -2;
 
@@ -254,4 +254,29 @@ fn nonsense_is_refused() {
         assert_eq!(HAL_UDP_readTimeout(udp.0, byte, 0, 10), -1);
         assert!(HAL_UDP_write(udp.0, null(), 1) < 0);
     }
+}
+
+/// A wait for two sockets ends as soon as something comes to either.
+#[test]
+fn a_wait_for_two_sockets_is_for_both() {
+    let pairs = [pair(), pair()];
+    let handles = [pairs[0].1.0, pairs[1].1.0];
+    let (is_there, took) = timed(|| iot_coap_port_linux::await_either(handles, 60));
+    assert!(!is_there && took >= Duration::from_millis(60), "{took:?}");
+    let mut buffer = [0; 16];
+    for (peer, udp) in &pairs {
+        let waiting = thread::scope(|scope| {
+            let thread = this_thread();
+            scope.spawn(move || {
+                assert!(becomes_so(|| is_waiting(&thread)));
+                peer.send(b"here").unwrap();
+            });
+            timed(|| iot_coap_port_linux::await_either(handles, 5000))
+        });
+        assert!(waiting.0 && waiting.1 < Duration::from_secs(2), "{waiting:?}");
+        assert_eq!(udp.read(&mut buffer, 1000), 4);
+    }
+    // An error is something to read, too.
+    iot_coap_port_linux::stop_reading(handles[1]);
+    assert!(iot_coap_port_linux::await_either(handles, 5000));
 }

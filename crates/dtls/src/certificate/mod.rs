@@ -94,8 +94,12 @@ impl ServerKey {
         let budget = Budget::default();
         let not_after = match time {
             _ if anchors.contains(server_der) => verify_trusted(&server, time)?,
-            Some(time) => V::verify_path(&chain, time, &budget)?,
-            None => chain.verify_at_any_time::<V>(&budget)?,
+            Some(time) => {
+                V::verify_path(&chain, time, &budget).map_err(|error| chain.explained(error))?
+            }
+            None => {
+                chain.verify_at_any_time::<V>(&budget).map_err(|error| chain.explained(error))?
+            }
         };
         if server.names.is_none() {
             return Err(CertificateError::NoName.into());
@@ -167,6 +171,18 @@ impl<'c> Chain<'c> {
     fn others(&self) -> impl Iterator<Item = &'c [u8]> {
         let mut others = self.others;
         core::iter::from_fn(move || others.vector24()).take(MAX_INTERMEDIATES)
+    }
+
+    /// Why there is no path: the issuer may be among those that are not considered.
+    fn explained(&self, error: Error) -> Error {
+        let mut others = self.others;
+        let count = core::iter::from_fn(|| others.vector24()).count();
+        match error {
+            Error::Certificate(CertificateError::UnknownIssuer) if count > MAX_INTERMEDIATES => {
+                CertificateError::TooManyIntermediates.into()
+            }
+            error => error,
+        }
     }
 
     /// Without a clock: requires a time at which the whole path was valid. If there is

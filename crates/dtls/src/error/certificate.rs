@@ -19,9 +19,11 @@ pub enum CertificateError {
     Version,
     /// No path leads to a trust anchor. The anchor or an intermediate certificate
     /// is missing, or a signature is wrong, or an RSA key that signed has less than
-    /// 2048 or more than 4096 bits. Only the first five intermediates that the
-    /// server sends are considered.
+    /// 2048 or more than 4096 bits.
     UnknownIssuer,
+    /// The same, where the server sends more than five intermediates: only the first five are
+    /// considered.
+    TooManyIntermediates,
     /// The certificate does not name the configured host.
     WrongName,
     /// The certificate has no subjectAltName. Its common name is not looked at (RFC 9525,
@@ -67,7 +69,7 @@ pub enum CertificateError {
 impl CertificateError {
     pub(super) fn alert(self) -> Alert {
         match self {
-            Self::UnknownIssuer | Self::NoAnchors => Alert::UNKNOWN_CA,
+            Self::UnknownIssuer | Self::TooManyIntermediates | Self::NoAnchors => Alert::UNKNOWN_CA,
             Self::Expired { .. } | Self::NotYetValid { .. } | Self::NeverValid => {
                 Alert::CERTIFICATE_EXPIRED
             }
@@ -92,6 +94,10 @@ impl fmt::Display for CertificateError {
                 "or an issuer's is malformed, or has a critical extension that is not known"
             }
             Self::UnknownIssuer => "has an unknown issuer",
+            Self::TooManyIntermediates => {
+                "has an unknown issuer among the first 5 intermediates, and no more are considered: \
+                 let the server send those of the path only"
+            }
             Self::Version => {
                 "or an issuer's is of X.509 version 1: issue it in version 3, with the host in \
                  subjectAltName"

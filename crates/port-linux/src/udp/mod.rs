@@ -63,6 +63,14 @@ pub fn receive_now(handle: *mut c_void, buffer: &mut [MaybeUninit<u8>]) -> Optio
     })
 }
 
+/// Waits up to `ms` milliseconds until one of these sockets can be read: a datagram or an
+/// error is there, or reading was ended. Returns whether that is so, or false at once if the
+/// program has its own `HAL_UDP_create`.
+pub fn await_either(handles: [*mut c_void; 2], ms: u32) -> bool {
+    let [Some(first), Some(second)] = handles.map(udp_descriptor) else { return false };
+    ms != 0 && receive::await_either([first, second], ms)
+}
+
 /// Ends a read that waits on the socket, and every later one; datagrams can still be sent.
 /// Has no effect if the program has its own `HAL_UDP_create`.
 pub fn stop_reading(handle: *mut c_void) {

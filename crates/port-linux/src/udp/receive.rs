@@ -109,6 +109,20 @@ fn is_long(wait: Wait) -> bool {
     }
 }
 
+/// Waits up to `ms` milliseconds until one of two sockets can be read; returns whether one
+/// can.
+pub(super) fn await_either(fds: [c_int; 2], ms: u32) -> bool {
+    let mut polled = fds.map(pollable);
+    let timeout = c_int::try_from(ms).unwrap_or(c_int::MAX);
+    // SAFETY: two valid pollfds, and the count says so. A signal ends the wait, as it ends
+    // that for one socket.
+    unsafe { poll(polled.as_mut_ptr(), 2, timeout) > 0 }
+}
+
+const fn pollable(fd: c_int) -> libc::pollfd {
+    libc::pollfd { fd, events: libc::POLLIN | libc::POLLRDHUP, revents: 0 }
+}
+
 /// Polls, or returns at once if nothing is left to wait.
 fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
     let timeout = match wait {
@@ -116,8 +130,7 @@ fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
         Wait::For(0) => return Ok(()),
         Wait::For(ms) => c_int::try_from(ms).unwrap_or(c_int::MAX),
     };
-    let events = libc::POLLIN | libc::POLLRDHUP;
-    let mut polled = libc::pollfd { fd, events, revents: 0 };
+    let mut polled = pollable(fd);
     // SAFETY: one valid pollfd, and the count says so.
     match unsafe { poll(&raw mut polled, 1, timeout) } {
         0 => Err(ReceiveError::TimedOut),
