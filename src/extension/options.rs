@@ -92,8 +92,9 @@ pub struct iotx_coap_options_t {
     /// The most bytes in a DTLS record over `coaps://` (max_fragment_length of RFC 6066): 512,
     /// 1024, 2048 or 4096; 0 asks the server for nothing. For a board that has no memory for
     /// long datagrams, and a server that knows no MTU. A server that agrees sends no longer
-    /// messages either, and takes none: those are named in the log, and are
-    /// given up like messages that get lost.
+    /// messages either, and takes none: `IOT_CoAP_SendMessage` refuses them by -7. One that was
+    /// taken before there was a session is named in the log, and given up like one that gets
+    /// lost.
     pub max_fragment: c_uint,
     /// How old a session over `coaps://` may be to be resumed by a ticket or a session id,
     /// which makes the handshake shorter, in seconds since the full handshake: 60 to 604,800;
