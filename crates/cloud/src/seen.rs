@@ -72,7 +72,8 @@ impl Arrival {
 /// A message.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    /// Microseconds since 1970.
+    /// Microseconds since 1970: when it came to its socket or left for it, whatever held it back;
+    /// or when it was made, if it was lost.
     pub(crate) unix_us: u64,
     pub(crate) direction: Direction,
     pub(crate) transport: Transport,
@@ -84,6 +85,7 @@ pub(crate) struct Message {
     /// What held it back, or lost it.
     pub(crate) fault: Option<&'static str>,
     pub(crate) bytes: Box<[u8]>,
+    has_left: bool,
     cause: u64,
     /// What copies of it are known by, if it is a request.
     digest: Option<u64>,
@@ -197,6 +199,8 @@ impl Seen {
     pub(crate) fn came(&self, peer: Peer, bytes: &[u8], arrival: Arrival) -> Arc<Cause> {
         let digest = is_request(bytes).then(|| self.hasher.hash_one((peer, bytes)));
         let mut message = message(Direction::In, peer, bytes);
+        let waited = u64::try_from(arrival.at.elapsed().as_micros()).unwrap_or(u64::MAX);
+        message.unix_us = message.unix_us.saturating_sub(waited);
         message.fault = arrival.fault;
         message.digest = digest;
         let mut kept = self.kept();
@@ -242,15 +246,25 @@ impl Seen {
 
     /// The datagram of a message goes to its socket now.
     pub(crate) fn left(&self, now: Instant, tag: &Tag) {
+        let unix_us = unix_us();
+        let mut kept = self.kept();
         if tag.is_response && !tag.cause.answered.swap(true, Ordering::Relaxed) {
-            let second = unix_us() / 1_000_000;
-            self.kept().count(second, now.saturating_duration_since(tag.cause.came));
+            kept.count(unix_us / 1_000_000, now.saturating_duration_since(tag.cause.came));
+        }
+        // Of two copies, the first counts.
+        if let Some(message) = kept.get_mut(tag.number)
+            && !message.has_left
+        {
+            message.has_left = true;
+            message.unix_us = unix_us;
         }
     }
 
     /// The messages of an exchange, as far as they are kept.
     pub(crate) fn exchange(&self, cause: u64) -> Vec<Message> {
-        self.kept().exchange(cause).cloned().collect()
+        let mut messages: Vec<_> = self.kept().exchange(cause).cloned().collect();
+        messages.sort_by_key(|message| message.unix_us);
+        messages
     }
 
     /// How many messages there were.
@@ -290,6 +304,7 @@ fn message(direction: Direction, peer: Peer, bytes: &[u8]) -> Message {
         session: peer.session,
         fault: None,
         bytes: bytes.into(),
+        has_left: false,
         cause: 0,
         digest: None,
     }
@@ -340,10 +355,10 @@ mod tests {
 
     #[test]
     fn what_answers_the_server_belongs_to_what_it_answers() {
-        let (seen, now) = (Seen::new(), Instant::now());
+        let seen = Seen::new();
         let own = seen.begin();
         seen.sent(peer(1), &[0x40, 0, 0, 9], &own);
-        let cause = seen.came(peer(1), &ACKNOWLEDGEMENT, Arrival::now(now));
+        let cause = seen.came(peer(1), &ACKNOWLEDGEMENT, Arrival::now(Instant::now()));
         seen.join(&cause, &own);
         assert_eq!(bytes(seen.exchange(own.number)).last(), Some(&ACKNOWLEDGEMENT.to_vec()));
         assert!(seen.exchange(cause.number).is_empty());

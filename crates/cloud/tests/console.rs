@@ -294,7 +294,7 @@ fn a_page_that_does_not_read_holds_nothing_up_and_is_told_what_it_missed() {
 
     // More than all buffers between the two hold.
     let payload = "温".repeat(160);
-    let count = 8_000;
+    let count = 20_000;
     for _ in 0..count {
         assert_eq!(code(&device.publish("x", payload.as_bytes())), "2.05");
     }
@@ -311,6 +311,22 @@ fn a_page_that_does_not_read_holds_nothing_up_and_is_told_what_it_missed() {
     assert!(missed > 0);
     assert_eq!(rows + missed, cloud.event_count() as u64);
     assert_eq!(cloud.messages().len(), count);
+}
+
+#[test]
+fn whoever_finds_no_room_is_told_and_it_comes_back() {
+    let cloud = with_console();
+    let pages: Vec<_> = (0..24).map(|_| events(&cloud, &[])).collect();
+    let refused = get(&cloud, "/", &[]);
+    assert_eq!(refused.status(), 503);
+    let text = refused.into_body().read_to_string().expect("text");
+    assert!(text.contains("Too many pages"), "{text}");
+    drop(pages);
+    let deadline = Instant::now() + PATIENCE;
+    while get(&cloud, "/", &[]).status() != 200 {
+        assert!(Instant::now() < deadline, "the room stays taken");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

@@ -37,8 +37,13 @@ fn a_tapped_row_shows_its_details_on_a_telephone() {
 #[test]
 fn nothing_is_cut_at_1024_pixels() {
     let console = ConsoleConfig::new(([127, 0, 0, 1], 0).into(), None).expect("loopback");
-    let devices = fleet::devices();
+    let mut devices = fleet::devices();
+    let long = Device::new(PRODUCT_KEY, "a-device-with-the-longest-name--", "its own secret");
+    devices.push(long.clone());
     let cloud = start(Config { devices, console: Some(console), ..Config::default() });
+    let mut device = TestDevice::over(&cloud, Transport::Udp);
+    device.identity = long;
+    device.sign_in();
     fleet::work(&cloud, 2, std::time::Duration::from_millis(100));
     for language in ["en", "zh-CN"] {
         let browser = Browser::open(&console_url(&cloud), language);
@@ -47,9 +52,14 @@ fn nothing_is_cut_at_1024_pixels() {
         for page in ["#", "#page=sessions", "#page=device&of=a1RP1qZfrEi/meter-0417"] {
             browser.run(&format!("location.hash = {page:?}"));
             browser.until("document.querySelector('main').innerText.length > 300");
+            if page.contains("device") {
+                browser.until(
+                    "document.querySelector('#device-messages tr.message')?.checkVisibility()",
+                );
+            }
             assert_eq!(wider_than_the_screen(&browser), [""; 0], "{language} {page}");
             // What is long in a row has its whole text in the details; all else is there.
-            let cut = "return [...document.querySelectorAll('h1, h2, h3, th, .time, .what, .code, button, a, label, figcaption, .bar, .note, #said, #urls')]\
+            let cut = "return [...document.querySelectorAll('h1, h2, h3, thead th, .time, .what, .code, button, a, label, figcaption, .bar, .note, #said, #urls')]\
                  .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0\
                      && getComputedStyle(each).display !== 'inline')\
                  .map((each) => each.tagName + ' ' + each.textContent)";
@@ -98,6 +108,12 @@ fn two_keys_lead_past_three_hundred_devices_to_the_filters() {
     assert_eq!(browser.run("return document.activeElement.innerText"), "To the filters");
     browser.press(ENTER);
     assert_eq!(browser.run("return document.activeElement.id"), "find");
+    browser.run("location.hash = '#page=sessions'");
+    browser.until("document.body.dataset.page === 'sessions'");
+    browser.run("document.getElementById('skip').focus()");
+    browser.press(ENTER);
+    assert_eq!(browser.run("return document.activeElement.id"), "session-list");
+    browser.run("history.back()");
     // Without it, the table is no long way either.
     let stops = browser.run("return document.querySelectorAll('#devices :is(a, button)').length");
     assert!(stops.as_u64().is_some_and(|stops| stops < 60), "{stops}");

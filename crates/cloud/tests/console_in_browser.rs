@@ -153,7 +153,7 @@ fn a_lost_connection_is_told_and_no_row_is_lost_or_doubled() {
     line.set(State::Cut);
     browser.until_says("#link", "No connection to the cloud since");
     let mut device = TestDevice::signed_in(&again, Transport::Udp);
-    for _ in 0..1_100 {
+    for _ in 0..10_300 {
         device.publish("x", b"7");
     }
     line.set(State::Open);

@@ -144,6 +144,11 @@ fn an_answer_takes_from_the_socket_to_the_socket_faults_included() {
         device.publish("x", b"1");
         let slow = answer_times(&cloud, 2);
         assert_eq!(above_200_ms(&slow), above_200_ms(&fast) + 1, "{slow:?}");
+        // The messages say the same: when they came to the socket, and when they left for it.
+        let told = details(&cloud, &row(&cloud, says("1")));
+        let [came, left] =
+            [0, 1].map(|at| told["datagrams"][at]["unix_ms"].as_u64().expect("a time"));
+        assert!(left - came >= 259, "{told}");
         // Refused ones are answered too.
         switch(&cloud, "delay=0..0");
         let refused = device.post("/nothing");

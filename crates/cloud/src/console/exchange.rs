@@ -23,6 +23,8 @@ const LEFT: (usize, usize) = (6, 4);
 /// What is this short may stand anywhere by chance: it is hidden where it stands alone.
 const SHORT: usize = 6;
 
+const URI_QUERY: u16 = 15;
+
 /// The digits of the shorter of the signatures.
 const SIGNATURE: usize = 32;
 
@@ -84,13 +86,20 @@ impl Exchanged {
 /// A message without access tokens, secrets and signatures, and what it says if it says anything.
 pub(super) fn masked(message: &Message, mask: &Mask) -> (Vec<u8>, Option<Packet>) {
     let Ok(mut packet) = decode(&message.bytes) else {
-        return (mask.bytes(message.bytes.to_vec()), None);
+        let mut bytes = mask.bytes(message.bytes.to_vec());
+        hide_digits(&mut bytes);
+        return (bytes, None);
     };
     let options: Vec<_> =
         packet.options().map(|(number, values)| (*number, values.clone())).collect();
     for (number, values) in options {
         let values = values.into_iter().map(|value| match number {
             TOKEN_61 | TOKEN_2088 => without_token(value),
+            URI_QUERY => {
+                let mut value = mask.bytes(value);
+                hide_digits(&mut value);
+                value
+            }
             _ => mask.bytes(value),
         });
         packet.set_option(CoapOption::from(number), values.collect());
@@ -123,19 +132,22 @@ fn hide_signature(packet: &mut Packet, message: &Message) {
     let encoding = request.content_format.and_then(Encoding::from_format);
     let fields = encoding.and_then(|encoding| encoding.decode(&packet.payload).ok());
     let payload = &mut packet.payload;
-    let Some(fields) = fields else {
-        // A mistake in it does not make the signature another's.
-        let are_digits =
-            |one: &u8, other: &u8| one.is_ascii_hexdigit() && other.is_ascii_hexdigit();
-        let runs = payload.chunk_by_mut(are_digits);
-        return runs.filter(|run| run.len() >= SIGNATURE).for_each(|run| run.fill(b'*'));
-    };
-    for (name, value) in fields {
-        if (name == "sign" || is_secret(&name)) && !hide(payload, value.as_bytes()) {
+    for (name, value) in fields.unwrap_or_default() {
+        let is_hidden = name.eq_ignore_ascii_case("sign") || is_secret(&name);
+        if is_hidden && !hide(payload, value.as_bytes()) {
             // It is written in some other way.
             payload.fill(b'*');
         }
     }
+    // A mistake around it, or in its name, does not make the signature another's.
+    hide_digits(payload);
+}
+
+/// Hides what may be a signature: as many hexadecimal digits in a row, or more.
+fn hide_digits(bytes: &mut [u8]) {
+    let are_digits = |one: &u8, other: &u8| one.is_ascii_hexdigit() && other.is_ascii_hexdigit();
+    let runs = bytes.chunk_by_mut(are_digits);
+    runs.filter(|run| run.len() >= SIGNATURE).for_each(|run| run.fill(b'*'));
 }
 
 /// Hides a value; false if it is not there.
@@ -205,6 +217,9 @@ mod tests {
             request("auth", 42, json.as_bytes()),
             // The same name and value, written otherwise.
             request("auth", 50, format!("{{\"s\\u0069gn\":\"\\u0030{}\"}}", &SIGN[1..]).as_bytes()),
+            // Under another name.
+            request("auth", 50, json.replace("\"sign\"", "\"Sign\"").as_bytes()),
+            request("auth", 50, json.replace("\"sign\"", "\"signature\"").as_bytes()),
         ] {
             let text = text_of(&packet);
             assert!(!text.contains(&SIGN[1..]), "{text}");
@@ -212,6 +227,12 @@ mod tests {
         }
         let other = text_of(&request("auth", 50, br#"{"clientId":"c","password":"ab","a":"cab"}"#));
         assert!(other.ends_with(r#"{"clientId":"c","password":"**","a":"cab"}"#), "{other}");
+        let mut query = request("auth", 50, b"");
+        query.add_option(CoapOption::UriQuery, format!("sign={SIGN}").into_bytes());
+        assert!(text_of(&query).contains("sign=****"), "{}", text_of(&query));
+        // No message at all.
+        let bare = masked_of(json.as_bytes());
+        assert!(!String::from_utf8_lossy(&bare).contains(&SIGN[1..]));
         // What is no sign-in stays.
         assert!(text_of(&request("topic", 50, json.as_bytes())).contains(SIGN));
     }

@@ -19,14 +19,15 @@ use crate::commands::BrokerStatus;
 use crate::faults::Faults;
 use crate::seen::ANSWER_BOUNDS_MS;
 
-/// Events in one batch.
+/// Events in one batch, and of one that has to catch up.
 const BATCH: usize = 256;
+const LARGE_BATCH: usize = 1_024;
 
 /// Pause between batches: enough for the eye, and for the browser to draw.
 const PACE: Duration = Duration::from_millis(100);
 
-/// A page further behind skips events.
-const BEHIND: usize = 1_024;
+/// A page further behind skips events; a new one begins so far back. It keeps no more.
+const BEHIND: usize = 10_000;
 
 /// Devices in one tick.
 const DEVICES: usize = 200;
@@ -108,7 +109,7 @@ impl Place {
             .filter(|(server, _)| *server == shared.server)
             .and_then(|(_, next)| next.parse().ok())
             .filter(|next| *next <= count);
-        Self { next: known.unwrap_or_else(|| count.saturating_sub(BATCH)) }
+        Self { next: known.unwrap_or_else(|| count.saturating_sub(BEHIND)) }
     }
 }
 
@@ -187,7 +188,8 @@ impl Page {
     fn batch(&mut self) -> Option<Sent> {
         let count = *self.taken.borrow();
         let wanted = if count - self.next > BEHIND { count - BATCH } else { self.next };
-        let mut events = self.shared.reach.events.read(wanted, BATCH);
+        let most = if count - wanted > BATCH { LARGE_BATCH } else { BATCH };
+        let mut events = self.shared.reach.events.read(wanted, most);
         // The board knows the devices of those that it has taken.
         events.retain(|recorded| recorded.number < count);
         let first = events.first().map_or(count, |recorded| recorded.number);

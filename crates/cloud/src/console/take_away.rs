@@ -22,6 +22,7 @@ use crate::events::line;
 const PART: usize = 256;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// Product key and device name, with a slash between.
     device: Option<String>,

@@ -1,5 +1,6 @@
 //! Connections of browsers, and none that never asks.
 
+use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +17,9 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::net::sockopt::set_tcp_user_timeout;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::room::{InUse, Place, Room, Use};
@@ -35,9 +38,29 @@ const ACKNOWLEDGED_WITHIN: u32 = 60_000;
 /// Requests of these sites are far smaller.
 const READ_BUFFER: usize = 16 * 1_024;
 
+/// Connections that are told at once that there is no room, and how long that may take; further
+/// ones are closed.
+const TURNED_AWAY: usize = 16;
+const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(2);
+
+const NO_ROOM: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\n\
+    connection: close\r\nretry-after: 5\r\n\r\n\
+    Too many pages and downloads are open from here; close some of them.\n";
+
+/// Says that there is no room for a connection, whatever it asks for.
+async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(NO_ROOM.as_bytes()).await?;
+    stream.shutdown().await?;
+    // What it asked has to be read, or the answer is lost with the connection.
+    let mut asked = [0; 1_024];
+    while stream.read(&mut asked).await? > 0 {}
+    Ok(())
+}
+
 /// Serves until dropped; its connections end with it.
 pub(super) async fn serve(listener: TcpListener, router: Router) {
     let room = Arc::<Room>::default();
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
@@ -46,7 +69,15 @@ pub(super) async fn serve(listener: TcpListener, router: Router) {
             continue;
         };
         let address = peer.ip().to_canonical();
-        let Some(mut place) = room.enter(address) else { continue };
+        let Some(mut place) = room.enter(address) else {
+            if let Ok(permit) = Arc::clone(&turned_away).try_acquire_owned() {
+                connections.spawn(async move {
+                    let _ = tokio::time::timeout(TURNED_AWAY_WITHIN, turn_away(stream)).await;
+                    drop(permit);
+                });
+            }
+            continue;
+        };
         // Without it the connection only ends later.
         let _ = set_tcp_user_timeout(&stream, ACKNOWLEDGED_WITHIN);
         let router = router.clone().layer(Extension(From(address)));

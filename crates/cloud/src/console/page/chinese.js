@@ -20,7 +20,7 @@ export const CHINESE = {
   'repeated': '重复',
   'meaning': '统计与测量的含义',
   'repeated-is': '设备重复：以相同消息 ID 再次到达的请求。设备没有及时收到应答，或请求被 duplicate 故障复制。',
-  'elsewhere': '在别处认证',
+  'elsewhere': '在别处或重启之前认证',
   'unknown': '未知',
   'expired': '已过期',
   'expired-early': '已手动作废',

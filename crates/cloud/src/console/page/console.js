@@ -112,7 +112,8 @@ the('languages').addEventListener('click', (event) => {
 // A link would change the place in the URL.
 the('skip').addEventListener('click', (event) => {
   event.preventDefault();
-  the('find').focus();
+  const filters = ['find', 'session-list', 'device-filter'].map(the);
+  filters.find((each) => each.checkVisibility())?.focus();
 });
 
 list.onSelect(details.show);

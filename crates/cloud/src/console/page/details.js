@@ -77,7 +77,9 @@ export function retranslate() {
   if (row.gone) parts.push(make('p', { class: 'note' }, words('forgotten')));
   if (row.payload) parts.push(payload(row.payload, words('payload')));
   if (row.options?.length) parts.push(options(row.options));
-  for (const datagram of row.datagrams ?? []) parts.push(exchanged(datagram, row.unix_ms));
+  const exchange = row.datagrams ?? [];
+  const since = exchange.find((datagram) => datagram.direction === 'in')?.unix_ms ?? row.unix_ms;
+  for (const datagram of exchange) parts.push(exchanged(datagram, since));
   the('detail').replaceChildren(...parts.filter((part) => part !== ''));
 }
 
@@ -93,9 +95,16 @@ function facts(row) {
   }
   if (row.peer) add('field-peer', row.peer + (row.transport ? ' · ' + words('transport-' + row.transport) : ''));
   for (const [name, value] of row.fields ?? []) {
-    add('field-' + name, name === 'expires' ? moment(value * 1000) : value === 'true' ? '✓' : value);
+    add('field-' + name, field(name, value));
   }
   return list;
+}
+
+function field(name, value) {
+  if (name === 'expires') return moment(value * 1000);
+  // As the datagrams below say it.
+  if (name === 'message_id') return `${value} (0x${Number(value).toString(16).padStart(4, '0')})`;
+  return value === 'true' ? '✓' : value;
 }
 
 function options(told) {

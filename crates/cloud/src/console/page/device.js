@@ -43,7 +43,7 @@ export function arrived() {
   const device_name = name.join('/');
   say(the('device-name'), device_name);
   say(the('device-product'), product_key);
-  the('device-filter').setAttribute('href', url({ page: 'messages', device: place().of }));
+  the('device-filter').setAttribute('href', url({ page: 'messages', device: place().of, of: '', find: '', code: '', row: '' }));
   for (const kind of ['jsonl', 'pcapng']) {
     the('device-' + kind).setAttribute('href', `/seen.${kind}?` + new URLSearchParams({ device: place().of }));
   }

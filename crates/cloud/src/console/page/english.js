@@ -20,7 +20,7 @@ export const ENGLISH = {
   'repeated': 'Repeated',
   'meaning': 'What is counted and measured',
   'repeated-is': 'Repeated by devices: requests that came again under the same message id. The device did not get its answer in time, or the duplicate fault doubled them.',
-  'elsewhere': 'elsewhere',
+  'elsewhere': 'elsewhere, or before the restart',
   'unknown': 'not known',
   'expired': 'expired',
   'expired-early': 'expired by switch',

@@ -4,7 +4,7 @@ import { the, make, say } from '/dom.js';
 import { words } from '/words.js';
 import { names } from '/devices.js';
 import { place, note } from '/place.js';
-import { GROUPS, VALUES, contains, element } from '/rows.js';
+import { GROUPS, VALUES, contains, element, narrow } from '/rows.js';
 import { VirtualRows } from '/virtual.js';
 import { by, showSorting, sortable } from '/sorting.js';
 
@@ -67,6 +67,7 @@ export function retranslate() {
   showFilters();
   showPause();
   rows.redraw();
+  draw();
 }
 
 /** Names a row across restarts of the server. */
@@ -105,14 +106,12 @@ function drawFresh() {
   const passes = filter();
   const passing = more.filter(passes);
   const oldest = kept[0]?.order ?? order;
-  if (shown.length + passing.length > 0) {
-    const isByTime = place().sort === '-time';
-    if (shown[0]?.order < oldest || !isByTime) shown = shown.filter((row) => row.order >= oldest);
-    shown.push(...passing);
-    if (!isByTime) sort();
-    draw();
-    if (isByTime) rows.slide(passing.length);
-  }
+  const isByTime = place().sort === '-time';
+  if (shown[0]?.order < oldest || !isByTime) shown = shown.filter((row) => row.order >= oldest);
+  shown.push(...passing);
+  if (!isByTime) sort();
+  draw();
+  if (isByTime) rows.slide(passing.length);
   showFilters();
 }
 
@@ -123,9 +122,9 @@ function filter() {
   const wanted = find.toLowerCase().split(/\s+/).filter(Boolean);
   return (row) => {
     const group = GROUPS[row.kind];
+    if (wanted.length > 0 && !contains(row, wanted)) return false;
     if (!group) return true;
-    return !hidden.has(group) && (!device || row.device === device) && (!code || row.code === code)
-      && (wanted.length === 0 || contains(row, wanted));
+    return !hidden.has(group) && (!device || row.device === device) && (!code || row.code === code);
   };
 }
 
@@ -271,4 +270,5 @@ the('list').addEventListener('keydown', (event) => {
   }
   event.preventDefault();
 });
+narrow.addEventListener('change', () => rows.redraw());
 sortable(table, () => place().sort, (sort) => refilter({ sort }));

@@ -7,12 +7,18 @@ const USUAL = {
   devices: 'device', sessions: '-opened',
 };
 
+const PAGES = ['messages', 'sessions', 'device'];
+
 let now = read();
 let arrive = () => {};
 
 function read() {
   const told = new URLSearchParams(location.hash.slice(1));
-  return Object.fromEntries(Object.entries(USUAL).map(([name, usual]) => [name, told.get(name) ?? usual]));
+  const said = Object.fromEntries(Object.entries(USUAL).map(([name, usual]) => [name, told.get(name) ?? usual]));
+  // Whoever writes it by hand may be wrong.
+  if (!PAGES.includes(said.page)) said.page = USUAL.page;
+  if (!/^[0-9a-f]+-\d{1,15}$/.test(said.row)) said.row = '';
+  return said;
 }
 
 /** All of it, by name. */

@@ -40,6 +40,8 @@ const WHOLE = {
   'the broker does not keep up with its messages': 'broker 处理不及',
   'the broker did not answer in time': 'broker 没有及时应答',
   'nobody has subscribed to the topic': '该 topic 无人订阅',
+  'nobody has subscribed to this topic, which begins with a slash: the message would be lost, and the device is answered 5.03':
+    '该 topic（以斜杠开头）无人订阅：消息将丢失，设备收到 5.03',
   'the broker takes no such topic': 'broker 不接受该 topic',
   'more than the broker takes': '超过 broker 允许的大小',
   'it takes no message at least once (Maximum QoS 0 in CONNACK)': 'broker 不支持 QoS 1（CONNACK 中 Maximum QoS 为 0）',

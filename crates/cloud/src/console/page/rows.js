@@ -3,6 +3,9 @@
 import { make } from '/dom.js';
 import { words, clock, reason } from '/words.js';
 
+/** Where some columns are hidden: layout.css has the same. */
+export const narrow = matchMedia('(max-width: 640px)');
+
 /** What a filter hides; all else is a mark across the list, and always shown. */
 export const GROUPS = {
   message: 'requests', signed_in: 'requests', sign_in_refused: 'requests', request_refused: 'requests',
@@ -18,7 +21,7 @@ export const GROUPS = {
 export function element(row, isSelected) {
   const time = make('td', { class: 'time' }, row.unix_ms ? clock(row.unix_ms, true) : '');
   if (!GROUPS[row.kind]) {
-    return make('tr', { class: 'mark' }, time, make('td', { colspan: 5 }, mark(row)));
+    return make('tr', { class: 'mark' }, time, make('td', { colspan: narrow.matches ? 3 : 5 }, mark(row)));
   }
   const cell = (name, text) => make('td', { class: name, title: text }, text);
   return make('tr', { tabindex: -1, 'aria-selected': String(isSelected), class: row.kind },
@@ -82,9 +85,14 @@ export const VALUES = {
   payload: rest,
 };
 
+/** What a line across the list says, to be searched. */
+function said(row) {
+  return GROUPS[row.kind] ? kind(row) : mark(row);
+}
+
 /** Whether all words that are looked for stand in a row, whatever their case. */
 export function contains(row, wanted) {
-  const text = [row.device, row.peer, row.code, row.subject, rest(row), row.reason, kind(row)]
+  const text = [row.device, row.peer, row.code, row.subject, rest(row), row.reason, said(row)]
     .join('\n').toLowerCase();
   return wanted.every((each) => text.includes(each));
 }

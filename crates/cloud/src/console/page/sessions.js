@@ -38,7 +38,8 @@ export function element(session) {
     const name = session.device.split('/').slice(1).join('/');
     link(device.firstElementChild, name, url({ page: 'device', of: session.device, row: '' }));
   } else {
-    device.append(words('not-shown-yet'));
+    // After a restart it is known again once it says something.
+    device.append(words(session.opened ? 'not-shown-yet' : 'before'));
   }
   return make('tr', {},
     make('td', { class: 'number' }, String(session.session)),
