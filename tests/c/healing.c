@@ -10,9 +10,9 @@
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "check.h"
+#include "hasty.h"
 #include "iot_coap_ext.h"
 
 #define MOST_ADDRESSES 4
@@ -27,8 +27,6 @@ static in_addr_t silent_address = 0;
 /* Sending over a socket opened before this one fails. */
 static int first_good_socket = 0;
 static int sockets_made = 0;
-static unsigned int haste = 1;
-static uint64_t hasty_since_ms = 0;
 
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found)
@@ -67,25 +65,6 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 void freeaddrinfo(struct addrinfo *list)
 {
     (void)list;
-}
-
-static uint64_t true_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-uint64_t HAL_UptimeMs(void)
-{
-    return hasty_since_ms + (true_ms() - hasty_since_ms) * haste;
-}
-
-static void hurry(unsigned int factor)
-{
-    hasty_since_ms = true_ms();
-    haste = factor;
 }
 
 /* How old a socket is, by its own port: each new one is noted at its first datagram. */
@@ -129,35 +108,6 @@ int HAL_UDP_write(intptr_t handle, const unsigned char *data, unsigned int len)
         return (int)send((int)handle, data, len, 0);
     }
     return (int)len;
-}
-
-static int answers = 0;
-static int given_up = 0;
-
-static void count(void *arg, void *response)
-{
-    iotx_coap_resp_code_t code;
-
-    (void)arg;
-    CHECK_INT(0, IOT_CoAP_GetMessageCode(response, &code));
-    CHECK_INT(IOTX_COAP_RESP_CODE_CONTENT, code);
-    answers++;
-}
-
-static void on_notice(void *data, iotx_coap_context_t *context, const iotx_coap_notice_t *notice)
-{
-    (void)data;
-    (void)context;
-    given_up += notice->kind == IOTX_COAP_NOTICE_GAVE_UP;
-}
-
-static int post(iotx_coap_context_t *context, iotx_msg_type_t type)
-{
-    iotx_message_t message = message_of("{}", count, NULL);
-    char path[] = TOPIC "update";
-
-    message.msg_type = type;
-    return IOT_CoAP_SendMessage(context, path, &message);
 }
 
 /* Yields until so many answers are there, for at most `most_ms`; no call is longer than it
