@@ -176,6 +176,15 @@ fn a_device_has_a_page_of_all_that_the_cloud_remembers() {
     browser.click("#device-messages tr.message");
     browser.until_says("#detail", "first of all");
 
+    // What is offered to be saved is this device's.
+    let saved = browser.run(
+        "const get = (path) => { const ask = new XMLHttpRequest(); ask.open('GET', path, false); ask.send(); return ask.responseText };\
+         return ['device-jsonl', 'device-pcapng'].map((id) => get(document.getElementById(id).href))",
+    );
+    let [lines, capture] = [0, 1].map(|at| saved[at].as_str().expect("text").to_owned());
+    assert!(lines.contains("first of all") && !lines.contains("meter-2"), "{lines}");
+    assert!(capture.contains("first of all") && !capture.contains("meter-2"));
+
     // It goes on, and can be left again.
     first.publish("user/late", b"1");
     browser.until_says("#device-messages", "…/user/late");

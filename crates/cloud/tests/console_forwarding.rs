@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use iot_coap_cloud::{Cloud, Config, Transport};
 use iot_coap_test_cloud::broker::{Broker, Limits};
+use iot_coap_test_cloud::browser::Browser;
 use iot_coap_test_cloud::forwarding::forward;
 use iot_coap_test_cloud::http::*;
 use iot_coap_test_cloud::*;
@@ -50,6 +51,27 @@ fn the_state_of_the_broker_is_told() {
     assert!(down["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{down}");
     let alone = iot_coap_test_cloud::with_console();
     assert_eq!(events(&alone, &[]).next_named("tick").data["broker"], Value::Null);
+}
+
+#[test]
+fn the_header_of_the_page_says_how_the_broker_is() {
+    let broker = Broker::start(Limits::default());
+    let cloud = with_console(&broker);
+    let browser = Browser::open(&console_url(&cloud), "en");
+    browser.until_says("#broker", "connected, 0 in flight, 0 waiting");
+    let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
+    let request = device.message("x", b"1");
+    device.send(&request);
+    let published = broker.next();
+    browser.until_says("#broker", "1 in flight");
+    broker.acknowledge(&published);
+    browser.until_says("#broker", "0 in flight");
+    drop(broker);
+    browser.until_says("#broker", "No broker at");
+    let alone = iot_coap_test_cloud::with_console();
+    browser.go(&console_url(&alone));
+    browser.until_says("#link", "Connected");
+    assert!(browser.run("return document.getElementById('broker').hidden") == true);
 }
 
 #[test]

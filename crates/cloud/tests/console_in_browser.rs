@@ -57,6 +57,10 @@ fn what_devices_do_appears_and_a_switch_is_felt() {
     browser.until_says("#round-trips-say", "1 measured");
     browser.until("document.querySelector('#round-trips path.once').dataset.count === '1'");
 
+    // The sign-in, and the two messages.
+    browser.until_says("#answers-say", "3 answered");
+    browser.until("document.querySelectorAll('#answers rect').length > 0");
+
     browser.click("#separate");
     browser.click("#expire-tokens");
     browser.until_says("#device-rows", "expired by switch");
