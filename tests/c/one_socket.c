@@ -151,7 +151,7 @@ int main(int argc, char **argv)
     first_good_socket = sockets_made + 1;
     if (strcmp(argv[4], "forgotten") == 0) {
         is_lost = 1;
-        hurry(20);
+        hurry(10);
         CHECK_INT(0, post(context, IOTX_MESSAGE_NON));
         CHECK_INT(0, post(context, IOTX_MESSAGE_CON));
         /* The CON message outlasts the silence, and the session that is given up for it. Over
@@ -180,7 +180,7 @@ int main(int argc, char **argv)
         CHECK_INT(3, sockets_made);
     } else if (strcmp(argv[4], "late") == 0) {
         first_good_socket = 0;
-        hurry(20);
+        hurry(10);
         late_ms = strcmp(argv[1], "coaps") == 0 ? 45000 : 18000;
         CHECK_INT(0, post(context, IOTX_MESSAGE_CON));
         took = await(context, 2, 93000);
