@@ -10,7 +10,7 @@ use super::Transport;
 use super::candidate::Candidate;
 use super::health::Cause;
 use super::reading::Side;
-use super::reopening::NEVER;
+use super::reopening::Coarse;
 use crate::log::{Queue, log_later};
 use crate::port::IoError;
 
@@ -111,6 +111,6 @@ impl Link {
 
     fn handle_sign_of_life(&mut self) {
         self.health.handle_sign_of_life();
-        self.give_up_at = NEVER;
+        self.give_up_at = Coarse::NEVER;
     }
 }

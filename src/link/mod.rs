@@ -35,7 +35,7 @@ pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
 pub(crate) use health::Expected;
 use health::Health;
 pub(crate) use reading::{Reading, Side};
-use reopening::NEVER;
+use reopening::Coarse;
 pub(crate) use reopening::{Patience, Work};
 pub(crate) use retired::Retired;
 pub(crate) use transport::{Beside, Reader, Transport, Unwritten};
@@ -66,9 +66,8 @@ pub(crate) struct Link {
     retired: Retired,
     /// How long a candidate may take.
     connect_limit_ms: u32,
-    /// When the transport makes room for another one, which cannot be opened beside it; or
-    /// [`NEVER`].
-    give_up_at: Instant,
+    /// When the transport makes room for another one, which cannot be opened beside it.
+    give_up_at: Coarse,
     /// A socket was opened beside the transport.
     has_room: bool,
     /// Of two sockets that are read in turn, the next one is the candidate's.
@@ -100,7 +99,7 @@ impl Link {
             candidate: None,
             retired: Retired::default(),
             connect_limit_ms: connect_limit.as_millis_u32(),
-            give_up_at: NEVER,
+            give_up_at: Coarse::NEVER,
             has_room: false,
             is_candidates_turn: false,
             news: None,
@@ -158,7 +157,7 @@ impl Link {
         match (self.health.state(), &self.candidate) {
             (State::Open, None) => self.health.judge_at(),
             (_, Some(candidate)) => Some(candidate.next_timeout()),
-            (State::BackingOff { until }, None) => Some(until.min(self.give_up_at)),
+            (State::BackingOff { until }, None) => Some(until.min(self.give_up_at.instant())),
             (State::Suspect, None) => None,
         }
     }
@@ -227,7 +226,7 @@ impl Link {
         if let Some(candidate) = &mut self.candidate {
             candidate.handle_timeout(now, log);
             self.judge_candidate(now);
-        } else if now >= self.give_up_at {
+        } else if !self.health.is_open() && now >= self.give_up_at.instant() {
             self.make_room(log);
         } else if self.health.judge_silence(now, self.is_session(), expected, patience, random()) {
             log_later!(log, Info, "no sign of the peer; opening another connection");

@@ -16,7 +16,31 @@ use crate::port::Connected;
 const MAX_SHARES: u8 = 3;
 
 /// What a time is set to that does not come.
-pub(super) const NEVER: Instant = Instant::from_millis(u64::MAX);
+const NEVER: Instant = Instant::from_millis(u64::MAX);
+
+/// A time that may be a second late, in half the room of an [`Instant`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Coarse(u32);
+
+impl Coarse {
+    /// One that does not come.
+    pub(super) const NEVER: Self = Self(u32::MAX);
+
+    /// Milliseconds are shifted by so much: a division is large on processors of 32 bits.
+    const SHIFT: u32 = 10;
+
+    /// At `at`, or within a second after it.
+    pub(super) fn after(at: Instant) -> Self {
+        Self(u32::try_from((at.as_millis() >> Self::SHIFT) + 1).unwrap_or(u32::MAX))
+    }
+
+    pub(super) const fn instant(self) -> Instant {
+        match self {
+            Self::NEVER => NEVER,
+            Self(coarse) => Instant::from_millis((coarse as u64) << Self::SHIFT),
+        }
+    }
+}
 
 /// How long a link waits for its peer.
 #[derive(Clone, Copy)]
@@ -75,7 +99,7 @@ impl Link {
             // A device that says nothing need not know where to.
             (None, _) if can_rest => {
                 self.health.rest();
-                self.give_up_at = NEVER;
+                self.give_up_at = Coarse::NEVER;
                 None
             }
             (None, State::Suspect) if can_wait => {
@@ -110,7 +134,7 @@ impl Link {
             self.judge_room(now, patience);
             return;
         };
-        self.give_up_at = NEVER;
+        self.give_up_at = Coarse::NEVER;
         self.has_room |= self.transport.is_some();
         if addresses != 0 {
             self.health.handle_opened(addresses);
@@ -146,13 +170,13 @@ impl Link {
     /// away.
     fn judge_room(&mut self, now: Instant, patience: Patience) {
         if self.transport.is_none() || self.has_room {
-            self.give_up_at = NEVER;
+            self.give_up_at = Coarse::NEVER;
             return;
         }
         let Patience { with_answer, without_room } = patience;
         let is_worth_waiting = self.is_session() && !self.health.is_broken();
         let at = now + if is_worth_waiting { without_room } else { with_answer };
-        self.give_up_at = self.give_up_at.min(at);
+        self.give_up_at = self.give_up_at.min(Coarse::after(at));
     }
 
     /// Gives the transport up, so that another one can be opened.
@@ -163,7 +187,7 @@ impl Link {
 
     /// Whether the transport was given up, and nothing was opened since.
     fn has_made_room(&self) -> bool {
-        self.give_up_at != NEVER && self.transport.is_none()
+        self.give_up_at != Coarse::NEVER && self.transport.is_none()
     }
 
     /// The transport is over, and nothing is there yet to take its place.
@@ -197,7 +221,7 @@ impl Link {
         self.store = None;
         self.news = None;
         self.health.begin_anew();
-        self.give_up_at = NEVER;
+        self.give_up_at = Coarse::NEVER;
     }
 
     /// The candidate failed.
@@ -234,7 +258,7 @@ impl Link {
         self.retire_transport();
         self.transport = Some(transport);
         self.health.handle_replaced();
-        self.give_up_at = NEVER;
+        self.give_up_at = Coarse::NEVER;
         self.news = news;
         self.serial = self.serial.wrapping_add(1);
         self.watch();

@@ -35,8 +35,9 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
-    // Not inlined: on a 32-bit machine each copy is larger than a call.
-    #[inline(never)]
+    // On a 32-bit machine each copy is larger than a call.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    #[cfg_attr(not(target_pointer_width = "32"), inline)]
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration.0))
     }
