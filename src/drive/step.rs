@@ -266,7 +266,7 @@ impl Context {
         if retired.is_none() && work.is_none() {
             return (state, false);
         }
-        let learned = learned(&state.client, now);
+        let learned = learned(&state.client, now).max(state.link.first_timeout());
         state.reading = true;
         call.reads.set(true);
         Self::unlock(state);

@@ -8,12 +8,14 @@
 //! | messages are sent, and nothing comes for as long as [`SILENCE`] | suspect |
 //! | a candidate fails | the next address, another try, or a pause |
 //!
-//! A link that has served is opened anew at once, and so is the one that takes its place if
+//! A link that has served is opened again at once, and so is the one that takes its place if
 //! it never served, or while there is an address that was not tried. Otherwise there is a
-//! pause, drawn at random from a range that grows from 1 s to 60 s ([`Backoff`]), so that
-//! the devices of a cloud that was away do not come back in one second.
+//! pause of 1 s to 60 s, drawn at random ([`PAUSES`]), so that the devices of a cloud that was
+//! away do not come back in one second. A wide range spreads them; but of those who wait in
+//! a wide range, more come back at its beginning than at its end, so the range is narrow once
+//! they are spread.
 
-use iot_coap_client::{Backoff, Duration, Instant};
+use iot_coap_client::{Duration, Instant, jittered};
 
 use super::State;
 
@@ -31,12 +33,12 @@ const SILENCE_OF_A_STRANGER: Duration = Duration::from_secs(4);
 /// they are given up.
 const SILENCE_TO_NON: Duration = Duration::from_secs(100);
 
-/// The first pause before a link is opened again, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The shortest and the longest of the pauses before a link is opened again, in milliseconds:
+/// of the first, of the second, and of those after it.
+const PAUSES: [(u32, u32); 3] = [(1000, 8000), (1000, 60_000), (40_000, 60_000)];
 
 /// Within this time a device comes back that expects nothing, and has nothing to send.
-const RETURN: Duration = Duration::from_secs(8);
+const RETURN: u32 = 90_000;
 
 const AT_ONCE: Instant = Instant::from_millis(0);
 const NEVER: Instant = Instant::from_millis(u64::MAX);
@@ -71,12 +73,23 @@ pub(super) enum Cause {
     Late,
 }
 
+impl Cause {
+    /// Whether the peer did not answer.
+    const fn is_silence(self) -> bool {
+        match self {
+            Self::Late => true,
+            #[cfg(feature = "dtls-psk")]
+            Self::Silent => true,
+            _ => false,
+        }
+    }
+}
+
 /// See the [module](self).
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(super) struct Health {
     /// When the link is opened anew: [`NEVER`] while it serves, [`AT_ONCE`] if it is suspect.
     reopen_at: Instant,
-    backoff: Backoff,
     /// When the first message was sent since something came from the peer; or [`NEVER`].
     silent_since: Instant,
     /// When silence is looked at.
@@ -87,9 +100,14 @@ pub(super) struct Health {
     has_declined: bool,
     /// The latest handshake failed.
     has_failed_handshake: bool,
+    /// The latest handshake with a peer that was heard before was not answered at all, or not in
+    /// time.
+    is_unanswered: bool,
     /// The pause ends as soon as there is something to send.
     is_deferred: bool,
-    // These four lie side by side and change together with each datagram.
+    // These five lie side by side and change together with each datagram.
+    /// How many pauses there were since something came from the peer.
+    pauses: u8,
     /// The transport cannot be used at all.
     is_broken: bool,
     /// Something came from the peer, however long ago.
@@ -107,16 +125,17 @@ impl Health {
     pub(super) const fn new() -> Self {
         Self {
             reopen_at: AT_ONCE,
-            backoff: Backoff::new(),
             openings: 0,
             next_address: 0,
             addresses: 1,
             silent_since: NEVER,
             judge_at: Instant::from_millis(0),
+            pauses: 0,
             is_broken: false,
             is_hopeless: false,
             has_declined: false,
             has_failed_handshake: false,
+            is_unanswered: false,
             is_deferred: false,
             has_heard: false,
         }
@@ -155,6 +174,16 @@ impl Health {
         self.is_hopeless
     }
 
+    /// How long the first flight of a handshake waits for its answer, which may take `most`,
+    /// if the one before had none: a raised timer is kept (RFC 6347, section 4.2.4.1). Whoever
+    /// asks a cloud that is away again after 1 s asks it six times, and much of a fleet would
+    /// be heard in the first seconds after its return.
+    #[cfg(feature = "dtls-psk")]
+    pub(super) fn first_timeout(&self, most: Duration, random: u32) -> Option<Duration> {
+        let third = most.as_millis_u32() / 3;
+        self.is_unanswered.then(|| jittered(third, 2 * third, random))
+    }
+
     /// When silence is to be judged.
     pub(super) fn judge_at(&self) -> Option<Instant> {
         (self.silent_since != NEVER).then_some(self.judge_at)
@@ -164,11 +193,12 @@ impl Health {
     #[inline]
     pub(super) const fn handle_sign_of_life(&mut self) {
         self.reopen_at = NEVER;
-        self.backoff.reset();
+        self.pauses = 0;
         self.openings = 0;
         self.next_address = 0;
         self.silent_since = NEVER;
         self.is_broken = false;
+        self.is_unanswered = false;
         self.has_heard = true;
     }
 
@@ -185,6 +215,7 @@ impl Health {
         self.is_deferred = false;
         self.has_declined = false;
         self.has_failed_handshake = false;
+        self.is_unanswered = false;
         self.reopen_at = NEVER;
         self.silent_since = NEVER;
         self.is_broken = false;
@@ -264,6 +295,8 @@ impl Health {
 
     /// A candidate failed.
     pub(super) fn handle_candidate_failed(&mut self, now: Instant, cause: Cause, random: u32) {
+        // A first connection is waited for, and in no outage.
+        self.is_unanswered = self.has_heard && cause.is_silence();
         if self.is_tried_again(cause) {
             // From another port, at the same address.
             self.openings = self.openings.saturating_sub(1);
@@ -274,6 +307,10 @@ impl Health {
         } else if cause != Cause::Refused {
             self.is_hopeless = true;
             self.silent_since = NEVER;
+            if cause == Cause::Late {
+                // It took as long as many short pauses.
+                self.pauses = self.pauses.max(1);
+            }
             self.pause(now, random);
             return;
         }
@@ -308,8 +345,7 @@ impl Health {
     /// or when there is something to send. A cloud that ends all sessions at once
     /// does not have all devices back at once.
     pub(super) fn defer(&mut self, now: Instant, random: u32) {
-        let longest = RETURN.as_millis_u32();
-        self.reopen_at = now + Duration::from_millis((1 + random % longest).into());
+        self.reopen_at = now + jittered(1, RETURN, random);
         self.is_deferred = true;
     }
 
@@ -352,9 +388,13 @@ impl Health {
 
     fn pause(&mut self, now: Instant, random: u32) {
         self.is_deferred = false;
-        self.reopen_at = now + self.backoff.next_pause(FIRST_PAUSE, LONGEST_PAUSE, random);
+        let range = PAUSES.get(usize::from(self.pauses)).unwrap_or(&PAUSES[PAUSES.len() - 1]);
+        self.pauses = self.pauses.saturating_add(1);
+        self.reopen_at = now + jittered(range.0, range.1, random);
     }
 }
 
+#[cfg(all(test, feature = "dtls-psk"))]
+mod fleet;
 #[cfg(test)]
 mod tests;

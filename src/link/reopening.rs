@@ -206,6 +206,14 @@ impl Link {
         Duration::from_millis(u64::from(self.connect_limit_ms) / u64::from(shares))
     }
 
+    /// How long the first flight of the next handshake waits for its answer at least.
+    pub(crate) fn first_timeout(&self) -> Option<Duration> {
+        #[cfg(feature = "dtls-psk")]
+        return self.health.first_timeout(self.time_to_connect(), random());
+        #[cfg(not(feature = "dtls-psk"))]
+        None
+    }
+
     /// Leaves everything that is open to the process that this one was forked off from, and
     /// opens a transport anew.
     #[cfg(feature = "std")]

@@ -4,6 +4,17 @@
 
 use iot_coap_time::Duration;
 
+/// A time drawn at random, in milliseconds: no less than `shortest` and no longer than
+/// `longest`, unless that is the shorter one. `random`: 32 random bits.
+#[must_use]
+pub fn jittered(shortest: u32, longest: u32, random: u32) -> Duration {
+    let span = longest.saturating_sub(shortest);
+    // Of random bits, the upper ones decide; no division, which is large on processors of
+    // 32 bits.
+    let drawn = (u64::from(random) * (u64::from(span) + 1)) >> 32;
+    Duration::from_millis(u64::from(shortest) + drawn)
+}
+
 /// The pauses between attempts that bring nothing, each drawn at random.
 ///
 /// Pause number `n`, counted from 1, is uniform between the first pause and that
@@ -33,11 +44,8 @@ impl Backoff {
     pub fn next_pause(&mut self, first: Duration, longest: Duration, random: u32) -> Duration {
         self.pauses = self.pauses.saturating_add(1).min(31);
         let [first, longest] = [first, longest].map(Duration::as_millis_u32);
-        let span = first.saturating_mul(1 << self.pauses).min(longest).saturating_sub(first);
-        // Of random bits, the upper ones decide; no division, which is large on processors
-        // of 32 bits.
-        let drawn = (u64::from(random) * (u64::from(span) + 1)) >> 32;
-        Duration::from_millis(u64::from(first) + drawn)
+        let longest = first.saturating_mul(1 << self.pauses).min(longest);
+        jittered(first, longest, random)
     }
 
     /// An attempt was of use: the next pause is a first one again.

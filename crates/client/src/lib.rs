@@ -43,7 +43,7 @@ mod timing;
 
 pub use access_token::{ACCESS_TOKEN_LIFETIME, MAX_ACCESS_TOKEN_LEN};
 pub use auth::{Encoding, SignMethod};
-pub use backoff::Backoff;
+pub use backoff::{Backoff, jittered};
 pub use client::{Client, Transmit};
 pub use code::Code;
 pub use config::{Config, DEFAULT_MAX_OUTSTANDING};

@@ -69,7 +69,7 @@ fn every_address_is_tried_before_the_first_pause() {
         health.handle_replaced();
     }
     health.handle_failure(at(0), false, u32::MAX);
-    assert_eq!(health.state(), State::BackingOff { until: at(2000) });
+    assert_eq!(health.state(), State::BackingOff { until: at(8000) });
     assert_eq!(health.next_address() % 3, 0, "from the first again");
     // One that answers is no stranger: when it fails, it is the first to be tried.
     health.handle_sign_of_life();
@@ -83,7 +83,7 @@ fn a_session_that_ends_at_once_each_time_is_not_opened_without_end() {
     health.handle_end(at(0), u32::MAX);
     assert_eq!(health.state(), State::Suspect, "once");
     let mut now = 0;
-    for most in [2, 4, 8, 16, 32, 60, 60] {
+    for most in [8, 60, 60, 60] {
         // The handshake is no proof that it serves.
         health.handle_opened(1);
         health.handle_replaced();
@@ -144,8 +144,8 @@ fn who_expects_nothing_is_in_no_hurry() {
     let mut health = opened(1);
     health.handle_sign_of_life();
     health.handle_end(at(0), 0);
-    health.defer(at(0), 41_999);
-    assert_eq!(health.state(), State::BackingOff { until: at(2000) });
+    health.defer(at(0), u32::MAX / 2);
+    assert_eq!(health.state(), State::BackingOff { until: at(45_000) });
     assert!(health.is_deferred());
     // A pause for another reason does not end when something is to be sent.
     health.handle_not_opened(at(2000), 0);
@@ -158,4 +158,31 @@ fn what_cannot_be_opened_is_tried_after_a_pause() {
     health.handle_not_opened(at(0), 0);
     assert_eq!(health.state(), State::BackingOff { until: at(1000) });
     assert!(health.is_hopeless());
+}
+
+#[cfg(feature = "dtls-psk")]
+#[test]
+fn after_handshakes_in_vain_there_is_no_hurry() {
+    let mut health = opened(1);
+    let limit = Duration::from_secs(60);
+    assert_eq!(health.first_timeout(limit, 0), None);
+    // While nothing was ever heard, a call waits for the connection.
+    health.handle_candidate_failed(at(0), Cause::Silent, 0);
+    assert_eq!(health.first_timeout(limit, 0), None);
+    health.handle_sign_of_life();
+    let mut now = 0;
+    // The first pause has the widest range, and those after it are long.
+    for shortest in [1, 40, 40] {
+        health.handle_opened(1);
+        health.handle_candidate_failed(at(now), Cause::Late, 0);
+        now += shortest * 1000;
+        assert_eq!(health.state(), State::BackingOff { until: at(now) });
+        assert_eq!(health.first_timeout(limit, 0), Some(Duration::from_secs(20)));
+        assert_eq!(health.first_timeout(limit, u32::MAX), Some(Duration::from_secs(40)));
+    }
+    health.handle_opened(1);
+    health.handle_candidate_failed(at(now), Cause::Late, u32::MAX);
+    assert_eq!(health.state(), State::BackingOff { until: at(now + 60_000) });
+    health.handle_sign_of_life();
+    assert_eq!(health.first_timeout(limit, 0), None);
 }
