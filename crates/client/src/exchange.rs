@@ -267,11 +267,12 @@ impl<A> Exchange<A> {
         self.set_state(State::Due);
     }
 
-    /// Makes it due once more, with the timeout as it is, if it was transmitted once and is
-    /// not acknowledged. That counts as one of its retransmissions.
-    pub(crate) fn repeat_if_unacknowledged(&mut self) {
-        if self.state == State::AwaitingAck && self.retransmissions == 0 {
-            self.retransmissions = 1;
+    /// Makes it due once more, with the timeout as it is, if it is not acknowledged. That counts
+    /// as one of its retransmissions, if any are left.
+    pub(crate) fn repeat_if_unacknowledged(&mut self, timing: &Timing) {
+        if self.state == State::AwaitingAck {
+            let most = timing.max_retransmit.max(1);
+            self.retransmissions = most.min(self.retransmissions + 1);
             self.set_state(State::Due);
         }
     }

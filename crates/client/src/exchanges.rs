@@ -319,7 +319,8 @@ impl<A> Exchanges<A> {
 
     /// Datagrams take another way: has every request sent again that is not acknowledged.
     pub(crate) fn handle_path_changed(&mut self) {
-        self.list.iter_mut().for_each(Exchange::repeat_if_unacknowledged);
+        let Self { list, timing, .. } = self;
+        list.iter_mut().for_each(|exchange| exchange.repeat_if_unacknowledged(timing));
     }
 
     /// Does what is due at `now`. Returns whether the request of a sign-in was given

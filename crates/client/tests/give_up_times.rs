@@ -52,6 +52,34 @@ fn due_and_never_fetched() {
     }
 }
 
+/// The datagrams take another way while the message waits, also when all its
+/// retransmissions went the way that led nowhere.
+#[test]
+fn another_way_neither_loses_a_message_nor_keeps_it() {
+    for retransmissions in 0..=4 {
+        let mut bench = Bench::signed_in();
+        let first = bench.post(7);
+        let end = bench.now + MAX_TRANSMIT_WAIT;
+        for _ in 0..retransmissions {
+            bench.pass_until(bench.next_timeout().expect("a retransmission"));
+            assert_eq!(bench.one(), first);
+        }
+        bench.client.handle_path_changed();
+        assert_eq!(bench.one(), first, "once more, after {retransmissions}");
+        // Another way each second is no way to send for ever.
+        for _ in 0..3 {
+            bench.advance(SECOND);
+            bench.client.handle_path_changed();
+            assert!(bench.sent().iter().all(|again| *again == first));
+        }
+        while bench.next_timeout().expect("it is to end") < end {
+            bench.pass_until(bench.next_timeout().expect("it is to end"));
+            assert!(bench.sent().iter().all(|again| *again == first));
+        }
+        assert_gave_up(&ends_at(&mut bench, end), GiveUp::NotAcknowledged);
+    }
+}
+
 #[test]
 fn awaiting_an_acknowledgement() {
     // Made long before it was sent: the time counts from when it was sent.

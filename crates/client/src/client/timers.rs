@@ -59,9 +59,11 @@ impl<A> Client<A> {
     pub fn handle_session_renewed(&mut self, now: Instant) {
         self.exchanges.handle_session_renewed(now, &mut self.random);
     }
+
     /// Tells the client that its datagrams take another way to the same peer from now on:
-    /// sends every Confirmable message at once that was transmitted once and is not
-    /// acknowledged. That counts as one of its retransmissions.
+    /// sends every Confirmable message at once that is not acknowledged. That counts as one of
+    /// its retransmissions. One that has none left is sent once more, and given up when it
+    /// would have been.
     pub fn handle_path_changed(&mut self) {
         self.exchanges.handle_path_changed();
     }
