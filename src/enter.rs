@@ -1,5 +1,6 @@
-//! The one way in: every exported function enters the library here, and leaves it
-//! here.
+//! The one way in: every exported function that reaches a context, makes one or closes one
+//! enters the library here, and leaves it here. Those that only read a response, name a
+//! number or set up the log touch nothing that is shared, and need no guard.
 //!
 //! A call that enters a context is counted until it leaves. No panic gets out, and
 //! after one nothing stays locked or counted. The thread can be cancelled only while it
@@ -42,7 +43,7 @@ impl Fallback for () {
 
 /// Enters the library, for a function that has no context, or that closes one.
 pub(crate) fn enter<R: Fallback>(name: &str, work: impl FnOnce() -> R) -> R {
-    if log::is_writing() {
+    if log::is_refused() {
         return R::FALLBACK;
     }
     let cancellation = disable_cancellation();
@@ -102,7 +103,7 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     begin: impl FnOnce(&Context) -> Begun<R>,
     end: impl FnOnce(&Context) -> R,
 ) -> R {
-    if log::is_writing() {
+    if log::is_refused() {
         return R::FALLBACK;
     }
     let cancellation = disable_cancellation();
@@ -150,7 +151,7 @@ pub(crate) unsafe fn enter_and_open(
     name: &str,
     make: impl FnOnce() -> Option<NonNull<Context>>,
 ) -> *mut c_void {
-    if log::is_writing() {
+    if log::is_refused() {
         return null_mut();
     }
     let cancellation = disable_cancellation();
@@ -169,7 +170,7 @@ pub(crate) unsafe fn enter_and_open(
     context.entered.remove();
     let is_open = waited.is_some() && catch(name, || context.settle()) == Some(true);
     if !is_open {
-        context.connector.explain();
+        let _ = catch(name, || context.connector.explain());
         // SAFETY: Init has not returned it, so no other call of it starts.
         let _ = catch(name, || unsafe { Context::close(made, name, Ending::Deinit) });
     }

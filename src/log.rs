@@ -82,7 +82,7 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
         let _ = write!(buffer, "{line}");
         // SAFETY: the program promised when it set the handler that it may be called
         // with its data from any thread. The line ends with NUL.
-        during_write(|| unsafe {
+        nested::during_write(|| unsafe {
             handler(HANDLER_DATA.load(Ordering::Acquire), level, buffer.bytes.as_ptr().cast());
         });
     } else {
@@ -94,7 +94,7 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
         };
         let _ = write!(buffer, "[iot-coap] {name}: {line}");
         buffer.bytes[buffer.len] = b'\n';
-        during_write(|| port::print(&buffer.bytes[..buffer.len + 2]));
+        nested::during_write(|| port::print(&buffer.bytes[..buffer.len + 2]));
     }
 }
 
@@ -163,26 +163,71 @@ fn handler() -> Option<Handler> {
     unsafe { core::mem::transmute::<*mut c_void, Option<Handler>>(handler) }
 }
 
+pub(crate) use nested::{is_refused, is_writing};
+
+/// What tells calls from the program's log handler from other calls.
 #[cfg(feature = "std")]
-std::thread_local! {
-    static IS_WRITING: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
+mod nested {
+    use core::cell::Cell;
+
+    std::thread_local! {
+        static IS_WRITING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Whether the calling thread is in the program's log handler.
+    pub(crate) fn is_writing() -> bool {
+        IS_WRITING.get()
+    }
+
+    /// Whether a call into the library comes from the program's log handler.
+    pub(crate) fn is_refused() -> bool {
+        is_writing()
+    }
+
+    pub(super) fn during_write(write: impl FnOnce()) {
+        IS_WRITING.set(true);
+        write();
+        IS_WRITING.set(false);
+    }
 }
 
-/// Whether the calling thread is in the program's log handler, from where calls are
-/// refused. False without `std`, where threads cannot be told apart.
-pub(crate) fn is_writing() -> bool {
-    #[cfg(feature = "std")]
-    return IS_WRITING.get();
-    #[cfg(not(feature = "std"))]
-    false
-}
+/// Without `std` the port names the threads, if it has `HAL_ThreadSelf`. If it does not, there
+/// is mostly one.
+#[cfg(not(feature = "std"))]
+mod nested {
+    use core::ffi::c_void;
+    use core::ptr::null_mut;
+    use core::sync::atomic::{AtomicPtr, Ordering};
 
-fn during_write(write: impl FnOnce()) {
-    #[cfg(feature = "std")]
-    IS_WRITING.set(true);
-    write();
-    #[cfg(feature = "std")]
-    IS_WRITING.set(false);
+    use crate::port;
+
+    /// The thread that is in the program's log handler; of two, the one that entered it last.
+    static WRITER: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+
+    /// The name of the calling thread, or of all threads where the port names none.
+    fn this_thread() -> *mut c_void {
+        let thread = port::this_thread().cast_mut();
+        if thread.is_null() { (&raw const WRITER).cast_mut().cast() } else { thread }
+    }
+
+    /// Whether the calling thread is in the program's log handler, or may be.
+    pub(crate) fn is_writing() -> bool {
+        let writer = WRITER.load(Ordering::Relaxed);
+        cfg!(feature = "extension") && !writer.is_null() && writer == this_thread()
+    }
+
+    /// Whether a call into the library comes from the program's log handler. Where there are
+    /// threads that the port does not name, no call is refused, since it may be another
+    /// thread's.
+    pub(crate) fn is_refused() -> bool {
+        is_writing() && !(cfg!(feature = "threads") && port::this_thread().is_null())
+    }
+
+    pub(super) fn during_write(write: impl FnOnce()) {
+        WRITER.store(this_thread(), Ordering::Relaxed);
+        write();
+        WRITER.store(null_mut(), Ordering::Relaxed);
+    }
 }
 
 /// Logs a line at once, formatted as by `format!`, at a [`Level`]; only while no
