@@ -6,7 +6,7 @@ use iot_coap_client::{Client, Duration, Event, Instant};
 
 use super::progress::{Incoming, Wait};
 use super::reading::{self, SLICE};
-use super::{Transmitted, Until, learned, next_timeout, transmit};
+use super::{Transmitted, Until, next_timeout, transmit};
 use crate::call::Call;
 use crate::callbacks;
 use crate::context::{Application, Context, State};
@@ -266,7 +266,7 @@ impl Context {
         if retired.is_none() && work.is_none() {
             return (state, false);
         }
-        let learned = learned(&state.client, now).max(state.link.first_timeout());
+        let learned = state.client.learned_timeout(now).max(state.link.first_timeout());
         state.reading = true;
         call.reads.set(true);
         Self::unlock(state);

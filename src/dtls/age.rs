@@ -6,7 +6,7 @@
 //! minutes.
 
 use crate::port;
-use crate::port::secrets::calendar_ms;
+use crate::port::calendar::calendar_ms;
 
 /// What a waking counts as where there is no calendar, in seconds.
 const WAKING_S: u32 = 600;

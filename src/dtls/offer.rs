@@ -15,7 +15,6 @@ use iot_coap_dtls::{Config, Error, SUPPORTS_CBC};
 use super::age::Age;
 use super::old_servers;
 use super::resumption::{self, Key};
-use super::session::Client;
 use super::terms::{PreShared, Terms};
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
 use crate::certificates::ANCHORS;
@@ -34,6 +33,9 @@ const MANY_REPEATS: u8 = 3;
 
 /// What names the session for resumption, and the pre-shared key, if there is one.
 pub(super) type Proof<'a> = (Key, Option<PreShared<'a>>);
+
+/// The engine, with the machine's source of random numbers.
+pub(super) type Client = iot_coap_dtls::Client<Source>;
 
 /// Where the client is put, which takes a kilobyte. There is room before a kept session is
 /// opened, which must not be lost for lack of memory.
@@ -236,7 +238,7 @@ fn config_with_certificates(terms: &Terms<'_>) -> Result<Config, Error> {
         };
         Error::Configuration(reason)
     })?;
-    Config::with_certificates(terms.host(), anchors, crate::port::secrets::calendar_seconds())
+    Config::with_certificates(terms.host(), anchors, crate::port::calendar::calendar_seconds())
 }
 
 #[cfg(not(any(feature = "dtls-p256", feature = "dtls-rsa")))]

@@ -13,10 +13,11 @@ use iot_coap_dtls::{Error, SealingKey};
 use zeroize::Zeroizing;
 
 use super::age::{AGE_LEN, Age, Limits};
+use super::offer::Client;
 use super::old_servers;
 use super::resumption::{self, Key};
-use super::session::Client;
-use crate::port::secrets::{Source, calendar_seconds};
+use crate::port::calendar::calendar_seconds;
+use crate::port::secrets::Source;
 
 /// The first byte of a blob: what the rest is. Older versions had 1 to 4, and bound them to
 /// less.

@@ -1,6 +1,8 @@
 //! The bottom edge: the board port's `HAL_*`, as functions that are safe to
 //! call. Adds no behaviour of its own.
 
+#[cfg(feature = "dtls-psk")]
+pub(crate) mod calendar;
 #[cfg(own_dtls)]
 mod dtls;
 #[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]

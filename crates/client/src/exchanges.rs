@@ -320,7 +320,9 @@ impl<A> Exchanges<A> {
     /// Datagrams take another way: has every request sent again that is not acknowledged.
     pub(crate) fn handle_path_changed(&mut self) {
         let Self { list, timing, .. } = self;
-        list.iter_mut().for_each(|exchange| exchange.repeat_if_unacknowledged(timing));
+        for exchange in list {
+            exchange.repeat_if_unacknowledged(timing);
+        }
     }
 
     /// Does what is due at `now`. Returns whether the request of a sign-in was given

@@ -1,0 +1,34 @@
+//! The date, for certificates and kept sessions.
+
+/// 2026-01-01. Before that this library did not exist, so a clock with an earlier date
+/// was never set.
+const EARLIEST_DATE: u64 = 1_767_225_600;
+
+#[cfg(not(feature = "port-linux"))]
+unsafe extern "C" {
+    /// In `c/edges.c`: milliseconds since 1970, or 0 if the port does not know.
+    safe fn iotx_port_calendar_ms() -> i64;
+}
+
+/// What the port's clock says, in milliseconds since 1970, though it may never have been set;
+/// 0 without one.
+#[cfg(not(feature = "port-linux"))]
+pub(super) fn unchecked_calendar_ms() -> i64 {
+    iotx_port_calendar_ms()
+}
+
+/// Milliseconds since 1970; `None` if there is no clock, or it was never set.
+pub(crate) fn calendar_ms() -> Option<u64> {
+    #[cfg(feature = "port-linux")]
+    let ms = iot_coap_port_linux::calendar_seconds().saturating_mul(1000);
+    #[cfg(not(feature = "port-linux"))]
+    let ms = u64::try_from(unchecked_calendar_ms()).unwrap_or(0);
+    Some(ms).filter(|ms| *ms >= EARLIEST_DATE * 1000)
+}
+
+/// The same in seconds.
+// Apart, since a small board pays 1 KB for the division, if nothing else divides.
+#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa", feature = "extension"))]
+pub(crate) fn calendar_seconds() -> Option<u64> {
+    calendar_ms().map(|ms| ms / 1000)
+}
