@@ -1,6 +1,5 @@
-//! What an `iotx_coap_context_t *` points to: one client, its link and its
-//! lock. Init makes it and Deinit closes it; what happens in between is in
-//! [`crate::drive`].
+//! What an `iotx_coap_context_t *` points to: one client, its link and its lock. Init makes
+//! it and Deinit closes it; what happens in between is in [`crate::drive`].
 
 use alloc::boxed::Box;
 use core::ffi::c_void;
@@ -14,8 +13,6 @@ use crate::call::Call;
 use crate::callbacks::Callbacks;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
-#[cfg(all(feature = "dtls-psk", feature = "extension"))]
-use crate::drive::learned;
 use crate::entered::Entered;
 use crate::fallible::{boxed, room};
 use crate::link::{Connector, Link, SessionStore};
@@ -141,15 +138,18 @@ impl Place {
     }
 }
 
+#[cold]
+fn no_memory<T>() -> Option<T> {
+    log!(Error, "no memory for a context");
+    None
+}
+
 impl Context {
     /// Makes a context, whose link is being opened; `None`, with the reason logged,
     /// if that cannot begin.
     pub(crate) fn new(configuration: Configuration, options: Options) -> Option<NonNull<Self>> {
         let Configuration { device, endpoint, wait_ms } = configuration;
-        let Some(place) = Place::take() else {
-            log!(Error, "IOT_CoAP_Init: no memory for a context");
-            return None;
-        };
+        let Some(place) = Place::take() else { return no_memory() };
         let token_store = (cfg!(feature = "extension") && options.keep_access_token)
             .then(|| boxed(TokenStore::new(&device, &endpoint)))
             .flatten();
@@ -179,7 +179,9 @@ impl Context {
         }
         let (connect_limit, sign_in_limit) =
             (options.connect_limit(), options.sign_in_limit(wait_ms));
-        let connector = Connector::new(endpoint, options.dtls, options.ack_timeout)?;
+        let Some(connector) = Connector::new(endpoint, options.dtls, options.ack_timeout) else {
+            return no_memory();
+        };
         connector.check()?;
         let mut clock = Clock::new(port::uptime_ms());
         let now = clock.at(port::uptime_ms());
@@ -371,7 +373,7 @@ impl Context {
         let State { client, link, log, .. } = &mut *guard;
         #[cfg(all(feature = "dtls-psk", feature = "extension"))]
         let left = (ending == Ending::Pause)
-            .then(|| link.take_for_pause(learned(client, now), log))
+            .then(|| link.take_for_pause(client.learned_timeout(now), log))
             .flatten();
         let _ = (ending, client, link, log, now);
         Self::unlock(guard);

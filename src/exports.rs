@@ -298,7 +298,7 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageToken(
 }
 
 fn invalid(name: &str) -> c_int {
-    log!(Error, "{name}: a pointer is NULL, or the message not the running callback's");
+    log!(Error, "{name}: a pointer is NULL, or the message is not the running callback's");
     IOTX_ERR_INVALID_PARAM as c_int
 }
 
@@ -334,8 +334,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_c
 /// @note Blocks for `wait_time_ms` at most; a
 ///     firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open a
 ///     connection anew, may take longer. Any thread may call; while one waits here
-///     others may send. A thread that waits may be cancelled, and a callback may leave
-///     by `pthread_exit`.
+///     others may send. A thread that waits may be cancelled (deferred cancellation alone:
+///     no `PTHREAD_CANCEL_ASYNCHRONOUS`), and a callback may leave by `pthread_exit`.
 ///
 /// # Safety
 ///
