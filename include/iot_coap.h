@@ -524,8 +524,8 @@ int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
  * @param p_context a client of `IOT_CoAP_Init`
  * @param p_path the topic's path, at most 135 bytes; it is copied
  * @param p_message the message; it and its payload are copied
- * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL; `IOTX_ERR_URI_TOO_LOOG`
- *     for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an empty path;
+ *     `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
  *     would have more than 1280, or over DTLS more than `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
  *     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages wait for their
  *     answers already, the network refused a NON message, or 61,440 messages were sent
@@ -598,8 +598,8 @@ uint32_t IOT_CoAP_GetCurToken(iotx_coap_context_t *p_context);
  * @note Blocks for `wait_time_ms` at most; a
  *     firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open a
  *     connection anew, may take longer. Any thread may call; while one waits here
- *     others may send. A thread that waits may be cancelled, and a callback may leave
- *     by `pthread_exit`.
+ *     others may send. A thread that waits may be cancelled (deferred cancellation alone:
+ *     no `PTHREAD_CANCEL_ASYNCHRONOUS`), and a callback may leave by `pthread_exit`.
  */
 int IOT_CoAP_Yield(iotx_coap_context_t *p_context);
 

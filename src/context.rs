@@ -27,7 +27,7 @@ use crate::token_store::TokenStore;
 use crate::types::iotx_response_callback_t;
 
 /// Marks a context, so that most invalid handles are recognised.
-const MAGIC: u32 = 0x496f_5443;
+pub(crate) const MAGIC: u32 = 0x496f_5443;
 
 /// What an application ties to a message.
 #[derive(Clone, Copy)]
@@ -53,7 +53,7 @@ pub(crate) enum Ending {
 /// One client and all that belongs to it.
 #[repr(C)]
 pub(crate) struct Context {
-    magic: u32,
+    pub(crate) magic: u32,
     pub(crate) wait_ms: u32,
     pub(crate) sign_in_limit_ms: u32,
     pub(crate) connector: Connector,
@@ -267,46 +267,6 @@ impl Context {
     /// This context, as C knows it.
     pub(crate) const fn handle(&self) -> *const c_void {
         core::ptr::from_ref(self).cast()
-    }
-
-    /// The context behind `handle`; `None`, with a line in the log, if it is NULL or
-    /// recognised as invalid.
-    ///
-    /// # Safety
-    ///
-    /// `handle` is NULL, or came from Init and was not given to Deinit.
-    pub(crate) unsafe fn from_handle<'a>(handle: *mut c_void, name: &str) -> Option<&'a Self> {
-        // SAFETY: as promised; it came from Init, and its magic word is in place.
-        unsafe { Self::pointer_from_handle(handle, name).map(|context| context.as_ref()) }
-    }
-
-    /// The same as a pointer, for those who free it.
-    ///
-    /// # Safety
-    ///
-    /// As [`Self::from_handle`].
-    pub(crate) unsafe fn pointer_from_handle(
-        handle: *mut c_void,
-        name: &str,
-    ) -> Option<NonNull<Self>> {
-        let found = NonNull::new(handle.cast::<Self>())
-            .filter(|context| context.is_aligned())
-            // SAFETY: it is not NULL, so it came from Init; the magic word is looked
-            // at before the rest is relied on.
-            .filter(|context| unsafe { (&raw const (*context.as_ptr()).magic).read() } == MAGIC);
-        if found.is_none() {
-            log!(Error, "{name}: the context is NULL or not one of IOT_CoAP_Init's");
-        }
-        // SAFETY: its magic word is in place.
-        let usable = found.filter(|context| unsafe { context.as_ref() }.notice_fork());
-        if found.is_some() && usable.is_none() {
-            log!(
-                Error,
-                "{name}: another thread was in the context when this process was forked off; \
-                 make a new context"
-            );
-        }
-        usable
     }
 
     /// Whether a callback of this context runs on the calling thread, or may.

@@ -168,8 +168,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
 /// @param p_context a client of `IOT_CoAP_Init`
 /// @param p_path the topic's path, at most 135 bytes; it is copied
 /// @param p_message the message; it and its payload are copied
-/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL; `IOTX_ERR_URI_TOO_LOOG`
-///     for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
+/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an empty path;
+///     `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
 ///     would have more than 1280, or over DTLS more than `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
 ///     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages wait for their
 ///     answers already, the network refused a NON message, or 61,440 messages were sent

@@ -247,9 +247,14 @@ pub(crate) use log;
 pub(crate) struct Once(AtomicBool);
 
 impl Once {
-    /// Whether it is to be said now. From then on it is not, if warnings are written.
-    pub(crate) fn is_due(&self) -> bool {
-        let is_due = is_enabled(Level::Warning) && !self.0.load(Ordering::Relaxed);
+    pub(crate) const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Whether it is to be said now. From then on it is not, if lines of its level are
+    /// written.
+    pub(crate) fn is_due(&self, level: Level) -> bool {
+        let is_due = is_enabled(level) && !self.0.load(Ordering::Relaxed);
         if is_due {
             self.0.store(true, Ordering::Relaxed);
         }

@@ -49,7 +49,7 @@ pub(super) fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
     let mut state = context.state.lock();
     #[cfg(test)]
     super::trip::point();
-    Context::take_in(&mut state, call, wait);
+    context.take_in(&mut state, call, wait);
     #[cfg(test)]
     super::trip::point();
     let (state, action) = context.decide(state, call, wait);
@@ -61,7 +61,7 @@ pub(super) fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
 
 impl Context {
     /// Takes in the result of what was done since the last step.
-    fn take_in(state: &mut State, call: &Call, wait: &mut Wait) {
+    fn take_in(&self, state: &mut State, call: &Call, wait: &mut Wait) {
         if call.calls_back.get() {
             state.callbacks.end(call);
             wait.outcall.response.invalidate();
@@ -97,6 +97,10 @@ impl Context {
             Err(error) => {
                 let now = state.now();
                 let State { link, log, .. } = state;
+                #[cfg(feature = "port-linux")]
+                if error.is_refused() && link.note_refusal() {
+                    self.connector.explain_refusal(log);
+                }
                 link.handle_read_error(now, side, error, log);
                 wait.empty_reads = wait.empty_reads.saturating_add(1);
                 wait.has_failed = true;

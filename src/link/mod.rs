@@ -58,6 +58,7 @@ pub(crate) enum News {
 }
 
 /// See the [module](self).
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(crate) struct Link {
     health: Health,
     transport: Option<Transport>,
@@ -70,6 +71,9 @@ pub(crate) struct Link {
     give_up_at: Coarse,
     /// A socket was opened beside the transport.
     has_room: bool,
+    /// Nobody listened at the peer's port, which was logged. Cleared when something comes.
+    #[cfg(feature = "port-linux")]
+    has_noted_refusal: bool,
     /// Of two sockets that are read in turn, the next one is the candidate's.
     is_candidates_turn: bool,
     /// What the owner is yet to be told.
@@ -101,6 +105,8 @@ impl Link {
             connect_limit_ms: connect_limit.as_millis_u32(),
             give_up_at: Coarse::NEVER,
             has_room: false,
+            #[cfg(feature = "port-linux")]
+            has_noted_refusal: false,
             is_candidates_turn: false,
             news: None,
             serial: 0,

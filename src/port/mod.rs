@@ -106,8 +106,14 @@ impl IoError {
     /// be used all the same. (A firmware's port does not tell that from other failures.)
     pub(crate) const fn is_unreachable(self) -> bool {
         #[cfg(feature = "port-linux")]
-        return self.0 == iot_coap_port_linux::UNREACHABLE as i64;
+        return self.is_refused() || self.0 == iot_coap_port_linux::UNREACHABLE as i64;
         #[cfg(not(feature = "port-linux"))]
         false
+    }
+
+    /// Whether nobody listens at the peer's port.
+    #[cfg(feature = "port-linux")]
+    pub(crate) const fn is_refused(self) -> bool {
+        self.0 == iot_coap_port_linux::REFUSED as i64
     }
 }
