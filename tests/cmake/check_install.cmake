@@ -56,9 +56,9 @@ if(PKG_CONFIG)
   run(${compiler} -std=c99 ${examples}/minimal.c ${static_flags} -o ${scratch}/pc-static)
   try(${scratch}/pc-static)
 
-  # What the README says of it.
+  # The commands of the page about Linux.
   run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${prefix}/${libdir}/pkgconfig
-      ${CMAKE_CURRENT_LIST_DIR}/../documents/run README.md "sh installed"
+      ${CMAKE_CURRENT_LIST_DIR}/../documents/run docs/linux.md "sh installed"
       tests/documents/app.c ${scratch}/reader)
 else()
   message(STATUS "left out: no pkg-config")

@@ -32,7 +32,15 @@ fn the_migration_guide_works() {
 #[test]
 fn the_readme_works() {
     let printed = succeed(&mut reader("README.md", PROGRAMS[0], "readme"));
-    assert!(printed.contains("answered with 2.05"), "{printed}");
+    let answers = printed.matches("answered with 2.05").count();
+    assert_eq!(answers, 2, "over UDP and over DTLS: {printed}");
+}
+
+#[test]
+fn the_page_about_linux_works() {
+    let printed = succeed(&mut reader("docs/linux.md", PROGRAMS[0], "linux"));
+    let answers = printed.matches("answered with 2.05").count();
+    assert_eq!(answers, 3, "twice over UDP and once over DTLS: {printed}");
 }
 
 #[test]
