@@ -128,7 +128,7 @@ fn program_at_the_top() -> String {
     let lines = comment.lines().map(|line| line.trim_start_matches(" *"));
     let program = lines.skip_while(|line| !line.starts_with("     #include"));
     let program = program.take_while(|line| line.is_empty() || line.starts_with("     "));
-    program.map(|line| format!("{}\n", line.get(5..).unwrap_or_default())).collect()
+    program.flat_map(|line| [line.get(5..).unwrap_or_default(), "\n"]).collect()
 }
 
 #[test]

@@ -27,17 +27,9 @@ const WAKINGS: [Waking; 6] = [
     Waking { name: "{coap-token}", behind: Behind::udp, with: "token" },
     Waking { name: "{coaps-nothing}", behind: Behind::openssl, with: "nothing" },
     Waking { name: "{coaps-token}", behind: Behind::openssl, with: "token" },
-    Waking {
-        name: "{coaps-token-ids}",
-        behind: Behind::with_connection_ids,
-        with: "token",
-    },
+    Waking { name: "{coaps-token-ids}", behind: Behind::with_connection_ids, with: "token" },
     Waking { name: "{coaps-resumed}", behind: Behind::openssl, with: "session" },
-    Waking {
-        name: "{coaps-kept-ids}",
-        behind: Behind::with_connection_ids,
-        with: "session",
-    },
+    Waking { name: "{coaps-kept-ids}", behind: Behind::with_connection_ids, with: "session" },
 ];
 
 /// What one waking took.

@@ -37,7 +37,7 @@ pub(crate) struct Dtls {
     #[arg(long, value_name = "FILE", requires = "chain")]
     root: Option<PathBuf>,
 
-    /// Whose DTLS to speak [default: what IOT_COAP_CLOUD_DTLS says, or else own]
+    /// Whose DTLS to speak [default: IOT_COAP_CLOUD_DTLS, or else own]
     #[arg(long, value_name = "ENGINE")]
     dtls_engine: Option<DtlsEngineArgument>,
 

@@ -165,9 +165,7 @@ pub(crate) fn all() -> String {
         sign_ins("{title-sign-in}", "{timers}", &rows),
         sign_ins("{title-first-timeout}", "{first-timeout}", &handshakes),
         messages("{title-each-minute}", "{timers}", &rows, |run| &run.each_minute),
-        messages("{title-back-to-back}", "{timers}", &rows, |run| {
-            &run.back_to_back
-        }),
+        messages("{title-back-to-back}", "{timers}", &rows, |run| &run.back_to_back),
         messages("{title-at-once}", "{timers}", &rows, |run| &run.at_once),
         messages("{title-limited}", "`max_in_flight`", &limited, |run| &run.at_once),
     ]
