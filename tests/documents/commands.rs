@@ -73,7 +73,11 @@ fn every_document_with_commands_is_tried() {
             let Some((_, text)) = tried().into_iter().find(|(kind, _)| *kind == block.info) else {
                 continue;
             };
-            if !text.contains(&path) {
+            // And not as the end of another path.
+            let names_it = |(at, _): (usize, &str)| {
+                !text[..at].ends_with(|each: char| each.is_alphanumeric() || "/._-".contains(each))
+            };
+            if !text.match_indices(&path).any(names_it) {
                 untried.push(format!("{path}:{}: {}", block.line, block.info));
             }
         }

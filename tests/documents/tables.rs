@@ -72,6 +72,35 @@ fn a_figure_reaches_both_languages() {
     }
 }
 
+/// The first lines of pages quote some figures, rounded.
+#[test]
+fn what_prose_quotes_is_what_was_measured() {
+    let figures = fs::read_to_string(root().join("scripts/size.tsv")).expect("the figures");
+    let rounded = |name: &str| {
+        let line = figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('\t'));
+        let bytes: u32 = line.and_then(|number| number.parse().ok()).expect(name);
+        format!("{} KB", (bytes + 500) / 1000)
+    };
+    let [udp, psk, rsa] =
+        ["udp", "dtls-psk", "dtls-rsa"].map(|key| format!("{key}.cortex-m3.flash"));
+    let cases: [(&str, &[&str]); 6] = [
+        ("README.md", &[&udp, &psk]),
+        ("README.zh-CN.md", &[&udp, &psk]),
+        ("docs/sizes.md", &[&udp, "udp.stack", &psk, &rsa, "sample-dtls.x86-64"]),
+        ("docs/sizes.zh-CN.md", &[&udp, "udp.stack", &psk, &rsa, "sample-dtls.x86-64"]),
+        ("docs/linux.md", &["sample-dtls.x86-64"]),
+        ("docs/linux.zh-CN.md", &["sample-dtls.x86-64"]),
+    ];
+    for (file, names) in cases {
+        // Tables are made of the figures, which have no unit there.
+        let prose = fs::read_to_string(root().join(file)).expect(file);
+        for name in names {
+            let quoted = rounded(name);
+            assert!(prose.contains(&quoted), "{file} does not say {quoted}: {name}");
+        }
+    }
+}
+
 #[test]
 fn a_name_that_a_language_lacks_is_found() {
     let named = |text: &str| {
