@@ -86,6 +86,35 @@ fn the_local_clouds_examples_work() {
     assert_eq!(refused, 1, "{examples:?}");
 }
 
+/// What stands below a line of the help that begins so, up to the next line that is not
+/// indented.
+fn below<'a>(help: &'a str, heading: &str) -> Vec<&'a str> {
+    let lines = help.lines().skip_while(|line| !line.starts_with(heading)).skip(1);
+    let lines = lines.take_while(|line| line.is_empty() || line.starts_with("  "));
+    lines.map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_faults_and_the_devices_file_of_the_help_are_taken() {
+    let program = folder_of_the_cloud().join("iot-coap-cloud");
+    let help = succeed(Command::new(program).arg("--help"));
+    let home = scratch_dir().join("help-files");
+    let faults = below(&help, "Faults (");
+    let faults: Vec<_> = faults.iter().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(faults.len() > 10 && faults.iter().all(|each| each.contains('=')), "{faults:?}");
+    let command = format!("iot-coap-cloud --faults {} -- true", faults.join(","));
+    succeed(shell(&home).args(["-euc", &command]));
+
+    let devices = below(&help, "Devices file:").join("\n");
+    assert!(devices.starts_with("[[device]]"), "{devices}");
+    fs::write(home.join("devices.toml"), devices).expect("the target folder can be written");
+    serve(&home, "chmod 600 devices.toml\niot-coap-cloud --devices devices.toml");
+    let completions = "source <(iot-coap-cloud --completions bash)";
+    let words: Vec<_> = help.split_whitespace().collect();
+    assert!(words.join(" ").contains(completions), "{help}");
+    succeed(shell(&home).args(["-euc", completions]));
+}
+
 /// The same text makes both.
 #[test]
 fn the_manual_page_has_the_examples_of_the_help() {
