@@ -92,7 +92,8 @@ Devices file:
 /// A local stand-in of Alibaba Cloud's CoAP endpoint, for development and tests.
 ///
 /// Devices sign in (POST /auth) and publish (POST /topic/PRODUCT_KEY/DEVICE_NAME/…)
-/// over UDP, DTLS 1.2 and the symmetric mode. What happens is printed in JSON
+/// over UDP, DTLS 1.2 and the cloud's symmetric mode (coap-psk://: payloads are encrypted
+/// with a key from the sign-in). What happens is printed in JSON
 /// lines on standard output. It listens on this machine only unless told otherwise.
 // The comments below are the help text, where backticks would be noise; and
 // switches are booleans.
@@ -114,8 +115,8 @@ pub(crate) struct Arguments {
 
     /// An address to listen on; can be given several times [default: 127.0.0.1]
     ///
-    /// Where other machines reach it, coaps:// alone is served, unless --udp-port or
-    /// --symmetric-port asks for the others, which are not protected.
+    /// On an address that other machines reach, only coaps:// is served; --udp-port and
+    /// --symmetric-port add the others, which are not protected.
     #[arg(long, value_name = "ADDRESS", help_heading = "Listening")]
     bind: Vec<IpAddr>,
 
@@ -148,7 +149,7 @@ pub(crate) struct Arguments {
           help_heading = "Access tokens")]
     token_lifetime: Duration,
 
-    /// Refuse an access token after so many topic messages
+    /// Refuse an access token after this many topic messages
     #[arg(long, value_name = "N", help_heading = "Access tokens")]
     token_uses: Option<u32>,
 
@@ -217,7 +218,7 @@ pub(crate) struct Arguments {
     #[arg(long, hide = true, exclusive = true)]
     pub(crate) manual_page: bool,
 
-    /// Print what a shell completes this command line by, and end:
+    /// Print the completion script for a shell, and end:
     /// source <(iot-coap-cloud --completions bash)
     #[arg(long, value_name = "SHELL", exclusive = true)]
     pub(crate) completions: Option<Shell>,
@@ -229,10 +230,10 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum TokenOptionArgument {
-    /// The mission document's; 2088 is ignored
+    /// Option 61 alone; 2088 is ignored
     #[value(name = "61")]
     Original,
-    /// The later documents'; 61 is refused as unknown
+    /// Option 2088 alone, as in Alibaba's later documents; 61 is refused as unknown
     #[value(name = "2088")]
     Later,
     /// Either
