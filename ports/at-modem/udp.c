@@ -275,8 +275,8 @@ static int take(socket_t *socket, unsigned char *data, unsigned int room)
 
     socket->asked_ms = (uint32_t)HAL_UptimeMs();
     /* Where there was one there may be another; after a failure it is there still. */
-    if (len == 0) {
-        socket->has_arrived = 0;
+    if (len >= 0) {
+        socket->has_arrived = len > 0;
     }
     if (judge(socket, len) != 0) {
         return FAILED;

@@ -90,24 +90,32 @@ enum { READINGS = 200000, ASLEEP_MS = 200, COARSE_MS = 20, LEAP_MS = 10000 };
 /* The smallest step that the clock was seen to take. */
 static uint64_t step_ms;
 
+uint64_t selftest_since(uint64_t before, uint64_t now)
+{
+    return now < before && before <= UINT32_MAX ? (uint32_t)((uint32_t)now - (uint32_t)before)
+                                                : now - before;
+}
+
 /* Compares a reading with the one before; 0 if it may follow it. */
 static int follows(uint64_t before, uint64_t now)
 {
-    if (now < before) {
+    uint64_t passed = selftest_since(before, now);
+
+    if (now < before && passed > LEAP_MS) {
         selftest_fault("HAL_UptimeMs goes back, from # to #: read both halves of a 64-bit "
                        "counter with "
                        "its interrupt masked, and compute in uint64_t, not float or int",
                        (long long)before, (long long)now);
         return -1;
     }
-    if (now - before > LEAP_MS) {
+    if (passed > LEAP_MS) {
         selftest_fault("HAL_UptimeMs leaps, from # to # in an instant: read both halves of a "
                        "64-bit counter with its interrupt masked; or it counts microseconds",
                        (long long)before, (long long)now);
         return -1;
     }
-    if (now != before && (step_ms == 0 || now - before < step_ms)) {
-        step_ms = now - before;
+    if (passed != 0 && (step_ms == 0 || passed < step_ms)) {
+        step_ms = passed;
     }
     return 0;
 }
@@ -167,7 +175,7 @@ static uint64_t asleep(uint32_t ms)
     for (turn = 0; turn < 3; turn++) {
         start = HAL_UptimeMs();
         HAL_SleepMs(ms);
-        took = HAL_UptimeMs() - start;
+        took = selftest_since(start, HAL_UptimeMs());
         least = took < least ? took : least;
     }
     return least;
@@ -199,7 +207,7 @@ static int test_clock(void)
         selftest_fine("HAL_UptimeMs, HAL_SleepMs: they agree, and go forward. If both are wrong "
                       "alike, only "
                       "your watch tells: the next line comes 5 seconds after this one");
-        for (took = HAL_UptimeMs(); HAL_UptimeMs() - took < 5000;) {
+        for (took = HAL_UptimeMs(); selftest_since(took, HAL_UptimeMs()) < 5000;) {
             HAL_SleepMs(50);
         }
         selftest_note("5 seconds are over", 0, 0);
@@ -231,7 +239,7 @@ int iot_coap_selftest(const iot_coap_selftest_t *test)
     if (faults == 0) {
         selftest_fine("no fault was found");
     } else {
-        say("", "# faults: mend the first one first", faults, 0);
+        say("", "faults found: #; mend the first one first", faults, 0);
     }
     return faults;
 }

@@ -29,7 +29,7 @@ typedef struct {
     /* Prints text. Not HAL_Printf, which might be what is wrong. Needed. */
     void (*print)(const char *text);
     /* A host that sends back each datagram that it gets, as one datagram: an address or a name.
-     * docs/porting.md has one in a line of Python. */
+     * ports/template/echo is one. */
     const char *echo_host;
     unsigned short echo_port;
     /* How many bytes of memory may be taken until HAL_Malloc returns NULL. */

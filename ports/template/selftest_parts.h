@@ -14,6 +14,10 @@ void selftest_fine(const char *text);
 /* Said before what might never return. */
 void selftest_try(const char *text);
 
+/* The milliseconds from one reading of the clock to a later one; 32 bits of it may wrap, as the
+ * library takes it. */
+uint64_t selftest_since(uint64_t before, uint64_t now);
+
 /* What the parts use in turn. */
 enum { SELFTEST_SCRATCH = 2048 };
 extern unsigned char selftest_scratch[SELFTEST_SCRATCH];

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+/// Instead of a reply: the UART is closed, as by a driver that fails.
+pub(crate) const HANG_UP: &[u8] = b"hang up";
 
 /// What becomes of the reply to a command: nothing, for a modem that does not answer.
 pub(crate) type Distort = Box<dyn FnMut(&str, Vec<u8>) -> Vec<u8> + Send>;
@@ -99,7 +102,12 @@ impl Modem {
                 lock(&answering.commands).push(command.clone());
                 let mut reply = if manner.echoes { line } else { Vec::new() };
                 reply.extend(answer(&answering, &command).into_bytes());
-                answering.say(&distort(&command, reply));
+                let reply = distort(&command, reply);
+                if reply == HANG_UP {
+                    let _ = lock(&answering.uart).shutdown(Shutdown::Both);
+                    return;
+                }
+                answering.say(&reply);
             }
         });
         Self { shared, device: Some(device) }

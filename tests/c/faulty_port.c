@@ -78,6 +78,9 @@ uint64_t HAL_UptimeMs(void)
     start = start == 0 ? us - 5000000 : start;
     us -= start;
     calls++;
+    if (is("a tick that wraps")) { /* in the second after the start: that is no fault */
+        return (uint32_t)(us / 1000 + 0xFFFFFFFFu - 5500);
+    }
     if (is("clock stands still")) {
         return 5000;
     }
@@ -278,6 +281,9 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t socket, unsigned char *data, unsigned int
     if (is("first byte is lost")) {
         memmove(whole, whole + 1, (size_t)read);
     }
-    memcpy(data, whole, (unsigned)read < len ? (unsigned)read : is("room is ignored") ? len + 1 : len);
-    return (unsigned)read < len || is("length is not cut") ? read : (int)len;
+    if ((unsigned)read < len) {
+        len = (unsigned)read;
+    }
+    memcpy(data, whole, len + is("room is ignored"));
+    return is("length is not cut") ? read : (int)len;
 }

@@ -1,10 +1,11 @@
 /*
- * A UART, as ports/at-modem asks for one: the file descriptor 0, behind which a test plays the
- * modem. The modem is started before main.
+ * A UART, as ports/at-modem asks for one: a socket, the file descriptor 0, behind which a test
+ * plays the modem. The modem is started before main.
  */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../ports/at-modem/iot_coap_uart.h"
@@ -12,7 +13,7 @@
 int iot_coap_uart_write(const unsigned char *bytes, size_t len)
 {
     while (len > 0) {
-        ssize_t written = write(0, bytes, len);
+        ssize_t written = send(0, bytes, len, MSG_NOSIGNAL);
 
         if (written <= 0) {
             return -1;
@@ -39,7 +40,6 @@ int iot_coap_uart_read(unsigned char *bytes, size_t len, unsigned int ms)
     return got > 0 ? (int)got : -1;
 }
 
-#ifndef STARTED_BY_MAIN
 static void __attribute__((constructor)) start(void)
 {
     if (iot_coap_modem_start() != 0) {
@@ -47,4 +47,3 @@ static void __attribute__((constructor)) start(void)
         exit(5);
     }
 }
-#endif
