@@ -15,4 +15,5 @@
 mod commands;
 mod links;
 mod markdown;
+mod porting;
 mod translations;

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use crate::markdown::{Document, Section, numbers};
 
-const PAIRS: [(&str, &str); 5] = [
+const PAIRS: [(&str, &str); 6] = [
     ("README.md", "README.zh-CN.md"),
     ("crates/cloud/README.md", "crates/cloud/README.zh-CN.md"),
     ("docs/migration.md", "docs/migration.zh-CN.md"),
     ("docs/habits.md", "docs/habits.zh-CN.md"),
     ("docs/networks.md", "docs/networks.zh-CN.md"),
+    ("docs/porting.md", "docs/porting.zh-CN.md"),
 ];
 
 /// Two documents that should say the same.

@@ -24,7 +24,7 @@ static int start_thread(void (*function)(void *), void *argument)
 {
     thread_run = function;
     return xTaskCreate(run, "other", STACK / sizeof(StackType_t), argument,
-                       uxTaskPriorityGet(NULL) + 1, NULL) == pdPASS
+                       tskIDLE_PRIORITY + 1, NULL) == pdPASS
                ? 0
                : -1;
 }
