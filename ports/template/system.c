@@ -87,8 +87,8 @@ uint32_t HAL_Random(uint32_t region)
 
 /*
  * Prints, as printf does: strings and integers. Without it the library calls printf, and without
- * that prints nothing, not even why it refuses something. Text ends with "\n" alone. Lines may
- * have 200 characters. With several tasks, put the text together first and hand it over whole.
+ * that prints nothing, not even why it refuses something. Lines have up to 256 bytes, and end with
+ * "\n" alone. With several tasks, put the text together first and hand it over whole.
  */
 void HAL_Printf(const char *fmt, ...)
 {
@@ -182,8 +182,8 @@ long long HAL_UTC_Get(void)
 /*
  * A store that outlives power: for sessions and access tokens that are kept through sleep, and
  * for the number that tells one start from another where HAL_Random does not. 0 is success.
- * Values have at most a few hundred bytes. A value that was cut off, because power failed while
- * it was written, must not be returned: -1 is right. Flash wears: the library writes at each
+ * Values have at most 2 KB, most of them less than 100 bytes. One that was cut off, because power
+ * failed while it was written, must not be returned: -1 is right. Flash wears: the library writes at each
  * start and at each pause, not at each message.
  */
 int HAL_Kv_Set(const char *key, const void *val, int len, int sync)

@@ -13,14 +13,13 @@ enum { INVALID = -1, TIMED_OUT = -2, INTERRUPTED = -3, FAILED = -4 };
 /*
  * Opens a socket that sends to `port` of `host`, and receives from there alone. `host` is an
  * address or a name, as the URL has it. Returns any number but -1, or -1 on failure. May block
- * for as long as a look-up takes, 10 s at most.
+ * for as long as a look-up takes; so does IOT_CoAP_Yield then, when it connects anew.
  *
  * Pitfalls: let the stack choose the local port, and have it choose another one after each
  * start (lwIP: LWIP_RAND); a server may take the same one for the session before. The library
  * opens a second socket while it tries whether the first one still works: have room for two, or
  * return -1, and it makes do with one. Look the name up at each call, and do not keep the
- * address: servers move. A function that cannot be reached yet, because the network is not up,
- * returns -1 too: the library tries again.
+ * address: servers move. While the network is not up, return -1: the library tries again.
  */
 iotx_hal_udp_t HAL_UDP_create(char *host, unsigned short port)
 {
@@ -39,8 +38,7 @@ void HAL_UDP_close(iotx_hal_udp_t p_socket)
 }
 
 /*
- * Sends one datagram, of up to 1,300 bytes without DTLS and as many more as its records take, and
- * returns `datalen`.
+ * Sends one datagram, of up to 1,280 bytes, with DTLS about 50 more, and returns `datalen`.
  *
  * Must not wait for room: what does not fit is lost, as it might be on the way, and that is
  * success: return `datalen`. A negative number is for a socket that cannot send any more; the

@@ -99,6 +99,23 @@ fn the_library_works_over_a_bad_line() {
     posts(manner);
 }
 
+/// One thread waits for answers while another sends.
+#[test]
+fn several_threads_share_the_modem() {
+    const COUNT: &str = "20";
+    let threads = program("two_threads", |pieces| {
+        vec![pieces.object("main", "../c_examples/two_threads.c", &[])]
+    });
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    let mut modem = Modem::start(Manner { pieces: 7, ..Manner::default() });
+    let mut command = Command::new(threads);
+    command.arg(cloud.url(Transport::Udp)).arg(COUNT);
+    let output = with(&mut modem, command);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(cloud.messages().len().to_string(), COUNT, "{said}");
+}
+
 #[test]
 fn the_self_test_finds_nothing() {
     let selftest = program("selftest", iot_coap_test_library::linking::Pieces::selftest);

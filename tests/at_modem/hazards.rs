@@ -2,12 +2,15 @@
 //! see, and no call outlasts its time.
 
 use std::net::UdpSocket;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use crate::modem::{Distort, HANG_UP, Manner, Modem};
+use iot_coap_test_support::waiting::timed;
+
+use crate::modem::{Distort, HANG_UP, Manner, Modem, RESTART};
 use crate::{echo, program, with};
 
 const INVALID: i64 = -1;
@@ -35,8 +38,12 @@ struct Returned {
 
 /// Makes these calls; `{port}` in them stands for a port.
 fn called(modem: &mut Modem, port: u16, calls_text: &str) -> Vec<Returned> {
+    called_by(calls(), modem, port, calls_text)
+}
+
+fn called_by(program: &Path, modem: &mut Modem, port: u16, calls_text: &str) -> Vec<Returned> {
     let text = calls_text.replace("{port}", &port.to_string());
-    let mut command = Command::new(calls());
+    let mut command = Command::new(program);
     command.args(text.split_whitespace());
     let output = with(modem, command);
     let said = String::from_utf8_lossy(&output.stdout);
@@ -181,28 +188,18 @@ fn a_late_reply_is_not_that_of_the_next_command() {
     assert_eq!(values(&returned), [0, 20, 30, 20, 30, 0, 40, 40], "{returned:?}");
 }
 
+/// The socket after that has the number of the one before, which is open still when the library
+/// opens the next one: what comes is for one of them only, and to close one leaves the other.
 #[test]
 fn a_modem_that_starts_anew_knows_no_socket() {
-    let has_restarted = AtomicBool::new(false);
-    let count = AtomicUsize::new(0);
-    let mut modem = distorting(move |command, reply| {
-        if command.starts_with("AT+NSOST=") && command.contains(",20,") {
-            has_restarted.store(true, Ordering::Relaxed);
-            return b"\r\n\xFE\x00REBOOT_CAUSE_SECURITY_PMU_POWER_ON_RESET\r\nNeul\r\nOK\r\n"
-                .to_vec();
-        }
-        if !has_restarted.load(Ordering::Relaxed) || command.starts_with("AT+NSOCR") {
-            has_restarted.store(false, Ordering::Relaxed);
-            return reply;
-        }
-        count.fetch_add(1, Ordering::Relaxed);
-        if command == "AT" { reply } else { b"\r\nERROR\r\n".to_vec() }
+    let mut modem = distorting(|command, reply| {
+        let restarts = command.starts_with("AT+NSOST=") && command.contains(",20,");
+        if restarts { RESTART.to_vec() } else { reply }
     });
-    // The first socket is open still when the second one is opened, as the library does it.
     let calls = "create 127.0.0.1 {port} write 20 write 21 write 22 create 127.0.0.1 {port} write 30 \
-                 read 99 2000 use 0 close use 1 write 31 read 99 2000";
+                 sleep 200 use 0 read 99 500 close use 1 read 99 2000 write 31 read 99 2000";
     let returned = called(&mut modem, echo(1), calls);
-    let expected = [0, 20, 21, FAILED, 0, 30, 30, 0, 0, 0, 31, 31];
+    let expected = [0, 20, 21, FAILED, 0, 30, 0, 0, FAILED, 0, 0, 30, 31, 31];
     assert_eq!(values(&returned), expected, "{returned:?}");
 }
 
@@ -241,32 +238,40 @@ fn a_modem_is_told_what_is_expected() {
 /// or no numbers.
 #[test]
 fn lines_that_are_wrong_are_dropped() {
-    let wrong: [&dyn Fn(&str) -> String; 9] = [
-        &|reply| format!("\r\n+LONG:{}\r\n{reply}", "A".repeat(5000)),
-        &|reply| format!("\r\n{}\r\n{reply}", "0,1,2,3,".repeat(300)),
-        &|_| format!("\r\n0,127.0.0.1,7,1300,{},0\r\n\r\nOK\r\n", "AB".repeat(3000)),
-        &|_| "\r\n0,127.0.0.1,7,2,ABC,0\r\n\r\nOK\r\n".to_owned(),
-        &|_| "\r\n0,127.0.0.1,7,2,AB,0\r\n\r\nOK\r\n".to_owned(),
-        &|_| "\r\n0,127.0.0.1,7,99999999999,AB,0\r\n\r\nOK\r\n".to_owned(),
-        &|_| "\r\n0,127.0.0.1,7,-1,AB,0\r\n\r\nOK\r\n".to_owned(),
-        &|_| "\r\n5,127.0.0.1,7,1,AB,0\r\n\r\nOK\r\n".to_owned(),
-        &|_| "\r\n0,,,,,,,,,,,\r\n,,,,\r\n\r\nOK\r\n".to_owned(),
+    let end = "\r\n\r\nOK\r\n";
+    let wrong = [
+        format!("\r\n+LONG:{}{end}", "A".repeat(5000)),
+        format!("\r\n{}{end}", "0,1,2,3,".repeat(300)),
+        format!("\r\n0,127.0.0.1,{{port}},1300,{},0{end}", "AB".repeat(3000)),
+        format!("\r\n0,127.0.0.1,{{port}},1400,{},0{end}", "AB".repeat(1400)),
+        format!("\r\n0,127.0.0.1,{{port}},1,ABC,0{end}"),
+        format!("\r\n0,127.0.0.1,{{port}},2,A-BC,0{end}"),
+        format!("\r\n0,127.0.0.1,{{port}},2,AB,0{end}"),
+        format!("\r\n0,127.0.0.1,{{port}},99999999999,AB,0{end}"),
+        format!("\r\n0,127.0.0.1,{{port}},-1,AB,0{end}"),
+        format!("\r\n5,127.0.0.1,{{port}},1,AB,0{end}"),
+        format!("\r\n0,127.0.0.999,{{port}},1,AB,0{end}"),
+        format!("\r\n0,,,,,,,,,,,\r\n,,,,{end}"),
     ];
-    for (at, wrong) in wrong.iter().enumerate() {
-        let text = wrong("\r\nOK\r\n");
-        let mut is_first = true;
-        let mut modem = distorting(move |command, reply| {
-            if command.starts_with("AT+NSORF") && std::mem::replace(&mut is_first, false) {
-                return text.clone().into_bytes();
-            }
-            reply
-        });
-        let calls = "create 127.0.0.1 {port} write 40 sleep 200 read 40 3000 read 64 3000";
-        let returned = called(&mut modem, echo(3), calls);
-        let values = values(&returned);
-        // The first one was lost to what was wrong, of which nothing is handed over.
-        assert_eq!(values, [0, 40, 0, 40, 40], "{at}: {returned:?}");
-    }
+    std::thread::scope(|scope| {
+        for wrong in wrong {
+            scope.spawn(move || {
+                let port = echo(3);
+                let text = wrong.replace("{port}", &port.to_string());
+                let mut is_first = true;
+                let mut modem = distorting(move |command, reply| {
+                    if command.starts_with("AT+NSORF") && std::mem::replace(&mut is_first, false) {
+                        return text.clone().into_bytes();
+                    }
+                    reply
+                });
+                let calls = "create 127.0.0.1 {port} write 40 sleep 200 read 40 3000 read 64 3000";
+                let returned = called(&mut modem, port, calls);
+                // The first one was lost to what was wrong, of which nothing is handed over.
+                assert_eq!(values(&returned), [0, 40, 0, 40, 40], "{wrong}: {returned:?}");
+            });
+        }
+    });
 }
 
 /// A generator of the same bytes for each seed (xorshift).
@@ -296,7 +301,7 @@ fn noise_overruns_nothing_and_holds_nobody() {
                     // Instead of the reply, in it, or before it; as bytes, or as what looks right.
                     let at = usize::from(next()) % (reply.len() + 1);
                     let len = 1 + usize::from(next()) * 8;
-                    let is_text = next() % 2 == 0;
+                    let is_text = next().is_multiple_of(2);
                     let bytes = (0..len).map(|_| {
                         let byte = next();
                         if is_text { ALPHABET[usize::from(byte) % ALPHABET.len()] } else { byte }
@@ -332,4 +337,24 @@ fn a_uart_that_fails_is_said_at_once() {
     let returned = called(&mut modem, 7, calls);
     assert_eq!(values(&returned), [0, 10, FAILED, 10, 0, -1], "{returned:?}");
     assert!(returned.iter().all(|each| each.ms < 1000), "{returned:?}");
+}
+
+/// A clock that stands still, and a line on which noise does not end or nothing comes.
+#[test]
+fn a_clock_that_stands_still_holds_nobody() {
+    let frozen = program("frozen", |pieces| {
+        vec![pieces.object("main", "c/modem_calls.c", &["-DFROZEN_CLOCK"])]
+    });
+    for noise in ["", "~", "+", "0,", "OK,\r\n"] {
+        let mut is_bad = false;
+        let text = noise.repeat(100_000);
+        let mut modem = distorting(move |command, reply| {
+            is_bad |= command.starts_with("AT+NSOST=");
+            if is_bad { text.clone().into_bytes() } else { reply }
+        });
+        let calls = "create 127.0.0.1 {port} write 10 read 99 500 read 99 500 write 11 close";
+        let (returned, took) = timed(|| called_by(&frozen, &mut modem, echo(1), calls));
+        assert_eq!(values(&returned)[..2], [0, 10], "{noise}: {returned:?}");
+        assert!(took < Duration::from_secs(15), "{noise}: {took:?}");
+    }
 }

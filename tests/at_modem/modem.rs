@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Instead of a reply: the UART is closed, as by a driver that fails.
 pub(crate) const HANG_UP: &[u8] = b"hang up";
 
+/// Instead of a reply: the modem starts anew, and forgets its sockets.
+pub(crate) const RESTART: &[u8] = b"restart";
+
 /// What becomes of the reply to a command: nothing, for a modem that does not answer.
 pub(crate) type Distort = Box<dyn FnMut(&str, Vec<u8>) -> Vec<u8> + Send>;
 
@@ -102,10 +105,14 @@ impl Modem {
                 lock(&answering.commands).push(command.clone());
                 let mut reply = if manner.echoes { line } else { Vec::new() };
                 reply.extend(answer(&answering, &command).into_bytes());
-                let reply = distort(&command, reply);
+                let mut reply = distort(&command, reply);
                 if reply == HANG_UP {
                     let _ = lock(&answering.uart).shutdown(Shutdown::Both);
                     return;
+                }
+                if reply == RESTART {
+                    lock(&answering.sockets).clear();
+                    reply = b"\r\n\xFE\x00REBOOT_CAUSE_SECURITY_RESET\r\nNeul\r\n".to_vec();
                 }
                 answering.say(&reply);
             }
