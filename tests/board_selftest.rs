@@ -60,7 +60,7 @@ const FAULTS: [(&str, &str); 37] = [
     ),
     (
         "no heap",
-        "HAL_Malloc(1) returned NULL at the start: give it a heap (the library needs 3 to 12 KB)",
+        "HAL_Malloc(1) returned NULL at the start: give it a heap (the library needs 2 to 8 KB)",
     ),
     (
         "aligned to 4",

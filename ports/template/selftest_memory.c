@@ -42,7 +42,7 @@ static int test_blocks(void)
         blocks[at] = HAL_Malloc(sizes[at]);
         if (blocks[at] == NULL) {
             selftest_fault("HAL_Malloc(#) returned NULL at the start: give it a heap (the "
-                           "library needs 3 to 12 KB)",
+                           "library needs 2 to 8 KB)",
                            sizes[at], 0);
             return -1;
         }

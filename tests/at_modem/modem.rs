@@ -19,6 +19,9 @@ pub(crate) const HANG_UP: &[u8] = b"hang up";
 /// Instead of a reply: the modem starts anew, and forgets its sockets.
 pub(crate) const RESTART: &[u8] = b"restart";
 
+/// Instead of a reply: noise that does not end.
+pub(crate) const BABBLE: &[u8] = b"babble";
+
 /// What becomes of the reply to a command: nothing, for a modem that does not answer.
 pub(crate) type Distort = Box<dyn FnMut(&str, Vec<u8>) -> Vec<u8> + Send>;
 
@@ -108,6 +111,11 @@ impl Modem {
                 let mut reply = distort(&command, reply);
                 if reply == HANG_UP {
                     let _ = lock(&answering.uart).shutdown(Shutdown::Both);
+                    return;
+                }
+                if reply == BABBLE {
+                    let mut uart = lock(&answering.uart);
+                    while uart.write_all(&[b'~'; 256]).is_ok() {}
                     return;
                 }
                 if reply == RESTART {
