@@ -30,6 +30,12 @@ fn the_migration_guide_works() {
 }
 
 #[test]
+fn the_porting_guide_works() {
+    let printed = succeed(&mut reader("docs/porting.md", PROGRAMS[0], "porting"));
+    assert!(printed.contains("ok    no fault was found"), "{printed}");
+}
+
+#[test]
 fn the_readme_works() {
     let printed = succeed(&mut reader("README.md", PROGRAMS[0], "readme"));
     let answers = printed.matches("answered with 2.05").count();

@@ -17,6 +17,7 @@ mod commands;
 mod help;
 mod links;
 mod markdown;
+mod porting;
 mod serving;
 mod tables;
 mod translations;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::markdown::{self, Document, Section, numbers};
 
-const PAIRS: [(&str, &str); 12] = [
+const PAIRS: [(&str, &str); 13] = [
     ("README.md", "README.zh-CN.md"),
     ("crates/cloud/README.md", "crates/cloud/README.zh-CN.md"),
     ("docs/board.md", "docs/board.zh-CN.md"),
@@ -17,6 +17,7 @@ const PAIRS: [(&str, &str); 12] = [
     ("docs/linux.md", "docs/linux.zh-CN.md"),
     ("docs/migration.md", "docs/migration.zh-CN.md"),
     ("docs/networks.md", "docs/networks.zh-CN.md"),
+    ("docs/porting.md", "docs/porting.zh-CN.md"),
     ("docs/networks-measured.md", "docs/networks-measured.zh-CN.md"),
     ("docs/sizes.md", "docs/sizes.zh-CN.md"),
     ("docs/sizes-by-module.md", "docs/sizes-by-module.zh-CN.md"),

@@ -64,6 +64,16 @@ impl Pieces {
         out
     }
 
+    /// The objects of the self-test of board ports and of a program that runs it, as
+    /// `tests/c/selftest_main.c` says.
+    pub fn selftest(&self) -> Vec<PathBuf> {
+        let parts = ["selftest", "selftest_random", "selftest_memory", "selftest_udp"];
+        let parts =
+            parts.map(|part| self.object(part, &format!("../ports/template/{part}.c"), &[]));
+        let main = self.object("selftest_main", "c/selftest_main.c", &[]);
+        parts.into_iter().chain([main]).collect()
+    }
+
     /// The archive `name`, of objects.
     pub fn archive(&self, name: &str, objects: &[&Path]) -> PathBuf {
         let out = self.0.join(format!("lib{name}.a"));
