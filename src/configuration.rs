@@ -299,4 +299,26 @@ pub(crate) mod tests {
         // SAFETY: more than two bytes.
         assert_eq!(unsafe { bounded(text.as_ptr(), 2) }, None);
     }
+
+    /// As `iot_coap_ext.h` has it: 60 s or 8 times `ack_timeout_ms` to connect; 10 s, 4 times
+    /// `ack_timeout_ms` or `wait_time_ms` to sign in; each time the longest of them.
+    #[test]
+    fn limits_that_are_not_set_follow_the_network() {
+        for (ack_timeout_s, wait_ms, connect_s, sign_in_s) in [
+            (0, 0, 60, 10),
+            (2, 2000, 60, 10),
+            (9, 2000, 72, 36),
+            (2, 20_000, 60, 20),
+            (60, 1, 480, 240),
+        ] {
+            let ack_timeout = (ack_timeout_s != 0).then(|| Duration::from_secs(ack_timeout_s));
+            let mut options = Options { ack_timeout, ..Options::default() };
+            assert_eq!(options.connect_limit(), Duration::from_secs(connect_s));
+            assert_eq!(options.sign_in_limit(wait_ms), Duration::from_secs(sign_in_s));
+            options.connect_limit = Some(Duration::from_secs(1));
+            options.sign_in_limit = Some(Duration::from_secs(2));
+            assert_eq!(options.connect_limit(), Duration::from_secs(1));
+            assert_eq!(options.sign_in_limit(wait_ms), Duration::from_secs(2));
+        }
+    }
 }
