@@ -17,7 +17,11 @@ const char *iotx_coap_get_ca(void)
     const char *path = getenv("IOT_COAP_CLOUD_ROOT");
     FILE *file = path == NULL ? NULL : fopen(path, "rb");
 
-    if (file != NULL) {
+    if (file == NULL) {
+        fprintf(stderr, "Set IOT_COAP_CLOUD_ROOT to the file of the local cloud's certificate: "
+                        "iot-coap-cloud names it when it starts, and sets it for the programs "
+                        "that it runs\n");
+    } else {
         roots[fread(roots, 1, sizeof(roots) - 1, file)] = '\0';
         fclose(file);
     }

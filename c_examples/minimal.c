@@ -12,6 +12,7 @@
 #define TOPIC "/topic/a1RP1qZfrEi/example1/update"
 
 static int answered;
+static int accepted;
 
 static void on_response(void *arg, void *message)
 {
@@ -21,6 +22,7 @@ static void on_response(void *arg, void *message)
     IOT_CoAP_GetMessageCode(message, &code);
     printf("answered with %u.%02u\n", (unsigned int)code >> 5, (unsigned int)code & 31);
     answered = 1;
+    accepted = code >> 5 == 2; /* 2.xx */
 }
 
 int main(int argc, char **argv)
@@ -40,5 +42,5 @@ int main(int argc, char **argv)
         }
     }
     IOT_CoAP_Deinit(&client);
-    return answered ? 0 : 1;
+    return accepted ? 0 : 1;
 }

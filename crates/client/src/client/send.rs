@@ -18,9 +18,10 @@ struct Prepared {
 }
 
 impl<A> Client<A> {
-    /// Posts a message and returns the name of its exchange. The next
-    /// [`poll_transmit`](Self::poll_transmit) transmits it if there is an access
-    /// token; otherwise the client signs in first.
+    /// Posts a message and returns the name of its exchange. The client must have signed in
+    /// once ([`Event::SignedIn`](crate::Event::SignedIn)). The next
+    /// [`poll_transmit`](Self::poll_transmit) transmits the message; if the access token has
+    /// expired or was refused since, the client signs in again first.
     ///
     /// If [`Config::max_outstanding`](crate::Config::max_outstanding) messages are
     /// outstanding, the oldest Non-confirmable one of them is given up for it.
