@@ -1,6 +1,5 @@
-//! What an `iotx_coap_context_t *` points to: one client, its link and its
-//! lock. Init makes it and Deinit closes it; what happens in between is in
-//! [`crate::drive`].
+//! An `iotx_coap_context_t *` points to a context: one client, its link and its lock. Init
+//! makes it and Deinit closes it; what happens in between is in [`crate::drive`].
 
 use alloc::boxed::Box;
 use core::ffi::c_void;
@@ -32,41 +31,41 @@ use crate::types::iotx_response_callback_t;
 /// Marks a context, so that most invalid handles are recognised.
 const MAGIC: u32 = 0x496f_5443;
 
-/// What an application ties to a message.
+/// Who gets the response to a message.
 #[derive(Clone, Copy)]
-pub(crate) struct Application {
+pub(crate) struct Recipient {
     pub(crate) callback: iotx_response_callback_t,
     /// Passed to the callback, never read.
     pub(crate) user_data: *mut c_void,
 }
 
-// SAFETY: the pointer is handed back to the program that gave it, which knows
-// which of its threads call.
-unsafe impl Send for Application {}
+// SAFETY: the pointer is only handed back to the program that gave it, which knows which of
+// its threads call.
+unsafe impl Send for Recipient {}
 
 /// Why a context is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// For good.
+    /// The program is done with it.
     Deinit,
-    /// For a sleep: its session is kept, and another context goes on with it.
+    /// The device sleeps: the session is kept, and another context goes on with it.
     Pause,
 }
 
-/// One client and all that belongs to it.
+/// One client and everything that belongs to it.
 #[repr(C)]
 pub(crate) struct Context {
     magic: u32,
     pub(crate) wait_ms: u32,
     pub(crate) sign_in_limit_ms: u32,
     pub(crate) connector: Connector,
-    /// Datagrams are received on the heap; see [`crate::buffers`].
+    /// Datagrams are received into buffers on the heap; see [`crate::buffers`].
     pub(crate) uses_heap_buffers: bool,
     /// Its DTLS session is kept for another context.
     pub(crate) keeps_session: bool,
-    /// The process that it belongs to.
+    /// The process that the context belongs to.
     pub(crate) process: Process,
-    /// The calls that are in it.
+    /// The calls that are in the context.
     pub(crate) entered: Entered,
     subscriber: Option<Subscriber>,
     token_store: Option<Box<TokenStore>>,
@@ -79,25 +78,25 @@ pub(crate) struct Context {
 /// What the lock guards.
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(crate) struct State {
-    pub(crate) client: Client<Application>,
+    pub(crate) client: Client<Recipient>,
     pub(crate) link: Link,
     pub(crate) clock: Clock,
     pub(crate) buffers: Buffers,
     /// Lines for the log, to be written once the lock is free.
     pub(crate) log: Queue,
-    /// A call reads from the port, or opens a transport.
-    pub(crate) reading: bool,
-    /// Another thread came by while one was reading.
+    /// A call reads from the port, or opens a transport. Only one does at a time.
+    pub(crate) is_io_claimed: bool,
+    /// Another thread wanted to read while one was reading.
     pub(crate) shared: bool,
     pub(crate) pace: Pace,
-    /// Deinit was called: whoever waits is to leave.
+    /// Deinit was called: threads that wait must leave.
     pub(crate) closing: bool,
     /// The callbacks that are running, on any thread.
     pub(crate) callbacks: Callbacks,
-    /// The access token in force was kept over a restart, and no sign-in was
-    /// asked for since.
+    /// The current access token was kept over a restart, and no sign-in was requested
+    /// since.
     pub(crate) is_token_restored: bool,
-    /// The access token is to be kept, or to be forgotten.
+    /// The access token in the store must be written or deleted.
     pub(crate) has_token_changed: bool,
     /// A thread writes to the store.
     pub(crate) is_storing: bool,
@@ -122,7 +121,7 @@ impl State {
     }
 }
 
-/// What a context needs that there may be none of, taken before anything is opened.
+/// What a context needs and may not get, taken before anything is opened.
 struct Place {
     memory: Box<MaybeUninit<Context>>,
     mutex: LockMutex,
@@ -142,7 +141,7 @@ impl Place {
 }
 
 impl Context {
-    /// Makes a context, whose link is being opened; `None`, with the reason logged,
+    /// Makes a context and starts to open its link. Returns `None`, with the reason logged,
     /// if that cannot begin.
     pub(crate) fn new(configuration: Configuration, options: Options) -> Option<NonNull<Self>> {
         let Configuration { device, endpoint, wait_ms } = configuration;
@@ -184,7 +183,7 @@ impl Context {
         let mut clock = Clock::new(port::uptime_ms());
         let now = clock.at(port::uptime_ms());
         let opened = connector.open(now, sessions.as_deref_mut())?;
-        // A name server may have taken its time.
+        // A name server may have taken some time.
         let now = clock.at(port::uptime_ms());
         let mut client = Client::new(config);
         let is_token_restored = cfg!(feature = "extension")
@@ -200,7 +199,7 @@ impl Context {
             clock,
             buffers: Buffers::default(),
             log,
-            reading: false,
+            is_io_claimed: false,
             shared: false,
             pace: Pace::new(options.keeps_own_pace),
             closing: false,
@@ -251,8 +250,8 @@ impl Context {
         None
     }
 
-    /// Who gets notices. (Written so that the compiler leaves notices out of a build
-    /// without the extension.)
+    /// Who gets notices. (Written in a way that lets the compiler leave notices out of a
+    /// build without the extension.)
     pub(crate) fn subscriber(&self) -> Option<Subscriber> {
         self.subscriber.filter(|_| cfg!(feature = "extension"))
     }
@@ -262,23 +261,25 @@ impl Context {
         self.token_store.as_deref().copied().filter(|_| cfg!(feature = "extension"))
     }
 
-    /// This context, as C knows it.
+    /// The handle by which C knows this context.
     pub(crate) const fn handle(&self) -> *const c_void {
         core::ptr::from_ref(self).cast()
     }
 
-    /// The context behind `handle`; `None`, with a line in the log, if it is NULL or
-    /// recognised as invalid.
+    /// The context behind `handle`. Returns `None`, with a line in the log, if the handle
+    /// is NULL or recognised as invalid.
     ///
     /// # Safety
     ///
     /// `handle` is NULL, or came from Init and was not given to Deinit.
     pub(crate) unsafe fn from_handle<'a>(handle: *mut c_void, name: &str) -> Option<&'a Self> {
-        // SAFETY: as promised; it came from Init, and its magic word is in place.
+        // SAFETY: by the contract the handle came from Init, and its magic word is in
+        // place.
         unsafe { Self::pointer_from_handle(handle, name).map(|context| context.as_ref()) }
     }
 
-    /// The same as a pointer, for those who free it.
+    /// Like [`Self::from_handle`], but returns a pointer, for functions that free the
+    /// context.
     ///
     /// # Safety
     ///
@@ -289,13 +290,13 @@ impl Context {
     ) -> Option<NonNull<Self>> {
         let found = NonNull::new(handle.cast::<Self>())
             .filter(|context| context.is_aligned())
-            // SAFETY: it is not NULL, so it came from Init; the magic word is looked
-            // at before the rest is relied on.
+            // SAFETY: the handle is not NULL, so it came from Init, by the contract. The
+            // magic word is checked before anything else is read.
             .filter(|context| unsafe { (&raw const (*context.as_ptr()).magic).read() } == MAGIC);
         if found.is_none() {
             log!(Error, "{name}: the context is NULL or not one of IOT_CoAP_Init's");
         }
-        // SAFETY: its magic word is in place.
+        // SAFETY: the magic word is in place, so this is a context.
         let usable = found.filter(|context| unsafe { context.as_ref() }.notice_fork());
         if found.is_some() && usable.is_none() {
             log!(
@@ -312,12 +313,12 @@ impl Context {
         state.callbacks.is_in_one(self.handle())
     }
 
-    /// Gives back what an abandoned call holds: it panicked, or its thread ended. Its
-    /// sign-in goes on, and another thread takes over reading.
+    /// Releases what an abandoned call holds. Its sign-in goes on, and another thread takes
+    /// over reading.
     pub(crate) fn abandon(&self, call: &Call) {
         let mut state = self.state.lock();
         if call.reads.replace(false) {
-            state.reading = false;
+            state.is_io_claimed = false;
         }
         state.release_buffer(call);
         if call.waits.replace(false) {
@@ -338,17 +339,16 @@ impl Context {
         lines.write();
     }
 
-    /// Closes the link and frees the context, once every call that has entered it
-    /// has left; for `Ending::Pause`, keeps its session before. Refuses, with a line
-    /// in the log that begins with `name`, while a callback of it runs on this
-    /// thread.
+    /// Closes the link and frees the context, once every call has left it. For
+    /// `Ending::Pause`, keeps its session first. Refuses, with a line in the log that
+    /// begins with `name`, while a callback of the context runs on this thread.
     ///
     /// # Safety
     ///
-    /// `context` came from Init; no other call of it starts from now on. (It is no
-    /// reference, which may not outlive what it refers to.)
+    /// `context` came from Init; no other call of it starts from now on. (It is a pointer,
+    /// since a reference must not outlive the context.)
     pub(crate) unsafe fn close(context: NonNull<Self>, name: &str, ending: Ending) -> bool {
-        // SAFETY: it came from Init, and is freed below at the earliest.
+        // SAFETY: the context came from Init, and is freed below at the earliest.
         let this = unsafe { context.as_ref() };
         let mut state = this.state.lock();
         if this.is_in_callback(&state) {
@@ -386,9 +386,8 @@ impl Context {
         }
         let _ = was_last;
         let context = context.as_ptr();
-        // SAFETY: no call is in it and, by the contract, none starts. Its magic word is
-        // changed so that a late use can be told, for as long as the memory is not
-        // used again.
+        // SAFETY: no call is in the context and, by the contract, none starts. The magic
+        // word is cleared so that a late use is recognised until the memory is reused.
         unsafe {
             (&raw mut (*context).magic).write_volatile(0);
             drop(Box::from_raw(context));

@@ -1,8 +1,8 @@
-//! Log lines, through `HAL_Printf`, at or below the level that
-//! `IOT_SetLogLevel` sets; silent until then. No line carries a secret.
+//! Writes log lines through `HAL_Printf`, at or below the level that `IOT_SetLogLevel`
+//! sets. Nothing is logged before that call. No line contains a secret.
 //!
-//! No line is written while a context is locked: a program's log handler may be slow,
-//! or take locks of its own. Lines wait in a [`Queue`] until then.
+//! No line is written while a context is locked: a program's log handler may be slow, or
+//! take locks of its own. Until the context is unlocked, lines wait in a [`Queue`].
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use crate::fallible::boxed;
 use crate::port;
 
-/// How severe a line is; the numbers are those of `IOT_LogLevel`.
+/// How severe a line is. `IOT_LogLevel` has the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Error = 2,
@@ -23,10 +23,10 @@ pub(crate) enum Level {
     Debug = 5,
 }
 
-/// The longest line, in bytes, with its end; a longer one is cut.
+/// The longest line, in bytes, with its end. A longer line is cut.
 const MAX_LINE_LEN: usize = 256;
 
-/// The most bytes that wait in a queue; lines that do not fit are dropped.
+/// The most bytes in a queue. Lines that do not fit are dropped.
 const MAX_QUEUE_LEN: usize = 4096;
 
 static THRESHOLD: AtomicI32 = AtomicI32::new(0);
@@ -70,8 +70,8 @@ impl Write for Line {
     }
 }
 
-/// Writes a line at once. No context is locked. A line about what the program's log
-/// handler does itself would call it again, without end: it is dropped.
+/// Writes a line at once; no context may be locked. A line that is caused by the program's
+/// log handler is dropped: it would call the handler again, without end.
 pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
     if is_writing() {
         return;
@@ -80,8 +80,8 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
     // A NUL in the text only ends the line early.
     if let Some(handler) = handler() {
         let _ = write!(buffer, "{line}");
-        // SAFETY: the program promised when it set the handler that it may be called
-        // with its data from any thread. The line ends with NUL.
+        // SAFETY: by the contract of `IOT_CoAP_SetLogHandler`, any thread may call the
+        // handler with its data. The line ends with NUL.
         during_write(|| unsafe {
             handler(HANDLER_DATA.load(Ordering::Acquire), level, buffer.bytes.as_ptr().cast());
         });
@@ -98,10 +98,10 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
     }
 }
 
-/// Lines that wait until no context is locked. Empty without the feature `log`.
+/// Lines that wait until no context is locked. Always empty without the feature `log`.
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// For each line, its level, its text and a NUL. Boxed, since mostly there are none.
+    /// The level, the text and a NUL of each line. Boxed, since there are usually no lines.
     #[allow(clippy::box_collection, reason = "mostly there are none")]
     lines: Option<Box<Vec<u8>>>,
 }
@@ -130,7 +130,7 @@ impl Queue {
         !cfg!(feature = "log") || self.lines.is_none()
     }
 
-    /// Writes every line. No context is locked.
+    /// Writes every line; no context may be locked.
     pub(crate) fn write(self) {
         let lines = self.lines.filter(|_| cfg!(feature = "log")).unwrap_or_default();
         for line in lines.split(|&byte| byte == 0) {
@@ -158,8 +158,8 @@ pub(crate) fn set_handler(handler: Option<Handler>, data: *mut c_void) {
 
 fn handler() -> Option<Handler> {
     let handler = HANDLER.load(Ordering::Acquire);
-    // SAFETY: it is null, which is `None`, or a `Handler` that `set_handler` stored; both
-    // types are as wide as a pointer.
+    // SAFETY: the pointer is null, which is `None`, or a `Handler` that `set_handler`
+    // stored; both types are as wide as a pointer.
     unsafe { core::mem::transmute::<*mut c_void, Option<Handler>>(handler) }
 }
 
@@ -168,8 +168,8 @@ std::thread_local! {
     static IS_WRITING: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
 }
 
-/// Whether the calling thread is in the program's log handler, from where calls are
-/// refused. False without `std`, where threads cannot be told apart.
+/// Whether the calling thread is in the program's log handler, where calls are refused.
+/// Always false without `std`, where threads cannot be told apart.
 pub(crate) fn is_writing() -> bool {
     #[cfg(feature = "std")]
     return IS_WRITING.get();
@@ -185,8 +185,8 @@ fn during_write(write: impl FnOnce()) {
     IS_WRITING.set(false);
 }
 
-/// Logs a line at once, formatted as by `format!`, at a [`Level`]; only while no
-/// context is locked. Without the feature `log` neither the line nor its formatting is
+/// Logs a line at once, at a [`Level`], formatted like `format!`. Use it only while no
+/// context is locked. Without the feature `log`, neither the line nor its formatting is
 /// compiled.
 macro_rules! log {
     ($level:ident, $($line:tt)+) => {
@@ -197,12 +197,13 @@ macro_rules! log {
 }
 pub(crate) use log;
 
-/// Says something once, however often it happens: two threads may both say it.
+/// Logs something once, however often it happens. If two threads race, both may log it.
 #[derive(Default)]
 pub(crate) struct Once(AtomicBool);
 
 impl Once {
-    /// Whether it is to be said now. From then on it is not, if warnings are written.
+    /// Whether to log it now. If warnings are written, the first call returns true, and
+    /// later ones false.
     pub(crate) fn is_due(&self) -> bool {
         let is_due = is_enabled(Level::Warning) && !self.0.load(Ordering::Relaxed);
         if is_due {
@@ -212,7 +213,7 @@ impl Once {
     }
 }
 
-/// Logs a line by a [`Queue`], which is written once the context is unlocked.
+/// Logs a line to a [`Queue`], which is written once the context is unlocked.
 macro_rules! log_later {
     ($queue:expr, $level:ident, $($line:tt)+) => {
         if $crate::log::is_enabled($crate::log::Level::$level) {

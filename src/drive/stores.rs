@@ -1,5 +1,5 @@
-//! Writes what must outlive the program to the port's store. Flash is slow: the context
-//! is not locked meanwhile, and one thread at a time writes.
+//! Writes to the port's store what must outlive the program. Flash is slow: the context is
+//! not locked meanwhile, and one thread at a time writes.
 
 #[cfg(all(feature = "dtls-psk", feature = "extension"))]
 use super::learned;
@@ -8,7 +8,7 @@ use crate::context::{Context, State};
 use crate::lock::Guard;
 use crate::token_store::TokenCopy;
 
-/// Marks the store as being written to, for as long as it lives.
+/// While this value lives, the context is marked as writing to the store.
 struct Storing<'c>(&'c Context);
 
 impl<'c> Storing<'c> {
@@ -19,8 +19,8 @@ impl<'c> Storing<'c> {
         Self(context)
     }
 
-    /// Locks the context again. No other thread writes before the caller has taken in
-    /// what became of this one's.
+    /// Locks the context again. No other thread writes before the caller has handled the
+    /// result of this write.
     fn end(self) -> Guard<'c, State> {
         let mut state = self.0.state.lock();
         state.is_storing = false;
@@ -29,7 +29,7 @@ impl<'c> Storing<'c> {
     }
 }
 
-/// After a panic.
+/// Runs after a panic only.
 impl Drop for Storing<'_> {
     fn drop(&mut self) {
         self.0.state.lock().is_storing = false;
@@ -72,7 +72,7 @@ impl Context {
             state = storing.end();
             let now = state.now();
             state.link.note_saved(now, &save, written);
-            // Messages may have waited for record numbers.
+            // Messages may have been waiting for record numbers.
             transmit(&mut state, now, None);
         }
     }

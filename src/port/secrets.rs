@@ -1,5 +1,5 @@
-//! What our DTLS engine takes from the machine besides datagrams: random bytes, the
-//! date, and a pre-shared key.
+//! What our DTLS engine needs from the machine besides datagrams: random bytes, the date,
+//! and a pre-shared key.
 
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::fmt;
@@ -7,8 +7,8 @@ use core::fmt;
 use iot_coap_dtls::rand_core::{TryCryptoRng, TryRng};
 use zeroize::Zeroizing;
 
-/// 2026-01-01. Before that this library did not exist, so a clock with an earlier date
-/// was never set.
+/// 2026-01-01. The library did not exist before, so a clock with an earlier date was never
+/// set.
 const EARLIEST_DATE: u64 = 1_767_225_600;
 
 /// The longest identity and key that `HAL_DTLSSession_psk` may return: what every
@@ -16,13 +16,14 @@ const EARLIEST_DATE: u64 = 1_767_225_600;
 const MAX_IDENTITY_LEN: usize = 128;
 const MAX_KEY_LEN: usize = 64;
 
-/// How often a random byte may be repeated. A good source returns eight equal bytes in a
-/// row once in 2^56 draws.
+/// How often in a row a random byte may be repeated. A good source returns eight equal
+/// bytes in a row once in 2^56 draws.
 #[cfg(not(feature = "port-linux"))]
 const MAX_REPEATS: u32 = 7;
 
 unsafe extern "C" {
-    /// In `c/edges.c`: not 0 if the program has no key for this host.
+    /// In `c/edges.c`. Returns 0, or another number if the program has no key for this
+    /// host.
     fn iotx_port_dtls_psk(
         host: *const c_char,
         identity: *mut u8,
@@ -30,13 +31,14 @@ unsafe extern "C" {
         key: *mut u8,
         key_len: *mut c_uint,
     ) -> c_int;
-    /// In `c/edges.c`: milliseconds since 1970, or 0 if the port does not know.
+    /// In `c/edges.c`. Returns milliseconds since 1970, or 0 if the port does not know the
+    /// date.
     #[cfg(not(feature = "port-linux"))]
     safe fn iotx_port_calendar_ms() -> i64;
 }
 
-/// The source of keys. With our Linux port it is the kernel's generator, even if a
-/// program replaces `HAL_Random`; with a firmware's port it is that function, hedged.
+/// The source of keys. With our Linux port it is the kernel's generator, even if a program
+/// replaces `HAL_Random`. With a firmware's port it is that function, hedged.
 pub(crate) struct Source;
 
 /// The source of randomness repeats itself.
@@ -58,14 +60,14 @@ fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     Ok(())
 }
 
-/// A byte at a time, since the numbers of some ports have 15 bits. A port that always
-/// returns the same number, such as a stub, is found out.
+/// Draws one byte at a time, since the numbers of some ports have 15 bits. Detects a port
+/// that always returns the same number, such as a stub.
 #[cfg(not(feature = "port-linux"))]
 fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     let mut repeats = 0;
     let mut last = None;
     for byte in &mut *bytes {
-        // SAFETY: takes a number.
+        // SAFETY: HAL_Random needs a region of at least 1.
         *byte = unsafe { super::HAL_Random(256) } as u8;
         repeats = if last == Some(*byte) { repeats + 1 } else { 0 };
         if repeats >= MAX_REPEATS {
@@ -77,8 +79,8 @@ fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     Ok(())
 }
 
-/// What the port's clock says, in milliseconds since 1970, though it may never have been set;
-/// 0 without one.
+/// The date by the port's clock, in milliseconds since 1970, even if the clock was never
+/// set; 0 without a clock.
 #[cfg(not(feature = "port-linux"))]
 pub(super) fn unchecked_calendar_ms() -> i64 {
     iotx_port_calendar_ms()
@@ -115,8 +117,9 @@ pub(crate) fn calendar_ms() -> Option<u64> {
     Some(ms).filter(|ms| *ms >= EARLIEST_DATE * 1000)
 }
 
-/// The same in seconds.
-// Apart, since a small board pays 1 KB for the division, if nothing else divides.
+/// Seconds since 1970; `None` if there is no clock, or it was never set.
+// A separate function, since the division takes 1 KB on a small board if nothing else
+// divides.
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa", feature = "extension"))]
 pub(crate) fn calendar_seconds() -> Option<u64> {
     calendar_ms().map(|ms| ms / 1000)
@@ -133,7 +136,7 @@ impl PreSharedKey {
         Self { identity: [0; MAX_IDENTITY_LEN], key: Zeroizing::new([0; MAX_KEY_LEN]) }
     }
 
-    /// Identity and key for this host, if the program or firmware has them.
+    /// Asks the program or firmware for the identity and the key for this host.
     pub(crate) fn ask(&mut self, host: &CStr) -> Option<(&[u8], &[u8])> {
         let mut identity_len = self.identity.len() as c_uint;
         let mut key_len = self.key.len() as c_uint;

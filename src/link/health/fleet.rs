@@ -1,21 +1,20 @@
-//! Hazard: a fleet that lost its cloud shakes hands with it all at once when the cloud comes
-//! back, and takes it down again. A simulation in virtual time counts what arrives in each
-//! second.
+//! Hazard: when a cloud comes back, all devices start handshakes at once, and take it down
+//! again. A simulation in virtual time counts the datagrams that arrive in each second.
 //!
-//! The devices do over their [`Health`] what a link does over it: see `reopening.rs` for when
-//! a candidate is opened, and `candidate.rs` for how long it tries. A handshake is five
-//! datagrams within one to two seconds: a hello, a hello with the cookie one round trip later,
-//! and another round trip later a flight of three. A hello that is not answered is repeated
-//! after 1 s, and then each time after twice as long, until the handshake has had its 60 s; or
-//! 30 s, if it was to resume the session before. What is sent in a session is one datagram.
-//! All of them count that reach the cloud, also those of sessions that it has forgotten.
+//! The devices use their [`Health`] as a link does: see `reopening.rs` for when a candidate
+//! is opened, and `candidate.rs` for how long it tries. A handshake is five datagrams
+//! within one to two seconds: a hello, a hello with the cookie one round trip later, and a
+//! flight of three after another round trip. An unanswered hello is repeated after 1 s,
+//! then after twice as long each time, until the handshake has taken 60 s, or 30 s if it
+//! resumes a session. A message in a session is one datagram. Every datagram that reaches
+//! the cloud counts, also in sessions that the cloud has forgotten.
 //!
-//! Several fleets are counted together: in one of 1,000 devices, chance alone makes a second
-//! a tenth busier than its neighbours.
+//! Several fleets are counted together: in a fleet of 1,000 devices, chance alone makes a
+//! second a tenth busier than its neighbours.
 //!
-//! Outages of less than two minutes are not here: after 30 s, the busiest second has four to
-//! nine times the mean. The devices' first attempts are under way then, and these are quick
-//! for the sake of a device whose session alone was forgotten
+//! Outages of less than two minutes are not tested: after 30 s, the busiest second has four
+//! to nine times the mean. At that time the devices make their first attempts, which are
+//! quick in case the cloud has forgotten the session of a single device
 //! (`docs/decisions/17-a-calm-return.md`).
 
 use std::collections::BTreeSet;
@@ -27,22 +26,22 @@ const MINUTE: u64 = 60 * SECOND;
 
 const DEVICES: usize = 1000;
 const FLEETS: u64 = 4;
-const SHORTEST_ROUND_TRIP: u64 = 500;
-const LONGEST_ROUND_TRIP: u64 = SECOND;
+const MIN_ROUND_TRIP: u64 = 500;
+const MAX_ROUND_TRIP: u64 = SECOND;
 
-/// How long all goes well before the outage.
+/// How long the cloud serves before the outage.
 const CALM: u64 = 20 * MINUTE;
 
-/// How many seconds are looked at after the cloud's return.
+/// How many seconds after the cloud's return are counted.
 const WINDOW: usize = 120;
 
-/// `connect_limit_ms`, if it is not set.
-const CONNECT_LIMIT: u64 = 60 * SECOND;
+/// The default of `connect_limit_ms`.
+const DEFAULT_MAX_CONNECT_TIME: u64 = 60 * SECOND;
 
-/// How long answers take where nothing is known.
+/// How long answers may take, before any was measured.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// A generator that is independent of the library's: a multiply and a shift.
+/// A random generator that is independent of the library's: a multiplication and a shift.
 struct Dice(u64);
 
 impl Dice {
@@ -51,20 +50,20 @@ impl Dice {
         (self.0 >> 33) % sides
     }
 
-    /// For the length of a pause.
+    /// A random number for the length of a pause.
     fn random(&mut self) -> u32 {
         (self.roll(1 << 16) << 16 | self.roll(1 << 16)) as u32
     }
 }
 
-/// What the cloud does while it is away, and before.
+/// How the cloud goes away.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leaves {
     /// It is silent, and forgets all sessions.
     Forgetful,
     /// Its host refuses what comes, and it forgets all sessions.
     Refusing,
-    /// It ends all sessions, and is silent then.
+    /// It ends all sessions, and is silent afterwards.
     Politely,
 }
 
@@ -87,12 +86,12 @@ const FLIGHTS: [usize; 3] = [1, 1, 3];
 
 struct Handshake {
     flight: u8,
-    /// When the hello is repeated, and after what time it was last.
+    /// When the hello is repeated, and how long the last wait was.
     repeat_at: u64,
     timeout: u64,
     half_time: u64,
     give_up_at: u64,
-    /// It is to resume the session before.
+    /// It resumes the previous session.
     resumes: bool,
     has_error: bool,
 }
@@ -110,25 +109,25 @@ struct Device {
     one_way: u64,
     period: u64,
     next_post: u64,
-    /// How many handshakes there were; the number of the latest one.
+    /// How many handshakes there were, which is the number of the latest one.
     handshakes: u32,
     handshake: Option<Handshake>,
-    /// The number of the handshake by which the session was opened.
+    /// The number of the handshake that opened the session.
     session: Option<u32>,
-    /// There is a session that can be resumed.
+    /// A session can be resumed.
     remembers: bool,
     messages: Vec<Message>,
-    /// On their way to the cloud, and back, and when they arrive.
+    /// The datagrams on their way to the cloud and back, with the times when they arrive.
     outward: Vec<(u64, Datagram)>,
     homeward: Vec<(u64, Reply)>,
-    /// What the cloud knows of it: the session that it would go on with.
+    /// The session of this device that the cloud knows.
     accepted: Option<u32>,
 }
 
 impl Device {
     fn new(seed: u64, period: u64) -> Self {
         let mut dice = Dice(seed);
-        let round_trip = SHORTEST_ROUND_TRIP + dice.roll(LONGEST_ROUND_TRIP - SHORTEST_ROUND_TRIP);
+        let round_trip = MIN_ROUND_TRIP + dice.roll(MAX_ROUND_TRIP - MIN_ROUND_TRIP);
         let mut health = Health::new();
         health.handle_opened(1);
         health.handle_replaced();
@@ -229,7 +228,7 @@ impl Device {
         }
     }
 
-    /// What is due in a handshake, or because of silence.
+    /// Does what is due in a handshake, or because of silence.
     fn handle_timeout(&mut self, now: u64) {
         let Some(handshake) = &mut self.handshake else {
             let (is_proven, random) = (self.session.is_some(), self.dice.random());
@@ -252,7 +251,7 @@ impl Device {
         }
     }
 
-    /// As `Link::work`.
+    /// Works like `Link::work`.
     fn work(&mut self, now: u64) {
         let is_needed = !self.messages.is_empty();
         match self.health.state() {
@@ -265,7 +264,7 @@ impl Device {
             }
             State::BackingOff { .. } | State::Suspect => {
                 self.health.handle_opened(1);
-                let limit = Duration::from_millis(CONNECT_LIMIT);
+                let limit = Duration::from_millis(DEFAULT_MAX_CONNECT_TIME);
                 let first_timeout = self
                     .health
                     .first_timeout(limit, self.dice.random())
@@ -275,8 +274,8 @@ impl Device {
                     flight: 0,
                     repeat_at: now + first_timeout,
                     timeout: first_timeout,
-                    half_time: now + CONNECT_LIMIT / 2,
-                    give_up_at: now + CONNECT_LIMIT,
+                    half_time: now + DEFAULT_MAX_CONNECT_TIME / 2,
+                    give_up_at: now + DEFAULT_MAX_CONNECT_TIME,
                     resumes: self.remembers,
                     has_error: false,
                 });
@@ -290,7 +289,7 @@ impl Device {
     fn transmit(&mut self, now: u64) {
         let Some(session) = self.session else {
             self.messages.retain(|message| now - message.posted < 93_000);
-            // It waits for a session.
+            // The message waits for a session.
             for message in &mut self.messages {
                 message.next_at = u64::MAX;
             }
@@ -329,7 +328,7 @@ struct Cloud {
 }
 
 impl Cloud {
-    /// What it answers.
+    /// What the cloud answers.
     fn answer(
         &mut self,
         now: u64,
@@ -366,7 +365,7 @@ fn arrived<T>(arrivals: &mut Vec<(u64, T)>, now: u64) -> Vec<T> {
 }
 
 /// How many datagrams arrive in each second after the cloud's return, and how many devices
-/// have a session then that it knows.
+/// have a session at the end that the cloud knows.
 fn arrivals_after(seed: u64, outage: u64, leaves: Leaves, period: u64) -> ([u64; WINDOW], usize) {
     let mut dice = Dice((outage << 8) ^ seed);
     let mut devices: Vec<Device> =
@@ -407,7 +406,7 @@ fn arrivals_after(seed: u64, outage: u64, leaves: Leaves, period: u64) -> ([u64;
     (cloud.arrivals, devices.iter().filter(is_back).count())
 }
 
-/// At most three times the mean in any second of the first two minutes.
+/// Checks that no second of the first two minutes has more than three times the mean.
 fn comes_back_calmly(outage: u64, leaves: Leaves, period: u64) {
     let mut arrivals = [0; WINDOW];
     for seed in 0..FLEETS {
@@ -452,7 +451,7 @@ fn when_all_sessions_end_at_once() {
     after(Leaves::Politely, &[0]);
 }
 
-/// They have nothing to send for minutes.
+/// The devices have nothing to send for minutes.
 #[test]
 fn when_all_sessions_of_idle_devices_end_at_once() {
     comes_back_calmly(0, Leaves::Politely, 30 * MINUTE);
