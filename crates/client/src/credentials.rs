@@ -1,6 +1,6 @@
-//! What a sign-in brings and every message carries: the access token, and in
-//! symmetric mode the key and the sequence numbers. When to sign in is decided in
-//! `sign_in.rs`.
+//! The credentials that a sign-in returns and every message carries: the access token and,
+//! in symmetric mode, the key and the sequence numbers. `sign_in.rs` decides when to sign
+//! in.
 
 use alloc::vec::Vec;
 
@@ -14,8 +14,8 @@ use crate::event::SignInError;
 use crate::option::OptionNumber;
 use crate::symmetric::{Keys, SymmetricKey, UndecryptableError};
 
-/// The greatest sequence offset that is accepted: above it, there might not be
-/// enough greater numbers.
+/// The greatest sequence offset that is accepted. Above it, there might be too few greater
+/// numbers.
 const MAX_SEQUENCE_OFFSET: u64 = u64::MAX / 2;
 
 /// The credentials of a client.
@@ -23,12 +23,12 @@ pub(crate) struct Credentials {
     is_symmetric: bool,
     option: OptionNumber,
     access_token: Option<AccessToken>,
-    /// How many access tokens there were so far. Each message remembers the one
-    /// that it was sent with.
+    /// How many access tokens there were so far. Each message remembers this number for its
+    /// own token.
     generation: u32,
     keys: Keys,
-    /// The last sequence number used in symmetric mode. Never starts over, not even
-    /// with a new sign-in.
+    /// The last sequence number used in symmetric mode. It never starts over, not even with
+    /// a new sign-in.
     last_sequence: u64,
 }
 
@@ -62,8 +62,8 @@ impl Credentials {
         self.option
     }
 
-    /// Whether that option can stand where it has to: after Accept and, in
-    /// symmetric mode, before the sequence number.
+    /// Whether that option comes after Accept and, in symmetric mode, before the sequence
+    /// number, as it must.
     pub(crate) fn option_is_in_order(&self) -> bool {
         self.option > OptionNumber::ACCEPT
             && (!self.is_symmetric() || self.option < OptionNumber::SEQUENCE)
@@ -77,11 +77,11 @@ impl Credentials {
         self.access_token.as_ref().map(AccessToken::bytes)
     }
 
-    /// Takes what a sign-in brought.
+    /// Takes the result of a sign-in.
     ///
     /// # Errors
     ///
-    /// [`SignInError::BadReply`] if symmetric mode needs more than it holds.
+    /// [`SignInError::BadReply`] if the reply lacks something that symmetric mode needs.
     pub(crate) fn renew(
         &mut self,
         reply: SignInReply,
@@ -101,9 +101,9 @@ impl Credentials {
         Ok(())
     }
 
-    /// Takes an access token that was kept over a restart. Returns whether it could
-    /// be used: not in symmetric mode, whose key is lost, not if its length is that
-    /// of no access token, and not if the heap is exhausted.
+    /// Takes an access token that was kept over a restart. Returns whether it can be used.
+    /// It cannot in symmetric mode, whose key is lost, if its length is invalid, or if the
+    /// heap is exhausted.
     pub(crate) fn restore(&mut self, value: &[u8], expires_at: Instant) -> bool {
         if self.is_symmetric() || value.is_empty() || value.len() > MAX_ACCESS_TOKEN_LEN {
             return false;
@@ -122,8 +122,8 @@ impl Credentials {
         self.generation = self.generation.wrapping_add(1);
     }
 
-    /// Drops the access token of `generation`, which the cloud refused. Returns
-    /// whether that was the current one, and there still was one.
+    /// Drops the access token of `generation`, which the cloud refused. Returns whether it
+    /// was the current one and had not been dropped before.
     pub(crate) fn revoke(&mut self, generation: u32) -> bool {
         generation == self.generation && self.access_token.take().is_some()
     }
@@ -140,8 +140,8 @@ impl Credentials {
         }
     }
 
-    /// The key for the payloads of an exchange that carries access token
-    /// `generation`: none outside of symmetric mode.
+    /// The key for the payloads of an exchange that carries the access token of
+    /// `generation`; none outside symmetric mode.
     ///
     /// # Errors
     ///
