@@ -65,10 +65,13 @@ fn main() {
         build.define("IOTX_THREADS", None);
     }
     match (has("DTLS_PSK"), has("PORT_DTLS")) {
-        (true, true) => println!(
-            "cargo::error=the features dtls and port-dtls exclude each other: coaps:// is spoken \
-             either by the engine of this library or by the firmware's own functions"
-        ),
+        (true, true) => {
+            println!(
+                "cargo::error=the features dtls and port-dtls exclude each other: coaps:// is \
+                 spoken either by the engine of this library or by the firmware's own functions"
+            );
+            return;
+        }
         (true, false) => drop(build.define("IOTX_DTLS_BUILTIN", None)),
         (false, true) => drop(build.define("IOTX_DTLS_PORT", None)),
         (false, false) => {}
@@ -85,6 +88,7 @@ fn main() {
             "cargo::error=the features layout-v2-00 and layout-v3-0-1 exclude each other: a \
              library has the layout of one release"
         );
+        return;
     }
     build.compile("iot_coap_edges");
     shared_library();

@@ -1,6 +1,37 @@
 /*
- * The CoAP client for Alibaba Cloud IoT: types and functions of the original
- * SDK's interface (releases V2.00 to v3.2.0).
+ * The CoAP client for Alibaba Cloud IoT: types and functions of the CoAP client
+ * of Alibaba Cloud's IoT C SDK ("the original", releases V2.00 to v3.2.0). A
+ * whole program, which sends one message and prints the code of its answer:
+ *
+ *     #include <stdio.h>
+ *     #include "iot_coap.h"
+ *
+ *     static void answered(void *arg, void *response)
+ *     {
+ *         iotx_coap_resp_code_t code;
+ *         (void)arg;
+ *         IOT_CoAP_GetMessageCode(response, &code);
+ *         printf("answered with %d.%02d\n", (int)code >> 5, (int)code & 31);
+ *     }
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         iotx_deviceinfo_t device = {"a1RP1qZfrEi", "example1", "", "fPloaszb6saUFJte4EhyuBHQpR9SuKHb"};
+ *         iotx_coap_config_t config = {.p_url = argc > 1 ? argv[1] : NULL, .p_devinfo = &device};
+ *         iotx_message_t message = {(unsigned char *)"{}", 2, .resp_callback = answered};
+ *         iotx_coap_context_t *client;
+ *
+ *         IOT_SetLogLevel(IOT_LOG_ERROR); // each call that fails says why
+ *         client = IOT_CoAP_Init(&config);
+ *         if (IOT_CoAP_DeviceNameAuth(client) == IOTX_SUCCESS &&
+ *             IOT_CoAP_SendMessage(client, "/topic/a1RP1qZfrEi/example1/update", &message) == IOTX_SUCCESS)
+ *             IOT_CoAP_Yield(client); // waits for the answer, 2 s at most
+ *         IOT_CoAP_Deinit(&client);
+ *         return 0;
+ *     }
+ *
+ * Run it with the URL of an endpoint, such as coap://127.0.0.1:5683 for the
+ * local cloud (iot-coap-cloud). IOT_LOG_DEBUG shows all that it does.
  *
  * For a library that was built with the layout of V2.00 or of v3.0.1, define
  * IOT_COAP_LAYOUT_V2_00 or IOT_COAP_LAYOUT_V3_0_1.
@@ -534,12 +565,13 @@ int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
  * @param p_context a client of `IOT_CoAP_Init`
  * @param p_path the topic's path, at most 135 bytes; it is copied
  * @param p_message the message; it is copied, with its payload
- * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid client;
- *     `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG`
- *     if the whole message would have more than 1280 bytes, or over DTLS more than
- *     `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in; `IOTX_ERR_NO_MEM` if
- *     the heap is exhausted; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages already wait
- *     for their answers, the network refused a NON message, or 61,440 messages were sent
+ * @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL, an empty path or an invalid
+ *     client; `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes;
+ *     `IOTX_ERR_MSG_TOO_LOOG` if the whole message would have more than 1280 bytes, or
+ *     over DTLS more than `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
+ *     `IOTX_ERR_NO_MEM` if the heap is exhausted; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON
+ *     messages already wait for their answers, the network refused a NON message, or
+ *     61,440 messages were sent
  *     within 247 s
  * @note Does not wait for an answer, and blocks only as long as functions of the port do.
  *     Any thread may call, also from a callback.
@@ -608,8 +640,8 @@ uint32_t IOT_CoAP_GetCurToken(iotx_coap_context_t *p_context);
  *     client
  * @note Blocks for `wait_time_ms` at most. Only a firmware's own `HAL_DTLSSession_create`
  *     and `HAL_UDP_create`, which open another connection, may take longer. Any thread may
- *     call; while one waits here, others may send. A waiting thread may be cancelled, and
- *     a callback may leave by `pthread_exit`.
+ *     call; while one waits here, others may send. A waiting thread may be cancelled, but
+ *     not with `PTHREAD_CANCEL_ASYNCHRONOUS`, and a callback may leave by `pthread_exit`.
  */
 int IOT_CoAP_Yield(iotx_coap_context_t *p_context);
 

@@ -338,9 +338,10 @@ typedef struct {
  * @param level 2 for an error, 3 for a warning, 4 for information, 5 for debugging
  * @param line the line, without a line break at its end; valid until the handler returns
  * @note Several threads may call the handler at once. Calls into the library from the
- *     handler are refused, with the result that they have for an invalid client. The
- *     handler must return: if `longjmp`, an exception or `pthread_exit` leaves it, the
- *     process is aborted.
+ *     handler are refused, with the result that they have for an invalid client. (If a
+ *     board's port has threads but no `HAL_ThreadSelf`, the handler must not call the
+ *     library.) The handler must return: if `longjmp`, an exception or `pthread_exit`
+ *     leaves it, the process is aborted.
  */
 typedef void (*iotx_coap_log_handler_t)(void *data, int level, const char *line);
 

@@ -149,36 +149,35 @@ put_between() {
     printf '%s\n' "$whole" >"$file"
 }
 
-# Lines and tables of Markdown, as the scripts make them, in Chinese: cell by cell, by
-# scripts/zh-CN.tsv.
-in_chinese() {
-    awk -F '\t' '
-        # What is looked up: numbers are taken out, and put back into what is found.
-        function chinese(text,   key, found, number) {
-            key = text
-            gsub(/[0-9][0-9,.]*[0-9]|[0-9]/, "#", key)
-            if (key !~ /[A-Za-z]/) return text
-            if (!(key in known)) {
-                printf "no Chinese in scripts/zh-CN.tsv for: %s\n", key >"/dev/stderr"
-                failed = 1
-                return text
+# named COLUMN: what comes in, with the names of scripts/names.tsv in the place of the keys
+# in braces; the column says in which language.
+named() {
+    awk -F '\t' -v column="$1" '
+        NR == FNR { if (NF == 3) name[$1] = $column; next }
+        {
+            line = $0
+            filled = ""
+            while (match(line, /\{[^}]*\}/)) {
+                key = substr(line, RSTART + 1, RLENGTH - 2)
+                if (!(key in name)) {
+                    printf "scripts/names.tsv has no name for {%s}\n", key >"/dev/stderr"
+                    failed = 1
+                }
+                filled = filled substr(line, 1, RSTART - 1) name[key]
+                line = substr(line, RSTART + RLENGTH)
             }
-            found = known[key]
-            while (match(text, /[0-9][0-9,.]*[0-9]|[0-9]/)) {
-                number = substr(text, RSTART, RLENGTH)
-                text = substr(text, RSTART + RLENGTH)
-                sub(/#/, number, found)
-            }
-            return found
+            print filled line
         }
-        NR == FNR { if (NF == 2) known[$1] = $2; next }
-        /^\|/ {
-            count = split($0, cells, / *\| */)
-            line = "|"
-            for (at = 2; at < count; at++) line = line (cells[at] == "" ? "" : " " chinese(cells[at])) " |"
-            print line
-            next
-        }
-        { print chinese($0) }
-        END { exit failed }' "$ROOT/scripts/zh-CN.tsv" - || fail "a table has no Chinese"
+        END { exit failed }' "$ROOT/scripts/names.tsv" - || fail "a table has a key without a name"
+}
+
+# put_tables MARK PAGE: the tables that come in, with keys in braces, into PAGE.md and
+# PAGE.zh-CN.md, between the lines "<!-- MARK: begin -->" and "<!-- MARK: end -->".
+put_tables() {
+    local tables english chinese
+    tables=$(cat)
+    english=$(named 2 <<<"$tables")
+    chinese=$(named 3 <<<"$tables")
+    put_between "<!-- $1: begin -->" "<!-- $1: end -->" "$2.md" <<<"$english"
+    put_between "<!-- $1: begin -->" "<!-- $1: end -->" "$2.zh-CN.md" <<<"$chinese"
 }

@@ -13,8 +13,6 @@ use crate::call::Call;
 use crate::callbacks::Callbacks;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Options};
-#[cfg(all(feature = "dtls-psk", feature = "extension"))]
-use crate::drive::learned;
 use crate::entered::Entered;
 use crate::fallible::{boxed, room};
 use crate::link::{Connector, Link, SessionStore};
@@ -29,7 +27,7 @@ use crate::token_store::TokenStore;
 use crate::types::iotx_response_callback_t;
 
 /// Marks a context, so that most invalid handles are recognised.
-const MAGIC: u32 = 0x496f_5443;
+pub(crate) const MAGIC: u32 = 0x496f_5443;
 
 /// Who gets the response to a message.
 #[derive(Clone, Copy)]
@@ -55,7 +53,7 @@ pub(crate) enum Ending {
 /// One client and everything that belongs to it.
 #[repr(C)]
 pub(crate) struct Context {
-    magic: u32,
+    pub(crate) magic: u32,
     pub(crate) wait_ms: u32,
     pub(crate) sign_in_limit_ms: u32,
     pub(crate) connector: Connector,
@@ -140,15 +138,18 @@ impl Place {
     }
 }
 
+#[cold]
+fn no_memory<T>() -> Option<T> {
+    log!(Error, "no memory for a context");
+    None
+}
+
 impl Context {
     /// Makes a context and starts to open its link. Returns `None`, with the reason logged,
     /// if that cannot begin.
     pub(crate) fn new(configuration: Configuration, options: Options) -> Option<NonNull<Self>> {
         let Configuration { device, endpoint, wait_ms } = configuration;
-        let Some(place) = Place::take() else {
-            log!(Error, "IOT_CoAP_Init: no memory for a context");
-            return None;
-        };
+        let Some(place) = Place::take() else { return no_memory() };
         let token_store = (cfg!(feature = "extension") && options.keep_access_token)
             .then(|| boxed(TokenStore::new(&device, &endpoint)))
             .flatten();
@@ -178,7 +179,9 @@ impl Context {
         }
         let (connect_limit, sign_in_limit) =
             (options.connect_limit(), options.sign_in_limit(wait_ms));
-        let connector = Connector::new(endpoint, options.dtls, options.ack_timeout)?;
+        let Some(connector) = Connector::new(endpoint, options.dtls, options.ack_timeout) else {
+            return no_memory();
+        };
         connector.check()?;
         let mut clock = Clock::new(port::uptime_ms());
         let now = clock.at(port::uptime_ms());
@@ -266,48 +269,6 @@ impl Context {
         core::ptr::from_ref(self).cast()
     }
 
-    /// The context behind `handle`. Returns `None`, with a line in the log, if the handle
-    /// is NULL or recognised as invalid.
-    ///
-    /// # Safety
-    ///
-    /// `handle` is NULL, or came from Init and was not given to Deinit.
-    pub(crate) unsafe fn from_handle<'a>(handle: *mut c_void, name: &str) -> Option<&'a Self> {
-        // SAFETY: by the contract the handle came from Init, and its magic word is in
-        // place.
-        unsafe { Self::pointer_from_handle(handle, name).map(|context| context.as_ref()) }
-    }
-
-    /// Like [`Self::from_handle`], but returns a pointer, for functions that free the
-    /// context.
-    ///
-    /// # Safety
-    ///
-    /// As [`Self::from_handle`].
-    pub(crate) unsafe fn pointer_from_handle(
-        handle: *mut c_void,
-        name: &str,
-    ) -> Option<NonNull<Self>> {
-        let found = NonNull::new(handle.cast::<Self>())
-            .filter(|context| context.is_aligned())
-            // SAFETY: the handle is not NULL, so it came from Init, by the contract. The
-            // magic word is checked before anything else is read.
-            .filter(|context| unsafe { (&raw const (*context.as_ptr()).magic).read() } == MAGIC);
-        if found.is_none() {
-            log!(Error, "{name}: the context is NULL or not one of IOT_CoAP_Init's");
-        }
-        // SAFETY: the magic word is in place, so this is a context.
-        let usable = found.filter(|context| unsafe { context.as_ref() }.notice_fork());
-        if found.is_some() && usable.is_none() {
-            log!(
-                Error,
-                "{name}: another thread was in the context when this process was forked off; \
-                 make a new context"
-            );
-        }
-        usable
-    }
-
     /// Whether a callback of this context runs on the calling thread, or may.
     pub(crate) fn is_in_callback(&self, state: &State) -> bool {
         state.callbacks.is_in_one(self.handle())
@@ -371,7 +332,7 @@ impl Context {
         let State { client, link, log, .. } = &mut *guard;
         #[cfg(all(feature = "dtls-psk", feature = "extension"))]
         let left = (ending == Ending::Pause)
-            .then(|| link.take_for_pause(learned(client, now), log))
+            .then(|| link.take_for_pause(client.learned_timeout(now), log))
             .flatten();
         let _ = (ending, client, link, log, now);
         Self::unlock(guard);

@@ -1,5 +1,6 @@
-//! The one way in: every exported function enters the library here, and leaves it
-//! here.
+//! The one way in. Every exported function that uses, makes or closes a context enters and
+//! leaves the library here. Functions that only read a response, describe a code or set up
+//! the log touch no shared state, and need no guard.
 //!
 //! A call that enters a context is counted until it leaves. No panic gets out, and after a
 //! panic nothing stays locked or counted. The thread can be cancelled only while it waits
@@ -42,7 +43,7 @@ impl Fallback for () {
 
 /// Enters the library, for a function that has no context, or that closes one.
 pub(crate) fn enter<R: Fallback>(name: &str, work: impl FnOnce() -> R) -> R {
-    if log::is_writing() {
+    if log::is_refused() {
         return R::FALLBACK;
     }
     let cancellation = disable_cancellation();
@@ -102,7 +103,7 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     begin: impl FnOnce(&Context) -> Begun<R>,
     end: impl FnOnce(&Context) -> R,
 ) -> R {
-    if log::is_writing() {
+    if log::is_refused() {
         return R::FALLBACK;
     }
     let cancellation = disable_cancellation();
@@ -150,7 +151,7 @@ pub(crate) unsafe fn enter_and_open(
     name: &str,
     make: impl FnOnce() -> Option<NonNull<Context>>,
 ) -> *mut c_void {
-    if log::is_writing() {
+    if log::is_refused() {
         return null_mut();
     }
     let cancellation = disable_cancellation();
@@ -169,7 +170,7 @@ pub(crate) unsafe fn enter_and_open(
     context.entered.remove();
     let is_open = waited.is_some() && catch(name, || context.settle()) == Some(true);
     if !is_open {
-        context.connector.explain();
+        let _ = catch(name, || context.connector.explain());
         // SAFETY: Init has not returned the context, so no other call of it starts.
         let _ = catch(name, || unsafe { Context::close(made, name, Ending::Deinit) });
     }

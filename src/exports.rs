@@ -169,12 +169,13 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
 /// @param p_context a client of `IOT_CoAP_Init`
 /// @param p_path the topic's path, at most 135 bytes; it is copied
 /// @param p_message the message; it is copied, with its payload
-/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid client;
-///     `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG`
-///     if the whole message would have more than 1280 bytes, or over DTLS more than
-///     `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in; `IOTX_ERR_NO_MEM` if
-///     the heap is exhausted; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages already wait
-///     for their answers, the network refused a NON message, or 61,440 messages were sent
+/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL, an empty path or an invalid
+///     client; `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes;
+///     `IOTX_ERR_MSG_TOO_LOOG` if the whole message would have more than 1280 bytes, or
+///     over DTLS more than `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
+///     `IOTX_ERR_NO_MEM` if the heap is exhausted; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON
+///     messages already wait for their answers, the network refused a NON message, or
+///     61,440 messages were sent
 ///     within 247 s
 /// @note Does not wait for an answer, and blocks only as long as functions of the port do.
 ///     Any thread may call, also from a callback.
@@ -336,8 +337,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_c
 ///     client
 /// @note Blocks for `wait_time_ms` at most. Only a firmware's own `HAL_DTLSSession_create`
 ///     and `HAL_UDP_create`, which open another connection, may take longer. Any thread may
-///     call; while one waits here, others may send. A waiting thread may be cancelled, and
-///     a callback may leave by `pthread_exit`.
+///     call; while one waits here, others may send. A waiting thread may be cancelled, but
+///     not with `PTHREAD_CANCEL_ASYNCHRONOUS`, and a callback may leave by `pthread_exit`.
 ///
 /// # Safety
 ///

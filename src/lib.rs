@@ -42,6 +42,7 @@ mod exports;
 mod extension;
 mod fallible;
 mod fork;
+mod handle;
 mod helpers;
 mod layout;
 mod level;

@@ -82,7 +82,7 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
         let _ = write!(buffer, "{line}");
         // SAFETY: by the contract of `IOT_CoAP_SetLogHandler`, any thread may call the
         // handler with its data. The line ends with NUL.
-        during_write(|| unsafe {
+        nested::during_write(|| unsafe {
             handler(HANDLER_DATA.load(Ordering::Acquire), level, buffer.bytes.as_ptr().cast());
         });
     } else {
@@ -94,7 +94,7 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
         };
         let _ = write!(buffer, "[iot-coap] {name}: {line}");
         buffer.bytes[buffer.len] = b'\n';
-        during_write(|| port::print(&buffer.bytes[..buffer.len + 2]));
+        nested::during_write(|| port::print(&buffer.bytes[..buffer.len + 2]));
     }
 }
 
@@ -163,26 +163,73 @@ fn handler() -> Option<Handler> {
     unsafe { core::mem::transmute::<*mut c_void, Option<Handler>>(handler) }
 }
 
+pub(crate) use nested::{is_refused, is_writing};
+
+/// Recognises calls that come from the program's log handler.
 #[cfg(feature = "std")]
-std::thread_local! {
-    static IS_WRITING: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
+mod nested {
+    use core::cell::Cell;
+
+    std::thread_local! {
+        static IS_WRITING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Whether the calling thread is in the program's log handler.
+    pub(crate) fn is_writing() -> bool {
+        IS_WRITING.get()
+    }
+
+    /// Whether a call into the library comes from the program's log handler.
+    pub(crate) fn is_refused() -> bool {
+        is_writing()
+    }
+
+    pub(super) fn during_write(write: impl FnOnce()) {
+        IS_WRITING.set(true);
+        write();
+        IS_WRITING.set(false);
+    }
 }
 
-/// Whether the calling thread is in the program's log handler, where calls are refused.
-/// Always false without `std`, where threads cannot be told apart.
-pub(crate) fn is_writing() -> bool {
-    #[cfg(feature = "std")]
-    return IS_WRITING.get();
-    #[cfg(not(feature = "std"))]
-    false
-}
+/// Recognises calls that come from the program's log handler. Without `std` the port
+/// identifies threads, if it has `HAL_ThreadSelf`. If it does not, there is usually only
+/// one thread.
+#[cfg(not(feature = "std"))]
+mod nested {
+    use core::ffi::c_void;
+    use core::ptr::null_mut;
+    use core::sync::atomic::{AtomicPtr, Ordering};
 
-fn during_write(write: impl FnOnce()) {
-    #[cfg(feature = "std")]
-    IS_WRITING.set(true);
-    write();
-    #[cfg(feature = "std")]
-    IS_WRITING.set(false);
+    use crate::port;
+
+    /// The thread that is in the program's log handler, or the latest of several.
+    static WRITER: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+
+    /// The port's name for the calling thread, or one name for all threads if the port does
+    /// not identify them.
+    fn this_thread() -> *mut c_void {
+        let thread = port::this_thread().cast_mut();
+        if thread.is_null() { (&raw const WRITER).cast_mut().cast() } else { thread }
+    }
+
+    /// Whether the calling thread is in the program's log handler, or may be.
+    pub(crate) fn is_writing() -> bool {
+        let writer = WRITER.load(Ordering::Relaxed);
+        cfg!(feature = "extension") && !writer.is_null() && writer == this_thread()
+    }
+
+    /// Whether a call into the library comes from the program's log handler. If there are
+    /// threads that the port does not identify, the answer is no: the call may come from
+    /// another thread.
+    pub(crate) fn is_refused() -> bool {
+        is_writing() && !(cfg!(feature = "threads") && port::this_thread().is_null())
+    }
+
+    pub(super) fn during_write(write: impl FnOnce()) {
+        WRITER.store(this_thread(), Ordering::Relaxed);
+        write();
+        WRITER.store(null_mut(), Ordering::Relaxed);
+    }
 }
 
 /// Logs a line at once, at a [`Level`], formatted like `format!`. Use it only while no
@@ -202,10 +249,14 @@ pub(crate) use log;
 pub(crate) struct Once(AtomicBool);
 
 impl Once {
-    /// Whether to log it now. If warnings are written, the first call returns true, and
-    /// later ones false.
-    pub(crate) fn is_due(&self) -> bool {
-        let is_due = is_enabled(Level::Warning) && !self.0.load(Ordering::Relaxed);
+    pub(crate) const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Whether to log it now. If lines of this level are written, the first call returns
+    /// true, and later ones false.
+    pub(crate) fn is_due(&self, level: Level) -> bool {
+        let is_due = is_enabled(level) && !self.0.load(Ordering::Relaxed);
         if is_due {
             self.0.store(true, Ordering::Relaxed);
         }

@@ -7,7 +7,7 @@ use iot_coap_client::{ContentFormat, MAX_PATH_LEN, Request, SendError};
 
 use crate::context::{Context, Recipient};
 use crate::drive::Unsent;
-use crate::log::log;
+use crate::log::{Level, log};
 use crate::strings::bounded;
 use crate::types::{
     Enumeration, iotx_content_type_t, iotx_message_t, iotx_msg_type_t, iotx_ret_code_t,
@@ -47,6 +47,9 @@ pub(crate) unsafe fn send(
     // SAFETY: not NULL, so a string, by the contract.
     let path = unsafe { bounded(path, MAX_PATH_LEN) }
         .ok_or((IOTX_ERR_URI_TOO_LOOG, "the path is longer than 135 bytes"))?;
+    if path.is_empty() {
+        return Err((IOTX_ERR_INVALID_PARAM, "the path is empty: it begins with /topic/"));
+    }
     let request = Request { confirmable, path, content_format, payload };
     let recipient = Recipient { callback: message.resp_callback, user_data: message.user_data };
     context.send(&request, recipient).map_err(|unsent| match unsent {
@@ -65,7 +68,7 @@ pub(crate) unsafe fn send(
 fn is_confirmable(context: &Context, msg_type: c_int) -> bool {
     const CON: c_int = iotx_msg_type_t::IOTX_MESSAGE_CON as c_int;
     const NON: c_int = iotx_msg_type_t::IOTX_MESSAGE_NON as c_int;
-    if !matches!(msg_type, CON | NON) && context.msg_type_logged.is_due() {
+    if !matches!(msg_type, CON | NON) && context.msg_type_logged.is_due(Level::Warning) {
         log!(
             Warning,
             "IOT_CoAP_SendMessage: msg_type {msg_type} is taken for IOTX_MESSAGE_CON; set it, \
@@ -80,7 +83,7 @@ fn is_confirmable(context: &Context, msg_type: c_int) -> bool {
 fn content_format(context: &Context, content_type: c_int) -> ContentFormat {
     const JSON: c_int = iotx_content_type_t::IOTX_CONTENT_TYPE_JSON as c_int;
     const CBOR: c_int = iotx_content_type_t::IOTX_CONTENT_TYPE_CBOR as c_int;
-    if !matches!(content_type, JSON | CBOR) && context.content_type_logged.is_due() {
+    if !matches!(content_type, JSON | CBOR) && context.content_type_logged.is_due(Level::Warning) {
         log!(
             Warning,
             "IOT_CoAP_SendMessage: content_type {content_type} is taken for \

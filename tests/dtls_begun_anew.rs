@@ -307,7 +307,7 @@ fn many_forged_records_renew_the_session() {
             }
         });
         let start = Instant::now();
-        while server.handshakes() == 1 && start.elapsed() < Duration::from_mins(1) {
+        while server.handshakes() == 1 && start.elapsed() < Duration::from_secs(60) {
             assert!(client.yield_once() >= 0);
         }
         done.store(true, Ordering::SeqCst);

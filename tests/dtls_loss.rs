@@ -49,7 +49,7 @@ fn assert_serves(client: &Client, messages: usize, what: &str) {
     assert_eq!(client.sign_in(), 0, "{what}: {}", logged());
     for message in 0..messages {
         assert_eq!(client.confirm(message), 0, "{what}");
-        let answers = client.await_answers(message + 1, Duration::from_mins(1));
+        let answers = client.await_answers(message + 1, Duration::from_secs(60));
         assert_eq!((answers[message].message, answers[message].code), (message, 0x45), "{what}");
     }
 }
@@ -237,7 +237,7 @@ fn an_outage_makes_no_call_longer_and_loses_no_message() {
     }
     assert_eq!(client.answers().len(), 1);
     is_away.store(false, Ordering::SeqCst);
-    let answers = client.await_answers(2, Duration::from_mins(1));
+    let answers = client.await_answers(2, Duration::from_secs(60));
     assert_eq!((answers[1].message, answers[1].code), (1, 0x45));
     assert_eq!(client.statistics().given_up, 0);
 }

@@ -5,10 +5,15 @@
 //! ```sh
 //! UPDATE_HEADERS=1 cargo test --test headers
 //! ```
+//!
+//! The program that `iot_coap.h` shows at its top runs against the local cloud.
 
 use std::path::Path;
+use std::process::Command;
 
 use cbindgen::{Builder, Config};
+use iot_coap_cloud::{Cloud, Transport};
+use iot_coap_test_library::{Language, Linkage, compile, scratch_dir, succeed};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -114,4 +119,31 @@ fn extension_header_is_in_step_with_the_sources() {
         "level.rs",
     ];
     is_in_step("iot_coap_ext.h", &generated(extension_config(), &sources));
+}
+
+/// The lines that stand indented in the header's first comment.
+fn program_at_the_top() -> String {
+    let header = std::fs::read_to_string(root().join("include/iot_coap.h")).expect("a header");
+    let comment = header.split(" */").next().unwrap_or_default();
+    let lines = comment.lines().map(|line| line.trim_start_matches(" *"));
+    let program = lines.skip_while(|line| !line.starts_with("     #include"));
+    let program = program.take_while(|line| line.is_empty() || line.starts_with("     "));
+    program.flat_map(|line| [line.get(5..).unwrap_or_default(), "\n"]).collect()
+}
+
+#[test]
+fn the_program_at_the_top_of_the_header_works() {
+    let program = program_at_the_top();
+    assert!(program.lines().count() <= 30, "it is short:\n{program}");
+    let source = scratch_dir().join("top_of_the_header.c");
+    std::fs::write(&source, program).expect("the target folder can be written");
+    let source = source.to_str().expect("a path in UTF-8");
+    let program = compile(source, Linkage::Static, Language::Sanitized);
+
+    let cloud = Cloud::start(iot_coap_cloud::Config::default()).expect("the local cloud starts");
+    let printed = succeed(Command::new(program).arg(cloud.url(Transport::Udp)));
+    assert_eq!(printed, "answered with 2.05\n");
+    let messages = cloud.messages();
+    let [message] = &messages[..] else { panic!("{messages:?}") };
+    assert_eq!((message.payload.as_slice(), message.code.as_str()), (&b"{}"[..], "2.05"));
 }

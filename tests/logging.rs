@@ -1,7 +1,9 @@
 //! The log: each refused call says in one line what was wrong, naming the
 //! function; nothing is said before a level is set; no secret ever.
 
+use std::net::UdpSocket;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Device, Transport};
 use iot_coap_test_library::{Language, Linkage, compile, succeed};
@@ -19,9 +21,9 @@ const MISTAKES: [(&str, &str); 17] = [
     ("SendMessage(NULL)", "IOT_CoAP_SendMessage: the context is NULL"),
     ("SendMessage without path", "IOT_CoAP_SendMessage: p_path is NULL"),
     ("SendMessage without message", "IOT_CoAP_SendMessage: p_message is NULL"),
+    ("SendMessage to an empty path", "IOT_CoAP_SendMessage: the path is empty"),
     ("SendMessage to a long path", "IOT_CoAP_SendMessage: the path is longer than 135"),
     ("SendMessage of a long payload", "IOT_CoAP_SendMessage: path, access token and payload"),
-    ("Yield(NULL)", "IOT_CoAP_Yield: the context is NULL"),
     ("GetMessageCode(NULL)", "IOT_CoAP_GetMessageCode: a pointer is NULL"),
     ("Ioctl 999", "IOT_Ioctl: unknown option 999"),
     ("SetupConnInfo(NULL)", "IOT_SetupConnInfo: product_key, device_name or device_secret is NULL"),
@@ -50,7 +52,36 @@ fn each_refused_call_says_why_in_one_line() {
         let text = line.strip_prefix("[iot-coap] error: ");
         assert!(text.is_some_and(|text| text.starts_with(expected)), "{announced}: {line}");
     }
-    assert_eq!(log.lines().filter(|line| line.starts_with("> ")).count(), MISTAKES.len() + 1);
+    // A program that does not look at what Init returned is told so once.
+    assert_eq!(lines_of(&log, "Yield(NULL)"), [""; 0]);
+    assert_eq!(log.lines().filter(|line| line.starts_with("> ")).count(), MISTAKES.len() + 2);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_at_once() {
+    let program = compile("unanswered.c", Linkage::Static, Language::Sanitized);
+    // A port that nobody listens at: it was just given back.
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let port = socket.local_addr().expect("an address").port();
+    drop(socket);
+    for scheme in ["coap", "coap-psk", "coaps"] {
+        let start = Instant::now();
+        let log = succeed(Command::new(&program).arg(format!("{scheme}://127.0.0.1:{port}")));
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+        let named = format!("[iot-coap] error: nobody listens at 127.0.0.1 port {port}");
+        let mentions = log.lines().filter(|line| line.starts_with(&named)).count();
+        assert_eq!(mentions, 1, "{scheme}: {log}");
+    }
+}
+
+#[test]
+fn a_refused_device_is_told_what_to_check() {
+    let cloud = Cloud::start(Config { devices: Vec::new(), ..Config::default() });
+    let cloud = cloud.expect("the local cloud starts");
+    let program = compile("unanswered.c", Linkage::Static, Language::Sanitized);
+    let log = succeed(Command::new(&program).arg(cloud.url(Transport::Udp)));
+    assert!(log.contains("product_key, device_name and device_secret"), "{log}");
+    assert!(!log.contains(&Device::sample().device_secret), "{log}");
 }
 
 /// What is odd about a message, but sent all the same.

@@ -196,3 +196,9 @@ fn a_port_in_an_archive_speaks_coaps() {
     assert!(printed.contains("plain_dtls.c connects"), "{printed}");
     assert!(printed.contains("answered"), "{printed}");
 }
+
+#[test]
+fn a_log_handler_on_bare_metal_cannot_call_the_library() {
+    let library = library_of("bare,full");
+    succeed(&mut Command::new(compile_against("log_calls.c", &library, Language::Sanitized)));
+}

@@ -59,7 +59,7 @@ fn eight_threads_send_and_yield_at_once() {
             }
             let start = Instant::now();
             while client.answers().len() < SENDERS * EACH {
-                assert!(start.elapsed() < Duration::from_mins(1), "{transport:?}");
+                assert!(start.elapsed() < Duration::from_secs(60), "{transport:?}");
                 thread::yield_now();
             }
             done.store(true, Ordering::Relaxed);

@@ -28,7 +28,8 @@ void *HAL_Malloc(uint32_t size)
         refusing = REFUSED;
         return NULL;
     }
-    if (size > limit || live > limit - size) {
+    /* Where there is no limit, the header must not wrap the size around. */
+    if (size > limit || live > limit - size || size > SIZE_MAX - sizeof(*header)) {
         refusing = REFUSED;
         return NULL;
     }

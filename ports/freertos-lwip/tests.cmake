@@ -7,6 +7,12 @@ add_test(NAME refuses_a_port_without_mutexes
 set_tests_properties(refuses_a_port_without_mutexes PROPERTIES TIMEOUT 120
   PASS_REGULAR_EXPRESSION "undefined reference to .HAL_MutexCreate'")
 
+# The port alone, against a host that echoes.
+add_test(NAME selftest COMMAND ${template}/echo
+  -- ${firmware}/run $<TARGET_FILE:selftest> 127.0.0.1 {port})
+set_tests_properties(selftest PROPERTIES TIMEOUT 120 PASS_REGULAR_EXPRESSION
+  "HAL_MutexCreate, Lock.*HAL_UDP_create, close.*no fault was found")
+
 # board_test(NAME PROGRAM SECONDS CLOUD_OPTIONS ARGUMENT...): runs a program.
 function(board_test name program seconds cloud_options)
   add_test(NAME ${name}

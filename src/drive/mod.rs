@@ -247,11 +247,6 @@ impl Context {
     }
 }
 
-/// The time-out that was learned from the network, if it is longer than the default.
-pub(crate) fn learned(client: &Client<Recipient>, now: Instant) -> Option<Duration> {
-    client.retransmission_timeout(now).filter(|timeout| *timeout > client.ack_timeout())
-}
-
 /// When the next timer ends.
 #[inline]
 fn next_timeout(state: &State) -> Option<Instant> {

@@ -84,6 +84,12 @@ impl Outcall {
             Event::SignInFailed(error) => {
                 log_later!(state.log, Error, "signing in failed: {error}");
                 if let SignInError::Refused(Code::BAD_REQUEST | Code::UNAUTHORIZED) = error {
+                    log_later!(
+                        state.log,
+                        Error,
+                        "are product_key, device_name and device_secret those of one device that \
+                         the cloud knows?"
+                    );
                     log_later!(state.log, Error, "{}", layout::QUESTION);
                 }
                 let mut notice = iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SIGN_IN_FAILED);

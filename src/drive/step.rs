@@ -6,7 +6,7 @@ use iot_coap_client::{Client, Duration, Event, Instant};
 
 use super::progress::{Incoming, Wait};
 use super::reading::{self, SLICE};
-use super::{Transmitted, Until, learned, next_timeout, transmit};
+use super::{Transmitted, Until, next_timeout, transmit};
 use crate::call::Call;
 use crate::callbacks;
 use crate::context::{Context, Recipient, State};
@@ -48,7 +48,7 @@ pub(super) fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
     let mut state = context.state.lock();
     #[cfg(test)]
     super::trip::point();
-    Context::take_in(&mut state, call, wait);
+    context.take_in(&mut state, call, wait);
     #[cfg(test)]
     super::trip::point();
     let (state, action) = context.decide(state, call, wait);
@@ -60,7 +60,7 @@ pub(super) fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
 
 impl Context {
     /// Takes the result of the action since the last step.
-    fn take_in(state: &mut State, call: &Call, wait: &mut Wait) {
+    fn take_in(&self, state: &mut State, call: &Call, wait: &mut Wait) {
         if call.calls_back.get() {
             state.callbacks.end(call);
             wait.outcall.response.invalidate();
@@ -97,6 +97,10 @@ impl Context {
             Err(error) => {
                 let now = state.now();
                 let State { link, log, .. } = state;
+                #[cfg(feature = "port-linux")]
+                if error.is_refused() && link.note_refusal() {
+                    self.connector.explain_refusal(log);
+                }
                 link.handle_read_error(now, side, error, log);
                 wait.empty_reads = wait.empty_reads.saturating_add(1);
                 wait.has_failed = true;
@@ -266,7 +270,7 @@ impl Context {
         if retired.is_none() && work.is_none() {
             return (state, false);
         }
-        let learned = learned(&state.client, now).max(state.link.first_timeout());
+        let learned = state.client.learned_timeout(now).max(state.link.first_timeout());
         state.is_io_claimed = true;
         call.reads.set(true);
         Self::unlock(state);

@@ -1,8 +1,6 @@
 //! Writes to the port's store what must outlive the program. Flash is slow: the context is
 //! not locked meanwhile, and one thread at a time writes.
 
-#[cfg(all(feature = "dtls-psk", feature = "extension"))]
-use super::learned;
 use super::transmit;
 use crate::context::{Context, State};
 use crate::lock::Guard;
@@ -66,7 +64,7 @@ impl Context {
         loop {
             let now = state.now();
             let State { client, link, log, .. } = &mut *state;
-            let Some(save) = link.save(learned(client, now), log) else { return state };
+            let Some(save) = link.save(client.learned_timeout(now), log) else { return state };
             let storing = Storing::begin(self, state);
             let written = save.write();
             state = storing.end();

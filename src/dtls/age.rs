@@ -5,7 +5,7 @@
 //! restart without a calendar neither does, so wakings are counted, ten minutes each.
 
 use crate::port;
-use crate::port::secrets::calendar_ms;
+use crate::port::calendar::calendar_ms;
 
 /// How many seconds a waking counts as without a calendar.
 const WAKING_S: u32 = 600;

@@ -16,7 +16,6 @@ use iot_coap_dtls::{Config, Error, SUPPORTS_CBC};
 use super::age::Age;
 use super::old_servers;
 use super::resumption::{self, Key};
-use super::session::Client;
 use super::terms::{PreShared, Terms};
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
 use crate::certificates::ANCHORS;
@@ -35,6 +34,9 @@ const MIN_REPEATS: u8 = 3;
 
 /// The key that names the session for resumption, and the pre-shared key, if there is one.
 pub(super) type Keys<'a> = (Key, Option<PreShared<'a>>);
+
+/// The engine, with the machine's source of random numbers.
+pub(super) type Client = iot_coap_dtls::Client<Source>;
 
 /// Room for the client, which takes a kilobyte. It is allocated before a kept session is
 /// opened, so that the session is not lost for lack of memory.
@@ -237,7 +239,7 @@ fn config_with_certificates(terms: &Terms<'_>) -> Result<Config, Error> {
         };
         Error::Configuration(reason)
     })?;
-    Config::with_certificates(terms.host(), anchors, crate::port::secrets::calendar_seconds())
+    Config::with_certificates(terms.host(), anchors, crate::port::calendar::calendar_seconds())
 }
 
 #[cfg(not(any(feature = "dtls-p256", feature = "dtls-rsa")))]

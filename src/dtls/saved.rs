@@ -14,10 +14,11 @@ use iot_coap_dtls::{Error, SealingKey};
 use zeroize::Zeroizing;
 
 use super::age::{AGE_LEN, Age, Limits};
+use super::offer::Client;
 use super::old_servers;
 use super::resumption::{self, Key};
-use super::session::Client;
-use crate::port::secrets::{Source, calendar_seconds};
+use crate::port::calendar::calendar_seconds;
+use crate::port::secrets::Source;
 
 /// The first byte of a blob: the kind of its content. Here it is the session itself. Older
 /// versions used 1 to 4, whose seals cover less.

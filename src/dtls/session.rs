@@ -12,16 +12,14 @@ use iot_coap_client::{Duration, Instant};
 use iot_coap_dtls::{Alert, Datagram, Error, SUPPORTS_CBC, State};
 
 use super::age::Age;
-use super::offer::{self, Keys, Offer, Room, Started, Verdict};
+use super::offer::{self, Client, Keys, Offer, Room, Started, Verdict};
 use super::old_servers;
 use super::resumption::{self, Key};
 use super::terms::Terms;
 use crate::fallible::room;
 use crate::log::{Queue, log, log_later};
-use crate::port::secrets::{PreSharedKey, Source};
+use crate::port::secrets::PreSharedKey;
 use crate::port::{IoError, Replies, Udp};
-
-pub(super) type Client = iot_coap_dtls::Client<Source>;
 
 /// Why plaintext was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

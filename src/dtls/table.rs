@@ -10,7 +10,8 @@ use core::sync::atomic::Ordering;
 use crate::port;
 
 /// How often a thread tries to take a busy table, a millisecond apart. The other thread
-/// needs a few microseconds, unless it is interrupted.
+/// needs a few microseconds, unless it is interrupted, and takes no lock meanwhile. So a
+/// thread may wait for it with its own context locked.
 #[cfg(target_has_atomic = "8")]
 const TRIES: u32 = 50;
 
@@ -43,10 +44,9 @@ impl<T> Table<T> {
     /// Runs `work`, and releases the table, which the calling thread has taken.
     #[cfg(target_has_atomic = "8")]
     fn finish<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        let _release = Release(&self.is_taken);
         // SAFETY: this thread set `is_taken`, which stays set until the reference is gone.
-        let done = work(unsafe { &mut *self.content.get() });
-        self.is_taken.store(false, Ordering::Release);
-        done
+        work(unsafe { &mut *self.content.get() })
     }
 
     /// On a core without an atomic exchange, contexts share nothing.
@@ -54,6 +54,17 @@ impl<T> Table<T> {
     pub(super) fn with<R>(&self, _work: impl FnOnce(&mut T) -> R) -> Option<R> {
         let _ = (&self.is_taken, &self.content);
         None
+    }
+}
+
+/// Releases the table, even if the work panics.
+#[cfg(target_has_atomic = "8")]
+struct Release<'t>(&'t AtomicBool);
+
+#[cfg(target_has_atomic = "8")]
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -70,4 +81,19 @@ fn take(is_taken: &AtomicBool) -> bool {
         port::sleep_ms(1);
     }
     false
+}
+
+#[cfg(all(test, target_has_atomic = "8"))]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_gives_the_table_back() {
+        static TABLE: Table<u32> = Table::new(1);
+        let panicked = catch_unwind(AssertUnwindSafe(|| TABLE.with(|_| panic!("on purpose"))));
+        assert!(panicked.is_err());
+        assert_eq!(TABLE.with(|content| *content), Some(1));
+    }
 }

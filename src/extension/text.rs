@@ -49,9 +49,10 @@ pub extern "C" fn IOT_CoAP_ErrorString(code: c_int) -> *const c_char {
 /// @param level 2 for an error, 3 for a warning, 4 for information, 5 for debugging
 /// @param line the line, without a line break at its end; valid until the handler returns
 /// @note Several threads may call the handler at once. Calls into the library from the
-///     handler are refused, with the result that they have for an invalid client. The
-///     handler must return: if `longjmp`, an exception or `pthread_exit` leaves it, the
-///     process is aborted.
+///     handler are refused, with the result that they have for an invalid client. (If a
+///     board's port has threads but no `HAL_ThreadSelf`, the handler must not call the
+///     library.) The handler must return: if `longjmp`, an exception or `pthread_exit`
+///     leaves it, the process is aborted.
 pub type iotx_coap_log_handler_t =
     Option<unsafe extern "C" fn(data: *mut c_void, level: c_int, line: *const c_char)>;
 

@@ -15,6 +15,8 @@ pub(crate) use crate::dtls::SessionStore;
 use crate::dtls::{Limits, Session, Terms};
 use crate::fallible::boxed;
 use crate::log::{Level, is_enabled, log};
+#[cfg(feature = "port-linux")]
+use crate::log::{Queue, log_later};
 #[cfg(own_dtls)]
 use crate::port::Dtls;
 #[cfg(all(own_dtls, feature = "dtls-psk"))]
@@ -248,6 +250,13 @@ impl Connector {
             let host = self.host.to_str().unwrap_or_default();
             log!(Error, "no {over} connection to {host} port {}", self.port);
         }
+    }
+
+    /// Logs that nobody listens at the peer's port.
+    #[cfg(feature = "port-linux")]
+    pub(crate) fn explain_refusal(&self, log: &mut Queue) {
+        let host = self.host.to_str().unwrap_or_default();
+        log_later!(log, Error, "nobody listens at {host} port {}; trying on", self.port);
     }
 
     #[cfg(feature = "_coaps")]

@@ -58,6 +58,7 @@ pub(crate) enum News {
 }
 
 /// See the [module](self).
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(crate) struct Link {
     health: Health,
     transport: Option<Transport>,
@@ -71,6 +72,9 @@ pub(crate) struct Link {
     give_up_at: Coarse,
     /// A socket was opened beside the transport before.
     has_room: bool,
+    /// Nobody listened at the peer's port, which was logged. Cleared at a sign of life.
+    #[cfg(feature = "port-linux")]
+    has_noted_refusal: bool,
     /// If two sockets are read in turn, the candidate's is next.
     is_candidates_turn: bool,
     /// What the owner was not told yet.
@@ -102,6 +106,8 @@ impl Link {
             connect_limit_ms: connect_limit.as_millis_u32(),
             give_up_at: Coarse::NEVER,
             has_room: false,
+            #[cfg(feature = "port-linux")]
+            has_noted_refusal: false,
             is_candidates_turn: false,
             news: None,
             serial: 0,

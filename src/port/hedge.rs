@@ -18,7 +18,7 @@ use iot_coap_client::{Device, Endpoint};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::store;
+use super::{calendar, store};
 use crate::entry::Entry;
 
 const LEN: usize = 32;
@@ -74,7 +74,7 @@ pub(crate) fn mix(secret: &[u8]) {
 }
 
 fn mix_all(secret: &[u8], name: &[u8], starts: [u8; 8]) {
-    let time = super::secrets::unchecked_calendar_ms().to_be_bytes();
+    let time = calendar::unchecked_calendar_ms().to_be_bytes();
     let len = (secret.len() as u64).to_be_bytes();
     if let Some(key) = hmac(&[b"iot-coap mixes", &len, secret, &time, &starts, name]) {
         replace_key(&key);

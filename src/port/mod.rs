@@ -2,6 +2,8 @@
 //! modules do more: [`hedge`] derives keys from weak random numbers, and [`identity`]
 //! stores texts that the port cannot store.
 
+#[cfg(feature = "dtls-psk")]
+pub(crate) mod calendar;
 #[cfg(own_dtls)]
 mod dtls;
 #[cfg(all(feature = "dtls-psk", not(feature = "port-linux")))]
@@ -105,8 +107,14 @@ impl IoError {
     /// still be used. (A firmware's port does not distinguish this from other failures.)
     pub(crate) const fn is_unreachable(self) -> bool {
         #[cfg(feature = "port-linux")]
-        return self.0 == iot_coap_port_linux::UNREACHABLE as i64;
+        return self.is_refused() || self.0 == iot_coap_port_linux::UNREACHABLE as i64;
         #[cfg(not(feature = "port-linux"))]
         false
+    }
+
+    /// Whether nobody listens at the peer's port.
+    #[cfg(feature = "port-linux")]
+    pub(crate) const fn is_refused(self) -> bool {
+        self.0 == iot_coap_port_linux::REFUSED as i64
     }
 }

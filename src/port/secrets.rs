@@ -1,4 +1,4 @@
-//! What our DTLS engine needs from the machine besides datagrams: random bytes, the date,
+//! What our DTLS engine needs from the machine besides datagrams and the date: random bytes,
 //! and a pre-shared key.
 
 use core::ffi::{CStr, c_char, c_int, c_uint};
@@ -6,10 +6,6 @@ use core::fmt;
 
 use iot_coap_dtls::rand_core::{TryCryptoRng, TryRng};
 use zeroize::Zeroizing;
-
-/// 2026-01-01. The library did not exist before, so a clock with an earlier date was never
-/// set.
-const EARLIEST_DATE: u64 = 1_767_225_600;
 
 /// The longest identity and key that `HAL_DTLSSession_psk` may return: what every
 /// implementation must accept (RFC 4279, section 5.3).
@@ -31,10 +27,6 @@ unsafe extern "C" {
         key: *mut u8,
         key_len: *mut c_uint,
     ) -> c_int;
-    /// In `c/edges.c`. Returns milliseconds since 1970, or 0 if the port does not know the
-    /// date.
-    #[cfg(not(feature = "port-linux"))]
-    safe fn iotx_port_calendar_ms() -> i64;
 }
 
 /// The source of keys. With our Linux port it is the kernel's generator, even if a program
@@ -79,13 +71,6 @@ fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     Ok(())
 }
 
-/// The date by the port's clock, in milliseconds since 1970, even if the clock was never
-/// set; 0 without a clock.
-#[cfg(not(feature = "port-linux"))]
-pub(super) fn unchecked_calendar_ms() -> i64 {
-    iotx_port_calendar_ms()
-}
-
 impl TryRng for Source {
     type Error = BadSource;
 
@@ -107,23 +92,6 @@ impl TryRng for Source {
 }
 
 impl TryCryptoRng for Source {}
-
-/// Milliseconds since 1970; `None` if there is no clock, or it was never set.
-pub(crate) fn calendar_ms() -> Option<u64> {
-    #[cfg(feature = "port-linux")]
-    let ms = iot_coap_port_linux::calendar_seconds().saturating_mul(1000);
-    #[cfg(not(feature = "port-linux"))]
-    let ms = u64::try_from(unchecked_calendar_ms()).unwrap_or(0);
-    Some(ms).filter(|ms| *ms >= EARLIEST_DATE * 1000)
-}
-
-/// Seconds since 1970; `None` if there is no clock, or it was never set.
-// A separate function, since the division takes 1 KB on a small board if nothing else
-// divides.
-#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa", feature = "extension"))]
-pub(crate) fn calendar_seconds() -> Option<u64> {
-    calendar_ms().map(|ms| ms / 1000)
-}
 
 /// Room for the key that `HAL_DTLSSession_psk` returns.
 pub(crate) struct PreSharedKey {

@@ -83,6 +83,8 @@ int main(int argc, char **argv)
     CHECK_INT(IOTX_ERR_INVALID_PARAM, IOT_CoAP_SendMessage(context, NULL, &message));
     announce("SendMessage without message");
     CHECK_INT(IOTX_ERR_INVALID_PARAM, IOT_CoAP_SendMessage(context, path, NULL));
+    announce("SendMessage to an empty path");
+    CHECK_INT(IOTX_ERR_INVALID_PARAM, IOT_CoAP_SendMessage(context, (char *)"", &message));
     announce("SendMessage to a long path");
     CHECK_INT(IOTX_ERR_URI_TOO_LOOG, IOT_CoAP_SendMessage(context, long_path, &message));
     announce("SendMessage of a long payload");

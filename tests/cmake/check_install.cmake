@@ -56,10 +56,13 @@ if(PKG_CONFIG)
   run(${compiler} -std=c99 ${examples}/minimal.c ${static_flags} -o ${scratch}/pc-static)
   try(${scratch}/pc-static)
 
-  # What the README says of it.
-  run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${prefix}/${libdir}/pkgconfig
-      ${CMAKE_CURRENT_LIST_DIR}/../documents/run README.md "sh installed"
-      tests/documents/app.c ${scratch}/reader)
+  # The commands of documents.
+  foreach(document docs/linux.md c_examples/README.md)
+    run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${prefix}/${libdir}/pkgconfig
+        CMAKE_PREFIX_PATH=${prefix} LD_LIBRARY_PATH=${prefix}/${libdir} IOT_COAP_CLOUD=${cloud}
+        ${CMAKE_CURRENT_LIST_DIR}/../documents/run ${document} "sh installed"
+        tests/documents/app.c ${scratch}/reader)
+  endforeach()
 else()
   message(STATUS "left out: no pkg-config")
 endif()

@@ -30,9 +30,65 @@ fn the_migration_guide_works() {
 }
 
 #[test]
+fn the_porting_guide_works() {
+    let printed = succeed(&mut reader("docs/porting.md", PROGRAMS[0], "porting"));
+    assert!(printed.contains("ok    no fault was found"), "{printed}");
+}
+
+#[test]
 fn the_readme_works() {
     let printed = succeed(&mut reader("README.md", PROGRAMS[0], "readme"));
+    let answers = printed.matches("answered with 2.05").count();
+    assert_eq!(answers, 2, "over UDP and over DTLS: {printed}");
+}
+
+#[test]
+fn the_page_about_linux_works() {
+    let printed = succeed(&mut reader("docs/linux.md", PROGRAMS[0], "linux"));
+    let answers = printed.matches("answered with 2.05").count();
+    assert_eq!(answers, 3, "twice over UDP and once over DTLS: {printed}");
+}
+
+#[test]
+fn the_page_about_the_local_cloud_works() {
+    let printed = succeed(&mut reader("crates/cloud/README.md", PROGRAMS[0], "cloud"));
     assert!(printed.contains("answered with 2.05"), "{printed}");
+}
+
+/// Where blocks of each kind are tried, and whose.
+fn tried() -> [(&'static str, &'static str); 4] {
+    [
+        ("sh", include_str!("commands.rs")),
+        ("sh serving", include_str!("serving.rs")),
+        ("sh installed", include_str!("../cmake/check_install.cmake")),
+        ("sh board", include_str!("../../firmware/CMakeLists.txt")),
+    ]
+}
+
+/// A document whose commands nobody runs would be trusted all the same. The Chinese ones have
+/// the same blocks as the English ones: `translations`.
+#[test]
+fn every_document_with_commands_is_tried() {
+    let mut untried = Vec::new();
+    for document in markdown::all() {
+        let path = document.path.display().to_string();
+        if path.ends_with(".zh-CN.md") {
+            continue;
+        }
+        for block in document.sections.iter().flat_map(|section| &section.blocks) {
+            let Some((_, text)) = tried().into_iter().find(|(kind, _)| *kind == block.info) else {
+                continue;
+            };
+            // And not as the end of another path.
+            let names_it = |(at, _): (usize, &str)| {
+                !text[..at].ends_with(|each: char| each.is_alphanumeric() || "/._-".contains(each))
+            };
+            if !text.match_indices(&path).any(names_it) {
+                untried.push(format!("{path}:{}: {}", block.line, block.info));
+            }
+        }
+    }
+    assert!(untried.is_empty(), "nobody runs:\n{}", untried.join("\n"));
 }
 
 #[test]
@@ -66,7 +122,7 @@ fn object_files_of_v3_0_1_are_refused() {
 }
 
 /// What a command of a block that is not tried names, and does not exist.
-fn missing(command: &str) -> Option<String> {
+pub(crate) fn missing(command: &str) -> Option<String> {
     let command = command.split(" #").next().unwrap_or_default();
     let mut words = command.split_whitespace().skip_while(|word| word.contains('='));
     let program = words.next()?;
@@ -85,8 +141,11 @@ fn missing(command: &str) -> Option<String> {
     if mode & 0o111 == 0 {
         return Some(format!("{program} is not executable"));
     }
-    let options = words.iter().filter(|word| word.starts_with("--"));
-    let unknown = options.into_iter().find(|option| !text.contains(*option));
+    let options = words.iter().filter(|word| word.starts_with("--") && **word != "--help");
+    // The help at its top names what it should know.
+    let lines = text.lines().skip_while(|line| line.starts_with('#'));
+    let knows = |option: &str| lines.clone().any(|line| line.contains(option));
+    let unknown = options.into_iter().find(|option| !knows(option));
     unknown.map(|option| format!("{program} knows no {option}"))
 }
 
@@ -121,7 +180,7 @@ fn commands_that_take_minutes_name_what_exists() {
         for block in document.sections.iter().flat_map(|section| &section.blocks) {
             let at = format!("{}:{}", document.path.display(), block.line);
             match block.info.as_str() {
-                "sh" | "sh installed" | "sh board" | "text" => {}
+                "sh" | "sh serving" | "sh installed" | "sh board" | "text" => {}
                 "sh slow" => {
                     let missing = block.text.lines().filter_map(missing);
                     wrong.extend(missing.map(|missing| format!("{at}: {missing}")));

@@ -5,14 +5,22 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::markdown::{Document, Section, numbers};
+use crate::markdown::{self, Document, Section, numbers};
 
-const PAIRS: [(&str, &str); 5] = [
+const PAIRS: [(&str, &str); 13] = [
     ("README.md", "README.zh-CN.md"),
     ("crates/cloud/README.md", "crates/cloud/README.zh-CN.md"),
-    ("docs/migration.md", "docs/migration.zh-CN.md"),
+    ("docs/board.md", "docs/board.zh-CN.md"),
+    ("docs/differences.md", "docs/differences.zh-CN.md"),
     ("docs/habits.md", "docs/habits.zh-CN.md"),
+    ("docs/interface.md", "docs/interface.zh-CN.md"),
+    ("docs/linux.md", "docs/linux.zh-CN.md"),
+    ("docs/migration.md", "docs/migration.zh-CN.md"),
     ("docs/networks.md", "docs/networks.zh-CN.md"),
+    ("docs/porting.md", "docs/porting.zh-CN.md"),
+    ("docs/networks-measured.md", "docs/networks-measured.zh-CN.md"),
+    ("docs/sizes.md", "docs/sizes.zh-CN.md"),
+    ("docs/sizes-by-module.md", "docs/sizes-by-module.zh-CN.md"),
 ];
 
 /// Two documents that should say the same.
@@ -168,6 +176,16 @@ fn counterpart(anchor: &str, english: &Document, chinese: &Document) -> String {
 fn sorted(mut list: Vec<String>) -> Vec<String> {
     list.sort();
     list
+}
+
+/// A new Chinese page is compared as well.
+#[test]
+fn every_chinese_page_has_its_english_one() {
+    let found = markdown::all().into_iter().map(|document| document.path);
+    let found = found.filter(|path| path.to_string_lossy().ends_with(".zh-CN.md"));
+    let mut listed = PAIRS.map(|(_, chinese)| Path::new(chinese).to_path_buf());
+    listed.sort();
+    assert_eq!(found.collect::<Vec<_>>(), listed);
 }
 
 #[test]

@@ -27,7 +27,8 @@ struct Run {
     trace: Trace,
 }
 
-/// Prints the sequences to standard error, and returns the table of what they sum to.
+/// Prints the sequences to standard error, and returns the table of what they sum to. What
+/// stands in braces is a key of `scripts/names.tsv`.
 pub(crate) fn table() -> String {
     let cases: Vec<_> = PROFILES
         .into_iter()
@@ -44,11 +45,10 @@ pub(crate) fn table() -> String {
             .map(|(case, threads)| (case, threads.into_iter().map(join).collect()))
             .collect()
     });
-    let mut table = format!(
-        "| network | over | client | answered, of {} | after, median, s \
-         | datagrams to the server | datagrams to the client | bytes to the server \
-         | bytes to the client |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
-        SEEDS.count()
+    let mut table = String::from(
+        "| {network} | {over} | {client} | {answered} | {after-median} | {datagrams-up} \
+         | {datagrams-down} | {bytes-up} | {bytes-down} |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for (case, by_seed) in &all {
         eprintln!("{}", side_by_side(*case, &by_seed[0]));
@@ -98,8 +98,8 @@ fn runs(case: Case, seed: u64, ready: &Barrier) -> Vec<Run> {
             eprintln!("this library, {}, {}, seed {seed}: {said}", profile.name, over.name());
         }
         let client = match timeout {
-            None => "this library".to_owned(),
-            Some(ms) => format!("the same, `ack_timeout_ms` {ms}"),
+            None => "{this-library}".to_owned(),
+            Some(ms) => format!("{{this-library-from}} {ms}"),
         };
         runs.push(Run { client, trace });
     }
@@ -121,11 +121,12 @@ fn row(table: &mut String, case: Case, runs: &[&Run]) {
     let bytes = sums.map(|(_, bytes)| bytes / runs.len());
     let _ = writeln!(
         table,
-        "| {} | {} | {} | {} | {median} | {}.{} | {}.{} | {} | {} |",
+        "| {{{}}} | {} | {} | {}/{} | {median} | {}.{} | {}.{} | {} | {} |",
         case.profile.name,
         case.over.name(),
         runs[0].client,
         answered.len(),
+        runs.len(),
         datagrams[0] / 10,
         datagrams[0] % 10,
         datagrams[1] / 10,

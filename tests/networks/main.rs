@@ -1,6 +1,6 @@
 //! Programs over simulated networks between real sockets, by the clock of the machine. It
 //! takes minutes: `scripts/networks --compare` runs it, and writes what it prints into
-//! `docs/networks.md`.
+//! `docs/networks-measured.md`.
 
 mod compare;
 mod servers;

@@ -14,7 +14,7 @@ use crate::servers::Behind;
 /// In milliseconds, each with the `ack_timeout_ms` for it: 0 for the default.
 const ROUND_TRIPS: [(u64, u32); 3] = [(100, 0), (2000, 3000), (10_000, 15_000)];
 
-/// How a device wakes.
+/// How a device wakes; its name is a key of `scripts/names.tsv`.
 #[derive(Clone, Copy)]
 struct Waking {
     name: &'static str,
@@ -24,20 +24,12 @@ struct Waking {
 }
 
 const WAKINGS: [Waking; 6] = [
-    Waking { name: "`coap://`, access token kept", behind: Behind::udp, with: "token" },
-    Waking { name: "`coaps://`, nothing kept", behind: Behind::openssl, with: "nothing" },
-    Waking { name: "`coaps://`, access token kept", behind: Behind::openssl, with: "token" },
-    Waking {
-        name: "the same, a server with connection ids",
-        behind: Behind::with_connection_ids,
-        with: "token",
-    },
-    Waking { name: "`coaps://`, session resumed", behind: Behind::openssl, with: "session" },
-    Waking {
-        name: "`coaps://`, session kept, connection ids",
-        behind: Behind::with_connection_ids,
-        with: "session",
-    },
+    Waking { name: "{coap-token}", behind: Behind::udp, with: "token" },
+    Waking { name: "{coaps-nothing}", behind: Behind::openssl, with: "nothing" },
+    Waking { name: "{coaps-token}", behind: Behind::openssl, with: "token" },
+    Waking { name: "{coaps-token-ids}", behind: Behind::with_connection_ids, with: "token" },
+    Waking { name: "{coaps-resumed}", behind: Behind::openssl, with: "session" },
+    Waking { name: "{coaps-kept-ids}", behind: Behind::with_connection_ids, with: "session" },
 ];
 
 /// What one waking took.
@@ -47,7 +39,8 @@ struct Figures {
     awake_ms: u64,
 }
 
-/// The table: a row for each way to wake.
+/// The table: a row for each way to wake. What stands in braces is a key of
+/// `scripts/names.tsv`.
 pub(crate) fn table() -> String {
     let ready = &Barrier::new(WAKINGS.len() * ROUND_TRIPS.len());
     let figures: Vec<Vec<Option<Figures>>> = thread::scope(|scope| {
@@ -58,8 +51,8 @@ pub(crate) fn table() -> String {
         joined.into()
     });
     let mut table = String::from(
-        "| a waking for 200 bytes | bytes at 0.1 s | datagrams at 0.1 s | awake, s \
-         | datagrams at 2 s | awake, s | datagrams at 10 s | awake, s |\n\
+        "| {waking} | {bytes-0.1} | {datagrams-0.1} | {awake} | {datagrams-2} | {awake} \
+         | {datagrams-10} | {awake} |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for (waking, row) in WAKINGS.iter().zip(figures) {
@@ -71,7 +64,7 @@ pub(crate) fn table() -> String {
                     let tenths = (awake_ms + 50) / 100;
                     write!(table, " {datagrams} | {}.{} |", tenths / 10, tenths % 10)
                 }
-                None => write!(table, " | no connection |"),
+                None => write!(table, " | {{no-connection}} |"),
             };
         }
         table.push('\n');

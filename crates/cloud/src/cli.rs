@@ -35,12 +35,12 @@ Examples:
       iot-coap-cloud --udp-port 0 --dtls-port 0 --symmetric-port 0 \\
           --device a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb
 
-  Run a test program against a server that exists as long as it runs; the exit
-  status is the program's:
+  Run a program against a server that is started for it and stops when the program
+  ends; the exit status is the program's:
       iot-coap-cloud -- ./coap-example -u {coaps} -c {root} -n 3
 
-  See how a program bears a bad network, the same way each time:
-      iot-coap-cloud --faults drop=0.2,delay=50..3000,reorder=0.1,seed=7 -- ./program {coap}
+  See what a program does on a bad network, the same one each time:
+      iot-coap-cloud --faults drop=0.2,delay=50..800,reorder=0.1,seed=7 -- ./program {coap}
 
   Keep messages elsewhere: publish them to an MQTT 5 broker, and let any number of
   servers accept each other's access tokens and DTLS tickets:
@@ -52,8 +52,8 @@ Examples:
   Watch devices in a browser, and switch faults while they run:
       iot-coap-cloud --console 127.0.0.1:8080
 
-  See that it refuses a server that is not who it says:
-      iot-coap-cloud --cert-names example.org -- ./program {coaps} {root}
+  See that a program refuses a server whose certificate names another host:
+      iot-coap-cloud --cert-names example.org -- ./coap-example -u {coaps} -c {root}
 
 Placeholders in the command's arguments (and its environment variables):
 
@@ -92,8 +92,9 @@ Devices file:
 /// A local stand-in of Alibaba Cloud's CoAP endpoint, for development and tests.
 ///
 /// Devices sign in (POST /auth) and publish (POST /topic/PRODUCT_KEY/DEVICE_NAME/…)
-/// over UDP, DTLS 1.2 and the symmetric mode. What happens is told in JSON lines
-/// on standard output. It listens on this machine only unless told otherwise.
+/// over UDP, DTLS 1.2 and the cloud's symmetric mode (coap-psk://: payloads are encrypted
+/// with a key from the sign-in). What happens is printed in JSON
+/// lines on standard output. It listens on this machine only unless told otherwise.
 // The comments below are the help text, where backticks would be noise; and
 // switches are booleans.
 #[allow(clippy::doc_markdown, clippy::struct_excessive_bools)]
@@ -114,8 +115,8 @@ pub(crate) struct Arguments {
 
     /// An address to listen on; can be given several times [default: 127.0.0.1]
     ///
-    /// Where other machines reach it, coaps:// alone is served, unless --udp-port or
-    /// --symmetric-port asks for the others, which are not protected.
+    /// On an address that other machines reach, only coaps:// is served; --udp-port and
+    /// --symmetric-port add the others, which are not protected.
     #[arg(long, value_name = "ADDRESS", help_heading = "Listening")]
     bind: Vec<IpAddr>,
 
@@ -148,7 +149,7 @@ pub(crate) struct Arguments {
           help_heading = "Access tokens")]
     token_lifetime: Duration,
 
-    /// Refuse an access token after so many topic messages
+    /// Refuse an access token after this many topic messages
     #[arg(long, value_name = "N", help_heading = "Access tokens")]
     token_uses: Option<u32>,
 
@@ -204,12 +205,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     log: Option<PathBuf>,
 
-    /// Tell small events too (faults, pings); with a command, tell events on
-    /// standard error
+    /// Log small events too (faults, pings); with a command, print events on standard
+    /// error
     #[arg(short, long)]
     verbose: bool,
 
-    /// Tell each datagram too: where from or where to, how long, and what it is
+    /// Log each datagram too: where from or where to, how long, and what it is
     #[arg(long, help_heading = "Files")]
     datagrams: bool,
 
@@ -217,22 +218,22 @@ pub(crate) struct Arguments {
     #[arg(long, hide = true, exclusive = true)]
     pub(crate) manual_page: bool,
 
-    /// Print what a shell completes this command line by, and end:
+    /// Print the completion script for a shell, and end:
     /// source <(iot-coap-cloud --completions bash)
     #[arg(long, value_name = "SHELL", exclusive = true)]
     pub(crate) completions: Option<Shell>,
 
-    /// A command to run against the server, which ends with it
+    /// A command to run against the server; when the command ends, the server stops
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum TokenOptionArgument {
-    /// The mission document's; 2088 is ignored
+    /// Option 61 alone; 2088 is ignored
     #[value(name = "61")]
     Original,
-    /// The later documents'; 61 is refused as unknown
+    /// Option 2088 alone, as in Alibaba's later documents; 61 is refused as unknown
     #[value(name = "2088")]
     Later,
     /// Either

@@ -33,6 +33,6 @@ pub use log::set_log;
 pub use poller::Poller;
 pub use random::fill as fill_random;
 pub use udp::{
-    Opened, Opening, UNREACHABLE, await_either, needs_lookup, open, opens_sockets, receive_now,
-    stop_reading, udp_descriptor,
+    Opened, Opening, REFUSED, UNREACHABLE, await_either, needs_lookup, open, opens_sockets,
+    receive_now, stop_reading, udp_descriptor,
 };

@@ -120,7 +120,7 @@ fn zero_waits_for_ever() {
 
 #[test]
 fn a_refused_port_ends_a_wait_and_costs_no_datagram() {
-    const UNREACHABLE: i32 = -5;
+    const REFUSED: i32 = -5;
     let (peer, udp) = pair();
     let port = peer.local_addr().unwrap();
     drop(peer);
@@ -128,7 +128,7 @@ fn a_refused_port_ends_a_wait_and_costs_no_datagram() {
     for ms in [100, 600] {
         assert_eq!(udp.write(b"anyone?"), 7);
         let (code, took) = timed(|| udp.read(&mut buffer, ms));
-        assert_eq!(code, UNREACHABLE);
+        assert_eq!(code, REFUSED);
         assert!(took < Duration::from_millis(60), "{took:?}");
         // It is told once.
         assert_eq!(udp.read(&mut buffer, 20), TIMED_OUT);

@@ -79,6 +79,12 @@ impl<A> Client<A> {
         self.exchanges.round_trips().overall(now, self.exchanges.timing())
     }
 
+    /// The [`retransmission_timeout`](Self::retransmission_timeout) at `now`, if it is
+    /// longer than `ACK_TIMEOUT`, the initial time-out.
+    pub fn learned_timeout(&self, now: Instant) -> Option<Duration> {
+        self.retransmission_timeout(now).filter(|timeout| *timeout > self.ack_timeout())
+    }
+
     /// Learns a round trip to the peer that was measured elsewhere, such as with a flight
     /// of a DTLS handshake that was transmitted once.
     pub fn learn_round_trip(&mut self, now: Instant, round_trip: Duration) {

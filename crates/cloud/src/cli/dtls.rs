@@ -20,11 +20,11 @@ pub(crate) struct Dtls {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     cert_names: Vec<String>,
 
-    /// Show a certificate that has expired
+    /// Serve with a certificate that has expired
     #[arg(long)]
     cert_expired: bool,
 
-    /// Show this certificate chain (PEM, the server's first)
+    /// Serve with this certificate chain (PEM, the server's first)
     #[arg(long, value_name = "FILE", requires = "key",
           conflicts_with_all = ["cert_names", "cert_expired"])]
     chain: Option<PathBuf>,
@@ -37,11 +37,11 @@ pub(crate) struct Dtls {
     #[arg(long, value_name = "FILE", requires = "chain")]
     root: Option<PathBuf>,
 
-    /// Whose DTLS to speak [default: what IOT_COAP_CLOUD_DTLS says, or else own]
+    /// Which implementation of DTLS serves [default: IOT_COAP_CLOUD_DTLS, or else own]
     #[arg(long, value_name = "ENGINE")]
     dtls_engine: Option<DtlsEngineArgument>,
 
-    /// Cipher suites as an OpenSSL list, e.g. AES128-SHA for a server of old; OpenSSL
+    /// Cipher suites as an OpenSSL list, e.g. AES128-SHA to act as an old server; OpenSSL
     /// serves them
     #[arg(long, value_name = "LIST")]
     ciphers: Option<String>,
@@ -60,20 +60,20 @@ pub(crate) struct Dtls {
     #[arg(long)]
     no_resumption: bool,
 
-    /// Close sessions that are silent for so long
+    /// Close sessions after this much silence
     #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration)]
     idle_timeout: Duration,
 
     /// The most sessions at once
     ///
     /// A silent one takes 0.7 kB, one in use 2.5 kB, and one of OpenSSL's 43 kB. Where there
-    /// is no more room, devices that have not signed in go first, and of others those of the
-    /// network that has most.
+    /// is no more room, devices that have not signed in go first, and then those of the
+    /// network with the most sessions.
     #[arg(long, value_name = "N", default_value_t = 100_000,
           value_parser = clap::value_parser!(u32).range(1..))]
     max_sessions: u32,
 
-    /// Keep sessions that are silent for so long as sealed bytes
+    /// After this much silence, keep a session as sealed bytes
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     seal_after: Duration,
 
@@ -84,9 +84,9 @@ pub(crate) struct Dtls {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum DtlsEngineArgument {
-    /// That of iot-coap-dtls: with connection ids, and small sessions
+    /// This project's (iot-coap-dtls), with connection ids and small sessions
     Own,
-    /// OpenSSL's, which is foreign code; also for clients that know static RSA alone
+    /// OpenSSL's; also for clients that know only static RSA
     Openssl,
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Forwarding {
     #[arg(long, value_name = "FILE", requires = "forward", help_heading = "Forwarding")]
     forward_password_file: Option<PathBuf>,
 
-    /// A root certificate (PEM) that an mqtts:// broker is proved by, besides the system's
+    /// A root certificate (PEM) to trust for an mqtts:// broker, besides the system's
     #[arg(long, value_name = "FILE", requires = "forward", help_heading = "Forwarding")]
     forward_root: Option<PathBuf>,
 

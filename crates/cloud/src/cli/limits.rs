@@ -8,24 +8,24 @@ use iot_coap_cloud::Limits;
 #[derive(Args)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct LimitOptions {
-    /// Answer 4.29 above so many topic messages a second and device; 0: no limit
+    /// Answer 4.29 above this many topic messages a second and device; 0: no limit
     /// [default: 50, and none for devices on this machine]
     #[arg(long, value_name = "N")]
     pub(super) rate_limit: Option<u32>,
 
-    /// Answer 4.29 above so many requests a second and address that show no valid access token,
+    /// Answer 4.29 above this many requests a second and address without a valid access token,
     /// in bursts of ten times as many; 0: no limit
     ///
-    /// Sign-ins above all. An address is one of IPv4, or an IPv6 network of 64 bits. The
+    /// Sign-ins above all. An address is one of IPv4, or a network of 64 bits of IPv6. The
     /// default is made for a gateway or a carrier's NAT with 100,000 devices behind it that
     /// sign in once in two days, and all within the hour after an outage.
     #[arg(long, value_name = "N", default_value_t = Limits::default().strangers)]
     sign_in_limit: u32,
 
-    /// Answer no DTLS hello above so many handshakes a second and address that take a
-    /// signature, in bursts of ten times as many; 0: no limit
+    /// The most DTLS handshakes with a signature a second and address, in bursts of ten times
+    /// as many; hellos above that are not answered; 0: no limit
     ///
-    /// Sessions that are resumed and pre-shared keys take none. The default is made for 70,000
+    /// Resumed sessions and pre-shared keys take no signature. The default is made for 70,000
     /// devices behind one address that all come back within the hour after an outage, and costs
     /// 1 % of a core with a key of RSA 2048. Not with OpenSSL's engine.
     #[arg(long, value_name = "N", default_value_t = Limits::default().handshakes)]

@@ -4,7 +4,7 @@
 //! subject.
 
 use super::names::{DNS_NAME, IP_ADDRESS, MAX_NAME_LEN, general_name, is_name, is_presented};
-use super::path::Reason;
+use super::reason::Reason;
 use crate::der::{Der, SEQUENCE, context};
 
 /// The number of a directoryName.

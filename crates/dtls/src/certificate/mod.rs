@@ -18,6 +18,8 @@ mod names;
 #[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
 mod path;
 mod pem;
+#[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
+mod reason;
 mod signature;
 #[cfg(all(test, feature = "full", feature = "webpki"))]
 mod tests;

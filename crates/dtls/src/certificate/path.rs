@@ -5,6 +5,7 @@
 use super::anchors::Anchor;
 use super::constraints::Constraints;
 use super::fields::Certificate;
+use super::reason::Reason;
 use super::signature::{Budget, verify};
 use super::{Chain, Validator};
 use crate::error::{CertificateError, Error};
@@ -28,32 +29,6 @@ impl Validator for Own {
         };
         let server = Node { certificate: &chain.server, below: None, authorities: 0 };
         search.extend(&server).ok_or_else(|| search.error().into())
-    }
-}
-
-/// Why there is no path, from the least specific reason to the most. The most specific is
-/// what is said, the first of several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reason {
-    NoIssuer,
-    Malformed,
-    Version,
-    /// A signature is by an unknown algorithm, or not by that of the key.
-    Algorithm,
-    NoAuthority,
-    PathTooLong,
-    WrongNames,
-    WrongUsage,
-    WrongSignature,
-    /// It is not valid yet, or has expired.
-    Date,
-    TooManySignatures,
-}
-
-impl From<CertificateError> for Reason {
-    /// Of a certificate that cannot be read.
-    fn from(error: CertificateError) -> Self {
-        if error == CertificateError::Version { Self::Version } else { Self::Malformed }
     }
 }
 

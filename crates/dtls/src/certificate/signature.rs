@@ -21,7 +21,7 @@ use sha2::Sha512;
 #[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
 use super::fields::Certificate;
 #[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
-use super::path::Reason;
+use super::reason::Reason;
 use crate::der::{Der, SEQUENCE};
 #[cfg(feature = "rsa")]
 use crate::rsa::PublicKey;

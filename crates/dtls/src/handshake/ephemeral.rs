@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "server")]
 use super::extension::group;
-use super::key_exchange::{Premaster, secret_copy};
+use super::premaster::{Premaster, secret_copy};
 use crate::error::{Error, Violation};
 use crate::wire::Writer;
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "certificates")]
 use rand_core::TryCryptoRng;
+#[cfg(feature = "certificates")]
 use zeroize::Zeroizing;
 
 #[cfg(feature = "p256")]
@@ -13,6 +14,9 @@ use super::ephemeral::P256_POINT_LEN;
 use super::ephemeral::{self, X25519_LEN};
 #[cfg(feature = "certificates")]
 use super::extension::group;
+use super::premaster::Premaster;
+#[cfg(feature = "static-rsa")]
+use super::premaster::secret_copy;
 use crate::config::PreSharedKey;
 use crate::error::{Error, Violation};
 use crate::wire::{Reader, Writer};
@@ -21,8 +25,6 @@ use crate::{
     certificate::{ServerKey, SignatureScheme},
     key_schedule::Randoms,
 };
-
-pub(crate) type Premaster = Zeroizing<Vec<u8>>;
 
 #[cfg(feature = "certificates")]
 pub(crate) const NAMED_CURVE: u8 = 3;
@@ -157,9 +159,4 @@ pub(crate) fn check_identity_hint(body: &[u8]) -> Result<(), Error> {
         Some(_) if reader.is_empty() => Ok(()),
         _ => Err(Violation::Malformed("ServerKeyExchange").into()),
     }
-}
-
-#[cfg(feature = "certificates")]
-pub(super) fn secret_copy(secret: &[u8]) -> Result<Premaster, Error> {
-    crate::memory::copy(secret).map(Zeroizing::new)
 }

@@ -11,6 +11,7 @@ pub(crate) mod extension;
 mod flight;
 mod header;
 pub(crate) mod key_exchange;
+pub(crate) mod premaster;
 mod reassembly;
 mod server_hello;
 mod server_messages;

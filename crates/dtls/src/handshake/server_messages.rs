@@ -8,6 +8,7 @@ use super::header::MessageType;
 use super::key_exchange;
 #[cfg(feature = "certificates")]
 use super::key_exchange::ServerShare;
+use super::premaster::Premaster;
 use super::reassembly::{Message, NextMessage};
 use super::server_hello::{ServerHello, read_cookie};
 use super::{Expected, Flight, Handshake, Negotiated, Progress};
@@ -230,7 +231,7 @@ impl Handshake {
                 Ok(())
             })?;
         }
-        let mut premaster = key_exchange::Premaster::default();
+        let mut premaster = Premaster::default();
         let (header, written) =
             flight.add(MessageType::CLIENT_KEY_EXCHANGE, self.next_message_seq, |out| {
                 premaster = self.exchange_keys(random, out)?;
@@ -253,7 +254,7 @@ impl Handshake {
         &self,
         random: &mut R,
         out: &mut Vec<u8>,
-    ) -> Result<key_exchange::Premaster, Error> {
+    ) -> Result<Premaster, Error> {
         #[cfg(not(feature = "certificates"))]
         let _ = random;
         match (&self.config.authentication, self.negotiated()?.suite.key_exchange) {

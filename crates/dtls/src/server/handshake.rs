@@ -18,7 +18,8 @@ use crate::config::PreSharedKey;
 use crate::error::{Error, Violation};
 #[cfg(feature = "certificates")]
 use crate::handshake::Ephemeral;
-use crate::handshake::key_exchange::{Premaster, pre_shared_premaster};
+use crate::handshake::key_exchange::pre_shared_premaster;
+use crate::handshake::premaster::Premaster;
 use crate::handshake::{Flight, Message, MessageType, NextMessage, Progress, Reassembly};
 use crate::key_schedule::{MasterSecret, RANDOM_LEN, Randoms, Side, Transcript};
 use crate::keys::{Keys, Secrets};

@@ -16,7 +16,7 @@ use iot_coap_test_support::waiting::becomes_so;
 const BOTH: [Libcoap; 2] = [Libcoap::OpenSsl, Libcoap::GnuTls];
 const KEY: Trust<'static> = Trust::PreSharedKey(PSK);
 /// `coap-client` waits for an answer for so long.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that answers each confirmable request with its payload, in capitals.
 pub(super) fn in_capitals(config: Config) -> Endpoint {

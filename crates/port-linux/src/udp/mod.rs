@@ -28,9 +28,12 @@ const TIMED_OUT: c_int = -2;
 const INTERRUPTED: c_int = -3;
 const FAILED: c_int = -4;
 
-/// What a read returns where an ICMP message says that a datagram did not reach the peer:
-/// nobody listens there now, or there is no way. The socket can be used all the same.
-pub const UNREACHABLE: c_int = -5;
+/// What a read returns where an ICMP message says that nobody listens at the peer's port now.
+/// The socket can be used all the same.
+pub const REFUSED: c_int = -5;
+
+/// The same where the ICMP message says that there is no way to the peer.
+pub const UNREACHABLE: c_int = -6;
 
 /// The descriptor in a handle. NULL is refused, though it could be descriptor 0:
 /// `socket::connect` never returns that.
@@ -58,6 +61,7 @@ pub fn receive_now(handle: *mut c_void, buffer: &mut [MaybeUninit<u8>]) -> Optio
     Some(match receive(fd, buffer, Wait::For(0), true) {
         Ok(datagram) => c_int::try_from(datagram.len()).unwrap_or(FAILED),
         Err(ReceiveError::TimedOut | ReceiveError::Interrupted) => 0,
+        Err(ReceiveError::Refused) => REFUSED,
         Err(ReceiveError::Unreachable) => UNREACHABLE,
         Err(ReceiveError::ShutDown | ReceiveError::Failed) => FAILED,
     })
@@ -156,6 +160,7 @@ unsafe extern "C-unwind" fn iotx_linux_udp_read_timeout(
         Err(ReceiveError::TimedOut) => TIMED_OUT,
         Err(ReceiveError::Interrupted) => INTERRUPTED,
         Err(ReceiveError::ShutDown) => 0,
+        Err(ReceiveError::Refused) => REFUSED,
         Err(ReceiveError::Unreachable) => UNREACHABLE,
         Err(ReceiveError::Failed) => FAILED,
     }

@@ -42,7 +42,9 @@ pub(crate) enum ReceiveError {
     TimedOut,
     /// A signal arrived.
     Interrupted,
-    /// An ICMP message says that a datagram did not reach the peer.
+    /// An ICMP message says that nobody listens at the peer's port.
+    Refused,
+    /// An ICMP message says that there is no way to the peer.
     Unreachable,
     /// The socket was shut down for reading.
     ShutDown,
@@ -179,6 +181,7 @@ fn receive_now(
             libc::EINTR => Err(ReceiveError::Interrupted),
             // Too long for the path: the kernel has noted its MTU.
             libc::EMSGSIZE => Ok(Received::Ignored),
+            libc::ECONNREFUSED => Err(ReceiveError::Refused),
             error if is_from_icmp(error) => Err(ReceiveError::Unreachable),
             error => {
                 log(Level::Error, format_args!("recv failed, errno {error}"));

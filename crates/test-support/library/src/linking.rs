@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::{NATIVE_LIBRARIES, SANITIZERS, profile_dir, root, scratch_dir, succeed};
 
-/// The static library of these features, unoptimised.
+/// The static library of these features, unoptimised, unless it is one for bare metal.
 ///
 /// All tests build in one folder, so that what the library depends on is built once. The
 /// archive is copied from there.
@@ -28,8 +28,11 @@ pub fn library_of(features: &str) -> PathBuf {
     // For the archive alone cargo keeps those of different features apart.
     cargo.current_dir(root()).args(["rustc", "--lib", "--crate-type", "staticlib", "--locked"]);
     cargo.args(["--package", "iot-coap", "--no-default-features", "--features", features]);
-    succeed(cargo.arg("--target-dir").arg(&target));
-    fs::copy(target.join("debug/libiot_coap.a"), &library).expect("cargo built it");
+    // Without std a panic cannot unwind, and the profile says so.
+    let is_bare = features.split(',').any(|feature| feature == "bare");
+    let (profile, folder) = if is_bare { ("bare", "bare") } else { ("dev", "debug") };
+    succeed(cargo.args(["--profile", profile, "--target-dir"]).arg(&target));
+    fs::copy(target.join(folder).join("libiot_coap.a"), &library).expect("cargo built it");
     built.push(library.clone());
     library
 }
@@ -59,6 +62,16 @@ impl Pieces {
         let source = root().join("tests").join(source);
         succeed(self.cc(&out).args(arguments).arg("-c").arg(source));
         out
+    }
+
+    /// The objects of the self-test of board ports and of a program that runs it, as
+    /// `tests/c/selftest_main.c` says.
+    pub fn selftest(&self) -> Vec<PathBuf> {
+        let parts = ["selftest", "selftest_random", "selftest_memory", "selftest_udp"];
+        let parts =
+            parts.map(|part| self.object(part, &format!("../ports/template/{part}.c"), &[]));
+        let main = self.object("selftest_main", "c/selftest_main.c", &[]);
+        parts.into_iter().chain([main]).collect()
     }
 
     /// The archive `name`, of objects.

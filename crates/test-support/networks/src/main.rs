@@ -1,5 +1,5 @@
 //! Measures the client on simulated networks, in virtual time, and prints the tables of
-//! `docs/networks.md`: `scripts/networks` runs it. The same seeds give the same tables.
+//! `docs/networks-measured.md`: `scripts/networks` runs it. The same seeds give the same tables.
 
 mod cloud;
 mod device;

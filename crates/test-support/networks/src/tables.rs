@@ -1,4 +1,5 @@
-//! The tables, in Markdown. Their words have their Chinese in `scripts/zh-CN.tsv`.
+//! The tables, in Markdown. What stands in braces is a key of `scripts/names.tsv`, which has
+//! its name in each language.
 
 use std::fmt::Write;
 use std::thread;
@@ -104,11 +105,11 @@ fn timers(profile: &Profile) -> Vec<Setting> {
     let mut fixed = default();
     fixed.transmission.learns_round_trips = false;
     let mut all = vec![
-        Setting { name: "fixed".to_owned(), settings: fixed },
-        Setting { name: "learned".to_owned(), settings: default() },
+        Setting { name: "{fixed}".to_owned(), settings: fixed },
+        Setting { name: "{learned}".to_owned(), settings: default() },
     ];
     all.extend(advised_ack_timeout(profile).map(|ack_timeout| Setting {
-        name: format!("learned, `ack_timeout_ms` {}", ack_timeout.as_millis()),
+        name: format!("{{learned-from}} {}", ack_timeout.as_millis()),
         settings: with_ack_timeout(ack_timeout),
     }));
     all
@@ -161,23 +162,12 @@ pub(crate) fn all() -> String {
     let limited = servers.rows(&SLOW, &["UDP", "DTLS"], limits, Plan::AtOnce);
     [
         networks(),
-        sign_ins("Signing in, with the handshake:", "timers", &rows),
-        sign_ins(
-            "The same by the first timeout of the handshake:",
-            "first timeout, s",
-            &handshakes,
-        ),
-        messages("200 bytes once a minute:", "timers", &rows, |run| &run.each_minute),
-        messages("200 bytes as soon as the last were answered:", "timers", &rows, |run| {
-            &run.back_to_back
-        }),
-        messages("10 messages of 200 bytes at once:", "timers", &rows, |run| &run.at_once),
-        messages(
-            "The same with as many in flight at most, 0 for all, with the timers advised:",
-            "`max_in_flight`",
-            &limited,
-            |run| &run.at_once,
-        ),
+        sign_ins("{title-sign-in}", "{timers}", &rows),
+        sign_ins("{title-first-timeout}", "{first-timeout}", &handshakes),
+        messages("{title-each-minute}", "{timers}", &rows, |run| &run.each_minute),
+        messages("{title-back-to-back}", "{timers}", &rows, |run| &run.back_to_back),
+        messages("{title-at-once}", "{timers}", &rows, |run| &run.at_once),
+        messages("{title-limited}", "`max_in_flight`", &limited, |run| &run.at_once),
     ]
     .join("\n")
 }
@@ -189,7 +179,7 @@ fn messages(title: &str, setting: &str, rows: &[Row], part: fn(&Run) -> &Cost) -
         line(
             &mut table,
             &[
-                row.profile.name,
+                &key(row.profile),
                 row.over,
                 &row.timers,
                 &figures.percentile(50),
@@ -203,9 +193,8 @@ fn messages(title: &str, setting: &str, rows: &[Row], part: fn(&Run) -> &Cost) -
         table
     });
     format!(
-        "{title}\n\n| network | over | {setting} | answered after, median, s \
-         | 95th percentile, s | datagrams each | bytes each | sent again needlessly, of 100 \
-         | lost, of 100 |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n{table}"
+        "{title}\n\n| {{network}} | {{over}} | {setting} | {{answered-after}} | {{percentile-95}} \
+         | {{datagrams-each}} | {{bytes-each}} | {{needless}} | {{lost}} |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n{table}"
     )
 }
 
@@ -217,7 +206,7 @@ fn networks() -> String {
         line(
             &mut table,
             &[
-                profile.name,
+                &key(profile),
                 &up.delay.as_millis().to_string(),
                 &up.jitter.as_millis().to_string(),
                 &rate(up.bits_per_second),
@@ -227,8 +216,7 @@ fn networks() -> String {
         );
     }
     format!(
-        "The networks, each direction:\n\n| network | delay, ms | jitter up to, ms | kbit/s up \
-         | kbit/s down | lost, of 100 |\n| --- | --- | --- | --- | --- | --- |\n{table}"
+        "{{title-networks}}\n\n| {{network}} | {{delay}} | {{jitter}} | {{up}} | {{down}} | {{lost}} |\n| --- | --- | --- | --- | --- | --- |\n{table}"
     )
 }
 
@@ -246,7 +234,7 @@ fn sign_ins(title: &str, setting: &str, rows: &[Row]) -> String {
         line(
             &mut table,
             &[
-                row.profile.name,
+                &key(row.profile),
                 row.over,
                 &row.timers,
                 &figures.percentile(50),
@@ -257,10 +245,14 @@ fn sign_ins(title: &str, setting: &str, rows: &[Row]) -> String {
         );
     }
     format!(
-        "{title}\n\n| network | over | {setting} | median, s \
-         | 95th percentile, s | datagrams | bytes |\n| --- | --- | --- | --- | --- | --- | --- |\n\
+        "{title}\n\n| {{network}} | {{over}} | {setting} | {{median}} | {{percentile-95}} \
+         | {{datagrams}} | {{bytes}} |\n| --- | --- | --- | --- | --- | --- | --- |\n\
          {table}"
     )
+}
+
+fn key(profile: &Profile) -> String {
+    format!("{{{}}}", profile.name)
 }
 
 fn line(table: &mut String, cells: &[&str]) {
