@@ -15,7 +15,7 @@ mod of_system {
 
     /// How many forks lie between the process that loaded the library and this one. It has
     /// 16 bits, since a context has room for two bytes.
-    static GENERATION: AtomicU16 = AtomicU16::new(0);
+    static FORKS: AtomicU16 = AtomicU16::new(0);
 
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 
@@ -29,13 +29,13 @@ mod of_system {
 
     /// Runs in a new process, before `fork` returns.
     extern "C" fn note_fork() {
-        GENERATION.store(current().wrapping_add(1), Ordering::Relaxed);
+        FORKS.store(current().wrapping_add(1), Ordering::Relaxed);
         #[cfg(all(feature = "dtls-psk", feature = "port-linux"))]
         crate::dtls::leave_to_parent();
     }
 
     fn current() -> u16 {
-        GENERATION.load(Ordering::Relaxed)
+        FORKS.load(Ordering::Relaxed)
     }
 
     /// Starts to count forks. Returns false if there is no memory for the handler.

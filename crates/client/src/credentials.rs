@@ -25,7 +25,7 @@ pub(crate) struct Credentials {
     access_token: Option<AccessToken>,
     /// How many access tokens there were so far. Each message remembers this number for its
     /// own token.
-    generation: u32,
+    token_number: u32,
     keys: Keys,
     /// The last sequence number used in symmetric mode. It never starts over, not even with
     /// a new sign-in.
@@ -36,7 +36,7 @@ pub(crate) struct Credentials {
 pub(crate) struct MessageCredentials<'a> {
     pub(crate) option: OptionNumber,
     pub(crate) access_token: &'a [u8],
-    pub(crate) generation: u32,
+    pub(crate) token_number: u32,
     /// In symmetric mode, the key and the sequence number.
     pub(crate) symmetric: Option<(&'a SymmetricKey, u64)>,
 }
@@ -47,7 +47,7 @@ impl Credentials {
             is_symmetric: security == Security::Symmetric,
             option,
             access_token: None,
-            generation: 0,
+            token_number: 0,
             keys: Keys::default(),
             last_sequence: 0,
         }
@@ -94,7 +94,7 @@ impl Credentials {
             else {
                 return Err(SignInError::BadReply);
             };
-            self.keys.renew(device_secret, random, self.generation.wrapping_add(1));
+            self.keys.renew(device_secret, random, self.token_number.wrapping_add(1));
             self.last_sequence = self.last_sequence.max(offset);
         }
         self.store_access_token(reply.access_token, expires_at);
@@ -119,13 +119,13 @@ impl Credentials {
 
     fn store_access_token(&mut self, value: Zeroizing<Vec<u8>>, expires_at: Instant) {
         self.access_token = Some(AccessToken::new(value, expires_at));
-        self.generation = self.generation.wrapping_add(1);
+        self.token_number = self.token_number.wrapping_add(1);
     }
 
-    /// Drops the access token of `generation`, which the cloud refused. Returns whether it
+    /// Drops the access token of `token_number`, which the cloud refused. Returns whether it
     /// was the current one and had not been dropped before.
-    pub(crate) fn revoke(&mut self, generation: u32) -> bool {
-        generation == self.generation && self.access_token.take().is_some()
+    pub(crate) fn revoke(&mut self, token_number: u32) -> bool {
+        token_number == self.token_number && self.access_token.take().is_some()
     }
 
     /// Drops the access token.
@@ -141,19 +141,19 @@ impl Credentials {
     }
 
     /// The key for the payloads of an exchange that carries the access token of
-    /// `generation`; none outside symmetric mode.
+    /// `token_number`; none outside symmetric mode.
     ///
     /// # Errors
     ///
     /// [`UndecryptableError`] if the key is older than the last two.
     pub(crate) fn key_of(
         &self,
-        generation: u32,
+        token_number: u32,
     ) -> Result<Option<&SymmetricKey>, UndecryptableError> {
         if !self.is_symmetric() {
             return Ok(None);
         }
-        self.keys.of(generation).map(Some).ok_or(UndecryptableError)
+        self.keys.of(token_number).map(Some).ok_or(UndecryptableError)
     }
 
     /// The credentials of the next message; `None` without an access token. In
@@ -164,7 +164,7 @@ impl Credentials {
             self.last_sequence = self.last_sequence.saturating_add(1);
             (key, self.last_sequence)
         });
-        let Self { option, generation, .. } = *self;
-        Some(MessageCredentials { option, access_token, generation, symmetric })
+        let Self { option, token_number, .. } = *self;
+        Some(MessageCredentials { option, access_token, token_number, symmetric })
     }
 }

@@ -26,8 +26,8 @@ pub(crate) struct EncodedRequest {
     kind: Kind,
     id: u16,
     token: u32,
-    /// The generation of its access token.
-    generation: u32,
+    /// The number of its access token.
+    token_number: u32,
     /// The datagram, and room for longer ones. It contains an access token, so it is wiped.
     buffer: Zeroizing<Vec<u8>>,
     /// The length of the datagram. This and the following lengths are [`MAX_MESSAGE_LEN`]
@@ -45,7 +45,7 @@ impl EncodedRequest {
             kind: Kind::Confirmable,
             id: 0,
             token: 0,
-            generation: 0,
+            token_number: 0,
             buffer: Zeroizing::new(Vec::new()),
             len: 0,
             head_len: 0,
@@ -65,8 +65,8 @@ impl EncodedRequest {
         self.token
     }
 
-    pub(crate) const fn generation(&self) -> u32 {
-        self.generation
+    pub(crate) const fn token_number(&self) -> u32 {
+        self.token_number
     }
 
     pub(crate) fn datagram(&self) -> &[u8] {
@@ -110,7 +110,7 @@ impl EncodedRequest {
         self.head_len = encoder.len() as u16;
         (self.payload_start, self.len) =
             write_tail::<false>(encoder, credentials, &[], request.payload)?;
-        self.generation = credentials.map_or(0, |credentials| credentials.generation);
+        self.token_number = credentials.map_or(0, |credentials| credentials.token_number);
         Ok(())
     }
 
@@ -173,8 +173,8 @@ impl EncodedRequest {
         } else {
             write_tail::<false>(encoder, credentials, &[], payload)?
         };
-        let generation = credentials.map_or(0, |credentials| credentials.generation);
-        Ok(Self { generation, buffer, len, payload_start, ..*self })
+        let token_number = credentials.map_or(0, |credentials| credentials.token_number);
+        Ok(Self { token_number, buffer, len, payload_start, ..*self })
     }
 }
 

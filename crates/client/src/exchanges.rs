@@ -298,7 +298,7 @@ impl<A> Exchanges<A> {
     /// access token and key from now on. Returns whether any message is parked.
     pub(crate) fn abandon_credentials(&mut self, now: Instant, credentials: &Credentials) -> bool {
         for exchange in &mut self.list {
-            let key = credentials.key_of(exchange.request().generation());
+            let key = credentials.key_of(exchange.request().token_number());
             exchange.abandon_credentials(now, key, &self.timing);
         }
         self.oldest_parked().is_some()

@@ -70,15 +70,15 @@ impl SymmetricKey {
 /// The keys of the last two sign-ins, since an answer may arrive after the next sign-in.
 #[derive(Default)]
 pub(crate) struct Keys {
-    generation: u32,
+    token_number: u32,
     current: Option<SymmetricKey>,
     previous: Option<SymmetricKey>,
 }
 
 impl Keys {
-    /// Derives the key of the sign-in that brought access token `generation`.
-    pub(crate) fn renew(&mut self, device_secret: &str, random: &str, generation: u32) {
-        self.generation = generation;
+    /// Derives the key of the sign-in that brought the access token with this number.
+    pub(crate) fn renew(&mut self, device_secret: &str, random: &str, token_number: u32) {
+        self.token_number = token_number;
         self.previous = self.current.replace(SymmetricKey::derive(device_secret, random));
     }
 
@@ -86,9 +86,9 @@ impl Keys {
         self.current.as_ref()
     }
 
-    /// The key that encrypts messages of `generation`.
-    pub(crate) const fn of(&self, generation: u32) -> Option<&SymmetricKey> {
-        match self.generation.wrapping_sub(generation) {
+    /// The key that encrypts messages with this token number.
+    pub(crate) const fn of(&self, token_number: u32) -> Option<&SymmetricKey> {
+        match self.token_number.wrapping_sub(token_number) {
             0 => self.current.as_ref(),
             1 => self.previous.as_ref(),
             _ => None,

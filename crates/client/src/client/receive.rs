@@ -216,18 +216,18 @@ impl<A> Client<A> {
             return Received::Handled;
         }
         let payload_bytes = datagram.get_mut(payload.clone()).unwrap_or_default();
-        let generation = exchange.request().generation();
+        let token_number = exchange.request().token_number();
         let refuses_access_token = matches!(code, Code::UNAUTHORIZED | Code::BAD_OPTION);
         if refuses_access_token && !exchange.was_refused() {
             if !self.echo(now, index, code, datagram.get(options)) {
-                self.handle_refusal(now, index, code, generation);
+                self.handle_refusal(now, index, code, token_number);
             }
             return Received::Handled;
         }
         if !refuses_access_token {
             self.sign_in.access_token_accepted();
         }
-        let payload_len = match self.credentials.key_of(generation) {
+        let payload_len = match self.credentials.key_of(token_number) {
             Ok(Some(key)) if !payload_bytes.is_empty() => key.decrypt(payload_bytes),
             Ok(_) => Ok(payload_bytes.len()),
             Err(_) if payload_bytes.is_empty() => Ok(0),
@@ -280,7 +280,7 @@ impl<A> Client<A> {
             }
             return true;
         }
-        let key = self.credentials.key_of(exchange.request().generation());
+        let key = self.credentials.key_of(exchange.request().token_number());
         let is_in_clear = self.is_signed_in()
             && key.and_then(|key| self.exchanges.request_mut(index).decrypt_payload(key)).is_ok();
         if !is_in_clear {
@@ -293,13 +293,13 @@ impl<A> Client<A> {
         true
     }
 
-    /// The cloud refused a message for its access token, which has this generation. The
+    /// The cloud refused a message for its access token, which has this number. The
     /// message is sent once more with another token.
-    fn handle_refusal(&mut self, now: Instant, index: usize, code: Code, generation: u32) {
+    fn handle_refusal(&mut self, now: Instant, index: usize, code: Code, token_number: u32) {
         let was_sent_once = self.exchanges.get(index).round_trip(now).is_some();
-        let key = self.credentials.key_of(generation);
+        let key = self.credentials.key_of(token_number);
         self.exchanges.refuse(now, index, code, key);
-        if self.credentials.revoke(generation) {
+        if self.credentials.revoke(token_number) {
             self.handle_access_token_refused(now, was_sent_once);
         }
         if self.is_signed_in() {
