@@ -11,7 +11,7 @@
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 
-/// What one call holds of its context.
+/// The record of what one call holds of its context.
 pub(crate) struct Call {
     /// The context.
     pub(crate) context: *const c_void,

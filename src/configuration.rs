@@ -25,7 +25,7 @@ const MAX_WAIT_MS: u32 = 600_000;
 /// with a round trip of 10 s takes half of it.
 const DEFAULT_MAX_CONNECT_TIME: Duration = Duration::from_secs(60);
 
-/// What is wrong with a configuration.
+/// Why a configuration is invalid.
 #[derive(Debug)]
 pub(crate) enum ConfigError {
     Null(&'static str),
@@ -176,7 +176,7 @@ fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigE
 pub(crate) mod tests {
     use super::*;
 
-    /// What a program passes in, in memory of exactly its length.
+    /// The arguments of a program, in memory of exactly their length.
     pub(crate) struct Handed {
         info: Box<[u8; 185]>,
         url: Option<Box<[u8]>>,

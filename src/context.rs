@@ -73,7 +73,7 @@ pub(crate) struct Context {
     pub(crate) state: Lock<State>,
 }
 
-/// What the lock guards.
+/// The state that the lock guards.
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(crate) struct State {
     pub(crate) client: Client<Recipient>,
@@ -119,7 +119,7 @@ impl State {
     }
 }
 
-/// What a context needs and may not get, taken before anything is opened.
+/// The resources of a context that may be exhausted, taken before anything is opened.
 struct Place {
     memory: Box<MaybeUninit<Context>>,
     mutex: LockMutex,
@@ -259,7 +259,7 @@ impl Context {
         self.subscriber.filter(|_| cfg!(feature = "extension"))
     }
 
-    /// Where the access token is kept.
+    /// The store of the access token.
     pub(crate) fn token_store(&self) -> Option<TokenStore> {
         self.token_store.as_deref().copied().filter(|_| cfg!(feature = "extension"))
     }

@@ -19,7 +19,7 @@ use crate::log;
 use crate::panic::catch;
 use crate::types::iotx_ret_code_t::IOTX_ERR_INVALID_PARAM;
 
-/// What a function returns if it cannot do its work: the context is invalid, the log
+/// The result of a function that cannot do its work: the context is invalid, the log
 /// handler called it, or it panicked.
 pub(crate) trait Fallback: Copy {
     const FALLBACK: Self;
@@ -214,7 +214,7 @@ mod tests {
     const NAME: &str = "a test";
     const INVALID: c_int = IOTX_ERR_INVALID_PARAM as c_int;
 
-    /// A context whose server says nothing.
+    /// A context whose server does not answer.
     struct Silent(NonNull<Context>);
 
     /// A context that another thread looks at.
@@ -358,7 +358,7 @@ mod tests {
     fn an_invalid_context_is_refused_by_every_way_in() {
         let mut other = [0_u64; 64];
         for handle in [null_mut(), (&raw mut other).cast()] {
-            // SAFETY: NULL, or memory whose first word says that it is no context.
+            // SAFETY: NULL, or memory whose first word differs from the magic word.
             unsafe {
                 assert_eq!(enter_context::<c_int>(NAME, handle, |_| 0), INVALID);
                 assert_eq!(enter_and_wait(NAME, handle, |_| Begun::Done(0), |_| 0), INVALID);

@@ -52,7 +52,7 @@ impl Context {
             "this process was forked off: it leaves the connection to its parent, and opens \
              one of its own{}",
             if link.keeps_session() {
-                "; what is kept in the store stays its parent's"
+                "; entries in the store still belong to the parent"
             } else {
                 ""
             }

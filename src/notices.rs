@@ -10,7 +10,7 @@ use iot_coap_client::GiveUp;
 
 use crate::types::iotx_coap_context_t;
 
-/// What happened.
+/// The kind of a notice.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum iotx_coap_notice_kind_t {

@@ -38,7 +38,7 @@ use crate::log::{Level, is_enabled, log_later};
 use crate::port::Replies;
 pub(crate) use wait::wait;
 
-/// What a thread waits for.
+/// The goal of a wait.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
     /// For `IOT_CoAP_Yield`: the program was called, the pace allows a return, and

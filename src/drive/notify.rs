@@ -87,7 +87,7 @@ impl Outcall {
                     log_later!(
                         state.log,
                         Error,
-                        "are product_key, device_name and device_secret those of one device that \
+                        "do product_key, device_name and device_secret belong to one device that \
                          the cloud knows?"
                     );
                     log_later!(state.log, Error, "{}", layout::QUESTION);

@@ -319,7 +319,7 @@ impl Context {
             log_later!(
                 state.log,
                 Warning,
-                "{forgotten} NON messages gave way to newer ones, and no notice tells of them: \
+                "{forgotten} NON messages gave way to newer ones without a notice: \
                  send more slowly, or call IOT_CoAP_Yield more often"
             );
         }

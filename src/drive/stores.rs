@@ -35,7 +35,7 @@ impl Drop for Storing<'_> {
 }
 
 impl Context {
-    /// Writes what is due.
+    /// Writes the entries that are due.
     #[inline]
     pub(super) fn write_stores<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
         let has_any =

@@ -42,7 +42,7 @@ pub(super) type Client = iot_coap_dtls::Client<Source>;
 /// opened, so that the session is not lost for lack of memory.
 pub(super) type Room = Box<MaybeUninit<Client>>;
 
-/// A new client, and what is known of its session.
+/// A new client, the age of its session, and its offer.
 pub(super) struct Started {
     pub(super) client: Box<Client>,
     /// The age of the session that is resumed or restored.
@@ -69,7 +69,7 @@ pub(crate) enum Verdict {
     Failed,
 }
 
-/// What the server was offered, and how long the handshake may take.
+/// The offer to the server, and the time limits of the handshake.
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(super) struct Offer {
     /// Suites that old servers need were left out.

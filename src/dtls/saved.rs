@@ -1,6 +1,6 @@
-//! Encodes what is kept of a session while there is no power. If the session has a
-//! connection id, both are kept: the session itself, which goes on from any address, and a
-//! saved session, which abbreviates the next handshake if the server has lost the session.
+//! Encodes a session that is kept while there is no power. If the session has a connection
+//! id, both are kept: the session itself, which goes on from any address, and a saved
+//! session, which abbreviates the next handshake if the server has lost the session.
 //! Otherwise, only the saved session is kept. Its age and the time-out that was learned
 //! from the network are kept beside it.
 
@@ -37,11 +37,11 @@ const MAX_BESIDE_LEN: usize = 600;
 /// How many bytes at the end of [`BOTH`] hold the length of the saved session.
 const BESIDE_LEN: usize = 2;
 
-/// The length of what was learned: a time-out, and the number of handshakes for which the
+/// The length of the learned facts: a time-out, and the number of handshakes for which the
 /// server counts as old.
 const LEARNED_LEN: usize = 5;
 
-/// The length of the age and of what was learned, at the end of a blob.
+/// The length of the age and the learned facts, at the end of a blob.
 const FACTS_LEN: usize = AGE_LEN + LEARNED_LEN;
 
 /// How a session is kept, and for whom.

@@ -167,7 +167,7 @@ impl SessionStore {
         }
     }
 
-    /// What is needed to open the blob in the store.
+    /// The secret, context and generation that open the blob in the store.
     pub(super) fn keep_of_stored(&self) -> Keep<'_> {
         self.keep(self.generation, 0)
     }
@@ -239,7 +239,8 @@ impl SessionStore {
         }
     }
 
-    /// Notes that the session that was written last is over: restoring it would be in vain.
+    /// Notes that the session that was written last is over, so that restoring it would be
+    /// useless.
     pub(crate) const fn give_up_live(&mut self) {
         self.has_given_up_live = self.has_live;
     }

@@ -67,7 +67,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Resume(
 /// # Safety
 ///
 /// `context` is NULL or points to NULL or to a context of `IOT_CoAP_Resume` or
-/// `IOT_CoAP_InitWithOptions`, of which no other call starts.
+/// `IOT_CoAP_InitWithOptions`. No other call of the context starts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_context_t) -> c_int {
     const NAME: &str = "IOT_CoAP_Pause";

@@ -185,7 +185,7 @@ impl Connector {
         self.open_first(now, first, learned, None)
     }
 
-    /// Opens a transport over a connected socket, of which it takes ownership.
+    /// Opens a transport over a connected socket, and takes ownership of the socket.
     pub(crate) fn open_over(
         &self,
         Connected { socket, addresses }: Connected,

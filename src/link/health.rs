@@ -43,7 +43,7 @@ const RETURN: u32 = 90_000;
 const AT_ONCE: Instant = Instant::from_millis(0);
 const NEVER: Instant = Instant::from_millis(u64::MAX);
 
-/// What the client still expects from the peer.
+/// The answers that the client still expects from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Nothing,

@@ -1,4 +1,4 @@
-//! Handles what is read for a link: datagrams, and failed reads.
+//! Handles the reads of a link: datagrams, and failures.
 
 use core::ops::Range;
 

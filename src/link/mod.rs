@@ -48,7 +48,7 @@ enum State {
     BackingOff { until: Instant },
 }
 
-/// What a link tells its owner.
+/// News from a link to its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     /// Datagrams take another way to the same peer.
@@ -77,7 +77,7 @@ pub(crate) struct Link {
     has_noted_refusal: bool,
     /// If two sockets are read in turn, the candidate's is next.
     is_candidates_turn: bool,
-    /// What the owner was not told yet.
+    /// News that the owner was not told yet.
     news: Option<News>,
     /// Counts transports, to tell one from the previous one.
     serial: u16,
@@ -286,7 +286,7 @@ impl Link {
             && !matches!(self.health.state(), State::Suspect)
     }
 
-    /// What happened since the last call.
+    /// Takes the news since the last call.
     pub(crate) const fn take_news(&mut self) -> Option<News> {
         self.news.take()
     }

@@ -37,7 +37,8 @@ impl Retired {
 }
 
 impl Link {
-    /// Takes what was replaced, to be closed with no lock held, and while no thread reads.
+    /// Takes the retired transport and candidate, which must be closed with no lock held,
+    /// and while no thread reads.
     pub(crate) fn take_retired(&mut self) -> Option<Retired> {
         (!self.retired.is_empty()).then(|| core::mem::take(&mut self.retired))
     }

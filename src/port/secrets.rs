@@ -1,5 +1,4 @@
-//! What our DTLS engine needs from the machine besides datagrams and the date: random bytes,
-//! and a pre-shared key.
+//! Provides our DTLS engine with random bytes and a pre-shared key.
 
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::fmt;
@@ -108,7 +107,7 @@ impl PreSharedKey {
     pub(crate) fn ask(&mut self, host: &CStr) -> Option<(&[u8], &[u8])> {
         let mut identity_len = self.identity.len() as c_uint;
         let mut key_len = self.key.len() as c_uint;
-        // SAFETY: the host ends with NUL; each length is that of its buffer.
+        // SAFETY: the host ends with NUL; each length is the length of its buffer.
         let status = unsafe {
             iotx_port_dtls_psk(
                 host.as_ptr(),

@@ -50,7 +50,7 @@ impl core::error::Error for Dropped {}
 /// An answer to a message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Response<A> {
-    /// What the application tied to the message.
+    /// The application's data for the message.
     pub application: A,
     /// The response code.
     pub code: Code,
@@ -73,7 +73,7 @@ pub enum Event<A> {
     /// The cloud refused a message for its access token, and the client could not get a
     /// valid one. Of the answer, only the code is left.
     Refused {
-        /// What the application tied to the message.
+        /// The application's data for the message.
         application: A,
         /// The code of the refusal: 4.01 or 4.02.
         code: Code,
@@ -82,7 +82,7 @@ pub enum Event<A> {
     },
     /// The client gave a message up, which may or may not have arrived at the server.
     GaveUp {
-        /// What the application tied to the message.
+        /// The application's data for the message.
         application: A,
         /// Why.
         reason: GiveUp,

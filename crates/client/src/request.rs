@@ -94,7 +94,7 @@ impl core::error::Error for SendError {}
 pub struct Unsent<A> {
     /// The reason.
     pub error: SendError,
-    /// What the application tied to the message.
+    /// The application's data for the message.
     pub application: A,
 }
 

@@ -147,7 +147,7 @@ const fn moved(from: u16, to: u16) -> u16 {
     if to > from { from + (to - from).div_ceil(4) } else { from - (from - to) / 4 }
 }
 
-/// What was learned from the measured round trips.
+/// The estimates that were learned from measured round trips.
 #[derive(Debug)]
 pub(crate) struct RoundTrips {
     strong: Estimator,

@@ -162,7 +162,7 @@ impl Config {
     }
 
     /// Whether to offer key exchange by static RSA, as the last choice. Off by default: it
-    /// has no forward secrecy, so whoever obtains the server's key can decrypt all
+    /// has no forward secrecy, so an attacker who obtains the server's key can decrypt all
     /// recorded sessions. Has no effect without the feature `static-rsa`.
     #[must_use]
     pub fn static_rsa(mut self, offered: bool) -> Self {

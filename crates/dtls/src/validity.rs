@@ -6,7 +6,7 @@ use crate::wire::{Reader, Writer};
 /// The number of bytes that [`Validity::write`] writes.
 pub(crate) const VALIDITY_LEN: usize = 1 + 8;
 
-/// What is known of the dates of a server's certificates.
+/// The known facts about the dates of a server's certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
     /// The dates were checked, or there are no certificates.

@@ -7,7 +7,7 @@ use core::mem::transmute;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-/// How severe a line is. The numbers are those of `IOT_LogLevel`.
+/// How severe a line is. `IOT_LogLevel` has the same numbers.
 #[derive(Clone, Copy)]
 pub(crate) enum Level {
     /// A request failed.

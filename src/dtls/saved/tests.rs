@@ -1,4 +1,4 @@
-//! What a blob restores, and what makes it useless.
+//! Tests that a blob restores its session, and which changes make it useless.
 
 use core::ffi::CStr;
 

@@ -73,7 +73,7 @@ impl Session {
         None
     }
 
-    /// Notes whether the store has what was saved last, as `generation`. Returns whether
+    /// Notes whether the store has the latest saved state, as `generation`. Returns whether
     /// the session can go on.
     pub(in crate::dtls) fn note_saved(&mut self, generation: u64, is_stored: bool) -> bool {
         if is_stored {

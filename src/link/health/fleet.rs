@@ -328,7 +328,7 @@ struct Cloud {
 }
 
 impl Cloud {
-    /// What the cloud answers.
+    /// Returns the cloud's answer.
     fn answer(
         &mut self,
         now: u64,

@@ -1,4 +1,4 @@
-//! What makes a link suspect, and when it is opened again.
+//! Tests when a link becomes suspect, and when it is opened again.
 
 use super::*;
 
@@ -134,7 +134,7 @@ fn a_handshake_is_tried_again_at_the_same_address() {
     let expected = [false, false, false, false, false, true].into_iter().zip([0, 0, 0, 1, 1, 1]);
     assert!(after(2, &causes).into_iter().eq(expected));
     assert_eq!(after(2, &[Late, Handshake, Late]), [(false, 0), (false, 1), (true, 1)]);
-    // A server that says nothing may not be there.
+    // A server that does not answer may not be there.
     let silent = after(2, &[Silent, Silent, Handshake, Handshake]);
     assert_eq!(silent, [(false, 0), (false, 1), (false, 1), (true, 1)]);
 }

@@ -1,5 +1,5 @@
 //! The client combines the state machines. The files of this folder handle its inputs; this
-//! file has what they share.
+//! file has their common parts.
 
 mod receive;
 mod send;
@@ -149,7 +149,7 @@ impl<A> Client<A> {
         self.exchanges.outstanding()
     }
 
-    /// What the client has done so far.
+    /// The counters of the client.
     #[cfg(feature = "statistics")]
     pub const fn statistics(&self) -> &Statistics {
         self.counters.all()

@@ -68,7 +68,7 @@ impl<A> Client<A> {
     }
 }
 
-/// What was learned from round trips, for other users than this client. Without the feature
+/// Methods for learned time-outs, which are useful beyond this client. Without the feature
 /// `cocoa`, nothing is learned.
 impl<A> Client<A> {
     /// The retransmission time-out at `now` by the measured round trips, from `ACK_TIMEOUT`

@@ -12,7 +12,7 @@ pub(crate) enum End {
     GaveUp(GiveUp),
 }
 
-/// Whose request it is.
+/// The owner of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Application,

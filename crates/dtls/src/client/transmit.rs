@@ -24,9 +24,9 @@ impl<R: TryCryptoRng> Client<R> {
     /// nothing is due. Call it until it returns `None`, after each other call that takes
     /// `&mut self`.
     ///
-    /// `out` should have as many bytes as [`transmit_len`](Self::transmit_len) says, or as
-    /// [`Config::mtu`]. What does not fit remains due, as does what cannot be encrypted because
-    /// the source of randomness fails.
+    /// `out` should be as long as [`transmit_len`](Self::transmit_len) or [`Config::mtu`].
+    /// Data that does not fit, or cannot be encrypted because the source of randomness
+    /// fails, remains due.
     ///
     /// [`Config::mtu`]: crate::Config::mtu
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<usize> {

@@ -59,7 +59,7 @@ pub(crate) struct Progress {
     pub(crate) done: bool,
 }
 
-/// What the two hellos negotiated.
+/// The result of the negotiation in the two hellos.
 #[expect(clippy::struct_excessive_bools, reason = "each stands for an extension")]
 struct Negotiated {
     suite: &'static Suite,

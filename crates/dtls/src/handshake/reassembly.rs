@@ -51,7 +51,7 @@ impl Message {
     }
 }
 
-/// What [`Reassembly::insert`] did with a fragment.
+/// The result of [`Reassembly::insert`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inserted {
     /// It was kept, or dropped for a reason that does not matter to the caller.

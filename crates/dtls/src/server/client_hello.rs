@@ -34,7 +34,7 @@ impl<'m> Start<'m> {
     }
 }
 
-/// What a client offers.
+/// The offer of a client.
 #[cfg_attr(
     feature = "certificates",
     expect(clippy::struct_excessive_bools, reason = "each stands for an extension")

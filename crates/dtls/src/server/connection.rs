@@ -186,8 +186,8 @@ impl<R: TryCryptoRng> Connection<R> {
     }
 
     /// Writes the next datagram that is due into `out` and returns its length, or `None` if
-    /// nothing is due. `out` should have as many bytes as [`Config::mtu`]. What does not fit
-    /// remains due, as does what cannot be encrypted because the source of randomness fails.
+    /// nothing is due. `out` should be as long as [`Config::mtu`]. Data that does not fit,
+    /// or cannot be encrypted because the source of randomness fails, remains due.
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<usize> {
         let out = out.get_mut(..out.len().min(self.mtu))?;
         let max_fragment = match (&self.keys, &self.handshake) {
@@ -199,9 +199,10 @@ impl<R: TryCryptoRng> Connection<R> {
         Outgoing { flight, writer, keys: keys.as_ref(), random, max_fragment }.poll(alert, out)
     }
 
-    /// Encrypts `plaintext` into one record in `out` and returns its length, which is at most
-    /// [`record_overhead`](Self::record_overhead) bytes more than that of `plaintext`. The
-    /// record is a datagram: send it after those of [`poll_transmit`](Self::poll_transmit).
+    /// Encrypts `plaintext` into one record in `out` and returns the record's length, which
+    /// is at most [`record_overhead`](Self::record_overhead) bytes more than the length of
+    /// `plaintext`. The record is a datagram: send it after the datagrams of
+    /// [`poll_transmit`](Self::poll_transmit).
     ///
     /// # Errors
     ///

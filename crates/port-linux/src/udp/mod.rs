@@ -28,11 +28,12 @@ const TIMED_OUT: c_int = -2;
 const INTERRUPTED: c_int = -3;
 const FAILED: c_int = -4;
 
-/// What a read returns where an ICMP message says that nobody listens at the peer's port now.
-/// The socket can be used all the same.
+/// Returned by a read if an ICMP message reports that nobody listens at the peer's port
+/// now. The socket can still be used.
 pub const REFUSED: c_int = -5;
 
-/// The same where the ICMP message says that there is no way to the peer.
+/// Returned by a read if an ICMP message reports that there is no route to the peer. The
+/// socket can still be used.
 pub const UNREACHABLE: c_int = -6;
 
 /// The descriptor in a handle. NULL is refused, although it could be descriptor 0, which

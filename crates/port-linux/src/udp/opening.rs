@@ -71,7 +71,7 @@ impl Opening {
         // SAFETY: eventfd takes only numbers, and refuses unknown flags.
         let done = Fd::new(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
         let host = bare_host(host)?;
-        // SAFETY: malloc takes any size; what it returns is aligned for any type.
+        // SAFETY: malloc takes any size; its memory is aligned for any type.
         let memory = unsafe { libc::malloc(size_of::<Job>()) }.cast::<Job>();
         let job = NonNull::new(memory)?;
         let content = Job {

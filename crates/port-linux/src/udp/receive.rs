@@ -43,9 +43,9 @@ pub(crate) enum ReceiveError {
     TimedOut,
     /// A signal arrived.
     Interrupted,
-    /// An ICMP message says that nobody listens at the peer's port.
+    /// An ICMP message reports that nobody listens at the peer's port.
     Refused,
-    /// An ICMP message says that there is no way to the peer.
+    /// An ICMP message reports that there is no route to the peer.
     Unreachable,
     /// The socket was shut down for reading.
     ShutDown,
@@ -134,7 +134,7 @@ fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
         Wait::For(ms) => c_int::try_from(ms).unwrap_or(c_int::MAX),
     };
     let mut polled = pollable(fd);
-    // SAFETY: one valid pollfd, and the count says so.
+    // SAFETY: the pointer and the count describe one valid pollfd.
     match unsafe { poll(&raw mut polled, 1, timeout) } {
         0 => Err(ReceiveError::TimedOut),
         1.. if polled.revents & SHUT_DOWN != 0 => Err(ReceiveError::ShutDown),
@@ -215,7 +215,7 @@ pub(super) fn is_from_icmp(error: c_int) -> bool {
 /// datagram.
 fn is_shut_down(fd: c_int) -> bool {
     let mut polled = libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 };
-    // SAFETY: one valid pollfd, and the count says so.
+    // SAFETY: the pointer and the count describe one valid pollfd.
     let count = unsafe { libc::poll(&raw mut polled, 1, 0) };
     count > 0 && polled.revents & SHUT_DOWN != 0
 }
