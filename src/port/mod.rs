@@ -1,5 +1,5 @@
 //! The bottom edge: the board port's `HAL_*`, as functions that are safe to call. Two
-//! modules do more: [`hedge`] derives keys from weak random numbers, and [`identity`]
+//! modules do more: `hedge` derives keys from weak random numbers, and `identity`
 //! stores texts that the port cannot store.
 
 #[cfg(feature = "dtls-psk")]
