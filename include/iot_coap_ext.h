@@ -47,7 +47,7 @@
 #define IOTX_COAP_SIGNED_IN_ALREADY 1
 
 /**
- * What happened.
+ * The kind of a notice.
  */
 typedef enum {
   /**
