@@ -1,6 +1,6 @@
 /*
- * v3.x's build settings, which its sources include first. There are none here:
- * what the library contains is decided when it is built.
+ * v3.x's build settings, which its sources include first. This header is empty: the
+ * library's own build decides its features.
  */
 #ifndef INFRA_CONFIG_H
 #define INFRA_CONFIG_H

@@ -1,7 +1,7 @@
 /*
- * Definitions that sources of every release of the original take for granted,
- * outside its CoAP client. (v3.x keeps them in a header of this name; the
- * headers of V2.x names here include it.)
+ * Definitions outside the CoAP client that sources of every release of the original
+ * rely on. (v3.x has them in a header of this name; the headers with names of V2.x include
+ * it here.)
  */
 #ifndef INFRA_DEFS_H
 #define INFRA_DEFS_H
@@ -9,18 +9,17 @@
 #include "infra_types.h"
 #include "iot_coap.h"
 
-/* What IOT_SetupConnInfo, IOT_Ioctl and others return. */
+/* Results of IOT_SetupConnInfo, IOT_Ioctl and others. */
 #define SUCCESS_RETURN 0
 #define FAIL_RETURN (-1)
 
-/* Longest texts of the identity, without their NUL; those that the sign-in
- * needs are in iot_coap.h. */
+/* The longest texts of the identity, in bytes without their NUL. iot_coap.h has the limits
+ * of the texts that the sign-in needs. */
 #define IOTX_PRODUCT_SECRET_LEN 64
 #define IOTX_PARTNER_ID_LEN 64
 #define IOTX_MODULE_ID_LEN 64
 
-/* Marks of parameters (in, out, optional) and of functions (exported); all of
- * them empty. */
+/* Marks for parameters (in, out, optional) and functions (exported). All are empty. */
 #ifndef _IN_
 #define _IN_
 #endif
@@ -37,7 +36,7 @@
 #define DLL_HAL_API
 #endif
 
-/* What IOTX_IOCTL_SET_REGION and IOTX_IOCTL_GET_REGION set and get (an int). */
+/* The regions for IOTX_IOCTL_SET_REGION and IOTX_IOCTL_GET_REGION (an int). */
 #define IOTX_CLOUD_REGION_SHANGHAI 0
 #define IOTX_CLOUD_REGION_SINGAPORE 1
 #define IOTX_CLOUD_REGION_JAPAN 2
@@ -45,7 +44,7 @@
 #define IOTX_CLOUD_REGION_GERMANY 4
 #define IOTX_CLOUD_REGION_CUSTOM 5
 
-/* The names of these before v2.3.0. */
+/* The names before v2.3.0. */
 #define IOTX_IOCTL_SET_DOMAIN IOTX_IOCTL_SET_REGION
 #define IOTX_IOCTL_GET_DOMAIN IOTX_IOCTL_GET_REGION
 #define IOTX_CLOUD_DOMAIN_SH IOTX_CLOUD_REGION_SHANGHAI

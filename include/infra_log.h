@@ -1,5 +1,5 @@
 /*
- * v3.x's home of IOT_LogLevel and IOT_SetLogLevel. Its log macros belong to the
+ * v3.x's header of IOT_LogLevel and IOT_SetLogLevel. Its log macros belong to the
  * SDK, not to the CoAP client, and are not here.
  */
 #ifndef INFRA_LOG_H

@@ -1,6 +1,6 @@
-//! What `std` would bring: an allocator over the port's heap, and a panic handler,
-//! which reports through the port and stops. Only in the `bare` build: with `std` they
-//! would be defined twice.
+//! What `std` provides elsewhere: an allocator over the port's heap, and a panic handler
+//! that reports through the port and stops. Compiled in the `bare` build only: with `std`,
+//! both would be defined twice.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::c_void;
@@ -13,14 +13,15 @@ unsafe extern "C" {
     fn HAL_Free(memory: *mut c_void);
 }
 
-/// The port's heap, whose memory is aligned for any type of C.
+/// The port's heap. Its memory is aligned for any C type.
 struct PortHeap;
 
-/// What every port's memory is aligned to.
+/// The alignment of the memory of every port.
 const ALIGNMENT: usize = align_of::<u64>();
 
-/// Memory with a stricter alignment, such as for the tables of a cipher, lies within a
-/// larger piece, at its first such address. The start of the piece is written before it.
+/// Memory with a stricter alignment, such as a cipher's tables, lies within a larger piece,
+/// at the first address with that alignment. The start of the piece is written in front of
+/// it.
 type Start = *mut c_void;
 const _: () = assert!(size_of::<Start>() <= ALIGNMENT);
 
@@ -34,12 +35,12 @@ unsafe impl GlobalAlloc for PortHeap {
         let Some(Ok(size)) = layout.size().checked_add(more).map(u32::try_from) else {
             return core::ptr::null_mut();
         };
-        // SAFETY: takes a number.
+        // SAFETY: HAL_Malloc accepts any size.
         let start = unsafe { HAL_Malloc(size) };
         if !strict || start.is_null() {
             return start.cast();
         }
-        // SAFETY: all within the piece, as said above.
+        // SAFETY: every address lies within the piece; see the SAFETY line of the impl.
         unsafe {
             let first = start.byte_add(ALIGNMENT);
             let memory = first.byte_add(first.addr().wrapping_neg() % layout.align());
@@ -62,8 +63,8 @@ unsafe impl GlobalAlloc for PortHeap {
 #[global_allocator]
 static HEAP: PortHeap = PortHeap;
 
-/// Prints where, and stops. The text is formatted in C: a build without the log has no
-/// other formatting.
+/// Prints where the program panicked, and stops. The text is formatted in C: a build
+/// without the log has no other formatting.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));

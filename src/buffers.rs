@@ -1,5 +1,5 @@
-//! Receive buffers on the heap, for transports whose datagrams are too long for a
-//! small stack. One is kept, as long as messages need. While it is in use, another call
+//! Receive buffers on the heap, for transports whose datagrams are too long for a small
+//! stack. One buffer, long enough for messages, is kept. While it is in use, another call
 //! gets a second one.
 
 use alloc::boxed::Box;
@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 
 use crate::fallible::boxed;
 
-/// The longest datagram that is received over a session, and one byte. A message with
-/// its record is shorter. A server with a key of the device's sends no certificates, and so
-/// nothing that is longer than an Ethernet frame takes.
+/// The longest datagram that is received over a session, plus one byte. A message in its
+/// record is shorter. A server that uses a pre-shared key sends no certificates, and so no
+/// datagram longer than an Ethernet frame.
 pub(crate) const MESSAGE_BUFFER_LEN: usize =
     if cfg!(any(feature = "std", feature = "dtls-p256", feature = "dtls-rsa")) {
         2048
@@ -17,28 +17,28 @@ pub(crate) const MESSAGE_BUFFER_LEN: usize =
         1473
     };
 
-/// The longest datagram that is received while there is a handshake, and one byte. There
-/// are servers that cut no flight, or cut it to what their own network takes (GnuTLS with
-/// `--mtu`, Mbed TLS without an MTU): room for the longest message that the engine takes,
-/// and for what goes along with it in a flight.
+/// The longest datagram that is received during a handshake, plus one byte. Some servers do
+/// not split a flight, or split it for their own network (GnuTLS with `--mtu`, Mbed TLS
+/// without an MTU). This is room for the longest message that the engine accepts, and for
+/// the messages beside it in a flight.
 #[cfg(all(feature = "std", feature = "dtls-psk"))]
 pub(crate) const HANDSHAKE_BUFFER_LEN: usize = iot_coap_dtls::DEFAULT_MAX_MESSAGE_LEN + 512;
 
-/// The same. A board has little memory, and talks to servers that send their handshakes in
-/// datagrams that fit an Ethernet frame.
+/// As above, for a board: it has little memory, and talks to servers whose handshake
+/// datagrams fit an Ethernet frame.
 #[cfg(not(all(feature = "std", feature = "dtls-psk")))]
 pub(crate) const HANDSHAKE_BUFFER_LEN: usize = MESSAGE_BUFFER_LEN;
 
 #[derive(Default)]
 pub(crate) struct Buffers {
-    /// Boxed, since a context over UDP has none.
+    /// Boxed, since a context over UDP has no buffers.
     all: Option<Box<All>>,
 }
 
 #[derive(Default)]
 struct All {
     buffers: Vec<Buffer>,
-    /// A datagram filled one of them.
+    /// A datagram filled one of the buffers.
     was_full: bool,
 }
 
@@ -49,11 +49,11 @@ struct Buffer {
 }
 
 impl Buffer {
-    /// Makes it this long, if it is not; `None`, and empty, if the heap is exhausted. What
-    /// is in it is lost.
+    /// Makes the buffer `len` bytes long; its content is lost. Returns `None`, and leaves
+    /// it empty, if the heap is exhausted.
     fn fit(&mut self, len: usize) -> Option<()> {
         if self.bytes.len() != len {
-            // The old memory first: both at once would raise the peak.
+            // Free the old memory first: both at once would raise the peak.
             self.bytes = Vec::new();
             self.bytes.try_reserve_exact(len).ok()?;
             self.bytes.resize(len, 0);
@@ -63,7 +63,8 @@ impl Buffer {
 }
 
 impl Buffers {
-    /// The number of a buffer that no other call has; `None` if the heap is exhausted.
+    /// Returns the number of a buffer that no other call has, or `None` if the heap is
+    /// exhausted.
     pub(crate) fn take(&mut self) -> Option<usize> {
         if self.all.is_none() {
             self.all = boxed(All::default());
@@ -77,20 +78,20 @@ impl Buffers {
         Some(number)
     }
 
-    /// Its memory, of this length, for whoever has taken it. It moves only if another length
-    /// is asked for.
+    /// The memory of a buffer that the caller has taken, `len` bytes long. It moves only if
+    /// its length changes.
     pub(crate) fn memory(&mut self, number: usize, len: usize) -> Option<*mut u8> {
         let buffer = self.all.as_mut()?.buffers.get_mut(number)?;
         buffer.fit(len)?;
         Some(buffer.bytes.as_mut_ptr())
     }
 
-    /// Notes that a datagram filled a buffer; returns whether it is the first one.
+    /// Notes that a datagram filled a buffer. Returns whether this is the first time.
     pub(crate) fn note_full(&mut self) -> bool {
         self.all.as_mut().is_some_and(|all| !core::mem::replace(&mut all.was_full, true))
     }
 
-    /// Takes them all from the calls that have them.
+    /// Takes all buffers back from the calls that have them.
     #[cfg(feature = "std")]
     pub(crate) fn give_back_all(&mut self) {
         for buffer in self.all.iter_mut().flat_map(|all| all.buffers.iter_mut()) {
@@ -106,15 +107,15 @@ impl Buffers {
         }
     }
 
-    /// Gives a buffer back; all but one are freed once no call has them. That one is kept
-    /// for messages: handshakes are rare.
+    /// Gives a buffer back. Once no call has a buffer, all but one are freed. The one that
+    /// stays is sized for messages, since handshakes are rare.
     pub(crate) fn give_back(&mut self, number: usize) {
         let Some(All { buffers: all, .. }) = self.all.as_deref_mut() else { return };
         if let Some(buffer) = all.get_mut(number) {
             buffer.is_taken = false;
             if HANDSHAKE_BUFFER_LEN > MESSAGE_BUFFER_LEN && buffer.bytes.len() > MESSAGE_BUFFER_LEN
             {
-                // Without memory the next call tries again.
+                // If there is no memory, the next call tries again.
                 let _ = buffer.fit(MESSAGE_BUFFER_LEN);
             }
         }
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     impl Buffers {
-        /// How many calls have one.
+        /// How many calls have a buffer.
         pub(crate) fn taken(&self) -> usize {
             self.all
                 .iter()
@@ -150,7 +151,7 @@ mod tests {
         let mut buffers = Buffers::default();
         let first = buffers.take().expect("memory");
         let memory = buffers.memory(first, MESSAGE_BUFFER_LEN).expect("it is taken");
-        // SAFETY: the buffer is as long.
+        // SAFETY: the buffer has the length that was asked for.
         unsafe { memory.add(MESSAGE_BUFFER_LEN - 1).write(7) };
         let others: Vec<_> = (0..20).map(|_| buffers.take().expect("memory")).collect();
         assert_eq!(buffers.taken(), 21);
@@ -198,12 +199,12 @@ mod tests {
         };
         let number = buffers.take().expect("memory");
         let memory = buffers.memory(number, HANDSHAKE_BUFFER_LEN).expect("memory");
-        // SAFETY: the buffer is as long.
+        // SAFETY: the buffer has the length that was asked for.
         unsafe { memory.add(HANDSHAKE_BUFFER_LEN - 1).write(7) };
         assert_eq!(buffers.memory(number, HANDSHAKE_BUFFER_LEN), Some(memory), "it stays");
         buffers.give_back(number);
         assert_eq!(len_of(&buffers, number), Some(MESSAGE_BUFFER_LEN));
-        // A handshake that begins or ends while a call has a buffer.
+        // A handshake begins or ends while a call has a buffer.
         let number = buffers.take().expect("memory");
         for len in [MESSAGE_BUFFER_LEN, HANDSHAKE_BUFFER_LEN, MESSAGE_BUFFER_LEN] {
             buffers.memory(number, len).expect("memory");

@@ -1,25 +1,25 @@
 //! A call of an exported function, from its entry to its return.
 //!
-//! A thread may be cancelled while it waits for a datagram, and may end in a
-//! callback (`pthread_cancel`, `pthread_exit`). Elsewhere in the library it cannot be
-//! cancelled; it waits and calls the program through [`interruptible`], in the state
-//! that the program chose. Meanwhile its stack holds no lock, no value that is to be
-//! dropped and nothing that catches panics: glibc unwinds such a thread, musl does not,
-//! and neither gives anything back. What the thread holds is in its [`Call`], which is
-//! plain data, and `iotx_call_abandoned` gives it back.
+//! A thread may be cancelled while it waits for a datagram, and may end in a callback
+//! (`pthread_cancel`, `pthread_exit`). Elsewhere in the library it cannot be cancelled. It
+//! waits and calls the program through [`interruptible`], in the cancellation state that
+//! the program chose. Meanwhile its stack holds no lock, no value that needs dropping and
+//! nothing that catches panics: glibc unwinds such a thread, musl does not, and neither
+//! releases anything. The thread records what it holds in its [`Call`], which is plain
+//! data, and `iotx_call_abandoned` releases it.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 
-/// What one call holds of its context.
+/// The record of what one call holds of its context.
 pub(crate) struct Call {
     /// The context.
     pub(crate) context: *const c_void,
     /// Whether the thread could be cancelled before the call.
     cancellation: c_int,
-    /// The call makes the context, which is freed if the call is abandoned.
+    /// This call makes the context, which is freed if the call is abandoned.
     pub(crate) is_opening: bool,
-    /// This call reads, or opens a transport.
+    /// This call reads from the port, or opens a transport.
     pub(crate) reads: Cell<bool>,
     /// This call is counted among those that wait.
     pub(crate) waits: Cell<bool>,
@@ -27,11 +27,11 @@ pub(crate) struct Call {
     pub(crate) calls_back: Cell<bool>,
     /// The number of the receive buffer that this call has.
     pub(crate) buffer: Cell<Option<usize>>,
-    /// Another call that is calling the program: with `std` the one in whose callback this
-    /// one was made; without, the one of the same context that began before. See
-    /// [`crate::callbacks`].
+    /// Another call that is calling the program. With `std`, this call was made in a
+    /// callback of the other one; without, the other one belongs to the same context and
+    /// began earlier. See [`crate::callbacks`].
     pub(crate) outer: Cell<*const Call>,
-    /// The thread, as the port names it.
+    /// The port's name for the thread.
     #[cfg(any(test, not(feature = "std")))]
     pub(crate) thread: Cell<*const c_void>,
 }
@@ -69,7 +69,7 @@ unsafe extern "C-unwind" {
     fn iotx_interruptible(work: Blocking, argument: *mut c_void, state: c_int, call: *const c_void);
 }
 
-/// Disables the cancellation of this thread. Returns the state before.
+/// Disables the cancellation of this thread. Returns the previous state.
 pub(crate) fn disable_cancellation() -> c_int {
     #[cfg(any(feature = "std", feature = "port-linux"))]
     return iotx_cancellation_disable();
@@ -85,13 +85,13 @@ pub(crate) fn restore_cancellation(state: c_int) {
     let _ = state;
 }
 
-/// Runs `work` in the state of cancellation that the program chose. If the thread
-/// ends in it, `iotx_call_abandoned` is called.
+/// Runs `work` in the cancellation state that the program chose. If the thread ends in it,
+/// `iotx_call_abandoned` is called.
 ///
 /// # Safety
 ///
-/// `work` may be called with `argument`. No frame of the library on this stack holds a
-/// lock or a value that is to be dropped, or catches panics.
+/// `work` may be called with `argument`. No frame of the library on this stack holds a lock
+/// or a value that needs dropping, or catches panics.
 pub(crate) unsafe fn interruptible(call: &Call, work: Blocking, argument: *mut c_void) {
     #[cfg(any(feature = "std", feature = "port-linux"))]
     // SAFETY: by the contract, `work` may be called with `argument`; `call` outlives it.

@@ -1,8 +1,8 @@
-//! The callbacks of a context that are running. Deinit waits for those of other threads, and
-//! is refused in one of its own thread, which it would wait for in vain.
+//! The callbacks of a context that are running. Deinit waits for callbacks of other
+//! threads. Within a callback of its own thread it is refused: it would wait for ever.
 //!
-//! With `std` each thread knows the callbacks that it is in. Without, a context knows its
-//! own, and the port says which thread is which (`HAL_ThreadSelf`); where it does not, any
+//! With `std`, each thread knows the callbacks that it is in. Without, a context knows its
+//! callbacks, and the port identifies threads (`HAL_ThreadSelf`). If the port does not, any
 //! callback may be the caller's.
 
 #[cfg(not(feature = "std"))]
@@ -23,7 +23,7 @@ mod of_thread {
         static INNERMOST: Cell<*const Call> = const { Cell::new(core::ptr::null()) };
     }
 
-    /// How many are running, on any thread.
+    /// How many callbacks are running, on any thread.
     #[derive(Default)]
     pub(crate) struct Callbacks(u32);
 
@@ -41,12 +41,12 @@ mod of_thread {
             leave(call);
         }
 
-        /// Sets their number, in a process that has no other thread yet.
+        /// Sets the number of callbacks, in a process that has no other thread yet.
         pub(crate) fn set(&mut self, calls: u32) {
             self.0 = calls;
         }
 
-        /// Whether one of `context` runs on the calling thread.
+        /// Whether a callback of `context` runs on the calling thread.
         pub(crate) fn is_in_one(&self, context: *const c_void) -> bool {
             self.0 != 0 && is_calling_back(context)
         }
@@ -57,7 +57,8 @@ mod of_thread {
         }
     }
 
-    /// Notes that a call's callback has ended, in a context that cannot be used any more.
+    /// Notes that the callback of a call has ended, in a context that can no longer be
+    /// used.
     pub(crate) fn leave(call: &Call) {
         call.calls_back.set(false);
         INNERMOST.set(call.outer.get());
@@ -70,7 +71,7 @@ mod of_thread {
         is_any
     }
 
-    /// Does `work` with every call of this thread that has called the program for `context`.
+    /// Runs `work` on every call of this thread that is calling the program for `context`.
     pub(crate) fn each_callback(context: *const c_void, mut work: impl FnMut(&Call)) {
         let mut call = INNERMOST.get();
         // SAFETY: every entry is in the frame of a call that has not returned, on this thread.
@@ -95,7 +96,7 @@ mod listed {
         newest: *const Call,
     }
 
-    // SAFETY: the list is reached with the context locked, from whichever thread.
+    // SAFETY: any thread may use the list, since it holds the context's lock.
     unsafe impl Send for Callbacks {}
 
     impl Default for Callbacks {
@@ -111,14 +112,14 @@ mod listed {
             self.begin_on(call, crate::port::this_thread());
         }
 
-        /// Whether one runs on the calling thread, or may.
+        /// Whether a callback runs on the calling thread, or may.
         pub(crate) fn is_in_one(&self, _context: *const c_void) -> bool {
             self.is_in_one_on(crate::port::this_thread())
         }
     }
 
     impl Callbacks {
-        /// The call stays in its frame until [`end`](Self::end).
+        /// The call must stay in its frame until [`end`](Self::end).
         pub(super) fn begin_on(&mut self, call: &Call, thread: *const c_void) {
             call.calls_back.set(true);
             call.thread.set(thread);
@@ -138,7 +139,7 @@ mod listed {
             }
         }
 
-        /// `thread` is null where the port does not say.
+        /// `thread` is null if the port does not identify threads.
         pub(super) fn is_in_one_on(&self, thread: *const c_void) -> bool {
             self.iter().any(|call| thread.is_null() || call.thread.get() == thread)
         }
@@ -151,8 +152,8 @@ mod listed {
         }
     }
 
-    /// Notes that a call's callback has ended, in a context that cannot be used any more:
-    /// without `std` there is none.
+    /// Notes that the callback of a call has ended, in a context that can no longer be
+    /// used. Without `std` there is no such context.
     #[cfg(not(feature = "std"))]
     pub(crate) fn leave(_call: &Call) {}
 }
@@ -172,7 +173,7 @@ mod tests {
 
         let contexts = [0_u8; 3];
         let [first, second, third] = [0, 1, 2].map(|at| from_ref(&contexts[at]).cast::<c_void>());
-        // Those of the first and of the second.
+        // The callbacks of the first context, and of the second.
         let (mut ones, mut others) = (Callbacks::default(), Callbacks::default());
         let outer = Call::new(first, 0, false);
         let middle = Call::new(second, 0, false);
@@ -189,14 +190,17 @@ mod tests {
         std::thread::scope(|scope| {
             let (ones, contexts) = (&ones, &contexts);
             scope.spawn(move || {
-                assert!(!ones.is_in_one(from_ref(&contexts[0]).cast()), "another is in none");
+                assert!(
+                    !ones.is_in_one(from_ref(&contexts[0]).cast()),
+                    "another thread is in no callback"
+                );
             });
         });
         ones.end(&inner);
         assert_eq!(known(&ones, &others), [true, true, false]);
         others.end(&middle);
         assert_eq!(known(&ones, &others), [true, false, false]);
-        // One after the other, as a wait calls back.
+        // One callback after the other, as a wait runs them.
         ones.end(&outer);
         ones.begin(&outer);
         ones.end(&outer);
@@ -214,12 +218,12 @@ mod tests {
             [one, other, third, null()].map(|thread| callbacks.is_in_one_on(thread))
         };
         assert_eq!(known(&callbacks), [false; 4]);
-        // One calls in its callback, and is called back there.
+        // The first thread calls the library in its callback, and is called back there.
         for (call, thread) in calls.iter().zip([one, other, one, third]) {
             callbacks.begin_on(call, thread);
         }
         assert_eq!(known(&callbacks), [true; 4]);
-        // In whichever order they end: from the middle, as the oldest, as the newest.
+        // They may end in any order: in the middle, oldest first, newest first.
         callbacks.end(&calls[1]);
         assert_eq!(known(&callbacks), [true, false, true, true]);
         callbacks.end(&calls[0]);

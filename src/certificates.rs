@@ -1,5 +1,5 @@
-//! The roots that the cloud's certificate may chain to: GlobalSign's R1, which it has
-//! chained to until now, and its successors.
+//! The roots that the cloud's certificate may chain to: GlobalSign's R1, to which it has
+//! chained so far, and its successors.
 //!
 //! | root | expires |
 //! | --- | --- |
@@ -11,8 +11,9 @@
 
 use core::ffi::c_char;
 
-/// What is needed of them, as [`TrustAnchors`](iot_coap_dtls::TrustAnchors) has it: a third
-/// of the text. A test compares it with the text, and writes it anew:
+/// The parts of the roots that are needed, as [`TrustAnchors`](iot_coap_dtls::TrustAnchors)
+/// encodes them: a third of the size of the text. A test compares them with the text, and
+/// can regenerate them:
 ///
 /// UPDATE_ANCHORS=1 cargo test --lib certificates
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
@@ -40,8 +41,8 @@ const fn as_c_string<const LEN: usize>() -> [c_char; LEN] {
     out
 }
 
-/// The PEM text of the roots, ending with NUL: what `iotx_coap_get_ca` returns
-/// unless the program defines its own. A linker leaves it out where nobody asks for it.
+/// The PEM text of the roots, ending with NUL. `iotx_coap_get_ca` returns it unless the
+/// program defines that function. A linker leaves it out if nothing refers to it.
 #[allow(non_upper_case_globals, reason = "a C symbol")]
 #[unsafe(no_mangle)]
 pub static iotx_default_ca: [c_char; PEM.len()] = as_c_string();

@@ -1,6 +1,6 @@
-//! A clock that never goes back, made from an uptime that may: some ports have a
-//! `HAL_UptimeMs` of 32 bits, which starts over after 49.7 days. Where they count in a
-//! signed integer, what they return has its upper 32 bits set from day 24.9 on.
+//! A clock that never goes back, made from an uptime that may. Some ports have a
+//! `HAL_UptimeMs` of 32 bits, which starts over after 49.7 days. If it counts in a signed
+//! integer, its results have the upper 32 bits set from day 24.9 on.
 
 use iot_coap_client::{Duration, Instant};
 
@@ -9,19 +9,19 @@ use iot_coap_client::{Duration, Instant};
 pub(crate) struct Clock {
     last: u64,
     now: u64,
-    /// By how much the time is ahead of the uptime, which stood still while time passed.
+    /// How far the time is ahead of the uptime, which stood still while time passed.
     ahead: u64,
 }
 
-/// By how much a reading may be older than the last one without being a wrap: two threads
+/// How much older than the last reading a reading may be without being a wrap: two threads
 /// may read the uptime in one order and get here in the other.
 const DISORDER_MS: u64 = 10_000;
 
-/// What a sign that was extended leaves in the upper 32 bits. A true uptime takes half a
-/// billion years to get there.
+/// The upper 32 bits after sign extension. A true uptime takes half a billion years to get
+/// there.
 const SIGN: u64 = 0xFFFF_FFFF_0000_0000;
 
-/// A reading without a sign that was extended.
+/// Undoes the sign extension of a reading.
 const fn unsigned(uptime_ms: u64) -> u64 {
     if uptime_ms & SIGN == SIGN { uptime_ms & !SIGN } else { uptime_ms }
 }
@@ -37,8 +37,8 @@ impl Clock {
         Instant::from_millis(self.millis_at(uptime_ms))
     }
 
-    /// Lets time pass over which the uptime stood still. If the uptime makes up for it
-    /// later, that is not counted again.
+    /// Lets time pass while the uptime stands still. If the uptime catches up later, that
+    /// time is not counted again.
     pub(crate) const fn pass(&mut self, time: Duration) {
         self.now += time.as_millis();
         self.ahead += time.as_millis();
@@ -58,7 +58,7 @@ impl Clock {
             return self.now;
         } else if self.last <= u32::MAX as u64 {
             let elapsed = (uptime_ms as u32).wrapping_sub(self.last as u32);
-            // Otherwise the clock was set back.
+            // Otherwise the uptime was set back.
             if elapsed < u32::MAX / 2 {
                 self.advance(elapsed as u64);
             }
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(clock.millis_at(50), 80);
         clock.pass(Duration::from_millis(5));
         assert_eq!(clock.millis_at(50), 85);
-        // One that ticks every second.
+        // A clock that ticks every second.
         assert_eq!(clock.millis_at(70), 85, "counted already");
         assert_eq!(clock.millis_at(1070), 1070);
     }

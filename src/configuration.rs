@@ -1,5 +1,5 @@
-//! Reads what C hands over: strings that may lack their end, structures that may hold
-//! anything. Everything is copied; no pointer of the caller's is kept.
+//! Reads what C passes in: strings that may lack their NUL, structures that may hold
+//! anything. Everything is copied; no pointer of the caller is kept.
 
 use core::ffi::c_char;
 use core::fmt;
@@ -15,17 +15,17 @@ use crate::notices::Subscriber;
 use crate::strings::bounded;
 use crate::types::{iotx_coap_config_t, iotx_deviceinfo_t};
 
-/// The longest URL, in bytes: a host has 127 at most, and a path is ignored.
+/// The longest URL, in bytes. A host has 127 at most, and a path is ignored.
 const MAX_URL_LEN: usize = 512;
 
 const DEFAULT_WAIT_MS: u32 = 2000;
 const MAX_WAIT_MS: u32 = 600_000;
 
-/// How long a connection may take to open, unless an option says otherwise. A handshake
-/// over a round trip of 10 s takes half of it.
-const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+/// How long a connection may take to open, unless an option sets another limit. A handshake
+/// with a round trip of 10 s takes half of it.
+const DEFAULT_MAX_CONNECT_TIME: Duration = Duration::from_secs(60);
 
-/// What is wrong with a configuration.
+/// Why a configuration is invalid.
 #[derive(Debug)]
 pub(crate) enum ConfigError {
     Null(&'static str),
@@ -33,7 +33,7 @@ pub(crate) enum ConfigError {
     NotUtf8(&'static str),
     Url(UrlError),
     Device(DeviceError),
-    /// A field of the options is out of its range.
+    /// A field of the options is out of range.
     #[cfg(feature = "extension")]
     Option(&'static str),
     #[cfg(feature = "extension")]
@@ -43,7 +43,8 @@ pub(crate) enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // What a configuration of V2.00 has where others have p_devinfo is never set.
+            // In a configuration of V2.00, the field in the place of p_devinfo is never
+            // set.
             Self::Null("p_devinfo") => write!(f, "p_devinfo is NULL; {}", layout::QUESTION),
             Self::Null(name) => write!(f, "{name} is NULL"),
             Self::Unterminated("p_url") => {
@@ -57,7 +58,7 @@ impl fmt::Display for ConfigError {
             Self::Device(error) => write!(f, "p_devinfo: {error}"),
             #[cfg(feature = "extension")]
             Self::Option(name) => {
-                write!(f, "options: {name} is out of its range, see iot_coap_ext.h")
+                write!(f, "options: {name} is out of range, see iot_coap_ext.h")
             }
             #[cfg(feature = "extension")]
             Self::OutOfMemory => f.write_str("out of memory"),
@@ -140,10 +141,10 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// How long a connection may take to open: the limit of `IOT_CoAP_Init`, too.
+    /// How long a connection may take to open. It is the limit of `IOT_CoAP_Init`, too.
     pub(crate) fn connect_limit(&self) -> Duration {
         self.connect_limit.unwrap_or_else(|| {
-            CONNECT_LIMIT.max(self.ack_timeout.unwrap_or_default().saturating_mul(8))
+            DEFAULT_MAX_CONNECT_TIME.max(self.ack_timeout.unwrap_or_default().saturating_mul(8))
         })
     }
 
@@ -156,7 +157,7 @@ impl Options {
     }
 }
 
-/// Some firmwares never set `wait_time_ms`.
+/// Some firmware never sets `wait_time_ms`.
 fn wait_ms(wait_time_ms: i32) -> u32 {
     match u32::try_from(wait_time_ms) {
         Ok(ms @ 1..=MAX_WAIT_MS) => ms,
@@ -165,7 +166,7 @@ fn wait_ms(wait_time_ms: i32) -> u32 {
 }
 
 fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigError> {
-    // SAFETY: characters are bytes, whichever sign they have.
+    // SAFETY: `c_char` has the size of a byte, whether it is signed or not.
     let bytes = unsafe { core::slice::from_raw_parts(array.as_ptr().cast::<u8>(), array.len()) };
     let end = bytes.iter().position(|&byte| byte == 0).ok_or(ConfigError::Unterminated(name))?;
     core::str::from_utf8(&bytes[..end]).map_err(|_| ConfigError::NotUtf8(name))
@@ -175,7 +176,7 @@ fn field<'a>(name: &'static str, array: &'a [c_char]) -> Result<&'a str, ConfigE
 pub(crate) mod tests {
     use super::*;
 
-    /// What a program hands over, in memory of exactly its length.
+    /// The arguments of a program, in memory of exactly their length.
     pub(crate) struct Handed {
         info: Box<[u8; 185]>,
         url: Option<Box<[u8]>>,
@@ -233,7 +234,7 @@ pub(crate) mod tests {
         let read = handed.read().expect("sound");
         assert_eq!(read.device.product_key(), "a1RP1qZfrEi");
         assert_eq!((read.endpoint.host.as_str(), read.wait_ms), ("127.0.0.1", 20));
-        // As long as they may be, with a NUL in the last byte.
+        // As long as the fields may be, with a NUL in the last byte.
         let mut handed = Handed::new("coap://127.0.0.1");
         handed.put(0, &[b'k'; 20]);
         handed.put(21, &[b'n'; 32]);
@@ -294,9 +295,9 @@ pub(crate) mod tests {
     #[test]
     fn a_string_is_read_up_to_its_limit_and_no_further() {
         let text = c"abc";
-        // SAFETY: a string that ends with NUL.
+        // SAFETY: the text has three bytes and a NUL.
         assert_eq!(unsafe { bounded(text.as_ptr(), 3) }, Some(b"abc".as_slice()));
-        // SAFETY: more than two bytes.
+        // SAFETY: the text has four bytes, more than the two that are allowed.
         assert_eq!(unsafe { bounded(text.as_ptr(), 2) }, None);
     }
 

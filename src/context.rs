@@ -1,5 +1,5 @@
-//! What an `iotx_coap_context_t *` points to: one client, its link and its lock. Init makes
-//! it and Deinit closes it; what happens in between is in [`crate::drive`].
+//! An `iotx_coap_context_t *` points to a context: one client, its link and its lock. Init
+//! makes it and Deinit closes it; what happens in between is in [`crate::drive`].
 
 use alloc::boxed::Box;
 use core::ffi::c_void;
@@ -29,41 +29,41 @@ use crate::types::iotx_response_callback_t;
 /// Marks a context, so that most invalid handles are recognised.
 pub(crate) const MAGIC: u32 = 0x496f_5443;
 
-/// What an application ties to a message.
+/// Who gets the response to a message.
 #[derive(Clone, Copy)]
-pub(crate) struct Application {
+pub(crate) struct Recipient {
     pub(crate) callback: iotx_response_callback_t,
     /// Passed to the callback, never read.
     pub(crate) user_data: *mut c_void,
 }
 
-// SAFETY: the pointer is handed back to the program that gave it, which knows
-// which of its threads call.
-unsafe impl Send for Application {}
+// SAFETY: the pointer is only handed back to the program that gave it, which knows which of
+// its threads call.
+unsafe impl Send for Recipient {}
 
 /// Why a context is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// For good.
+    /// The program is done with it.
     Deinit,
-    /// For a sleep: its session is kept, and another context goes on with it.
+    /// The device sleeps: the session is kept, and another context goes on with it.
     Pause,
 }
 
-/// One client and all that belongs to it.
+/// One client and everything that belongs to it.
 #[repr(C)]
 pub(crate) struct Context {
     pub(crate) magic: u32,
     pub(crate) wait_ms: u32,
     pub(crate) sign_in_limit_ms: u32,
     pub(crate) connector: Connector,
-    /// Datagrams are received on the heap; see [`crate::buffers`].
+    /// Datagrams are received into buffers on the heap; see [`crate::buffers`].
     pub(crate) uses_heap_buffers: bool,
     /// Its DTLS session is kept for another context.
     pub(crate) keeps_session: bool,
-    /// The process that it belongs to.
+    /// The process that the context belongs to.
     pub(crate) process: Process,
-    /// The calls that are in it.
+    /// The calls that are in the context.
     pub(crate) entered: Entered,
     subscriber: Option<Subscriber>,
     token_store: Option<Box<TokenStore>>,
@@ -73,28 +73,28 @@ pub(crate) struct Context {
     pub(crate) state: Lock<State>,
 }
 
-/// What the lock guards.
+/// The state that the lock guards.
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(crate) struct State {
-    pub(crate) client: Client<Application>,
+    pub(crate) client: Client<Recipient>,
     pub(crate) link: Link,
     pub(crate) clock: Clock,
     pub(crate) buffers: Buffers,
     /// Lines for the log, to be written once the lock is free.
     pub(crate) log: Queue,
-    /// A call reads from the port, or opens a transport.
-    pub(crate) reading: bool,
-    /// Another thread came by while one was reading.
+    /// A call reads from the port, or opens a transport. Only one does at a time.
+    pub(crate) is_io_claimed: bool,
+    /// Another thread wanted to read while one was reading.
     pub(crate) shared: bool,
     pub(crate) pace: Pace,
-    /// Deinit was called: whoever waits is to leave.
+    /// Deinit was called: threads that wait must leave.
     pub(crate) closing: bool,
     /// The callbacks that are running, on any thread.
     pub(crate) callbacks: Callbacks,
-    /// The access token in force was kept over a restart, and no sign-in was
-    /// asked for since.
+    /// The current access token was kept over a restart, and no sign-in was requested
+    /// since.
     pub(crate) is_token_restored: bool,
-    /// The access token is to be kept, or to be forgotten.
+    /// The access token in the store must be written or deleted.
     pub(crate) has_token_changed: bool,
     /// A thread writes to the store.
     pub(crate) is_storing: bool,
@@ -119,7 +119,7 @@ impl State {
     }
 }
 
-/// What a context needs that there may be none of, taken before anything is opened.
+/// The resources of a context that may be exhausted, taken before anything is opened.
 struct Place {
     memory: Box<MaybeUninit<Context>>,
     mutex: LockMutex,
@@ -145,7 +145,7 @@ fn no_memory<T>() -> Option<T> {
 }
 
 impl Context {
-    /// Makes a context, whose link is being opened; `None`, with the reason logged,
+    /// Makes a context and starts to open its link. Returns `None`, with the reason logged,
     /// if that cannot begin.
     pub(crate) fn new(configuration: Configuration, options: Options) -> Option<NonNull<Self>> {
         let Configuration { device, endpoint, wait_ms } = configuration;
@@ -186,7 +186,7 @@ impl Context {
         let mut clock = Clock::new(port::uptime_ms());
         let now = clock.at(port::uptime_ms());
         let opened = connector.open(now, sessions.as_deref_mut())?;
-        // A name server may have taken its time.
+        // A name server may have taken some time.
         let now = clock.at(port::uptime_ms());
         let mut client = Client::new(config);
         let is_token_restored = cfg!(feature = "extension")
@@ -202,7 +202,7 @@ impl Context {
             clock,
             buffers: Buffers::default(),
             log,
-            reading: false,
+            is_io_claimed: false,
             shared: false,
             pace: Pace::new(options.keeps_own_pace),
             closing: false,
@@ -253,18 +253,18 @@ impl Context {
         None
     }
 
-    /// Who gets notices. (Written so that the compiler leaves notices out of a build
-    /// without the extension.)
+    /// Who gets notices. (Written in a way that lets the compiler leave notices out of a
+    /// build without the extension.)
     pub(crate) fn subscriber(&self) -> Option<Subscriber> {
         self.subscriber.filter(|_| cfg!(feature = "extension"))
     }
 
-    /// Where the access token is kept.
+    /// The store of the access token.
     pub(crate) fn token_store(&self) -> Option<TokenStore> {
         self.token_store.as_deref().copied().filter(|_| cfg!(feature = "extension"))
     }
 
-    /// This context, as C knows it.
+    /// The handle by which C knows this context.
     pub(crate) const fn handle(&self) -> *const c_void {
         core::ptr::from_ref(self).cast()
     }
@@ -274,12 +274,12 @@ impl Context {
         state.callbacks.is_in_one(self.handle())
     }
 
-    /// Gives back what an abandoned call holds: it panicked, or its thread ended. Its
-    /// sign-in goes on, and another thread takes over reading.
+    /// Releases what an abandoned call holds. Its sign-in goes on, and another thread takes
+    /// over reading.
     pub(crate) fn abandon(&self, call: &Call) {
         let mut state = self.state.lock();
         if call.reads.replace(false) {
-            state.reading = false;
+            state.is_io_claimed = false;
         }
         state.release_buffer(call);
         if call.waits.replace(false) {
@@ -300,17 +300,16 @@ impl Context {
         lines.write();
     }
 
-    /// Closes the link and frees the context, once every call that has entered it
-    /// has left; for `Ending::Pause`, keeps its session before. Refuses, with a line
-    /// in the log that begins with `name`, while a callback of it runs on this
-    /// thread.
+    /// Closes the link and frees the context, once every call has left it. For
+    /// `Ending::Pause`, keeps its session first. Refuses, with a line in the log that
+    /// begins with `name`, while a callback of the context runs on this thread.
     ///
     /// # Safety
     ///
-    /// `context` came from Init; no other call of it starts from now on. (It is no
-    /// reference, which may not outlive what it refers to.)
+    /// `context` came from Init; no other call of it starts from now on. (It is a pointer,
+    /// since a reference must not outlive the context.)
     pub(crate) unsafe fn close(context: NonNull<Self>, name: &str, ending: Ending) -> bool {
-        // SAFETY: it came from Init, and is freed below at the earliest.
+        // SAFETY: the context came from Init, and is freed below at the earliest.
         let this = unsafe { context.as_ref() };
         let mut state = this.state.lock();
         if this.is_in_callback(&state) {
@@ -348,9 +347,8 @@ impl Context {
         }
         let _ = was_last;
         let context = context.as_ptr();
-        // SAFETY: no call is in it and, by the contract, none starts. Its magic word is
-        // changed so that a late use can be told, for as long as the memory is not
-        // used again.
+        // SAFETY: no call is in the context and, by the contract, none starts. The magic
+        // word is cleared so that a late use is recognised until the memory is reused.
         unsafe {
             (&raw mut (*context).magic).write_volatile(0);
             drop(Box::from_raw(context));

@@ -1,11 +1,11 @@
-//! The one way in: every exported function that reaches a context, makes one or closes one
-//! enters the library here, and leaves it here. Those that only read a response, name a
-//! number or set up the log touch nothing that is shared, and need no guard.
+//! The one way in. Every exported function that uses, makes or closes a context enters and
+//! leaves the library here. Functions that only read a response, describe a code or set up
+//! the log touch no shared state, and need no guard.
 //!
-//! A call that enters a context is counted until it leaves. No panic gets out, and
-//! after one nothing stays locked or counted. The thread can be cancelled only while it
-//! waits or calls the program (see [`crate::call`]). A call from the program's own log
-//! handler is refused.
+//! A call that enters a context is counted until it leaves. No panic gets out, and after a
+//! panic nothing stays locked or counted. The thread can be cancelled only while it waits
+//! or calls the program (see [`crate::call`]). A call from the program's own log handler is
+//! refused.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
@@ -19,8 +19,8 @@ use crate::log;
 use crate::panic::catch;
 use crate::types::iotx_ret_code_t::IOTX_ERR_INVALID_PARAM;
 
-/// What a function returns if it cannot do its work: its context is invalid, it was
-/// called from the log handler, or it panicked.
+/// The result of a function that cannot do its work: the context is invalid, the log
+/// handler called it, or it panicked.
 pub(crate) trait Fallback: Copy {
     const FALLBACK: Self;
 }
@@ -52,7 +52,7 @@ pub(crate) fn enter<R: Fallback>(name: &str, work: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Counts a call that does not wait, for as long as it lives.
+/// While this value lives, a call that does not wait is counted.
 struct Visit<'c>(&'c Context);
 
 impl Drop for Visit<'_> {
@@ -82,21 +82,21 @@ pub(crate) unsafe fn enter_context<R: Fallback>(
     })
 }
 
-/// What a function that may wait does after its beginning.
+/// What a function that may wait does next.
 pub(crate) enum Begun<R> {
     /// It returns at once.
     Done(R),
-    /// It waits for this, at most that long.
+    /// It waits for this, for at most this long.
     Wait(Until, Duration),
 }
 
-/// Enters a context, for a function that may wait: `begin` says for what, and `end`
-/// what came of it.
+/// Enters a context, for a function that may wait. `begin` decides what to wait for, and
+/// `end` returns the result.
 ///
 /// # Safety
 ///
-/// As [`enter_context`]. Neither the closures nor the frames above hold a value that is
-/// to be dropped.
+/// As [`enter_context`]. Neither the closures nor the frames above hold a value that needs
+/// dropping.
 pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     name: &str,
     handle: *mut c_void,
@@ -113,7 +113,7 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
         context.entered.add();
         let visit = Visit(context);
         let begun = begin(visit.0);
-        // The call stays counted until it ends.
+        // The call stays counted until the wait ends.
         core::mem::forget(visit);
         Some((context, begun))
     });
@@ -125,7 +125,7 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
     let result = match begun {
         Begun::Done(result) => Some(result),
         Begun::Wait(until, most) => {
-            // SAFETY: this frame holds nothing that is to be dropped; by the contract,
+            // SAFETY: this frame holds nothing that needs dropping; by the contract,
             // neither do those above.
             match unsafe { wait(name, context, &call, until, most) } {
                 Some(()) => catch(name, || end(context)),
@@ -146,7 +146,7 @@ pub(crate) unsafe fn enter_and_wait<R: Fallback>(
 ///
 /// # Safety
 ///
-/// Neither `make` nor the frames above hold a value that is to be dropped.
+/// Neither `make` nor the frames above hold a value that needs dropping.
 pub(crate) unsafe fn enter_and_open(
     name: &str,
     make: impl FnOnce() -> Option<NonNull<Context>>,
@@ -159,43 +159,43 @@ pub(crate) unsafe fn enter_and_open(
         restore_cancellation(cancellation);
         return null_mut();
     };
-    // SAFETY: just made, and known to this thread alone.
+    // SAFETY: the context was just made, and only this thread knows it.
     let context = unsafe { made.as_ref() };
     context.entered.add();
     let limit = catch(name, || context.connect_limit()).unwrap_or_default();
     let call = Call::new(made.as_ptr().cast(), cancellation, true);
-    // SAFETY: this frame holds nothing that is to be dropped; by the contract, neither do
+    // SAFETY: this frame holds nothing that needs dropping; by the contract, neither do
     // those above.
     let waited = unsafe { wait(name, context, &call, Until::Connected, limit) };
     context.entered.remove();
     let is_open = waited.is_some() && catch(name, || context.settle()) == Some(true);
     if !is_open {
         let _ = catch(name, || context.connector.explain());
-        // SAFETY: Init has not returned it, so no other call of it starts.
+        // SAFETY: Init has not returned the context, so no other call of it starts.
         let _ = catch(name, || unsafe { Context::close(made, name, Ending::Deinit) });
     }
     restore_cancellation(cancellation);
     if is_open { made.as_ptr().cast() } else { null_mut() }
 }
 
-/// Gives back what a call holds whose thread ended while it waited or called the program.
+/// Releases what a call holds after its thread ended in a wait or in a call of the program.
 ///
 /// # Safety
 ///
-/// `call` is that of [`crate::call::interruptible`].
+/// `call` is the argument of [`crate::call::interruptible`].
 #[cfg(any(feature = "std", feature = "port-linux"))]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn iotx_call_abandoned(call: *mut Call) {
     let _ = catch("a cancelled thread", || {
-        // SAFETY: the call is in a frame of this thread that is still there, and its
-        // context counts the call.
+        // SAFETY: the call is in a frame of this thread that still exists, and its context
+        // counts the call.
         let (call, context) = unsafe { (&*call, &*(*call).context.cast::<Context>()) };
         context.abandon(call);
         context.entered.remove();
         if call.is_opening
             && let Some(made) = NonNull::new(call.context.cast_mut().cast())
         {
-            // SAFETY: Init did not return it, so no other call of it starts.
+            // SAFETY: Init did not return the context, so no other call of it starts.
             unsafe { Context::close(made, "IOT_CoAP_Init", Ending::Deinit) };
         }
     });
@@ -214,10 +214,10 @@ mod tests {
     const NAME: &str = "a test";
     const INVALID: c_int = IOTX_ERR_INVALID_PARAM as c_int;
 
-    /// A context whose server says nothing.
+    /// A context whose server does not answer.
     struct Silent(NonNull<Context>);
 
-    /// A context, for another thread to look at.
+    /// A context that another thread looks at.
     struct Shared(NonNull<Context>);
 
     // SAFETY: any thread may call into a context.
@@ -236,11 +236,11 @@ mod tests {
         /// Waits for a datagram that does not come.
         fn wait(&self, end: impl FnOnce(&Context) -> c_int) -> c_int {
             let begin = |_: &Context| Begun::Wait(Until::Called, Duration::from_millis(15));
-            // SAFETY: the context lives, and the closures hold nothing.
+            // SAFETY: the context lives, and the closures hold nothing that needs dropping.
             unsafe { enter_and_wait(NAME, self.handle(), begin, end) }
         }
 
-        /// Nothing is raised, and the lock is free.
+        /// Checks that no count or flag is raised, and the lock is free.
         fn check_free(&self) {
             let (tell, told) = mpsc::channel();
             let other = Shared(self.0);
@@ -252,7 +252,7 @@ mod tests {
                 let state = context.state.lock();
                 let raised = (
                     context.entered.is_empty(),
-                    state.reading,
+                    state.is_io_claimed,
                     state.buffers.taken(),
                     state.callbacks.is_empty(),
                     state.is_storing,
@@ -271,7 +271,7 @@ mod tests {
     impl Drop for Silent {
         fn drop(&mut self) {
             if !std::thread::panicking() {
-                // SAFETY: no other call is in it, and none starts.
+                // SAFETY: no other call is in the context, and none starts.
                 assert!(unsafe { Context::close(self.0, NAME, Ending::Deinit) });
             }
         }
@@ -358,18 +358,18 @@ mod tests {
     fn an_invalid_context_is_refused_by_every_way_in() {
         let mut other = [0_u64; 64];
         for handle in [null_mut(), (&raw mut other).cast()] {
-            // SAFETY: NULL, or memory whose first word says that it is no context.
+            // SAFETY: NULL, or memory whose first word differs from the magic word.
             unsafe {
                 assert_eq!(enter_context::<c_int>(NAME, handle, |_| 0), INVALID);
                 assert_eq!(enter_and_wait(NAME, handle, |_| Begun::Done(0), |_| 0), INVALID);
             }
         }
-        // SAFETY: nothing is made.
+        // SAFETY: the closure makes no context.
         assert!(unsafe { enter_and_open(NAME, || None) }.is_null());
     }
 
-    /// A thread ended in `IOT_CoAP_Init`: nobody else knows the context. (A checker sees
-    /// whether it is freed.)
+    /// A thread ended in `IOT_CoAP_Init`, so nobody else knows the context. (Miri and the
+    /// leak checkers see whether it is freed.)
     #[test]
     fn a_context_whose_making_is_abandoned_is_freed() {
         let made = core::mem::ManuallyDrop::new(Silent::new("coap://127.0.0.1:9"));

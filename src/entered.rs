@@ -1,5 +1,5 @@
-//! Counts the calls that are in a context, so that Deinit can wait for them. Leaving is
-//! the last thing that a call does to a context, which may be freed at once.
+//! Counts the calls that are in a context, so that Deinit can wait for them. Leaving is the
+//! last thing that a call does with a context: the context may be freed at once.
 
 #[cfg(target_has_atomic = "32")]
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +10,7 @@ use crate::lock::{Lock, LockMutex};
 pub(crate) struct Entered {
     #[cfg(target_has_atomic = "32")]
     count: AtomicU32,
-    /// Under the port's mutex, on a core without atomic addition.
+    /// Guarded by the port's mutex on a core without atomic addition.
     #[cfg(not(target_has_atomic = "32"))]
     count: Lock<u32>,
 }
@@ -71,7 +71,7 @@ mod tests {
     /// Written to by one thread, before it leaves.
     struct Mark(UnsafeCell<u32>);
 
-    // SAFETY: who reads it has seen that its thread has left.
+    // SAFETY: a reader has seen that the writing thread has left.
     unsafe impl Sync for Mark {}
 
     #[test]
@@ -88,7 +88,7 @@ mod tests {
                 scope.spawn(move || {
                     entered.add();
                     entered.remove();
-                    // SAFETY: this thread's, until it leaves.
+                    // SAFETY: the mark belongs to this thread until it leaves.
                     unsafe { mark.0.get().write(1) };
                     entered.remove();
                 });
@@ -97,7 +97,7 @@ mod tests {
                 std::thread::yield_now();
             }
             for mark in &marks {
-                // SAFETY: whoever wrote to it has left.
+                // SAFETY: the thread that wrote the mark has left.
                 assert_eq!(unsafe { mark.0.get().read() }, 1);
             }
         });

@@ -4,10 +4,10 @@ use core::ffi::CStr;
 
 use iot_coap_client::{Device, Endpoint};
 
-/// Where one thing of a device and an endpoint is kept.
+/// The name of an entry for one device and one endpoint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Ends with NUL. Some stores in the field take no keys of more than 32 bytes.
+    /// Ends with NUL. Some stores in the field limit keys to 32 bytes.
     key: [u8; 32],
 }
 
@@ -25,7 +25,7 @@ impl Entry {
         for (byte, place) in b"iot-coap.".iter().chain(letters).chain(b".").zip(&mut places) {
             *place = *byte;
         }
-        // A digit for each four bits, the highest first. What is left is NUL.
+        // One digit for each four bits, the highest first. The remaining bytes are NUL.
         for place in places.take(16) {
             digest = digest.rotate_left(4);
             *place = b"0123456789abcdef"[(digest & 0xF) as usize];
@@ -38,12 +38,12 @@ impl Entry {
     }
 }
 
-/// Goes on with a hash over more bytes.
+/// Continues a hash over more bytes.
 fn hashed(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
 }
 
-/// FNV-1a (Fowler, Noll, Vo). It makes names and protects nothing.
+/// FNV-1a (Fowler, Noll, Vo). The hash only makes names; it protects nothing.
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
@@ -58,8 +58,8 @@ mod tests {
         let name = |what| Entry::new(what, &device, &endpoint).key().to_str().map(str::to_owned);
         let token = name(*b"token").expect("ASCII");
         let session = name(*b"dtls\0").expect("ASCII");
-        // FNV-1a of "pk\0dn\0127.0.0.1\0" and the port, by another program: what is kept must
-        // be found again by the next release.
+        // FNV-1a of "pk\0dn\0127.0.0.1\0" and the port, computed by another program: the
+        // next release must find the entries of this one.
         assert_eq!(token, "iot-coap.token.63c1941bb0430faa");
         assert_eq!(session.strip_prefix("iot-coap.dtls."), token.strip_prefix("iot-coap.token."));
     }

@@ -1,5 +1,5 @@
-//! The top edge: the functions of the original's CoAP client, thin. Each enters the
-//! library, checks its pointers and calls one method.
+//! The top edge: thin wrappers with the names of the original's CoAP client. Each enters
+//! the library, checks its pointers and calls one method.
 
 use core::ffi::{c_char, c_int, c_uchar, c_uint, c_void};
 
@@ -23,15 +23,16 @@ use iotx_ret_code_t::{
 
 /// Makes a client and connects it to the cloud.
 ///
-/// Over `coaps://` the cloud's certificate is verified against `iotx_coap_get_ca()`.
+/// Over `coaps://`, the cloud's certificate is verified against the roots of
+/// `iotx_coap_get_ca()`.
 ///
-/// @param p_config the configuration; it and all it points to are copied
-/// @return the client, or NULL with the reason logged: the configuration is wrong, the
-///     host cannot be reached, or its certificate does not hold
+/// @param p_config the configuration; it is copied, with everything it points to
+/// @return the client, or NULL with the reason logged: the configuration is wrong, the host
+///     cannot be reached, or its certificate is not valid
 /// @note Blocks while the host's name is looked up and, over `coaps://`, for the DTLS
-///     handshake: at most 60 s after the look-up, or what `connect_limit_ms` of
-///     `iotx_coap_options_t` says. Meanwhile each address of the host is tried. Any thread
-///     may call; clients are independent of each other.
+///     handshake: for at most 60 s after the look-up, or `connect_limit_ms` of
+///     `iotx_coap_options_t`. Meanwhile each address of the host is tried. Any thread may
+///     call; clients are independent of each other.
 ///
 /// # Safety
 ///
@@ -52,22 +53,22 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
             }
         }
     };
-    // SAFETY: pointers need no drop, and this frame is the first.
+    // SAFETY: pointers need no dropping, and this is the library's first frame.
     unsafe { enter_and_open("IOT_CoAP_Init", make) }
 }
 
 /// Disconnects a client, frees it and sets `*p_context` to NULL.
 ///
-/// Messages that wait for an answer are forgotten.
+/// Messages that wait for an answer are dropped without a notice.
 ///
-/// @param p_context where the client is; NULL, or a pointer to NULL, is no error
-/// @note Blocks until other threads have left their calls of this client; no other call
-///     may start. With this library's port a thread that waits leaves at once, or within
-///     250 ms while there is no connection; with a program's own `HAL_UDP_*` or
-///     `HAL_DTLSSession_*`, whose reads cannot be ended, within 2 s. What may take longer
-///     are a callback that is running, and functions of the program's own port. From a
-///     callback of the same client it is refused, with a line in the log; on a board whose
-///     port has no `HAL_ThreadSelf`, also while another thread's callback runs.
+/// @param p_context points to the client; NULL, or a pointer to NULL, is no error
+/// @note Blocks until other threads have left their calls of this client; no other call may
+///     start. With this library's port, a waiting thread leaves at once, or within 250 ms
+///     while there is no connection. With a program's own `HAL_UDP_*` or
+///     `HAL_DTLSSession_*`, whose reads cannot be ended, it leaves within 2 s. A running
+///     callback and functions of the program's own port may take longer. A call from a
+///     callback of the same client is refused, with a line in the log; if the port of a
+///     board has no `HAL_ThreadSelf`, also while a callback runs in another thread.
 ///
 /// # Safety
 ///
@@ -76,14 +77,14 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_context_t) {
     const NAME: &str = "IOT_CoAP_Deinit";
     enter(NAME, || {
-        // SAFETY: NULL or a place for a context, by the contract.
+        // SAFETY: NULL or a pointer to a handle, by the contract.
         let Some(slot) = (unsafe { p_context.as_mut() }) else { return };
         if slot.is_null() {
             return;
         }
-        // SAFETY: it came from IOT_CoAP_Init, by the contract.
+        // SAFETY: the handle is NULL or came from IOT_CoAP_Init, by the contract.
         if let Some(context) = unsafe { Context::pointer_from_handle(*slot, NAME) } {
-            // SAFETY: no other call of it starts, by the contract.
+            // SAFETY: no other call of the context starts, by the contract.
             if unsafe { Context::close(context, NAME, Ending::Deinit) } {
                 *slot = core::ptr::null_mut();
             }
@@ -94,20 +95,20 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_c
 /// Signs the device in, and returns as soon as the cloud has answered.
 ///
 /// The access token is valid for 48 hours. It is renewed automatically while
-/// `IOT_CoAP_Yield` is called. Responses that arrive meanwhile are delivered to their
+/// `IOT_CoAP_Yield` is called. Responses that arrive during the call are delivered to their
 /// callbacks.
 ///
 /// @param p_context a client of `IOT_CoAP_Init`
-/// @return `IOTX_SUCCESS` with an access token in hand; `IOTX_ERR_AUTH_FAILED` if the
-///     cloud refused or did not answer; `IOTX_ERR_NO_MEM` if the heap is exhausted;
-///     `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send;
-///     `IOTX_ERR_INVALID_PARAM` for an invalid client
-/// @note Blocks for 10 s (or `wait_time_ms`, if that is more; `sign_in_limit_ms` of
-///     `iotx_coap_options_t` sets another limit) at most, also while another thread signs
-///     in; only a firmware's own `HAL_DTLSSession_create` and
-///     `HAL_UDP_create`, which open a connection anew, may take longer. An answer that
-///     comes later, within 247 s, signs in all the same: by the next call, or in
-///     `IOT_CoAP_Yield`. Any thread may call, also from a callback.
+/// @return `IOTX_SUCCESS` if there is an access token; `IOTX_ERR_AUTH_FAILED` if the cloud
+///     refused the device or did not answer; `IOTX_ERR_NO_MEM` if the heap is exhausted;
+///     `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send; `IOTX_ERR_INVALID_PARAM`
+///     for an invalid client
+/// @note Blocks for at most 10 s, or `wait_time_ms` if that is more, also while another
+///     thread signs in; `sign_in_limit_ms` of `iotx_coap_options_t` sets another limit.
+///     Only a firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open
+///     another connection, may take longer. An answer that arrives later, within 247 s,
+///     still signs the device in: in the next call of this function or of `IOT_CoAP_Yield`.
+///     Any thread may call, also from a callback.
 ///
 /// # Safety
 ///
@@ -150,31 +151,33 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_DeviceNameAuth(
             _ => IOTX_ERR_AUTH_FAILED as c_int,
         }
     };
-    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
-    // frame is the first.
+    // SAFETY: the context is valid by the contract; nothing here needs dropping, and this
+    // is the library's first frame.
     unsafe { enter_and_wait(NAME, p_context, begin, end) }
 }
 
 /// Sends a message to `/topic/<productKey>/<deviceName>/...`, and returns at once.
 ///
-/// Its callback is called with the response, by a thread that is then in a call that
-/// waits. If the cloud refuses the access token, the device signs in again and the
-/// message is sent once more.
+/// The message's callback is called with the response, by a thread that is in a waiting
+/// call at that time. If the cloud refuses the access token, the device signs in again and
+/// the message is sent once more.
 ///
-/// A content type other than CBOR is taken for JSON, and a message type other than NON for
-/// CON, with a line in the log. If 32 messages wait for their answers, the oldest NON
-/// message of them is given up for this one.
+/// A content type other than CBOR counts as JSON, and a message type other than NON counts
+/// as CON, with a line in the log. If 32 messages wait for their answers, the oldest NON
+/// message among them is given up for this one.
 ///
 /// @param p_context a client of `IOT_CoAP_Init`
 /// @param p_path the topic's path, at most 135 bytes; it is copied
-/// @param p_message the message; it and its payload are copied
-/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an empty path;
-///     `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes; `IOTX_ERR_MSG_TOO_LOOG` if the whole message
-///     would have more than 1280, or over DTLS more than `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
-///     `IOTX_ERR_NO_MEM`; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON messages wait for their
-///     answers already, the network refused a NON message, or 61,440 messages were sent
+/// @param p_message the message; it is copied, with its payload
+/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL, an empty path or an invalid
+///     client; `IOTX_ERR_URI_TOO_LOOG` for a path of more than 135 bytes;
+///     `IOTX_ERR_MSG_TOO_LOOG` if the whole message would have more than 1280 bytes, or
+///     over DTLS more than `max_fragment`; `IOTX_ERR_NOT_AUTHED` before the first sign-in;
+///     `IOTX_ERR_NO_MEM` if the heap is exhausted; `IOTX_ERR_SEND_MSG_FAILED` if 32 CON
+///     messages already wait for their answers, the network refused a NON message, or
+///     61,440 messages were sent
 ///     within 247 s
-/// @note Does not wait for an answer: blocks only as long as functions of the port do.
+/// @note Does not wait for an answer, and blocks only as long as functions of the port do.
 ///     Any thread may call, also from a callback.
 ///
 /// # Safety
@@ -203,14 +206,14 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_SendMessage(
     unsafe { enter_context(NAME, p_context, work) }
 }
 
-/// Tells the payload of the response that a callback was handed.
+/// Gets the payload of the response that was passed to a callback.
 ///
 /// @param p_message the callback's `message`
 /// @param pp_payload set to the payload's first byte, or to NULL if it is empty; a NUL
 ///     follows the last byte
 /// @param p_len set to the payload's length in bytes
 /// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid message
-/// @note Payload and message live until the callback returns. Does not block.
+/// @note The payload and the message are valid until the callback returns. Does not block.
 ///
 /// # Safety
 ///
@@ -236,7 +239,7 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessagePayload(
     IOTX_SUCCESS as c_int
 }
 
-/// Tells the code of the response that a callback was handed.
+/// Gets the code of the response that was passed to a callback.
 ///
 /// @param p_message the callback's `message`
 /// @param p_resp_code set to one of `iotx_coap_resp_code_t`, or to any other code as
@@ -260,21 +263,22 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageCode(
     };
     let code = response.code().0;
     if size_of::<iotx_coap_resp_code_t>() == 1 {
-        // SAFETY: not NULL, so it may be written, by the contract, and is one byte.
+        // SAFETY: not NULL, so it may be written, by the contract. The enumeration is one
+        // byte wide.
         unsafe { p_resp_code.cast::<u8>().write(code) };
     } else {
-        // SAFETY: not NULL, so it may be written, by the contract, and is as wide as an int
-        // (`types::layout`).
+        // SAFETY: not NULL, so it may be written, by the contract. The enumeration is as
+        // wide as an int (`types::layout`).
         unsafe { p_resp_code.cast::<c_int>().write(code.into()) };
     }
     IOTX_SUCCESS as c_int
 }
 
-/// Tells the token of the response that a callback was handed.
+/// Gets the token of the response that was passed to a callback.
 ///
 /// @param p_message the callback's `message`
-/// @param token set to the token of the response's request, as `IOT_CoAP_GetCurToken`
-///     told it before that was sent
+/// @param token set to the token of the message, which `IOT_CoAP_GetCurToken` returned
+///     before the message was sent
 /// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid message
 /// @note Does not block.
 ///
@@ -302,11 +306,11 @@ fn invalid(name: &str) -> c_int {
     IOTX_ERR_INVALID_PARAM as c_int
 }
 
-/// Tells the token that the next message of this client will carry.
+/// Returns the token that the next message of this client will carry.
 ///
 /// @param p_context a client of `IOT_CoAP_Init`
 /// @return the token; 0 for an invalid client
-/// @note Does not block. Any thread may call, but another may send a message in
+/// @note Does not block. Any thread may call, but another thread may send a message in
 ///     between.
 ///
 /// # Safety
@@ -318,24 +322,23 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_c
     unsafe { enter_context("IOT_CoAP_GetCurToken", p_context, Context::next_token) }
 }
 
-/// Handles everything that has arrived, or waits for something to arrive, and does what is
-/// due: retransmissions, giving up, signing in again, opening a connection anew.
+/// Handles everything that has arrived, or waits for something to arrive. Also does what is
+/// due: retransmits messages, gives messages up, signs in again, opens another connection.
 ///
-/// Call it in a loop, best in a thread of its own. It returns before `wait_time_ms` once
-/// it has called a callback or told a notice and nothing else has arrived, but keeps the
-/// pace that the original gave a loop of `IOT_CoAP_SendMessage` and `IOT_CoAP_Yield`: if
-/// a message was sent since the last such return, while no thread waited, the next one
-/// comes `wait_time_ms` after it. Callbacks are called at once all the same. The option
-/// `yield_pace` of `IOT_CoAP_InitWithOptions` turns that off.
+/// Call it in a loop, best in a thread of its own. It returns before `wait_time_ms` is over
+/// if it has delivered a response or a notice and nothing else has arrived. However, it
+/// keeps a loop of `IOT_CoAP_SendMessage` and `IOT_CoAP_Yield` at the pace of the original:
+/// if a message was sent since the last early return, while no thread waited, the next
+/// early return is at least `wait_time_ms` after the last. Callbacks are still called at
+/// once. The option `yield_pace` of `IOT_CoAP_InitWithOptions` turns the pace off.
 ///
 /// @param p_context a client of `IOT_CoAP_Init`
-/// @return `IOTX_SUCCESS`, also if nothing arrived; `IOTX_ERR_INVALID_PARAM` for an
-///     invalid client
-/// @note Blocks for `wait_time_ms` at most; a
-///     firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open a
-///     connection anew, may take longer. Any thread may call; while one waits here
-///     others may send. A thread that waits may be cancelled (deferred cancellation alone:
-///     no `PTHREAD_CANCEL_ASYNCHRONOUS`), and a callback may leave by `pthread_exit`.
+/// @return `IOTX_SUCCESS`, even if nothing arrived; `IOTX_ERR_INVALID_PARAM` for an invalid
+///     client
+/// @note Blocks for `wait_time_ms` at most. Only a firmware's own `HAL_DTLSSession_create`
+///     and `HAL_UDP_create`, which open another connection, may take longer. Any thread may
+///     call; while one waits here, others may send. A waiting thread may be cancelled, but
+///     not with `PTHREAD_CANCEL_ASYNCHRONOUS`, and a callback may leave by `pthread_exit`.
 ///
 /// # Safety
 ///
@@ -343,7 +346,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_c
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_Yield(p_context: *mut iotx_coap_context_t) -> c_int {
     let begin = |context: &Context| Begun::Wait(Until::Called, context.wait_time());
-    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
-    // frame is the first.
+    // SAFETY: the context is valid by the contract; nothing here needs dropping, and this
+    // is the library's first frame.
     unsafe { enter_and_wait("IOT_CoAP_Yield", p_context, begin, |_| IOTX_SUCCESS as c_int) }
 }

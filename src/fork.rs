@@ -1,12 +1,11 @@
-//! Forks. A process that was forked off has a copy of every context of its parent, which
-//! goes on with its own: the same socket, the same keys, the same sequence numbers. Only
-//! one of the two may use them, and that is the parent. The other opens a connection of
-//! its own as soon as it uses its copy.
+//! Handles forks. A forked process has a copy of every context of its parent: the same
+//! socket, the same keys, the same sequence numbers. Only one of the two may use them, and
+//! that is the parent. The child opens a connection of its own as soon as it uses its copy.
 //!
-//! Of the parent's threads only the one that forked goes on in the new process. What the
-//! others held there is held by nobody.
+//! Of the parent's threads, only the one that forked exists in the new process. Nobody will
+//! release what the others held.
 //!
-//! How a fork is noticed is in [`crate::process`].
+//! [`crate::process`] notices forks.
 
 use crate::context::Context;
 #[cfg(feature = "std")]
@@ -15,9 +14,9 @@ use crate::context::State;
 use crate::log::log_later;
 
 impl Context {
-    /// If this process has a copy of its parent's context, leaves to the parent what is the
-    /// parent's. Called whenever the program may have forked: when a call enters, and after
-    /// a callback. Returns false if the copy cannot be used.
+    /// If this context is a copy of the parent's, leaves everything that is open to the
+    /// parent. Called whenever the program may have forked: when a call enters, and after a
+    /// callback. Returns false if the copy cannot be used.
     #[inline]
     pub(crate) fn notice_fork(&self) -> bool {
         #[cfg(feature = "std")]
@@ -38,10 +37,10 @@ impl Context {
         true
     }
 
-    /// The same with the lock held.
+    /// [`Self::notice_fork`] with the lock held.
     #[cfg(feature = "std")]
     fn leave_to_parent(&self, state: &mut State) {
-        // Of several threads the first one does it.
+        // If several threads notice the fork, the first one handles it.
         if self.process.is_this() {
             return;
         }
@@ -53,14 +52,14 @@ impl Context {
             "this process was forked off: it leaves the connection to its parent, and opens \
              one of its own{}",
             if link.keeps_session() {
-                "; what is kept in the store stays its parent's"
+                "; entries in the store still belong to the parent"
             } else {
                 ""
             }
         );
         link.leave_to_parent();
         client.handle_fork(now);
-        // The calls that this thread is in have called the program, one in the callback of
+        // This thread is in calls that have called the program, one in the callback of
         // another.
         let (mut calls, mut waiting) = (0, 0);
         buffers.give_back_all();
@@ -74,10 +73,10 @@ impl Context {
         self.entered.set(calls);
         state.callbacks.set(calls);
         state.pace.handle_fork(waiting);
-        state.reading = false;
+        state.is_io_claimed = false;
         state.shared = false;
         state.is_storing = false;
-        // Another thread may have been in Deinit.
+        // Another thread of the parent may have been in Deinit.
         state.closing = false;
         self.process.become_this();
     }

@@ -1,5 +1,5 @@
-//! The contexts that a program hands in: most invalid ones are recognised, and a program that
-//! did not look at what Init returned is told so once.
+//! Checks the handles that a program passes in. Most invalid ones are recognised. If a
+//! program does not check what Init returned, that is logged once.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -8,18 +8,20 @@ use crate::context::{Context, MAGIC};
 use crate::log::{Level, Once, log};
 
 impl Context {
-    /// The context behind `handle`; `None`, with a line in the log, if it is NULL or
-    /// recognised as invalid.
+    /// The context behind `handle`. Returns `None`, with a line in the log, if the handle
+    /// is NULL or recognised as invalid.
     ///
     /// # Safety
     ///
     /// `handle` is NULL, or came from Init and was not given to Deinit.
     pub(crate) unsafe fn from_handle<'a>(handle: *mut c_void, name: &str) -> Option<&'a Self> {
-        // SAFETY: as promised; it came from Init, and its magic word is in place.
+        // SAFETY: by the contract the handle came from Init, and its magic word is in
+        // place.
         unsafe { Self::pointer_from_handle(handle, name).map(|context| context.as_ref()) }
     }
 
-    /// The same as a pointer, for those who free it.
+    /// Like [`Self::from_handle`], but returns a pointer, for functions that free the
+    /// context.
     ///
     /// # Safety
     ///
@@ -30,15 +32,15 @@ impl Context {
     ) -> Option<NonNull<Self>> {
         let found = NonNull::new(handle.cast::<Self>())
             .filter(|context| context.is_aligned())
-            // SAFETY: it is not NULL, so it came from Init; the magic word is looked
-            // at before the rest is relied on.
+            // SAFETY: the handle is not NULL, so it came from Init, by the contract. The
+            // magic word is checked before anything else is read.
             .filter(|context| unsafe { (&raw const (*context.as_ptr()).magic).read() } == MAGIC);
         if handle.is_null() {
             report_null(name);
         } else if found.is_none() {
             log!(Error, "{name}: the context is not one of IOT_CoAP_Init's");
         }
-        // SAFETY: its magic word is in place.
+        // SAFETY: the magic word is in place, so this is a context.
         let usable = found.filter(|context| unsafe { context.as_ref() }.notice_fork());
         if found.is_some() && usable.is_none() {
             log!(
@@ -51,8 +53,8 @@ impl Context {
     }
 }
 
-/// A program that does not look at what Init returned calls on with NULL: it is told so once,
-/// not with each call.
+/// Logs once, not with each call, that the context is NULL: a program that does not check
+/// the result of Init may go on calling with NULL.
 #[cold]
 fn report_null(name: &str) {
     static REPORTED: Once = Once::new();
@@ -60,7 +62,7 @@ fn report_null(name: &str) {
         log!(
             Error,
             "{name}: the context is NULL. IOT_CoAP_Init failed, or was not called; the program \
-             has to look at what it returns (this is logged once)"
+             must check its result (this is logged once)"
         );
     }
 }

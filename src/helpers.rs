@@ -1,8 +1,8 @@
-//! The other functions that samples of the original call: logging, settings,
-//! identity. Kept here are only settings that nothing reads.
+//! The other functions that samples of the original call: logging, settings, identity. The
+//! settings that are stored here have no effect.
 //!
-//! The rest of the SDK has them too, so they must be weak, and stable Rust has no weak
-//! symbols: `IOT_*` are in `c/helpers.c` and call `iotx_IOT_*` here.
+//! The rest of the SDK defines them too, so they must be weak symbols, which stable Rust
+//! does not have. So `c/helpers.c` defines `IOT_*`, which call `iotx_IOT_*` here.
 
 #![allow(non_snake_case, reason = "the names of the C interface")]
 
@@ -16,13 +16,13 @@ use crate::log::{self, log};
 use crate::open_contexts;
 use crate::port::Identity;
 
-/// What `IOT_SetupConnInfo` and `IOT_Ioctl` return when all went well.
+/// What `IOT_SetupConnInfo` and `IOT_Ioctl` return on success.
 const SUCCESS: c_int = 0;
-/// What they return otherwise.
+/// What `IOT_SetupConnInfo` and `IOT_Ioctl` return on failure.
 const FAILURE: c_int = -1;
 
-/// Sets the region; `data` points to an int. Kept, and without effect: the
-/// endpoint is the configuration's `p_url`.
+/// Sets the region; `data` points to an int. Has no effect: the configuration's `p_url`
+/// decides the endpoint.
 pub const IOTX_IOCTL_SET_REGION: c_int = 0;
 /// Gets the region; `data` points to an int.
 pub const IOTX_IOCTL_GET_REGION: c_int = 1;
@@ -46,18 +46,23 @@ pub const IOTX_IOCTL_GET_DEVICE_SECRET: c_int = 27;
 static REGION: AtomicI32 = AtomicI32::new(0);
 static DYNAMIC_REGISTER: AtomicI32 = AtomicI32::new(0);
 
-/// Names the program in the log, in the original. Here it does nothing: the
-/// level alone decides what is logged.
+/// Does nothing. In the original, it names the program in the log; here, the level alone
+/// decides what is logged.
+///
+/// @param ident not used
+/// @note Any thread may call. Does not block.
 ///
 /// # Safety
 ///
-/// `ident` is not looked at.
+/// None: `ident` is not used.
 #[unsafe(export_name = "iotx_IOT_OpenLog")]
 pub const unsafe extern "C" fn IOT_OpenLog(ident: *const c_char) {
     let _ = ident;
 }
 
 /// Ends logging, until a level is set again.
+///
+/// @note Any thread may call. Does not block.
 #[unsafe(export_name = "iotx_IOT_CloseLog")]
 pub extern "C" fn IOT_CloseLog() {
     log::set_level(0);
@@ -66,10 +71,10 @@ pub extern "C" fn IOT_CloseLog() {
 /// Sets how much is logged through `HAL_Printf`. Secrets and access tokens are logged at
 /// no level.
 ///
-/// @param level 0 nothing (as long as this is not called), 2 errors, 3 warnings,
-///     4 information, 5 everything
+/// @param level 0 for nothing, which is the default, 2 for errors, 3 for warnings too, 4
+///     for information too, 5 for everything
 /// @note Any thread may call. In a program that links the rest of the SDK too, this
-///     function may be the SDK's: then `IOT_CoAP_SetLogLevel` sets this library's level.
+///     function may be the SDK's. `IOT_CoAP_SetLogLevel` then sets this library's level.
 #[unsafe(export_name = "iotx_IOT_SetLogLevel")]
 pub extern "C" fn IOT_SetLogLevel(level: c_int) {
     IOT_CoAP_SetLogLevel(level);
@@ -77,18 +82,18 @@ pub extern "C" fn IOT_SetLogLevel(level: c_int) {
 
 /// Gets or sets an option.
 ///
-/// The identity is kept by the board port (`HAL_Set*` and `HAL_Get*`), or by this library
-/// where the port has no such functions.
+/// The board port stores the identity (`HAL_Set*` and `HAL_Get*`). If the port lacks these
+/// functions, this library stores it.
 ///
 /// @param option one of `IOTX_IOCTL_*`
-/// @param data what the option takes
+/// @param data the option's argument; see `IOTX_IOCTL_*`
 /// @return 0; or -1, with a line in the log, for an unknown option, NULL, or a string
 ///     that is too long
 /// @note Any thread may call.
 ///
 /// # Safety
 ///
-/// `data` is NULL or what the option takes.
+/// `data` is NULL or the option's argument.
 #[unsafe(export_name = "iotx_IOT_Ioctl")]
 pub unsafe extern "C-unwind" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c_int {
     enter("IOT_Ioctl", || {
@@ -96,13 +101,13 @@ pub unsafe extern "C-unwind" fn IOT_Ioctl(option: c_int, data: *mut c_void) -> c
             log!(Error, "IOT_Ioctl: data is NULL (option {option})");
             return FAILURE;
         }
-        // SAFETY: not NULL, so it is what the option takes, by the contract.
+        // SAFETY: not NULL, so it is the option's argument, by the contract.
         let status = unsafe {
             match option {
                 IOTX_IOCTL_SET_REGION => store(&REGION, data),
                 IOTX_IOCTL_GET_REGION => load(&REGION, data),
-                // v3 numbers this pair 4 and 5, v2.3 numbers it 6 and 7; no
-                // release gives these numbers to anything of CoAP's.
+                // v3 numbers this pair 4 and 5, v2.3 numbers it 6 and 7. No release uses
+                // these numbers for another option of CoAP.
                 4 | 6 => store(&DYNAMIC_REGISTER, data),
                 5 | 7 => load(&DYNAMIC_REGISTER, data),
                 IOTX_IOCTL_SET_PRODUCT_KEY => Identity::ProductKey.set(data.cast()),
@@ -145,16 +150,16 @@ unsafe fn load(setting: &AtomicI32, data: *mut c_void) -> c_int {
     SUCCESS
 }
 
-/// Stores the device's identity, where `IOT_Ioctl` finds it.
+/// Stores the device's identity, which `IOT_Ioctl` can get.
 ///
 /// @param product_key at most 20 bytes
 /// @param device_name at most 32 bytes
 /// @param device_secret at most 64 bytes
-/// @param info NULL. A caller that gives another pointer wants the record that the SDK's
-///     MQTT client connects with, which this library cannot fill: `*info` is set to NULL.
-///     Link the SDK before this library, so that its own function is called
-/// @return 0; or -1, with a line in the log, for NULL, a string that is too long, or an
-///     `info` other than NULL (with which the identity is stored all the same)
+/// @param info NULL. A caller with another pointer wants the SDK's connection record for
+///     MQTT, which this library cannot fill: `*info` is set to NULL. Such a program must
+///     link the SDK before this library, so that the SDK's function is called
+/// @return 0; or -1, with a line in the log, for a string that is NULL or too long, or an
+///     `info` other than NULL (the identity is stored nevertheless)
 /// @note Any thread may call.
 ///
 /// # Safety
@@ -202,8 +207,11 @@ pub unsafe extern "C-unwind" fn IOT_SetupConnInfo(
     })
 }
 
-/// Logs, at debug level or, for a lower `level`, at information level, what
-/// the library holds of the heap: how many contexts are open.
+/// Logs how many contexts are open, and how much memory they take.
+///
+/// @param level 5 to log the line at debug level; any lower number to log it at information
+///     level
+/// @note Any thread may call. Does not block.
 #[unsafe(export_name = "iotx_IOT_DumpMemoryStats")]
 pub extern "C" fn IOT_DumpMemoryStats(level: c_int) {
     let open = open_contexts::count();

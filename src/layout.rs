@@ -1,5 +1,5 @@
-//! The layouts that existing object files rely on, and what is asked where they do not
-//! fit: nothing tells at run time with which release's headers a file was compiled.
+//! The structure layouts that existing object files rely on, and a hint for the log if they
+//! may not fit: nothing shows at run time which release's headers a file was compiled with.
 
 use core::mem::offset_of;
 
@@ -9,7 +9,7 @@ use crate::types::{
     iotx_message_t, iotx_msg_type_t,
 };
 
-/// What to ask a user whose device is refused, or has no device info.
+/// The hint for a user whose device is refused, or whose device info is missing.
 pub(crate) const QUESTION: &str = if cfg!(feature = "layout-v2-00") {
     "this library has the layout of V2.00: were all files compiled with the headers of V2.00, \
      or with -DIOT_COAP_LAYOUT_V2_00? If not, build it without the feature layout-v2-00"
@@ -21,7 +21,7 @@ pub(crate) const QUESTION: &str = if cfg!(feature = "layout-v2-00") {
      feature layout-v3-0-1 or layout-v2-00 (CMake: IOT_COAP_LAYOUT=v3.0.1 or V2.00)"
 };
 
-/// Where the fields of the device info begin, and where it ends.
+/// The offsets of the fields of the device info, and its size.
 const DEVICE_INFO: [usize; 5] = if cfg!(feature = "layout-v2-00") {
     [0, 12, 33, 98, 131]
 } else if cfg!(feature = "layout-v3-0-1") {
@@ -30,7 +30,8 @@ const DEVICE_INFO: [usize; 5] = if cfg!(feature = "layout-v2-00") {
     [0, 21, 54, 119, 184]
 };
 
-/// Whether the configuration has a `wait_time_ms`, which takes a pointer's room.
+/// 1 if the configuration has a `wait_time_ms`, which takes the room of a pointer;
+/// otherwise 0.
 const WAIT_TIME: usize = if cfg!(feature = "layout-v2-00") { 0 } else { 1 };
 
 const POINTER: usize = size_of::<*const u8>();
@@ -75,7 +76,7 @@ const _: () = {
     assert!(align_of::<iotx_message_t>() == POINTER);
 };
 
-/// The offsets in object files of 64-bit machines.
+/// Checks the offsets that object files of 64-bit machines use.
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<iotx_coap_config_t>() == 24 + 8 * WAIT_TIME);

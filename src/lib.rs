@@ -1,12 +1,12 @@
-//! The C library: the functions of the original SDK's CoAP client above, the
-//! board port's `HAL_*` below, and between them a context that owns one
+//! The C library. Above are the functions of the original SDK's CoAP client, below the
+//! board port's `HAL_*`, and between them a context that owns one
 //! [`iot_coap_client::Client`] and drives it.
 //!
-//! This crate and the Linux port are the only ones with `unsafe` code: pointers come
-//! in and integers go out. It knows nothing of the protocol.
+//! Only this crate and the Linux port have `unsafe` code: pointers come in and integers go
+//! out. This crate knows nothing of the protocol.
 
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
-// Without some of the features, some items have no user.
+// Without some of the features, some items are unused.
 #![cfg_attr(
     not(all(feature = "std", feature = "port-linux", feature = "dtls")),
     allow(
@@ -70,6 +70,6 @@ pub use level::*;
 pub use notices::*;
 pub use types::*;
 
-// The port's HAL_* have no caller in Rust: this keeps them in the library.
+// No Rust code calls the port's HAL_*. This keeps them in the library.
 #[cfg(feature = "port-linux")]
 use iot_coap_port_linux as _;

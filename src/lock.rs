@@ -1,4 +1,4 @@
-//! A lock around a value, by the port's mutex: one code path on Linux and on boards.
+//! A lock around a value, made of the port's mutex: one code path on Linux and on boards.
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
@@ -12,12 +12,12 @@ pub(crate) struct Lock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached through the mutex alone.
+// SAFETY: the value is only used while the mutex is held.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
-/// The mutex of a [`Lock`]: none on a port without threads, whose `HAL_MutexCreate` has
-/// nothing to return. Without `std` it takes the feature `threads` to tell that from a lack
-/// of memory.
+/// The mutex of a [`Lock`], or none on a port without threads, whose `HAL_MutexCreate`
+/// returns NULL. Without `std`, only the feature `threads` tells that from a lack of
+/// memory.
 pub(crate) struct LockMutex(Option<Mutex>);
 
 impl LockMutex {
@@ -42,8 +42,8 @@ impl<T> Lock<T> {
         Guard(self)
     }
 
-    /// Whether a thread of the parent held it when this process was forked off: nobody
-    /// will unlock it, and the value may be half changed.
+    /// Whether a thread of the parent process held the lock during the fork. Nobody will
+    /// unlock it, and the value may be half changed.
     pub(crate) fn is_lost(&self) -> bool {
         self.holder.is_of_another_process()
     }
@@ -62,7 +62,8 @@ impl<T> Deref for Guard<'_, T> {
 
 impl<T> DerefMut for Guard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the guard holds the mutex, and is borrowed for as long.
+        // SAFETY: the guard holds the mutex, and is borrowed exclusively as long as the
+        // reference.
         unsafe { &mut *self.0.value.get() }
     }
 }

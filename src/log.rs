@@ -1,8 +1,8 @@
-//! Log lines, through `HAL_Printf`, at or below the level that
-//! `IOT_SetLogLevel` sets; silent until then. No line carries a secret.
+//! Writes log lines through `HAL_Printf`, at or below the level that `IOT_SetLogLevel`
+//! sets. Nothing is logged before that call. No line contains a secret.
 //!
-//! No line is written while a context is locked: a program's log handler may be slow,
-//! or take locks of its own. Lines wait in a [`Queue`] until then.
+//! No line is written while a context is locked: a program's log handler may be slow, or
+//! take locks of its own. Until the context is unlocked, lines wait in a [`Queue`].
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use crate::fallible::boxed;
 use crate::port;
 
-/// How severe a line is; the numbers are those of `IOT_LogLevel`.
+/// How severe a line is. `IOT_LogLevel` has the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Error = 2,
@@ -23,10 +23,10 @@ pub(crate) enum Level {
     Debug = 5,
 }
 
-/// The longest line, in bytes, with its end; a longer one is cut.
+/// The longest line, in bytes, with its end. A longer line is cut.
 const MAX_LINE_LEN: usize = 256;
 
-/// The most bytes that wait in a queue; lines that do not fit are dropped.
+/// The most bytes in a queue. Lines that do not fit are dropped.
 const MAX_QUEUE_LEN: usize = 4096;
 
 static THRESHOLD: AtomicI32 = AtomicI32::new(0);
@@ -70,8 +70,8 @@ impl Write for Line {
     }
 }
 
-/// Writes a line at once. No context is locked. A line about what the program's log
-/// handler does itself would call it again, without end: it is dropped.
+/// Writes a line at once; no context may be locked. A line that is caused by the program's
+/// log handler is dropped: it would call the handler again, without end.
 pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
     if is_writing() {
         return;
@@ -80,8 +80,8 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
     // A NUL in the text only ends the line early.
     if let Some(handler) = handler() {
         let _ = write!(buffer, "{line}");
-        // SAFETY: the program promised when it set the handler that it may be called
-        // with its data from any thread. The line ends with NUL.
+        // SAFETY: by the contract of `IOT_CoAP_SetLogHandler`, any thread may call the
+        // handler with its data. The line ends with NUL.
         nested::during_write(|| unsafe {
             handler(HANDLER_DATA.load(Ordering::Acquire), level, buffer.bytes.as_ptr().cast());
         });
@@ -98,10 +98,10 @@ pub(crate) fn write(level: c_int, line: fmt::Arguments<'_>) {
     }
 }
 
-/// Lines that wait until no context is locked. Empty without the feature `log`.
+/// Lines that wait until no context is locked. Always empty without the feature `log`.
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// For each line, its level, its text and a NUL. Boxed, since mostly there are none.
+    /// The level, the text and a NUL of each line. Boxed, since there are usually no lines.
     #[allow(clippy::box_collection, reason = "mostly there are none")]
     lines: Option<Box<Vec<u8>>>,
 }
@@ -130,7 +130,7 @@ impl Queue {
         !cfg!(feature = "log") || self.lines.is_none()
     }
 
-    /// Writes every line. No context is locked.
+    /// Writes every line; no context may be locked.
     pub(crate) fn write(self) {
         let lines = self.lines.filter(|_| cfg!(feature = "log")).unwrap_or_default();
         for line in lines.split(|&byte| byte == 0) {
@@ -158,14 +158,14 @@ pub(crate) fn set_handler(handler: Option<Handler>, data: *mut c_void) {
 
 fn handler() -> Option<Handler> {
     let handler = HANDLER.load(Ordering::Acquire);
-    // SAFETY: it is null, which is `None`, or a `Handler` that `set_handler` stored; both
-    // types are as wide as a pointer.
+    // SAFETY: the pointer is null, which is `None`, or a `Handler` that `set_handler`
+    // stored; both types are as wide as a pointer.
     unsafe { core::mem::transmute::<*mut c_void, Option<Handler>>(handler) }
 }
 
 pub(crate) use nested::{is_refused, is_writing};
 
-/// What tells calls from the program's log handler from other calls.
+/// Recognises calls that come from the program's log handler.
 #[cfg(feature = "std")]
 mod nested {
     use core::cell::Cell;
@@ -191,8 +191,9 @@ mod nested {
     }
 }
 
-/// Without `std` the port names the threads, if it has `HAL_ThreadSelf`. If it does not, there
-/// is mostly one.
+/// Recognises calls that come from the program's log handler. Without `std` the port
+/// identifies threads, if it has `HAL_ThreadSelf`. If it does not, there is usually only
+/// one thread.
 #[cfg(not(feature = "std"))]
 mod nested {
     use core::ffi::c_void;
@@ -201,10 +202,11 @@ mod nested {
 
     use crate::port;
 
-    /// The thread that is in the program's log handler; of two, the one that entered it last.
+    /// The thread that is in the program's log handler, or the latest of several.
     static WRITER: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
-    /// The name of the calling thread, or of all threads where the port names none.
+    /// The port's name for the calling thread, or one name for all threads if the port does
+    /// not identify them.
     fn this_thread() -> *mut c_void {
         let thread = port::this_thread().cast_mut();
         if thread.is_null() { (&raw const WRITER).cast_mut().cast() } else { thread }
@@ -216,9 +218,9 @@ mod nested {
         cfg!(feature = "extension") && !writer.is_null() && writer == this_thread()
     }
 
-    /// Whether a call into the library comes from the program's log handler. Where there are
-    /// threads that the port does not name, no call is refused, since it may be another
-    /// thread's.
+    /// Whether a call into the library comes from the program's log handler. If there are
+    /// threads that the port does not identify, the answer is no: the call may come from
+    /// another thread.
     pub(crate) fn is_refused() -> bool {
         is_writing() && !(cfg!(feature = "threads") && port::this_thread().is_null())
     }
@@ -230,8 +232,8 @@ mod nested {
     }
 }
 
-/// Logs a line at once, formatted as by `format!`, at a [`Level`]; only while no
-/// context is locked. Without the feature `log` neither the line nor its formatting is
+/// Logs a line at once, at a [`Level`], formatted like `format!`. Use it only while no
+/// context is locked. Without the feature `log`, neither the line nor its formatting is
 /// compiled.
 macro_rules! log {
     ($level:ident, $($line:tt)+) => {
@@ -242,7 +244,7 @@ macro_rules! log {
 }
 pub(crate) use log;
 
-/// Says something once, however often it happens: two threads may both say it.
+/// Logs something once, however often it happens. If two threads race, both may log it.
 #[derive(Default)]
 pub(crate) struct Once(AtomicBool);
 
@@ -251,8 +253,8 @@ impl Once {
         Self(AtomicBool::new(false))
     }
 
-    /// Whether it is to be said now. From then on it is not, if lines of its level are
-    /// written.
+    /// Whether to log it now. If lines of this level are written, the first call returns
+    /// true, and later ones false.
     pub(crate) fn is_due(&self, level: Level) -> bool {
         let is_due = is_enabled(level) && !self.0.load(Ordering::Relaxed);
         if is_due {
@@ -262,7 +264,7 @@ impl Once {
     }
 }
 
-/// Logs a line by a [`Queue`], which is written once the context is unlocked.
+/// Logs a line to a [`Queue`], which is written once the context is unlocked.
 macro_rules! log_later {
     ($queue:expr, $level:ident, $($line:tt)+) => {
         if $crate::log::is_enabled($crate::log::Level::$level) {

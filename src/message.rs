@@ -1,5 +1,5 @@
-//! The response that a callback is handed: lives on the library's stack while
-//! the callback runs.
+//! The response that a callback gets. It lives on the library's stack while the callback
+//! runs.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -12,7 +12,7 @@ use iot_coap_client::{OptionNumber, find_option};
 /// Marks a response, so that most invalid pointers are recognised.
 const MAGIC: u32 = 0x434f_4150;
 
-/// A response, as `IOT_CoAP_GetMessage*` see it.
+/// A response, for `IOT_CoAP_GetMessage*`.
 #[repr(C)]
 pub(crate) struct ResponseHandle {
     magic: Cell<u32>,
@@ -20,7 +20,7 @@ pub(crate) struct ResponseHandle {
     token: u32,
     payload: *mut u8,
     payload_len: c_int,
-    /// As they were received; empty if they were not kept.
+    /// The options as they were received; empty if they were not kept.
     options: *const [u8],
 }
 
@@ -37,30 +37,30 @@ impl ResponseHandle {
         }
     }
 
-    /// A response whose payload is followed by a NUL; an empty one is NULL.
+    /// A response whose payload is followed by a NUL. An empty payload is NULL.
     pub(crate) const fn new(code: Code, token: u32, options: &[u8], payload: &mut [u8]) -> Self {
         let payload_len = payload.len() as c_int;
         let payload = if payload_len == 0 { null_mut() } else { payload.as_mut_ptr() };
         Self { magic: Cell::new(MAGIC), code, token, payload, payload_len, options }
     }
 
-    /// Makes it invalid. A message that is kept beyond its callback is then refused, as
-    /// long as its memory is not used again.
+    /// Makes the response invalid. If the program uses it after its callback, it is refused
+    /// until its memory is reused.
     pub(crate) fn invalidate(&self) {
-        // SAFETY: the pointer is to a field of `self`. Volatile, or the compiler would
-        // leave the write out.
+        // SAFETY: the pointer points to a field of `self`. The write is volatile, or the
+        // compiler would leave it out.
         unsafe { self.magic.as_ptr().write_volatile(0) };
     }
 
-    /// The response behind `message`, or `None` if there is none.
+    /// The response behind `message`, or `None` if it is NULL or recognised as invalid.
     ///
     /// # Safety
     ///
     /// `message` is NULL, or was handed to the callback that is running.
     pub(crate) unsafe fn from_message<'a>(message: *mut c_void) -> Option<&'a Self> {
         let handle = NonNull::new(message.cast::<Self>()).filter(|handle| handle.is_aligned())?;
-        // SAFETY: NULL is excluded, and a callback's message is a response; the magic
-        // word is looked at before the rest is relied on.
+        // SAFETY: NULL is excluded, and a callback's message is a response. The magic word
+        // is checked before anything else is used.
         let handle = unsafe { handle.as_ref() };
         (handle.magic.get() == MAGIC).then_some(handle)
     }
@@ -77,11 +77,11 @@ impl ResponseHandle {
         (self.payload, self.payload_len)
     }
 
-    /// Of the options with this number, the one at `index`.
+    /// The option at `index` among the options with this number.
     #[cfg(feature = "extension")]
     pub(crate) fn option(&self, number: OptionNumber, index: usize) -> Option<&[u8]> {
-        // SAFETY: the response is valid, so its callback is running, and the bytes that it
-        // was made of are still there.
+        // SAFETY: the response is valid, so its callback is running, and its bytes are
+        // still there.
         find_option(unsafe { &*self.options }, number, index)
     }
 }
@@ -95,7 +95,7 @@ mod tests {
         let mut payload = *b"text\0";
         let mut handle = ResponseHandle::new(Code(0x45), 7, b"\xD1\x01\x3C", &mut payload[..4]);
         let message = (&raw mut handle).cast::<c_void>();
-        // SAFETY: a response.
+        // SAFETY: `message` points to the response above, which is still valid.
         let response = unsafe { ResponseHandle::from_message(message) }.expect("a response");
         assert_eq!((response.code(), response.token()), (Code(0x45), 7));
         #[cfg(feature = "extension")]
@@ -105,15 +105,15 @@ mod tests {
             assert_eq!(response.option(OptionNumber::ETAG, 0), None);
         }
         let (start, len) = response.payload();
-        // SAFETY: the payload, which a program may write to, and the NUL behind it is
-        // the caller's.
+        // SAFETY: a program may write to the payload, and the buffer has a byte for the NUL
+        // behind it.
         unsafe {
             assert_eq!(len, 4);
             start.write(b'T');
             assert_eq!(core::slice::from_raw_parts(start, 4), b"Text");
         }
         response.invalidate();
-        // SAFETY: memory of a response.
+        // SAFETY: the memory of the response is still there.
         assert!(unsafe { ResponseHandle::from_message(message) }.is_none());
     }
 
@@ -123,10 +123,10 @@ mod tests {
         let mut other = [u64::MAX; 8];
         let inside = (&raw mut other).cast::<u8>().wrapping_add(1).cast();
         for message in [null_mut(), none.cast::<c_void>(), (&raw mut other).cast(), inside] {
-            // SAFETY: NULL, or memory as long as a response.
+            // SAFETY: each pointer is NULL, or points to memory as long as a response.
             assert!(unsafe { ResponseHandle::from_message(message) }.is_none());
         }
-        // SAFETY: leaked above, and nobody has it any more.
+        // SAFETY: the box was leaked above, and nothing else refers to it.
         drop(unsafe { Box::from_raw(none) });
     }
 

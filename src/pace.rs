@@ -1,19 +1,20 @@
 //! The pace of `IOT_CoAP_Yield`. The original returned `wait_time_ms` after the last
-//! datagram, so a firmware that loops over "post, Yield" sends about once in that time.
-//! A `Yield` that always returned with the answer would make it hundreds of times as
-//! talkative.
+//! datagram, so firmware that loops over "post, Yield" sends about once in that time. If
+//! `Yield` always returned with the answer, such firmware would send hundreds of times as
+//! often.
 //!
-//! The rule: two early returns with a message sent between them are at least
-//! `wait_time_ms` apart. A `Yield` that is held goes on receiving and calling back, and
-//! never exceeds its own `wait_time_ms`. What is sent while a thread waits in the context,
-//! by a callback or beside that thread, does not count: it does not end a `Yield`.
+//! The rule: if a message was sent between two early returns, they are at least
+//! `wait_time_ms` apart. A `Yield` that is held continues to receive and to call back, and
+//! never exceeds its own `wait_time_ms`. A message that is sent while a thread waits in the
+//! context, by a callback or another thread, does not count: it does not make the loop any
+//! faster.
 
 use iot_coap_client::{Duration, Instant};
 
 /// When `IOT_CoAP_Yield` may return before its time is over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    /// The program keeps a pace of its own.
+    /// The program has a pace of its own.
     is_off: bool,
     /// How many threads are in a call that waits.
     waiting: u32,
@@ -23,7 +24,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// No pace, if `is_off`.
+    /// If `is_off`, there is no pace.
     pub(crate) const fn new(is_off: bool) -> Self {
         Self { is_off, waiting: 0, has_sent: false, not_before: Instant::from_millis(0) }
     }
@@ -44,7 +45,7 @@ impl Pace {
         self.waiting -= 1;
     }
 
-    /// After a fork: `waiting` calls of this process wait.
+    /// Sets the number of waiting calls after a fork.
     #[cfg(feature = "std")]
     pub(crate) const fn handle_fork(&mut self, waiting: u32) {
         self.waiting = waiting;
@@ -55,13 +56,13 @@ impl Pace {
         self.has_sent |= self.waiting == 0;
     }
 
-    /// A `Yield` that may take `wait_time` in all returns early.
+    /// A `Yield` whose limit is `wait_time` returns early.
     pub(crate) fn handle_early_return(&mut self, now: Instant, wait_time: Duration) {
         self.has_sent = false;
         self.not_before = now + wait_time;
     }
 
-    /// Until when a `Yield` is held that has called the program; `None` if it may return.
+    /// Until when a `Yield` that has called the program is held; `None` if it may return.
     pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
         (self.has_sent && now < self.not_before && !self.is_off).then_some(self.not_before)
     }

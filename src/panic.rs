@@ -1,11 +1,11 @@
-//! Panics end here: none unwinds into C. With `std` they are caught; without it the
-//! panic handler stops.
+//! Panics end here, and never unwind into C. With `std`, they are caught; without, the
+//! panic handler stops the program.
 
-/// Runs `work`; `None` if it panicked, which is logged.
+/// Runs `work`. Returns `None` if it panicked, and logs the panic.
 #[cfg(feature = "std")]
 pub(crate) fn catch<R>(name: &str, work: impl FnOnce() -> R) -> Option<R> {
-    // What was being changed may be left half changed: its lock is released by
-    // unwinding, and every state that a client can be in is one it can go on from.
+    // A value may be left half changed. Unwinding releases its lock, and a client can go on
+    // from every state that it can be in.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
         .inspect_err(|_| {
             crate::log::log!(Error, "{name}: internal error (panic); please report it");

@@ -1,11 +1,10 @@
-//! Which process this is, as far as forks tell. A context belongs to one, and so does a lock
-//! that is held.
+//! Notices forks. A context belongs to one process, and so does a lock that is held.
 //!
-//! A fork is noticed by a handler of `pthread_atfork`, which every libc has and which costs
-//! nothing until then. (A page that the kernel wipes, `MADV_WIPEONFORK`, takes Linux 4.14,
-//! newer than that of many gateways; it would also see a bare `clone`.)
+//! The module uses a handler of `pthread_atfork`, which every libc has and which costs
+//! nothing until a fork. (A page that the kernel wipes, `MADV_WIPEONFORK`, would also
+//! notice a bare `clone`, but needs Linux 4.14, and many gateways have older kernels.)
 //!
-//! Without `std` nothing forks, and nothing here costs anything.
+//! Without `std` nothing forks, and this module costs nothing.
 
 pub(crate) use of_system::{Holder, Process};
 
@@ -14,9 +13,9 @@ mod of_system {
     use core::ffi::c_int;
     use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
-    /// How many forks lie between the process that loaded the library and this one. Of 16
-    /// bits, for which a context has room.
-    static GENERATION: AtomicU16 = AtomicU16::new(0);
+    /// How many forks lie between the process that loaded the library and this one. It has
+    /// 16 bits, since a context has room for two bytes.
+    static FORKS: AtomicU16 = AtomicU16::new(0);
 
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 
@@ -28,25 +27,25 @@ mod of_system {
         ) -> c_int;
     }
 
-    /// Called in a new process, before `fork` returns.
+    /// Runs in a new process, before `fork` returns.
     extern "C" fn note_fork() {
-        GENERATION.store(current().wrapping_add(1), Ordering::Relaxed);
+        FORKS.store(current().wrapping_add(1), Ordering::Relaxed);
         #[cfg(all(feature = "dtls-psk", feature = "port-linux"))]
         crate::dtls::leave_to_parent();
     }
 
     fn current() -> u16 {
-        GENERATION.load(Ordering::Relaxed)
+        FORKS.load(Ordering::Relaxed)
     }
 
-    /// Has forks counted from now on. Returns false if there is no memory for that.
+    /// Starts to count forks. Returns false if there is no memory for the handler.
     fn watch() -> bool {
-        // Miri knows no forks.
+        // Miri has no forks.
         if cfg!(miri) || IS_WATCHED.swap(true, Ordering::Relaxed) {
             return true;
         }
         // SAFETY: the function takes no argument, and lives as long as the library: libc
-        // forgets it if the library is unloaded.
+        // removes it when the library is unloaded.
         let is_watched = unsafe { pthread_atfork(None, None, Some(note_fork)) } == 0;
         IS_WATCHED.store(is_watched, Ordering::Relaxed);
         is_watched
@@ -61,7 +60,7 @@ mod of_system {
             watch().then(|| Self(current().into()))
         }
 
-        /// Whether it is this one.
+        /// Whether it is the calling process.
         #[inline]
         pub(crate) fn is_this(&self) -> bool {
             self.0.load(Ordering::Acquire) == current()
@@ -104,7 +103,7 @@ mod of_system {
 #[cfg(not(feature = "std"))]
 #[allow(clippy::unused_self, reason = "as with std")]
 mod of_system {
-    /// There is one process.
+    /// There is only one process.
     pub(crate) struct Process;
 
     impl Process {

@@ -1,11 +1,11 @@
-//! What `IOT_CoAP_SendMessage` was handed: checked, and sent. Says why a message is
-//! refused, as a return code and as words for the log.
+//! Checks the arguments of `IOT_CoAP_SendMessage`, and sends the message. If it refuses, it
+//! returns a code and a reason for the log.
 
 use core::ffi::{c_char, c_int};
 
 use iot_coap_client::{ContentFormat, MAX_PATH_LEN, Request, SendError};
 
-use crate::context::{Application, Context};
+use crate::context::{Context, Recipient};
 use crate::drive::Unsent;
 use crate::log::{Level, log};
 use crate::strings::bounded;
@@ -18,7 +18,7 @@ use iotx_ret_code_t::{
     IOTX_ERR_SEND_MSG_FAILED, IOTX_ERR_URI_TOO_LOOG,
 };
 
-/// Sends a message, once path and message hold what they may.
+/// Checks a path and a message, and sends the message.
 ///
 /// # Safety
 ///
@@ -51,8 +51,8 @@ pub(crate) unsafe fn send(
         return Err((IOTX_ERR_INVALID_PARAM, "the path is empty: it begins with /topic/"));
     }
     let request = Request { confirmable, path, content_format, payload };
-    let application = Application { callback: message.resp_callback, user_data: message.user_data };
-    context.send(&request, application).map_err(|unsent| match unsent {
+    let recipient = Recipient { callback: message.resp_callback, user_data: message.user_data };
+    context.send(&request, recipient).map_err(|unsent| match unsent {
         Unsent::Network => (IOTX_ERR_SEND_MSG_FAILED, "the network refused to send"),
         #[cfg(feature = "dtls-psk")]
         Unsent::TooLong => (
@@ -63,8 +63,8 @@ pub(crate) unsafe fn send(
     })
 }
 
-/// What a message's type says. Firmware that does not set it sends whatever the stack
-/// held, and the original takes that for Confirmable.
+/// Reads the type of a message. Firmware that does not set it passes whatever was on the
+/// stack, and the original sends such a message as Confirmable.
 fn is_confirmable(context: &Context, msg_type: c_int) -> bool {
     const CON: c_int = iotx_msg_type_t::IOTX_MESSAGE_CON as c_int;
     const NON: c_int = iotx_msg_type_t::IOTX_MESSAGE_NON as c_int;
@@ -78,7 +78,8 @@ fn is_confirmable(context: &Context, msg_type: c_int) -> bool {
     msg_type != NON
 }
 
-/// What a message's content type says; likewise, for JSON.
+/// Reads the content type of a message. If it is not set, the message counts as JSON, as
+/// with the original.
 fn content_format(context: &Context, content_type: c_int) -> ContentFormat {
     const JSON: c_int = iotx_content_type_t::IOTX_CONTENT_TYPE_JSON as c_int;
     const CBOR: c_int = iotx_content_type_t::IOTX_CONTENT_TYPE_CBOR as c_int;
@@ -92,7 +93,7 @@ fn content_format(context: &Context, content_type: c_int) -> ContentFormat {
     if content_type == CBOR { ContentFormat::Cbor } else { ContentFormat::Json }
 }
 
-/// The return code for a refused message, and the reason for the log.
+/// The return code and the reason for a refused message.
 const fn refused(error: SendError) -> (iotx_ret_code_t, &'static str) {
     match error {
         SendError::NotSignedIn => {

@@ -1,5 +1,5 @@
-//! The access token kept over restarts, through the port's key/value store.
-//! What is kept is a secret: the store must be the device's own.
+//! Keeps the access token over restarts, in the port's key/value store. The token is a
+//! secret: the store must belong to the device alone.
 
 use iot_coap_client::{Client, Device, Endpoint, Instant, MAX_ACCESS_TOKEN_LEN};
 use zeroize::Zeroizing;
@@ -8,13 +8,13 @@ use crate::entry::Entry;
 use crate::log::log;
 use crate::port::store;
 
-/// Where the token of one device for one endpoint is kept.
+/// The place of one device's token for one endpoint.
 #[derive(Clone, Copy)]
 pub(crate) struct TokenStore {
     entry: Entry,
 }
 
-/// A copy of a token, wiped when dropped.
+/// A copy of a token, which is wiped when it is dropped.
 pub(crate) struct TokenCopy {
     bytes: Zeroizing<[u8; MAX_ACCESS_TOKEN_LEN]>,
     len: usize,
@@ -37,18 +37,18 @@ impl TokenStore {
         Self { entry: Entry::new(*b"token", device, endpoint) }
     }
 
-    /// Lets `client` go on with the kept token; returns whether there is one.
+    /// Gives `client` the kept token; returns whether there is one.
     pub(crate) fn restore<A>(&self, now: Instant, client: &mut Client<A>) -> bool {
         let mut value = Zeroizing::new([0; MAX_ACCESS_TOKEN_LEN]);
         let restored = store::get(self.entry.key(), &mut *value)
             .is_some_and(|len| client.restore_access_token(now, &value[..len]));
         if restored {
-            log!(Info, "goes on with the access token that was kept");
+            log!(Info, "using the access token that was kept");
         }
         restored
     }
 
-    /// Keeps a token. If it is empty, deletes the one that is kept.
+    /// Stores a token. If `token` is empty, deletes the stored one.
     pub(crate) fn write(&self, token: &TokenCopy) {
         match token.bytes.get(..token.len) {
             Some(bytes) if !bytes.is_empty() => {

@@ -1,11 +1,12 @@
-//! The C types of the original interface, to the byte: layouts are asserted
-//! here for the target and, by `tests/c/layout.c`, by a C compiler.
+//! The C types of the original interface, with the same layouts to the byte. They are
+//! asserted here for the target and in `tests/c/layout.c` by a C compiler.
 //!
-//! Two releases lay out the device info otherwise, and one the configuration: features
-//! choose theirs. `cbindgen.toml` says what the features are called in C.
+//! Two releases have another layout of the device info, and one another layout of the
+//! configuration. Features select these layouts; `cbindgen.toml` has the features' names in
+//! C.
 //!
-//! A value that C hands over may be outside its enumeration, so enumerations
-//! are never read as Rust ones: see [`Enumeration`].
+//! A value from C may be outside its enumeration, so it is never read as a Rust
+//! enumeration: see [`Enumeration`].
 
 #![allow(non_camel_case_types, reason = "the names of the C interface")]
 
@@ -39,17 +40,17 @@ pub const IOTX_DEVICE_SECRET_LEN: usize = 32;
 /// Longest path that `IOT_CoAP_SendMessage` takes, without its NUL.
 pub const IOTX_URI_MAX_LEN: usize = 135;
 
-/// What the functions return. (The two LOOGs are spelled so in the original.)
+/// The return codes. (The original spells the two LOOGs like this.)
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum iotx_ret_code_t {
-    /// Receiving timed out; kept for sources that name it, never returned.
+    /// Receiving timed out. Never returned; defined for sources that use the name.
     IOTX_ERR_RECV_MSG_TIMEOUT = -9,
     /// The message was not sent: the network refused it, or too many messages
     /// wait for their answers.
     IOTX_ERR_SEND_MSG_FAILED = -8,
-    /// The whole message would be longer than 1280 bytes, or over DTLS than was agreed by
-    /// `max_fragment`.
+    /// The whole message would be longer than 1280 bytes or, over DTLS, longer than the
+    /// `max_fragment` that the server agreed to.
     IOTX_ERR_MSG_TOO_LOOG = -7,
     /// The path is longer than `IOTX_URI_MAX_LEN` bytes.
     IOTX_ERR_URI_TOO_LOOG = -6,
@@ -57,13 +58,13 @@ pub enum iotx_ret_code_t {
     IOTX_ERR_NOT_AUTHED = -5,
     /// The cloud refused the device, or did not answer in time.
     IOTX_ERR_AUTH_FAILED = -4,
-    /// A buffer is too short; kept for sources that name it, never returned.
+    /// A buffer is too short. Never returned; defined for sources that use the name.
     IOTX_ERR_BUFF_TOO_SHORT = -3,
     /// The heap is exhausted.
     IOTX_ERR_NO_MEM = -2,
-    /// A parameter is NULL or out of its range.
+    /// A parameter is NULL or out of range.
     IOTX_ERR_INVALID_PARAM = -1,
-    /// Done.
+    /// Success.
     IOTX_SUCCESS = 0,
 }
 
@@ -91,7 +92,7 @@ pub enum iotx_msg_type_t {
     IOTX_MESSAGE_RST = 3,
 }
 
-/// The response codes that the original names; any other arrives as its byte.
+/// The response codes that the original names. Any other code is passed as its byte.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum iotx_coap_resp_code_t {
@@ -109,7 +110,7 @@ pub enum iotx_coap_resp_code_t {
     IOTX_COAP_RESP_CODE_INTERNAL_SERVER_ERROR = 0xA0,
 }
 
-/// The events that the original names. The handler is never called.
+/// The events that the original names. Their handler is never called.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum iotx_coap_event_t {
@@ -121,17 +122,17 @@ pub enum iotx_coap_event_t {
     IOTX_COAP_EVENT_AUTH_FAILED = 2,
 }
 
-/// How much is logged: lines of a level and of more severe ones.
+/// Log levels. Lines of a level are logged together with more severe ones.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IOT_LogLevel {
-    /// Nothing. (V2.x called it so.)
+    /// Nothing. (The name is from V2.x.)
     IOT_LOG_EMERG = 0,
-    /// What ends the program's work.
+    /// Fatal errors. This library logs none.
     IOT_LOG_CRIT = 1,
-    /// What a caller must know: each refused call says why.
+    /// Errors, among them the reason for each refused call.
     IOT_LOG_ERROR = 2,
-    /// What the library can cope with.
+    /// Problems that the library recovers from.
     IOT_LOG_WARNING = 3,
     /// Sessions and sign-ins.
     IOT_LOG_INFO = 4,
@@ -142,23 +143,28 @@ pub enum IOT_LogLevel {
 /// Nothing is logged; v3.x's name for `IOT_LOG_EMERG`.
 pub const IOT_LOG_NONE: c_int = 0;
 
-/// A client; made by `IOT_CoAP_Init`, known by its address alone.
+/// A client, made by `IOT_CoAP_Init`. Its content is private.
 pub type iotx_coap_context_t = c_void;
 
-/// Called with a message's `user_data` and the response to it. The response
-/// and its payload live until the callback returns.
+/// The callback of a message.
+///
+/// @param arg `user_data` of the message
+/// @param message the response; it and its payload are valid until the callback returns
+/// @note Called by a thread that is in a waiting call of the same client, with no lock
+///     held. The callback may call every function except `IOT_CoAP_Deinit` and
+///     `IOT_CoAP_Pause` of the same client.
 pub type iotx_response_callback_t =
     Option<unsafe extern "C-unwind" fn(arg: *mut c_void, message: *mut c_void)>;
 
-/// The function itself. Its thread may end in it, which unwinds.
+/// The function of a callback. Its thread may end in it, which unwinds.
 pub(crate) type Callback = unsafe extern "C-unwind" fn(arg: *mut c_void, message: *mut c_void);
 
-/// The original's event handler, which neither it nor this library ever calls.
+/// The original's event handler. Neither the original nor this library ever calls it.
 pub type iotx_event_handle_t =
     Option<unsafe extern "C" fn(context: *mut c_void, event: iotx_coap_event_t, data: *mut c_void)>;
 
-/// Who the device is. Each field is a string that ends with NUL, so one byte
-/// longer than the `IOTX_*_LEN` of its name.
+/// The identity of a device. Each field is a string that ends with NUL, so its array is one
+/// byte longer than its `IOTX_*_LEN`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct iotx_deviceinfo_t {
@@ -174,18 +180,18 @@ pub struct iotx_deviceinfo_t {
     /// The device's name: 1 to 20 bytes.
     #[cfg(feature = "layout-v2-00")]
     pub device_name: [c_char; 21],
-    /// The client id of the sign-in: 0 to 64 bytes; where it is empty,
+    /// The client id of the sign-in: 0 to 64 bytes. If it is empty,
     /// `product_key.device_name` is sent.
     #[cfg(not(feature = "layout-v3-0-1"))]
     pub device_id: [c_char; 65],
-    /// The client id of the sign-in: 0 to 53 bytes; where it is empty,
+    /// The client id of the sign-in: 0 to 53 bytes. If it is empty,
     /// `product_key.device_name` is sent.
     #[cfg(feature = "layout-v3-0-1")]
     pub device_id: [c_char; 54],
-    /// The secret that the sign-in is signed with: 1 to 64 bytes.
+    /// The secret that signs the sign-in: 1 to 64 bytes.
     #[cfg(not(feature = "layout-v2-00"))]
     pub device_secret: [c_char; 65],
-    /// The secret that the sign-in is signed with: 1 to 32 bytes.
+    /// The secret that signs the sign-in: 1 to 32 bytes.
     #[cfg(feature = "layout-v2-00")]
     pub device_secret: [c_char; 33],
 }
@@ -195,34 +201,35 @@ pub type iotx_device_info_t = iotx_deviceinfo_t;
 /// v3.x's name for `iotx_deviceinfo_t`.
 pub type iotx_coap_device_info_t = iotx_deviceinfo_t;
 
-/// What `IOT_CoAP_Init` is given. It and all it points to are copied.
+/// The configuration of a client. It is copied, with everything it points to.
 #[repr(C)]
 pub struct iotx_coap_config_t {
     /// `coap://`, `coaps://` or `coap-psk://host[:port]`. NULL stands for
     /// `coaps://<product_key>.iot-as-coap.cn-shanghai.aliyuncs.com:5684`.
     pub p_url: *mut c_char,
-    /// How long `IOT_CoAP_Yield` waits for something to arrive, in
-    /// milliseconds: 1 to 600,000; anything else stands for 2000.
+    /// How long `IOT_CoAP_Yield` waits for something to arrive, in milliseconds: 1 to
+    /// 600,000; any other number stands for 2000.
     #[cfg(not(feature = "layout-v2-00"))]
     pub wait_time_ms: c_int,
-    /// An `iotx_deviceinfo_t`; `void` since its name differs from release to
-    /// release of the original. Nothing behind its `device_secret` is read.
+    /// An `iotx_deviceinfo_t`. It is a `void *`, since the releases of the original have
+    /// different names for the type. Nothing behind its `device_secret` is read.
     pub p_devinfo: *mut c_void,
     /// Never called, as in the original.
     pub event_handle: iotx_event_handle_t,
 }
 
-/// A message to send. It and all it points to are copied.
+/// A message to send. It is copied, with its payload.
 #[repr(C)]
 pub struct iotx_message_t {
-    /// The payload; may be NULL where `payload_len` is 0.
+    /// The payload; may be NULL if `payload_len` is 0.
     pub p_payload: *mut c_uchar,
     /// The payload's length in bytes; about 1 KB at most.
     pub payload_len: c_ushort,
-    /// How the payload is encoded: `IOTX_CONTENT_TYPE_CBOR`; anything else is taken for
+    /// How the payload is encoded: `IOTX_CONTENT_TYPE_CBOR`; any other number counts as
     /// `IOTX_CONTENT_TYPE_JSON`.
     pub content_type: MaybeUninit<iotx_content_type_t>,
-    /// `IOTX_MESSAGE_NON`; anything else is taken for `IOTX_MESSAGE_CON`.
+    /// How the message is sent: `IOTX_MESSAGE_NON`; any other number counts as
+    /// `IOTX_MESSAGE_CON`.
     pub msg_type: MaybeUninit<iotx_msg_type_t>,
     /// Passed to the callback as `arg`, never read.
     pub user_data: *mut c_void,
@@ -230,10 +237,10 @@ pub struct iotx_message_t {
     pub resp_callback: iotx_response_callback_t,
 }
 
-/// An enumeration of C: as wide as the target's compiler makes it, and holding
-/// any number of that width.
+/// A C enumeration. The target's compiler decides its width, and it may hold any number of
+/// that width.
 pub(crate) trait Enumeration: Sized {
-    /// The number that C put into `value`.
+    /// The number that C wrote to `value`.
     fn number(value: &MaybeUninit<Self>) -> c_int {
         let start = value.as_ptr();
         if size_of::<Self>() == 1 {

@@ -27,7 +27,7 @@ fn a_device_that_reboots_does_not_sign_in_again() {
     assert_eq!(sign_ins(&cloud), 1);
 
     let log = run(Transport::Udp);
-    assert!(log.contains("goes on with the access token that was kept"), "{log}");
+    assert!(log.contains("using the access token that was kept"), "{log}");
     assert_eq!(sign_ins(&cloud), 1, "the kept token did");
     run_with(&[&cloud.url(Transport::Udp), "kept"]);
     assert_eq!(sign_ins(&cloud), 1, "also for a program that does not wait");

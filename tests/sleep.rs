@@ -247,7 +247,7 @@ fn a_forked_child_leaves_the_kept_session_to_its_parent() {
     let mut log = String::new();
     let mut output = parent.stdout.take().expect("it was asked for");
     output.read_to_string(&mut log).expect("the log is text");
-    assert!(log.contains("what is kept in the store stays its parent's"), "{log}");
+    assert!(log.contains("entries in the store still belong to the parent"), "{log}");
     assert_eq!(behind.cloud.messages().len(), 2, "{log}");
     assert_eq!(std::fs::read(device.session()).expect("it is there"), session, "{log}");
     let log = behind.wake(&device, "pause");

@@ -1,28 +1,34 @@
 /*
- * What stable Rust cannot say: references that may stay unresolved, and a thread that
- * is cancelled.
+ * What stable Rust cannot express: references that may stay unresolved, and threads that
+ * are cancelled.
  *
- * Unresolved where the firmware's board port lacks them (compiled without
- * IOTX_PORT_LINUX, whose port has them all): HAL_Kv_*, absent before v2.3.0;
- * HAL_Set* and HAL_Get*, of which releases have more or fewer; without std and threads
- * HAL_Mutex*, which a port for one thread may do without; HAL_UTC_Get, the wall clock of v2.3.0 and
- * later; HAL_UDP_close and HAL_Printf, which v3.1.0 and v3.2.0 do not have. Also
- * HAL_UDP_expect, with any port, and without std HAL_ThreadSelf: they are this library's
- * own ideas. And without std iotx_coap_get_ca, a program's own roots. A linker
- * takes no member of an archive for these alone. In every release's port they share
- * one with a function that is needed; elsewhere -u helps.
+ * Without IOTX_PORT_LINUX, whose port has all functions, a firmware's board port may lack
+ * these, and the references to them then stay unresolved:
  *
- * HAL_DTLSSession_* are the firmware's or the program's own. With IOTX_DTLS_BUILTIN
- * they are optional, since the library has sessions of its own; with IOTX_DTLS_PORT
- * they are needed, so that a linker looks for them in archives too, which it does
- * not for a weak reference. They are called with IOTX_DTLS_OWN.
+ *   HAL_Kv_*                      absent before v2.3.0
+ *   HAL_Set*, HAL_Get*            some releases have more of them than others
+ *   HAL_Mutex*                    without std and the feature threads; a port for one
+ *                                 thread needs no mutexes
+ *   HAL_UTC_Get                   the wall clock of v2.3.0 and later
+ *   HAL_UDP_close, HAL_Printf     absent in v3.1.0 and v3.2.0
+ *
+ * This library's own additions are optional, too: HAL_UDP_expect with any port, and,
+ * without std, HAL_ThreadSelf and iotx_coap_get_ca, a program's own roots.
+ *
+ * A linker takes no member of an archive for an optional function alone. In the ports of
+ * all releases, each shares its member with a function that is needed; elsewhere -u helps.
+ *
+ * HAL_DTLSSession_* belong to the firmware or the program. With IOTX_DTLS_BUILTIN they are
+ * optional, since the library has sessions of its own. With IOTX_DTLS_PORT they are
+ * required: a linker searches archives for strong references only. They are called if
+ * IOTX_DTLS_OWN is defined.
  */
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef IOTX_PTHREAD
-/* As if compiled without -fexceptions, for pthread_cleanup_push: with it glibc relies
- * on the unwinder alone, which ends at a callback that was compiled without tables. */
+/* Makes pthread_cleanup_push work as without -fexceptions. With -fexceptions, glibc relies
+ * on the unwinder alone, which stops at a callback that was compiled without tables. */
 #undef __EXCEPTIONS
 #include <pthread.h>
 #endif
@@ -40,8 +46,8 @@
 #endif
 
 #ifndef IOTX_STD
-/* What std defines. A function that calls one which may unwind names it, also in a
- * build that aborts where anything unwinds; that build has no std. */
+/* Defined by std in other builds. A function that calls another one that may unwind refers
+ * to it, even in a build that aborts instead of unwinding; such a build has no std. */
 int rust_eh_personality(void);
 
 __attribute__((weak)) int rust_eh_personality(void)
@@ -57,11 +63,11 @@ void iotx_cancellation_restore(int state);
 void iotx_interruptible(void (*work)(void *), void *argument, int state, void *call);
 
 #ifdef IOTX_PTHREAD
-/* In src/enter.rs: gives back what the call holds. */
+/* In src/enter.rs: releases what the call holds. */
 void iotx_call_abandoned(void *call);
 
-/* What a thread holds must not be lost by its end: inside the library it cannot be
- * cancelled. Returns the state before. */
+/* Disables the cancellation of the thread, so that it does not end inside the library with
+ * something in its hands. Returns the previous state. */
 int iotx_cancellation_disable(void)
 {
     int state = PTHREAD_CANCEL_DISABLE;
@@ -75,7 +81,7 @@ void iotx_cancellation_restore(int state)
     (void)pthread_setcancelstate(state, NULL);
 }
 
-/* A call that is in the program's hands; NULL once it is given back. */
+/* The call that is calling the program; NULL once it has returned or was abandoned. */
 typedef void *volatile in_hands;
 
 static void give_back(in_hands *place)
@@ -100,16 +106,16 @@ static void unregister(__pthread_unwind_buf_t **buffer)
 }
 #endif
 
-/* Runs `work`, a wait or a callback, in the caller's own state: it may be cancelled
- * or leave by pthread_exit, and then the call is abandoned. So it is where a panic or
- * an exception leaves a callback, which unwinds further. */
+/* Runs `work`, a wait or a callback, in the cancellation state of the caller. The thread may
+ * be cancelled in it, or leave by pthread_exit; the call is then abandoned. It is also
+ * abandoned if a panic or an exception leaves a callback, which unwinds further. */
 void iotx_interruptible(void (*work)(void *), void *argument, int state, void *call)
 {
     in_hands place __attribute__((cleanup(give_back))) = call;
 
     pthread_cleanup_push(end_thread, (void *)&place);
 #ifdef __GLIBC__
-    /* An exception would leave the handler registered. Twice does no harm. */
+    /* An exception would leave the handler registered. Running it twice does no harm. */
     __pthread_unwind_buf_t *buffer __attribute__((cleanup(unregister))) = &__cancel_buf;
 #endif
     (void)pthread_setcancelstate(state, NULL);
@@ -132,7 +138,7 @@ OPTIONAL_DTLS unsigned int HAL_DTLSSession_free(void *session);
 #endif
 
 #ifdef IOTX_DTLS_OWN
-/* A reference from Rust would not be weak: these stand between. */
+/* A reference from Rust would not be weak, so Rust calls these functions. */
 void *iotx_port_dtls_create(void *options);
 unsigned int iotx_port_dtls_write(void *session, const unsigned char *data, unsigned int *len);
 unsigned int iotx_port_dtls_read(void *session, unsigned char *data, unsigned int *len,
@@ -162,9 +168,9 @@ unsigned int iotx_port_dtls_free(void *session)
 #endif
 
 #if defined(IOTX_DTLS_BUILTIN) || defined(IOTX_DTLS_PORT)
-/* The program's DTLS is given the built-in roots as text. Ours has what it needs of them:
- * where it is the only one, a linker takes their function and 8 KB of text only for a program
- * that refers to it. */
+/* The program's DTLS gets the built-in roots as text; the library's DTLS has their keys in
+ * another form. If only the latter is in use, a linker takes the roots' function and its
+ * 8 KB of text only if the program refers to it. */
 #ifdef IOTX_DTLS_OWN
 const char *iotx_coap_get_ca(void);
 extern const char iotx_default_ca[];
@@ -174,7 +180,7 @@ __attribute__((weak)) const char *iotx_coap_get_ca(void);
 
 const char *iotx_port_roots(void);
 
-/* The program's; NULL where the built-in ones are to be trusted. */
+/* The program's roots; NULL for the built-in ones. */
 const char *iotx_port_roots(void)
 {
 #ifdef IOTX_DTLS_OWN
@@ -192,7 +198,7 @@ const char *iotx_port_roots(void)
 #ifdef IOTX_DTLS_BUILTIN
 unsigned int iotx_port_dtls_linked(void);
 
-/* One bit for each of the four that is linked. */
+/* One bit for each of the four functions that is linked. */
 unsigned int iotx_port_dtls_linked(void)
 {
     return (HAL_DTLSSession_create != NULL ? 1u : 0u) | (HAL_DTLSSession_write != NULL ? 2u : 0u) |
@@ -206,7 +212,7 @@ __attribute__((weak)) int HAL_DTLSSession_psk(const char *host, unsigned char *i
 int iotx_port_dtls_psk(const char *host, unsigned char *identity, unsigned int *identity_len,
                        unsigned char *key, unsigned int *key_len);
 
-/* Not 0 where there is none. */
+/* Returns 0, or another number if there is no key. */
 int iotx_port_dtls_psk(const char *host, unsigned char *identity, unsigned int *identity_len,
                        unsigned char *key, unsigned int *key_len)
 {
@@ -235,7 +241,7 @@ static const identity_fn identity_functions[] = {
     HAL_GetProductKey, HAL_GetProductSecret, HAL_GetDeviceName, HAL_GetDeviceSecret,
 };
 
-/* Calls one of them, numbered in their order, that is linked. */
+/* Calls the function with this number, in the order above. It must be linked. */
 int iotx_port_identity(int which, char *text);
 int iotx_port_identity(int which, char *text)
 {
@@ -245,7 +251,7 @@ int iotx_port_identity(int which, char *text)
 #ifndef IOTX_PORT_LINUX
 unsigned int iotx_port_identity_linked(void);
 
-/* One bit for each of them that is linked. */
+/* One bit for each of these functions that is linked. */
 unsigned int iotx_port_identity_linked(void)
 {
     unsigned int linked = 0, which;
@@ -267,7 +273,7 @@ OPTIONAL void HAL_Printf(const char *format, ...);
 #include <stdio.h>
 #define HAS_PRINTF 1
 #else
-/* Absent where nothing else prints: it may be large. */
+/* Left out if nothing else prints, since it may be large. */
 __attribute__((weak)) int printf(const char *format, ...);
 #define HAS_PRINTF (printf != NULL)
 #endif
@@ -295,12 +301,12 @@ void iotx_port_print_internal_error(const char *file, int len, unsigned int line
 }
 #endif
 
-/* For modems; hardly a port has it. */
+/* For modems. Few ports have it. */
 __attribute__((weak)) void HAL_UDP_expect(void *handle, int how_many);
 
 extern void (*const iotx_port_udp_expect)(void *handle, int how_many);
 
-/* NULL where there is none. Data, so that a look at it costs next to nothing. */
+/* NULL if there is none. It is data, so that checking it costs next to nothing. */
 void (*const iotx_port_udp_expect)(void *handle, int how_many) = HAL_UDP_expect;
 
 #ifndef IOTX_PORT_LINUX
@@ -310,8 +316,8 @@ OPTIONAL int HAL_UDP_close_without_connect(void *handle);
 int iotx_port_udp_closes(void);
 void iotx_port_udp_close(void *handle);
 
-/* Whether the port has one of them: v3.1.0 and v3.2.0 the second alone, releases before
- * v2.3.0 the first alone. */
+/* Whether the port has either function. v3.1.0 and v3.2.0 have only the second one,
+ * releases before v2.3.0 only the first one. */
 int iotx_port_udp_closes(void)
 {
     return HAL_UDP_close != NULL || HAL_UDP_close_without_connect != NULL;
@@ -330,7 +336,7 @@ void iotx_port_udp_close(void *handle)
 #if defined(IOTX_DTLS_BUILTIN) && !defined(IOTX_PORT_LINUX)
 OPTIONAL long long HAL_UTC_Get(void);
 
-/* Milliseconds since 1970, or 0 where the port does not know. */
+/* Milliseconds since 1970, or 0 if the port does not know the date. */
 long long iotx_port_calendar_ms(void);
 long long iotx_port_calendar_ms(void)
 {
@@ -340,7 +346,7 @@ long long iotx_port_calendar_ms(void)
 }
 #endif
 
-/* With std and with threads they are needed. */
+/* With std or the feature threads, these are required. */
 #if !defined(IOTX_PORT_LINUX) && !defined(IOTX_STD) && !defined(IOTX_THREADS)
 OPTIONAL void *HAL_MutexCreate(void);
 OPTIONAL void HAL_MutexDestroy(void *mutex);
@@ -352,7 +358,7 @@ void iotx_port_mutex_destroy(void *mutex);
 void iotx_port_mutex_lock(void *mutex);
 void iotx_port_mutex_unlock(void *mutex);
 
-/* NULL where the port lacks any of them; the others are then not called. */
+/* NULL if the port lacks any of these functions; the others are then not called. */
 void *iotx_port_mutex_create(void)
 {
     return HAL_MutexCreate != NULL && HAL_MutexDestroy != NULL && HAL_MutexLock != NULL &&
@@ -383,7 +389,7 @@ __attribute__((weak)) void *HAL_ThreadSelf(void);
 
 extern void *(*const iotx_port_thread_self)(void);
 
-/* NULL where there is none. */
+/* NULL if there is none. */
 void *(*const iotx_port_thread_self)(void) = HAL_ThreadSelf;
 #endif
 
@@ -395,7 +401,7 @@ int iotx_port_kv_set(const char *key, const void *value, int len);
 int iotx_port_kv_get(const char *key, void *value, int *len);
 int iotx_port_kv_del(const char *key);
 
-/* Each is -1 where the port lacks it. */
+/* Each function returns -1 if the port lacks it. */
 int iotx_port_kv_set(const char *key, const void *value, int len)
 {
     int (*const set)(const char *, const void *, int, int) = HAL_Kv_Set;

@@ -1,7 +1,7 @@
 /*
- * The functions that the rest of the SDK has too, such as its MQTT client: each weak, and
- * in this object alone. Where a program links both, the SDK's are in force if they come
- * first, and neither order defines anything twice. What they do is in src/helpers.rs.
+ * The functions that the rest of the SDK has too, such as its MQTT client. They are weak, and
+ * alone in this object: if a program links both, the SDK's functions are used if they come
+ * first, and neither order defines a function twice. src/helpers.rs does the work.
  */
 #define HELPER __attribute__((weak, visibility("default")))
 
@@ -13,7 +13,7 @@ int IOT_SetupConnInfo(const char *product_key, const char *device_name,
                       const char *device_secret, void **info);
 void IOT_DumpMemoryStats(int level);
 
-/* src/helpers.rs */
+/* In src/helpers.rs. */
 void iotx_IOT_OpenLog(const char *ident);
 void iotx_IOT_CloseLog(void);
 void iotx_IOT_SetLogLevel(int level);

@@ -1,7 +1,7 @@
 /*
- * The trust roots, weak: a program replaces the function by defining its own. In an
- * object of its own, so that a linker that has found the program's, in an archive or a
- * shared library before this one, does not even take it.
+ * The trust roots. The function is weak, so that a program can define its own. It is alone in
+ * this object, so that a linker that has found the program's function before, in an archive
+ * or a shared library, does not take this one.
  */
 extern const char iotx_default_ca[];
 

@@ -3,17 +3,19 @@
 //!
 //! The rules:
 //!
-//! - The lock is held while the client and the link decide and while a datagram is
-//!   handed to the port; never over a callback, a line of the log, the store or a wait.
-//! - One thread at a time reads, or opens a transport (`State::reading`). Other threads
-//!   that wait look in again every few milliseconds.
+//! - The lock is held while the client and the link decide, and while a datagram is handed
+//!   to the port. It is never held during a callback, a log line, a write to the store or a
+//!   wait.
+//! - One thread at a time reads, or opens a transport (`State::is_io_claimed`). Other
+//!   threads that wait check every few milliseconds whether they can.
 //! - If the transport cannot be written while it is read, a message is left for the
 //!   reading thread, which reads in short slices once it knows of another thread.
-//! - If it can, the message is sent at once, but the reading thread has to see its
-//!   timers: no read is longer than the shortest timer of a message that is sent
-//!   meanwhile.
+//! - If it can, the message is sent at once, but the reading thread has to notice its
+//!   timers: no read is longer than the shortest timer of a message that another thread may
+//!   send meanwhile.
 //! - Datagrams come before time: when a timer has ended, everything that has arrived is
-//!   handled first, so that a program that slept does not send again what was answered.
+//!   handled first, so that a program that slept does not retransmit a message that was
+//!   answered.
 
 mod notify;
 mod progress;
@@ -29,34 +31,34 @@ use iot_coap_client::{
     Attempt, Client, Duration, ExchangeId, Instant, Request, SendError, SignInError,
 };
 
-use crate::context::{Application, Context, State};
+use crate::context::{Context, Recipient, State};
 use crate::link::{Link, Unwritten};
 use crate::lock::Guard;
 use crate::log::{Level, is_enabled, log_later};
 use crate::port::Replies;
 pub(crate) use wait::wait;
 
-/// What a thread waits for.
+/// The goal of a wait.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
-    /// That the program was called, its pace allows it, and everything that had arrived is
-    /// handled: what `IOT_CoAP_Yield` waits for.
+    /// For `IOT_CoAP_Yield`: the program was called, the pace allows a return, and
+    /// everything that had arrived is handled.
     Called,
-    /// Nothing but that everything that had arrived is handled.
+    /// Everything that had arrived is handled.
     #[cfg(feature = "extension")]
     Drained,
     /// The end of a sign-in.
     SignedIn(Attempt),
-    /// The same, or that the network refuses to send, by whatever way there is.
+    /// The end of a sign-in, or the network refuses to send and no other way is left.
     SignedInOrRefused(Attempt),
-    /// That nothing is outstanding.
+    /// No message is outstanding.
     NothingOutstanding,
-    /// That the first transport is open, or has failed.
+    /// The first transport is open, or has failed.
     Connected,
 }
 
 impl Until {
-    fn is_met(self, now: Instant, client: &Client<Application>, link: &Link) -> bool {
+    fn is_met(self, now: Instant, client: &Client<Recipient>, link: &Link) -> bool {
         match self {
             Self::Called => false,
             #[cfg(feature = "extension")]
@@ -80,14 +82,14 @@ pub(crate) enum Unsent {
     TooLong,
 }
 
-/// What became of the datagrams that were due.
+/// What happened to the datagrams that were due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transmitted {
     Sent,
-    /// Left for the thread that reads or opens a transport.
+    /// They were left for the thread that reads or opens a transport.
     Left,
     Refused,
-    /// The peer has agreed to shorter ones only, which another try does not change.
+    /// The peer has agreed to shorter datagrams only. Another try does not change that.
     #[cfg(feature = "dtls-psk")]
     TooLong,
 }
@@ -104,9 +106,10 @@ impl From<Unwritten> for Transmitted {
 
 /// How a sign-in began.
 pub(crate) enum SigningIn {
-    /// There is no need: an access token was kept over a restart.
+    /// It is not needed: an access token was kept over a restart.
     Done,
-    /// The network refused the request. Another way is tried in the wait for its end.
+    /// The network refused the request. While the program waits for the attempt, another
+    /// way is tried.
     Refused(Attempt),
     Started(Attempt),
 }
@@ -117,12 +120,12 @@ impl Context {
         Duration::from_millis(self.wait_ms.into())
     }
 
-    /// How long a sign-in that a program waits for may take.
+    /// How long a sign-in may take while the program waits for it.
     pub(crate) fn sign_in_limit(&self) -> Duration {
         Duration::from_millis(self.sign_in_limit_ms.into())
     }
 
-    /// Whether nothing is expected, to be sent, to be told or to be stored.
+    /// Whether the context expects nothing and has nothing to send, to tell or to store.
     #[cfg(feature = "extension")]
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.state.lock();
@@ -138,13 +141,13 @@ impl Context {
         self.state.lock().link.connect_limit()
     }
 
-    /// Whether the network refuses to send, by whatever way there is.
+    /// Whether the network refuses to send, and no other way is left.
     pub(crate) fn is_refusing(&self) -> bool {
         self.state.lock().link.is_refusing()
     }
 
     /// Starts to sign in, and sends the request, unless an access token was kept over a
-    /// restart: the client uses that until the cloud refuses a message for it.
+    /// restart: the client uses that token until the cloud refuses it.
     pub(crate) fn start_sign_in(&self, limit: Duration) -> SigningIn {
         let mut state = self.state.lock();
         if core::mem::take(&mut state.is_token_restored) && state.client.is_signed_in() {
@@ -153,13 +156,13 @@ impl Context {
         let now = state.now();
         let attempt = state.client.sign_in(now, limit);
         let transmitted = transmit(&mut state, now, None);
-        // A session that ended is opened again, and the request sent.
+        // If a session ended, another one is opened, and the request is sent there.
         let is_refused = transmitted == Transmitted::Refused && !self.connector.uses_dtls();
         self.finish(state);
         if is_refused { SigningIn::Refused(attempt) } else { SigningIn::Started(attempt) }
     }
 
-    /// Cancels a sign-in whose request the network refused, unless others wait for it.
+    /// Cancels a sign-in whose request the network refused, unless other calls wait for it.
     pub(crate) fn cancel_sign_in(&self) {
         let mut state = self.state.lock();
         let now = state.now();
@@ -174,14 +177,10 @@ impl Context {
     }
 
     /// Sends a message.
-    pub(crate) fn send(
-        &self,
-        request: &Request<'_>,
-        application: Application,
-    ) -> Result<(), Unsent> {
+    pub(crate) fn send(&self, request: &Request<'_>, recipient: Recipient) -> Result<(), Unsent> {
         let mut state = self.state.lock();
         let now = state.now();
-        let sent = state.client.send(now, request, application);
+        let sent = state.client.send(now, request, recipient);
         let exchange = sent.map_err(|unsent| Unsent::Refused(unsent.error))?;
         if is_enabled(Level::Warning) && !state.query_logged && request.path.contains(&b'?') {
             state.query_logged = true;
@@ -194,7 +193,7 @@ impl Context {
         }
         let transmitted = transmit(&mut state, now, Some(exchange));
         let unsent = match transmitted {
-            // A Confirmable message is sent again; a Non-confirmable one is not.
+            // A Confirmable message is retransmitted; a Non-confirmable one is not.
             Transmitted::Refused if !request.confirmable => Some(Unsent::Network),
             #[cfg(feature = "dtls-psk")]
             Transmitted::TooLong => Some(Unsent::TooLong),
@@ -214,8 +213,8 @@ impl Context {
         self.state.lock().client.next_token()
     }
 
-    /// How long until a timer ends; zero if there is something to tell or to open. Whoever
-    /// asks has a pace of its own.
+    /// How long until a timer ends; zero if there is something to tell or to open. A
+    /// program that asks has a pace of its own.
     #[cfg(feature = "extension")]
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let mut state = self.state.lock();
@@ -228,12 +227,12 @@ impl Context {
         next_timeout(&state).map(|at| at - now)
     }
 
-    /// Whether the first transport is open. Writes the log lines that waited.
+    /// Whether the first transport is open. Writes the queued log lines.
     pub(crate) fn settle(&self) -> bool {
         let mut state = self.state.lock();
         let is_connected = state.link.is_connected();
         if is_connected.is_none() {
-            // A handshake that was begun anew would have more time of its own.
+            // A handshake that was started again would have more time of its own.
             log_later!(state.log, Error, "no connection: timed out");
         }
         state.link.take_news();
@@ -241,7 +240,8 @@ impl Context {
         is_connected == Some(true)
     }
 
-    /// Writes what is due to the store, and unlocks: the last thing that a call does.
+    /// Writes to the store what is due, and unlocks. This is the last thing that a call
+    /// does.
     fn finish(&self, state: Guard<'_, State>) {
         Self::unlock(self.write_stores(state));
     }
@@ -256,8 +256,8 @@ fn next_timeout(state: &State) -> Option<Instant> {
     }
 }
 
-/// Sends all datagrams that are due. They are [`Transmitted::Refused`] if the port
-/// refused that of `watched`, or any of them if `watched` is `None`.
+/// Sends all datagrams that are due. Returns [`Transmitted::Refused`] if the port refused
+/// the datagram of `watched`, or any datagram if `watched` is `None`.
 #[inline]
 fn transmit(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
     if state.client.has_transmit() { transmit_due(state, now, watched) } else { Transmitted::Sent }
@@ -266,7 +266,7 @@ fn transmit(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Tra
 /// [`transmit`] if there is something to transmit.
 #[inline(never)]
 fn transmit_due(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
-    if state.reading {
+    if state.is_io_claimed {
         state.shared = true;
         if !state.link.is_full_duplex() {
             return Transmitted::Left;

@@ -1,11 +1,11 @@
-//! What the program is told: answers to its messages, and notices. This module decides
-//! what to tell; [`wait`](mod@super::wait) calls the program, with no lock held.
+//! Answers and notices for the program. This module decides what to tell;
+//! [`wait`](mod@super::wait) calls the program, with no lock held.
 
 use core::ffi::c_void;
 
 use iot_coap_client::{Code, Event, SignInError};
 
-use crate::context::{Application, Context, State};
+use crate::context::{Context, Recipient, State};
 use crate::layout;
 use crate::log::log_later;
 use crate::message::ResponseHandle;
@@ -40,17 +40,17 @@ impl Outcall {
         }
     }
 
-    /// Prepares the delivery of an answer; returns whether there is a callback for it.
+    /// Prepares to deliver an answer; returns whether there is a callback for it.
     pub(super) fn answer(
         &mut self,
-        application: Application,
+        recipient: Recipient,
         code: Code,
         token: u32,
         options: &[u8],
         payload: &mut [u8],
     ) -> bool {
-        let Some(callback) = application.callback else { return false };
-        self.target = Target::Callback { callback, user_data: application.user_data };
+        let Some(callback) = recipient.callback else { return false };
+        self.target = Target::Callback { callback, user_data: recipient.user_data };
         self.response = ResponseHandle::new(code, token, options, payload);
         true
     }
@@ -63,17 +63,17 @@ impl Outcall {
         true
     }
 
-    /// Prepares the notice that a new session was opened.
+    /// Prepares the notice about a new session.
     pub(super) fn session_renewed(&mut self, context: &Context) -> bool {
         self.notice(context, iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SESSION_RENEWED))
     }
 
-    /// Prepares what the program is told of an event; returns whether that is anything.
+    /// Prepares the call that tells the program of an event; returns whether there is one.
     pub(super) fn event(
         &mut self,
         context: &Context,
         state: &mut State,
-        event: &Event<Application>,
+        event: &Event<Recipient>,
     ) -> bool {
         match *event {
             Event::SignedIn => {
@@ -87,7 +87,7 @@ impl Outcall {
                     log_later!(
                         state.log,
                         Error,
-                        "are product_key, device_name and device_secret those of one device that \
+                        "do product_key, device_name and device_secret belong to one device that \
                          the cloud knows?"
                     );
                     log_later!(state.log, Error, "{}", layout::QUESTION);
@@ -122,16 +122,16 @@ impl Outcall {
         match self.target {
             Target::Callback { callback, user_data } => {
                 let message = (&raw mut self.response).cast::<c_void>();
-                // SAFETY: by its type a `resp_callback` takes what it was given as
-                // `user_data`, and a response.
+                // SAFETY: by its type, a `resp_callback` takes the message's `user_data`
+                // and a response.
                 unsafe { callback(user_data, message) }
             }
-            // (Without the extension nobody subscribes.)
+            // (Without the extension there is no subscriber.)
             Target::Notice { subscriber: Subscriber { handler, data }, context }
                 if cfg!(feature = "extension") =>
             {
-                // SAFETY: by its type an `on_notice` takes what it was given as
-                // `notice_data`, the context and a notice.
+                // SAFETY: by its type, an `on_notice` takes its `notice_data`, the context
+                // and a notice.
                 unsafe { handler(data, context, &raw const self.notice) }
             }
             Target::Nobody | Target::Notice { .. } => {}

@@ -1,4 +1,4 @@
-//! How far a wait has come: what its steps hand on to one another. Plain data, since the
+//! The progress of a wait, which each step hands on to the next. Plain data, since the
 //! thread may end between two steps (see [`crate::call`]).
 
 use iot_coap_client::{Duration, Instant};
@@ -9,11 +9,11 @@ use super::reading::Read;
 use crate::context::State;
 use crate::link::Side;
 
-/// How many datagrams a wait takes in a row at most, without waiting for any: a flood
-/// must not keep it from timers, or from its end.
+/// The most datagrams that a wait takes in a row without waiting for one: a flood must not
+/// keep it from its timers or its end.
 const MAX_IN_A_ROW: u16 = 256;
 
-/// A datagram, and the part of it that is not handled yet.
+/// A datagram, and which part of it is not handled yet.
 #[derive(Clone, Copy)]
 pub(super) struct Incoming {
     pub(super) side: Side,
@@ -25,9 +25,9 @@ pub(super) struct Incoming {
 pub(super) struct Wait {
     pub(super) until: Until,
     pub(super) most: Duration,
-    /// When it ends; set by the first step.
+    /// When the wait ends; set by the first step.
     pub(super) end: Option<Instant>,
-    /// A buffer on the stack; null if one on the heap is used.
+    /// A buffer on the stack; null if the wait uses one on the heap.
     pub(super) own_buffer: *mut u8,
     pub(super) read: Read,
     pub(super) incoming: Option<Incoming>,
@@ -36,16 +36,16 @@ pub(super) struct Wait {
     pub(super) sleep_ms: u32,
     /// When the last read or sleep began.
     pub(super) since: Instant,
-    /// How long the reads and sleeps since then were to take, during which the clock
-    /// stood still.
+    /// How long the reads and sleeps since then should have taken, while the clock stood
+    /// still.
     pub(super) stood_still_ms: u32,
     /// The last read failed, or did not wait.
     pub(super) has_failed: bool,
     /// How many reads in a row found nothing.
     pub(super) empty_reads: u8,
-    /// How many datagrams in a row were there without waiting for them.
+    /// How many datagrams in a row had arrived before they were read.
     pub(super) in_a_row: u16,
-    /// The program was called, or an answer came that has no callback.
+    /// The program was called, or an answer without a callback arrived.
     pub(super) has_called: bool,
     /// When timers were last handled.
     pub(super) timed_at: Option<Instant>,
@@ -72,8 +72,8 @@ impl Wait {
         }
     }
 
-    /// Whether everything that had arrived is handled: the last read found nothing or, of
-    /// two sockets that are read in turn, the last two.
+    /// Whether everything that had arrived is handled: the last read found nothing, or the
+    /// last two if two sockets are read in turn.
     pub(super) fn is_drained(&self) -> bool {
         self.empty_reads > u8::from(self.read.is_shared) || self.in_a_row >= MAX_IN_A_ROW
     }
@@ -89,16 +89,16 @@ impl Wait {
     /// Whether the wait may end once everything that had arrived is handled.
     pub(super) fn is_to_drain(&self, state: &State) -> bool {
         match self.until {
-            // Where nothing is outstanding, nothing is expected.
+            // If no message is outstanding, nothing is expected.
             Until::Called => self.has_called && state.client.outstanding() > 0,
-            // Timers come after what had arrived.
+            // Timers are handled after the datagrams that had arrived.
             #[cfg(feature = "extension")]
             Until::Drained => self.timed_at.is_none(),
             _ => false,
         }
     }
 
-    /// Until when it lasts at most: `end`, or until its pace lets it end.
+    /// When the wait ends at the latest: at `end`, or when its pace allows.
     pub(super) fn lasts_until(&self, state: &State, now: Instant, end: Instant) -> Instant {
         if self.has_called && matches!(self.until, Until::Called) {
             state.pace.held_until(now).map_or(now, |at| at.min(end))

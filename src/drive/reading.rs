@@ -1,5 +1,5 @@
-//! Reads: which socket, into which memory, and for how long. Only one call of a context
-//! reads at a time.
+//! Decides which socket to read, into which memory, and for how long. Only one call of a
+//! context reads at a time.
 
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -16,21 +16,21 @@ use crate::port::IoError;
 /// How long a read lasts while messages of another thread wait for its end.
 pub(super) const SLICE: Duration = Duration::from_millis(20);
 
-/// No read is longer that cannot be ended: Deinit waits for it.
+/// A read that cannot be ended is never longer than this, since Deinit waits for it.
 const MAX_WITHOUT_STOP: Duration = Duration::from_secs(2);
 
-/// The length of a wait's own buffer: one more byte than a message may have, for the NUL
-/// after a payload.
+/// The length of a wait's own buffer: the longest message, and one byte for the NUL after
+/// its payload.
 pub(super) const BUFFER_LEN: usize = MAX_MESSAGE_LEN + 1;
 
 /// A read from the port. Plain data.
 pub(super) struct Read {
-    /// Which socket it is from; `None` once its result was taken in.
+    /// The socket that is read; `None` once the result was handled.
     pub(super) side: Option<Side>,
-    /// There is another socket to be read next.
+    /// Another socket must be read next.
     pub(super) is_shared: bool,
     reader: Option<Reader>,
-    /// The socket of the other side, if this read takes what comes there too.
+    /// The socket of the other side, if this read also takes its datagrams.
     beside: Option<Beside>,
     pub(super) buffer: *mut u8,
     len: usize,
@@ -54,8 +54,8 @@ impl Read {
     }
 
     /// Makes this call the one that reads, for at most `most`, into `own_buffer` or, if
-    /// that is null, into one on the heap. Returns false if another call reads, or there
-    /// is no socket or no memory.
+    /// that is null, into a buffer on the heap. Returns false if another call reads, or
+    /// there is no socket or no memory.
     pub(super) fn begin(
         &mut self,
         state: &mut State,
@@ -63,7 +63,7 @@ impl Read {
         own_buffer: *mut u8,
         most: Duration,
     ) -> bool {
-        if state.reading {
+        if state.is_io_claimed {
             return false;
         }
         let Some(Reading { side, reader, beside, is_shared }) = state.link.reading() else {
@@ -80,7 +80,7 @@ impl Read {
             }
             return false;
         };
-        state.reading = true;
+        state.is_io_claimed = true;
         call.reads.set(true);
         let mut most = most;
         if is_shared {
@@ -98,9 +98,9 @@ impl Read {
         true
     }
 
-    /// Says once that a datagram of `len` bytes may have been cut, if it was read from a
-    /// socket of a session of ours and fills the buffer: a firmware's port does not tell. A
-    /// message that fills a wait's own buffer may be whole.
+    /// Logs once that a datagram of `len` bytes may have been cut, if it was read for a
+    /// session of our engine and fills the buffer: a firmware's port does not report that.
+    /// A message that fills a wait's own buffer may be complete.
     #[inline]
     pub(super) fn note_length(&self, state: &mut State, len: usize) {
         let is_log_kept = cfg!(all(feature = "dtls-psk", feature = "log"));
@@ -123,7 +123,8 @@ fn note_full(state: &mut State, len: usize) {
     }
 }
 
-/// Memory to read into, and how much. A message's last byte is kept for a NUL.
+/// Returns memory to read into, and its length. The last byte of a message buffer is kept
+/// for a NUL.
 #[inline]
 fn buffer(
     state: &mut State,
@@ -149,20 +150,21 @@ fn heap_buffer(state: &mut State, call: &Call, may_be_handshake: bool) -> Option
     Some((state.buffers.memory(number, len)?, len - 1))
 }
 
-/// How long this thread may read at a time. Messages of other threads wait for it to send
-/// them, or to see their timers: one that is sent during the read is due again after
+/// How long this thread may read at a time. Other threads' messages wait until it sends
+/// them, or notices their timers. A message that is sent during the read is due again after
 /// `ACK_TIMEOUT` at the earliest.
 pub(super) fn longest(state: &State) -> Duration {
     if state.shared && !state.link.is_full_duplex() { SLICE } else { state.client.ack_timeout() }
 }
 
-/// Does a read.
+/// Reads.
 ///
 /// # Safety
 ///
 /// `argument` points to a [`Read`], whose buffer is this call's alone.
 pub(super) unsafe extern "C-unwind" fn perform(argument: *mut c_void) {
-    // SAFETY: by the contract; the buffer has the length that the read says.
+    // SAFETY: by the contract, `argument` points to a read, whose buffer has the length
+    // `len` and is this call's alone.
     unsafe {
         let read = argument.cast::<Read>();
         let Read { side, reader, beside, buffer, len, ms, .. } = *read;

@@ -1,5 +1,5 @@
-//! Handles what was read: each message in it goes through the link to the client, and an
-//! answer goes on to the program.
+//! Handles the datagrams that were read: each message goes through the link to the client,
+//! and an answer goes on to the program.
 
 use iot_coap_client::{Instant, Received, Response};
 
@@ -10,8 +10,8 @@ use crate::context::{Context, State};
 use crate::log::log_later;
 
 impl Context {
-    /// Handles the next message in what was received; returns whether there is an answer
-    /// to deliver.
+    /// Handles the next message of the received datagram; returns whether there is an
+    /// answer to deliver.
     pub(super) fn handle_incoming(
         state: &mut State,
         now: Instant,
@@ -24,8 +24,8 @@ impl Context {
             state.release_buffer(call);
             return false;
         }
-        // SAFETY: the read's buffer is this call's alone, `end` bytes of it were read,
-        // and there is one more behind them, which is written here.
+        // SAFETY: the read's buffer is this call's alone. `end` bytes of it were read, and
+        // the byte behind them, which is written here, belongs to it.
         let buffer = unsafe {
             wait.read.buffer.add(end).write(0);
             core::slice::from_raw_parts_mut(wait.read.buffer, end + 1)
@@ -45,14 +45,14 @@ impl Context {
     }
 
     /// Hands a message to the client. The last byte of `buffer` is spare, for a NUL.
-    // In a frame of its own, as the other parts of a step that need much of the stack.
+    // In a frame of its own, like other parts of a step that need much stack.
     #[inline(never)]
     fn handle_message(state: &mut State, now: Instant, wait: &mut Wait, buffer: &mut [u8]) -> bool {
         let len = buffer.len() - 1;
         let had_token = state.client.is_signed_in();
         let received = state.client.handle_datagram(now, &mut buffer[..len]);
         state.has_token_changed |= had_token && !state.client.is_signed_in();
-        // An acknowledgement goes out before the callback runs.
+        // Send the acknowledgement before the callback runs.
         transmit(state, now, None);
         match received {
             Received::Handled => false,

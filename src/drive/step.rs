@@ -1,6 +1,6 @@
-//! The steps of a wait. A step locks the context, takes in what was done since the last
-//! one, does what is due, unlocks, and says what to do next. It releases what it takes,
-//! and hands on plain data.
+//! The steps of a wait. A step locks the context, takes the result of the previous action,
+//! does what is due, unlocks, and returns the next action. It releases everything that it
+//! acquires, and passes on plain data.
 
 use iot_coap_client::{Client, Duration, Event, Instant};
 
@@ -9,31 +9,30 @@ use super::reading::{self, SLICE};
 use super::{Transmitted, Until, next_timeout, transmit};
 use crate::call::Call;
 use crate::callbacks;
-use crate::context::{Application, Context, State};
+use crate::context::{Context, Recipient, State};
 use crate::link::{Expected, News, Patience, Work};
 use crate::lock::Guard;
 use crate::log::log_later;
 
-/// How long a thread waits before it looks again whether it can read.
+/// How long a thread waits before it checks again whether it can read.
 const LOOK_IN: Duration = Duration::from_millis(5);
 
 /// How long to wait after a read that failed, or that did not wait.
 const FAILED_READ: Duration = Duration::from_millis(10);
 
-/// How long a session is kept that is silent and has the only socket, in units of
-/// `ACK_TIMEOUT`. With the 15 s of silence before, it comes to 63 s where nothing was set:
-/// a message waits 62 to 93 s before it is given up (RFC 7252, section 4.8.2), and one that
-/// waits has time left for another handshake.
+/// How long a silent session with the only socket is kept, in units of `ACK_TIMEOUT`.
+/// Together with the 15 s of silence before, this is 63 s by default. A message is given up
+/// after 62 to 93 s (RFC 7252, section 4.8.2), so there is time left for another handshake.
 const PATIENCE_WITHOUT_ROOM: u64 = 24;
 
-/// No sleep is longer: unlike a read, Deinit cannot end it.
+/// No sleep is longer than this: Deinit can end a read, but not a sleep.
 const MAX_SLEEP: Duration = Duration::from_millis(250);
 
-/// What to do next.
+/// The next action of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Done,
-    /// The context cannot be used any more.
+    /// Leave the context, which can no longer be used.
     Leave,
     Read,
     Sleep,
@@ -60,7 +59,7 @@ pub(super) fn step(context: &Context, call: &Call, wait: &mut Wait) -> Action {
 }
 
 impl Context {
-    /// Takes in the result of what was done since the last step.
+    /// Takes the result of the action since the last step.
     fn take_in(&self, state: &mut State, call: &Call, wait: &mut Wait) {
         if call.calls_back.get() {
             state.callbacks.end(call);
@@ -77,11 +76,12 @@ impl Context {
             return;
         };
         call.reads.set(false);
-        state.reading = false;
+        state.is_io_claimed = false;
         match wait.read.result {
             Ok(0) => {
                 wait.empty_reads = wait.empty_reads.saturating_add(1);
-                // Either the read did not wait, or the clock stands still: a sleep will tell.
+                // Either the read did not wait, or the clock stands still. A sleep will
+                // show which.
                 if wait.read.ms != 0 && state.now() == wait.since {
                     wait.has_failed = true;
                     wait.stood_still_ms = wait.read.ms;
@@ -133,12 +133,12 @@ impl Context {
                 return Self::call_out(state, call);
             }
             state = self.write_stores(state);
-            // (What is due was done before this wait read for the first time.)
+            // (Everything due was done before this wait read for the first time.)
             if wait.is_content(&state) && state.pace.held_until(now).is_none() {
                 self.end_wait(&mut state, now, call, wait);
                 return (state, Action::Done);
             }
-            if !is_at_rest && !state.reading && !state.closing {
+            if !is_at_rest && !state.is_io_claimed && !state.closing {
                 let is_changed;
                 (state, is_changed) = self.tend_link(state, now, call);
                 if is_changed {
@@ -147,8 +147,8 @@ impl Context {
                 }
             }
             let is_refused = transmit(&mut state, now, None) == Transmitted::Refused;
-            if is_refused && !state.reading && !state.closing && state.link.is_due() {
-                // What was sent has shown that the way is gone.
+            if is_refused && !state.is_io_claimed && !state.closing && state.link.is_due() {
+                // Sending has shown that the network path is gone.
                 continue;
             }
             let due = next_timeout(&state);
@@ -171,14 +171,14 @@ impl Context {
                 return (state, Action::Done);
             }
             let until = due.map_or(end, |due| due.min(end));
-            // At least a millisecond, also if a timer ends at once.
+            // At least a millisecond, even if a timer ends at once.
             let left = (until - now).max(Duration::from_millis(1));
             let action = Self::pass_time(&mut state, now, call, wait, left);
             return (state, action);
         }
     }
 
-    /// Decides how to let time pass: by a read, or by sleeping.
+    /// Decides how to let time pass: by reading or by sleeping.
     fn pass_time(
         state: &mut State,
         now: Instant,
@@ -188,7 +188,7 @@ impl Context {
     ) -> Action {
         let pause = if core::mem::take(&mut wait.has_failed) {
             left.min(FAILED_READ)
-        } else if state.reading {
+        } else if state.is_io_claimed {
             state.shared = true;
             left.min(LOOK_IN)
         } else {
@@ -198,7 +198,7 @@ impl Context {
             if Self::begin_read(state, now, call, wait, left.min(longest)) {
                 return Action::Read;
             }
-            // No socket, or no memory to read into.
+            // There is no socket, or no memory to read into.
             left.min(if state.link.is_looking() { SLICE } else { MAX_SLEEP })
         };
         wait.since = now;
@@ -206,8 +206,8 @@ impl Context {
         Action::Sleep
     }
 
-    /// Begins to read what has arrived, without waiting; returns whether there may be
-    /// anything, and this call can read.
+    /// Begins to read, without waiting, the datagrams that have arrived. Returns false if
+    /// there can be none, or this call cannot read.
     fn begin_draining(state: &mut State, now: Instant, call: &Call, wait: &mut Wait) -> bool {
         !wait.is_drained()
             && !state.closing
@@ -236,7 +236,7 @@ impl Context {
         }
     }
 
-    /// Handles the timers that have ended. Everything that had arrived is handled.
+    /// Handles the timers that have ended. Everything that had arrived was handled before.
     #[inline(never)]
     fn handle_timeout(state: &mut State, now: Instant) {
         if state.client.next_timeout().is_some_and(|at| now >= at) {
@@ -271,7 +271,7 @@ impl Context {
             return (state, false);
         }
         let learned = state.client.learned_timeout(now).max(state.link.first_timeout());
-        state.reading = true;
+        state.is_io_claimed = true;
         call.reads.set(true);
         Self::unlock(state);
         if let Some(retired) = retired {
@@ -283,7 +283,7 @@ impl Context {
         });
         let mut state = self.state.lock();
         call.reads.set(false);
-        state.reading = false;
+        state.is_io_claimed = false;
         if let Some(opened) = opened {
             let now = state.now();
             let State { client, link, log, .. } = &mut *state;
@@ -304,7 +304,7 @@ impl Context {
             Self::learn_from_session(state, now);
         }
         match news {
-            // Init tells nobody.
+            // While Init waits, nobody can be told.
             Some(News::Renewed) if !matches!(wait.until, Until::Connected) => {
                 state.client.handle_session_renewed(now);
                 if wait.outcall.session_renewed(self) {
@@ -319,7 +319,7 @@ impl Context {
             log_later!(
                 state.log,
                 Warning,
-                "{forgotten} NON messages gave way to newer ones, and no notice tells of them: \
+                "{forgotten} NON messages gave way to newer ones without a notice: \
                  send more slowly, or call IOT_CoAP_Yield more often"
             );
         }
@@ -327,13 +327,13 @@ impl Context {
             if wait.outcall.event(self, state, &event) {
                 return true;
             }
-            // An answer that has no callback.
+            // The answer has no callback.
             wait.has_called |= matches!(event, Event::Refused { .. });
         }
         false
     }
 
-    /// Lets the client learn what a new session knows of the network.
+    /// Tells the client what a new session knows of the network.
     fn learn_from_session(state: &mut State, now: Instant) {
         let State { client, link, .. } = state;
         if client.retransmission_timeout(now).is_none()
@@ -346,14 +346,15 @@ impl Context {
         }
     }
 
-    /// Lets the next thing to do be a call of the program.
+    /// Makes the next action a call of the program.
     fn call_out<'s>(mut state: Guard<'s, State>, call: &Call) -> (Guard<'s, State>, Action) {
         state.callbacks.begin(call);
         (state, Action::Call)
     }
 }
 
-/// How long an answer may take, as far as is known: until a message was sent again in vain.
-fn patience(client: &Client<Application>, now: Instant) -> Duration {
+/// How long an answer may take, as far as is known. After this time, one retransmission has
+/// gone unanswered too.
+fn patience(client: &Client<Recipient>, now: Instant) -> Duration {
     client.retransmission_timeout(now).unwrap_or(client.ack_timeout()).saturating_mul(3)
 }

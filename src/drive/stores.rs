@@ -1,12 +1,12 @@
-//! Writes what must outlive the program to the port's store. Flash is slow: the context
-//! is not locked meanwhile, and one thread at a time writes.
+//! Writes to the port's store what must outlive the program. Flash is slow: the context is
+//! not locked meanwhile, and one thread at a time writes.
 
 use super::transmit;
 use crate::context::{Context, State};
 use crate::lock::Guard;
 use crate::token_store::TokenCopy;
 
-/// Marks the store as being written to, for as long as it lives.
+/// While this value lives, the context is marked as writing to the store.
 struct Storing<'c>(&'c Context);
 
 impl<'c> Storing<'c> {
@@ -17,8 +17,8 @@ impl<'c> Storing<'c> {
         Self(context)
     }
 
-    /// Locks the context again. No other thread writes before the caller has taken in
-    /// what became of this one's.
+    /// Locks the context again. No other thread writes before the caller has handled the
+    /// result of this write.
     fn end(self) -> Guard<'c, State> {
         let mut state = self.0.state.lock();
         state.is_storing = false;
@@ -27,7 +27,7 @@ impl<'c> Storing<'c> {
     }
 }
 
-/// After a panic.
+/// Runs after a panic only.
 impl Drop for Storing<'_> {
     fn drop(&mut self) {
         self.0.state.lock().is_storing = false;
@@ -35,7 +35,7 @@ impl Drop for Storing<'_> {
 }
 
 impl Context {
-    /// Writes what is due.
+    /// Writes the entries that are due.
     #[inline]
     pub(super) fn write_stores<'s>(&'s self, state: Guard<'s, State>) -> Guard<'s, State> {
         let has_any =
@@ -70,7 +70,7 @@ impl Context {
             state = storing.end();
             let now = state.now();
             state.link.note_saved(now, &save, written);
-            // Messages may have waited for record numbers.
+            // Messages may have been waiting for record numbers.
             transmit(&mut state, now, None);
         }
     }

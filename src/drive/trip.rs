@@ -1,4 +1,4 @@
-//! Lets a test panic where a wait holds most.
+//! Lets a test panic at the points where a wait holds most.
 
 use std::cell::Cell;
 
@@ -6,17 +6,17 @@ std::thread_local! {
     static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// The calling thread panics when it has passed so many points.
+/// Makes the calling thread panic after it has passed `points` points.
 pub(crate) fn after(points: u32) {
     LEFT.set(Some(points));
 }
 
-/// Whether it has not panicked yet; it will not any more.
+/// Returns whether the thread has not panicked yet, and keeps it from doing so.
 pub(crate) fn disarm() -> bool {
     LEFT.take().is_some()
 }
 
-/// A point at which it may.
+/// A point at which the thread may panic.
 pub(super) fn point() {
     match LEFT.get() {
         Some(0) => {

@@ -1,9 +1,8 @@
-//! Waiting: what a thread does in `IOT_CoAP_Yield` and every other call that waits. A
-//! wait is a sequence of steps. A [step](super::step) decides what to do next: read,
-//! sleep, or call the program; here it is done.
+//! Waiting, in `IOT_CoAP_Yield` and every other call that waits. A wait is a sequence of
+//! steps. A [step](super::step) decides what to do next: read, sleep, or call the program.
+//! This module does it.
 //!
-//! Meanwhile the stack holds nothing that would have to be given back, see
-//! [`crate::call`].
+//! Meanwhile the stack holds nothing that would have to be released; see [`crate::call`].
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -21,12 +20,12 @@ use crate::context::Context;
 use crate::panic::catch;
 use crate::port;
 
-/// Waits for at most `most`, and meanwhile does all that the client and the link need.
-/// `None` if it panicked, or the context cannot be used any more.
+/// Waits for at most `most`, and meanwhile does everything that the client and the link
+/// need. Returns `None` if it panicked, or the context can no longer be used.
 ///
 /// # Safety
 ///
-/// The frames above hold nothing that is to be dropped, and no lock.
+/// The frames above hold no lock, and nothing that needs dropping.
 pub(crate) unsafe fn wait(
     name: &str,
     context: &Context,
@@ -44,8 +43,8 @@ pub(crate) unsafe fn wait(
     }
 }
 
-/// [`wait`] with a buffer on the stack, in a frame of its own: with DTLS a board needs
-/// that room for other things.
+/// [`wait`] with a buffer on the stack, in a frame of its own: with DTLS, a board needs
+/// that part of the stack for other things.
 #[inline(never)]
 unsafe fn wait_on_stack(
     name: &str,
@@ -55,7 +54,7 @@ unsafe fn wait_on_stack(
     most: Duration,
 ) -> Option<()> {
     let mut buffer = MaybeUninit::<[u8; BUFFER_LEN]>::uninit();
-    // SAFETY: by the contract, the frames above hold nothing; an array is not dropped.
+    // SAFETY: by the contract, the frames above hold nothing; an array needs no dropping.
     unsafe { run(name, context, call, until, most, buffer.as_mut_ptr().cast()) }
 }
 
@@ -80,18 +79,18 @@ unsafe fn run(
             Action::Sleep => (sleep, (&raw mut wait.sleep_ms).cast()),
             Action::Call => (call_out, (&raw mut wait.outcall).cast()),
         };
-        // SAFETY: each work takes the argument that goes with it; this frame and those
-        // above hold nothing that is to be dropped.
+        // SAFETY: each function is paired with its argument above; this frame and the
+        // frames above hold nothing that needs dropping.
         unsafe { interruptible(call, work, argument) };
     }
 }
 
 unsafe extern "C-unwind" fn sleep(argument: *mut c_void) {
-    // SAFETY: `run` passes milliseconds.
+    // SAFETY: `run` passes a pointer to milliseconds.
     port::sleep_ms(unsafe { argument.cast::<u32>().read() });
 }
 
 unsafe extern "C-unwind" fn call_out(argument: *mut c_void) {
-    // SAFETY: `run` passes an outcall, and no lock is held.
+    // SAFETY: `run` passes a pointer to an outcall, and no lock is held.
     unsafe { (*argument.cast::<Outcall>()).call() }
 }

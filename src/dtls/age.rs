@@ -1,26 +1,25 @@
-//! How old a session is, and may be: the longer a secret is used, the longer whoever learns
-//! it can be taken for the peer (RFC 5246, section F.1.4).
+//! How old a session is, and how old it may be. The longer a secret is used, the longer an
+//! attacker who learns it can impersonate the peer (RFC 5246, section F.1.4).
 //!
-//! The calendar tells, where there is one, and the uptime within one process. Over a
-//! restart without a calendar nothing tells, so wakings are counted, and each counts as ten
-//! minutes.
+//! The calendar tells the age, if there is one; within one process, the uptime does. Over a
+//! restart without a calendar neither does, so wakings are counted, ten minutes each.
 
 use crate::port;
 use crate::port::calendar::calendar_ms;
 
-/// What a waking counts as where there is no calendar, in seconds.
+/// How many seconds a waking counts as without a calendar.
 const WAKING_S: u32 = 600;
 
-/// By how much two clocks that were read in one order may differ in the other: threads
-/// overtake each other, and a calendar is set right. In milliseconds.
+/// How far a moment may seem to lie in the future, in milliseconds: threads overtake each
+/// other, and calendars are corrected.
 const DISORDER_MS: u64 = 10_000;
 
 /// How old a session may be, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// To be resumed by a ticket or a session id.
+    /// The limit for resuming it by a ticket or a session id.
     resumed_s: u32,
-    /// To go on from what was kept.
+    /// The limit for restoring it from the store.
     restored_s: u32,
 }
 
@@ -35,10 +34,10 @@ impl Limits {
     }
 }
 
-/// A moment, by the clocks that there are.
+/// A moment, as told by the clocks that the port has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Moment {
-    /// Milliseconds since 1970; 0 if that was not known.
+    /// Milliseconds since 1970; 0 if the date was not known.
     calendar_ms: u64,
     uptime_ms: u64,
 }
@@ -48,13 +47,13 @@ impl Moment {
         Self { calendar_ms: calendar_ms().unwrap_or(0), uptime_ms: port::uptime_ms() }
     }
 
-    /// Whether less than `limit_s` has passed from this moment to `now`, between which there
-    /// were `wakings`, as far as can be told.
+    /// Whether less than `limit_s` has passed from this moment to `now`, as far as can be
+    /// told. `wakings`: how many there were in between.
     fn is_within(self, limit_s: u32, wakings: u16, now: Self) -> bool {
         let limit_ms = u64::from(limit_s) * 1000;
         let is_short = |from: u64, to: u64| match to.checked_sub(from) {
             Some(elapsed) => elapsed < limit_ms,
-            // A clock that was set back tells nothing.
+            // After a clock was set back, the time that has passed is unknown.
             None => from - to <= DISORDER_MS,
         };
         is_short(self.uptime_ms, now.uptime_ms)
@@ -66,51 +65,51 @@ impl Moment {
     }
 }
 
-/// The length of an age as bytes.
+/// The length of an encoded age, in bytes.
 pub(super) const AGE_LEN: usize = 8 + 8 + 2;
 
-/// The age of a session and of what it can be resumed by.
+/// The age of a session and of the ticket that resumes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Age {
-    /// Of the full handshake.
+    /// When the full handshake was.
     made: Moment,
     /// When the ticket came.
     ticket: Moment,
-    /// How often it was taken from the store since.
+    /// How often the session was taken from the store since.
     wakings: u16,
 }
 
 impl Age {
-    /// That of a session that was made now.
+    /// The age of a session that was made now.
     pub(super) fn new() -> Self {
         let now = Moment::now();
         Self { made: now, ticket: now, wakings: 0 }
     }
 
-    /// That of a session that was resumed, and whose ticket came now.
+    /// The age of this session after it was resumed and a new ticket came now.
     pub(super) fn with_new_ticket(self) -> Self {
         Self { ticket: Moment::now(), ..self }
     }
 
-    /// Whether both began with the same full handshake.
+    /// Whether both sessions come from the same full handshake.
     pub(super) fn is_of_handshake_of(self, other: Self) -> bool {
         self.made == other.made
     }
 
-    /// Whether the session may be resumed, by a ticket that the server will take for so many
-    /// seconds.
+    /// Whether the session may be resumed, with a ticket that the server accepts for
+    /// `lifetime_s`.
     pub(super) fn allows_resumption(self, limits: Limits, lifetime_s: Option<u32>) -> bool {
         let now = Moment::now();
         let is_taken = |lifetime_s| self.ticket.is_within(lifetime_s, self.wakings, now);
         self.made.is_within(limits.resumed_s, self.wakings, now) && lifetime_s.is_none_or(is_taken)
     }
 
-    /// Whether the session may go on from what was kept.
+    /// Whether the session may be restored from the store.
     pub(super) fn allows_restoring(self, limits: Limits) -> bool {
         self.made.is_within(limits.restored_s, self.wakings, Moment::now())
     }
 
-    /// As it is kept.
+    /// Encodes the age for the store.
     pub(super) fn to_bytes(self) -> [u8; AGE_LEN] {
         let mut bytes = [0; AGE_LEN];
         let calendars = [self.made.calendar_ms, self.ticket.calendar_ms].map(u64::to_be_bytes);
@@ -121,7 +120,8 @@ impl Age {
         bytes
     }
 
-    /// That of what was kept and is taken from the store now: one waking more.
+    /// Decodes the age of a session that is taken from the store now, and counts one more
+    /// waking.
     pub(super) fn from_bytes([bytes @ .., high, low]: &[u8; AGE_LEN]) -> Self {
         let (calendars, _) = bytes.as_chunks::<8>();
         let uptime_ms = port::uptime_ms();
@@ -140,7 +140,7 @@ mod tests {
     const HOUR: u32 = 3600;
     const NOW: Moment = Moment { calendar_ms: 1_900_000_000_000, uptime_ms: 500_000_000 };
 
-    /// So many seconds before now, as far as each clock tells.
+    /// A moment that lies this many seconds before now, by each clock.
     fn before(calendar_s: Option<u64>, uptime_s: u64) -> Moment {
         Moment {
             calendar_ms: calendar_s.map_or(0, |seconds| NOW.calendar_ms - 1000 * seconds),
@@ -186,7 +186,7 @@ mod tests {
                 assert_eq!(moment.is_within(HOUR, wakings, now), wakings < 6, "{wakings}");
             }
         }
-        // A limit that is shorter than a waking counts as, but not for one process.
+        // Within one process, a limit may be shorter than the ten minutes of a waking.
         assert!(before(None, 9).is_within(60, 0, NOW));
         assert!(!before(None, 9).is_within(60, 1, NOW));
     }
@@ -204,7 +204,7 @@ mod tests {
         let age = Age { made: ago(20 * 3600), ticket: ago(7199), wakings: 0 };
         assert!(age.allows_resumption(limits, None));
         assert!(!age.allows_resumption(Limits::new(19 * HOUR, 0), None));
-        // Some seconds may pass here.
+        // Some seconds may pass while the test runs.
         assert!(age.allows_resumption(limits, Some(7300)));
         assert!(!age.allows_resumption(limits, Some(7199)));
         assert!(age.with_new_ticket().allows_resumption(limits, Some(60)));

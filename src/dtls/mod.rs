@@ -1,5 +1,5 @@
-//! DTLS by the engine of this project: sessions of `iot-coap-dtls` over the port's
-//! sockets, and what is remembered or kept of them for the next session.
+//! DTLS by the engine of this project: sessions of `iot-coap-dtls` over the port's sockets,
+//! and the state that is remembered or kept for the next session.
 
 mod age;
 mod offer;

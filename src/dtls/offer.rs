@@ -1,8 +1,9 @@
-//! What a server is offered: first what is strong, and everything if it declines that, in
-//! another handshake from another port. And when a handshake is not waited for any longer.
+//! Decides what a server is offered: the strong cipher suites first, and, if it declines
+//! those, all suites, in another handshake from another port. It also decides when to give
+//! a handshake up.
 //!
-//! Whoever forges a refusal brings the second handshake about, but not what the server
-//! chooses in it: the best that it knows, whatever else is offered.
+//! An attacker who forges a refusal can bring the second handshake about, but cannot choose
+//! its suite: the server takes the best one that it knows, whatever else is offered.
 
 use alloc::boxed::Box;
 use core::mem::MaybeUninit;
@@ -22,34 +23,34 @@ use crate::certificates::ANCHORS;
 use crate::port::Trusted;
 use crate::port::secrets::Source;
 
-/// No flight waits longer for its answer (RFC 6347, section 4.2.4.1).
+/// The longest time that a flight waits for its answer (RFC 6347, section 4.2.4.1).
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a refusal is doubted at least.
-const SHORTEST_PATIENCE: Duration = Duration::from_millis(250);
+/// The shortest time before a refusal is believed.
+const MIN_PATIENCE: Duration = Duration::from_millis(250);
 
-/// So often a flight was sent again if the server does not go on.
-const MANY_REPEATS: u8 = 3;
+/// A handshake counts as stuck only after its flight was repeated this often.
+const MIN_REPEATS: u8 = 3;
 
-/// What names the session for resumption, and the pre-shared key, if there is one.
-pub(super) type Proof<'a> = (Key, Option<PreShared<'a>>);
+/// The key that names the session for resumption, and the pre-shared key, if there is one.
+pub(super) type Keys<'a> = (Key, Option<PreShared<'a>>);
 
 /// The engine, with the machine's source of random numbers.
 pub(super) type Client = iot_coap_dtls::Client<Source>;
 
-/// Where the client is put, which takes a kilobyte. There is room before a kept session is
-/// opened, which must not be lost for lack of memory.
+/// Room for the client, which takes a kilobyte. It is allocated before a kept session is
+/// opened, so that the session is not lost for lack of memory.
 pub(super) type Room = Box<MaybeUninit<Client>>;
 
-/// A client, and what is known of it.
-pub(super) struct Begun {
+/// A new client, the age of its session, and its offer.
+pub(super) struct Started {
     pub(super) client: Box<Client>,
-    /// That of the session which it resumes or goes on with.
+    /// The age of the session that is resumed or restored.
     pub(super) age: Age,
     pub(super) offer: Offer,
 }
 
-impl Begun {
+impl Started {
     /// A session that needs no handshake.
     #[cfg(feature = "extension")]
     pub(super) const fn restored(client: Box<Client>, age: Age) -> Self {
@@ -57,24 +58,24 @@ impl Begun {
     }
 }
 
-/// Why a handshake is not waited for any longer.
+/// Why a handshake was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The server declines what it was offered, and there is something else to offer.
+    /// The server declines the offer, and there is something else to offer.
     Declined,
-    /// It says nothing at all, and there is something else to offer.
+    /// The server does not answer, and there is something else to offer.
     Silent,
-    /// It has failed, or the server does not go on with it.
+    /// The handshake has failed, or the server does not go on with it.
     Failed,
 }
 
-/// What the server was offered, and how long it may take.
+/// The offer to the server, and the time limits of the handshake.
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(super) struct Offer {
-    /// There is more, which old servers need.
+    /// Suites that old servers need were left out.
     leaves_out: bool,
-    /// A session is to be resumed. A server that has forgotten it may need what is offered
-    /// without it.
+    /// The offer resumes a session. A server that has forgotten the session may need what
+    /// only a full handshake offers.
     resumes: bool,
     /// When half of the time is over.
     half_time: Option<Instant>,
@@ -98,12 +99,12 @@ impl Offer {
         }
     }
 
-    /// Whether there are suites that were left out.
+    /// Whether suites were left out.
     pub(super) const fn leaves_out(&self) -> bool {
         SUPPORTS_CBC && self.leaves_out
     }
 
-    /// The handshake begins, and may take `most`.
+    /// Notes that the handshake begins, and may take `most`.
     pub(super) fn start(&mut self, now: Instant, most: Duration) {
         self.half_time = Some(now + Duration::from_millis((most.as_millis_u32() / 2).into()));
     }
@@ -121,18 +122,18 @@ impl Offer {
         self.is_believed |= self.believed_at.take_if(|at| now >= *at).is_some();
     }
 
-    /// Why the handshake is not waited for any longer, if it is not.
+    /// Why the handshake was given up, if it was.
     pub(super) const fn verdict(&self) -> Option<Verdict> {
         self.verdict
     }
 
     /// Judges a handshake in progress. Returns a verdict once.
     ///
-    /// A refusal may be forged: the answer that it is to forestall is on its way, and is waited
-    /// for. A server may refuse without a word, as GnuTLS does if its application sends no
-    /// alerts. And if somebody else has answered in its name, it may wait for something else
-    /// than the client does. The last two are believed when half of the time is over, which
-    /// leaves the other half to the next handshake.
+    /// A refusal may be forged. In that case the server's own answer is on its way, so a
+    /// refusal is believed only after a while. A server may also refuse silently, as GnuTLS
+    /// does if its application sends no alerts; and if somebody else has answered in its
+    /// name, server and client may wait for each other. Both of these are assumed when half
+    /// of the time is over, which leaves the other half to the next handshake.
     pub(super) fn judge(&mut self, now: Instant, client: &Client) -> Option<Verdict> {
         if self.verdict.is_some() {
             return None;
@@ -141,11 +142,11 @@ impl Offer {
             (self.believed_at, self.is_believed) = (None, false);
         } else if self.believed_at.is_none() && !self.is_believed {
             let round_trip = client.round_trip().unwrap_or_default();
-            self.believed_at = Some(now + SHORTEST_PATIENCE.max(round_trip + round_trip));
+            self.believed_at = Some(now + MIN_PATIENCE.max(round_trip + round_trip));
         }
         let repeats = client.flight_repeats();
         let has_other = self.leaves_out() || self.resumes;
-        let is_stuck = self.is_past_half && repeats >= MANY_REPEATS && client.was_answered();
+        let is_stuck = self.is_past_half && repeats >= MIN_REPEATS && client.was_answered();
         self.verdict = if has_other && (self.is_believed || is_stuck) {
             Some(Verdict::Declined)
         } else if has_other && self.is_past_half && repeats != 0 && !client.has_server_hello() {
@@ -165,29 +166,29 @@ impl Offer {
     }
 }
 
-// These are not inlined: on a small stack, what one of them takes is not in the way of the
-// others.
+// The following functions are not inlined, so that each frees its part of a small stack
+// before the next one runs.
 /// Begins a handshake.
 #[inline(never)]
 pub(super) fn begin(
     terms: &Terms<'_>,
-    proof: Proof<'_>,
+    keys: Keys<'_>,
     room: Room,
     now: Instant,
-) -> Result<Begun, Error> {
-    let (config, age, offer) = offer(terms, proof)?;
+) -> Result<Started, Error> {
+    let (config, age, offer) = offer(terms, keys)?;
     let client = Box::write(room, Client::new(config, Source, now)?);
-    Ok(Begun { client, age, offer })
+    Ok(Started { client, age, offer })
 }
 
 #[inline(never)]
 fn offer(
     terms: &Terms<'_>,
-    (key, pre_shared_key): Proof<'_>,
+    (key, pre_shared_key): Keys<'_>,
 ) -> Result<(Config, Age, Offer), Error> {
     let config = config(terms, pre_shared_key)?;
     let resumed = resumption::to_offer(&key, terms.limits);
-    // A hello must have the suite of the session that it is to resume (RFC 5246, section
+    // A hello must offer the suite of the session that it resumes (RFC 5246, section
     // 7.4.1.2).
     let is_all = SUPPORTS_CBC
         && (old_servers::takes_turn(&key)
@@ -201,10 +202,10 @@ fn offer(
     })
 }
 
-/// What offers everything that the terms allow.
+/// The configuration for offering everything that the terms allow.
 #[inline(never)]
 fn config(terms: &Terms<'_>, pre_shared_key: Option<PreShared<'_>>) -> Result<Config, Error> {
-    // A server with a key of the device's has no certificate.
+    // A server with a pre-shared key has no certificate.
     let knows_old_servers = pre_shared_key.is_some() || terms.static_rsa;
     let config = match pre_shared_key {
         Some((identity, key)) => {

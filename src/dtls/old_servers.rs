@@ -1,28 +1,29 @@
-//! Which servers accepted only what is offered to old ones, so that they are offered it at
-//! once the next time and not only after they have refused better suites.
+//! Remembers which servers accepted only the offer for old servers, so that the next
+//! handshake makes that offer at once, not only after the server has refused better suites.
 //!
-//! Not for ever: a server may be renewed. After some handshakes, or one in which the server
-//! chose something better, the better offer comes first again, which costs an old server a few
-//! round trips. Handshakes are counted rather than hours, since not every board has a clock
-//! that survives a restart.
+//! A server may be upgraded, so this is not for ever. After some handshakes, or one in
+//! which the server chose something better, the better offer comes first again, which costs
+//! an old server a few round trips. Handshakes are counted instead of hours, since not
+//! every board has a clock that survives a restart.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::resumption::Key;
 
-/// In how many handshakes an old server is offered everything at once: the one after that in
-/// which it declined, and 16 more.
-const HANDSHAKES: u8 = 17;
+/// The most handshakes in a row in which an old server is offered everything at once: the
+/// one right after it declined, and 16 more.
+const MAX_HANDSHAKES: u8 = 17;
 
 /// How many servers are remembered.
 const MAX_SERVERS: usize = 8;
 
-/// Three bytes that name a server, and how many handshakes are left; 0 for none. Loads and
-/// stores are enough, which every core has: what two threads may lose is a round trip.
+/// For each server, three bytes that name it, and one byte for the number of handshakes
+/// that are left; 0 for a free place. Loads and stores are enough, which every core has: a
+/// race of two threads costs a round trip at most.
 static SERVERS: [AtomicU32; MAX_SERVERS] = [const { AtomicU32::new(0) }; MAX_SERVERS];
 
-/// Three bytes of a hash are enough: where two servers share them, one is offered too much
-/// at once, from which it chooses the best.
+/// Three bytes of a hash are enough: if two servers share them, one is offered everything
+/// at once, and chooses the best.
 fn name(key: &Key) -> u32 {
     u32::from_be_bytes(*key.0.first_chunk().unwrap_or(&[0; 4])) & !0xFF
 }
@@ -33,12 +34,12 @@ fn find(name: u32) -> Option<(&'static AtomicU32, u8)> {
     Some((place, value as u8))
 }
 
-/// How many more handshakes begin by offering everything.
+/// How many more handshakes offer everything at once.
 pub(super) fn handshakes_left(key: &Key) -> u8 {
     find(name(key)).map_or(0, |(_, left)| left)
 }
 
-/// Whether the handshake that begins is one of these.
+/// Whether the handshake that begins now offers everything at once; counts it.
 pub(super) fn takes_turn(key: &Key) -> bool {
     let name = name(key);
     let Some((place, left)) = find(name) else { return false };
@@ -46,13 +47,13 @@ pub(super) fn takes_turn(key: &Key) -> bool {
     true
 }
 
-/// The server has declined the better offer.
+/// Notes that the server has declined the better offer.
 pub(super) fn remember(key: &Key) {
-    restore(key, HANDSHAKES);
+    restore(key, MAX_HANDSHAKES);
 }
 
-/// Remembers a server for so many handshakes, in place of another if there is no room; 0 for
-/// not at all.
+/// Remembers a server for this many handshakes, or not at all for 0. It replaces another
+/// server if there is no room.
 pub(super) fn restore(key: &Key, handshakes: u8) {
     let name = name(key);
     let found = find(name).map(|(place, _)| place);
@@ -64,11 +65,11 @@ pub(super) fn restore(key: &Key, handshakes: u8) {
         .or_else(|| SERVERS.iter().find(is_free))
         .or_else(|| SERVERS.get(usize::from(key.0[31]) % MAX_SERVERS));
     if let Some(place) = place {
-        place.store(name | u32::from(handshakes.min(HANDSHAKES)), Ordering::Relaxed);
+        place.store(name | u32::from(handshakes.min(MAX_HANDSHAKES)), Ordering::Relaxed);
     }
 }
 
-/// The server knows better, or does not answer at all.
+/// Notes that the server knows better suites, or does not answer at all.
 pub(super) fn forget(key: &Key) {
     restore(key, 0);
 }
@@ -77,13 +78,13 @@ pub(super) fn forget(key: &Key) {
 mod tests {
     use super::*;
 
-    /// One test, since the table is the process's.
+    /// This is a single test, since the whole process shares the table.
     #[test]
     fn servers_are_remembered_for_some_handshakes_and_not_more_than_a_few() {
         let key = |number: u8| Key([number; 32]);
         assert!(!takes_turn(&key(200)));
         remember(&key(200));
-        for left in (0..HANDSHAKES).rev() {
+        for left in (0..MAX_HANDSHAKES).rev() {
             assert!(takes_turn(&key(200)));
             assert_eq!(handshakes_left(&key(200)), left);
         }
@@ -93,7 +94,7 @@ mod tests {
         forget(&key(200));
         assert!(!takes_turn(&key(200)));
         restore(&key(200), 255);
-        assert_eq!(handshakes_left(&key(200)), HANDSHAKES);
+        assert_eq!(handshakes_left(&key(200)), MAX_HANDSHAKES);
         forget(&key(200));
         for number in 1..=100 {
             remember(&key(number));

@@ -1,12 +1,14 @@
-//! Who may use what is kept: one context at a time, since two owners of one session would
-//! write with the same record numbers, which with AES-GCM gives the keys away.
+//! Which context may use a kept session: one at a time. Two owners of one session would
+//! write with the same record numbers, which with AES-GCM reveals the authentication key.
 //!
-//! A table knows the owners in this process. Other processes are kept out by a lock of the
-//! Linux port, where the store is that port's own; the store of a program's own `HAL_Kv_*`
-//! is guarded by the table alone. (So is a board's, which has one process. Without an atomic
-//! exchange it is guarded by the stored generation alone; see [`super::store`].)
+//! A table records the owners in this process. If the store is the Linux port's own, a lock
+//! of that port keeps other processes out; the store of a program's own `HAL_Kv_*` is
+//! guarded by the table alone. (A board's store is too, since a board has one process. On a
+//! core without an atomic exchange, only the stored generation guards it; see
+//! [`super::store`].)
 //!
-//! A forked child owns nothing: what its parent had locked stays locked, by the parent.
+//! A forked child owns nothing: the entries that its parent had locked stay locked by the
+//! parent.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -21,29 +23,29 @@ use crate::process::Process;
 /// An entry that has an owner.
 struct Owned {
     entry: Entry,
-    /// `None` in a store that knows no locks.
+    /// `None` if the store has no locks.
     #[cfg(feature = "port-linux")]
     lock: Option<KvLock>,
 }
 
 static OWNED: Table<Vec<Owned>> = Table::new(Vec::new());
 
-/// How often a table is tried that is in use, before an entry stays locked.
+/// How often a busy table is tried before an entry is left locked.
 const TRIES_TO_RELEASE: usize = 100;
 
 /// Why an entry was not claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// By another context of this process, or of the one that it was forked off from.
+    /// Another context owns it, in this process or its parent.
     OwnedHere,
-    /// By another process.
+    /// Another process owns it.
     #[cfg(feature = "port-linux")]
     OwnedElsewhere,
-    /// The store takes no locks.
+    /// The store cannot be locked.
     #[cfg(feature = "port-linux")]
     NoLock,
     OutOfMemory,
-    /// Another thread does not get done.
+    /// Another thread keeps the table busy.
     #[cfg(target_has_atomic = "8")]
     Busy,
 }
@@ -66,7 +68,7 @@ impl fmt::Display for Refusal {
 /// The right to use an entry, until this is dropped.
 pub(super) struct Ownership {
     entry: Entry,
-    /// In a forked child, this is a copy that means nothing.
+    /// In a forked child, this value is a copy without meaning.
     process: Process,
 }
 
@@ -75,7 +77,7 @@ impl Ownership {
     ///
     /// # Errors
     ///
-    /// Why it may not be used.
+    /// Returns why the entry may not be used.
     pub(super) fn claim(entry: Entry) -> Result<Self, Refusal> {
         let process = Process::this().ok_or(Refusal::OutOfMemory)?;
         let claimed = OWNED.with(|owned| {
@@ -120,12 +122,12 @@ impl Drop for Ownership {
     }
 }
 
-/// In a new process, before `fork` returns: closes its copies of its parent's locks, so that
-/// they end with the parent. Allocates and frees nothing. (If another thread of the parent
-/// was in the table, they stay as long as this process.)
+/// Called in a new process, before `fork` returns. Closes its copies of its parent's locks,
+/// so that the locks end with the parent. Allocates and frees nothing. (If another thread
+/// of the parent was using the table, the copies stay until this process ends.)
 #[cfg(all(feature = "std", feature = "port-linux"))]
 pub(crate) fn leave_to_parent() {
-    // What has no lock stays: nothing else would keep this process out.
+    // An entry without a lock stays in the table: nothing else would keep this process out.
     OWNED.with_at_once(|owned| {
         owned.retain_mut(|owned| owned.lock.take().map(KvLock::leave).is_none());
     });

@@ -1,6 +1,6 @@
-//! The last session with each peer, so that a reconnection takes an abbreviated
-//! handshake, also in another context. In memory only; wiped when it is replaced, refused
-//! or displaced.
+//! Remembers the last session with each peer, so that a reconnection takes an abbreviated
+//! handshake, also in another context. Sessions are in memory only, and are wiped when they
+//! are replaced, refused or displaced.
 
 use alloc::vec::Vec;
 
@@ -14,7 +14,7 @@ use super::terms::{PreShared, Terms};
 use crate::log::log;
 use crate::port::Trusted;
 
-/// How many sessions are remembered: a device talks to one or two endpoints.
+/// The most sessions that are remembered. A device talks to one or two endpoints.
 const MAX_SESSIONS: usize = 8;
 
 /// Names a peer and the terms on which it was accepted: a hash over everything that a
@@ -37,7 +37,7 @@ impl Key {
                 Trusted::Pem(text) => add(text.to_bytes()),
                 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
                 Trusted::BuiltIn => add(crate::certificates::ANCHORS),
-                // There is no session without a key.
+                // Without a pre-shared key there is no session.
                 #[cfg(not(any(feature = "dtls-p256", feature = "dtls-rsa")))]
                 Trusted::BuiltIn => {}
             },
@@ -49,7 +49,7 @@ impl Key {
         Self(hash.finalize().into())
     }
 
-    /// To bind what is kept to all of it.
+    /// The bytes of the key, to which a kept session is bound.
     pub(super) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -57,15 +57,15 @@ impl Key {
 
 struct Entry {
     key: Key,
-    /// As [`SavedSession::to_bytes`] writes it.
+    /// The encoding of [`SavedSession::to_bytes`].
     session: Zeroizing<Vec<u8>>,
     age: Age,
 }
 
-/// The sessions that can be resumed, the newest at the end.
+/// The sessions that can be resumed, the newest last.
 static TABLE: Table<Vec<Entry>> = Table::new(Vec::new());
 
-/// The last session with this peer, as bytes, and its age.
+/// The last session with this peer, encoded, and its age.
 pub(super) fn bytes_for(key: &Key) -> Option<(Zeroizing<Vec<u8>>, Age)> {
     let copied = TABLE.with(|entries| {
         let entry = entries.iter().find(|entry| entry.key == *key)?;
@@ -77,21 +77,25 @@ pub(super) fn bytes_for(key: &Key) -> Option<(Zeroizing<Vec<u8>>, Age)> {
     copied.flatten()
 }
 
-/// The last session with this peer, to be resumed, unless it has become too old: then it is
-/// forgotten.
+/// The last session with this peer and its age. A session that is too old, or cannot be
+/// decoded, is forgotten instead.
 pub(super) fn to_offer(key: &Key, limits: Limits) -> Option<(SavedSession, Age)> {
     let (bytes, age) = bytes_for(key)?;
-    let session = SavedSession::from_bytes(&bytes)
-        .filter(|session| age.allows_resumption(limits, session.lifetime_hint()));
-    if session.is_none() {
+    let Some(session) = SavedSession::from_bytes(&bytes) else {
+        log!(Warning, "the saved DTLS session does not parse, or there is no memory for it");
+        forget(key);
+        return None;
+    };
+    if !age.allows_resumption(limits, session.lifetime_hint()) {
         log!(Info, "the saved DTLS session is too old");
         forget(key);
+        return None;
     }
-    Some((session?, age))
+    Some((session, age))
 }
 
 /// Remembers a session in place of the last one with its peer, or none if there is no
-/// memory. If the server gave no other ticket, the age of the ticket stays.
+/// memory. If the ticket is the same, it keeps its age.
 pub(super) fn remember(key: Key, session: &SavedSession, age: Age) {
     match session.to_bytes() {
         Ok(session) => {
@@ -105,7 +109,7 @@ pub(super) fn remember(key: Key, session: &SavedSession, age: Age) {
     }
 }
 
-/// [`remember`], for a session as bytes.
+/// [`remember`] for an encoded session.
 pub(super) fn remember_bytes(key: Key, session: Zeroizing<Vec<u8>>, age: Age) {
     TABLE.with(|entries| {
         remove(entries, &key);
@@ -118,7 +122,7 @@ pub(super) fn remember_bytes(key: Key, session: Zeroizing<Vec<u8>>, age: Age) {
     });
 }
 
-/// [`remember_bytes`], unless there is a session with this peer: that is a newer one.
+/// [`remember_bytes`], unless a session with this peer is remembered, which is newer.
 pub(super) fn remember_if_new(key: Key, session: Zeroizing<Vec<u8>>, age: Age) {
     let is_known = TABLE.with(|entries| entries.iter().any(|entry| entry.key == key));
     if is_known == Some(false) {
@@ -131,7 +135,7 @@ pub(super) fn forget(key: &Key) {
     TABLE.with(|entries| remove(entries, key));
 }
 
-/// Removes the session with this peer, of which there is one at the most.
+/// Removes the session with this peer, if there is one.
 fn remove(entries: &mut Vec<Entry>, key: &Key) {
     if let Some(index) = entries.iter().position(|entry| entry.key == *key) {
         entries.remove(index);
@@ -150,7 +154,7 @@ mod tests {
 
     const LIMITS: Limits = Limits::new(0, 0);
 
-    /// Tests share the table, so each has a host of its own.
+    /// Tests share the table, so each test has a host of its own.
     fn key(host: &core::ffi::CStr) -> Key {
         let peer = Peer { host, port: 5684, trusted: Trusted::BuiltIn };
         let first_timeout = Duration::from_secs(1);
@@ -169,18 +173,18 @@ mod tests {
         )
     }
 
-    /// A session with a ticket that the server will take for so many seconds.
+    /// A session with a ticket that the server accepts for `lifetime_s`.
     fn session(lifetime_s: u32, ticket: u8) -> SavedSession {
         let hello = Hello::new(Suite::PskGcm).with(SESSION_TICKET, &[]);
         let mut pair = Pair::before_finished(psk_config(), Suite::PskGcm, &hello);
         let body = [&lifetime_s.to_be_bytes()[..], &[0, 1, ticket]].concat();
         let record = pair.server.say(NEW_SESSION_TICKET, &body);
-        feed(&mut pair.client, &record).expect("it is taken");
+        feed(&mut pair.client, &record).expect("the record is accepted");
         pair.finish();
         pair.client.take_saved_session().expect("it has a ticket")
     }
 
-    /// That of a session whose handshake and whose ticket are so many seconds old.
+    /// The age of a session whose handshake and ticket are this many seconds old.
     fn aged(made_s: u64, ticket_s: u64) -> Age {
         let calendars = [made_s, ticket_s].map(|seconds| (1000 * (now() - seconds)).to_be_bytes());
         let mut bytes = calendars.concat();
@@ -196,7 +200,7 @@ mod tests {
             (0, 86_400, 60, false),
             (3600, 80_000, 3500, true),
             (3600, 3600, 3600, false),
-            // A server that says more than a day is not believed.
+            // A server that promises more than a day is not believed.
             (604_800, 86_400, 60, false),
         ] {
             let what = (lifetime_s, made_s, ticket_s);
@@ -206,7 +210,11 @@ mod tests {
                 aged(made_s, ticket_s),
             );
             assert_eq!(to_offer(&key, LIMITS).is_some(), is_offered, "{what:?}");
-            assert_eq!(bytes_for(&key).is_some(), is_offered, "what is too old is wiped: {what:?}");
+            assert_eq!(
+                bytes_for(&key).is_some(),
+                is_offered,
+                "a session that is too old is wiped: {what:?}"
+            );
         }
         let age = aged(100, 100);
         remember_bytes(key, session(0, 1).to_bytes().expect("memory"), age);
@@ -214,7 +222,7 @@ mod tests {
         assert!(to_offer(&key, Limits::new(100, 0)).is_none());
     }
 
-    /// Resumed again and again, it would last for ever.
+    /// Otherwise a session that is resumed again and again would last for ever.
     #[test]
     fn another_ticket_makes_a_session_no_younger() {
         let key = key(c"renewed.example");

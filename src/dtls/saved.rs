@@ -1,7 +1,8 @@
-//! What is kept of a session while there is no power. With a connection id it is the
-//! session itself, which goes on from any address, and the saved session that abbreviates the
-//! next handshake, should the server have lost the session; without one it is the latter alone.
-//! With either go its age, and the time-out that was learned from the network.
+//! Encodes a session that is kept while there is no power. If the session has a connection
+//! id, both are kept: the session itself, which goes on from any address, and a saved
+//! session, which abbreviates the next handshake if the server has lost the session.
+//! Otherwise, only the saved session is kept. Its age and the time-out that was learned
+//! from the network are kept beside it.
 
 #[cfg(test)]
 mod tests;
@@ -19,73 +20,74 @@ use super::resumption::{self, Key};
 use crate::port::calendar::calendar_seconds;
 use crate::port::secrets::Source;
 
-/// The first byte of a blob: what the rest is. Older versions had 1 to 4, and bound them to
-/// less.
+/// The first byte of a blob: the kind of its content. Here it is the session itself. Older
+/// versions used 1 to 4, whose seals cover less.
 const LIVE: u8 = 5;
 const RESUMABLE: u8 = 6;
-/// The former, the latter, and its length.
+/// The session itself, then the saved session, then the length of the saved session.
 const BOTH: u8 = 7;
 
-/// The most that a store holds of a session, in bytes. One with a connection id takes about
-/// 270; a saved session somewhat more than its ticket.
+/// The longest blob, in bytes. A session with a connection id takes about 270, a saved
+/// session somewhat more than its ticket.
 pub(super) const MAX_BLOB_LEN: usize = 1024;
 
-/// A saved session that is longer is not kept beside the session itself.
+/// The longest saved session that is kept beside the session itself, in bytes.
 const MAX_BESIDE_LEN: usize = 600;
 
-/// The length of its length.
+/// How many bytes at the end of [`BOTH`] hold the length of the saved session.
 const BESIDE_LEN: usize = 2;
 
-/// The length of what was learned: a time-out, and for how many handshakes the server is an
-/// old one.
+/// The length of the learned facts: a time-out, and the number of handshakes for which the
+/// server counts as old.
 const LEARNED_LEN: usize = 5;
 
-/// The length of what is at the end of a blob: the age, and what was learned.
+/// The length of the age and the learned facts, at the end of a blob.
 const FACTS_LEN: usize = AGE_LEN + LEARNED_LEN;
 
 /// How a session is kept, and for whom.
 pub(super) struct Keep<'a> {
-    /// Seals it.
+    /// The secret that seals the blob.
     pub(super) secret: &'a [u8],
     /// The device and the endpoint.
     pub(super) context: &'a [u8],
     /// The number of the blob.
     pub(super) generation: u64,
-    /// How many records the session may write before it is saved again.
+    /// How many records the session may write before it must be saved again.
     pub(super) reserve: u32,
 }
 
-/// What was in a blob.
+/// The content of a blob.
 pub(super) struct Unsealed {
     pub(super) session: Kept,
-    /// What was kept beside a live session, for [`resumption::remember_bytes`].
+    /// The saved session beside a live session, for [`resumption::remember_bytes`].
     pub(super) beside: Option<Zeroizing<Vec<u8>>>,
     pub(super) age: Age,
     /// The time-out that was learned from the network.
     pub(super) learned: Option<Duration>,
 }
 
-/// A session that was kept.
+/// A kept session.
 #[allow(clippy::large_enum_variant, reason = "waking up must not fail for lack of memory")]
 pub(super) enum Kept {
     Live(Client),
-    /// For [`resumption::remember_bytes`].
+    /// A saved session, for [`resumption::remember_bytes`].
     Resumable(Zeroizing<Vec<u8>>),
 }
 
-/// Whether the session itself can be kept, and not only what the next one is resumed from.
+/// Whether the session itself can be kept, and not only a saved session.
 pub(super) fn is_live(client: &Client) -> bool {
     client.uses_connection_id() && !client.is_flight_due()
 }
 
-/// What the seal binds a session to: all that stands beside it, and all that its peer proved
-/// itself by, or was allowed to leave out, so that a change of it ends the session too.
+/// The data that the seal covers besides the session: everything that is stored beside it,
+/// and the terms on which its peer was accepted. A session whose terms have changed cannot
+/// be unsealed.
 fn bound_to(kind: u8, key: &Key, keep: &Keep<'_>, facts: &[u8; FACTS_LEN]) -> Option<Vec<u8>> {
     let generation = keep.generation.to_be_bytes();
     let parts: [&[u8]; 5] = [&[kind], &generation, key.as_bytes(), facts, keep.context];
     let mut context = Vec::new();
     context.try_reserve_exact(parts.iter().map(|part| part.len()).sum()).ok()?;
-    // All but the last have the same length in every context.
+    // Only the last part has a length that varies, so the concatenation is unambiguous.
     for part in parts {
         context.extend_from_slice(part);
     }
@@ -93,7 +95,7 @@ fn bound_to(kind: u8, key: &Key, keep: &Keep<'_>, facts: &[u8; FACTS_LEN]) -> Op
 }
 
 /// Seals a session of this age into a blob, with the time-out that was learned from the
-/// network; `None` if the peer gave nothing to resume it with.
+/// network. Returns `None` if the peer gave nothing to resume the session with.
 pub(super) fn seal(
     client: &mut Client,
     key: &Key,
@@ -107,7 +109,7 @@ pub(super) fn seal(
     let context = |kind, facts: &_| bound_to(kind, key, keep, facts).ok_or(Error::OutOfMemory);
     let resumable = resumption::bytes_for(key);
     let (kind, facts, mut blob, beside) = if is_live(client) {
-        // Another client may have had another session with this peer since.
+        // Another client may have made another session with this peer since.
         let own = resumable.filter(|(_, other)| other.is_of_handshake_of(age));
         let facts = facts(own.as_ref().map_or(age, |(_, age)| *age), learned);
         let beside = match own {
@@ -145,7 +147,8 @@ fn facts(age: Age, learned: [u8; LEARNED_LEN]) -> [u8; FACTS_LEN] {
     facts
 }
 
-/// What is in a blob, unless it is a session that has become too old to go on.
+/// Opens a blob. The error says why the blob is of no use, for example that its session is
+/// too old to go on.
 pub(super) fn unseal(
     key: &Key,
     keep: &Keep<'_>,
@@ -174,7 +177,7 @@ pub(super) fn unseal(
             return Err("it is too old");
         }
         if !client.is_valid_at(calendar_seconds()) {
-            return Err("the dates of the server's certificate are to be checked again");
+            return Err("the dates of the server's certificate must be checked again");
         }
         Kept::Live(client)
     } else {
@@ -191,7 +194,7 @@ pub(super) fn unseal(
     Ok(Unsealed { session, beside, age, learned })
 }
 
-/// The session, and the saved session behind it.
+/// Splits a blob into the session and the saved session behind it.
 fn split_beside(blob: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let (blob, len) = blob.split_last_chunk::<BESIDE_LEN>()?;
     let len = usize::from(u16::from_be_bytes(*len));

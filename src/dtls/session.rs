@@ -1,5 +1,5 @@
-//! One session: the engine, its socket, and the records on their way out. Nothing
-//! here waits; [`crate::link`] says when to call.
+//! One session: the engine, its socket, and the records on their way out. Nothing here
+//! waits; [`crate::link`] decides when to call.
 
 #[cfg(feature = "extension")]
 mod kept;
@@ -12,7 +12,7 @@ use iot_coap_client::{Duration, Instant};
 use iot_coap_dtls::{Alert, Datagram, Error, SUPPORTS_CBC, State};
 
 use super::age::Age;
-use super::offer::{self, Begun, Client, Offer, Proof, Room, Verdict};
+use super::offer::{self, Client, Keys, Offer, Room, Started, Verdict};
 use super::old_servers;
 use super::resumption::{self, Key};
 use super::terms::Terms;
@@ -43,29 +43,29 @@ pub(crate) struct Session {
     is_open: bool,
     /// It was saved after the handshake, or cannot be saved.
     is_saved: bool,
-    /// Where records are written; as long as the longest so far.
+    /// The buffer that records are written to, as long as the longest record so far.
     out: Vec<u8>,
-    /// The time-out that a kept session brought along, in milliseconds; 0 if there is none.
+    /// The time-out that was kept with the session, in milliseconds; 0 if there is none.
     kept_timeout_ms: u32,
     offer: Offer,
-    /// The generation as which it stands in the store; 0 if it does not.
+    /// The generation of this session in the store; 0 if it is not there.
     kept_as: u64,
-    /// The age of the session that it is resumed or restored from, once it is known to be,
-    /// or else its own.
+    /// The age of this session or, once the server has resumed it, of the session that it
+    /// was resumed from.
     age: Age,
 }
 
 impl Session {
-    /// Starts a session, whose first flight is due. Takes over the socket, and closes it
-    /// if the session cannot be made, which is logged.
+    /// Starts a session, whose first flight is then due. Takes over the socket. If the
+    /// session cannot be made, logs that and closes the socket.
     pub(crate) fn connect(socket: Udp, terms: &Terms<'_>, now: Instant) -> Option<Box<Self>> {
-        Self::make(socket, terms, |proof, room| offer::begin(terms, proof, room, now))
+        Self::make(socket, terms, |keys, room| offer::begin(terms, keys, room, now))
     }
 
     fn make(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Proof<'_>, Room) -> Result<Begun, Error>,
+        make: impl FnOnce(Keys<'_>, Room) -> Result<Started, Error>,
     ) -> Option<Box<Self>> {
         let made = Self::assemble(socket, terms, make);
         if let Err(error) = &made {
@@ -79,7 +79,7 @@ impl Session {
     fn assemble(
         socket: Udp,
         terms: &Terms<'_>,
-        make: impl FnOnce(Proof<'_>, Room) -> Result<Begun, Error>,
+        make: impl FnOnce(Keys<'_>, Room) -> Result<Started, Error>,
     ) -> Result<Box<Self>, Error> {
         let (place, room) = room().zip(room()).ok_or(Error::OutOfMemory)?;
         let mut secret = PreSharedKey::new();
@@ -89,7 +89,7 @@ impl Session {
             crate::port::hedge::mix(key);
         }
         let key = Key::of(terms, pre_shared_key);
-        let Begun { client, age, offer } = make((key, pre_shared_key), room)?;
+        let Started { client, age, offer } = make((key, pre_shared_key), room)?;
         let session = Self {
             client,
             socket,
@@ -110,14 +110,14 @@ impl Session {
         self.socket
     }
 
-    /// How long the peer took to answer the latest flight of the handshake that was sent
-    /// once; `None` without a handshake, or if every flight was sent again.
+    /// How long the peer took to answer the latest flight that was sent only once. `None`
+    /// without a handshake, or if every flight was repeated.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.client.round_trip()
     }
 
-    /// The time-out that the kept session was saved with, whether the session is restored or
-    /// only resumed; `None` if there is none.
+    /// The time-out that was kept with the session, whether the session is restored or only
+    /// resumed; `None` if there is none.
     pub(crate) fn kept_timeout(&self) -> Option<Duration> {
         (self.kept_timeout_ms != 0).then(|| Duration::from_millis(self.kept_timeout_ms.into()))
     }
@@ -138,17 +138,17 @@ impl Session {
         Some(self.offer.next_timeout().map_or(next, |at| at.min(next)))
     }
 
-    /// Sends the first flight, if there is a handshake, which may take `most`.
+    /// Sends the first flight, if a handshake is needed, which may take `most`.
     pub(crate) fn start(&mut self, now: Instant, most: Duration, log: &mut Queue) {
         self.offer.start(now, most);
-        // A flight that is lost is sent again.
+        // If the flight is lost, it is sent again.
         let _ = self.flush();
         self.note_progress(now, log);
     }
 
-    /// Takes records from the network, up to the next one that carries plaintext.
-    /// Returns where that is, and where the records behind it begin; `None` once
-    /// all are read.
+    /// Handles records from the network, up to the next one that carries plaintext. Returns
+    /// where the plaintext is, and where the records behind it begin; `None` once all are
+    /// read.
     pub(crate) fn handle_datagram(
         &mut self,
         now: Instant,
@@ -164,15 +164,15 @@ impl Session {
             })
         });
         let rest = len - datagram.rest().len();
-        // An answer may be due. If it is lost, the peer asks again.
+        // A reply may be due. If it is lost, the peer asks again.
         let _ = self.flush();
         self.note_progress(now, log);
         read.map(|plaintext| plaintext.map(|plaintext| (plaintext, rest)))
     }
 
-    /// Sends a flight of the handshake again, if that is due.
+    /// Repeats a flight of the handshake, if that is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant, log: &mut Queue) {
-        // An error that ends the session is in its state.
+        // An error that ends the session is kept in its state.
         let _ = self.client.handle_timeout(now);
         self.offer.handle_timeout(now);
         let _ = self.flush();
@@ -203,14 +203,14 @@ impl Session {
         };
         let record = self.out.get(..len).unwrap_or_default();
         self.socket.write(record, replies).map_err(WriteError::Io)?;
-        // The last flight of the handshake may go along.
+        // The last flight of the handshake may be sent along.
         self.flush().map_err(WriteError::Io)
     }
 
-    /// Makes `out` as long as this; `None` if there is no memory.
+    /// Makes `out` at least `len` bytes long; `None` if there is no memory.
     fn make_room(&mut self, len: usize) -> Option<()> {
         if len > self.out.len() {
-            // The old memory first: both at once would raise the peak.
+            // Free the old memory first: both at once would raise the peak.
             self.out = Vec::new();
             self.out.try_reserve_exact(len).ok()?;
             self.out.resize(len, 0);
@@ -221,14 +221,14 @@ impl Session {
     /// Sends every datagram that is due; returns the last error of the port.
     fn flush(&mut self) -> Result<(), IoError> {
         let mut sent = Ok(());
-        // A flight has more datagrams than one; to what follows a handshake, and to an
-        // alert, there is no answer.
+        // A flight has several datagrams. After the handshake, and to an alert, there is no
+        // answer.
         let replies = match self.client.state() {
             State::Handshaking => Replies::Several,
             State::Connected | State::Ended(_) => Replies::None,
         };
         loop {
-            // Without memory the rest of a flight waits until it is due again.
+            // If there is no memory, the rest of the flight waits until it is due again.
             let due = self.client.transmit_len();
             if due == 0 || self.make_room(due).is_none() {
                 break;
@@ -240,8 +240,8 @@ impl Session {
         sent
     }
 
-    /// When the handshake is done or the session is over: remembers or forgets the
-    /// session, and logs it.
+    /// When the handshake is done or the session is over, remembers or forgets the session,
+    /// and logs that.
     fn note_progress(&mut self, now: Instant, log: &mut Queue) {
         match self.client.state() {
             State::Handshaking => {
@@ -275,16 +275,16 @@ impl Session {
         }
     }
 
-    /// The handshake is not waited for any longer.
+    /// Notes that the handshake was given up.
     fn note_verdict(&mut self, verdict: Verdict, log: &mut Queue) {
-        // The next handshake is a full one, with everything that belongs to it.
+        // The next handshake is a full one, with all the extensions of a full one.
         resumption::forget(&self.key);
         if verdict != Verdict::Failed && self.offer.leaves_out() {
             old_servers::remember(&self.key);
             log_later!(
                 log,
                 Warning,
-                "what DTLS offers first was refused or not answered; offering AES-CBC and, to \
+                "the first DTLS offer was refused or not answered; offering AES-CBC and, to \
                  certificates, static RSA too"
             );
         } else if self.ended().is_none() {
@@ -292,7 +292,7 @@ impl Session {
         }
     }
 
-    /// Why the handshake is not waited for any longer, if it is not.
+    /// Why the handshake was given up, if it was.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         self.offer.verdict()
     }
@@ -338,8 +338,8 @@ impl Session {
         }
     }
 
-    /// Forgets the saved session and what else is known of the server, since the handshake took
-    /// too long.
+    /// Forgets the saved session and everything else that is known of the server, since the
+    /// handshake took too long.
     pub(crate) fn abandon(&mut self) {
         resumption::forget(&self.key);
         if SUPPORTS_CBC {
@@ -347,15 +347,16 @@ impl Session {
         }
     }
 
-    /// Says goodbye, if the session still stands, and closes the socket.
+    /// Sends a close_notify, if the session has not ended, and closes the socket.
     pub(crate) fn close(mut self) {
-        // A server that refuses has nothing to end; one that is silent, as GnuTLS's sample, may
-        // wait for ever with an alert that it does not expect.
+        // A server that refuses the handshake has no session to end. A server that says
+        // nothing, such as GnuTLS's sample, may wait for ever after an alert that it does
+        // not expect.
         if self.ended().is_none() && self.verdict().is_none() {
             self.client.close();
         }
-        // After the peer's own close_notify ours is due too (RFC 5246, section
-        // 7.2.1). If it is lost the peer has a timeout of its own.
+        // After the peer's close_notify, ours is due too (RFC 5246, section 7.2.1). If it
+        // is lost, the peer has a time-out of its own.
         let _ = self.flush();
         self.socket.close();
     }

@@ -1,13 +1,14 @@
-//! Sessions kept over restarts, through the port's key/value store: sealed with the
-//! device's secret, used by one owner at a time, and each accepted once.
+//! Keeps sessions over restarts, in the port's key/value store. They are sealed with the
+//! device's secret, used by one owner at a time, and accepted once each.
 //!
-//! Two entries: the sealed session, and its generation, a number that is never used again.
-//! That number is written first, so that whenever the power fails, what is found is either
-//! the latest or refused; see `crates/dtls`, whose `checkpoint` reserves the record numbers.
+//! There are two entries: the sealed session, and its generation, a number that is never
+//! used again. The generation is written first. Whenever the power fails, the session in
+//! the store is then either the latest one or refused; see `crates/dtls`, whose
+//! `checkpoint` reserves the record numbers.
 //!
-//! Nothing is written for a session under which the number has changed: somebody else has
-//! gone on with what was kept, or has put a copy in its place. So the session ends, even if
-//! [`Ownership`] has failed to keep the other one out.
+//! Nothing is written for a session if another generation is in the store than its own:
+//! somebody else has gone on with the kept session, or has stored a copy. So the session
+//! ends, even if [`Ownership`] has failed to keep the other one out.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -25,11 +26,11 @@ use crate::entry::Entry;
 use crate::log::{Queue, log};
 use crate::port::{Udp, store};
 
-/// Records between two writes to the store. A message is one record, and flash stands
-/// 10,000 writes or more.
+/// How many records are sent between two writes to the store. A message is one record, and
+/// flash endures 10,000 writes or more.
 const RESERVE: u32 = 256;
 
-/// Where one device's session with one endpoint is kept.
+/// The place of one device's session with one endpoint.
 pub(crate) struct SessionStore {
     session: Entry,
     oldest: Entry,
@@ -38,32 +39,33 @@ pub(crate) struct SessionStore {
     secret: Zeroizing<String>,
     /// The latest generation that was read or made.
     generation: u64,
-    /// The session that was written last is one that the peer's goodbye or ours ends.
+    /// The session itself was written last, which a close_notify of either side ends.
     has_live: bool,
-    /// That one is over, and no other has its place yet.
+    /// That session is over, and no other has replaced it yet.
     has_given_up_live: bool,
-    /// Both entries are this store's alone.
+    /// Both entries belong to this store alone.
     _ownership: Ownership,
 }
 
-/// What is to be written to the store, with no lock held.
+/// A pending write to the store, which is done with no lock held.
 pub(crate) struct Saving {
     session: Entry,
     oldest: Entry,
-    /// What the session was written as before, or restored from; 0 for a new one.
+    /// The generation of the session before this write, or that it was restored from; 0 for
+    /// a new session.
     replaces: u64,
     generation: u64,
-    /// `None` if the session cannot be kept: then the entry is deleted.
+    /// `None` if the session cannot be kept. The entry is then deleted.
     blob: Option<Vec<u8>>,
     is_live: bool,
 }
 
-/// What has become of a [`Saving`].
+/// The result of a [`Saving`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     Kept,
     NotKept,
-    /// Nothing was written: this generation is in the store, which is not the session's.
+    /// Nothing was written: this generation is in the store, and it is not the session's.
     Overtaken(u64),
 }
 
@@ -77,10 +79,10 @@ fn stored_generation(oldest: Entry) -> u64 {
 }
 
 impl Saving {
-    /// Writes it.
+    /// Writes to the store.
     pub(crate) fn write(&self) -> Written {
         let stored = stored_generation(self.oldest);
-        // A new session has numbers of its own, and replaces whatever is older.
+        // A new session has a generation of its own, and replaces any older one.
         let is_overtaken =
             if self.replaces == 0 { stored >= self.generation } else { stored != self.replaces };
         if is_overtaken {
@@ -103,7 +105,7 @@ impl Saving {
         Written::Kept
     }
 
-    /// Notes in the session what has become of it. Returns whether the session can go on.
+    /// Notes the result in the session. Returns whether the session can go on.
     pub(crate) fn note_written(&self, session: &mut Session, written: Written) -> bool {
         match written {
             Written::Overtaken(_) => false,
@@ -131,7 +133,7 @@ impl SessionStore {
         let (product, name) = (device.product_key(), device.device_name());
         let Endpoint { host, port, .. } = endpoint;
         let mut context = String::new();
-        // Enough for all of it: a port has at most five digits.
+        // Room for everything: a port has at most five digits.
         context.try_reserve_exact(host.len() + product.len() + name.len() + 8).ok()?;
         write!(context, "{host}:{port}/{product}/{name}").ok()?;
         let mut secret = Zeroizing::new(String::new());
@@ -151,7 +153,7 @@ impl SessionStore {
         })
     }
 
-    /// A session over `socket` that goes on with the kept one, or a new one.
+    /// Restores the kept session over `socket`, or starts a new one.
     pub(crate) fn connect(
         &mut self,
         socket: Udp,
@@ -165,7 +167,7 @@ impl SessionStore {
         }
     }
 
-    /// What opens the blob that is in the store.
+    /// The secret, context and generation that open the blob in the store.
     pub(super) fn keep_of_stored(&self) -> Keep<'_> {
         self.keep(self.generation, 0)
     }
@@ -182,9 +184,8 @@ impl SessionStore {
         is_stored
     }
 
-    /// What is to be written for a session: the session, sealed, with record numbers
-    /// reserved for it, and the time-out that was `learned` from the network. `None` if
-    /// nothing is due.
+    /// Prepares a write: the sealed session, with record numbers reserved for it, and the
+    /// time-out that was `learned` from the network. `None` if nothing is due.
     pub(crate) fn save(
         &mut self,
         session: &mut Session,
@@ -223,13 +224,13 @@ impl SessionStore {
         Saving { session: self.session, oldest: self.oldest, replaces, generation, blob, is_live }
     }
 
-    /// Notes what has become of what was to be written.
+    /// Notes the result of a write.
     pub(crate) fn note_written(&mut self, saving: &Saving, written: Written) {
         self.has_given_up_live = false;
         match written {
             Written::Overtaken(stored) => {
                 self.generation = self.generation.max(stored);
-                // What is there is somebody else's.
+                // The session in the store belongs to somebody else.
                 self.has_live = false;
             }
             Written::Kept | Written::NotKept => {
@@ -238,8 +239,8 @@ impl SessionStore {
         }
     }
 
-    /// The session that was written last is over: a start from now on would go on with it in
-    /// vain.
+    /// Notes that the session that was written last is over, so that restoring it would be
+    /// useless.
     pub(crate) const fn give_up_live(&mut self) {
         self.has_given_up_live = self.has_live;
     }
@@ -249,7 +250,7 @@ impl SessionStore {
         self.has_given_up_live
     }
 
-    /// What deletes the session that is over, unless somebody else has replaced it.
+    /// Prepares to delete the session that is over, unless somebody else has replaced it.
     pub(crate) fn forget_given_up(&self) -> Option<Saving> {
         self.has_given_up_live.then_some(Saving {
             session: self.session,
@@ -261,7 +262,7 @@ impl SessionStore {
         })
     }
 
-    /// Deletes the session that was written last, if a goodbye is about to end it.
+    /// Deletes the session that was written last, if a close_notify is about to end it.
     pub(crate) fn forget_live(&mut self) {
         if core::mem::take(&mut self.has_live) && stored_generation(self.oldest) == self.generation
         {

@@ -1,5 +1,5 @@
-//! What all contexts of a process have in common: for one thread at a time, without the
-//! port's locks, which would have to be made before the first context.
+//! State that all contexts of a process share. One thread at a time may use it. The port's
+//! locks do not guard it, since they would have to be made before the first context.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::AtomicBool;
@@ -9,9 +9,9 @@ use core::sync::atomic::Ordering;
 #[cfg(target_has_atomic = "8")]
 use crate::port;
 
-/// How often a thread looks whether another one is done with the table, a millisecond
-/// apart. The other thread has a few microseconds' work, unless it is interrupted, and takes
-/// no lock meanwhile. So a thread may wait for it with its own context locked.
+/// How often a thread tries to take a busy table, a millisecond apart. The other thread
+/// needs a few microseconds, unless it is interrupted, and takes no lock meanwhile. So a
+/// thread may wait for it with its own context locked.
 #[cfg(target_has_atomic = "8")]
 const TRIES: u32 = 50;
 
@@ -21,7 +21,7 @@ pub(super) struct Table<T> {
     content: UnsafeCell<T>,
 }
 
-// SAFETY: the content is reached only by the one thread that set `is_taken`.
+// SAFETY: only the thread that set `is_taken` uses the content.
 unsafe impl<T: Send> Sync for Table<T> {}
 
 impl<T> Table<T> {
@@ -29,7 +29,7 @@ impl<T> Table<T> {
         Self { is_taken: AtomicBool::new(false), content: UnsafeCell::new(content) }
     }
 
-    /// Does something with the content; `None` if another thread does not get done.
+    /// Runs `work` on the content. Returns `None` if another thread keeps the table busy.
     #[cfg(target_has_atomic = "8")]
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
         take(&self.is_taken).then(|| self.finish(work))
@@ -41,15 +41,15 @@ impl<T> Table<T> {
         (!self.is_taken.swap(true, Ordering::Acquire)).then(|| self.finish(work))
     }
 
-    /// Called by the thread that set `is_taken`.
+    /// Runs `work`, and releases the table, which the calling thread has taken.
     #[cfg(target_has_atomic = "8")]
     fn finish<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let _release = Release(&self.is_taken);
-        // SAFETY: `is_taken` was not set, and stays set until the reference is gone.
+        // SAFETY: this thread set `is_taken`, which stays set until the reference is gone.
         work(unsafe { &mut *self.content.get() })
     }
 
-    /// Without an atomic exchange there is nothing in common.
+    /// On a core without an atomic exchange, contexts share nothing.
     #[cfg(not(target_has_atomic = "8"))]
     pub(super) fn with<R>(&self, _work: impl FnOnce(&mut T) -> R) -> Option<R> {
         let _ = (&self.is_taken, &self.content);
@@ -57,7 +57,7 @@ impl<T> Table<T> {
     }
 }
 
-/// Gives the table back, also if the work panics.
+/// Releases the table, even if the work panics.
 #[cfg(target_has_atomic = "8")]
 struct Release<'t>(&'t AtomicBool);
 
@@ -68,8 +68,9 @@ impl Drop for Release<'_> {
     }
 }
 
-/// Waits until no other thread has a table, and takes it; returns whether that was possible.
-// Once for all tables and what is done with them.
+/// Waits until no other thread has the table, and takes it. Returns whether that was
+/// possible.
+// Not generic, so that it is compiled once for all tables.
 #[cfg(target_has_atomic = "8")]
 #[inline(never)]
 fn take(is_taken: &AtomicBool) -> bool {

@@ -9,31 +9,31 @@ use crate::enter::enter_and_open;
 use crate::log::{connect_port, log};
 use crate::types::{iotx_coap_config_t, iotx_coap_context_t};
 
-/// Makes a client, as `IOT_CoAP_Init`, with options.
+/// Makes a client like `IOT_CoAP_Init`, but with options.
 ///
 /// @param config the configuration, as for `IOT_CoAP_Init`
 /// @param options the options; NULL for the defaults
-/// @return the client, or NULL with the reason logged: as `IOT_CoAP_Init`, or an option
-///     is out of its range
-/// @note Blocks as `IOT_CoAP_Init`.
+/// @return the client, or NULL with the reason logged: as for `IOT_CoAP_Init`, or an option
+///     is out of range
+/// @note Blocks as long as `IOT_CoAP_Init`. Any thread may call.
 ///
 /// # Safety
 ///
-/// As `IOT_CoAP_Init`; `options` is NULL or points to as many bytes as its
-/// `size` says, its `trust_root_pem` is NULL or a string.
+/// As for `IOT_CoAP_Init`; `options` is NULL or points to `size` bytes, and its
+/// `trust_root_pem` is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_InitWithOptions(
     config: *mut iotx_coap_config_t,
     options: *const iotx_coap_options_t,
 ) -> *mut iotx_coap_context_t {
     const NAME: &str = "IOT_CoAP_InitWithOptions";
-    // SAFETY: both are valid by the contract; pointers need no drop, and
-    // this frame is the first.
+    // SAFETY: both are valid by the contract; pointers need no dropping, and this is the
+    // library's first frame.
     unsafe { enter_and_open(NAME, || make(NAME, config, options, |_| ())) }
 }
 
-/// A context with this configuration and these options, which `adapt` changes first;
-/// `None`, with a line in the log that begins with `name`.
+/// Makes a context with this configuration and these options, which `adapt` changes first.
+/// If that fails, returns `None`, with a line in the log that begins with `name`.
 ///
 /// # Safety
 ///
@@ -74,13 +74,13 @@ mod tests {
 
     #[test]
     fn a_context_lives_from_its_making_to_its_end() {
-        /// Counts, and calls the library.
+        /// Counts the notice, and calls the library.
         unsafe extern "C-unwind" fn count(
             data: *mut c_void,
             context: *mut c_void,
             notice: *const iotx_coap_notice_t,
         ) {
-            // SAFETY: what the library promises, and the data set below.
+            // SAFETY: the library passes a valid context and the data that is set below.
             unsafe {
                 assert_eq!((*notice).kind, IOTX_COAP_NOTICE_SIGN_IN_FAILED);
                 *data.cast::<u32>() += 1;
@@ -99,13 +99,14 @@ mod tests {
             ..iotx_coap_options_t::DEFAULT
         };
         let init = |config: *mut iotx_coap_config_t| {
-            // SAFETY: both are sound.
+            // SAFETY: `hand_over` passes a valid configuration; the options have the size
+            // that they state.
             unsafe { IOT_CoAP_InitWithOptions(config, &raw mut options) }
         };
         let mut context = Handed::new("coap://127.0.0.1:9").hand_over(init);
         assert!(!context.is_null());
         let mut statistics = iotx_coap_statistics_t::default();
-        // SAFETY: the context lives until its end, and the rest is this frame's.
+        // SAFETY: the context lives until Deinit, and everything else is in this frame.
         unsafe {
             assert_eq!(IOT_CoAP_StartSignIn(context, 1), 0);
             assert_eq!(IOT_CoAP_Flush(context, 10), 0);

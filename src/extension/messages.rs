@@ -1,4 +1,4 @@
-//! Single messages: the options of a response, and messages that are not wanted any more.
+//! Functions for single messages: read the options of a response, and cancel a message.
 
 use core::ffi::{c_int, c_uchar, c_uint, c_void};
 
@@ -11,21 +11,21 @@ use crate::types::{iotx_coap_context_t, iotx_ret_code_t};
 
 use iotx_ret_code_t::{IOTX_ERR_INVALID_PARAM, IOTX_SUCCESS};
 
-/// Tells an option of the response that a callback was handed, such as Max-Age (14), ETag
+/// Gets an option of the response that was passed to a callback, such as Max-Age (14), ETag
 /// (4), Block2 (23), or the message id that the cloud adds (2090).
 ///
-/// A message that was refused, and whose callback is called because signing in again did
-/// not help, has no options.
+/// If a message was refused and signing in again did not help, its callback gets a response
+/// without options.
 ///
 /// @param message the callback's `message`
 /// @param number the option's number (RFC 7252, section 12.2)
-/// @param index which of several options with this number, from 0
-/// @param value set to the option's first byte; integers are in network byte order,
+/// @param index which of several options with this number to get, from 0
+/// @param value set to the option's first byte; an integer is in network byte order,
 ///     without leading zeros
-/// @param len set to its length in bytes, which may be 0
-/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` if the response has no such option,
-///     or for a NULL or an invalid message
-/// @note The value lives until the callback returns. Does not block.
+/// @param len set to the option's length in bytes, which may be 0
+/// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` if the response has no such option, for
+///     a NULL, or for an invalid message
+/// @note The value is valid until the callback returns. Does not block.
 ///
 /// # Safety
 ///
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageOption(
     let (Some(response), false, false) = (response, value.is_null(), len.is_null()) else {
         log!(
             Error,
-            "IOT_CoAP_GetMessageOption: a pointer is NULL, or the message not the running \
+            "IOT_CoAP_GetMessageOption: a pointer is NULL, or the message is not the running \
              callback's"
         );
         return IOTX_ERR_INVALID_PARAM as c_int;
@@ -63,15 +63,16 @@ pub unsafe extern "C" fn IOT_CoAP_GetMessageOption(
     IOTX_SUCCESS as c_int
 }
 
-/// Ends a message: nothing more is sent of it, and neither its callback nor a notice is
+/// Cancels a message: it is not sent any more, and neither its callback nor a notice is
 /// called for it.
 ///
 /// @param context a client of `IOT_CoAP_Init`
-/// @param token the message's token, as `IOT_CoAP_GetCurToken` told it before it was sent
+/// @param token the message's token, which `IOT_CoAP_GetCurToken` returned before the
+///     message was sent
 /// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` if no message with this token waits for
 ///     its answer, or for an invalid client
-/// @note Does not block. Any thread may call, also from a callback. If another thread
-///     calls, the message's callback may just be running.
+/// @note Does not block. Any thread may call, also from a callback. The message's callback
+///     may be running in another thread during the call.
 ///
 /// # Safety
 ///

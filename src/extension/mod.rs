@@ -1,5 +1,5 @@
-//! What this library has beyond the original's interface: `include/iot_coap_ext.h`.
-//! Optional: firmware written for the original needs none of it. A build without the
+//! Functions beyond the original's interface, for `include/iot_coap_ext.h`. They are
+//! optional: firmware written for the original needs none of them. A build without the
 //! feature `extension` sends no notices and has only their types.
 
 #![allow(non_camel_case_types, reason = "the names of a C interface")]

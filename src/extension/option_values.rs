@@ -1,5 +1,5 @@
-//! Reads options, and refuses values out of their ranges. The shorter structure of an older
-//! header is accepted.
+//! Reads options, and refuses values that are out of range. Accepts the shorter structure
+//! of an older header.
 
 use core::ffi::{CStr, c_char, c_uint};
 use core::mem::{offset_of, size_of};
@@ -14,20 +14,20 @@ use crate::configuration::{ConfigError, Options};
 use crate::link::DtlsOptions;
 use crate::notices::Subscriber;
 
-/// The most messages that may wait for their answers, whatever is asked for.
+/// The upper limit of `max_outstanding`.
 const MAX_OUTSTANDING: c_uint = 4096;
 
-/// The most messages that may be in flight, where there is a limit.
+/// The upper limit of `max_in_flight`.
 const MAX_IN_FLIGHT: u16 = 4096;
 
-/// How old a session may be at most to be resumed, or to go on, in seconds.
+/// The upper limits of `resume_limit_s` and `session_limit_s`.
 const MAX_RESUME_LIMIT_S: c_uint = 604_800;
 const MAX_SESSION_LIMIT_S: c_uint = 2_592_000;
 
 /// The longest trust root, in bytes.
 const MAX_TRUST_ROOT_LEN: usize = 65_536;
 
-/// Where each field ends: a structure of an older header ends at one of these.
+/// The end of each field: the structure of an older header ends at one of these offsets.
 const FIELD_ENDS: [usize; 21] = {
     const WORD: usize = size_of::<c_uint>();
     const POINTER: usize = size_of::<*const c_char>();
@@ -59,7 +59,7 @@ const FIELD_ENDS: [usize; 21] = {
 impl Options {
     /// # Safety
     ///
-    /// `options` is NULL or points to as many bytes as its `size` says.
+    /// `options` is NULL or points to `size` bytes.
     pub(super) unsafe fn read(options: *const iotx_coap_options_t) -> Result<Self, ConfigError> {
         if options.is_null() {
             return Ok(Self::default());
@@ -70,11 +70,11 @@ impl Options {
             return Err(ConfigError::Option("size"));
         }
         let mut known = iotx_coap_options_t::DEFAULT;
-        // Whole fields only: a pointer that is half copied would be followed.
+        // Copy whole fields only: half of a pointer must not be followed.
         let whole = FIELD_ENDS.iter().copied().filter(|&end| end <= size);
         let len = whole.max().unwrap_or(0);
-        // SAFETY: it has `size` bytes, by the contract; fields that an older header lacks stay
-        // zero, and those that only a newer one has are not read.
+        // SAFETY: the structure has `size` bytes, by the contract. Fields that an older
+        // header lacks stay zero; fields of a newer header are not read.
         unsafe {
             options.cast::<u8>().copy_to_nonoverlapping((&raw mut known).cast::<u8>(), len);
         }
@@ -197,18 +197,19 @@ unsafe fn trust_root(pem: *const c_char) -> Result<Option<CString>, ConfigError>
 mod tests {
     use super::*;
 
-    /// Reads options of which a program has `size` bytes, and no more.
+    /// Reads options from memory of exactly `size` bytes.
     fn read(options: &iotx_coap_options_t, size: usize) -> Result<Options, ConfigError> {
         let mut words = vec![0_u64; size.div_ceil(8)].into_boxed_slice();
         let copied = size.min(size_of::<iotx_coap_options_t>());
-        // SAFETY: both have as many bytes.
+        // SAFETY: both have at least this many bytes.
         unsafe {
             core::ptr::from_ref(options)
                 .cast::<u8>()
                 .copy_to_nonoverlapping(words.as_mut_ptr().cast(), copied);
         }
         let place = words.as_mut_ptr().cast::<c_uint>();
-        // SAFETY: there are at least four bytes, and `size` in all but the rounding.
+        // SAFETY: there are at least four bytes for the size, and `size` bytes in all,
+        // rounded up.
         unsafe {
             place.write(size.try_into().expect("a small size"));
             Options::read(place.cast())
@@ -255,7 +256,7 @@ mod tests {
         for size in 0..4 {
             assert!(read(&options, 4.max(size)).is_ok());
             let short = [size; 1];
-            // SAFETY: its size is all that is read of it.
+            // SAFETY: nothing but the size is read.
             let read = unsafe { Options::read(short.as_ptr().cast()) };
             assert!(matches!(read, Err(ConfigError::Option("size"))));
         }

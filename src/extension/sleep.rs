@@ -1,5 +1,5 @@
-//! Devices that have no power between messages: `IOT_CoAP_Pause` before a deep sleep,
-//! `IOT_CoAP_Resume` after it, or after an unexpected loss of power.
+//! Functions for devices that have no power between messages: `IOT_CoAP_Pause` before a
+//! deep sleep, and `IOT_CoAP_Resume` after it, or after an unexpected loss of power.
 
 use core::ffi::c_int;
 use core::ptr::null_mut;
@@ -11,26 +11,27 @@ use crate::enter::{enter, enter_and_open};
 use crate::log::log;
 use crate::types::{iotx_coap_config_t, iotx_coap_context_t, iotx_ret_code_t};
 
-/// Goes on where the last client of this device and endpoint was when the power was lost,
-/// whether or not `IOT_CoAP_Pause` had been called.
+/// Makes a client that goes on where the last client of this device and endpoint was when
+/// the power was lost, whether or not `IOT_CoAP_Pause` was called before.
 ///
-/// As `IOT_CoAP_InitWithOptions` with `keep_access_token` and `keep_session`. Call
-/// `IOT_CoAP_DeviceNameAuth` as usual; with a kept token it returns at once.
+/// It works like `IOT_CoAP_InitWithOptions` with `keep_access_token` and `keep_session`.
+/// Call `IOT_CoAP_DeviceNameAuth` as usual; with a kept token it returns at once.
 ///
-/// If the peer supports connection ids (RFC 9146), the next datagram is a message. If it
-/// resumes sessions, an abbreviated handshake comes first. Otherwise everything is as
-/// after `IOT_CoAP_Init`. A kept session is used only once: when the port's `HAL_Kv_Set`
-/// returns, it must have stored the entry as a whole. It is called twice for each 256
-/// records written. A session is used up by `IOT_CoAP_Deinit`, which says goodbye.
+/// If the peer supports connection ids (RFC 9146), the next datagram is a message. If the
+/// peer resumes sessions, an abbreviated handshake comes first. Otherwise there is a full
+/// handshake, as after `IOT_CoAP_Init`. A kept session must be used only once. When the
+/// port's `HAL_Kv_Set` returns, it must therefore have stored the whole entry. It is called
+/// twice for each 256 records that are sent. `IOT_CoAP_Deinit` ends the session with a
+/// close_notify, so that nothing is kept.
 ///
 /// @param config the configuration, as for `IOT_CoAP_Init`
 /// @param options the options; NULL for the defaults
-/// @return the client, or NULL with the reason logged, as `IOT_CoAP_InitWithOptions`
-/// @note Blocks as `IOT_CoAP_Init`.
+/// @return the client, or NULL with the reason logged, as for `IOT_CoAP_InitWithOptions`
+/// @note Blocks as long as `IOT_CoAP_Init`. Any thread may call.
 ///
 /// # Safety
 ///
-/// As `IOT_CoAP_InitWithOptions`.
+/// As for `IOT_CoAP_InitWithOptions`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_Resume(
     config: *mut iotx_coap_config_t,
@@ -52,27 +53,27 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Resume(
 /// Keeps the DTLS session and the access token for `IOT_CoAP_Resume`, frees the client
 /// and sets `*context` to NULL.
 ///
-/// Nothing is sent to the peer. Messages that wait for an answer are forgotten: call
+/// Nothing is sent to the peer. Messages that wait for an answer are dropped, so call
 /// `IOT_CoAP_Flush` first.
 ///
-/// @param context where the client is, which `IOT_CoAP_Resume` or
+/// @param context points to the client, which `IOT_CoAP_Resume` or
 ///     `IOT_CoAP_InitWithOptions` made
-/// @return `IOTX_SUCCESS`, also where the port keeps nothing; `IOTX_ERR_INVALID_PARAM`,
-///     with the reason logged and the client as it was, if it is invalid, was made
-///     without `keep_session`, or a callback of it runs on this thread
-/// @note Waits until other threads have left their calls of this client, as
+/// @return `IOTX_SUCCESS`, even if the port cannot keep anything; `IOTX_ERR_INVALID_PARAM`,
+///     with the reason logged and the client unchanged, if the client is invalid, was made
+///     without `keep_session`, or has a callback running on this thread
+/// @note Blocks until other threads have left their calls of this client, like
 ///     `IOT_CoAP_Deinit`; no other call may start.
 ///
 /// # Safety
 ///
 /// `context` is NULL or points to NULL or to a context of `IOT_CoAP_Resume` or
-/// `IOT_CoAP_InitWithOptions`, of which no other call starts.
+/// `IOT_CoAP_InitWithOptions`. No other call of the context starts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_context_t) -> c_int {
     const NAME: &str = "IOT_CoAP_Pause";
     const REFUSED: c_int = iotx_ret_code_t::IOTX_ERR_INVALID_PARAM as c_int;
     enter(NAME, || {
-        // SAFETY: NULL or a place for a context, by the contract.
+        // SAFETY: NULL or a pointer to a handle, by the contract.
         let Some(slot) = (unsafe { context.as_mut() }) else { return REFUSED };
         // SAFETY: NULL or a context, by the contract.
         let Some(context) = (unsafe { Context::pointer_from_handle(*slot, NAME) }) else {

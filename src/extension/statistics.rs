@@ -1,4 +1,4 @@
-//! Statistics of a context, for programs that watch over many.
+//! Statistics of a context, for programs that monitor many.
 
 use core::ffi::{c_int, c_uint};
 
@@ -7,36 +7,36 @@ use crate::enter::enter_context;
 use crate::log::log;
 use crate::types::{iotx_coap_context_t, iotx_ret_code_t};
 
-/// What a context has done since it was made.
+/// Counters of a client since it was made.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct iotx_coap_statistics_t {
     /// Messages transmitted for the first time.
     pub sent: u64,
-    /// Transmissions of messages beyond the first of each.
+    /// Retransmissions of messages.
     pub resent: u64,
     /// Messages whose answer was delivered.
     pub answered: u64,
-    /// Messages that ended without an answer of their own.
+    /// Messages that were given up or refused.
     pub given_up: u64,
-    /// Bytes of all CoAP messages sent, below UDP or DTLS not counted.
+    /// Bytes of all CoAP messages sent, without the headers of DTLS, UDP and IP.
     pub bytes_sent: u64,
-    /// Bytes of all CoAP messages received.
+    /// Bytes of all CoAP messages received, without the headers of DTLS, UDP and IP.
     pub bytes_received: u64,
-    /// Round trips measured: those of messages that were transmitted once.
+    /// Measured round trips. Only messages that were transmitted once are measured.
     pub round_trips: u64,
-    /// The shortest of them, in milliseconds; 0 as long as there is none.
+    /// The shortest round trip, in milliseconds; 0 if none was measured.
     pub round_trip_min_ms: u32,
-    /// The mean of them.
+    /// The mean round trip, in milliseconds; 0 if none was measured.
     pub round_trip_avg_ms: u32,
-    /// The longest of them.
+    /// The longest round trip, in milliseconds; 0 if none was measured.
     pub round_trip_max_ms: u32,
     /// Messages that wait for their answers now.
     pub outstanding: u32,
 }
 
 impl iotx_coap_statistics_t {
-    /// What a context's client has done.
+    /// Reads the counters of a context's client.
     fn of(context: &Context) -> Self {
         let state = context.state.lock();
         let all = state.client.statistics();
@@ -56,12 +56,12 @@ impl iotx_coap_statistics_t {
     }
 }
 
-/// Tells what a client has done since it was made.
+/// Gets the counters of a client since it was made.
 ///
 /// @param context a client of `IOT_CoAP_Init`
-/// @param statistics where to write it
-/// @param size `sizeof(*statistics)`: fields that a shorter structure lacks are left
-///     out, those that a longer one has besides are set to 0
+/// @param statistics the structure to write
+/// @param size `sizeof(*statistics)`: a shorter structure is filled up to its end, and the
+///     unknown fields of a longer one are set to 0
 /// @return `IOTX_SUCCESS`; `IOTX_ERR_INVALID_PARAM` for a NULL or an invalid client
 /// @note Does not block. Any thread may call.
 ///
@@ -85,8 +85,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetStatistics(
         let size = size as usize;
         let len = size.min(size_of::<iotx_coap_statistics_t>());
         let out = statistics.cast::<u8>();
-        // SAFETY: not NULL, so it has `size` bytes, by the contract, of which `len` are
-        // copied and the rest cleared.
+        // SAFETY: not NULL, so it has `size` bytes, by the contract. `len` of them are
+        // copied, and the rest is cleared.
         unsafe {
             (&raw const all).cast::<u8>().copy_to_nonoverlapping(out, len);
             out.add(len).write_bytes(0, size - len);

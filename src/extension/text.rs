@@ -1,10 +1,13 @@
-//! Strings for people, and where log lines go.
+//! Strings for people, and the destination of log lines.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 use crate::log;
 
-/// This library's version, e.g. "0.1.0"; the string is never freed.
+/// Returns this library's version.
+///
+/// @return a string such as "0.1.0", which is valid for ever
+/// @note Any thread may call. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn IOT_CoAP_Version() -> *const c_char {
     const VERSION: &CStr =
@@ -15,8 +18,12 @@ pub extern "C" fn IOT_CoAP_Version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// What a return code of this interface means, in English; "unknown return code" for
-/// any other number. The string is never freed.
+/// Describes a return code of this interface.
+///
+/// @param code the return code
+/// @return its meaning in English, or "unknown return code" for any other number; the
+///     string is valid for ever
+/// @note Any thread may call. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn IOT_CoAP_ErrorString(code: c_int) -> *const c_char {
     let text = match code {
@@ -36,20 +43,29 @@ pub extern "C" fn IOT_CoAP_ErrorString(code: c_int) -> *const c_char {
     text.as_ptr()
 }
 
-/// Called with the `data` that it was set with, a level (2 error, 3 warning,
-/// 4 information, 5 debug) and a line without its end, which lives until the
-/// handler returns. Any thread may call it, several at once. It must return: no `longjmp`,
-/// exception or `pthread_exit` may leave it, or the process is aborted.
+/// A handler of log lines.
+///
+/// @param data the pointer that was set with the handler
+/// @param level 2 for an error, 3 for a warning, 4 for information, 5 for debugging
+/// @param line the line, without a line break at its end; valid until the handler returns
+/// @note Several threads may call the handler at once. Calls into the library from the
+///     handler are refused, with the result that they have for an invalid client. (If a
+///     board's port has threads but no `HAL_ThreadSelf`, the handler must not call the
+///     library.) The handler must return: if `longjmp`, an exception or `pthread_exit`
+///     leaves it, the process is aborted.
 pub type iotx_coap_log_handler_t =
     Option<unsafe extern "C" fn(data: *mut c_void, level: c_int, line: *const c_char)>;
 
-/// Sends log lines to `handler` rather than to `HAL_Printf`; NULL sends them
-/// there again. `IOT_SetLogLevel` decides, as before, which lines there are.
-/// Call it before other threads use the library.
+/// Sends log lines to a handler instead of `HAL_Printf`. `IOT_SetLogLevel` still decides
+/// which lines are written.
+///
+/// @param handler the handler; NULL for `HAL_Printf` again
+/// @param data passed to the handler
+/// @note Call it before other threads use the library. Does not block.
 ///
 /// # Safety
 ///
-/// `handler` may be called with `data` from any thread until another is set.
+/// Any thread may call `handler` with `data` until another handler is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn IOT_CoAP_SetLogHandler(
     handler: iotx_coap_log_handler_t,

@@ -1,5 +1,5 @@
-//! Waiting by other means than `IOT_CoAP_Yield` and `IOT_CoAP_DeviceNameAuth`: one
-//! `poll` loop for many contexts, and waiting until nothing is outstanding.
+//! Other ways to wait than `IOT_CoAP_Yield` and `IOT_CoAP_DeviceNameAuth`: one `poll` loop
+//! for many contexts, and waiting until no message is outstanding.
 
 use core::ffi::{c_int, c_uint};
 
@@ -15,20 +15,21 @@ use iotx_ret_code_t::{
     IOTX_ERR_AUTH_FAILED, IOTX_ERR_INVALID_PARAM, IOTX_ERR_NO_MEM, IOTX_SUCCESS,
 };
 
-/// What `IOT_CoAP_StartSignIn` returns if there is nothing to wait for.
+/// Returned by `IOT_CoAP_StartSignIn` if there is nothing to wait for.
 pub const IOTX_COAP_SIGNED_IN_ALREADY: c_int = 1;
 
-/// Tells the file descriptor that becomes readable when something arrives, for `poll`;
-/// call `IOT_CoAP_Process` then.
+/// Returns a file descriptor for `poll`, which becomes readable when something arrives.
+/// Then call `IOT_CoAP_Process`.
 ///
-/// It is the same for the client's whole life, whatever connections come and go. From
-/// now on `IOT_CoAP_Yield` returns with each answer: a `poll` loop has its own pace.
+/// The descriptor stays the same for the client's whole life, whatever connections come and
+/// go. After this call, `IOT_CoAP_Yield` returns with each answer: a `poll` loop has its
+/// own pace.
 ///
 /// @param context a client of `IOT_CoAP_Init`
 /// @return the descriptor; -1 for an invalid client, with a board port other than this
 ///     library's, and with the program's own `HAL_DTLSSession_*`
-/// @note Does not block. Any thread may call. The descriptor is the library's to
-///     close.
+/// @note Does not block. Any thread may call. Do not close the descriptor: it belongs to
+///     the library.
 ///
 /// # Safety
 ///
@@ -45,14 +46,14 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetFd(context: *mut iotx_coap_context_t
     }
 }
 
-/// Tells how long `poll` may wait before `IOT_CoAP_Process` must be called, even if
-/// nothing arrives: for a timer, or to deliver a notice.
+/// Returns how long `poll` may wait. After that time `IOT_CoAP_Process` must be called even
+/// if nothing arrived, for a timer or a notice.
 ///
-/// From now on `IOT_CoAP_Yield` returns with each answer, as for `IOT_CoAP_GetFd`.
+/// After this call, `IOT_CoAP_Yield` returns with each answer, as after `IOT_CoAP_GetFd`.
 ///
 /// @param context a client of `IOT_CoAP_Init`
-/// @return milliseconds; 0 if that is now; -1 if nothing is waited for, or for an
-///     invalid client
+/// @return milliseconds; 0 to call at once; -1 if no timer is running, or for an invalid
+///     client
 /// @note Does not block. Any thread may call.
 ///
 /// # Safety
@@ -69,14 +70,14 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetTimeoutMs(context: *mut iotx_coap_co
     }
 }
 
-/// Tells whether a device may sleep: whether nothing is expected from the network, to be
-/// sent, or to be told.
+/// Returns whether the device may sleep: whether the client expects nothing from the
+/// network, and has nothing to send or to tell.
 ///
-/// What is planned for later, such as a renewal of the access token or another try to
-/// connect, does not count: `IOT_CoAP_GetTimeoutMs` tells when it is.
+/// Later work, such as a renewal of the access token or another try to connect, does not
+/// count: `IOT_CoAP_GetTimeoutMs` returns when it is due.
 ///
 /// @param context a client of `IOT_CoAP_Init`
-/// @return 1 if the device may sleep; 0 if it may not yet; `IOTX_ERR_INVALID_PARAM` for an
+/// @return 1 if the device may sleep; 0 if it may not; `IOTX_ERR_INVALID_PARAM` for an
 ///     invalid client
 /// @note Does not block. Any thread may call, also from a callback.
 ///
@@ -89,16 +90,17 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Idle(context: *mut iotx_coap_context_t)
     unsafe { enter_context("IOT_CoAP_Idle", context, |context| c_int::from(context.is_idle())) }
 }
 
-/// Handles everything that has arrived and does all that is due, as `IOT_CoAP_Yield`, but
-/// does not wait.
+/// Handles everything that has arrived and does everything that is due, like
+/// `IOT_CoAP_Yield`, but does not wait.
 ///
 /// @param context a client of `IOT_CoAP_Init`
-/// @return `IOTX_SUCCESS`, also if there was nothing to do; `IOTX_ERR_INVALID_PARAM` for
-///     an invalid client
-/// @note Does not block with this library's port, and for a millisecond with a firmware's
-///     own, which may take longer to open a connection anew. Runs callbacks, for 256
-///     datagrams at most: then the descriptor stays readable. Any thread may call, also
-///     from a callback; while another one waits, that one handles what arrives.
+/// @return `IOTX_SUCCESS`, even if there was nothing to do; `IOTX_ERR_INVALID_PARAM` for an
+///     invalid client
+/// @note Does not block with this library's port. With a firmware's own port, it blocks for
+///     a millisecond, or longer if the port opens another connection. Handles at most 256
+///     datagrams and their callbacks; if there are more, the descriptor stays readable. Any
+///     thread may call, also from a callback. If another thread is waiting, that thread
+///     handles what arrives.
 ///
 /// # Safety
 ///
@@ -106,26 +108,26 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Idle(context: *mut iotx_coap_context_t)
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn IOT_CoAP_Process(context: *mut iotx_coap_context_t) -> c_int {
     let begin = |_: &Context| Begun::Wait(Until::Drained, Duration::ZERO);
-    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
-    // frame is the first.
+    // SAFETY: the context is valid by the contract; nothing here needs dropping, and this
+    // is the library's first frame.
     unsafe { enter_and_wait("IOT_CoAP_Process", context, begin, |_| IOTX_SUCCESS as c_int) }
 }
 
-/// Starts to sign the device in, and returns at once, where `IOT_CoAP_DeviceNameAuth`
-/// would wait.
+/// Starts to sign the device in, and returns at once. `IOT_CoAP_DeviceNameAuth` would wait.
 ///
-/// `IOT_CoAP_Yield` or `IOT_CoAP_Process` goes on with it, and the notice
-/// `IOTX_COAP_NOTICE_SIGNED_IN` or `IOTX_COAP_NOTICE_SIGN_IN_FAILED` tells how it ended. A sign-in that is in progress
-/// is joined, and the cloud asked again unless it was asked only once yet; it ends with
-/// the last of those who wait for it.
+/// `IOT_CoAP_Yield` or `IOT_CoAP_Process` continues the sign-in, and the notice
+/// `IOTX_COAP_NOTICE_SIGNED_IN` or `IOTX_COAP_NOTICE_SIGN_IN_FAILED` reports how it ended.
+/// If a sign-in is in progress, this call joins it, and asks the cloud again unless the
+/// first request has not been repeated yet. If the sign-in does not succeed, it ends when
+/// the longest time limit of its callers is over.
 ///
 /// @param context a client of `IOT_CoAP_Init`
-/// @param most_ms how long it may take, in milliseconds, at least 1
-/// @return `IOTX_SUCCESS` if it is in progress; `IOTX_COAP_SIGNED_IN_ALREADY` (1) if an
-///     access token was kept over a restart: then there is no notice;
-///     `IOTX_ERR_NO_MEM` if the heap is exhausted; `IOTX_ERR_AUTH_FAILED` if the
-///     request could not be made; `IOTX_ERR_INVALID_PARAM` for an invalid client or a
-///     `most_ms` of 0
+/// @param most_ms how long the sign-in may take, in milliseconds, at least 1
+/// @return `IOTX_SUCCESS` if the sign-in is in progress; `IOTX_COAP_SIGNED_IN_ALREADY` (1)
+///     if an access token was kept over a restart, in which case there is no notice;
+///     `IOTX_ERR_NO_MEM` if the heap is exhausted; `IOTX_ERR_AUTH_FAILED` if the request
+///     could not be made; `IOTX_ERR_INVALID_PARAM` for an invalid client or a `most_ms` of
+///     0
 /// @note Does not block. Any thread may call, also from a callback.
 ///
 /// # Safety
@@ -139,12 +141,12 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_StartSignIn(
     const NAME: &str = "IOT_CoAP_StartSignIn";
     let work = |context: &Context| {
         if most_ms == 0 {
-            log!(Error, "{NAME}: most_ms is 0; 10000 is what IOT_CoAP_DeviceNameAuth takes");
+            log!(Error, "{NAME}: most_ms is 0; IOT_CoAP_DeviceNameAuth uses 10000");
             return IOTX_ERR_INVALID_PARAM as c_int;
         }
         let attempt = match context.start_sign_in(Duration::from_millis(most_ms.into())) {
             SigningIn::Done => return IOTX_COAP_SIGNED_IN_ALREADY,
-            // There are further tries.
+            // The request is sent again later.
             SigningIn::Refused(_) => return IOTX_SUCCESS as c_int,
             SigningIn::Started(attempt) => attempt,
         };
@@ -152,7 +154,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_StartSignIn(
             return IOTX_SUCCESS as c_int;
         };
         if error == SignInError::NotAnswered {
-            // A time limit of a millisecond is over before this call is; a notice tells.
+            // A limit of a millisecond may be over before this call is. A notice reports
+            // it.
             return IOTX_SUCCESS as c_int;
         }
         log!(Error, "{NAME}: {error}");
@@ -167,12 +170,12 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_StartSignIn(
     unsafe { enter_context(NAME, context, work) }
 }
 
-/// Waits until every message has ended, in its callback or a notice.
+/// Waits until every message has ended, with its callback or a notice.
 ///
 /// @param context a client of `IOT_CoAP_Init`
 /// @param most_ms how long to wait at most, in milliseconds
-/// @return how many messages still wait for their answers, 0 if none;
-///     `IOTX_ERR_INVALID_PARAM` for an invalid client
+/// @return how many messages still wait for their answers; `IOTX_ERR_INVALID_PARAM` for an
+///     invalid client
 /// @note Blocks for `most_ms` at most. Any thread may call, also from a callback.
 ///
 /// # Safety
@@ -189,7 +192,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Flush(
         let outstanding = context.state.lock().client.outstanding();
         c_int::try_from(outstanding).unwrap_or(c_int::MAX)
     };
-    // SAFETY: the context is valid by the contract; nothing here is to be dropped, and this
-    // frame is the first.
+    // SAFETY: the context is valid by the contract; nothing here needs dropping, and this
+    // is the library's first frame.
     unsafe { enter_and_wait("IOT_CoAP_Flush", context, begin, end) }
 }

@@ -1,5 +1,5 @@
-//! What is to become a transport: a socket whose name is being looked up, one from which
-//! nothing has come yet, or a session in its handshake.
+//! A candidate may become the transport. It is a host name that is being looked up, a
+//! socket on which nothing was received yet, or a session in its handshake.
 
 #[cfg(feature = "dtls-psk")]
 use alloc::boxed::Box;
@@ -15,11 +15,11 @@ use crate::dtls::{Session, Verdict};
 use crate::log::{Queue, log_later};
 use crate::port::{Connected, Udp};
 
-/// How long a name may be looked up.
+/// The longest time for looking up a name.
 #[cfg(feature = "port-linux")]
 const MAX_LOOKUP_TIME: Duration = Duration::from_secs(30);
 
-/// What is being opened, and until when.
+/// A connection that is being opened, and its deadline.
 pub(crate) struct Candidate {
     stage: Stage,
     give_up_at: Instant,
@@ -27,7 +27,7 @@ pub(crate) struct Candidate {
     has_error: bool,
 }
 
-/// How far it is.
+/// The progress of a candidate.
 enum Stage {
     /// A thread of the port looks the name up and connects.
     #[cfg(feature = "port-linux")]
@@ -38,7 +38,7 @@ enum Stage {
     Handshaking(Box<Session>),
 }
 
-/// What has become of a candidate.
+/// The result of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     Waiting,
@@ -52,21 +52,21 @@ impl Candidate {
         Self { stage: Stage::Looking(opening), give_up_at: now + MAX_LOOKUP_TIME, has_error: false }
     }
 
-    /// A socket that is tried for as long as an answer may take.
+    /// A probe, for as long as an answer may take.
     pub(super) fn probing(socket: Udp, now: Instant, patience: Duration) -> Self {
         let give_up_at = now + SILENCE.max(patience);
         Self { stage: Stage::Probing(socket), give_up_at, has_error: false }
     }
 
-    /// A session whose time begins with [`start`](Self::start).
+    /// A session, whose time begins with [`start`](Self::start).
     #[cfg(feature = "dtls-psk")]
     pub(super) const fn handshaking(session: Box<Session>, now: Instant) -> Self {
         Self { stage: Stage::Handshaking(session), give_up_at: now, has_error: false }
     }
 
-    /// Whether it goes on after a read that failed. In a handshake a single error is a loss:
-    /// anybody can send what a refusal is made of (RFC 6347, section 4.1.2.7), and a flight is
-    /// sent again.
+    /// Whether the candidate goes on after a failed read. In a handshake, a single error
+    /// counts as a loss: anybody can forge a refusal (RFC 6347, section 4.1.2.7), and the
+    /// flight is repeated.
     pub(super) fn outlasts_error(&mut self) -> bool {
         match self.stage {
             #[cfg(feature = "dtls-psk")]
@@ -75,7 +75,7 @@ impl Candidate {
         }
     }
 
-    /// The socket that is tried.
+    /// The socket of a probe.
     pub(super) const fn probe(&self) -> Option<Udp> {
         if let Stage::Probing(socket) = self.stage { Some(socket) } else { None }
     }
@@ -94,7 +94,7 @@ impl Candidate {
         }
     }
 
-    /// The socket, once its name was looked up; `None` if it could not be opened.
+    /// The socket, once the name was looked up; `None` if it could not be opened.
     pub(super) fn poll_socket(&mut self) -> Poll<Option<Connected>> {
         match &mut self.stage {
             #[cfg(feature = "port-linux")]
@@ -103,7 +103,7 @@ impl Candidate {
         }
     }
 
-    /// What to read from.
+    /// The socket to read from.
     pub(super) fn reader(&self) -> Option<Reader> {
         match &self.stage {
             Stage::Probing(socket) => Some(Reader::Udp(*socket)),
@@ -114,7 +114,7 @@ impl Candidate {
         }
     }
 
-    /// The descriptor that becomes readable when it can go on.
+    /// The descriptor that becomes readable when the candidate can go on.
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     pub(super) fn descriptor(&self) -> Option<i32> {
         match &self.stage {
@@ -125,7 +125,7 @@ impl Candidate {
         }
     }
 
-    /// When it next has something to do.
+    /// When the candidate next has something to do.
     pub(super) fn next_timeout(&self) -> Instant {
         let next = match &self.stage {
             #[cfg(feature = "dtls-psk")]
@@ -135,8 +135,8 @@ impl Candidate {
         next.map_or(self.give_up_at, |at: Instant| at.min(self.give_up_at))
     }
 
-    /// Sends the first flight. The time that a session may take counts from `now`: what was
-    /// waited for until then, such as a name server, is no part of it.
+    /// Sends the first flight. The time limit of a session counts from `now`, so that
+    /// earlier waiting, such as for a name server, is not included.
     pub(super) fn start(&mut self, now: Instant, most: Duration, log: &mut Queue) {
         if !self.is_looking() {
             self.give_up_at = now + most;
@@ -148,7 +148,7 @@ impl Candidate {
         let _ = log;
     }
 
-    /// Takes a datagram, as [`Link::handle_datagram`](super::Link::handle_datagram).
+    /// Handles a datagram, like [`Link::handle_datagram`](super::Link::handle_datagram).
     pub(super) fn handle_datagram(
         &mut self,
         now: Instant,
@@ -157,7 +157,7 @@ impl Candidate {
     ) -> Option<(Range<usize>, usize)> {
         #[cfg(feature = "dtls-psk")]
         if let Some(session) = self.session() {
-            // What ends the handshake is in the session's state.
+            // An error that ends the handshake is kept in the session's state.
             return session.handle_datagram(now, datagram, log).ok().flatten();
         }
         let _ = (now, datagram, log);
@@ -180,7 +180,7 @@ impl Candidate {
         }
     }
 
-    /// What has become of it.
+    /// The result, as far as it is known.
     pub(super) fn progress(&self, now: Instant) -> Progress {
         match &self.stage {
             #[cfg(feature = "dtls-psk")]
@@ -199,15 +199,15 @@ impl Candidate {
             {
                 Progress::Failed(Cause::Handshake)
             }
-            // Whatever is older has had its time.
+            // The older transport has had enough time to answer.
             Stage::Probing(_) if now >= self.give_up_at => Progress::Ready,
             _ if now >= self.give_up_at => Progress::Failed(Cause::Late),
             _ => Progress::Waiting,
         }
     }
 
-    /// The transport that it has become, or was to become; `None` while a name is looked
-    /// up, which ends then.
+    /// The transport that this candidate is for, whether it succeeded or not. `None` if a
+    /// name is being looked up; the look-up ends.
     pub(super) fn into_transport(self) -> Option<Transport> {
         match self.stage {
             Stage::Probing(socket) => Some(Transport::Udp(socket)),

@@ -1,5 +1,5 @@
-//! Where to connect to, and by what: opens transports. It may wait for a name server,
-//! or in the firmware's own functions, so it is called with no lock held.
+//! Opens transports: knows where to connect to, and how. It may wait for a name server, or
+//! in the firmware's own functions, so it is called with no lock held.
 
 use alloc::boxed::Box;
 use alloc::ffi::CString;
@@ -25,18 +25,19 @@ use crate::port::{Connected, Udp};
 #[cfg(feature = "_coaps")]
 use crate::port::{Linked, Peer, Trusted};
 
-/// Only sessions of our DTLS are kept, by a function of the extension.
+/// No value: sessions are kept only by our DTLS and with the extension.
 #[cfg(not(all(feature = "dtls-psk", feature = "extension")))]
 pub(crate) enum SessionStore {}
 
-/// How long the first flight of a handshake waits for its answer, unless an option says
-/// that the network is slow, or it was learned (RFC 6347, section 4.2.4.1).
+/// How long the first flight of a handshake waits for its answer, unless an option sets a
+/// longer time or one was learned (RFC 6347, section 4.2.4.1).
 const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What was opened.
+/// The result of opening a transport.
 pub(crate) struct Opened {
     pub(crate) way: Way,
-    /// How many addresses the host has, as far as is known; 0 while it is looked up.
+    /// How many addresses the host has, as far as is known; 0 while its name is being
+    /// looked up.
     pub(crate) addresses: u8,
 }
 
@@ -44,7 +45,7 @@ pub(crate) struct Opened {
 pub(crate) enum Way {
     /// It can be used at once.
     Ready(Transport),
-    /// It takes further steps.
+    /// It needs further steps.
     Candidate(Candidate),
 }
 
@@ -53,7 +54,7 @@ pub(crate) enum Way {
 pub(crate) struct DtlsOptions {
     /// Trust roots as PEM text; `None` for what `iotx_coap_get_ca` returns.
     pub(crate) trust_root: Option<CString>,
-    /// Key exchange by static RSA is not offered.
+    /// Static RSA key exchange is not offered.
     pub(crate) refuses_static_rsa: bool,
     /// The longest datagram of a handshake; 0 for the engine's default.
     #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
@@ -64,25 +65,25 @@ pub(crate) struct DtlsOptions {
     /// How old a session may be to be resumed, in seconds; 0 for the default.
     #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
     pub(crate) resume_limit_s: u32,
-    /// The same for one that goes on from what was kept.
+    /// How old a kept session may be to be restored, in seconds; 0 for the default.
     #[cfg_attr(not(feature = "dtls-psk"), allow(dead_code, reason = "for our DTLS"))]
     pub(crate) session_limit_s: u32,
 }
 
-/// An endpoint, and how it is reached.
+/// An endpoint, and how to reach it.
 pub(crate) struct Connector {
     host: CString,
     port: u16,
     /// `None` if the endpoint is not reached over DTLS.
     dtls: Option<Box<DtlsOptions>>,
-    /// How long the first flight of a handshake waits for its answer, where nothing was
+    /// How long the first flight of a handshake waits for its answer, if nothing was
     /// learned.
     first_timeout_ms: u32,
 }
 
 impl Connector {
-    /// `ack_timeout`: the program's, if it has one. `None` if the heap is exhausted (or the
-    /// host holds a NUL, which no parsed URL has).
+    /// `ack_timeout`: the program's setting, if any. Returns `None` if the heap is
+    /// exhausted (or the host contains a NUL, which no parsed URL does).
     pub(crate) fn new(
         endpoint: Endpoint,
         dtls: DtlsOptions,
@@ -94,8 +95,8 @@ impl Connector {
         if host.iter().position(|&byte| byte == 0) != Some(host.len() - 1) {
             return None;
         }
-        // SAFETY: the only NUL is at the end. (The checked constructor brings a search that
-        // is fast in long texts.)
+        // SAFETY: the only NUL is at the end. (The checked constructor would add code for
+        // searching long texts fast.)
         let host = unsafe { CString::from_vec_with_nul_unchecked(host) };
         let dtls = match endpoint.security {
             Security::Dtls => Some(boxed(dtls)?),
@@ -105,8 +106,8 @@ impl Connector {
         Some(Self { host, port: endpoint.port, dtls, first_timeout_ms })
     }
 
-    /// Logs whose DTLS is in use. `None`, with an error in the log, if DTLS is needed and
-    /// there is none, or if the port cannot close what it opens.
+    /// Logs whose DTLS is in use. Returns `None`, with an error in the log, if DTLS is
+    /// needed and there is none, or if the port cannot close sockets.
     pub(crate) fn check(&self) -> Option<()> {
         if !Udp::can_be_closed() {
             log!(
@@ -138,9 +139,8 @@ impl Connector {
         }
     }
 
-    /// Opens a transport. Waits for a name server and for the firmware's handshake, but
-    /// not for ours. Goes on with the session in `kept`, if there is one. A failure is
-    /// logged.
+    /// Opens a transport. Waits for a name server and for the firmware's handshake, but not
+    /// for ours. Restores the session in `kept`, if there is one. Logs a failure.
     pub(crate) fn open(&self, now: Instant, kept: Option<&mut SessionStore>) -> Option<Opened> {
         self.open_first(now, 0, None, kept)
     }
@@ -163,9 +163,9 @@ impl Connector {
         self.open_over(socket, now, learned, kept)
     }
 
-    /// Opens a transport anew. The name is looked up again, and its addresses are tried
-    /// from the one numbered `first`; with our own port nothing waits for that. `learned`:
-    /// the time-out that is known to suit the network.
+    /// Opens another transport. The name is looked up again, and its addresses are tried,
+    /// beginning with number `first`; our own port does that without blocking. `learned`:
+    /// the time-out that was learned from the network.
     pub(crate) fn reopen(
         &self,
         now: Instant,
@@ -185,7 +185,7 @@ impl Connector {
         self.open_first(now, first, learned, None)
     }
 
-    /// Opens a transport over a connected socket, and takes the socket over.
+    /// Opens a transport over a connected socket, and takes ownership of the socket.
     pub(crate) fn open_over(
         &self,
         Connected { socket, addresses }: Connected,
@@ -227,7 +227,8 @@ impl Connector {
         self.dtls.is_some()
     }
 
-    /// Whether datagrams may be longer than messages: records and handshakes of our DTLS.
+    /// Whether datagrams may be longer than messages, as records and handshakes of our DTLS
+    /// are.
     pub(crate) fn needs_long_buffer(&self) -> bool {
         #[cfg(feature = "dtls-psk")]
         return self.protection() == Ok(Protection::Ours);
@@ -284,7 +285,7 @@ impl Connector {
         if self.uses_dtls() { Err(Unavailable::NoDtls) } else { Ok(Protection::None) }
     }
 
-    /// Whether the program's DTLS is used, which opens sockets of its own.
+    /// Whether the program's DTLS is used, which opens its own sockets.
     #[cfg(any(own_dtls, feature = "port-linux"))]
     fn is_firmwares(&self) -> bool {
         #[cfg(own_dtls)]
@@ -294,7 +295,7 @@ impl Connector {
     }
 }
 
-/// Who protects the datagrams below CoAP.
+/// Whose DTLS protects the datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protection {
     None,
@@ -321,7 +322,7 @@ impl Protection {
 enum Unavailable {
     #[cfg(not(feature = "_coaps"))]
     NoDtls,
-    /// The program defines some of the functions.
+    /// The program defines some of the functions, but not all.
     #[cfg(all(own_dtls, feature = "dtls-psk"))]
     Partly(Partly),
 }
@@ -338,8 +339,8 @@ impl fmt::Display for Unavailable {
             #[cfg(all(own_dtls, feature = "dtls-psk"))]
             Self::Partly(linked) => {
                 f.write_str("the program defines some of HAL_DTLSSession_*, but not")?;
-                for name in linked.missing() {
-                    write!(f, " {name}")?;
+                for (number, name) in linked.missing().enumerate() {
+                    write!(f, "{} {name}", if number == 0 { "" } else { "," })?;
                 }
                 f.write_str("; define all four, or none")
             }

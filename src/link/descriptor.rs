@@ -1,5 +1,5 @@
-//! One descriptor for `poll` for the life of a link, whatever sockets it has. There is one
-//! with this library's own port only.
+//! A descriptor for `poll`, which stays the same for the life of a link, whatever sockets
+//! the link has. Only this library's own port has one.
 
 use super::Link;
 #[cfg(all(feature = "port-linux", feature = "extension"))]
@@ -22,7 +22,8 @@ impl Link {
     /// Lets the descriptor follow new sockets.
     pub(super) fn watch(&mut self) {
         let transport = self.transport.as_ref().and_then(Transport::descriptor);
-        // Whose sockets they are does not change, also while there is none.
+        // A link's sockets always come from the same port, so the answer stays true while
+        // there is no socket.
         self.is_watchable |= transport.is_some();
         let Some(poller) = &self.poller else { return };
         let candidate = self.candidate.as_ref().and_then(Candidate::descriptor);
@@ -36,7 +37,7 @@ impl Link {
         self.forget(self.transport.as_ref().and_then(Transport::descriptor));
     }
 
-    /// The same for the candidate.
+    /// Lets the descriptor forget the candidate, which is about to be closed.
     pub(super) fn forget_candidate(&self) {
         self.forget(self.candidate.as_ref().and_then(Candidate::descriptor));
     }
@@ -47,8 +48,8 @@ impl Link {
         }
     }
 
-    /// Lets the descriptor, whose number stays, belong to this process alone. What it
-    /// watched was its parent's.
+    /// Replaces the descriptor by one of this process alone, with the same number. The old
+    /// one watched the parent's sockets.
     #[cfg(feature = "std")]
     pub(super) fn renew_descriptor(&self) {
         if let Some(poller) = &self.poller {
@@ -59,14 +60,14 @@ impl Link {
 
 #[cfg(not(all(feature = "port-linux", feature = "extension")))]
 impl Link {
-    /// None: sockets of a firmware's own have no descriptor that is known here.
+    /// Returns `None`: the sockets of a firmware's port have no known descriptor.
     #[cfg(feature = "extension")]
     #[allow(clippy::unused_self, reason = "as with our port")]
     pub(crate) const fn descriptor(&mut self) -> Option<i32> {
         None
     }
 
-    /// There is no descriptor to follow them.
+    /// Does nothing: there is no descriptor.
     #[allow(clippy::unused_self, reason = "as with our port")]
     pub(super) const fn watch(&mut self) {}
 

@@ -1,5 +1,5 @@
-//! Whether a link serves: what makes it suspect, and when it is opened again. No socket
-//! is known here, only times and counts.
+//! Decides when a link is suspect, and when it is opened again. This module knows no
+//! sockets, only times and counts.
 //!
 //! | what happens | what it does |
 //! | --- | --- |
@@ -8,42 +8,42 @@
 //! | messages are sent, and nothing comes for as long as [`SILENCE`] | suspect |
 //! | a candidate fails | the next address, another try, or a pause |
 //!
-//! A link that has served is opened again at once, and so is the one that takes its place if
-//! it never served, or while there is an address that was not tried. Otherwise there is a
-//! pause of 1 s to 60 s, drawn at random ([`PAUSES`]), so that the devices of a cloud that was
-//! away do not come back in one second. A wide range spreads them; but of those who wait in
-//! a wide range, more come back at its beginning than at its end, so the range is narrow once
-//! they are spread.
+//! A link that has served is opened again at once. So is its replacement if that never
+//! serves, or while there is an address that was not tried. Otherwise there is a random
+//! pause of 1 s to 60 s ([`PAUSES`]), so that the devices of a cloud that was away do not
+//! all come back in the same second. A wide range spreads the devices, but more of them
+//! come back at its beginning than at its end, so the range is narrow once they are spread.
 
 use iot_coap_client::{Duration, Instant, jittered};
 
 use super::State;
 
-/// If nothing has come from the peer for so long after a message was sent, the way to it
-/// is taken to be gone. A DTLS peer that has forgotten a session cannot say so: it drops
-/// what it receives.
+/// If nothing has come from the peer for this long after a message was sent, the network
+/// path or the session is assumed to be gone. A DTLS peer that has forgotten a session
+/// cannot tell: it silently drops what it receives.
 pub(super) const SILENCE: Duration = Duration::from_secs(15);
 
-/// The same for an address from which nothing has ever come, while there is another that
-/// was not tried. Shorter than the 10 s for which `IOT_CoAP_DeviceNameAuth` waits.
+/// The limit for silence from an address that has never answered, while there is another
+/// address to try. It is shorter than the 10 s for which `IOT_CoAP_DeviceNameAuth` waits.
 const SILENCE_OF_A_STRANGER: Duration = Duration::from_secs(4);
 
-/// The same if no acknowledgement is awaited, but answers to Non-confirmable messages are,
-/// which not every server sends: `MAX_LATENCY` (RFC 7252 section 4.8.2), which is before
-/// they are given up.
+/// The limit for silence if only answers to Non-confirmable messages are awaited, which not
+/// every server sends. It is `MAX_LATENCY` (RFC 7252, section 4.8.2), which is over before
+/// the messages are given up.
 const SILENCE_TO_NON: Duration = Duration::from_secs(100);
 
-/// The shortest and the longest of the pauses before a link is opened again, in milliseconds:
-/// of the first, of the second, and of those after it.
+/// The ranges of the pauses before a link is opened again, in milliseconds: for the first
+/// pause, the second, and all later ones.
 const PAUSES: [(u32, u32); 3] = [(1000, 8000), (1000, 60_000), (40_000, 60_000)];
 
-/// Within this time a device comes back that expects nothing, and has nothing to send.
+/// The time within which an idle device comes back, in milliseconds. It expects nothing and
+/// has nothing to send.
 const RETURN: u32 = 90_000;
 
 const AT_ONCE: Instant = Instant::from_millis(0);
 const NEVER: Instant = Instant::from_millis(u64::MAX);
 
-/// What the client still expects from the peer.
+/// The answers that the client still expects from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Nothing,
@@ -56,17 +56,17 @@ pub(crate) enum Expected {
 /// Why a candidate failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// The network refused it, for the time being.
+    /// The network refused it, which may be temporary.
     Refused,
-    /// Its server declined what it was offered first. The next one offers everything.
+    /// The server declined the first offer. The next handshake offers everything.
     #[cfg(feature = "dtls-psk")]
     Declined,
-    /// The same of a server that says nothing, if it is there at all: another address is tried
-    /// first.
+    /// The server did not answer the first offer. It may not be there, so another address
+    /// is tried first.
     #[cfg(feature = "dtls-psk")]
     Silent,
-    /// Its handshake failed. That is final the second time: the first time, somebody else may
-    /// have spoken for the server, who has to be quick to do so again.
+    /// The handshake failed. The second failure is final. The first may have been forged,
+    /// and forging another in time is harder.
     #[cfg(feature = "dtls-psk")]
     Handshake,
     /// It took too long.
@@ -88,31 +88,33 @@ impl Cause {
 /// See the [module](self).
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not one state")]
 pub(super) struct Health {
-    /// When the link is opened anew: [`NEVER`] while it serves, [`AT_ONCE`] if it is suspect.
+    /// When the link is opened again: [`NEVER`] while it serves, [`AT_ONCE`] if it is
+    /// suspect.
     reopen_at: Instant,
-    /// When the first message was sent since something came from the peer; or [`NEVER`].
+    /// When the first message was sent after the last sign of life; or [`NEVER`].
     silent_since: Instant,
-    /// When silence is looked at.
+    /// When silence is judged next.
     judge_at: Instant,
-    /// The last candidate was refused by the peer, not by the network.
-    is_hopeless: bool,
-    /// What was offered first was declined.
+    /// The last attempt failed, and nothing else is left to try before a pause. A refusal
+    /// by the network does not count.
+    has_tried_all: bool,
+    /// The server declined the first offer.
     has_declined: bool,
     /// The latest handshake failed.
     has_failed_handshake: bool,
-    /// The latest handshake with a peer that was heard before was not answered at all, or not in
-    /// time.
+    /// The peer has answered before, but did not answer the latest handshake in time.
     is_unanswered: bool,
     /// The pause ends as soon as there is something to send.
     is_deferred: bool,
-    // These five lie side by side and change together with each datagram.
-    /// How many pauses there were since something came from the peer.
+    // The fields from here on are small and lie side by side, since most of them change
+    // with each datagram.
+    /// How many pauses there were since the last sign of life.
     pauses: u8,
     /// The transport cannot be used at all.
     is_broken: bool,
-    /// Something came from the peer, however long ago.
+    /// There was a sign of life, however long ago.
     has_heard: bool,
-    /// How many sockets were opened since something came from the peer.
+    /// How many sockets were opened since the last sign of life.
     openings: u8,
     /// The number of the address to try next.
     next_address: u8,
@@ -121,7 +123,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// That of a link whose first candidate is being opened.
+    /// The health of a link whose first candidate is being opened.
     pub(super) const fn new() -> Self {
         Self {
             reopen_at: AT_ONCE,
@@ -132,7 +134,7 @@ impl Health {
             judge_at: Instant::from_millis(0),
             pauses: 0,
             is_broken: false,
-            is_hopeless: false,
+            has_tried_all: false,
             has_declined: false,
             has_failed_handshake: false,
             is_unanswered: false,
@@ -154,12 +156,12 @@ impl Health {
         self.reopen_at.as_millis() == NEVER.as_millis()
     }
 
-    /// The number of the address to try next, modulo their number.
+    /// The number of the address to try next, modulo the number of addresses.
     pub(super) const fn next_address(&self) -> u8 {
         self.next_address
     }
 
-    /// Among how many addresses the time to connect is to be divided.
+    /// How many addresses share the time to connect.
     pub(super) const fn addresses(&self) -> u8 {
         self.addresses
     }
@@ -169,22 +171,23 @@ impl Health {
         self.is_broken
     }
 
-    /// Whether the last candidate failed for a reason that another try does not change.
-    pub(super) const fn is_hopeless(&self) -> bool {
-        self.is_hopeless
+    /// Whether the last attempt failed, and nothing else is left to try before a pause.
+    pub(super) const fn has_tried_all(&self) -> bool {
+        self.has_tried_all
     }
 
-    /// How long the first flight of a handshake waits for its answer, which may take `most`,
-    /// if the one before had none: a raised timer is kept (RFC 6347, section 4.2.4.1). Whoever
-    /// asks a cloud that is away again after 1 s asks it six times, and much of a fleet would
-    /// be heard in the first seconds after its return.
+    /// How long the first flight waits for its answer, in a handshake that may take `most`,
+    /// if the previous handshake was not answered: a raised timer is kept (RFC 6347,
+    /// section 4.2.4.1). With a timer of 1 s, a device would ask an absent cloud six times
+    /// in a handshake, and a large part of a fleet would reach the cloud in the first
+    /// seconds after its return.
     #[cfg(feature = "dtls-psk")]
     pub(super) fn first_timeout(&self, most: Duration, random: u32) -> Option<Duration> {
         let third = most.as_millis_u32() / 3;
         self.is_unanswered.then(|| jittered(third, 2 * third, random))
     }
 
-    /// When silence is to be judged.
+    /// When to judge silence.
     pub(super) fn judge_at(&self) -> Option<Instant> {
         (self.silent_since != NEVER).then_some(self.judge_at)
     }
@@ -202,15 +205,15 @@ impl Health {
         self.has_heard = true;
     }
 
-    /// A socket was opened, to one of so many addresses.
+    /// A socket was opened to one of `addresses` addresses.
     pub(super) const fn handle_opened(&mut self, addresses: u8) {
         self.openings = self.openings.saturating_add(1);
         self.next_address = self.next_address.wrapping_add(1);
         self.addresses = addresses;
-        self.is_hopeless = false;
+        self.has_tried_all = false;
     }
 
-    /// There is another transport, from which nothing has come yet.
+    /// Another transport took over, from which nothing has come yet.
     pub(super) const fn handle_replaced(&mut self) {
         self.is_deferred = false;
         self.has_declined = false;
@@ -233,9 +236,9 @@ impl Health {
         }
     }
 
-    /// Judges silence, if it is time; returns whether it makes the link suspect. `patience`:
-    /// how long an answer may take, as far as is known. `is_proven`: the transport would not
-    /// be there if its peer had not answered.
+    /// Judges silence, if it is time; returns whether that makes the link suspect.
+    /// `patience`: how long an answer may take, as far as is known. `is_proven`: the
+    /// transport exists only because its peer has answered.
     pub(super) fn judge_silence(
         &mut self,
         now: Instant,
@@ -255,7 +258,7 @@ impl Health {
                 return false;
             }
             Expected::Acknowledgements => {}
-            // A peer that has answered before is asked for answers, others are not.
+            // Answers are only expected from a peer that has answered before.
             Expected::Answers if expects_answers && now < since + SILENCE_TO_NON => {
                 self.judge_at = since + SILENCE_TO_NON;
                 return false;
@@ -270,8 +273,8 @@ impl Health {
         true
     }
 
-    /// The transport failed, but may be used until another one replaces it; unless
-    /// `is_broken`.
+    /// The transport failed. Unless `is_broken`, it may be used until another one replaces
+    /// it.
     pub(super) fn handle_failure(&mut self, now: Instant, is_broken: bool, random: u32) {
         self.is_broken |= is_broken;
         if self.is_open() {
@@ -289,26 +292,26 @@ impl Health {
 
     /// Nothing could be opened.
     pub(super) fn handle_not_opened(&mut self, now: Instant, random: u32) {
-        self.is_hopeless = true;
+        self.has_tried_all = true;
         self.pause(now, random);
     }
 
     /// A candidate failed.
     pub(super) fn handle_candidate_failed(&mut self, now: Instant, cause: Cause, random: u32) {
-        // A first connection is waited for, and in no outage.
+        // While the first connection opens, the program waits, and there is no outage yet.
         self.is_unanswered = self.has_heard && cause.is_silence();
         if self.is_tried_again(cause) {
-            // From another port, at the same address.
+            // The next handshake goes to the same address, from another port.
             self.openings = self.openings.saturating_sub(1);
             self.next_address = self.next_address.wrapping_sub(1);
         } else if self.has_untried() {
             self.has_declined = false;
             self.has_failed_handshake = false;
         } else if cause != Cause::Refused {
-            self.is_hopeless = true;
+            self.has_tried_all = true;
             self.silent_since = NEVER;
             if cause == Cause::Late {
-                // It took as long as many short pauses.
+                // The attempt took as long as many short pauses.
                 self.pauses = self.pauses.max(1);
             }
             self.pause(now, random);
@@ -335,38 +338,38 @@ impl Health {
         }
     }
 
-    /// Nothing is expected, so there is no hurry: the transport will do until it is.
+    /// Nothing is expected, so there is no hurry: the transport stays until something is.
     pub(super) const fn rest(&mut self) {
         self.reopen_at = NEVER;
         self.silent_since = NEVER;
     }
 
-    /// Nothing is expected, but there is no transport: opens another one within [`RETURN`],
-    /// or when there is something to send. A cloud that ends all sessions at once
-    /// does not have all devices back at once.
+    /// Nothing is expected, but there is no transport. Another one is opened within
+    /// [`RETURN`], or when there is something to send. So if a cloud ends all sessions at
+    /// once, not all devices come back at once.
     pub(super) fn defer(&mut self, now: Instant, random: u32) {
         self.reopen_at = now + jittered(1, RETURN, random);
         self.is_deferred = true;
     }
 
-    /// Whether the pause is one that ends as soon as there is something to send.
+    /// Whether the pause ends as soon as there is something to send.
     pub(super) const fn is_deferred(&self) -> bool {
         self.is_deferred
     }
 
-    /// Everything begins anew, in another process.
+    /// Starts over in a forked process.
     #[cfg(feature = "std")]
     pub(super) const fn begin_anew(&mut self) {
         *self = Self::new();
     }
 
-    /// For how long silence is not judged.
+    /// How long silence may last before it is judged.
     #[inline]
     const fn silence(&self) -> Duration {
         if self.is_of_stranger() { SILENCE_OF_A_STRANGER } else { SILENCE }
     }
 
-    /// Whether nothing has ever come from this address, and there is another to try.
+    /// Whether this address has never answered, and there is another one to try.
     const fn is_of_stranger(&self) -> bool {
         self.openings != 0 && self.has_untried()
     }

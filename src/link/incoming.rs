@@ -1,4 +1,4 @@
-//! What a link makes of what is read for it: datagrams, and reads that failed.
+//! Handles the reads of a link: datagrams, and failures.
 
 use core::ops::Range;
 
@@ -15,8 +15,8 @@ use crate::log::{Queue, log_later};
 use crate::port::IoError;
 
 impl Link {
-    /// Takes a datagram, or what is left of one, and returns where in it there is a
-    /// CoAP message in clear, and where the rest begins; `None` once all is read.
+    /// Handles a datagram, or the rest of one. Returns where in it the next decrypted CoAP
+    /// message is, and where the rest begins; `None` once everything is read.
     pub(crate) fn handle_datagram(
         &mut self,
         now: Instant,
@@ -24,8 +24,8 @@ impl Link {
         datagram: &mut [u8],
         log: &mut Queue,
     ) -> Option<(Range<usize>, usize)> {
-        // A session that was the candidate's a moment ago has the transport's place, and the rest
-        // of what came with its Finished is for it.
+        // The candidate's session has just become the transport, so the rest of the
+        // datagram with its Finished is for the transport.
         if side == Side::Candidate && !(self.candidate.is_none() && self.is_session()) {
             if self.probe().is_some() {
                 self.take_candidate();
@@ -59,7 +59,7 @@ impl Link {
         Some(found)
     }
 
-    /// A record was dropped. Before too many were forged, another session is opened.
+    /// A record was dropped. Another session is opened before too many are forged.
     #[cfg(feature = "dtls-psk")]
     fn judge_forgeries(&mut self, now: Instant, log: &mut Queue) {
         if self.candidate.is_none() && self.health.is_open() && self.needs_renewal() {
@@ -99,8 +99,8 @@ impl Link {
         }
     }
 
-    /// There is no memory to read into what comes for the candidate. It would wait in vain
-    /// until it is too late, and hold memory meanwhile.
+    /// There is no memory for the candidate's datagrams. The candidate would wait in vain
+    /// until its time is over, and hold memory meanwhile.
     #[cfg(feature = "dtls-psk")]
     pub(crate) fn handle_no_memory(&mut self, now: Instant, log: &mut Queue) {
         if self.candidate.is_some() {

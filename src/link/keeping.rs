@@ -13,7 +13,7 @@ use crate::dtls::{Saving, Session, Written};
 #[cfg(feature = "extension")]
 use crate::log::Queue;
 
-/// What is to be written to the store, and for which transport.
+/// A pending write to the store, and the transport that it belongs to.
 #[cfg(feature = "extension")]
 pub(crate) struct PendingSave {
     saving: Saving,
@@ -22,14 +22,14 @@ pub(crate) struct PendingSave {
 
 #[cfg(feature = "extension")]
 impl PendingSave {
-    /// Writes it, with no lock held.
+    /// Writes to the store, with no lock held.
     pub(crate) fn write(&self) -> Written {
         self.saving.write()
     }
 }
 
 impl Link {
-    /// The round trip that the handshake of the session measured.
+    /// The round trip that was measured in the session's handshake.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         match &self.transport {
             Some(Transport::Session(session)) => session.round_trip(),
@@ -48,7 +48,7 @@ impl Link {
 
 #[cfg(feature = "extension")]
 impl Link {
-    /// Whether the session is to be written to the store.
+    /// Whether the session must be written to the store.
     #[inline]
     pub(crate) fn needs_saving(&self) -> bool {
         match (&self.store, &self.transport) {
@@ -58,8 +58,8 @@ impl Link {
         }
     }
 
-    /// What is to be written to the store now, if anything. `learned`: the time-out that is
-    /// known to suit the network.
+    /// Prepares a write to the store, if one is due. `learned`: the time-out that was
+    /// learned from the network.
     pub(crate) fn save(
         &mut self,
         learned: Option<Duration>,
@@ -75,18 +75,18 @@ impl Link {
         Some(PendingSave { saving, serial: self.serial })
     }
 
-    /// Notes what has become of `save`.
+    /// Notes the result of `save`.
     pub(crate) fn note_saved(&mut self, now: Instant, save: &PendingSave, written: Written) {
         let Some(store) = &mut self.store else { return };
         store.note_written(&save.saving, written);
         let Some(Transport::Session(session)) = &mut self.transport else { return };
         if save.serial == self.serial && !save.saving.note_written(session, written) {
-            // No record may be written whose number is not reserved.
+            // No record may be sent unless its number is reserved.
             self.end_session(now);
         }
     }
 
-    /// Takes the session out of the link, to be kept for a restart.
+    /// Takes the session out of the link, to keep it for a restart.
     pub(crate) fn take_for_pause(
         &mut self,
         learned: Option<Duration>,
@@ -100,7 +100,7 @@ impl Link {
         Some(KeptSession { saving: store.save_to_pause(&mut session, learned, log), session })
     }
 
-    /// Before the session is closed for good: what is kept of it would be of no use.
+    /// Deletes the kept session before the session is closed: it could not be restored.
     pub(super) fn forget_closed_session(&mut self) {
         if let Some(store) = &mut self.store {
             store.forget_live();
@@ -108,7 +108,7 @@ impl Link {
     }
 }
 
-/// A session that is to be kept.
+/// A session that will be kept for a restart.
 #[cfg(feature = "extension")]
 pub(crate) struct KeptSession {
     saving: Saving,
@@ -117,7 +117,8 @@ pub(crate) struct KeptSession {
 
 #[cfg(feature = "extension")]
 impl KeptSession {
-    /// Writes it to the store, with no lock held, and closes its socket without an alert.
+    /// Writes the session to the store, with no lock held, and closes its socket without an
+    /// alert.
     pub(crate) fn keep(self) {
         self.saving.write();
         self.session.close_silently();

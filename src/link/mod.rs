@@ -7,10 +7,10 @@
 //! | backing off | the last candidate failed: the next one is opened after a pause |
 //!
 //! There is at most one transport and one candidate: a session in its handshake, or another
-//! socket, from which nothing has come yet. Both are read, and whichever has something from
-//! the peer first stays: a peer that is slow is waited for, and one that has forgotten the
-//! session does not hold anybody up. What makes a link suspect is in [`health`].
-//! Nothing here waits or locks: [`Connector`] opens, and the caller reads.
+//! socket on which nothing was received yet. Both are read, and the first to receive
+//! something from the peer stays. So a slow peer has time to answer, and a peer that has
+//! forgotten the session delays nothing. [`health`] decides when a link is suspect. Nothing
+//! here waits or locks: [`Connector`] opens, and the caller reads.
 
 mod candidate;
 mod connector;
@@ -48,12 +48,12 @@ enum State {
     BackingOff { until: Instant },
 }
 
-/// What the owner of a link is to be told.
+/// News from a link to its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     /// Datagrams take another way to the same peer.
     Moved,
-    /// A session was opened, whose peer has forgotten what it heard.
+    /// A new session was opened, whose peer has forgotten earlier messages.
     Renewed,
 }
 
@@ -63,33 +63,34 @@ pub(crate) struct Link {
     health: Health,
     transport: Option<Transport>,
     candidate: Option<Candidate>,
-    /// For the owner to close.
+    /// Replaced transports and candidates, which the owner closes.
     retired: Retired,
     /// How long a candidate may take.
     connect_limit_ms: u32,
-    /// When the transport makes room for another one, which cannot be opened beside it.
+    /// When to close the transport so that another one can be opened, if both cannot be
+    /// open at once.
     give_up_at: Coarse,
-    /// A socket was opened beside the transport.
+    /// A socket was opened beside the transport before.
     has_room: bool,
-    /// Nobody listened at the peer's port, which was logged. Cleared when something comes.
+    /// Nobody listened at the peer's port, which was logged. Cleared at a sign of life.
     #[cfg(feature = "port-linux")]
     has_noted_refusal: bool,
-    /// Of two sockets that are read in turn, the next one is the candidate's.
+    /// If two sockets are read in turn, the candidate's is next.
     is_candidates_turn: bool,
-    /// What the owner is yet to be told.
+    /// News that the owner was not told yet.
     news: Option<News>,
-    /// Counts transports, so that one can be told from the one before.
+    /// Counts transports, to tell one from the previous one.
     serial: u16,
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     poller: Option<iot_coap_port_linux::Poller>,
-    /// Its sockets have descriptors.
+    /// The link's sockets have descriptors.
     #[cfg(all(feature = "port-linux", feature = "extension"))]
     is_watchable: bool,
     store: Option<Box<SessionStore>>,
 }
 
 impl Link {
-    /// A link over what was opened.
+    /// Makes a link with the result of the first opening.
     pub(crate) fn new(
         now: Instant,
         opened: Opened,
@@ -121,16 +122,16 @@ impl Link {
         link
     }
 
-    /// Whether there is a transport; `None` while the first may yet be opened.
+    /// Whether there is a transport; `None` while the first one may still open.
     pub(crate) const fn is_connected(&self) -> Option<bool> {
         match (&self.transport, &self.candidate, self.health.state()) {
             (Some(_), ..) => Some(true),
-            (None, None, State::BackingOff { .. }) if self.health.is_hopeless() => Some(false),
+            (None, None, State::BackingOff { .. }) if self.health.has_tried_all() => Some(false),
             (None, ..) => None,
         }
     }
 
-    /// Whether what was sent last was refused, and nothing else is tried now.
+    /// Whether the last datagram was refused, and no other way is being tried.
     pub(crate) const fn is_refusing(&self) -> bool {
         let is_trying = self.candidate.is_some() || matches!(self.health.state(), State::Suspect);
         self.transport.is_some() && self.health.is_broken() && !is_trying
@@ -168,7 +169,7 @@ impl Link {
         }
     }
 
-    /// Whether the session serves, but another one should take its place.
+    /// Whether the session serves, but should be replaced by another one.
     fn needs_renewal(&self) -> bool {
         match &self.transport {
             #[cfg(feature = "dtls-psk")]
@@ -177,7 +178,7 @@ impl Link {
         }
     }
 
-    /// Writes a datagram. `replies`: what is expected of the peer then.
+    /// Writes a datagram. `replies`: how many datagrams the peer is expected to send back.
     pub(crate) fn write(
         &mut self,
         now: Instant,
@@ -220,8 +221,8 @@ impl Link {
         written
     }
 
-    /// Does what is due at `now`. `expected`: what the client still expects; `patience`: how
-    /// long an answer may take, as far as is known.
+    /// Does what is due at `now`. `expected`: what the client still expects from the peer;
+    /// `patience`: how long an answer may take, as far as is known.
     pub(crate) fn handle_timeout(
         &mut self,
         now: Instant,
@@ -239,7 +240,7 @@ impl Link {
         }
     }
 
-    /// Whether its session is kept over restarts.
+    /// Whether the link's session is kept over restarts.
     #[cfg(feature = "std")]
     pub(crate) const fn keeps_session(&self) -> bool {
         self.store.is_some()
@@ -285,7 +286,7 @@ impl Link {
             && !matches!(self.health.state(), State::Suspect)
     }
 
-    /// What happened since the last call.
+    /// Takes the news since the last call.
     pub(crate) const fn take_news(&mut self) -> Option<News> {
         self.news.take()
     }
@@ -294,7 +295,7 @@ impl Link {
         self.transport.as_ref().is_some_and(Transport::is_session)
     }
 
-    /// The socket that is tried beside the transport.
+    /// The probe beside the transport.
     #[inline]
     fn probe(&self) -> Option<Udp> {
         self.candidate.as_ref().and_then(Candidate::probe)
@@ -305,7 +306,7 @@ impl Link {
         self.health.handle_failure(now, is_broken, random());
     }
 
-    /// The session is over, and another one is to be opened.
+    /// The session is over, and another one must be opened.
     fn end_session(&mut self, now: Instant) {
         self.abandon_transport();
         if self.candidate.is_none() {
@@ -314,7 +315,7 @@ impl Link {
     }
 }
 
-/// For the length of a pause.
+/// A random number for the length of a pause.
 fn random() -> u32 {
     port::seed() as u32
 }

@@ -1,4 +1,4 @@
-//! Opens a link anew: when, after how long a pause, and what replaces the transport.
+//! Opens a link again: decides when, after which pause, and what replaces the transport.
 
 use core::task::Poll;
 
@@ -12,10 +12,10 @@ use super::{Link, News, State, random};
 use crate::log::{Queue, log_later};
 use crate::port::Connected;
 
-/// Among how many addresses the time to connect is divided at most.
+/// The most addresses that share the time to connect.
 const MAX_SHARES: u8 = 3;
 
-/// What a time is set to that does not come.
+/// A time that never comes.
 const NEVER: Instant = Instant::from_millis(u64::MAX);
 
 /// A time that may be a second late, in half the room of an [`Instant`].
@@ -23,10 +23,11 @@ const NEVER: Instant = Instant::from_millis(u64::MAX);
 pub(super) struct Coarse(u32);
 
 impl Coarse {
-    /// One that does not come.
+    /// Never.
     pub(super) const NEVER: Self = Self(u32::MAX);
 
-    /// Milliseconds are shifted by so much: a division is large on processors of 32 bits.
+    /// Milliseconds are shifted by this many bits: a division takes much code on a
+    /// processor of 32 bits.
     const SHIFT: u32 = 10;
 
     /// At `at`, or within a second after it.
@@ -47,37 +48,37 @@ impl Coarse {
 pub(crate) struct Patience {
     /// How long an answer may take, as far as is known.
     pub(crate) with_answer: Duration,
-    /// How long a session is kept that is silent, and beside which no other can be opened.
-    /// Together with the silence that came before, a Confirmable message is waited for as long
-    /// (RFC 7252, section 4.8.2).
+    /// How long a silent session is kept if no other can be opened beside it. Together with
+    /// the silence before, this is about how long a Confirmable message waits (RFC 7252,
+    /// section 4.8.2).
     pub(crate) without_room: Duration,
 }
 
 impl Patience {
-    /// For the first transport.
+    /// The patience while the first transport opens.
     pub(super) const NONE: Self =
         Self { with_answer: Duration::ZERO, without_room: Duration::ZERO };
 }
 
-/// What has to be done with no lock held.
+/// Work that must be done with no lock held.
 pub(crate) enum Work {
     /// Open a transport to the address with this number, by
     /// [`Connector::reopen`](super::Connector::reopen).
     Open(u8),
-    /// Go on with a socket that is connected, by
+    /// Go on with a connected socket, by
     /// [`Connector::open_over`](super::Connector::open_over).
     OpenOver(Connected),
 }
 
 impl Link {
-    /// What is to be done with no lock held; [`open`](Self::open) takes the result.
-    /// `is_needed`: the client has something to send or expects something.
+    /// Returns the work that is due; [`open`](Self::open) takes its result. `is_needed`:
+    /// the client has something to send or expects something.
     pub(crate) fn work(&mut self, now: Instant, is_needed: bool) -> Option<Work> {
         let can_rest = !is_needed && self.can_rest();
         let can_wait = !is_needed
             && self.serial != 0
             && !self.health.is_broken()
-            // Before too many records are forged.
+            // A session is renewed before too many records are forged.
             && !self.needs_renewal();
         let has_made_room = self.has_made_room();
         match (&mut self.candidate, self.health.state()) {
@@ -96,7 +97,7 @@ impl Link {
                 None
             }
             (None, State::Open) => None,
-            // A device that says nothing need not know where to.
+            // A device with nothing to send needs no other way.
             (None, _) if can_rest => {
                 self.health.rest();
                 self.give_up_at = Coarse::NEVER;
@@ -107,7 +108,7 @@ impl Link {
                 None
             }
             (None, _) => {
-                // Some boards have one socket, or use one port.
+                // Some boards have one socket only, or use one local port only.
                 if self.health.is_broken() && matches!(self.transport, Some(Transport::Udp(_))) {
                     self.retire_transport();
                 }
@@ -121,7 +122,8 @@ impl Link {
         matches!(self.transport, Some(Transport::Udp(_))) && !self.health.is_broken()
     }
 
-    /// Takes what was opened, or that nothing was.
+    /// Takes a transport or candidate that was opened, or `None` if nothing could be
+    /// opened.
     pub(crate) fn open(
         &mut self,
         now: Instant,
@@ -144,7 +146,7 @@ impl Link {
                 if self.transport.is_some() && !self.health.is_broken() =>
             {
                 self.candidate = Some(Candidate::probing(socket, now, patience.with_answer));
-                // What the same address refused is not sent to it again at once.
+                // A message that the only address refused is not sent there again at once.
                 if self.health.addresses() > 1 {
                     self.news = Some(News::Moved);
                 }
@@ -158,16 +160,17 @@ impl Link {
                 candidate.start(now, self.time_to_connect(), log);
                 self.candidate = Some(candidate);
                 self.watch();
-                // If it goes on with a kept session, it is ready at once.
+                // A candidate with a restored session is ready at once.
                 self.judge_candidate(now);
             }
         }
     }
 
-    /// Nothing could be opened. If that is because some boards have one socket, the transport
-    /// has to make room: soon if no session is lost by that, or if what it sends is refused, and
-    /// else after some patience. It is kept where there was room before, and a name server is
-    /// away.
+    /// Nothing could be opened. Perhaps the board has only one socket, so the transport
+    /// must make room: soon, if that loses no session or the session's datagrams are
+    /// refused; otherwise, after some patience. If there was room for a second socket
+    /// before, the failure has another cause, such as an absent name server, and the
+    /// transport stays.
     fn judge_room(&mut self, now: Instant, patience: Patience) {
         if self.transport.is_none() || self.has_room {
             self.give_up_at = Coarse::NEVER;
@@ -179,18 +182,18 @@ impl Link {
         self.give_up_at = self.give_up_at.min(Coarse::after(at));
     }
 
-    /// Gives the transport up, so that another one can be opened.
+    /// Closes the transport, so that another one can be opened.
     pub(super) fn make_room(&mut self, log: &mut Queue) {
         log_later!(log, Warning, "no sign of the peer, and no second socket; closing the first");
         self.abandon_transport();
     }
 
-    /// Whether the transport was given up, and nothing was opened since.
+    /// Whether the transport has made room, and nothing was opened since.
     fn has_made_room(&self) -> bool {
         self.give_up_at != Coarse::NEVER && self.transport.is_none()
     }
 
-    /// The transport is over, and nothing is there yet to take its place.
+    /// Retires the transport, although there is nothing to replace it yet.
     pub(super) fn abandon_transport(&mut self) {
         #[cfg(all(feature = "dtls-psk", feature = "extension"))]
         if let Some(store) = &mut self.store {
@@ -199,14 +202,14 @@ impl Link {
         self.retire_transport();
     }
 
-    /// How long a candidate may take. If there are several addresses, it leaves time for
+    /// How long a candidate may take. If there are several addresses, time is left for the
     /// others.
     fn time_to_connect(&self) -> Duration {
         let shares = self.health.addresses().clamp(1, MAX_SHARES);
         Duration::from_millis(u64::from(self.connect_limit_ms) / u64::from(shares))
     }
 
-    /// How long the first flight of the next handshake waits for its answer at least.
+    /// The shortest time that the first flight of the next handshake waits for its answer.
     pub(crate) fn first_timeout(&self) -> Option<Duration> {
         #[cfg(feature = "dtls-psk")]
         return self.health.first_timeout(self.time_to_connect(), random());
@@ -214,18 +217,17 @@ impl Link {
         None
     }
 
-    /// Leaves everything that is open to the process that this one was forked off from, and
-    /// opens a transport anew.
+    /// Leaves everything that is open to the parent process, and opens another transport.
     #[cfg(feature = "std")]
     pub(crate) fn leave_to_parent(&mut self) {
-        // Its parent goes on with the one that they had in common.
+        // The parent goes on with the descriptor that both processes share.
         self.renew_descriptor();
-        // Before others take their places, and are closed.
+        // This is done before other transports are retired and closed.
         core::mem::take(&mut self.retired).leave_to_parent();
         self.retire_candidate();
         self.retire_transport();
         core::mem::take(&mut self.retired).leave_to_parent();
-        // Two owners of one kept session would use the same record numbers.
+        // If two processes owned a kept session, both would use the same record numbers.
         self.store = None;
         self.news = None;
         self.health.begin_anew();
@@ -243,7 +245,7 @@ impl Link {
         }
     }
 
-    /// Checks what has become of the candidate.
+    /// Acts on the candidate's progress.
     pub(super) fn judge_candidate(&mut self, now: Instant) {
         match self.candidate.as_ref().map(|candidate| candidate.progress(now)) {
             Some(Progress::Ready) => self.take_candidate(),
@@ -254,7 +256,7 @@ impl Link {
 
     /// The candidate takes the transport's place.
     pub(super) fn take_candidate(&mut self) {
-        // Of a probe it was told when it began.
+        // The owner was told of a probe when the probe began.
         let news = if self.probe().is_some() { self.news } else { Some(News::Renewed) };
         if let Some(transport) = self.candidate.take().and_then(Candidate::into_transport) {
             self.replace(transport, news);

@@ -1,9 +1,10 @@
-//! What a link has replaced. It may still be read by another thread, so it waits for the
-//! owner to close it.
+//! Transports and candidates that were replaced. Another thread may still read them, so
+//! they wait for the owner to close them.
 
 use super::{Candidate, Link, Transport};
 
-/// What was replaced. It is closed with no lock held, and while no thread reads.
+/// A replaced transport and a replaced candidate. They are closed with no lock held, and
+/// while no thread reads.
 #[derive(Default)]
 pub(crate) struct Retired {
     transport: Option<Transport>,
@@ -15,7 +16,7 @@ impl Retired {
         self.transport.is_none() && self.candidate.is_none()
     }
 
-    /// What there is.
+    /// The transports that are retired.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Transport> {
         [&self.transport, &self.candidate].into_iter().flatten()
     }
@@ -26,7 +27,7 @@ impl Retired {
         }
     }
 
-    /// Leaves it to the process that this one was forked off from.
+    /// Leaves them to the parent process.
     #[cfg(feature = "std")]
     pub(super) fn leave_to_parent(self) {
         for retired in [self.transport, self.candidate].into_iter().flatten() {
@@ -36,7 +37,8 @@ impl Retired {
 }
 
 impl Link {
-    /// What was replaced, to be closed with no lock held, and while no thread reads.
+    /// Takes the retired transport and candidate, which must be closed with no lock held,
+    /// and while no thread reads.
     pub(crate) fn take_retired(&mut self) -> Option<Retired> {
         (!self.retired.is_empty()).then(|| core::mem::take(&mut self.retired))
     }
@@ -44,8 +46,8 @@ impl Link {
     pub(super) fn retire_transport(&mut self) {
         self.forget_transport();
         if let Some(transport) = self.transport.take() {
-            // One that was retired before is not being read: since it was replaced,
-            // whoever reads has read from its successor.
+            // A transport that was retired earlier is not being read: since it was
+            // replaced, threads have read from its successor.
             if let Some(older) = self.retired.transport.replace(transport) {
                 older.close();
             }
@@ -55,7 +57,7 @@ impl Link {
     pub(super) fn retire_candidate(&mut self) {
         self.forget_candidate();
         if let Some(candidate) = self.candidate.take().and_then(Candidate::into_transport) {
-            // As above.
+            // A candidate that was retired earlier is not being read, for the same reason.
             if let Some(older) = self.retired.candidate.replace(candidate) {
                 older.close();
             }

@@ -1,5 +1,5 @@
-//! The three ways in which datagrams travel: UDP, a DTLS session of our engine, and a
-//! DTLS session of the firmware.
+//! The three kinds of transport: UDP, a DTLS session of our engine, and a DTLS session of
+//! the firmware.
 
 #[cfg(feature = "dtls-psk")]
 use alloc::boxed::Box;
@@ -19,7 +19,7 @@ pub(crate) enum Transport {
     Firmware(Dtls),
 }
 
-/// What a thread reads from, without holding the context's lock.
+/// A socket or session that a thread reads from without the context's lock.
 #[derive(Clone, Copy)]
 pub(crate) enum Reader {
     Udp(Udp),
@@ -27,12 +27,12 @@ pub(crate) enum Reader {
     Firmware(Dtls),
 }
 
-/// Another socket, of which the same read takes what comes.
+/// Another socket, whose datagrams the same read takes.
 #[cfg(feature = "port-linux")]
 #[derive(Clone, Copy)]
 pub(crate) struct Beside(Udp);
 
-/// Other ports read one socket at a time.
+/// No value: other ports read one socket at a time.
 #[cfg(not(feature = "port-linux"))]
 #[derive(Clone, Copy)]
 pub(crate) enum Beside {}
@@ -40,21 +40,21 @@ pub(crate) enum Beside {}
 /// Why a datagram was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unwritten {
-    /// The port refused it.
+    /// The port refused the datagram.
     Io(IoError),
     /// The session is over.
     #[cfg(feature = "dtls-psk")]
     Ended,
-    /// The peer agreed to shorter ones.
+    /// The peer agreed to shorter messages only.
     #[cfg(feature = "dtls-psk")]
     TooLong,
-    /// There is no memory for its record.
+    /// There is no memory for the record.
     #[cfg(feature = "dtls-psk")]
     NoMemory,
 }
 
 impl Reader {
-    /// Ends the read of another thread, and every later one, if the port can do that.
+    /// Ends another thread's read and every later one, if the port can.
     pub(super) fn stop(self) {
         if let Self::Udp(udp) = self {
             udp.stop_reading();
@@ -70,7 +70,7 @@ impl Reader {
         }
     }
 
-    /// `other`, if a read of this one can take what comes there too.
+    /// `other`, if a read of this socket can also take the datagrams of `other`.
     pub(super) fn beside(self, other: Self) -> Option<Beside> {
         #[cfg(feature = "port-linux")]
         if let (Self::Udp(udp), Self::Udp(other)) = (self, other)
@@ -82,8 +82,8 @@ impl Reader {
         None
     }
 
-    /// As [`read`](Self::read), from whichever has a datagram; returns whether it is the
-    /// other one, too.
+    /// Like [`read`](Self::read), but from whichever of the two sockets has a datagram.
+    /// Also returns whether that was the other one.
     ///
     /// # Safety
     ///
@@ -146,7 +146,7 @@ impl Transport {
         }
     }
 
-    /// The descriptor of its socket, if the port tells it.
+    /// The descriptor of its socket, if the port has one.
     #[cfg(feature = "extension")]
     pub(crate) fn descriptor(&self) -> Option<i32> {
         match self.reader() {
@@ -173,7 +173,7 @@ impl Transport {
         }
     }
 
-    /// Whether one thread may write while another reads. The original never asks that of
+    /// Whether one thread may write while another reads. The original never does that with
     /// a DTLS port.
     pub(crate) const fn is_full_duplex(&self) -> bool {
         match self {
@@ -185,20 +185,19 @@ impl Transport {
         }
     }
 
-    /// Whether it is a session, which the peer may forget, so that silence means
-    /// something.
+    /// Whether it is a session, which the peer may forget.
     pub(crate) const fn is_session(&self) -> bool {
         !matches!(self, Self::Udp(_))
     }
 
-    /// Leaves it to the process that this one was forked off from: nothing is sent.
+    /// Leaves the transport to the parent process: nothing is sent.
     #[cfg(feature = "std")]
     pub(crate) fn leave_to_parent(self) {
         match self {
             Self::Udp(udp) => udp.close(),
             #[cfg(feature = "dtls-psk")]
             Self::Session(session) => session.close_silently(),
-            // Its function would send an alert.
+            // The firmware's function would send an alert.
             #[cfg(own_dtls)]
             Self::Firmware(_) => {}
         }

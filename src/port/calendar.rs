@@ -1,17 +1,18 @@
 //! The date, for certificates and kept sessions.
 
-/// 2026-01-01. Before that this library did not exist, so a clock with an earlier date
-/// was never set.
+/// 2026-01-01. The library did not exist before, so a clock with an earlier date was never
+/// set.
 const EARLIEST_DATE: u64 = 1_767_225_600;
 
 #[cfg(not(feature = "port-linux"))]
 unsafe extern "C" {
-    /// In `c/edges.c`: milliseconds since 1970, or 0 if the port does not know.
+    /// In `c/edges.c`. Returns milliseconds since 1970, or 0 if the port does not know the
+    /// date.
     safe fn iotx_port_calendar_ms() -> i64;
 }
 
-/// What the port's clock says, in milliseconds since 1970, though it may never have been set;
-/// 0 without one.
+/// The date by the port's clock, in milliseconds since 1970, even if the clock was never
+/// set; 0 without a clock.
 #[cfg(not(feature = "port-linux"))]
 pub(super) fn unchecked_calendar_ms() -> i64 {
     iotx_port_calendar_ms()
@@ -26,8 +27,9 @@ pub(crate) fn calendar_ms() -> Option<u64> {
     Some(ms).filter(|ms| *ms >= EARLIEST_DATE * 1000)
 }
 
-/// The same in seconds.
-// Apart, since a small board pays 1 KB for the division, if nothing else divides.
+/// Seconds since 1970; `None` if there is no clock, or it was never set.
+// A separate function, since the division takes 1 KB on a small board if nothing else
+// divides.
 #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa", feature = "extension"))]
 pub(crate) fn calendar_seconds() -> Option<u64> {
     calendar_ms().map(|ms| ms / 1000)

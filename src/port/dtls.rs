@@ -1,5 +1,5 @@
-//! DTLS sessions of the firmware or program, by its `HAL_DTLSSession_*`, if it has them.
-//! The library never provides these symbols.
+//! DTLS sessions of the firmware or program, through its `HAL_DTLSSession_*`, if it has
+//! them. The library never provides these symbols.
 
 use core::ffi::{c_char, c_uchar, c_uint, c_ushort, c_void};
 use core::ptr::NonNull;
@@ -20,7 +20,7 @@ unsafe extern "C" {
     fn iotx_port_dtls_free(session: *mut c_void) -> c_uint;
 }
 
-// A thread may be cancelled in this function, which unwinds.
+// A thread may be cancelled in these functions, which unwinds it.
 unsafe extern "C-unwind" {
     fn iotx_port_dtls_read(
         session: *mut c_void,
@@ -34,39 +34,39 @@ unsafe extern "C-unwind" {
 #[derive(Clone, Copy)]
 pub(crate) struct Dtls(NonNull<c_void>);
 
-// SAFETY: callers of the original pass handles between threads as well; which calls
-// may run at the same time is decided in `link`.
+// SAFETY: programs of the original pass handles between threads, too. `link` decides which
+// calls may run at the same time.
 unsafe impl Send for Dtls {}
 
 impl Dtls {
-    /// Connects, which blocks through the handshake.
+    /// Connects. Blocks during the handshake.
     pub(crate) fn connect(peer: Peer<'_>) -> Option<Self> {
         let mut options = SessionOptions {
             ca_cert_pem: peer.trusted.pem().cast_mut().cast(),
             host: peer.host.as_ptr().cast_mut(),
             port: peer.port,
         };
-        // SAFETY: called only where all four are linked; the options outlive the
+        // SAFETY: this runs only if all four functions are linked. The options outlive the
         // call, and ports keep no pointer to them.
         NonNull::new(unsafe { iotx_port_dtls_create(&raw mut options) }).map(Self)
     }
 
     pub(crate) fn close(self) {
-        // SAFETY: made by HAL_DTLSSession_create; the owner closes it once.
+        // SAFETY: HAL_DTLSSession_create made the session, and its owner closes it once.
         unsafe { iotx_port_dtls_free(self.0.as_ptr()) };
     }
 
     pub(crate) fn write(self, datagram: &[u8]) -> Result<(), IoError> {
         let mut len = datagram.len() as c_uint;
-        // SAFETY: the pointer and the length are of one slice; the session lives as
-        // long as its owner.
+        // SAFETY: the pointer and the length belong to one slice; the session lives as long
+        // as its owner.
         let status =
             unsafe { iotx_port_dtls_write(self.0.as_ptr(), datagram.as_ptr(), &raw mut len) };
         if status == 0 { Ok(()) } else { Err(IoError(status.into())) }
     }
 
-    /// Waits up to `ms`, and at least a millisecond, for a datagram; returns its
-    /// length, 0 for none.
+    /// Waits for a datagram, up to `ms` but at least a millisecond. Returns its length, or
+    /// 0 if none came.
     ///
     /// # Safety
     ///

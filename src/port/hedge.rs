@@ -1,15 +1,15 @@
-//! Hedges the random numbers of a board, after the idea of RFC 8937: keys stay unknown to
-//! whoever does not know the device's secret, and differ from start to start, even if
-//! `HAL_Random` is weak or repeats itself.
+//! Hedges the random numbers of a board, following RFC 8937: even if `HAL_Random` is weak
+//! or repeats itself, keys differ from start to start, and stay unknown to an attacker
+//! without the device's secret.
 //!
-//! What the library draws is HMAC-SHA256 over the bytes of `HAL_Random`, the number of the
-//! request and the time, under a key that comes from the DeviceSecret, every pre-shared key
-//! that was used, the calendar, and a number that is raised in the store with each context
-//! that uses DTLS: one write of eight bytes a start. Without a store and a clock, two
-//! starts with the same numbers and the same uptime have the same keys, as without all
-//! this.
+//! The library's random bytes are HMAC-SHA256 over the bytes of `HAL_Random`, the number of
+//! the request and the time. The HMAC's key is derived from the DeviceSecret, every
+//! pre-shared key that was used, the calendar, and a counter in the store. Each context
+//! that uses DTLS increments the counter, which is one write of eight bytes at each start.
+//! Without a store and a clock, two starts with the same random numbers and the same uptime
+//! have the same keys, as they would without hedging.
 //!
-//! With our Linux port keys come from the kernel, and nothing here is built.
+//! With our Linux port, keys come from the kernel, and this module is not built.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,14 +23,14 @@ use crate::entry::Entry;
 
 const LEN: usize = 32;
 
-/// The key. Words that are loaded and stored one by one, which every core can: a key that is
-/// mixed while another thread draws is as good as before or after.
+/// The key. Its words are loaded and stored one by one, which every core can do. If one
+/// thread mixes the key while another draws, the mixture of both keys is as good as either.
 static KEY: [AtomicU32; LEN / 4] = [const { AtomicU32::new(0) }; LEN / 4];
 
 /// The number of the next request.
 static REQUESTS: AtomicU32 = AtomicU32::new(0);
 
-/// HMAC over parts whose lengths are fixed or in another part.
+/// HMAC over parts. The length of each part is fixed or given in another part.
 fn hmac(parts: &[&[u8]]) -> Option<Zeroizing<[u8; LEN]>> {
     let mut key = Zeroizing::new([0; LEN]);
     for (bytes, word) in key.chunks_exact_mut(4).zip(&KEY) {
@@ -50,8 +50,8 @@ fn replace_key(key: &[u8; LEN]) {
     }
 }
 
-/// Mixes the secret of a device into the key, and a number that no earlier start had, if there
-/// is a store. Before anything is drawn.
+/// Mixes the secret of a device into the key, and, if there is a store, a number that no
+/// earlier start had. Called before anything is drawn.
 pub(crate) fn start(device: &Device, endpoint: &Endpoint) {
     let entry = Entry::new(*b"start", device, endpoint);
     let mut starts = [0; 8];
@@ -59,11 +59,11 @@ pub(crate) fn start(device: &Device, endpoint: &Endpoint) {
         starts = [0; 8];
     }
     let mut starts = u64::from_be_bytes(starts).wrapping_add(1).to_be_bytes();
-    // Where nothing can be kept, the rest must do.
+    // If the store keeps nothing, the other inputs must suffice.
     if !store::set(entry.key(), &starts) {
         starts = [0; 8];
     }
-    // The name of the entry tells endpoints apart, whose numbers may be the same.
+    // The name of the entry distinguishes endpoints, whose counters may be equal.
     let name = entry.key().to_bytes();
     mix_all(device.device_secret().as_bytes(), name, starts);
 }
@@ -81,7 +81,7 @@ fn mix_all(secret: &[u8], name: &[u8], starts: [u8; 8]) {
     }
 }
 
-/// Replaces bytes of `HAL_Random`.
+/// Replaces bytes of `HAL_Random` by hedged ones.
 pub(super) fn hedge(bytes: &mut [u8]) {
     let uptime = super::uptime_ms().to_be_bytes();
     for bytes in bytes.chunks_mut(LEN) {
@@ -97,7 +97,7 @@ pub(super) fn hedge(bytes: &mut [u8]) {
     }
 }
 
-/// Wipes the key: no context is left that would use it.
+/// Wipes the key, since no context is left that uses it.
 pub(crate) fn forget() {
     replace_key(&[0; LEN]);
 }

@@ -1,5 +1,6 @@
-//! The device's identity: in the port's `HAL_Set*` and `HAL_Get*`, or in this library
-//! where the port lacks one of a pair, as those of v3.1.0 and v3.2.0 lack all of them.
+//! The device's identity. The port's `HAL_Set*` and `HAL_Get*` store it. If the port lacks
+//! one function of a pair, this library stores that text itself; the ports of v3.1.0 and
+//! v3.2.0 lack all of them.
 
 use core::ffi::{c_char, c_int};
 
@@ -16,11 +17,11 @@ pub(crate) enum Identity {
     DeviceSecret = 3,
 }
 
-/// How many there are. The getters' numbers follow the setters'.
+/// How many texts there are. The numbers of the getters follow the numbers of the setters.
 const COUNT: c_int = 4;
 
 impl Identity {
-    /// Sets it; negative if the text is too long or the port refuses it.
+    /// Sets the text. Returns a negative number if it is too long or the port refuses it.
     ///
     /// # Safety
     ///
@@ -34,16 +35,17 @@ impl Identity {
                 return len;
             }
         }
-        // SAFETY: a string, by the contract, which ports only read. The port has this
-        // function.
+        // SAFETY: a string, by the contract, which ports only read; the port has this
+        // function, as was checked above.
         unsafe { iotx_port_identity(self as c_int, text.cast_mut()) }
     }
 
-    /// Gets it, empty where it is not known; its length, or negative if the port refuses.
+    /// Gets the text, which is empty if it is not known. Returns its length, or a negative
+    /// number if the port refuses.
     ///
     /// # Safety
     ///
-    /// `text` has room for the longest and its NUL.
+    /// `text` has room for the longest value and its NUL.
     pub(crate) unsafe fn get(self, text: *mut c_char) -> c_int {
         #[cfg(not(feature = "port-linux"))]
         if !kept::has_pair(self) {
@@ -53,12 +55,13 @@ impl Identity {
                 return len;
             }
         }
-        // SAFETY: there is room, by the contract. The port has this function.
+        // SAFETY: there is room, by the contract; the port has this function, as was
+        // checked above.
         unsafe { iotx_port_identity(COUNT + self as c_int, text) }
     }
 }
 
-/// What the library keeps itself.
+/// The texts that the library stores itself.
 #[cfg(not(feature = "port-linux"))]
 mod kept {
     use core::ffi::{c_char, c_int, c_uint};
@@ -71,11 +74,11 @@ mod kept {
         safe fn iotx_port_identity_linked() -> c_uint;
     }
 
-    const LONGEST: [usize; COUNT as usize] = [20, 64, 32, 64];
+    const MAX_LENS: [usize; COUNT as usize] = [20, 64, 32, 64];
 
-    /// Each with its NUL. Bytes one by one, since there may be no lock: a text that one
-    /// thread reads while another sets it may be torn, as in the ports that have a plain
-    /// array.
+    /// The texts, each with its NUL. Each byte is atomic, since there may be no lock. If
+    /// one thread reads a text while another sets it, the result may be a mixture, as in
+    /// ports with a plain array.
     static TEXTS: [[AtomicU8; 65]; COUNT as usize] =
         [const { [const { AtomicU8::new(0) }; 65] }; COUNT as usize];
 
@@ -91,11 +94,13 @@ mod kept {
         has_setter(identity) && has_getter(identity)
     }
 
+    /// Stores the text. Returns its length, or -1 if it is too long.
+    ///
     /// # Safety
     ///
     /// `text` is a string.
     pub(super) unsafe fn set(identity: Identity, text: *const c_char) -> c_int {
-        let longest = LONGEST[identity as usize];
+        let longest = MAX_LENS[identity as usize];
         // SAFETY: a string, by the contract.
         let Some(text) = (unsafe { crate::strings::bounded(text, longest) }) else {
             return -1;
@@ -107,21 +112,23 @@ mod kept {
         text.len() as c_int
     }
 
+    /// Writes the text to `text`, and returns its length.
+    ///
     /// # Safety
     ///
-    /// `text` has room for the longest and its NUL.
+    /// `text` has room for the longest value and its NUL.
     pub(super) unsafe fn get(identity: Identity, text: *mut c_char) -> c_int {
         let mut len = 0;
-        for place in TEXTS[identity as usize].iter().take(LONGEST[identity as usize]) {
+        for place in TEXTS[identity as usize].iter().take(MAX_LENS[identity as usize]) {
             let byte = place.load(Ordering::Relaxed);
             if byte == 0 {
                 break;
             }
-            // SAFETY: within the longest, for which there is room.
+            // SAFETY: `len` is less than the longest value, for which there is room.
             unsafe { text.add(len).write(byte.cast_signed() as c_char) };
             len += 1;
         }
-        // SAFETY: there is room for a NUL behind the longest.
+        // SAFETY: there is room for a NUL behind the longest value.
         unsafe { text.add(len).write(0) };
         len as c_int
     }

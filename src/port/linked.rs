@@ -1,16 +1,17 @@
-//! Whose DTLS protects `coaps://`: the program's, if it defines `HAL_DTLSSession_*`, or the
-//! library's.
+//! Finds out whose DTLS protects `coaps://`: the program's, if it defines
+//! `HAL_DTLSSession_*`, or the library's.
 
 #[cfg(feature = "dtls-psk")]
 use core::ffi::c_uint;
 
 #[cfg(feature = "dtls-psk")]
 unsafe extern "C" {
-    /// One bit for each of create, write, read and free that is linked.
+    /// One bit for each of create, write, read and free that is linked, the lowest for
+    /// create.
     safe fn iotx_port_dtls_linked() -> c_uint;
 }
 
-/// Which of the program's four functions are to be called.
+/// Which of the program's four functions the library calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Linked {
     /// All four.
@@ -18,13 +19,13 @@ pub(crate) enum Linked {
     All,
     #[cfg(feature = "dtls-psk")]
     None,
-    /// It defines some, which cannot be meant.
+    /// The program defines only some of them, which is an error.
     #[cfg(all(own_dtls, feature = "dtls-psk"))]
     Some(Partly),
 }
 
 impl Linked {
-    /// What the linker found, unless the features say whose DTLS it is.
+    /// The functions that the linker found, unless the features decide whose DTLS is used.
     pub(crate) fn find() -> Self {
         #[cfg(all(own_dtls, feature = "dtls-psk"))]
         return match iotx_port_dtls_linked() {
@@ -47,19 +48,22 @@ impl Linked {
     }
 }
 
-/// Some of the four functions are linked: a bit for each.
+/// Some of the four functions are linked: one bit for each.
 #[cfg(all(own_dtls, feature = "dtls-psk"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Partly(c_uint);
 
 #[cfg(all(own_dtls, feature = "dtls-psk"))]
 impl Partly {
-    /// The names of those that are missing.
+    /// The names of the functions that are missing.
     pub(crate) fn missing(self) -> impl Iterator<Item = &'static str> {
-        ["create", "write", "read", "free"]
-            .into_iter()
-            .enumerate()
-            .filter(move |(at, _)| self.0 & 1 << at == 0)
-            .map(|(_, name)| name)
+        const NAMES: [&str; 4] = [
+            "HAL_DTLSSession_create",
+            "HAL_DTLSSession_write",
+            "HAL_DTLSSession_read",
+            "HAL_DTLSSession_free",
+        ];
+        let is_missing = move |at: &usize| self.0 & 1 << at == 0;
+        NAMES.into_iter().enumerate().filter(move |(at, _)| is_missing(at)).map(|(_, name)| name)
     }
 }

@@ -1,5 +1,6 @@
-//! The bottom edge: the board port's `HAL_*`, as functions that are safe to
-//! call. Adds no behaviour of its own.
+//! The bottom edge: the board port's `HAL_*`, as functions that are safe to call. Two
+//! modules do more: `hedge` derives keys from weak random numbers, and `identity`
+//! stores texts that the port cannot store.
 
 #[cfg(feature = "dtls-psk")]
 pub(crate) mod calendar;
@@ -40,43 +41,43 @@ unsafe extern "C" {
     fn HAL_UptimeMs() -> u64;
     fn HAL_Random(region: u32) -> u32;
     fn iotx_port_print(line: *const c_char);
-    /// In `c/edges.c`: `HAL_ThreadSelf`, if there is one.
+    /// `HAL_ThreadSelf`, if there is one; in `c/edges.c`.
     #[cfg(not(feature = "std"))]
     safe static iotx_port_thread_self: Option<unsafe extern "C" fn() -> *const c_void>;
     #[cfg(all(feature = "bare", not(any(feature = "std", test))))]
     fn iotx_port_print_internal_error(file: *const c_char, len: core::ffi::c_int, line: u32);
 }
 
-// A thread may be cancelled in this function, which unwinds.
+// A thread may be cancelled in this function, which unwinds it.
 unsafe extern "C-unwind" {
     fn HAL_SleepMs(ms: u32);
 }
 
 /// Milliseconds since some start. It may have only 32 bits, and wrap.
 pub(crate) fn uptime_ms() -> u64 {
-    // SAFETY: takes nothing.
+    // SAFETY: HAL_UptimeMs has no precondition.
     unsafe { HAL_UptimeMs() }
 }
 
 pub(crate) fn sleep_ms(ms: u32) {
-    // SAFETY: takes a number.
+    // SAFETY: HAL_SleepMs has no precondition.
     unsafe { HAL_SleepMs(ms) }
 }
 
-/// The calling thread, as the port names it; null where it does not.
+/// The port's name for the calling thread; null if the port does not identify threads.
 #[cfg(not(feature = "std"))]
 pub(crate) fn this_thread() -> *const c_void {
-    // SAFETY: takes nothing.
+    // SAFETY: HAL_ThreadSelf has no precondition.
     iotx_port_thread_self.map_or(core::ptr::null(), |this| unsafe { this() })
 }
 
-/// 64 bits that differ from start to start as far as the port's generator does. The
-/// time is mixed in for ports whose generator starts with the same numbers each time.
+/// 64 bits that differ from start to start, as far as the port's generator does. The time
+/// is mixed in, since some generators begin with the same numbers at each start.
 pub(crate) fn seed() -> u64 {
     let mut seed = uptime_ms();
     for _ in 0..4 {
         // Ports in the field return `random() % region`; some have 15 bits.
-        // SAFETY: takes a number.
+        // SAFETY: HAL_Random needs a region of at least 1.
         let bits = unsafe { HAL_Random(0xFFFF) };
         seed = seed.rotate_left(16) ^ u64::from(bits);
     }
@@ -93,17 +94,17 @@ pub(crate) fn print(line: &[u8]) {
 /// Reports a panic that nothing catches.
 #[cfg(all(feature = "bare", not(any(feature = "std", test))))]
 pub(crate) fn print_internal_error(file: &str, line: u32) {
-    // SAFETY: the pointer and the length are of one text.
+    // SAFETY: the pointer and the length belong to one text.
     unsafe { iotx_port_print_internal_error(file.as_ptr().cast(), file.len() as _, line) }
 }
 
-/// A read or write that failed: what the port returned.
+/// A failed read or write, with the number that the port returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IoError(pub(crate) i64);
 
 impl IoError {
-    /// Whether the peer, or somebody on the way to it, refused a datagram. The socket can
-    /// be used all the same. (A firmware's port does not tell that from other failures.)
+    /// Whether the peer, or a router on the way to it, refused a datagram. The socket can
+    /// still be used. (A firmware's port does not distinguish this from other failures.)
     pub(crate) const fn is_unreachable(self) -> bool {
         #[cfg(feature = "port-linux")]
         return self.is_refused() || self.0 == iot_coap_port_linux::UNREACHABLE as i64;

@@ -29,15 +29,15 @@ unsafe extern "C" {
 /// A mutex. It is not recursive.
 pub(crate) struct Mutex(NonNull<c_void>);
 
-// SAFETY: a mutex is there to be used from any thread.
+// SAFETY: any thread may use a mutex of the port.
 unsafe impl Send for Mutex {}
 // SAFETY: as above.
 unsafe impl Sync for Mutex {}
 
 impl Mutex {
-    /// `None` if the port returns none.
+    /// `None` if the port returns no mutex.
     pub(crate) fn new() -> Option<Self> {
-        // SAFETY: takes nothing; NULL says that it failed.
+        // SAFETY: HAL_MutexCreate has no precondition; it returns NULL on failure.
         NonNull::new(unsafe { HAL_MutexCreate() }).map(Self)
     }
 
@@ -46,7 +46,7 @@ impl Mutex {
         unsafe { HAL_MutexLock(self.0.as_ptr()) }
     }
 
-    /// Must be called by the thread that locked it.
+    /// Must be called by the thread that locked the mutex.
     pub(crate) fn unlock(&self) {
         // SAFETY: the mutex lives as long as `self`.
         unsafe { HAL_MutexUnlock(self.0.as_ptr()) }
@@ -55,7 +55,8 @@ impl Mutex {
 
 impl Drop for Mutex {
     fn drop(&mut self) {
-        // SAFETY: made by HAL_MutexCreate, destroyed once, used by no one.
+        // SAFETY: HAL_MutexCreate made the mutex. It is destroyed once, and nobody can use
+        // it any more.
         unsafe { HAL_MutexDestroy(self.0.as_ptr()) }
     }
 }

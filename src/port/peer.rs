@@ -1,13 +1,13 @@
-//! Whom a DTLS session is made with, and which certificates are trusted to prove it.
+//! The peer of a DTLS session, and the certificates that are trusted to prove its identity.
 
 use core::ffi::{CStr, c_char};
 
 unsafe extern "C" {
-    /// The program's roots; NULL where the built-in ones are to be trusted.
+    /// The program's roots; NULL for the built-in ones.
     safe fn iotx_port_roots() -> *const c_char;
 }
 
-/// Whom to connect to.
+/// The peer to connect to.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer<'a> {
     pub(crate) host: &'a CStr,
@@ -18,14 +18,14 @@ pub(crate) struct Peer<'a> {
 /// The certificates to trust.
 #[derive(Clone, Copy)]
 pub(crate) enum Trusted<'a> {
-    /// The roots of the cloud.
+    /// The built-in roots of the cloud.
     BuiltIn,
-    /// Others, as PEM text.
+    /// Other roots, as PEM text.
     Pem(&'a CStr),
 }
 
 impl<'a> Trusted<'a> {
-    /// Those of the options, or what `iotx_coap_get_ca` returns.
+    /// The roots of the options, or else the roots that `iotx_coap_get_ca` returns.
     pub(crate) fn of(own: Option<&'a CStr>) -> Self {
         if let Some(own) = own {
             return Self::Pem(own);
@@ -39,7 +39,7 @@ impl<'a> Trusted<'a> {
         Self::Pem(unsafe { CStr::from_ptr(roots) })
     }
 
-    /// As text, for the program's DTLS. It ends with NUL.
+    /// The roots as PEM text with a NUL, for the program's DTLS.
     #[cfg(own_dtls)]
     pub(super) fn pem(self) -> *const c_char {
         match self {

@@ -1,5 +1,4 @@
-//! What our DTLS engine takes from the machine besides datagrams and the date: random
-//! bytes, and a pre-shared key.
+//! Provides our DTLS engine with random bytes and a pre-shared key.
 
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::fmt;
@@ -12,13 +11,14 @@ use zeroize::Zeroizing;
 const MAX_IDENTITY_LEN: usize = 128;
 const MAX_KEY_LEN: usize = 64;
 
-/// How often a random byte may be repeated. A good source returns eight equal bytes in a
-/// row once in 2^56 draws.
+/// How often in a row a random byte may be repeated. A good source returns eight equal
+/// bytes in a row once in 2^56 draws.
 #[cfg(not(feature = "port-linux"))]
 const MAX_REPEATS: u32 = 7;
 
 unsafe extern "C" {
-    /// In `c/edges.c`: not 0 if the program has no key for this host.
+    /// In `c/edges.c`. Returns 0, or another number if the program has no key for this
+    /// host.
     fn iotx_port_dtls_psk(
         host: *const c_char,
         identity: *mut u8,
@@ -28,8 +28,8 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// The source of keys. With our Linux port it is the kernel's generator, even if a
-/// program replaces `HAL_Random`; with a firmware's port it is that function, hedged.
+/// The source of keys. With our Linux port it is the kernel's generator, even if a program
+/// replaces `HAL_Random`. With a firmware's port it is that function, hedged.
 pub(crate) struct Source;
 
 /// The source of randomness repeats itself.
@@ -51,14 +51,14 @@ fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     Ok(())
 }
 
-/// A byte at a time, since the numbers of some ports have 15 bits. A port that always
-/// returns the same number, such as a stub, is found out.
+/// Draws one byte at a time, since the numbers of some ports have 15 bits. Detects a port
+/// that always returns the same number, such as a stub.
 #[cfg(not(feature = "port-linux"))]
 fn fill(bytes: &mut [u8]) -> Result<(), BadSource> {
     let mut repeats = 0;
     let mut last = None;
     for byte in &mut *bytes {
-        // SAFETY: takes a number.
+        // SAFETY: HAL_Random needs a region of at least 1.
         *byte = unsafe { super::HAL_Random(256) } as u8;
         repeats = if last == Some(*byte) { repeats + 1 } else { 0 };
         if repeats >= MAX_REPEATS {
@@ -103,11 +103,11 @@ impl PreSharedKey {
         Self { identity: [0; MAX_IDENTITY_LEN], key: Zeroizing::new([0; MAX_KEY_LEN]) }
     }
 
-    /// Identity and key for this host, if the program or firmware has them.
+    /// Asks the program or firmware for the identity and the key for this host.
     pub(crate) fn ask(&mut self, host: &CStr) -> Option<(&[u8], &[u8])> {
         let mut identity_len = self.identity.len() as c_uint;
         let mut key_len = self.key.len() as c_uint;
-        // SAFETY: the host ends with NUL; each length is that of its buffer.
+        // SAFETY: the host ends with NUL; each length is the length of its buffer.
         let status = unsafe {
             iotx_port_dtls_psk(
                 host.as_ptr(),

@@ -8,23 +8,24 @@ unsafe extern "C" {
     fn iotx_port_kv_del(key: *const c_char) -> c_int;
 }
 
-/// Keeps `value` under `key`, for good; returns whether it did.
+/// Stores `value` under `key`, so that it survives a loss of power; returns whether that
+/// succeeded.
 pub(crate) fn set(key: &CStr, value: &[u8]) -> bool {
     let Ok(len) = c_int::try_from(value.len()) else { return false };
-    // SAFETY: the pointer and the length are of one slice; the key ends with NUL.
+    // SAFETY: the pointer and the length belong to one slice; the key ends with NUL.
     unsafe { iotx_port_kv_set(key.as_ptr(), value.as_ptr().cast(), len) == 0 }
 }
 
-/// Reads what is kept under `key` into `buffer`; returns its length.
+/// Reads the value of `key` into `buffer`; returns its length.
 pub(crate) fn get(key: &CStr, buffer: &mut [u8]) -> Option<usize> {
     let mut len = c_int::try_from(buffer.len()).ok()?;
-    // SAFETY: the pointer and the length are of one slice; the key ends with NUL.
+    // SAFETY: the pointer and the length belong to one slice; the key ends with NUL.
     let status =
         unsafe { iotx_port_kv_get(key.as_ptr(), buffer.as_mut_ptr().cast(), &raw mut len) };
     usize::try_from(len).ok().filter(|&len| status == 0 && len <= buffer.len())
 }
 
-/// Deletes what is kept under `key`.
+/// Deletes `key` and its value.
 pub(crate) fn delete(key: &CStr) {
     // SAFETY: the key ends with NUL.
     unsafe { iotx_port_kv_del(key.as_ptr()) };

@@ -1,5 +1,5 @@
-//! The board port where there is no system: for Miri, which knows no foreign function.
-//! A socket that says nothing; time passes only while a call waits for it.
+//! A board port without a system, for Miri, which cannot call foreign functions. Nothing
+//! ever arrives at its sockets, and time passes only while a call waits.
 
 use core::ffi::{c_char, c_int, c_uchar, c_uint, c_ushort, c_void};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,7 +31,7 @@ extern "C" fn HAL_MutexCreate() -> *mut c_void {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn HAL_MutexDestroy(mutex: *mut c_void) {
-    // SAFETY: made above, and destroyed once.
+    // SAFETY: HAL_MutexCreate above made it, and it is destroyed once.
     let mutex = unsafe { Box::from_raw(mutex.cast::<AtomicBool>()) };
     assert!(!mutex.load(Ordering::Relaxed), "a mutex is destroyed while it is held");
 }
@@ -64,7 +64,7 @@ extern "C" fn iotx_port_udp_closes() -> c_int {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn iotx_port_udp_close(handle: *mut c_void) {
-    // SAFETY: made above, and closed once.
+    // SAFETY: HAL_UDP_create above made it, and it is closed once.
     drop(unsafe { Box::from_raw(handle.cast::<u8>()) });
 }
 
@@ -74,7 +74,8 @@ unsafe extern "C" fn HAL_UDP_write(
     data: *const c_uchar,
     len: c_uint,
 ) -> c_int {
-    // SAFETY: made above, and not closed; the datagram has its length.
+    // SAFETY: the socket was made above and is not closed; the datagram has the given
+    // length.
     let (socket, datagram) =
         unsafe { (&*handle.cast::<u8>(), core::slice::from_raw_parts(data, len as usize)) };
     // Reads every byte of it.
@@ -83,7 +84,7 @@ unsafe extern "C" fn HAL_UDP_write(
     len.cast_signed()
 }
 
-/// Writes all the memory that it is given, as a port may, and says that nothing came.
+/// Writes to the whole buffer, as a port may, and reports that nothing came.
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn HAL_UDP_readTimeout(
     handle: *mut c_void,
@@ -91,7 +92,7 @@ unsafe extern "C-unwind" fn HAL_UDP_readTimeout(
     len: c_uint,
     ms: c_uint,
 ) -> c_int {
-    // SAFETY: made above, and not closed; the buffer has its length.
+    // SAFETY: the socket was made above and is not closed; the buffer has the given length.
     unsafe {
         assert_eq!(*handle.cast::<u8>(), 0);
         data.write_bytes(0xA5, len as usize);
@@ -115,7 +116,7 @@ unsafe extern "C-unwind" fn iotx_interruptible(
     _state: c_int,
     _call: *const c_void,
 ) {
-    // SAFETY: as promised to `call::interruptible`.
+    // SAFETY: by the contract of `call::interruptible`.
     unsafe { work(argument) }
 }
 

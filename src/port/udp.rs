@@ -8,15 +8,15 @@ unsafe extern "C" {
     fn HAL_UDP_create(host: *mut c_char, port: c_ushort) -> *mut c_void;
     #[cfg_attr(not(feature = "port-linux"), link_name = "iotx_port_udp_close")]
     fn HAL_UDP_close(handle: *mut c_void);
-    /// In `c/edges.c`: whether the port has a function that closes a socket.
+    /// In `c/edges.c`. Returns whether the port has a function that closes a socket.
     #[cfg(not(feature = "port-linux"))]
     safe fn iotx_port_udp_closes() -> c_int;
     fn HAL_UDP_write(handle: *mut c_void, data: *const c_uchar, len: c_uint) -> c_int;
-    /// In `c/edges.c`: `HAL_UDP_expect`, if there is one.
+    /// `HAL_UDP_expect`, if there is one; in `c/edges.c`.
     safe static iotx_port_udp_expect: Option<unsafe extern "C" fn(*mut c_void, c_int)>;
 }
 
-// A thread may be cancelled in this function, which unwinds.
+// A thread may be cancelled in these functions, which unwinds it.
 unsafe extern "C-unwind" {
     fn HAL_UDP_readTimeout(
         handle: *mut c_void,
@@ -33,8 +33,8 @@ pub(crate) struct Connected {
 }
 
 impl Connected {
-    /// Connects to a host, which may wait for a name server. With our own port, its
-    /// addresses are tried from the one numbered `first`.
+    /// Connects to a host, which may wait for a name server. Our own port tries the host's
+    /// addresses, beginning with number `first`.
     pub(crate) fn to(host: &CStr, port: u16, first: u8) -> Option<Self> {
         #[cfg(feature = "port-linux")]
         if iot_coap_port_linux::opens_sockets() {
@@ -52,8 +52,8 @@ impl From<iot_coap_port_linux::Opened> for Connected {
     }
 }
 
-/// How many datagrams are expected back after one that is sent, for a modem that may
-/// release its connection (Release Assistance).
+/// How many datagrams are expected back for a datagram that is sent, so that a modem may
+/// release its connection early (Release Assistance).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Replies {
     None,
@@ -61,10 +61,10 @@ pub(crate) enum Replies {
     Several,
 }
 
-/// The port's `HAL_UDP_expect`.
+/// The port's `HAL_UDP_expect`, if there is one.
 #[inline]
 fn expect() -> Option<unsafe extern "C" fn(*mut c_void, c_int)> {
-    // Miri knows no foreign data.
+    // Miri cannot read foreign data.
     if cfg!(miri) { None } else { iotx_port_udp_expect }
 }
 
@@ -79,18 +79,18 @@ impl From<usize> for Replies {
 }
 
 impl Replies {
-    /// Whether the port wants to know.
+    /// Whether the port wants to be told.
     pub(crate) fn are_announced() -> bool {
         expect().is_some()
     }
 }
 
-/// A connected socket. Copied freely; its owner closes it.
+/// A connected socket. It may be copied; its owner closes it.
 #[derive(Clone, Copy)]
 pub(crate) struct Udp(*mut c_void);
 
-// SAFETY: callers of the original pass handles between threads as well; which calls
-// may run at the same time is decided in `link`.
+// SAFETY: programs of the original pass handles between threads, too. `link` decides which
+// calls may run at the same time.
 unsafe impl Send for Udp {}
 
 impl Udp {
@@ -98,7 +98,7 @@ impl Udp {
     fn connect(host: &CStr, port: u16) -> Option<Self> {
         // SAFETY: `host` ends with NUL; ports read it and keep no pointer.
         let handle = unsafe { HAL_UDP_create(host.as_ptr().cast_mut(), port) };
-        // NULL may be a handle: descriptor 0. -1 is none.
+        // NULL is a valid handle: descriptor 0. -1 is not.
         if handle as isize == -1 { None } else { Some(Self(handle)) }
     }
 
@@ -111,22 +111,22 @@ impl Udp {
     }
 
     pub(crate) fn close(self) {
-        // SAFETY: made by HAL_UDP_create; the owner closes it once.
+        // SAFETY: HAL_UDP_create made the socket, and its owner closes it once.
         unsafe { HAL_UDP_close(self.0) }
     }
 
     pub(crate) fn write(self, datagram: &[u8], replies: Replies) -> Result<(), IoError> {
         if let Some(expect) = expect() {
-            // SAFETY: the socket is open, and the rest is a number.
+            // SAFETY: the socket is open; any number is allowed.
             unsafe { expect(self.0, replies as c_int) };
         }
-        // SAFETY: the pointer and the length are of one slice.
+        // SAFETY: the socket is open; the pointer and the length belong to one slice.
         let written = unsafe { HAL_UDP_write(self.0, datagram.as_ptr(), datagram.len() as c_uint) };
         if written < 0 { Err(IoError(written.into())) } else { Ok(()) }
     }
 
     /// The socket's descriptor; `None` with a firmware's port, whose handles may be
-    /// anything.
+    /// anything else.
     #[cfg(feature = "extension")]
     pub(crate) fn descriptor(self) -> Option<c_int> {
         #[cfg(feature = "port-linux")]
@@ -138,7 +138,7 @@ impl Udp {
         }
     }
 
-    /// Ends the read of another thread, and every later one, if the port can do that.
+    /// Ends another thread's read and every later one, if the port can.
     pub(crate) fn stop_reading(self) {
         #[cfg(feature = "port-linux")]
         iot_coap_port_linux::stop_reading(self.0);
@@ -159,15 +159,15 @@ impl Udp {
         [self, other].iter().all(|udp| iot_coap_port_linux::udp_descriptor(udp.0).is_some())
     }
 
-    /// Waits up to `ms` until there is something to read here or there.
+    /// Waits up to `ms` until one of the two sockets has something to read.
     #[cfg(feature = "port-linux")]
     pub(crate) fn await_either(self, other: Self, ms: u32) {
         iot_coap_port_linux::await_either([self.0, other.0], ms);
     }
 
-    /// Waits up to `ms` for a datagram, and returns its length, 0 for none. With 0, takes
-    /// only what has arrived. A firmware's port is asked to wait a millisecond, since 0
-    /// means for ever in many.
+    /// Waits up to `ms` for a datagram, and returns its length, or 0 if none came. With 0,
+    /// takes only a datagram that has arrived. A firmware's port waits a millisecond at
+    /// least, since many take 0 to mean for ever.
     ///
     /// # Safety
     ///
@@ -180,8 +180,8 @@ impl Udp {
     ) -> Result<usize, IoError> {
         #[cfg(feature = "port-linux")]
         if ms == 0 {
-            // SAFETY: `buffer` is valid for writes of `len` bytes, by the contract; the
-            // bytes need not be initialised.
+            // SAFETY: `buffer` is valid for writes of `len` bytes, by the contract, and
+            // `MaybeUninit` bytes need no value.
             let buffer = unsafe { core::slice::from_raw_parts_mut(buffer.cast(), len) };
             if let Some(read) = iot_coap_port_linux::receive_now(self.0, buffer) {
                 return usize::try_from(read).map_err(|_| IoError(read.into()));

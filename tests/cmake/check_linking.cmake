@@ -149,7 +149,7 @@ function(second_library)
       -o ${scratch}/libsecond.a)
 endfunction()
 
-set(one_is_missing "the program defines some of HAL_DTLSSession_*, but not read")
+set(one_is_missing "the program defines some of HAL_DTLSSession_*, but not HAL_DTLSSession_read")
 set(no_dtls "this build has no DTLS")
 
 if(case STREQUAL builtin.nothing)

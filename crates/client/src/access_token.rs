@@ -1,5 +1,5 @@
-//! The cloud's access token, which a sign-in brings and every message to a topic
-//! carries. Opaque, wiped when dropped, and never shown.
+//! The cloud's access token. A sign-in returns it, and every message to a topic carries it.
+//! It is opaque, wiped when dropped, and never printed.
 
 use alloc::vec::Vec;
 
@@ -12,12 +12,12 @@ pub const MAX_ACCESS_TOKEN_LEN: usize = 255;
 /// How long an access token is valid: 48 hours.
 pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(48 * 3600);
 
-/// How long after it was granted an access token of this lifetime is renewed: drawn by
-/// `random` between 85 % and 95 % of its lifetime, so that a fleet that signed in within
-/// a minute does not do so again two days later. Of 48 hours, what is left suffices for
-/// a cloud that is away for two hours.
+/// How long after its grant an access token of this lifetime is renewed: between 85 % and
+/// 95 % of its lifetime, drawn by `random`, so that a fleet that signed in within a minute
+/// does not do so again two days later. With 48 hours, the rest is enough to outlast a
+/// cloud that is away for two hours.
 pub(crate) fn renewal_delay(lifetime: Duration, random: u32) -> Duration {
-    // In parts of 65,536: 32-bit processors divide 64 bits in software.
+    // In units of 1/65,536, since 32-bit processors divide 64 bits in software.
     let part = 55_706 + random % 6553;
     Duration::from_millis(lifetime.saturating_mul(part.into()).as_millis() >> 16)
 }

@@ -1,6 +1,5 @@
-//! Message codes (RFC 7252 section 3 and 12.1): a class of 3 bits and a detail
-//! of 5. Knows only numbers; what a code means for an exchange is decided in
-//! `client/`.
+//! Message codes (RFC 7252 sections 3 and 12.1): a class of 3 bits and a detail of 5 bits.
+//! This module knows only numbers; `client/` decides what a code means for an exchange.
 
 use core::fmt;
 
@@ -29,7 +28,7 @@ impl Code {
     pub const TOO_MANY_REQUESTS: Self = Self(0x9D);
     /// 5.00 Internal Server Error.
     pub const INTERNAL_SERVER_ERROR: Self = Self(0xA0);
-    /// 5.03 Service Unavailable: Max-Age says for how long.
+    /// 5.03 Service Unavailable, for the time in Max-Age.
     pub const SERVICE_UNAVAILABLE: Self = Self(0xA3);
     /// 5.05 Proxying Not Supported.
     pub const PROXYING_NOT_SUPPORTED: Self = Self(0xA5);

@@ -10,15 +10,14 @@ use crate::endpoint::{Endpoint, Security};
 use crate::option::{OptionNumber, access_token_option_for_host};
 use crate::timing::TransmissionParameters;
 
-/// How many messages may be outstanding at a time, unless
-/// [`Config::max_outstanding`] says otherwise.
+/// The default of [`Config::max_outstanding`].
 pub const DEFAULT_MAX_OUTSTANDING: usize = 32;
 
 /// How a client behaves.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) device: Device,
-    /// Only [`Security::Symmetric`] concerns the client; DTLS is below it.
+    /// Only [`Security::Symmetric`] concerns the client, since DTLS is below it.
     pub(crate) security: Security,
     pub(crate) access_token_option: OptionNumber,
     pub(crate) access_token_lifetime: Duration,
@@ -30,8 +29,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// What suits `device` at `endpoint`. Message ids, tokens and timeouts start
-    /// from `seed`: 64 random bits, which must differ from one start of the
+    /// The default configuration of `device` at `endpoint`. Message ids, tokens and
+    /// timeouts start from `seed`: 64 random bits, which must differ from one start of the
     /// device to the next.
     #[must_use]
     pub fn new(device: Device, endpoint: &Endpoint, seed: u64) -> Self {
@@ -62,20 +61,18 @@ impl Config {
         self
     }
 
-    /// A time to send along with a sign-in, in milliseconds since 1970; none by
-    /// default. The cloud does not check how old it is. Without effect without the feature
-    /// `timestamp`.
+    /// A timestamp to send with a sign-in, in milliseconds since 1970; none by default. The
+    /// cloud does not check how old it is. Has no effect without the feature `timestamp`.
     #[must_use]
     pub fn timestamp_ms(mut self, timestamp_ms: Option<u64>) -> Self {
         self.sign_in.timestamp_ms = timestamp_ms;
         self
     }
 
-    /// The option that carries the access token. By default it is chosen by the
-    /// endpoint's host: 2088 below `link.aliyuncs.com` and `iothub.aliyuncs.com`,
-    /// else 61. A number that cannot follow the other options makes
-    /// [`Client::send`](crate::Client::send) fail with
-    /// [`SendError::AccessTokenOption`](crate::SendError::AccessTokenOption).
+    /// The option that carries the access token. The default depends on the endpoint's
+    /// host: 2088 below `link.aliyuncs.com` and `iothub.aliyuncs.com`, otherwise 61. If the
+    /// number cannot follow the other options, [`Client::send`](crate::Client::send) fails
+    /// with [`SendError::AccessTokenOption`](crate::SendError::AccessTokenOption).
     #[must_use]
     pub fn access_token_option(mut self, option: OptionNumber) -> Self {
         self.access_token_option = option;
@@ -89,20 +86,20 @@ impl Config {
         self
     }
 
-    /// How many messages may be outstanding at a time;
-    /// [`DEFAULT_MAX_OUTSTANDING`] by default. For another one the oldest
-    /// Non-confirmable one is given up; if there is none, it is refused.
+    /// How many messages may be outstanding at a time; [`DEFAULT_MAX_OUTSTANDING`] by
+    /// default. If one more is sent, the oldest Non-confirmable message is given up for it;
+    /// if there is none, the new message is refused.
     #[must_use]
     pub fn max_outstanding(mut self, max_outstanding: usize) -> Self {
         self.max_outstanding = max_outstanding;
         self
     }
 
-    /// How many Confirmable messages may be in flight at a time: transmitted, and neither
-    /// acknowledged nor answered (`NSTART`, RFC 7252 section 4.7). 0, the default, sets no
-    /// limit; the RFC's own is 1. [`Client::send`](crate::Client::send) accepts others, and
-    /// they wait for their turn. A sign-in waits for nobody, and Non-confirmable messages
-    /// neither wait nor count. Without effect without the feature `in-flight`.
+    /// How many Confirmable messages may be in flight at a time, that is, transmitted but
+    /// neither acknowledged nor answered (`NSTART`, RFC 7252 section 4.7). 0, the default,
+    /// sets no limit; the RFC's default is 1. [`Client::send`](crate::Client::send) accepts
+    /// more messages, which wait for their turn. A sign-in never waits, and Non-confirmable
+    /// messages neither wait nor count. Has no effect without the feature `in-flight`.
     #[must_use]
     pub fn max_in_flight(mut self, max_in_flight: u16) -> Self {
         self.max_in_flight = max_in_flight;

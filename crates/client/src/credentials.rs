@@ -1,6 +1,6 @@
-//! What a sign-in brings and every message carries: the access token, and in
-//! symmetric mode the key and the sequence numbers. When to sign in is decided in
-//! `sign_in.rs`.
+//! The credentials that a sign-in returns and every message carries: the access token and,
+//! in symmetric mode, the key and the sequence numbers. `sign_in.rs` decides when to sign
+//! in.
 
 use alloc::vec::Vec;
 
@@ -14,8 +14,8 @@ use crate::event::SignInError;
 use crate::option::OptionNumber;
 use crate::symmetric::{Keys, SymmetricKey, UndecryptableError};
 
-/// The greatest sequence offset that is accepted: above it, there might not be
-/// enough greater numbers.
+/// The greatest sequence offset that is accepted. Above it, there might be too few greater
+/// numbers.
 const MAX_SEQUENCE_OFFSET: u64 = u64::MAX / 2;
 
 /// The credentials of a client.
@@ -23,12 +23,12 @@ pub(crate) struct Credentials {
     is_symmetric: bool,
     option: OptionNumber,
     access_token: Option<AccessToken>,
-    /// How many access tokens there were so far. Each message remembers the one
-    /// that it was sent with.
-    generation: u32,
+    /// How many access tokens there were so far. Each message remembers this number for its
+    /// own token.
+    token_number: u32,
     keys: Keys,
-    /// The last sequence number used in symmetric mode. Never starts over, not even
-    /// with a new sign-in.
+    /// The last sequence number used in symmetric mode. It never starts over, not even with
+    /// a new sign-in.
     last_sequence: u64,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Credentials {
 pub(crate) struct MessageCredentials<'a> {
     pub(crate) option: OptionNumber,
     pub(crate) access_token: &'a [u8],
-    pub(crate) generation: u32,
+    pub(crate) token_number: u32,
     /// In symmetric mode, the key and the sequence number.
     pub(crate) symmetric: Option<(&'a SymmetricKey, u64)>,
 }
@@ -47,7 +47,7 @@ impl Credentials {
             is_symmetric: security == Security::Symmetric,
             option,
             access_token: None,
-            generation: 0,
+            token_number: 0,
             keys: Keys::default(),
             last_sequence: 0,
         }
@@ -62,8 +62,8 @@ impl Credentials {
         self.option
     }
 
-    /// Whether that option can stand where it has to: after Accept and, in
-    /// symmetric mode, before the sequence number.
+    /// Whether that option comes after Accept and, in symmetric mode, before the sequence
+    /// number, as it must.
     pub(crate) fn option_is_in_order(&self) -> bool {
         self.option > OptionNumber::ACCEPT
             && (!self.is_symmetric() || self.option < OptionNumber::SEQUENCE)
@@ -77,11 +77,11 @@ impl Credentials {
         self.access_token.as_ref().map(AccessToken::bytes)
     }
 
-    /// Takes what a sign-in brought.
+    /// Takes the result of a sign-in.
     ///
     /// # Errors
     ///
-    /// [`SignInError::BadReply`] if symmetric mode needs more than it holds.
+    /// [`SignInError::BadReply`] if the reply lacks something that symmetric mode needs.
     pub(crate) fn renew(
         &mut self,
         reply: SignInReply,
@@ -94,16 +94,16 @@ impl Credentials {
             else {
                 return Err(SignInError::BadReply);
             };
-            self.keys.renew(device_secret, random, self.generation.wrapping_add(1));
+            self.keys.renew(device_secret, random, self.token_number.wrapping_add(1));
             self.last_sequence = self.last_sequence.max(offset);
         }
         self.store_access_token(reply.access_token, expires_at);
         Ok(())
     }
 
-    /// Takes an access token that was kept over a restart. Returns whether it could
-    /// be used: not in symmetric mode, whose key is lost, not if its length is that
-    /// of no access token, and not if the heap is exhausted.
+    /// Takes an access token that was kept over a restart. Returns whether it can be used.
+    /// It cannot in symmetric mode, whose key is lost, if its length is invalid, or if the
+    /// heap is exhausted.
     pub(crate) fn restore(&mut self, value: &[u8], expires_at: Instant) -> bool {
         if self.is_symmetric() || value.is_empty() || value.len() > MAX_ACCESS_TOKEN_LEN {
             return false;
@@ -119,13 +119,13 @@ impl Credentials {
 
     fn store_access_token(&mut self, value: Zeroizing<Vec<u8>>, expires_at: Instant) {
         self.access_token = Some(AccessToken::new(value, expires_at));
-        self.generation = self.generation.wrapping_add(1);
+        self.token_number = self.token_number.wrapping_add(1);
     }
 
-    /// Drops the access token of `generation`, which the cloud refused. Returns
-    /// whether that was the current one, and there still was one.
-    pub(crate) fn revoke(&mut self, generation: u32) -> bool {
-        generation == self.generation && self.access_token.take().is_some()
+    /// Drops the access token of `token_number`, which the cloud refused. Returns whether it
+    /// was the current one and had not been dropped before.
+    pub(crate) fn revoke(&mut self, token_number: u32) -> bool {
+        token_number == self.token_number && self.access_token.take().is_some()
     }
 
     /// Drops the access token.
@@ -140,20 +140,20 @@ impl Credentials {
         }
     }
 
-    /// The key for the payloads of an exchange that carries access token
-    /// `generation`: none outside of symmetric mode.
+    /// The key for the payloads of an exchange that carries the access token of
+    /// `token_number`; none outside symmetric mode.
     ///
     /// # Errors
     ///
     /// [`UndecryptableError`] if the key is older than the last two.
     pub(crate) fn key_of(
         &self,
-        generation: u32,
+        token_number: u32,
     ) -> Result<Option<&SymmetricKey>, UndecryptableError> {
         if !self.is_symmetric() {
             return Ok(None);
         }
-        self.keys.of(generation).map(Some).ok_or(UndecryptableError)
+        self.keys.of(token_number).map(Some).ok_or(UndecryptableError)
     }
 
     /// The credentials of the next message; `None` without an access token. In
@@ -164,7 +164,7 @@ impl Credentials {
             self.last_sequence = self.last_sequence.saturating_add(1);
             (key, self.last_sequence)
         });
-        let Self { option, generation, .. } = *self;
-        Some(MessageCredentials { option, access_token, generation, symmetric })
+        let Self { option, token_number, .. } = *self;
+        Some(MessageCredentials { option, access_token, token_number, symmetric })
     }
 }

@@ -1,7 +1,6 @@
-//! Which critical options make a message unacceptable (RFC 7252 section 5.4): those
-//! that the client does not know, and those that it knows with a length or a number
-//! of times that they cannot have. Which options a message may carry is for others
-//! to say.
+//! Finds the critical options that make a message unacceptable (RFC 7252 section 5.4):
+//! unknown options, and known options with an invalid length or too many occurrences. The
+//! caller lists the options that a message may carry.
 
 use core::ops::RangeInclusive;
 
@@ -10,7 +9,7 @@ use crate::option::{OptionNumber, Options};
 /// A critical option that a message may carry.
 pub(crate) struct Known {
     number: OptionNumber,
-    /// How long its value may be, in bytes.
+    /// The lengths that its value may have, in bytes.
     len: RangeInclusive<usize>,
     is_repeatable: bool,
 }
@@ -25,9 +24,9 @@ impl Known {
     }
 }
 
-/// The first critical option that makes a message unacceptable: unknown, of a length
-/// that it cannot have (section 5.4.3), or once too often (section 5.4.5). Of the
-/// option `exempt` anything is acceptable.
+/// The first critical option that makes a message unacceptable: it is unknown, has an
+/// invalid length (section 5.4.3), or occurs too often (section 5.4.5). The option `exempt`
+/// is always acceptable.
 pub(crate) fn unacceptable(
     options: Options<'_>,
     known: &[Known],

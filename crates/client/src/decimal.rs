@@ -1,10 +1,10 @@
-//! Numbers in decimal digits, without the formatting machinery of `core::fmt` and
-//! without the division of 64 bits, which 32-bit processors do in software.
+//! Formats numbers in decimal, without the machinery of `core::fmt` and without a division
+//! of 64 bits, which 32-bit processors do in software.
 
-/// How many decimal digits a `u64` has at most.
+/// The most decimal digits of a `u64`.
 pub(crate) const MAX_DECIMAL_LEN: usize = 20;
 
-/// `number` in decimal digits, at the end of `digits`.
+/// Writes `number` in decimal to the end of `digits`.
 pub(crate) fn decimal(mut number: u64, digits: &mut [u8; MAX_DECIMAL_LEN]) -> &str {
     let mut start = MAX_DECIMAL_LEN;
     loop {
@@ -19,8 +19,8 @@ pub(crate) fn decimal(mut number: u64, digits: &mut [u8; MAX_DECIMAL_LEN]) -> &s
     core::str::from_utf8(&digits[start..]).unwrap_or_default()
 }
 
-/// `number / 10` and `number % 10`, 16 bits at a time where it has more than
-/// 32: small processors divide no more than that at once.
+/// `number / 10` and `number % 10`. A number of more than 32 bits is divided 16 bits at a
+/// time, since small processors divide no more than 32 bits at once.
 const fn divide_by_10(number: u64) -> (u64, u8) {
     if number <= u32::MAX as u64 {
         let number = number as u32;

@@ -1,17 +1,15 @@
-//! The message ids of separate responses that were handled already (RFC 7252
-//! section 4.5), so that a copy is acknowledged again but not delivered again.
+//! Remembers the message ids of separate responses that were handled (RFC 7252 section
+//! 4.5), so that a copy is acknowledged again but not delivered again.
 
 use alloc::vec::Vec;
 
 use iot_coap_time::Instant;
 
-/// How many message ids are remembered. If the peer sends more separate responses
-/// than that within one lifetime, a copy of the oldest is rejected with a Reset,
-/// or matches no token.
+/// The most message ids that are remembered. If the peer sends more separate responses
+/// within one lifetime, a copy of the oldest is rejected with a Reset, or matches no token.
 const MAX_REMEMBERED: usize = 64;
 
-/// The message ids of the last separate responses. Takes no memory until the
-/// first one.
+/// The message ids of the latest separate responses. Takes no memory until the first one.
 #[derive(Debug, Default)]
 pub(crate) struct RecentResponses {
     entries: Vec<Entry>,
@@ -25,13 +23,12 @@ struct Entry {
 }
 
 impl RecentResponses {
-    /// Whether a message with `id` was handled, and copies of it can still be on
-    /// their way.
+    /// Whether a message with `id` was handled, and copies of it may still be on their way.
     pub(crate) fn contains(&self, id: u16, now: Instant) -> bool {
         self.entries.iter().any(|entry| entry.id == id && now < entry.until)
     }
 
-    /// Remembers `id` until `until`, unless the heap is exhausted: a copy then
+    /// Remembers `id` until `until`. If the heap is exhausted, it does not; a copy then
     /// matches no token.
     pub(crate) fn insert(&mut self, id: u16, until: Instant) {
         let entry = Entry { id, until };

@@ -1,5 +1,5 @@
-//! A device's identity: its names in the cloud, and the secret that signs its
-//! sign-ins. Checks lengths; wipes the secret when it is dropped.
+//! A device's identity: its names in the cloud, and the secret that signs its sign-ins.
+//! Lengths are checked, and the secret is wiped when it is dropped.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -17,7 +17,7 @@ pub const MAX_CLIENT_ID_LEN: usize = 64;
 /// The longest device secret, in bytes (`IOTX_DEVICE_SECRET_LEN`).
 pub const MAX_DEVICE_SECRET_LEN: usize = 64;
 
-/// What a device signs in with.
+/// The identity with which a device signs in.
 pub struct Device {
     pub(crate) product_key: Box<str>,
     pub(crate) device_name: Box<str>,
@@ -25,12 +25,12 @@ pub struct Device {
     pub(crate) device_secret: Zeroizing<Box<str>>,
 }
 
-/// Which part of an identity is wrong, and how.
+/// Which part of an identity is wrong, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceError {
     /// The named field is empty.
     Empty(&'static str),
-    /// The named field is longer than the number of bytes it may have.
+    /// The named field is longer than this many bytes.
     TooLong(&'static str, usize),
     /// The heap is exhausted.
     OutOfMemory,
@@ -55,12 +55,12 @@ impl From<OutOfMemory> for DeviceError {
 }
 
 impl Device {
-    /// Makes an identity of its parts. An empty `client_id` stands for
+    /// Makes an identity from its parts. An empty `client_id` stands for
     /// `<product_key>.<device_name>`.
     ///
     /// # Errors
     ///
-    /// [`DeviceError`] says which part is empty or too long.
+    /// [`DeviceError`] names the part that is empty or too long.
     pub fn new(
         product_key: &str,
         device_name: &str,
@@ -89,7 +89,7 @@ impl Device {
         &self.device_name
     }
 
-    /// The secret, for sealing what only this device may read.
+    /// The device secret, for sealing data that only this device may read.
     pub fn device_secret(&self) -> &str {
         &self.device_secret
     }
@@ -112,6 +112,6 @@ fn field(name: &'static str, parts: &[&str], most: usize) -> Result<Box<str>, De
         _ if len > most => return Err(DeviceError::TooLong(name, most)),
         _ => {}
     }
-    // Its room is its length, so nothing is allocated or copied.
+    // The capacity is the length, so nothing is allocated or copied.
     Ok(joined(parts)?.into_boxed_str())
 }

@@ -1,9 +1,9 @@
-//! Messages that gave way to newer ones, until the application is told of them.
+//! Messages that were displaced by newer ones, until the application is told.
 //!
-//! An application that sends and never asks what became of it must not fill the heap:
-//! no more wait than may be outstanding, and of more the oldest are forgotten. One that
-//! sends again what was displaced, whenever it is told of it, displaces another message
-//! by that: it is told a little later, in its next turn, or its turn would never end.
+//! An application that sends but never polls for events must not fill the heap. So at most
+//! as many displaced messages are kept as may be outstanding, and the oldest are forgotten.
+//! An application that sends a displaced message again displaces another message by that.
+//! So it is told a little later, or its loop over the events would never end.
 
 use alloc::vec::Vec;
 
@@ -11,19 +11,19 @@ use iot_coap_time::{Duration, Instant};
 
 use crate::timing::NEVER;
 
-/// How long after a message was displaced the application is told, together with what
-/// is displaced meanwhile.
+/// How long after a message was displaced the application is told, together with messages
+/// that are displaced meanwhile.
 const DELAY: Duration = Duration::from_millis(100);
 
-/// What the application tied to messages that were displaced, and their tokens, the
-/// oldest first. (A list, since a ring takes 600 bytes of flash, and this one is short.)
+/// The application's data and the tokens of displaced messages, the oldest first. (A
+/// vector, since a ring buffer takes 600 bytes of flash, and there are few entries.)
 pub(crate) struct Displaced<A> {
     list: Vec<(A, u32)>,
-    /// How many of them, from the front, the application can be told.
+    /// How many entries at the front the application can be told.
     ready: u32,
-    /// How many were forgotten since the application last asked.
+    /// How many messages were forgotten since the application last asked.
     forgotten: u32,
-    /// When all of them are ready.
+    /// When all entries are ready.
     ready_at: Instant,
 }
 
@@ -36,7 +36,7 @@ impl<A> Displaced<A> {
         self.list.len()
     }
 
-    /// Whether [`pop`](Self::pop) has one.
+    /// Whether [`pop`](Self::pop) has a message.
     pub(crate) const fn any_ready(&self) -> bool {
         self.ready != 0
     }
@@ -53,8 +53,8 @@ impl<A> Displaced<A> {
         }
     }
 
-    /// Adds one. Returns whether the application will not be told of all of them: there
-    /// are `most` already, and the oldest is forgotten; or the heap is exhausted.
+    /// Adds a message. Returns true if a message is forgotten: the oldest, since there are
+    /// `most` already, or this one, since the heap is exhausted.
     pub(crate) fn push(&mut self, now: Instant, application: A, token: u32, most: usize) -> bool {
         let is_full = self.list.len() >= most;
         if is_full {
@@ -69,17 +69,17 @@ impl<A> Displaced<A> {
         is_full
     }
 
-    /// The next one to tell the application of.
+    /// The next message that the application is told of.
     pub(crate) fn pop(&mut self) -> Option<(A, u32)> {
         if self.ready == 0 { None } else { self.pop_front() }
     }
 
-    /// How many were forgotten since the last call.
+    /// How many messages were forgotten since the last call.
     pub(crate) fn take_forgotten(&mut self) -> u32 {
         core::mem::take(&mut self.forgotten)
     }
 
-    /// Takes out the one with this token.
+    /// Removes the message with this token.
     pub(crate) fn take(&mut self, token: u32) -> Option<A> {
         let index = self.list.iter().position(|(_, other)| *other == token)?;
         self.ready -= u32::from(index < self.ready as usize);

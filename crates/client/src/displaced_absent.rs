@@ -1,5 +1,5 @@
-//! Stands in for `displaced.rs` without the feature `displaced`: the application is not
-//! told of messages that gave way to newer ones.
+//! Replaces `displaced.rs` without the feature `displaced`: the application is not told of
+//! displaced messages.
 
 use core::marker::PhantomData;
 
@@ -7,7 +7,7 @@ use iot_coap_time::Instant;
 
 use crate::timing::NEVER;
 
-/// Nobody is told.
+/// Keeps nothing, since the application is not told.
 pub(crate) struct Displaced<A>(PhantomData<A>);
 
 #[allow(clippy::unused_self, reason = "as with the feature")]
@@ -30,7 +30,7 @@ impl<A> Displaced<A> {
 
     pub(crate) const fn handle_timeout(&mut self, _now: Instant) {}
 
-    /// As with the feature where the heap is exhausted.
+    /// Behaves as with the feature when the heap is exhausted.
     pub(crate) fn push(
         &mut self,
         _now: Instant,

@@ -1,6 +1,5 @@
-//! Writing a CoAP message (RFC 7252 section 3). Options must be written in the
-//! order of their numbers. The encoder checks that and the room in the buffer,
-//! and nothing else.
+//! Writes CoAP messages (RFC 7252 section 3). Options must be written in the order of their
+//! numbers. The encoder checks that order and the room in the buffer, and nothing else.
 
 use core::fmt;
 
@@ -8,11 +7,11 @@ use crate::code::Code;
 use crate::format::{Kind, MAX_TOKEN_LEN, PAYLOAD_MARKER, header};
 use crate::option::OptionNumber;
 
-/// The longest message that the cloud accepts, in bytes, header included.
+/// The longest message that the cloud accepts, in bytes, including its header.
 pub const MAX_MESSAGE_LEN: usize = 1280;
 
-/// The longest head of an option: one byte, and up to two of extension for each
-/// of delta and length.
+/// The longest head of an option: one byte, and up to two extension bytes each for delta
+/// and length.
 pub(crate) const MAX_OPTION_HEAD_LEN: usize = 5;
 
 /// The smallest delta or length with an extension (RFC 7252 section 3.1).
@@ -24,7 +23,7 @@ pub enum EncodeError {
     /// The message does not fit in its buffer, or its token is longer than 8
     /// bytes.
     TooLong,
-    /// The option's number is below that of the option before it.
+    /// The option's number is less than the previous option's number.
     OptionOrder,
 }
 
@@ -55,19 +54,18 @@ impl core::error::Error for EncodeError {}
 #[derive(Debug)]
 pub struct Encoder<'b> {
     buffer: &'b mut [u8],
-    /// The length of what is written.
+    /// How many bytes are written.
     len: usize,
     last_option: u16,
 }
 
 impl<'b> Encoder<'b> {
-    /// Starts a message in `buffer`, at most [`MAX_MESSAGE_LEN`] bytes of which
-    /// the cloud accepts.
+    /// Starts a message in `buffer`. The cloud accepts at most [`MAX_MESSAGE_LEN`] bytes.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLong`] if the token is longer than 8 bytes, or the
-    /// buffer is too short for header and token.
+    /// [`EncodeError::TooLong`] if the token is longer than 8 bytes, or the buffer is too
+    /// short for the header and the token.
     #[inline]
     pub fn new(
         buffer: &'b mut [u8],
@@ -85,8 +83,8 @@ impl<'b> Encoder<'b> {
         Ok(encoder)
     }
 
-    /// Continues a message: the first `len` bytes of `buffer` are its header,
-    /// its token and its options up to `last_option`.
+    /// Continues a message whose header, token and options up to `last_option` are the
+    /// first `len` bytes of `buffer`.
     pub(crate) const fn resume(
         buffer: &'b mut [u8],
         len: usize,
@@ -127,8 +125,8 @@ impl<'b> Encoder<'b> {
         self.write(value)
     }
 
-    /// Ends the message with `payload`, or without one if that is empty, and
-    /// returns its length.
+    /// Ends the message with `payload`, if that is not empty, and returns the message's
+    /// length.
     ///
     /// # Errors
     ///
@@ -138,8 +136,8 @@ impl<'b> Encoder<'b> {
         Ok(self.len)
     }
 
-    /// Writes the marker of a payload of `len` bytes, if there is any, and
-    /// returns where the payload goes.
+    /// Writes the payload marker, unless `len` is 0, and returns room for a payload of
+    /// `len` bytes.
     pub(crate) fn payload_place(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
         if len > 0 {
             self.write(&[PAYLOAD_MARKER])?;
@@ -147,12 +145,12 @@ impl<'b> Encoder<'b> {
         self.take(len)
     }
 
-    /// Ends the message without a payload and returns its length.
+    /// Ends the message without a payload and returns the message's length.
     pub fn finish(self) -> usize {
         self.len
     }
 
-    /// The length of what is written.
+    /// How many bytes are written.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
@@ -173,8 +171,8 @@ impl<'b> Encoder<'b> {
     }
 }
 
-/// Puts the extension of `value` at `head[at..]`; returns its nibble and where
-/// the extension ends.
+/// Writes the extension of `value` to `head[at..]`. Returns the nibble of `value`, and
+/// where the extension ends.
 fn extend(value: u16, head: &mut [u8; MAX_OPTION_HEAD_LEN], at: usize) -> (u8, usize) {
     match value {
         0..EXTENDED => (value as u8, at),

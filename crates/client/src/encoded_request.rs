@@ -1,5 +1,5 @@
-//! A request as it is sent: its datagram, and where in it those parts begin that
-//! are written anew after a sign-in. All messages are encoded here.
+//! An encoded request: its datagram, and the places of the parts that change after a
+//! sign-in. All messages are encoded here.
 
 use alloc::vec::Vec;
 
@@ -15,26 +15,27 @@ use crate::out_of_memory::OutOfMemory;
 use crate::request::{Request, SendError};
 use crate::symmetric::{SymmetricKey, UndecryptableError, encrypted_len};
 
-/// Header, token, Content-Format and Accept of a post.
+/// The length of header, token, Content-Format and Accept of a post.
 const OVERHEAD_LEN: usize = 4 + 4 + 2 + 2;
 
-/// The same of a sign-in, with its path and the payload marker.
+/// The length of these parts of a sign-in, with its path and the payload marker.
 const SIGN_IN_OVERHEAD_LEN: usize = OVERHEAD_LEN + 5 + 1;
 
-/// A request and its datagram. The buffer of one request serves the next one.
+/// A request and its datagram. The buffer is reused for the next request.
 pub(crate) struct EncodedRequest {
     kind: Kind,
     id: u16,
     token: u32,
-    /// Which access token it carries.
-    generation: u32,
-    /// The datagram, and room for longer ones. Holds an access token, so it is wiped.
+    /// The number of its access token.
+    token_number: u32,
+    /// The datagram, and room for longer ones. It contains an access token, so it is wiped.
     buffer: Zeroizing<Vec<u8>>,
-    /// The length of the datagram: [`MAX_MESSAGE_LEN`] at the most, as the others.
+    /// The length of the datagram. This and the following lengths are [`MAX_MESSAGE_LEN`]
+    /// at most.
     len: u16,
     /// Where the options up to Accept end and the credentials begin.
     head_len: u16,
-    /// Where the payload begins, in clear or encrypted.
+    /// Where the payload begins, whether it is encrypted or not.
     payload_start: u16,
 }
 
@@ -44,7 +45,7 @@ impl EncodedRequest {
             kind: Kind::Confirmable,
             id: 0,
             token: 0,
-            generation: 0,
+            token_number: 0,
             buffer: Zeroizing::new(Vec::new()),
             len: 0,
             head_len: 0,
@@ -64,16 +65,16 @@ impl EncodedRequest {
         self.token
     }
 
-    pub(crate) const fn generation(&self) -> u32 {
-        self.generation
+    pub(crate) const fn token_number(&self) -> u32 {
+        self.token_number
     }
 
     pub(crate) fn datagram(&self) -> &[u8] {
         self.buffer.get(..self.len.into()).unwrap_or_default()
     }
 
-    /// Sets the message id, which is the last thing that a request gets: a request
-    /// that cannot be encoded must not use one up.
+    /// Sets the message id. This is done last: a request that cannot be encoded must not
+    /// use up an id.
     pub(crate) fn set_id(&mut self, id: u16) {
         self.id = id;
         if let [_, _, high, low, ..] = self.buffer.as_mut_slice() {
@@ -81,7 +82,7 @@ impl EncodedRequest {
         }
     }
 
-    /// Encodes a post; without credentials if it has to wait for them.
+    /// Encodes a post. It has no credentials if it must wait for them.
     pub(crate) fn encode(
         &mut self,
         request: &Request<'_>,
@@ -104,17 +105,17 @@ impl EncodedRequest {
             rest = tail.get(1..).unwrap_or_default();
         }
         encoder.option(OptionNumber::CONTENT_FORMAT, &[request.content_format.number()])?;
-        // Every release of the original accepts octet streams, whatever it sends.
+        // Every release of the original accepts octet streams, whatever it sends itself.
         encoder.option(OptionNumber::ACCEPT, &[ContentFormat::OctetStream.number()])?;
         self.head_len = encoder.len() as u16;
         (self.payload_start, self.len) =
             write_tail::<false>(encoder, credentials, &[], request.payload)?;
-        self.generation = credentials.map_or(0, |credentials| credentials.generation);
+        self.token_number = credentials.map_or(0, |credentials| credentials.token_number);
         Ok(())
     }
 
-    /// Encodes a sign-in, whose request and reply are in `format`; with the Echo option
-    /// that the cloud asked for, if that is not empty.
+    /// Encodes a sign-in, whose request and reply are in `format`. `echo`: the Echo option
+    /// that the cloud asked for; empty for none.
     pub(crate) fn encode_sign_in(
         &mut self,
         format: ContentFormat,
@@ -138,7 +139,7 @@ impl EncodedRequest {
         Ok(())
     }
 
-    /// Puts the payload in clear, for [`renewed`](Self::renewed).
+    /// Decrypts the payload in place, for [`renewed`](Self::renewed).
     pub(crate) fn decrypt_payload(
         &mut self,
         key: Option<&SymmetricKey>,
@@ -153,8 +154,8 @@ impl EncodedRequest {
         Ok(())
     }
 
-    /// The same request with other credentials, or with the Echo option that the cloud
-    /// asked for, if that is not empty, from one whose payload is in clear.
+    /// Encodes a request, whose payload is decrypted, again with other credentials or with
+    /// an Echo option. `echo`: the Echo option that the cloud asked for; empty for none.
     pub(crate) fn renewed(
         &self,
         credentials: Option<&MessageCredentials<'_>>,
@@ -172,13 +173,13 @@ impl EncodedRequest {
         } else {
             write_tail::<false>(encoder, credentials, &[], payload)?
         };
-        let generation = credentials.map_or(0, |credentials| credentials.generation);
-        Ok(Self { generation, buffer, len, payload_start, ..*self })
+        let token_number = credentials.map_or(0, |credentials| credentials.token_number);
+        Ok(Self { token_number, buffer, len, payload_start, ..*self })
     }
 }
 
-/// Makes a buffer at least `len` bytes long, or as long as a message may be, and
-/// returns that much of it.
+/// Makes a buffer at least `len` bytes long, but not longer than a message may be, and
+/// returns that part of it.
 fn with_room(buffer: &mut Vec<u8>, len: usize) -> Result<&mut [u8], OutOfMemory> {
     let len = len.min(MAX_MESSAGE_LEN);
     if let Some(missing) = len.checked_sub(buffer.len()) {
@@ -188,8 +189,8 @@ fn with_room(buffer: &mut Vec<u8>, len: usize) -> Result<&mut [u8], OutOfMemory>
     Ok(buffer.get_mut(..len).unwrap_or_default())
 }
 
-/// The most bytes that the options of a path can take: a head in the place of each
-/// slash, and an extension of it for each segment of 13 bytes and more.
+/// The most bytes that the options of a path can take: a head instead of each slash, and an
+/// extension of the head for each segment of 13 bytes or more.
 const fn max_path_options_len(path: &[u8]) -> usize {
     path.len() + 1 + path.len() / 8
 }
@@ -209,16 +210,17 @@ fn max_tail_len(
     if let Some(credentials) = credentials {
         len += MAX_OPTION_HEAD_LEN + credentials.access_token.len();
         if cfg!(feature = "symmetric") && credentials.symmetric.is_some() {
-            // The sequence number, and the padding of the payload.
+            // Room for the sequence number, and for the padding of the payload.
             len += MAX_OPTION_HEAD_LEN + encrypted_len(MAX_DECIMAL_LEN) + encrypted_len(0);
         }
     }
     len
 }
 
-/// Writes what follows the Accept option, in the order of the options' numbers: the access
-/// token and Echo, if there is one (no message without pays for it), in symmetric mode the sequence number, and the payload. Returns where
-/// the payload begins and where it ends.
+/// Writes everything after the Accept option, in the order of the options' numbers: the
+/// access token and the Echo option, in symmetric mode the sequence number, and then the
+/// payload. Returns where the payload begins and ends. (Messages without Echo are not
+/// slowed by it, since `HAS_ECHO` is a constant.)
 fn write_tail<const HAS_ECHO: bool>(
     mut encoder: Encoder<'_>,
     credentials: Option<&MessageCredentials<'_>>,

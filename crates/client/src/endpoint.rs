@@ -1,5 +1,4 @@
-//! Endpoint URLs: host, port and protection. Only parses; the board port resolves
-//! the name.
+//! Parses endpoint URLs: host, port and protection. The board port resolves the name.
 
 use alloc::string::String;
 use core::fmt;
@@ -13,19 +12,19 @@ pub const MAX_HOST_LEN: usize = 127;
 /// How the datagrams to an endpoint are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
-    /// `coap://`: not at all.
+    /// `coap://`: no protection.
     None,
     /// `coaps://`: DTLS.
     Dtls,
-    /// `coap-psk://`: payloads and sequence numbers are encrypted by the client.
-    /// Needs the feature `symmetric`.
+    /// `coap-psk://`: the client encrypts payloads and sequence numbers. Needs the feature
+    /// `symmetric`.
     Symmetric,
 }
 
-/// Where a client connects to.
+/// The server that a client connects to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Protection, by the URL's scheme.
+    /// The protection, from the URL's scheme.
     pub security: Security,
     /// A host name or an IP address, without brackets.
     pub host: String,
@@ -33,18 +32,18 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// What is wrong with a URL.
+/// Why a URL is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlError {
-    /// Not `coap://`, `coaps://` or `coap-psk://`.
+    /// The scheme is not `coap://`, `coaps://` or `coap-psk://`.
     Scheme,
-    /// `coap-psk://`, in a build without the feature `symmetric`.
+    /// The scheme is `coap-psk://`, in a build without the feature `symmetric`.
     NoSymmetric,
-    /// No host, or one with characters that no host has.
+    /// There is no host, or it contains a character that no host has.
     Host,
-    /// A host of 128 characters or more.
+    /// The host has 128 characters or more.
     HostTooLong,
-    /// Not a number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     Port,
     /// The heap is exhausted.
     OutOfMemory,
@@ -86,7 +85,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`UrlError`] says which part is wrong.
+    /// [`UrlError`] names the part that is wrong.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = split_at(url, b":").ok_or(UrlError::Scheme)?;
         let rest = rest.strip_prefix("//").ok_or(UrlError::Scheme)?;
@@ -114,7 +113,7 @@ impl Endpoint {
         Ok(Self { security, host: joined(&[host])?, port })
     }
 
-    /// The endpoint of a device of `product_key` that names no URL.
+    /// The endpoint of a device of `product_key` without a URL.
     ///
     /// # Errors
     ///
@@ -153,8 +152,8 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
     Ok((host, port))
 }
 
-/// What is before and after the first of `separators`, which are ASCII.
-/// (`str::split_once` brings a searcher for all of Unicode.)
+/// Splits `text` at the first of `separators`, which are ASCII. (`str::split_once` would
+/// add a searcher for all of Unicode.)
 #[allow(clippy::manual_contains, reason = "brings a search that is fast in long texts")]
 fn split_at<'t>(text: &'t str, separators: &[u8]) -> Option<(&'t str, &'t str)> {
     let at = text.bytes().position(|byte| separators.iter().any(|&separator| separator == byte))?;

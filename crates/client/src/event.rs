@@ -1,5 +1,4 @@
-//! What comes out of the client: what a datagram brought, events, and the reasons
-//! in both.
+//! The client's output: the results of datagrams, events, and the reasons in both.
 
 use core::fmt;
 use core::ops::Range;
@@ -9,13 +8,13 @@ use crate::format::FormatError;
 use crate::option::OptionNumber;
 use crate::request::SendError;
 
-/// What a datagram brought.
+/// The result of a datagram.
 #[derive(Debug)]
 pub enum Received<A> {
     /// An answer to deliver.
     Response(Response<A>),
-    /// Nothing to deliver: an acknowledgement, the answer to a sign-in, a request
-    /// from the server.
+    /// Nothing to deliver: an acknowledgement, the answer to a sign-in, or a request from
+    /// the server.
     Handled,
     /// The client ignored the datagram, or rejected it with a Reset.
     Dropped(Dropped),
@@ -26,12 +25,12 @@ pub enum Received<A> {
 pub enum Dropped {
     /// It is not a CoAP message.
     Malformed(FormatError),
-    /// It answers nothing that is outstanding.
+    /// It answers no outstanding request.
     Unmatched,
-    /// It is a copy of one that was handled before.
+    /// It is a copy of a message that was handled before.
     Duplicate,
-    /// It carries a critical option that the client does not know (RFC 7252
-    /// section 5.4.1), or that has an impossible length (5.4.3) or comes twice (5.4.5).
+    /// It carries a critical option that is unknown (RFC 7252 section 5.4.1), has an
+    /// invalid length (5.4.3) or occurs twice (5.4.5).
     CriticalOption(OptionNumber),
 }
 
@@ -39,8 +38,8 @@ impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(error) => write!(f, "malformed: {error}"),
-            Self::Unmatched => f.write_str("answers nothing that is outstanding"),
-            Self::Duplicate => f.write_str("a copy of one that was handled"),
+            Self::Unmatched => f.write_str("answers no outstanding request"),
+            Self::Duplicate => f.write_str("a copy of a message that was handled"),
             Self::CriticalOption(number) => write!(f, "unknown critical option {}", number.0),
         }
     }
@@ -51,11 +50,11 @@ impl core::error::Error for Dropped {}
 /// An answer to a message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Response<A> {
-    /// What the application tied to the message.
+    /// The application's data for the message.
     pub application: A,
     /// The response code.
     pub code: Code,
-    /// Where in the datagram the payload is, in clear.
+    /// Where in the datagram the decrypted payload is.
     pub payload: Range<usize>,
     /// Where in the datagram the options are, for
     /// [`find_option`](crate::find_option).
@@ -64,27 +63,26 @@ pub struct Response<A> {
     pub token: u32,
 }
 
-/// Something to tell the application.
+/// Something that the application should know.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<A> {
     /// There is a new access token.
     SignedIn,
     /// A sign-in brought no access token.
     SignInFailed(SignInError),
-    /// The cloud refused a message for its access token, and the client could not
-    /// get a valid one. The code is all there is of the answer.
+    /// The cloud refused a message for its access token, and the client could not get a
+    /// valid one. Of the answer, only the code is left.
     Refused {
-        /// What the application tied to the message.
+        /// The application's data for the message.
         application: A,
         /// The code of the refusal: 4.01 or 4.02.
         code: Code,
         /// The token of the message.
         token: u32,
     },
-    /// The client no longer waits for the answer to a message, which may or may
-    /// not have arrived.
+    /// The client gave a message up, which may or may not have arrived at the server.
     GaveUp {
-        /// What the application tied to the message.
+        /// The application's data for the message.
         application: A,
         /// Why.
         reason: GiveUp,
@@ -93,7 +91,7 @@ pub enum Event<A> {
     },
 }
 
-/// Why the client no longer waits for the answer to a message.
+/// Why the client gave a message up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GiveUp {
     /// Confirmable, and neither acknowledged nor answered within 93 s
@@ -104,21 +102,23 @@ pub enum GiveUp {
     /// The peer rejected it with a Reset.
     Reset,
     /// Non-confirmable, and given up for a newer message, since
-    /// [`Config::max_outstanding`](crate::Config::max_outstanding) were outstanding.
-    /// Told by the first [`handle_timeout`](crate::Client::handle_timeout) that is
-    /// 100 ms later or more. If as many wait to be told, the oldest is forgotten.
+    /// [`Config::max_outstanding`](crate::Config::max_outstanding) were outstanding. The
+    /// event comes with the first [`handle_timeout`](crate::Client::handle_timeout) at
+    /// least 100 ms later. If as many such events are pending as messages may be
+    /// outstanding, the oldest is dropped.
     Displaced,
     /// Never sent: there was no access token, and the client could not get one.
     NotSignedIn,
-    /// To be sent, but nobody fetched it from
-    /// [`Client::poll_transmit`](crate::Client::poll_transmit) within 247 s.
+    /// Never sent: it was due, but nobody fetched it from
+    /// [`Client::poll_transmit`](crate::Client::poll_transmit) within 247 s, by default.
     NotFetched,
-    /// To be sent, but held back for 247 s, since
-    /// [`Config::max_in_flight`](crate::Config::max_in_flight) others were in flight.
+    /// Never sent: it was held back for 247 s, by default, since
+    /// [`Config::max_in_flight`](crate::Config::max_in_flight) other messages were in
+    /// flight.
     HeldBack,
-    /// The answer does not decrypt under the key of its sign-in.
+    /// The answer does not decrypt with the key of its sign-in.
     Undecryptable,
-    /// It could not be encoded with a new access token.
+    /// The message could not be encoded with a new access token.
     Unsendable(SendError),
 }
 
@@ -130,8 +130,12 @@ impl fmt::Display for GiveUp {
             Self::Reset => f.write_str("rejected by the peer with a Reset"),
             Self::Displaced => f.write_str("Non-confirmable and given up for a newer message"),
             Self::NotSignedIn => f.write_str("not sent, since signing in failed"),
-            Self::NotFetched => f.write_str("to be sent, but not fetched in time"),
-            Self::HeldBack => f.write_str("held back too long by messages in flight"),
+            Self::NotFetched => {
+                f.write_str("not sent: no connection within its lifetime (247 s by default)")
+            }
+            Self::HeldBack => {
+                f.write_str("not sent: others were in flight for its lifetime (247 s by default)")
+            }
             Self::Undecryptable => f.write_str("answered, but the answer does not decrypt"),
             Self::Unsendable(error) => write!(f, "could not be sent again: {error}"),
         }
@@ -143,11 +147,11 @@ impl core::error::Error for GiveUp {}
 /// Why a sign-in failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignInError {
-    /// The cloud refused it with this code.
+    /// The cloud refused the request with this code.
     Refused(Code),
     /// There was no answer within the time limit.
     NotAnswered,
-    /// The answer holds no access token that can be used.
+    /// The answer has no usable access token.
     BadReply,
     /// The heap is exhausted, and the access token could not be stored.
     OutOfMemory,

@@ -1,6 +1,5 @@
-//! One request on its way (RFC 7252 sections 4.2 to 4.4 and 5.2): its encoded copy,
-//! its timers and what the application tied to it. What an answer means is decided
-//! in `client/`.
+//! One exchange (RFC 7252 sections 4.2 to 4.4 and 5.2): the encoded request, its timers and
+//! the application's data. `client/` decides what an answer means.
 //!
 //! Every exchange has two times, whatever its state:
 //!
@@ -13,8 +12,8 @@
 //! | awaiting a response, Non-confirmable | | `NON_LIFETIME` after its transmission |
 //! | parked | | `EXCHANGE_LIFETIME` after it was made or refused |
 //!
-//! Over a new session, and encoded anew with another access token, a request counts
-//! as not yet transmitted.
+//! Over a new session, or encoded again with another access token, a request counts as not
+//! yet transmitted.
 
 mod state;
 
@@ -31,18 +30,18 @@ use crate::symmetric::{SymmetricKey, UndecryptableError};
 use crate::timing::{NEVER, Timeout, Timing};
 pub(crate) use state::{End, Overdue, Owner, State};
 
-/// A request on its way, or a place for one.
+/// An exchange, or a free place for one.
 pub(crate) struct Exchange<A> {
     state: State,
     /// How it ended, if it has.
     end: Option<End>,
-    /// What the application tied to it; none for a sign-in.
+    /// The application's data; none for a sign-in.
     application: Option<A>,
     request: EncodedRequest,
     give_up_at: Instant,
     made_at: Instant,
     first_sent: Instant,
-    /// A timeout after its last transmission: when it becomes due again, if `is_timed`.
+    /// When it becomes due again, if `is_timed`: one timeout after its last transmission.
     resend_at: Instant,
     /// How long its last transmission, or the next one, waits for its acknowledgement.
     timeout_ms: u32,
@@ -100,7 +99,7 @@ impl<A> Exchange<A> {
         &mut self.request
     }
 
-    /// Whether it waits to be transmitted, or acknowledged, for the first time.
+    /// Whether it waits for its first transmission, or for the acknowledgement of that.
     pub(crate) const fn is_fresh(&self) -> bool {
         self.retransmissions == 0 && matches!(self.state, State::Due | State::AwaitingAck)
     }
@@ -115,7 +114,7 @@ impl<A> Exchange<A> {
         self.refused.is_some()
     }
 
-    /// Whether it was sent, or is to be sent, with the Echo option.
+    /// Whether it was or will be sent with the Echo option.
     pub(crate) const fn is_echoing(&self) -> bool {
         self.is_echoing
     }
@@ -129,9 +128,9 @@ impl<A> Exchange<A> {
         (self.retransmissions == 0).then(|| now.duration_since(self.first_sent))
     }
 
-    /// What it says of the network that it is acknowledged or answered now. Nothing, if it
-    /// was acknowledged before or asked for no acknowledgement: an answer may take the
-    /// server's time to think.
+    /// The round trip, now that the request is acknowledged or answered. `None` if it was
+    /// acknowledged before or is Non-confirmable: the time to an answer includes the
+    /// server's work.
     pub(crate) fn sample(&self, now: Instant) -> Option<Sample> {
         let transmissions = match self.state {
             State::AwaitingAck => self.retransmissions + 1,
@@ -156,8 +155,8 @@ impl<A> Exchange<A> {
             || (matches!(self.state, State::Due) && self.retransmissions != 0)
     }
 
-    /// Whether it is to be transmitted, though only if that brings no more into flight if
-    /// `is_full`. The limit is for Confirmable messages of the application.
+    /// Whether it is due and may be transmitted. If `is_full`, no further Confirmable
+    /// message of the application may be in flight.
     pub(crate) const fn may_be_transmitted(&self, is_full: bool) -> bool {
         matches!(self.state, State::Due)
             && (!is_full
@@ -180,13 +179,13 @@ impl<A> Exchange<A> {
         Duration::from_millis(self.timeout_ms.into())
     }
 
-    /// When [`overdue`](Self::overdue) has something to say.
+    /// When [`overdue`](Self::overdue) next returns something.
     pub(crate) fn next_timeout(&self) -> Instant {
         self.resend_at().min(self.give_up_at)
     }
 
-    /// What is to be done with it at `now`. `is_full`: whether as many messages are in
-    /// flight as may be.
+    /// What to do with it at `now`. `is_full`: whether as many messages are in flight as
+    /// allowed.
     pub(crate) fn overdue(&self, now: Instant, is_full: bool) -> Option<Overdue> {
         if now >= self.give_up_at {
             return Some(Overdue::GiveUp(match self.state {
@@ -200,7 +199,7 @@ impl<A> Exchange<A> {
         (now >= self.resend_at()).then_some(Overdue::Resend)
     }
 
-    /// Ties what the application gave to a request that was just encoded.
+    /// Stores the application's data with a request that was just encoded.
     pub(crate) fn tie(&mut self, application: Option<A>) {
         self.application = application;
         self.refused = None;
@@ -208,14 +207,14 @@ impl<A> Exchange<A> {
         self.was_transmitted = false;
     }
 
-    /// Makes it due as of now, for the first time.
+    /// Makes it due for the first time.
     pub(crate) fn make(&mut self, now: Instant, timing: &Timing, timeout: Timeout) {
         self.made_at = now;
         self.first_sent = now;
         self.start_over(timing, timeout);
     }
 
-    /// Makes it due, as if it was not yet transmitted.
+    /// Makes it due, as if it had not been transmitted yet.
     pub(crate) fn start_over(&mut self, timing: &Timing, timeout: Timeout) {
         self.retransmissions = 0;
         Timeout { ms: self.timeout_ms, halves: self.halves } = timeout;
@@ -223,8 +222,8 @@ impl<A> Exchange<A> {
         self.set_state(State::Due);
     }
 
-    /// Whether it starts over when the session below is another one: if it is
-    /// Confirmable, not answered, and not older than an exchange lifetime.
+    /// Whether it starts over with a new session below: it is Confirmable, not answered,
+    /// and not older than an exchange lifetime.
     pub(crate) fn is_unanswered(&self, now: Instant, timing: &Timing) -> bool {
         self.awaits_peer()
             && self.request.kind() == Kind::Confirmable
@@ -236,7 +235,7 @@ impl<A> Exchange<A> {
         self.set_state(State::Parked);
     }
 
-    /// It is transmitted now. Returns whether it was transmitted before.
+    /// Notes that it is transmitted now. Returns whether it was transmitted before.
     pub(crate) fn transmit(&mut self, now: Instant, timing: &Timing) -> bool {
         let is_confirmable = matches!(self.request.kind(), Kind::Confirmable);
         if self.retransmissions == 0 {
@@ -262,12 +261,12 @@ impl<A> Exchange<A> {
         self.retransmissions = self.retransmissions.saturating_add(1);
         let before = self.timeout();
         self.timeout_ms = Timeout { ms: self.timeout_ms, halves: self.halves }.grown().ms;
-        // Still a timeout after its last transmission.
+        // It is still due again one timeout after its last transmission.
         self.resend_at += self.timeout().saturating_sub(before);
         self.set_state(State::Due);
     }
 
-    /// Makes it due once more, with the timeout as it is, if it is not acknowledged. That counts
+    /// Makes it due once more with the same timeout, if it is not acknowledged. That counts
     /// as one of its retransmissions, if any are left.
     pub(crate) fn repeat_if_unacknowledged(&mut self, timing: &Timing) {
         if self.state == State::AwaitingAck {
@@ -277,7 +276,7 @@ impl<A> Exchange<A> {
         }
     }
 
-    /// The peer acknowledged it without an answer.
+    /// Notes that the peer acknowledged it without an answer.
     pub(crate) fn acknowledge(&mut self, timing: &Timing) -> Result<(), Dropped> {
         if self.request.kind() != Kind::Confirmable {
             return Err(Dropped::Unmatched);
@@ -290,8 +289,8 @@ impl<A> Exchange<A> {
         Ok(())
     }
 
-    /// The cloud refused it for its access token: parks it with its payload in
-    /// clear. If that does not decrypt, the refusal ends it.
+    /// Parks it after the cloud refused its access token, and decrypts its payload. If that
+    /// fails, the refusal ends it.
     pub(crate) fn refuse(
         &mut self,
         now: Instant,
@@ -305,7 +304,7 @@ impl<A> Exchange<A> {
         }
     }
 
-    /// Parks it with its payload in clear.
+    /// Parks it and decrypts its payload.
     fn park_in_clear(
         &mut self,
         now: Instant,
@@ -318,9 +317,9 @@ impl<A> Exchange<A> {
         Ok(())
     }
 
-    /// Its access token and key are another's from now on: parks it with its payload in
-    /// clear, if it is a message that is to be sent, or sent again. One that does not
-    /// decrypt is left to be refused.
+    /// Parks it and decrypts its payload, since another process has its access token and
+    /// key from now on. Does nothing if it will not be sent again. If the payload does not
+    /// decrypt, the cloud will refuse it.
     pub(crate) fn abandon_credentials(
         &mut self,
         now: Instant,
@@ -333,8 +332,8 @@ impl<A> Exchange<A> {
         }
     }
 
-    /// Ends it without an answer. A request that waited to be sent again after a
-    /// refusal has that for its answer.
+    /// Ends it without an answer. If it was refused and waited to be sent again, the
+    /// refusal is the answer.
     pub(crate) const fn give_up(&mut self, reason: GiveUp) {
         self.finish(match (self.state, self.refused) {
             (State::Parked, Some(code)) => End::Refused(code),
@@ -347,15 +346,15 @@ impl<A> Exchange<A> {
         self.set_state(State::Ended);
     }
 
-    /// Makes its place free; the buffer stays for the next request.
+    /// Frees its place. The buffer stays for the next request.
     pub(crate) const fn release(&mut self) -> Option<A> {
         self.end = None;
         self.set_state(State::Free);
         self.application.take()
     }
 
-    /// In another state it is no longer retransmitted; when it is over, it can no
-    /// longer be given up.
+    /// Changes the state, which stops the retransmissions. An exchange that is over cannot
+    /// be given up any more.
     const fn set_state(&mut self, state: State) {
         self.state = state;
         self.is_timed = false;

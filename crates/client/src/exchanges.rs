@@ -1,5 +1,5 @@
-//! All requests of a client that are on their way: finds the one that is meant, and
-//! gives out tokens and places. What happens to one of them is in `exchange.rs`.
+//! All exchanges of a client: finds the right one, and allocates tokens and places.
+//! `exchange.rs` handles a single exchange.
 
 mod ending;
 
@@ -35,7 +35,7 @@ impl ExchangeId {
     }
 }
 
-/// A datagram that is to be transmitted now.
+/// A datagram to transmit now.
 pub(crate) struct Transmission {
     pub(crate) exchange: ExchangeId,
     pub(crate) owner: Owner,
@@ -49,7 +49,7 @@ pub(crate) struct Exchanges<A> {
     tokens: Tokens,
     timing: Timing,
     round_trips: RoundTrips,
-    /// How many are the application's.
+    /// How many belong to the application.
     outstanding: usize,
     /// How many messages may be in flight; 0 for no limit.
     max_in_flight: u16,
@@ -85,19 +85,18 @@ impl<A> Exchanges<A> {
         &mut self.round_trips
     }
 
-    /// A round trip to the peer was measured elsewhere.
+    /// Learns a round trip to the peer that was measured elsewhere.
     pub(crate) fn learn_round_trip(&mut self, now: Instant, round_trip: Duration) {
         let sample = Some(Sample::of_one(round_trip));
         self.round_trips.handle_answered(now, &self.timing, sample);
     }
 
-    /// How many messages of the application have not ended, as far as it was told.
+    /// How many messages of the application have not ended, or not been reported to it.
     pub(crate) fn outstanding(&self) -> usize {
         self.outstanding + self.displaced.len()
     }
 
-    /// Whether `most` messages of the application wait, apart from those that were
-    /// displaced.
+    /// Whether `most` messages of the application wait, not counting displaced ones.
     pub(crate) const fn are_full(&self, most: usize) -> bool {
         self.outstanding >= most
     }
@@ -109,13 +108,13 @@ impl<A> Exchanges<A> {
 
     /// Whether [`transmit`](Self::transmit) has a request.
     pub(crate) fn any_due(&self) -> bool {
-        // Mostly there is none, or no limit.
+        // Usually nothing is due, or there is no limit.
         self.position(|exchange| exchange.state() == State::Due).is_some()
             && (!self.is_flight_full()
                 || self.position(|exchange| exchange.may_be_transmitted(true)).is_some())
     }
 
-    /// Whether as many messages of the application are in flight as may be (section 4.7).
+    /// Whether as many messages of the application are in flight as allowed (section 4.7).
     #[inline]
     fn is_flight_full(&self) -> bool {
         if cfg!(not(feature = "in-flight")) || self.max_in_flight == 0 {
@@ -154,12 +153,12 @@ impl<A> Exchanges<A> {
         &self.list[index]
     }
 
-    /// The request that the peer means by message id `id`.
+    /// The request to which the peer refers by message id `id`.
     pub(crate) fn by_id(&self, id: u16) -> Option<usize> {
         self.position(|exchange| exchange.request().id() == id && exchange.awaits_peer())
     }
 
-    /// The request that the peer means by `token`.
+    /// The request to which the peer refers by `token`.
     pub(crate) fn by_token(&self, token: u32) -> Option<usize> {
         self.position(|exchange| exchange.request().token() == token && exchange.awaits_peer())
     }
@@ -169,8 +168,8 @@ impl<A> Exchanges<A> {
         self.oldest(|exchange| exchange.state() == State::Parked)
     }
 
-    /// The request that gives way to a newer one. A Non-confirmable one promises
-    /// nothing, so the oldest of those.
+    /// The request that a newer one displaces: the oldest Non-confirmable one, since
+    /// Non-confirmable messages promise nothing.
     pub(crate) fn displaceable(&self) -> Option<usize> {
         self.oldest(|exchange| {
             exchange.request().kind() == Kind::NonConfirmable
@@ -178,21 +177,21 @@ impl<A> Exchanges<A> {
         })
     }
 
-    /// Has the request at `index` give way to a newer one. `most`: how many may be
-    /// outstanding. Returns whether the application will not be told of one that did.
+    /// Displaces the request at `index`. `most`: how many may be outstanding. Returns
+    /// whether a displaced message was forgotten.
     pub(crate) fn displace(&mut self, now: Instant, index: usize, most: usize) -> bool {
         let token = self.list[index].request().token();
         let application = self.release(index);
         application.is_some_and(|application| self.displaced.push(now, application, token, most))
     }
 
-    /// How many that gave way were forgotten since the last call.
+    /// How many displaced messages were forgotten since the last call.
     pub(crate) fn take_forgotten(&mut self) -> u32 {
         self.displaced.take_forgotten()
     }
 
-    /// A free place for a request to be encoded in, until
-    /// [`start`](Self::start) makes an exchange of it.
+    /// A free place to encode a request in. It becomes an exchange with
+    /// [`start`](Self::start).
     pub(crate) fn free_place(&mut self) -> Result<usize, OutOfMemory> {
         if let Some(index) = self.position(|exchange| exchange.state() == State::Free) {
             return Ok(index);
@@ -208,7 +207,7 @@ impl<A> Exchanges<A> {
     }
 
     /// Starts the exchange of the request that was encoded at `index` with
-    /// [`next_token`](Self::next_token); that of a sign-in without `application`.
+    /// [`next_token`](Self::next_token). A sign-in has no `application`.
     #[inline]
     pub(crate) fn start(
         &mut self,
@@ -224,12 +223,12 @@ impl<A> Exchanges<A> {
         ExchangeId { index, token }
     }
 
-    /// Has the request at `index` wait for an access token.
+    /// Parks the request at `index`.
     pub(crate) fn park(&mut self, index: usize) {
         self.list[index].park();
     }
 
-    /// Has the request at `index` sent as `request`.
+    /// Replaces the request at `index` by `request`.
     pub(crate) fn replace(
         &mut self,
         now: Instant,
@@ -248,7 +247,7 @@ impl<A> Exchanges<A> {
         exchange.make(now, &self.timing, timeout);
     }
 
-    /// The next request to transmit, which counts as transmitted from now on.
+    /// The next request to transmit. It counts as transmitted from now on.
     pub(crate) fn transmit(&mut self, now: Instant) -> Option<Transmission> {
         let is_full = self.is_flight_full();
         let index = self.oldest(|exchange| exchange.may_be_transmitted(is_full))?;
@@ -263,7 +262,7 @@ impl<A> Exchanges<A> {
         self.list[exchange.index].request().datagram()
     }
 
-    /// The peer acknowledged message `id` without an answer.
+    /// Notes that the peer acknowledged message `id` without an answer.
     pub(crate) fn acknowledge(&mut self, now: Instant, id: u16) -> Result<(), Dropped> {
         let index = self.by_id(id).ok_or(Dropped::Unmatched)?;
         let sample = self.list[index].sample(now);
@@ -272,18 +271,19 @@ impl<A> Exchanges<A> {
         Ok(())
     }
 
-    /// The request at `index` was answered, in the acknowledgement if `is_piggybacked`.
+    /// Notes that the request at `index` was answered, in the acknowledgement if
+    /// `is_piggybacked`.
     pub(crate) fn answer(&mut self, now: Instant, index: usize, is_piggybacked: bool) {
         let sample = if is_piggybacked { self.list[index].sample(now) } else { None };
         self.round_trips.handle_answered(now, &self.timing, sample);
     }
 
-    /// The request at `index` carries the Echo option that the cloud asked for.
+    /// Notes that the request at `index` carries the Echo option that the cloud asked for.
     pub(crate) fn set_echoing(&mut self, index: usize) {
         self.list[index].set_echoing();
     }
 
-    /// The cloud refused the request at `index` for its access token.
+    /// Parks the request at `index`, whose access token the cloud refused.
     pub(crate) fn refuse(
         &mut self,
         now: Instant,
@@ -294,19 +294,18 @@ impl<A> Exchanges<A> {
         self.list[index].refuse(now, code, key, &self.timing);
     }
 
-    /// The access tokens and keys of all messages are another's from now on: has those that
-    /// are to be sent, or sent again, wait for another access token. Returns whether any
-    /// message waits for one.
+    /// Parks every message that will be sent or sent again, since another process has the
+    /// access token and key from now on. Returns whether any message is parked.
     pub(crate) fn abandon_credentials(&mut self, now: Instant, credentials: &Credentials) -> bool {
         for exchange in &mut self.list {
-            let key = credentials.key_of(exchange.request().generation());
+            let key = credentials.key_of(exchange.request().token_number());
             exchange.abandon_credentials(now, key, &self.timing);
         }
         self.oldest_parked().is_some()
     }
 
-    /// The session below is another one: has every Confirmable request that is not
-    /// answered sent again, unless it is older than an exchange lifetime.
+    /// Starts every unanswered Confirmable request over, for a new session below, unless it
+    /// is older than an exchange lifetime.
     pub(crate) fn handle_session_renewed(&mut self, now: Instant, random: &mut Random) {
         self.round_trips.handle_session_renewed();
         for exchange in &mut self.list {
@@ -317,7 +316,7 @@ impl<A> Exchanges<A> {
         }
     }
 
-    /// Datagrams take another way: has every request sent again that is not acknowledged.
+    /// Sends every unacknowledged request again, since datagrams take another way.
     pub(crate) fn handle_path_changed(&mut self) {
         let Self { list, timing, .. } = self;
         for exchange in list {
@@ -325,8 +324,7 @@ impl<A> Exchanges<A> {
         }
     }
 
-    /// Does what is due at `now`. Returns whether the request of a sign-in was given
-    /// up.
+    /// Does what is due at `now`. Returns whether a sign-in's request was given up.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         self.displaced.handle_timeout(now);
         let mut is_sign_in_given_up = false;
@@ -347,7 +345,7 @@ impl<A> Exchanges<A> {
         is_sign_in_given_up
     }
 
-    /// The oldest request of those that match.
+    /// The oldest request that matches.
     fn oldest(&self, matches: impl Fn(&Exchange<A>) -> bool) -> Option<usize> {
         let candidates = self.list.iter().enumerate();
         candidates

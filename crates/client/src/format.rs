@@ -1,5 +1,5 @@
-//! The fixed parts of a message (RFC 7252 section 3), for reading and writing:
-//! its header, and the rules that a datagram can break.
+//! The fixed parts of a message (RFC 7252 section 3): its header, and the rules that a
+//! datagram can break.
 
 use core::fmt;
 
@@ -16,7 +16,7 @@ pub(crate) const PAYLOAD_MARKER: u8 = 0xFF;
 /// The type of a message (RFC 7252 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// CON: to be acknowledged or rejected by the peer.
+    /// CON: the peer acknowledges or rejects it.
     Confirmable,
     /// NON.
     NonConfirmable,
@@ -46,7 +46,7 @@ impl Kind {
     }
 }
 
-/// Whether the first byte of a datagram says that it is CoAP version 1.
+/// Whether a datagram with this first byte is CoAP version 1.
 pub(crate) const fn is_version_1(first: u8) -> bool {
     first >> 6 == VERSION
 }
@@ -62,7 +62,7 @@ pub(crate) const fn header(kind: Kind, token_len: u8, code: Code, id: u16) -> [u
 pub enum FormatError {
     /// Shorter than its header and token.
     TooShort,
-    /// Not version 1: to be ignored in silence.
+    /// Not version 1. Such a datagram is silently ignored.
     Version,
     /// A token length of 9 to 15.
     TokenLength,

@@ -1,26 +1,26 @@
-//! Message ids and tokens (RFC 7252 sections 4.4 and 5.3.1): both start at
-//! random and count up. A message id is not given out again while a message
-//! that carried it may still be on its way.
+//! Allocates message ids and tokens (RFC 7252 sections 4.4 and 5.3.1). Both start at random
+//! and count up. A message id is not reused while an earlier message with it may still be
+//! on its way.
 
 use iot_coap_time::{Duration, Instant};
 
 use crate::random::Random;
 
-/// Message ids are tracked in blocks, so that remembering when each was last used
-/// takes 64 bytes and one comparison in 4096 messages.
+/// Message ids are tracked in blocks, so that their last uses take 64 bytes, and one
+/// comparison in 4096 messages.
 const BLOCK_BITS: u32 = 12;
 const BLOCKS: usize = 1 << (16 - BLOCK_BITS);
 
-/// The unit of their last use: about a second, and a power of two, since 32-bit
-/// processors divide 64 bits in software.
+/// The unit of the last uses: about a second, and a power of two, since 32-bit processors
+/// divide 64 bits in software.
 const TICK_MS: u64 = 1024;
 
-/// Gives out message ids, each at most once within an exchange lifetime.
+/// Allocates message ids, each at most once within an exchange lifetime.
 #[derive(Debug)]
 pub(crate) struct MessageIds {
     next: u16,
-    /// For each block, one more than the [`TICK_MS`] in which an id of it was
-    /// last used; 0 for never.
+    /// For each block, when one of its ids was last used, in [`TICK_MS`] plus one; 0 for
+    /// never.
     last_used: [u32; BLOCKS],
 }
 
@@ -57,7 +57,7 @@ impl MessageIds {
     }
 }
 
-/// Gives out tokens of 4 bytes.
+/// Allocates tokens of 4 bytes.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     next: u32,
@@ -68,7 +68,7 @@ impl Tokens {
         Self { next: random.next() }
     }
 
-    /// The token that [`Tokens::allocate`] gives out next.
+    /// The token that [`Tokens::allocate`] returns next.
     pub(crate) const fn peek(&self) -> u32 {
         self.next
     }
@@ -79,7 +79,7 @@ impl Tokens {
         token
     }
 
-    /// How many tokens ago `token` was given out: the greater, the older.
+    /// How many tokens ago `token` was allocated: the greater, the older.
     pub(crate) const fn age(&self, token: u32) -> u32 {
         self.next.wrapping_sub(token)
     }

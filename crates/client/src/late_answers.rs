@@ -1,17 +1,16 @@
-//! Requests to `/auth` that nobody waits for any more: their answers still count. A
-//! network may be slower than a program's patience, and a device that forgets its
-//! requests sooner than they are answered never signs in.
+//! Remembers requests to `/auth` for which nobody waits any more, since their answers still
+//! count. On a slow network, a device that forgets its requests before they are answered
+//! would never sign in.
 
 use alloc::vec::Vec;
 
 use iot_coap_time::Instant;
 
-/// How many requests are remembered. A program that asks every 10 s, as long as the
-/// original waits, asks 25 times in an exchange lifetime.
+/// The most requests that are remembered. A program that signs in every 10 s, the
+/// original's limit, makes 25 requests in an exchange lifetime.
 const MAX_REMEMBERED: usize = 32;
 
-/// When a request that is forgotten may no longer be answered. Its place is used again
-/// when the next one is remembered.
+/// The end of a request that was forgotten. Its place is reused for the next request.
 const OVER: Instant = Instant::from_millis(0);
 
 /// A request that may still be answered.
@@ -19,20 +18,19 @@ const OVER: Instant = Instant::from_millis(0);
 pub(crate) struct Asked {
     pub(crate) token: u32,
     pub(crate) id: u16,
-    /// Until when.
+    /// Until when it may be answered.
     pub(crate) until: Instant,
 }
 
-/// The requests that may still be answered, the oldest first. Takes no memory until
-/// there is one.
+/// The requests that may still be answered, the oldest first. Takes no memory until there
+/// is one.
 #[derive(Debug, Default)]
 pub(crate) struct LateAnswers {
     list: Vec<Asked>,
 }
 
 impl LateAnswers {
-    /// Remembers a request, which is younger than all before it, unless the heap is
-    /// exhausted.
+    /// Remembers a request, which is younger than all others, unless the heap is exhausted.
     pub(crate) fn expect(&mut self, now: Instant, asked: Asked) {
         while let Some(oldest) = self.list.first()
             && (now >= oldest.until || self.list.len() == MAX_REMEMBERED)
@@ -56,8 +54,9 @@ impl LateAnswers {
         }
     }
 
-    /// Forgets the request with this token and all that are older: it brought an access
-    /// token, which theirs must not replace. With none, forgets all.
+    /// Forgets the request with this token, which brought an access token, and all older
+    /// requests, whose access tokens must not replace it. Forgets all requests if `token`
+    /// is `None`.
     pub(crate) fn forget_until(&mut self, token: Option<u32>) {
         for asked in &mut self.list {
             asked.until = OVER;

@@ -1,6 +1,6 @@
-//! Reading a CoAP message from a datagram (RFC 7252 section 3) without copying
-//! it. Refuses every message-format error that the section names; what a
-//! well-formed message means is for others to decide.
+//! Reads a CoAP message from a datagram (RFC 7252 section 3) without copying it. Refuses
+//! every message-format error of that section; the caller decides what a well-formed
+//! message means.
 
 use core::fmt;
 
@@ -34,7 +34,7 @@ pub struct Message<'a> {
     pub token: &'a [u8],
     /// The options, in the order of their numbers.
     pub options: Options<'a>,
-    /// The payload; empty where there is none.
+    /// The payload; empty if there is none.
     pub payload: &'a [u8],
 }
 
@@ -43,8 +43,8 @@ pub struct Message<'a> {
 pub struct Malformed {
     /// What is wrong with it.
     pub error: FormatError,
-    /// Its type and message id, where these can be told: with them a
-    /// Confirmable message is rejected (section 4.2).
+    /// Its type and message id, if they can be read. A Confirmable message is rejected with
+    /// them (section 4.2).
     pub header: Option<(Kind, u16)>,
 }
 
@@ -57,12 +57,12 @@ impl fmt::Display for Malformed {
 impl core::error::Error for Malformed {}
 
 impl<'a> Message<'a> {
-    /// Reads `datagram`, all of it.
+    /// Reads the whole of `datagram`.
     ///
     /// # Errors
     ///
-    /// [`Malformed`] on any message-format error; options are checked to the
-    /// last one, so that walking them later cannot fail.
+    /// [`Malformed`] on any message-format error. All options are checked, so that
+    /// iterating over them later cannot fail.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, Malformed> {
         let Some((&[first, code, id_high, id_low], rest)) =
             datagram.split_first_chunk::<HEADER_LEN>()

@@ -1,5 +1,5 @@
-//! Options of a message (RFC 7252 sections 3.1 and 5.4): their numbers, and an
-//! iterator over them. Does not know which of them a message may carry.
+//! Options of a message (RFC 7252 sections 3.1 and 5.4): their numbers, and an iterator
+//! over them. This module does not decide which options a message may carry.
 
 use crate::format::{FormatError, PAYLOAD_MARKER};
 
@@ -36,10 +36,11 @@ impl OptionNumber {
     pub const PROXY_URI: Self = Self(35);
     /// Proxy-Scheme.
     pub const PROXY_SCHEME: Self = Self(39);
-    /// The cloud's access token, as releases V2.00 to V2.1 and v3.x of the original
-    /// SDK number it.
+    /// The cloud's access token, as numbered by the releases V2.00 to V2.1 and v3.x of the
+    /// original SDK.
     pub const ACCESS_TOKEN: Self = Self(61);
-    /// Echo (RFC 9175): shows that whoever sent a request receives what is sent to it.
+    /// Echo (RFC 9175): shows that the sender of a request receives datagrams at its
+    /// address.
     pub const ECHO: Self = Self(252);
     /// The cloud's access token at the endpoints of 2018 and later.
     pub const ACCESS_TOKEN_LINK: Self = Self(2088);
@@ -54,7 +55,7 @@ impl OptionNumber {
 }
 
 /// The option in which a host expects the access token: 2088 for hosts below
-/// `link.aliyuncs.com` and `iothub.aliyuncs.com`, else 61.
+/// `link.aliyuncs.com` and `iothub.aliyuncs.com`, otherwise 61.
 pub(crate) fn access_token_option_for_host(host: &str) -> OptionNumber {
     let below = |domain: &str| {
         let host = host.as_bytes();
@@ -119,7 +120,7 @@ impl<'a> Options<'a> {
         Ok((Self { rest: options, number: 0 }, rest))
     }
 
-    /// The length of what is left of them, encoded.
+    /// The encoded length of the options that are left.
     pub(crate) const fn encoded_len(&self) -> usize {
         self.rest.len()
     }
@@ -137,9 +138,9 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Finds an option in the bytes of a message's options, such as those that
-/// [`Response::options`](crate::Response::options) names: of the options with this
-/// number the one at `index`, counted from 0. Returns its value.
+/// Finds an option in the encoded options of a message, such as the bytes at
+/// [`Response::options`](crate::Response::options). Returns the value of the option at
+/// `index`, counted from 0, among the options with this number.
 ///
 /// ```
 /// use iot_coap_client::{OptionNumber, find_option};

@@ -1,5 +1,5 @@
-//! The one error of everything that allocates and does nothing else that could
-//! fail; and the copies that do.
+//! The error of functions that can fail only for lack of memory, and the copies that return
+//! it.
 
 use alloc::string::String;
 
@@ -13,7 +13,7 @@ impl From<alloc::collections::TryReserveError> for OutOfMemory {
     }
 }
 
-/// A copy of `parts`, one behind the other, in no more memory than it needs.
+/// A copy of `parts`, joined, in no more memory than needed.
 pub(crate) fn joined(parts: &[&str]) -> Result<String, OutOfMemory> {
     let mut joined = String::new();
     joined.try_reserve_exact(parts.iter().map(|part| part.len()).sum())?;

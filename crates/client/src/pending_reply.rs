@@ -1,6 +1,5 @@
-//! The last message that belongs to no exchange: an acknowledgement, a Reset, or the
-//! answer to a request from the server. Only the newest is kept; a peer that misses
-//! one asks again.
+//! The last reply: an acknowledgement, a Reset, or the answer to a request from the server.
+//! Only the newest reply is kept; a peer that misses one asks again.
 
 use crate::code::Code;
 use crate::format::{HEADER_LEN, Kind, MAX_TOKEN_LEN, header};
@@ -18,9 +17,9 @@ impl PendingReply {
         Self { bytes: [0; HEADER_LEN + MAX_TOKEN_LEN], len: 0, is_due: false }
     }
 
-    /// Replaces it by another message, which is then due.
+    /// Replaces the reply by another one, which is then due.
     pub(crate) fn set(&mut self, kind: Kind, code: Code, id: u16, token: &[u8]) {
-        // A message with a longer token is malformed, and has no answer.
+        // A message with a longer token is malformed, and gets no reply.
         let token_len = token.len().min(MAX_TOKEN_LEN);
         let (start, rest) = self.bytes.split_at_mut(HEADER_LEN);
         start.copy_from_slice(&header(kind, token_len as u8, code, id));
@@ -33,7 +32,7 @@ impl PendingReply {
         self.is_due
     }
 
-    /// Returns whether it was due. From now on it is not.
+    /// Returns whether the reply was due. From now on it is not.
     pub(crate) const fn take_due(&mut self) -> bool {
         core::mem::replace(&mut self.is_due, false)
     }

@@ -1,5 +1,5 @@
-//! A small generator for what needs to be spread, not secret: timeouts, where
-//! message ids and tokens start. Not for keys.
+//! A small generator for numbers that must be spread, but not secret: timeouts, and the
+//! first message id and token. It is not for keys.
 
 /// `SplitMix64` (Steele, Lea, Flood 2014).
 #[derive(Debug)]

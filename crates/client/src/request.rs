@@ -1,4 +1,4 @@
-//! A message that the application posts, and why one is refused.
+//! A message that the application posts, and the reasons to refuse one.
 
 use core::fmt;
 
@@ -16,9 +16,8 @@ pub struct Request<'a> {
     /// Confirmable (retransmitted until the peer acknowledges it) or
     /// Non-confirmable (transmitted once).
     pub confirmable: bool,
-    /// `/topic/<productKey>/<deviceName>/…`, at most [`MAX_PATH_LEN`] bytes.
-    /// Slashes separate the segments; leading, trailing and doubled ones mean
-    /// nothing.
+    /// `/topic/<productKey>/<deviceName>/…`, at most [`MAX_PATH_LEN`] bytes. Slashes
+    /// separate the segments; leading, trailing and repeated slashes are ignored.
     pub path: &'a [u8],
     /// How the payload is encoded.
     pub content_format: ContentFormat,
@@ -37,17 +36,16 @@ pub enum SendError {
     /// The message would be longer than
     /// [`MAX_MESSAGE_LEN`](crate::MAX_MESSAGE_LEN).
     MessageTooLong,
-    /// The option that [`Config::access_token_option`] names cannot follow the
-    /// others: its number must be above Accept's 17, and in symmetric mode below
-    /// the sequence number's 2089.
+    /// The option of [`Config::access_token_option`] is out of order: its number must be
+    /// above 17, for Accept, and in symmetric mode below 2089, for the sequence number.
     ///
     /// [`Config::access_token_option`]: crate::Config::access_token_option
     AccessTokenOption,
     /// [`Config::max_outstanding`](crate::Config::max_outstanding) messages are
     /// outstanding.
     TooManyOutstanding,
-    /// 61,440 messages or more were sent within the last exchange lifetime of
-    /// 247 s, in which no message id may be used twice (RFC 7252 section 4.4).
+    /// At least 61,440 messages were sent within the last exchange lifetime of 247 s, in
+    /// which no message id may be used twice (RFC 7252 section 4.4).
     MessageIdsExhausted,
     /// The heap is exhausted.
     OutOfMemory,
@@ -57,7 +55,7 @@ impl From<EncodeError> for SendError {
     fn from(error: EncodeError) -> Self {
         match error {
             EncodeError::TooLong => Self::MessageTooLong,
-            // The access token's option is the only one that is not fixed.
+            // Only the number of the access token's option can vary.
             EncodeError::OptionOrder => Self::AccessTokenOption,
         }
     }
@@ -91,12 +89,12 @@ impl fmt::Display for SendError {
 
 impl core::error::Error for SendError {}
 
-/// A message that was refused. Nothing of it will be sent.
+/// A message that was refused, and will not be sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Unsent<A> {
-    /// Why.
+    /// The reason.
     pub error: SendError,
-    /// What the application tied to the message.
+    /// The application's data for the message.
     pub application: A,
 }
 

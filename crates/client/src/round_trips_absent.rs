@@ -1,11 +1,11 @@
-//! Stands in for `round_trips.rs` without the feature `cocoa`: nothing is learned, and
-//! every message has the time-out of RFC 7252 section 4.2.
+//! Replaces `round_trips.rs` without the feature `cocoa`: nothing is learned, and every
+//! message has the time-out of RFC 7252 section 4.2.
 
 use iot_coap_time::{Duration, Instant};
 
 use crate::timing::{Timeout, Timing};
 
-/// As with the feature.
+/// Learns nothing.
 #[derive(Debug)]
 pub(crate) struct RoundTrips {}
 

@@ -1,5 +1,5 @@
-//! The answer to a request from the server: this client has no resources, and is no
-//! proxy (RFC 7252 sections 5.2, 5.4, 5.7 and 5.8).
+//! Answers requests from the server. This client has no resources, and is not a proxy (RFC
+//! 7252 sections 5.2, 5.4, 5.7 and 5.8).
 
 use crate::code::Code;
 use crate::critical::{Known, unacceptable};
@@ -20,17 +20,17 @@ const KNOWN: [Known; 9] = [
     Known::once(OptionNumber::PROXY_SCHEME, 1, 255),
 ];
 
-/// What is done about a request from the server.
+/// How to answer a request from the server.
 pub(crate) enum Answer {
-    /// The request is answered with this code in a message of this type.
+    /// Answer it with this code in a message of this type.
     Reply(Kind, Code),
-    /// The request is ignored for this option.
+    /// Ignore it because of this option.
     Ignore(OptionNumber),
-    /// It is no request: its type does not go with a method.
+    /// It is not a request: its type does not allow a method.
     NoRequest,
 }
 
-/// Decides about a message whose code is a method.
+/// Decides how to answer a message whose code is a method.
 pub(crate) fn answer(message: &Message<'_>) -> Answer {
     let unacceptable = unacceptable(message.options.clone(), &KNOWN, None);
     let mut numbers = message.options.clone().map(|option| option.number);
@@ -45,7 +45,8 @@ pub(crate) fn answer(message: &Message<'_>) -> Answer {
     };
     match (message.kind, unacceptable) {
         (Kind::Confirmable, _) => Answer::Reply(Kind::Acknowledgement, code),
-        // Section 5.4.1: rejected, which for a Non-confirmable request means ignored.
+        // Such a request is rejected, which means ignored if it is Non-confirmable (section
+        // 5.4.1).
         (Kind::NonConfirmable, Some(number)) => Answer::Ignore(number),
         (Kind::NonConfirmable, None) => Answer::Reply(Kind::NonConfirmable, code),
         (Kind::Acknowledgement | Kind::Reset, _) => Answer::NoRequest,

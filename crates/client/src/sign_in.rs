@@ -1,13 +1,11 @@
-//! When to sign in, and how long to try. Says what is to be done; the requests
-//! themselves are made in `client/signing_in.rs`.
+//! Decides when to sign in, and how long to try. `client/signing_in.rs` makes the requests.
 //!
-//! There is one sign-in at a time, whoever asked for it. Each time that the
-//! application asks is an attempt, with the time limit that it names. The client asks too,
-//! when its access token is refused or expires; its own limit is
-//! [`BACKGROUND_LIMIT`]. The sign-in goes on until the last of these limits. After a
-//! request to `/auth` that brought nothing there is a pause, by [`Backoff`]. It is for the
-//! client's own requests: the application is not made to wait by it. The cloud may ask for
-//! another pause, which is for everybody (RFC 7252 section 5.9.3.4, RFC 8516).
+//! There is one sign-in at a time, whoever asked for it. Each time that the application
+//! asks, it makes an attempt with a time limit. The client asks too, when its access token
+//! is refused or expires; its own limit is [`MAX_BACKGROUND_TIME`]. The sign-in goes on
+//! until the last of these limits. After a failed request to `/auth` there is a pause, by
+//! [`Backoff`]. It delays only the client's own requests, not the application's. The cloud
+//! may ask for another pause, which delays both (RFC 7252 section 5.9.3.4, RFC 8516).
 
 use iot_coap_time::{Duration, Instant};
 
@@ -16,32 +14,32 @@ use crate::backoff::Backoff;
 use crate::event::SignInError;
 use crate::timing::NEVER;
 
-/// How long a sign-in that the application asks for may take: as long as the
+/// How long a sign-in may take by default if the application asks for it: as long as the
 /// original SDK blocks.
 pub const SIGN_IN_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the client tries on its own behalf before it gives up the messages that
-/// wait for an access token: `EXCHANGE_LIFETIME` of RFC 7252 section 4.8.2.
-const BACKGROUND_LIMIT: Duration = Duration::from_secs(247);
+/// How long the client tries by itself before it gives up the messages that wait for an
+/// access token: `EXCHANGE_LIFETIME` of RFC 7252 section 4.8.2.
+const MAX_BACKGROUND_TIME: Duration = Duration::from_secs(247);
 
-/// The longest pause between two requests that the client makes on its own behalf. Pauses
-/// are uniform up to this, so that their mean is five minutes.
+/// The longest pause between two requests that the client makes by itself. Pauses are
+/// uniform up to this limit, so their mean is five minutes.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
 
-/// The longest Max-Age that is heeded, in seconds: an hour. Nobody could sign in for years
-/// if the cloud once said the greatest there is.
+/// The longest Max-Age that is honoured, in seconds: an hour. If the cloud once sent the
+/// greatest Max-Age, the device could not sign in for years.
 const MAX_MAX_AGE_S: u32 = 3600;
 
-/// If a message is refused that was transmitted more than once, the cloud may have been
-/// away, and back without what it knew: over how long the requests of a fleet are spread
-/// then, in milliseconds.
+/// If a message that was transmitted more than once is refused, the cloud may have
+/// restarted and lost its state. The requests of a fleet are then spread over this many
+/// milliseconds.
 const RETURN_SPREAD_MS: u32 = 30_000;
 
-/// By how much a pause that the cloud asked for is spread at least, in milliseconds.
+/// The smallest spread of a pause that the cloud asked for, in milliseconds.
 const MIN_SPREAD_MS: u32 = 5000;
 
-/// Names a sign-in, so that whoever started it can ask how it ended, and knows for how
-/// long to wait for that.
+/// An attempt to sign in, with its time limit. The caller uses it to ask how the attempt
+/// ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Counts sign-ins.
@@ -49,7 +47,7 @@ pub struct Attempt {
     until: Instant,
 }
 
-/// What the client has to do for a sign-in.
+/// What the client must do for a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Action {
@@ -60,10 +58,10 @@ pub(crate) enum Action {
     Fail(SignInError),
 }
 
-/// What a pause is drawn from.
+/// The range and the random bits of a pause.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pause {
-    /// The shortest one.
+    /// The shortest pause.
     pub(crate) first: Duration,
     pub(crate) random: u32,
 }
@@ -84,24 +82,24 @@ pub(crate) struct SignIn {
     stage: Stage,
     /// Counts sign-ins.
     sign_in: u32,
-    /// When the sign-in that is under way ends: when nobody waits for it any more.
+    /// When the current sign-in ends at the latest, since nobody waits for it any longer.
     until: Instant,
     /// More than one attempt, or the client itself, waits for it.
     is_shared: bool,
-    /// What the last request brought, if that is why the stage is a pause.
+    /// The error of the last request, if the current pause follows it.
     error: SignInError,
     /// How the last sign-in ended; `None` while one is under way.
     outcome: Option<Result<(), SignInError>>,
-    /// An outcome that the application is yet to be told.
+    /// An outcome that the application was not told yet.
     announcement: Option<Result<(), SignInError>>,
-    /// The pauses after requests that brought nothing of use.
+    /// The pauses after failed requests.
     backoff: Backoff,
-    /// Before this time the client does not ask on its own behalf.
+    /// Before this time the client does not ask by itself.
     not_before: Instant,
-    /// Before this time nobody asks, since the cloud wants it so.
+    /// Before this time no request is made, as the cloud asked.
     held_until: Instant,
     has_ever_succeeded: bool,
-    /// When the client asks for another access token, while this one is good.
+    /// When the client asks for another access token, while the current one is still valid.
     renew_at: Instant,
 }
 
@@ -132,7 +130,7 @@ impl SignIn {
         !matches!(self.stage, Stage::Idle)
     }
 
-    /// Whether one is under way that a single attempt waits for.
+    /// Whether a sign-in is under way, and only one attempt waits for it.
     pub(crate) const fn is_of_one(&self) -> bool {
         self.is_under_way() && !self.is_shared
     }
@@ -146,9 +144,9 @@ impl SignIn {
     }
 
     /// How an attempt ended, or `None` while it is under way. It ends at its own limit,
-    /// also if the sign-in goes on for others; before that, if the next request would come
-    /// too late for it. While the cloud wants no request it ends at its limit nevertheless:
-    /// a program that tries again at once must not spin.
+    /// even if the sign-in goes on for others, or earlier if the next request would come
+    /// too late for it. While the cloud wants no requests, it does not end early: a program
+    /// that tries again at once must not spin.
     pub(crate) fn outcome(
         &self,
         now: Instant,
@@ -168,7 +166,7 @@ impl SignIn {
                 _ => self.outcome,
             };
         }
-        // Another one followed, so it is over; it succeeded if there is a token.
+        // Another sign-in followed, so this one is over. It succeeded if there is a token.
         Some(match self.outcome {
             _ if has_access_token => Ok(()),
             Some(Err(error)) => Err(error),
@@ -198,9 +196,9 @@ impl SignIn {
         }
     }
 
-    /// The application asks for a sign-in, and waits until `until` at the latest: starts
-    /// one, or joins the one that is under way. Returns whether the client may make a
-    /// request now; then it does, unless a fresh one is outstanding.
+    /// Starts a sign-in for the application, which waits until `until` at the latest, or
+    /// joins the current one. Also returns whether the client may make a request now. It
+    /// does so unless a fresh one is outstanding.
     pub(crate) fn start(&mut self, now: Instant, until: Instant) -> (Attempt, bool) {
         match self.stage {
             Stage::Idle => self.begin(until),
@@ -218,7 +216,7 @@ impl SignIn {
         (Attempt { sign_in: self.sign_in, until }, may_ask)
     }
 
-    /// Messages need an access token: starts a sign-in, unless one is under way.
+    /// Starts a sign-in, unless one is under way, since messages need an access token.
     pub(crate) fn start_if_idle(&mut self, now: Instant) -> Action {
         if self.is_under_way() {
             self.is_shared = true;
@@ -227,7 +225,7 @@ impl SignIn {
         // The limit counts from the first request: a long pause must leave the cloud
         // time to answer it.
         let start = now.max(self.next_request());
-        self.begin(start + BACKGROUND_LIMIT);
+        self.begin(start + MAX_BACKGROUND_TIME);
         self.is_shared = true;
         if now < start {
             self.stage = Stage::Pausing(start);
@@ -239,7 +237,7 @@ impl SignIn {
         self.ask()
     }
 
-    /// When the client may ask on its own behalf.
+    /// When the client may ask by itself.
     fn next_request(&self) -> Instant {
         self.not_before.max(self.held_until)
     }
@@ -256,14 +254,15 @@ impl SignIn {
         Action::Ask
     }
 
-    /// The cloud granted an access token of this lifetime, or one was restored.
+    /// Notes that the cloud granted an access token of this lifetime, or one was restored.
     pub(crate) fn access_token_stored(&mut self, now: Instant, lifetime: Duration, random: u32) {
         self.renew_at = now + renewal_delay(lifetime, random);
         self.has_ever_succeeded = true;
     }
 
-    /// The cloud accepted a message with its access token. If the last sign-in
-    /// brought that token, it was of use. If a renewal failed, this says nothing.
+    /// Notes that the cloud accepted a message's access token. If that token is from the
+    /// last sign-in, the sign-in was successful, and pauses start over. If a renewal failed
+    /// since, nothing follows.
     pub(crate) const fn access_token_accepted(&mut self) {
         if matches!(self.outcome, Some(Ok(()))) {
             self.backoff.reset();
@@ -271,24 +270,24 @@ impl SignIn {
         }
     }
 
-    /// The cloud refused the current access token. Once is no reason to wait, but a
-    /// cloud that refuses fresh ones must not see sign-in after sign-in. `was_sent_once`:
-    /// whether the message that was refused was transmitted only once.
+    /// Notes that the cloud refused the current access token. A single refusal causes no
+    /// pause, but a cloud that refuses fresh tokens must not get one sign-in after another.
+    /// `was_sent_once`: whether the refused message was transmitted only once.
     pub(crate) fn access_token_refused(&mut self, now: Instant, was_sent_once: bool, pause: Pause) {
         self.renew_at = NEVER;
         if !self.backoff.is_reset() {
             return self.postpone(now, pause);
         }
-        // It counts as a request that brought nothing, but is followed by no such pause.
+        // It counts as a failed request, but without its pause.
         self.backoff.next_pause(pause.first, MAX_PAUSE, pause.random);
         if !was_sent_once {
             self.not_before = now + Duration::from_millis((pause.random % RETURN_SPREAD_MS).into());
         }
     }
 
-    /// The cloud answered a request with `error`, and wants no other before `max_age_s`
-    /// seconds have passed. Adds up to a quarter of that, so that those whom it told so in
-    /// one second do not come back in one.
+    /// Notes that the cloud answered a request with `error`, and wants no other before
+    /// `max_age_s` seconds have passed. Adds up to a quarter of that, so that devices that
+    /// were told so in the same second do not come back in the same second.
     pub(crate) fn hold(&mut self, now: Instant, max_age_s: u32, error: SignInError, random: u32) {
         let ms = max_age_s.min(MAX_MAX_AGE_S) * 1000;
         let pause = ms + random % ((ms / 4).max(MIN_SPREAD_MS) + 1);
@@ -296,8 +295,8 @@ impl SignIn {
         self.error = error;
     }
 
-    /// A request brought nothing, but another one may: pauses before it, unless the
-    /// sign-in's time is then over.
+    /// A request failed, but another one may succeed: pauses before it, unless the
+    /// sign-in's time is over by then.
     pub(crate) fn retry(
         &mut self,
         now: Instant,
@@ -313,16 +312,16 @@ impl SignIn {
         None
     }
 
-    /// Puts off the next request that the client makes on its own behalf, unless the cloud
-    /// did: then what ends now was not even asked for.
+    /// Postpones the next request that the client makes by itself, unless the cloud has
+    /// postponed it: in that case, the sign-in that ends now may not even have made a
+    /// request.
     pub(crate) fn postpone(&mut self, now: Instant, Pause { first, random }: Pause) {
         if now >= self.held_until {
             self.not_before = now + self.backoff.next_pause(first, MAX_PAUSE, random);
         }
     }
 
-    /// The sign-in is over. While there is an access token, another one follows a
-    /// failure.
+    /// Ends the sign-in. If it failed while there is an access token, another one follows.
     pub(crate) fn finish(&mut self, outcome: Result<(), SignInError>, has_access_token: bool) {
         self.stage = Stage::Idle;
         self.outcome = Some(outcome);

@@ -1,9 +1,9 @@
-//! What a client has done so far, in numbers. Counts and decides nothing.
+//! Counts what a client has done so far. Decides nothing.
 
 use iot_coap_time::Duration;
 
-/// Counters of one client; none is ever reset. Only the application's messages
-/// count as messages, every datagram as bytes.
+/// Counters of one client, which are never reset. Only the application's messages count as
+/// messages, but the bytes of every datagram count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Messages transmitted for the first time.
@@ -13,20 +13,20 @@ pub struct Statistics {
     pub resent: u64,
     /// Messages whose answer was delivered.
     pub answered: u64,
-    /// Messages that ended without an answer of their own.
+    /// Messages that were given up or refused.
     pub given_up: u64,
-    /// Bytes of all datagrams handed out: CoAP only, without what is below it.
+    /// Bytes of all datagrams sent: CoAP only, without the layers below.
     pub bytes_sent: u64,
-    /// Bytes of all datagrams handed in, counted likewise.
+    /// Bytes of all datagrams received, counted in the same way.
     pub bytes_received: u64,
-    /// Round trips measured: those of messages that were transmitted once, since it
-    /// is unknown which of several transmissions an answer is for.
+    /// Measured round trips. Only messages that were transmitted once are measured, since
+    /// it is unknown which of several transmissions an answer is for.
     pub round_trips: u64,
-    /// The shortest of them, in milliseconds; 0 while there is none.
+    /// The shortest round trip, in milliseconds; 0 if none was measured.
     pub round_trip_min_ms: u32,
-    /// The longest.
+    /// The longest round trip, in milliseconds; 0 if none was measured.
     pub round_trip_max_ms: u32,
-    /// The sum of all.
+    /// The sum of all round trips, in milliseconds.
     pub round_trip_sum_ms: u64,
 }
 
@@ -63,7 +63,7 @@ impl Statistics {
         self.round_trips += 1;
     }
 
-    /// The mean round trip in milliseconds; 0 while there is none.
+    /// The mean round trip, in milliseconds; 0 if none was measured.
     pub const fn round_trip_mean_ms(&self) -> u64 {
         match self.round_trip_sum_ms.checked_div(self.round_trips) {
             Some(mean) => mean,

@@ -1,8 +1,8 @@
 //! Symmetric mode (`coap-psk://`): the key that device and cloud derive at
 //! sign-in, and the encryption of payloads and sequence numbers under it.
 //!
-//! The scheme is the cloud's: AES-128-CBC with one fixed initialisation vector
-//! and no authentication. It hides content from a casual listener and no more.
+//! The cloud defines the scheme: AES-128-CBC with one fixed initialisation vector and no
+//! authentication. It hides content from a casual listener, and does nothing else.
 
 use aes::Aes128;
 use cbc::cipher::block_padding::{Padding, Pkcs7};
@@ -13,11 +13,11 @@ use zeroize::Zeroizing;
 const BLOCK_LEN: usize = 16;
 const INITIALISATION_VECTOR: [u8; BLOCK_LEN] = *b"543yhjy97ae7fyfg";
 
-/// The key of one sign-in; wiped when dropped.
+/// The key of one sign-in, which is wiped when dropped.
 pub(crate) struct SymmetricKey(Zeroizing<[u8; BLOCK_LEN]>);
 
-/// A payload is not whole blocks, or its padding is wrong: it was encrypted
-/// under another key, or not at all.
+/// A payload is not a whole number of blocks, or its padding is wrong: it was encrypted
+/// with another key, or not at all.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UndecryptableError;
 
@@ -34,13 +34,13 @@ impl SymmetricKey {
         Self(key)
     }
 
-    /// Pads and encrypts the first `plain_len` bytes of `buffer`, which has room
-    /// for [`encrypted_len`] bytes and no more.
+    /// Pads and encrypts the first `plain_len` bytes of `buffer`, which is exactly
+    /// [`encrypted_len`] bytes long.
     pub(crate) fn encrypt(&self, buffer: &mut [u8], plain_len: usize) {
         let mut encryptor =
             cbc::Encryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into());
         let padding = buffer.get_mut(plain_len..).unwrap_or_default();
-        // PKCS #7: each byte of the padding says how many there are.
+        // PKCS #7: each byte of the padding is the padding's length.
         let padding_len = padding.len() as u8;
         padding.fill(padding_len);
         let (blocks, _) = Block::<Aes128>::slice_as_chunks_mut(buffer);
@@ -49,8 +49,8 @@ impl SymmetricKey {
         }
     }
 
-    /// Decrypts in place and returns the length of the plain text, which starts
-    /// where the cipher text did. On an error the content of `cipher` is undefined.
+    /// Decrypts in place. Returns the length of the plaintext, which is at the start of
+    /// `cipher`. After an error, the content of `cipher` is undefined.
     pub(crate) fn decrypt(&self, cipher: &mut [u8]) -> Result<usize, UndecryptableError> {
         let mut decryptor =
             cbc::Decryptor::<Aes128>::new(&(*self.0).into(), &INITIALISATION_VECTOR.into());
@@ -58,8 +58,8 @@ impl SymmetricKey {
         if !rest.is_empty() {
             return Err(UndecryptableError);
         }
-        // One at a time: decrypting several at once takes as much code again, and an
-        // answer has few.
+        // Decrypt one block at a time: decrypting several at once would double the code,
+        // and an answer has few blocks.
         for block in &mut *blocks {
             decryptor.decrypt_block(block);
         }
@@ -67,19 +67,18 @@ impl SymmetricKey {
     }
 }
 
-/// The keys of the last two sign-ins: an answer may arrive after the sign-in that
-/// followed its request.
+/// The keys of the last two sign-ins, since an answer may arrive after the next sign-in.
 #[derive(Default)]
 pub(crate) struct Keys {
-    generation: u32,
+    token_number: u32,
     current: Option<SymmetricKey>,
     previous: Option<SymmetricKey>,
 }
 
 impl Keys {
-    /// Derives the key of the sign-in that brought access token `generation`.
-    pub(crate) fn renew(&mut self, device_secret: &str, random: &str, generation: u32) {
-        self.generation = generation;
+    /// Derives the key of the sign-in that brought the access token with this number.
+    pub(crate) fn renew(&mut self, device_secret: &str, random: &str, token_number: u32) {
+        self.token_number = token_number;
         self.previous = self.current.replace(SymmetricKey::derive(device_secret, random));
     }
 
@@ -87,9 +86,9 @@ impl Keys {
         self.current.as_ref()
     }
 
-    /// The key under which messages of `generation` are encrypted.
-    pub(crate) const fn of(&self, generation: u32) -> Option<&SymmetricKey> {
-        match self.generation.wrapping_sub(generation) {
+    /// The key that encrypts messages with this token number.
+    pub(crate) const fn of(&self, token_number: u32) -> Option<&SymmetricKey> {
+        match self.token_number.wrapping_sub(token_number) {
             0 => self.current.as_ref(),
             1 => self.previous.as_ref(),
             _ => None,

@@ -1,10 +1,10 @@
-//! Stands in for `symmetric.rs` without the feature `symmetric`: there is no key,
-//! nothing is ever encrypted, and none of it is compiled in.
+//! Replaces `symmetric.rs` without the feature `symmetric`: there is no key, nothing is
+//! encrypted, and no cipher is compiled in.
 
 /// A key that cannot exist.
 pub(crate) enum SymmetricKey {}
 
-/// As with the feature.
+/// The error with the feature; it never occurs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UndecryptableError;
 
@@ -35,7 +35,7 @@ impl Keys {
     }
 }
 
-/// As with the feature.
+/// `plain_len`, since nothing is encrypted.
 pub(crate) const fn encrypted_len(plain_len: usize) -> usize {
     plain_len
 }

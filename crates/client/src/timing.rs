@@ -8,15 +8,15 @@ use iot_coap_time::{Duration, Instant};
 /// RFC's 1.5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransmissionParameters {
-    /// `ACK_TIMEOUT`; 2 s by default. A client brings it into the range from 1 ms
-    /// to 10 minutes. Below 1 s the RFC asks for congestion control (section 4.8.1). A
-    /// time-out that is learned is never shorter than this.
+    /// `ACK_TIMEOUT`; 2 s by default. A client clamps it to the range from 1 ms to 10
+    /// minutes. Below 1 s the RFC demands congestion control (section 4.8.1). A learned
+    /// time-out is never shorter.
     pub ack_timeout: Duration,
-    /// `MAX_RETRANSMIT`; 4 by default. A client takes at most 20.
+    /// `MAX_RETRANSMIT`; 4 by default. A client clamps it to 20.
     pub max_retransmit: u8,
-    /// Whether the time-out follows the round trips that were measured, in the way of
-    /// CoCoA; `true` by default. Otherwise, and without the feature `cocoa`, it is that
-    /// of RFC 7252 for every message.
+    /// Whether the time-out is learned from measured round trips, as in CoCoA; `true` by
+    /// default. Otherwise, and without the feature `cocoa`, every message has the time-out
+    /// of RFC 7252.
     pub learns_round_trips: bool,
 }
 
@@ -29,7 +29,7 @@ const MAX_ACK_TIMEOUT_MS: u32 = 600_000;
 /// The greatest [`TransmissionParameters::max_retransmit`].
 const MAX_MAX_RETRANSMIT: u8 = 20;
 
-/// What a timer is set to that does not run.
+/// The time of a timer that does not run.
 pub(crate) const NEVER: Instant = Instant::from_millis(u64::MAX);
 
 impl Default for TransmissionParameters {
@@ -39,8 +39,8 @@ impl Default for TransmissionParameters {
 }
 
 impl TransmissionParameters {
-    /// The same, within what can be computed with: a caller's odd values are
-    /// brought into range rather than trusted.
+    /// Clamps the parameters to values that can be computed with, since the caller's values
+    /// are not trusted.
     fn clamped(self) -> Self {
         let ack_timeout = self.ack_timeout.as_millis_u32().clamp(1, MAX_ACK_TIMEOUT_MS);
         Self {
@@ -50,23 +50,21 @@ impl TransmissionParameters {
         }
     }
 
-    /// The longest time in which the first transmission and `retransmissions`
-    /// more can follow each other.
+    /// The longest time from the first transmission to the last of `retransmissions`.
     const fn span(self, retransmissions: u8) -> Duration {
         let timeouts = (1 << retransmissions) - 1;
         Duration::from_millis(self.ack_timeout.as_millis() * timeouts * 3 / 2)
     }
 }
 
-/// The times that a client goes by; in brackets, what the default parameters make
-/// them.
+/// The times that a client uses. Brackets show the values with the default parameters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// `MAX_TRANSMIT_WAIT` (93 s): how long after its first transmission a
-    /// Confirmable message is given up if nothing acknowledges it.
+    /// `MAX_TRANSMIT_WAIT` (93 s): how long after its first transmission an unacknowledged
+    /// Confirmable message is given up.
     max_transmit_wait_ms: u32,
-    /// `EXCHANGE_LIFETIME` (247 s): how long the message id of a Confirmable message
-    /// must not be used again, and how long a separate response is awaited.
+    /// `EXCHANGE_LIFETIME` (247 s): how long the message id of a Confirmable message must
+    /// not be reused, and how long a separate response is awaited.
     exchange_lifetime_ms: u32,
     ack_timeout_ms: u32,
     /// `MAX_RETRANSMIT` (4).
@@ -101,7 +99,7 @@ impl Timing {
         Duration::from_millis(self.ack_timeout_ms as u64)
     }
 
-    /// `NON_LIFETIME` (145 s): as `EXCHANGE_LIFETIME`, for a Non-confirmable message.
+    /// `NON_LIFETIME` (145 s): like `EXCHANGE_LIFETIME`, but for a Non-confirmable message.
     pub(crate) fn non_lifetime(&self) -> Duration {
         self.exchange_lifetime().saturating_sub(MAX_LATENCY + self.ack_timeout())
     }
@@ -110,24 +108,25 @@ impl Timing {
 /// How long the transmissions of one Confirmable message wait for its acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timeout {
-    /// How long the next one waits, in milliseconds; 49 days at most.
+    /// How long the next transmission waits, in milliseconds; 49 days at most.
     pub(crate) ms: u32,
-    /// By how many halves the time grows with each: 4, for twice, in RFC 7252.
+    /// By how many halves the time grows with each transmission; 4, which doubles it, in
+    /// RFC 7252.
     pub(crate) halves: u8,
 }
 
 impl Timeout {
-    /// What makes each time-out twice as long as the one before it (section 4.2).
+    /// The `halves` that double each time-out (section 4.2).
     pub(crate) const DOUBLING: u8 = 4;
 
-    /// The first one: between `timeout_ms` and that times `ACK_RANDOM_FACTOR`, by
-    /// `random` (section 4.2).
+    /// The first time-out: between `timeout_ms` and `timeout_ms` times `ACK_RANDOM_FACTOR`,
+    /// drawn by `random` (section 4.2).
     pub(crate) const fn spread(timeout_ms: u32, halves: u8, random: u32) -> Self {
         let ms = timeout_ms.saturating_add(random % (timeout_ms / 2 + 1));
         Self { ms, halves }
     }
 
-    /// The one after it.
+    /// The next time-out.
     pub(crate) const fn grown(self) -> Self {
         let grown = self.ms as u64 * self.halves as u64 / 2;
         Self { ms: Duration::from_millis(grown).as_millis_u32(), ..self }

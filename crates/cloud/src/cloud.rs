@@ -26,11 +26,11 @@ use crate::expiry::ExpiryFile;
 use crate::faults::Faults;
 #[cfg(feature = "forward")]
 use crate::forward;
+use crate::network_faults::NetworkFaults;
 use crate::server::{self, Listener, Server};
 use crate::server_keys::ServerKeys;
 use crate::state::StateDir;
 use crate::transport::Transport;
-use crate::weather::Weather;
 use sites::{Bounds, Sites};
 
 /// A running server; dropping it stops it.
@@ -100,7 +100,7 @@ impl Cloud {
         let restored = dtls.as_mut().and_then(|dtls| dtls.take_restored());
         let told = config.datagrams.then(|| Arc::clone(&events));
         let seen = bounds.seen();
-        let weather = Weather::new(&config.faults, Arc::clone(&events), seen.clone());
+        let network_faults = NetworkFaults::new(&config.faults, Arc::clone(&events), seen.clone());
         let names = match &config.dtls.certificates {
             Certificates::Generated { names, .. } if dtls.is_some() => names.clone(),
             _ => Vec::new(),
@@ -121,7 +121,7 @@ impl Cloud {
         if !state.is_temporary() {
             endpoint.service.keep_expiry(ExpiryFile::of(&state))?;
         }
-        let server = Server::new(endpoint, dtls, weather, transports, told, seen);
+        let server = Server::new(endpoint, dtls, network_faults, transports, told, seen);
 
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;

@@ -1,6 +1,6 @@
 //! Faults on request: what goes wrong, how often, and from which seed.
 //!
-//! This file says what is asked for; `weather.rs` does it to datagrams and
+//! This file says what is asked for; `network_faults.rs` does it to datagrams and
 //! `service.rs` to answers.
 
 use std::fmt;

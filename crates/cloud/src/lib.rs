@@ -68,6 +68,7 @@ mod limits;
 mod message;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod network_faults;
 mod outstanding;
 mod payload;
 mod peers;
@@ -87,7 +88,6 @@ mod symmetric;
 mod text;
 mod topic;
 mod transport;
-mod weather;
 #[cfg(any(feature = "console", feature = "metrics"))]
 mod web;
 

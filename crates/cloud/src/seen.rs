@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::network_faults::Direction;
 use crate::replies::EXCHANGE_LIFETIME;
 use crate::transport::{Peer, Transport};
-use crate::weather::Direction;
 
 /// What the messages that are kept take at most, in bytes and in number.
 const MOST_BYTES: usize = 16 << 20;

@@ -18,9 +18,9 @@ use crate::dtls::{self, DtlsServer};
 use crate::endpoint::{Endpoint, Transmit};
 use crate::events::{Event, EventLog};
 use crate::forward::{Broker, Report, Reports};
+use crate::network_faults::{Datagram, Direction, NetworkFaults};
 use crate::seen::{Arrival, Seen, Tag};
 use crate::transport::{Peer, Route, Transport};
-use crate::weather::{Datagram, Direction, Weather};
 
 /// The largest datagram; UDP's own limit.
 const LARGEST_DATAGRAM: usize = 65_535;
@@ -66,7 +66,7 @@ impl Listener {
 pub(crate) struct Server {
     endpoint: Endpoint,
     dtls: Option<Box<dyn DtlsServer>>,
-    weather: Weather,
+    network_faults: NetworkFaults,
     transports: Vec<Transport>,
     outbox: Vec<Datagram>,
     /// Who is told of each datagram.
@@ -82,7 +82,7 @@ impl Server {
     pub(crate) fn new(
         endpoint: Endpoint,
         dtls: Option<Box<dyn DtlsServer>>,
-        weather: Weather,
+        network_faults: NetworkFaults,
         transports: Vec<Transport>,
         told: Option<Arc<EventLog>>,
         seen: Option<Arc<Seen>>,
@@ -90,7 +90,7 @@ impl Server {
         Self {
             endpoint,
             dtls,
-            weather,
+            network_faults,
             transports,
             outbox: Vec::new(),
             told,
@@ -134,7 +134,7 @@ impl Server {
     fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>, at: Instant) {
         self.tell("in", route, &bytes);
         let datagram = Datagram::inward(route, bytes, at);
-        for datagram in self.weather.pass(now, datagram) {
+        for datagram in self.network_faults.pass(now, datagram) {
             self.deliver(now, datagram);
         }
     }
@@ -155,7 +155,7 @@ impl Server {
     }
 
     fn tick(&mut self, now: Instant) {
-        for datagram in self.weather.due(now) {
+        for datagram in self.network_faults.due(now) {
             match datagram.direction {
                 Direction::In => self.deliver(now, datagram),
                 Direction::Out => self.outbox.push(datagram),
@@ -180,7 +180,7 @@ impl Server {
                 dtls.prove(peer.session, proof.device);
             }
             self.flush_endpoint(now);
-            if let Some(ending) = self.weather.ending()
+            if let Some(ending) = self.network_faults.ending()
                 && let Some(dtls) = &mut self.dtls
             {
                 dtls.end_one(now, ending.pick, ending.silently);
@@ -213,12 +213,12 @@ impl Server {
 
     fn send(&mut self, now: Instant, route: Route, bytes: Vec<u8>, tag: Option<Tag>) {
         let datagram = Datagram::outward(now, route, bytes, tag);
-        self.outbox.extend(self.weather.pass(now, datagram));
+        self.outbox.extend(self.network_faults.pass(now, datagram));
     }
 
     fn deadline(&self) -> Option<Instant> {
         let dtls = self.dtls.as_ref().and_then(|dtls| dtls.deadline());
-        [self.weather.deadline(), self.endpoint.deadline(Instant::now()), dtls]
+        [self.network_faults.deadline(), self.endpoint.deadline(Instant::now()), dtls]
             .into_iter()
             .flatten()
             .min()

@@ -33,7 +33,7 @@ impl Alert {
     pub(crate) const NO_RENEGOTIATION: Self = Self(100);
     pub(crate) const UNSUPPORTED_EXTENSION: Self = Self(110);
 
-    /// Whether the server says that it accepts nothing of what it was offered.
+    /// Whether this alert says that the server accepts nothing of the offer.
     pub fn is_refusal(self) -> bool {
         matches!(self, Self::HANDSHAKE_FAILURE | Self::INSUFFICIENT_SECURITY)
     }
@@ -48,7 +48,7 @@ impl Alert {
         [level, self.0]
     }
 
-    /// The alert and whether it is fatal; `None` if `bytes` are not an alert.
+    /// The alert, and whether it is fatal; `None` if `bytes` are not an alert.
     pub(crate) fn decode(bytes: &[u8]) -> Option<(Self, bool)> {
         match *bytes {
             [level @ (WARNING | FATAL), description] => Some((Self(description), level == FATAL)),

@@ -162,7 +162,7 @@ impl Config {
     }
 
     /// Whether to offer key exchange by static RSA, as the last choice. Off by default: it
-    /// has no forward secrecy, so whoever obtains the server's key can decrypt all
+    /// has no forward secrecy, so an attacker who obtains the server's key can decrypt all
     /// recorded sessions. Has no effect without the feature `static-rsa`.
     #[must_use]
     pub fn static_rsa(mut self, offered: bool) -> Self {
@@ -188,11 +188,11 @@ impl Config {
     /// 4.1). Off by default: see
     /// [`Client::server_sent_renegotiation_info`](crate::Client::server_sent_renegotiation_info).
     ///
-    /// Servers that were made before 2010 don't send it, and are in the field beside old
-    /// devices. This client itself never renegotiates. What it can't see is whether such a
-    /// server takes the client's first handshake for a renegotiation of an attacker's session:
-    /// then what the attacker has sent before counts as the client's. GnuTLS and Mbed TLS
-    /// accept such servers by default too; OpenSSL refuses them since 3.0.
+    /// Servers from before 2010 do not send it, and are still in use with old devices. This
+    /// client never renegotiates. But it cannot see whether such a server takes the
+    /// client's first handshake for a renegotiation of an attacker's session. In that case,
+    /// data that the attacker sent before counts as the client's. GnuTLS and Mbed TLS
+    /// accept such servers by default, too; OpenSSL refuses them since 3.0.
     #[must_use]
     pub fn require_renegotiation_info(mut self, required: bool) -> Self {
         self.renegotiation_info_required = required;
@@ -214,12 +214,12 @@ impl Config {
         Ok(self)
     }
 
-    /// Offers to resume a session with the same server, unless a certificate of the server has
-    /// ended since, or its dates were not checked and now can be. The server decides whether to
-    /// do so: see [`Client::was_resumed`](crate::Client::was_resumed).
+    /// Offers to resume a session with the same server, unless a certificate of the server
+    /// has expired since, or its dates were not checked and now can be. The server decides;
+    /// see [`Client::was_resumed`](crate::Client::was_resumed).
     ///
-    /// Signatures by RSA-PSS are not offered beside a session. If a handshake fails, begin the
-    /// next one without it.
+    /// Signatures by RSA-PSS are not offered together with a session. If a handshake fails,
+    /// begin the next one without the session.
     #[must_use]
     pub fn resume(mut self, session: SavedSession) -> Self {
         self.resume = Some(session);
@@ -229,36 +229,38 @@ impl Config {
     /// The longest datagram to send in the handshake, in bytes. Longer messages are
     /// fragmented. Default: [`DEFAULT_MTU`]; at least [`MIN_MTU`], at most [`MAX_MTU`].
     ///
-    /// With the feature `mtu-fallback`, a flight that was sent three times in vain goes out
-    /// in datagrams of at most 548 bytes, and so do later flights of the handshake (RFC 6347,
-    /// section 4.1.1.1). Mbed TLS takes no ClientHello in fragments.
+    /// With the feature `mtu-fallback`, a flight that was sent three times in vain is then
+    /// sent in datagrams of at most 548 bytes, and so are later flights of the handshake
+    /// (RFC 6347, section 4.1.1.1). Mbed TLS does not accept a fragmented ClientHello.
     ///
-    /// Application data is not bounded by this: a record of it is one datagram and cannot
-    /// be fragmented, so whoever calls [`Client::send`](crate::Client::send) chooses its length
-    /// to fit the path, less [`Client::record_overhead`](crate::Client::record_overhead).
-    /// What the server sends is bounded by a setting of the server.
+    /// This does not limit application data: each record is one datagram and cannot be
+    /// fragmented. Callers of [`Client::send`](crate::Client::send) must choose a length
+    /// that fits the path, less
+    /// [`Client::record_overhead`](crate::Client::record_overhead). The server's own
+    /// settings limit its datagrams.
     #[must_use]
     pub fn mtu(mut self, bytes: usize) -> Self {
         self.mtu = bytes.clamp(MIN_MTU, MAX_MTU);
         self
     }
 
-    /// The longest handshake message to accept, in bytes. It also bounds the memory for
-    /// all incomplete messages together. Default: [`DEFAULT_MAX_MESSAGE_LEN`].
+    /// The longest handshake message to accept, in bytes. It also limits the memory for all
+    /// incomplete messages together. Default: [`DEFAULT_MAX_MESSAGE_LEN`].
     #[must_use]
     pub fn max_message_len(mut self, bytes: usize) -> Self {
         self.max_message_len = bytes;
         self
     }
 
-    /// Asks the server for records of at most so many bytes of content (max_fragment_length,
-    /// RFC 6066, section 4): 512, 1024, 2048 or 4096. Not asked for by default. A server
-    /// may ignore it: [`Client::max_plaintext_len`](crate::Client::max_plaintext_len) tells.
+    /// Asks the server to limit the content of records to this many bytes
+    /// (max_fragment_length, RFC 6066, section 4): 512, 1024, 2048 or 4096. By default the
+    /// client does not ask. A server may ignore it; see
+    /// [`Client::max_plaintext_len`](crate::Client::max_plaintext_len).
     ///
-    /// If it agrees, it holds for both sides and for sessions that are resumed: longer
-    /// records of the server are dropped, and [`Client::send`](crate::Client::send) takes no
-    /// longer plaintext. The memory for a datagram needs 61 bytes more at most, or 350 with a
-    /// block cipher; a datagram may have several records, though.
+    /// If the server agrees, the limit applies to both sides and to resumed sessions:
+    /// longer records of the server are dropped, and [`Client::send`](crate::Client::send)
+    /// accepts no longer plaintext. A record takes at most 61 bytes more, or 350 with a
+    /// block cipher. A datagram may have several records, though.
     ///
     /// # Errors
     ///
@@ -270,10 +272,10 @@ impl Config {
     }
 
     /// How many records may fail their authentication before the session ends with
-    /// [`Error::TooManyForgeries`], if that is less than the limit of the cipher suite, which
-    /// is the default: 2^31 for AES-GCM, and 2^16 for AES-CCM-8 and AES-CBC. Anybody can send
-    /// so many. [`Client::needs_renewal`](crate::Client::needs_renewal) is true from half of
-    /// it on.
+    /// [`Error::TooManyForgeries`], if that is less than the limit of the cipher suite. The
+    /// suite's limit is the default: 2^31 for AES-GCM, and 2^16 for AES-CCM-8 and AES-CBC.
+    /// Anybody can send that many. [`Client::needs_renewal`](crate::Client::needs_renewal)
+    /// returns true from half of the limit on.
     #[must_use]
     pub fn max_forgeries(mut self, records: u32) -> Self {
         self.max_forgeries = records;
@@ -284,17 +286,17 @@ impl Config {
     /// one millisecond, then twice as long each time, up to `longest`. Defaults: 1 s and
     /// 60 s (RFC 6347, section 4.2.4.1).
     ///
-    /// The defaults suit the Internet. Where round trips take seconds, as over NB-IoT, start
-    /// with 9 s (RFC 7925, section 11): a first timeout that is too short costs a copy of
-    /// the first flight for each doubling up to the round trip, and 1 s costs four at a round
-    /// trip of 10 s. One that is too long costs its time with each loss. A first timeout
-    /// of one and a half times what [`Client::round_trip`](crate::Client::round_trip) said
-    /// of an earlier session is right for both.
+    /// The defaults suit the Internet. If round trips take seconds, as over NB-IoT, start
+    /// with 9 s (RFC 7925, section 11). A first timeout that is too short costs a copy of
+    /// the first flight for each doubling up to the round trip: with 1 s, four copies at a
+    /// round trip of 10 s. A first timeout that is too long costs its time with each loss.
+    /// One and a half times the [`Client::round_trip`](crate::Client::round_trip) of an
+    /// earlier session avoids both.
     ///
-    /// Later flights wait at least one and a half times as long as the answer to the flight
-    /// before took to begin, and a timeout that was doubled stays so until a flight is answered
-    /// that was sent once (RFC 6347, section 4.2.4.1): only the first flight depends on
-    /// `first`. `longest` bounds them all.
+    /// Later flights wait at least one and a half times as long as the previous flight's
+    /// answer took to begin. A doubled timeout stays until a flight is answered that was
+    /// sent only once (RFC 6347, section 4.2.4.1). So only the first flight depends on
+    /// `first`; `longest` limits all of them.
     #[must_use]
     pub fn timeouts(mut self, first: Duration, longest: Duration) -> Self {
         self.first_timeout = first.max(Duration::from_millis(1));
@@ -307,7 +309,7 @@ impl Config {
         Policy {
             psk: matches!(self.authentication, Authentication::PreSharedKey(_)),
             static_rsa: self.static_rsa,
-            // Those with static RSA have CBC as well.
+            // The suites with static RSA use CBC as well.
             cbc: self.cbc,
         }
     }

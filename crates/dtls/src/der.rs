@@ -1,5 +1,5 @@
-//! Reads DER (X.690), as far as certificates and keys need it: tags of one byte, and
-//! lengths below 64 KB in as few bytes as they take. Nothing is copied.
+//! Reads the part of DER (X.690) that certificates and keys need: tags of one byte, and
+//! lengths below 64 KB in the shortest form. Nothing is copied.
 
 pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const INTEGER: u8 = 0x02;
@@ -15,8 +15,8 @@ pub(crate) const fn context(number: u8) -> u8 {
     0xa0 | number
 }
 
-/// Values one after the other. Every method returns `None` if the next value is not what
-/// it reads.
+/// A sequence of values. Every method returns `None` if the next value is not of the kind
+/// that it reads.
 #[derive(Clone, Copy)]
 pub(crate) struct Der<'d>(&'d [u8]);
 
@@ -29,7 +29,7 @@ impl<'d> Der<'d> {
         self.0.is_empty()
     }
 
-    /// That all values have been read.
+    /// `Some` if all values have been read.
     pub(crate) fn finish(self) -> Option<()> {
         self.is_empty().then_some(())
     }
@@ -40,11 +40,11 @@ impl<'d> Der<'d> {
     }
 
     /// The tag and the content of the next value.
-    // Not inlined, with the two below: they have many callers.
+    // Like the two functions below, not inlined, since it has many callers.
     #[inline(never)]
     pub(crate) fn any(&mut self) -> Option<(u8, &'d [u8])> {
         let (&tag, rest) = self.0.split_first()?;
-        // Numbers above 30 go on in the next byte.
+        // Tag numbers above 30 continue in the next byte.
         if tag & 0x1f == 0x1f {
             return None;
         }
@@ -66,12 +66,12 @@ impl<'d> Der<'d> {
         self.any().filter(|(found, _)| *found == tag).map(|(_, content)| content)
     }
 
-    /// The values in the next one, which has this tag.
+    /// The values inside the next value, which has this tag.
     pub(crate) fn enter(&mut self, tag: u8) -> Option<Self> {
         self.value(tag).map(Self)
     }
 
-    /// What `read` reads, as it is encoded.
+    /// The encoding of the values that `read` reads.
     pub(crate) fn encoded<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Option<T>,
@@ -81,7 +81,7 @@ impl<'d> Der<'d> {
         Some((before.get(..before.len() - self.0.len())?, value))
     }
 
-    /// A BOOLEAN DEFAULT FALSE. That false is there all the same is forgiven.
+    /// A BOOLEAN DEFAULT FALSE. An encoded false is accepted, although DER leaves it out.
     #[inline(never)]
     pub(crate) fn flag(&mut self) -> Option<bool> {
         if self.peek() != Some(BOOLEAN) {
@@ -94,8 +94,7 @@ impl<'d> Der<'d> {
         }
     }
 
-    /// An INTEGER that is not negative, big-endian and without leading zeros; that is
-    /// nothing for 0.
+    /// A non-negative INTEGER, big-endian and without leading zeros; empty for 0.
     #[inline(never)]
     pub(crate) fn unsigned(&mut self) -> Option<&'d [u8]> {
         match self.value(INTEGER)? {

@@ -51,8 +51,8 @@ impl MasterSecret {
         Self(bytes)
     }
 
-    /// In a place of its own, which is wiped when it is given up. An owner that is moved would
-    /// leave copies behind.
+    /// Puts the secret into a box, which is wiped when it is dropped. A secret inside an
+    /// owner would leave copies behind when the owner is moved.
     ///
     /// # Errors
     ///

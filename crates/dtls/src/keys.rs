@@ -17,13 +17,13 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// The same keys as the other side has them, so that a server writes with the server's.
+    /// Swaps the directions, so that a server writes with the server's keys.
     #[cfg(feature = "server")]
     pub(crate) fn swap_directions(&mut self) {
         core::mem::swap(&mut self.write, &mut self.read);
     }
 
-    /// How many bytes a record to the peer is longer than its plaintext, at most.
+    /// The most bytes by which a record to the peer is longer than its plaintext.
     pub(crate) fn record_overhead(&self) -> usize {
         // With a block cipher the overhead depends on the length modulo 16.
         let overhead = (0..16).map(|len| self.write.sealed_len(len + 1) - len).max();
@@ -39,7 +39,7 @@ pub(crate) struct Secrets {
     pub(crate) master_secret: MasterSecret,
     pub(crate) randoms: Randoms,
     pub(crate) encrypt_then_mac: bool,
-    /// What was negotiated for records in both directions.
+    /// The negotiated length of records in both directions.
     pub(crate) max_fragment: FragmentLength,
 }
 

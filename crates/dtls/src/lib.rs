@@ -36,7 +36,7 @@ mod wire;
 pub use alert::Alert;
 #[cfg(feature = "certificates")]
 pub use certificate::TrustAnchors;
-/// For a fuzz target.
+/// Used by a fuzz target.
 #[cfg(feature = "both-validators")]
 #[doc(hidden)]
 pub use certificate::both as both_validators;

@@ -1,4 +1,4 @@
-//! Allocation that can fail: a device must survive an empty heap.
+//! Allocations that can fail: a device must survive an exhausted heap.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -6,8 +6,8 @@ use core::ops::{Deref, DerefMut};
 
 use crate::error::Error;
 
-/// A value on the heap: what is large is moved there once, and not over the stack each time
-/// that its owner is moved. `Box::new` would abort where memory is short.
+/// A value on the heap. A large value is moved there once, instead of over the stack with
+/// each move of its owner. `Box::new` would abort if the heap is exhausted.
 #[derive(Clone)]
 pub(crate) struct Boxed<T>(Box<[T; 1]>);
 

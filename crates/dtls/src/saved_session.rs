@@ -1,5 +1,5 @@
-//! A session that can be resumed. The caller keeps it between connections and across
-//! restarts, which saves the next handshake its certificates and public-key operations.
+//! A session that can be resumed. If the caller keeps it between connections and across
+//! restarts, the next handshake needs no certificates and public-key operations.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -25,19 +25,19 @@ pub(crate) const MAX_TICKET_LEN: usize = 1 << 15;
 /// RFC 5246, section 7.4.1.2.
 const MAX_SESSION_ID_LEN: usize = 32;
 
-/// A master secret, with the ticket or session id that tells the server which one.
+/// A master secret, with the ticket or session id that names it to the server.
 ///
 /// Only sessions with an extended master secret are saved (RFC 7627, section 5.3), and
 /// only with a ticket of at most 32,768 bytes.
 #[derive(Clone)]
 pub struct SavedSession {
     pub(crate) suite: &'static Suite,
-    /// What was negotiated for records, which holds for resumed sessions too (RFC 6066,
+    /// The negotiated length of records, which applies to resumed sessions too (RFC 6066,
     /// section 4).
     pub(crate) max_fragment: FragmentLength,
     pub(crate) master_secret: Boxed<MasterSecret>,
     pub(crate) validity: Validity,
-    /// How long the server will take the ticket, in seconds; 0 if it has not said.
+    /// How long the server accepts the ticket, in seconds; 0 if it did not say.
     pub(crate) lifetime_hint: u32,
     /// Empty if the server issued a ticket.
     pub(crate) id: Vec<u8>,
@@ -46,8 +46,8 @@ pub struct SavedSession {
 }
 
 impl SavedSession {
-    /// Whether its suite is one of those that [`Config::cbc`](crate::Config::cbc) allows, without
-    /// which it cannot be resumed.
+    /// Whether its suite is one that [`Config::cbc`](crate::Config::cbc) allows. If so, it
+    /// can only be resumed with that setting.
     pub fn uses_cbc(&self) -> bool {
         self.suite.algorithm.is_cbc()
     }
@@ -85,8 +85,8 @@ impl SavedSession {
         Ok(bytes)
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote. Returns `None` for anything else
-    /// and for lack of memory: then do a full handshake.
+    /// Reads the bytes that [`to_bytes`](Self::to_bytes) wrote. Returns `None` for other
+    /// bytes, and for lack of memory; a full handshake is then needed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let first = reader.u8()?;
@@ -113,12 +113,11 @@ impl SavedSession {
         })
     }
 
-    /// How long the server will take the ticket, in seconds since it came (RFC 5077, section
-    /// 3.3). `None` if it has not said, or gave a session id.
+    /// How long the server accepts the ticket, in seconds since it arrived (RFC 5077,
+    /// section 3.3). `None` if the server did not say, or gave a session id.
     ///
-    /// The certificates of the server bound a session as well; the engine sees to that. How
-    /// old a session may be at most is up to the caller: RFC 5246, section F.1.4, suggests a
-    /// day.
+    /// The dates of the server's certificates also limit a session; the engine checks them.
+    /// The caller must limit the age of sessions: RFC 5246, section F.1.4, suggests a day.
     pub fn lifetime_hint(&self) -> Option<u32> {
         (self.lifetime_hint != 0).then_some(self.lifetime_hint)
     }

@@ -1,9 +1,9 @@
-//! The cipher suites, in order of preference: those with forward secrecy and an
-//! AEAD first, then those for old servers.
+//! The cipher suites, in order of preference: suites with forward secrecy and an AEAD
+//! first, then suites for old servers.
 
 use crate::cipher::Algorithm;
 
-/// How the premaster secret is agreed on and the server authenticated.
+/// How the premaster secret is agreed on and the server is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyExchange {
     /// Ephemeral Diffie-Hellman, signed with an ECDSA key.

@@ -1,5 +1,5 @@
-//! The monotonic clock, sleeping, and time limits. Reading the clock costs no
-//! system call (vDSO), so limits are computed from it freely.
+//! The monotonic clock, sleeping, and time limits. Reading the clock needs no system call
+//! (vDSO), so it is read whenever a limit is computed.
 
 use core::ffi::c_int;
 
@@ -7,28 +7,28 @@ use core::ffi::c_int;
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn iotx_linux_uptime_ms() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is a valid place for the result. The call fails only for an unknown
-    // clock or a bad pointer; then `now` stays zero.
+    // SAFETY: `now` is valid for writing the result. The call fails only for an unknown
+    // clock or a bad pointer; `now` then stays zero.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    // Neither is negative on this clock, and the nanoseconds fit 32 bits. How wide they
-    // are differs between machines.
+    // Neither field is negative on this clock, and the nanoseconds fit 32 bits. The widths
+    // of the fields differ between machines.
     #[allow(clippy::cast_sign_loss)]
     let (seconds, nanoseconds) = (now.tv_sec as u64, now.tv_nsec as u32);
     seconds * 1000 + u64::from(nanoseconds / 1_000_000)
 }
 
-/// Seconds since 1970; 0 if the clock stands before that.
+/// Seconds since 1970; 0 if the clock shows an earlier date.
 pub fn calendar_seconds() -> u64 {
-    // SAFETY: time accepts NULL if the result is not to be stored.
+    // SAFETY: time accepts NULL, for which it stores no result.
     let now = unsafe { libc::time(core::ptr::null_mut()) };
     u64::try_from(now).unwrap_or(0)
 }
 
-/// Sleeps the whole time, also when signals arrive.
+/// Sleeps the whole time, even if signals arrive.
 #[unsafe(no_mangle)]
 extern "C-unwind" fn iotx_linux_sleep_ms(ms: u32) {
     unsafe extern "C-unwind" {
-        /// A thread may be cancelled in it, which unwinds.
+        /// A thread may be cancelled in this function, which unwinds it.
         fn nanosleep(asked: *const libc::timespec, left: *mut libc::timespec) -> c_int;
     }
     // Both parts fit every `time_t` and `c_long`: at most 4,294,967 seconds.
@@ -54,12 +54,12 @@ extern "C-unwind" fn iotx_linux_sleep_ms(ms: u32) {
 pub(crate) enum Wait {
     /// Until something arrives.
     Forever,
-    /// At most so many milliseconds; with 0 nothing is waited for.
+    /// At most this many milliseconds; 0 does not wait.
     For(u32),
 }
 
 impl Wait {
-    /// What is left of it after `ms` milliseconds.
+    /// The rest of the wait after `ms` milliseconds.
     pub(crate) const fn less(self, ms: u32) -> Self {
         match self {
             Self::Forever => Self::Forever,
@@ -80,7 +80,7 @@ impl Deadline {
         })
     }
 
-    /// What is left of the wait.
+    /// The rest of the wait.
     pub(crate) fn left(self) -> Wait {
         match self.0 {
             None => Wait::Forever,

@@ -7,9 +7,10 @@ use core::mem::ManuallyDrop;
 pub(crate) struct Fd(c_int);
 
 impl Fd {
-    /// Takes over what a system call returned; `None` for its failure.
+    /// Takes ownership of the descriptor that a system call returned; `None` if the call
+    /// failed.
     pub(crate) fn new(raw: c_int) -> Option<Self> {
-        // Not `then_some`, whose value would be dropped, and closed.
+        // Not `then_some`, which would drop, and so close, an invalid descriptor.
         (raw >= 0).then(|| Self(raw))
     }
 
@@ -25,14 +26,14 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
-        // SAFETY: the descriptor is owned by this value alone. On Linux it is
-        // released also when close reports an error, so there is no retry.
+        // SAFETY: only this value owns the descriptor. On Linux it is released even if
+        // close reports an error, so there is no retry.
         unsafe { libc::close(self.0) };
     }
 }
 
 /// The calling thread's last error.
 pub(crate) fn errno() -> c_int {
-    // SAFETY: it returns a valid pointer to this thread's own variable.
+    // SAFETY: the function returns a valid pointer to this thread's own variable.
     unsafe { *libc::__errno_location() }
 }

@@ -1,5 +1,5 @@
-//! The device's identity: kept in memory only, wiped when replaced, never logged and
-//! never written to a file. A field that was not set comes from the environment.
+//! The device's identity: kept in memory only, wiped when replaced, never logged and never
+//! written to a file. If a field was not set, the environment provides it.
 
 use core::ffi::{CStr, c_char, c_int};
 
@@ -17,7 +17,7 @@ struct Description {
     variable: &'static CStr,
 }
 
-/// By the numbers of the enum in `c/hal.c`.
+/// The fields, in the order of the enumeration in `c/hal.c`.
 static FIELDS: [Description; 4] = [
     Description { longest: 20, variable: c"IOT_COAP_PRODUCT_KEY" },
     Description { longest: 32, variable: c"IOT_COAP_DEVICE_NAME" },
@@ -46,7 +46,7 @@ fn as_c_int(len: usize) -> c_int {
     c_int::try_from(len).unwrap_or(-1)
 }
 
-/// Sets a field; its length, or -1 if it is NULL, too long or unknown.
+/// Sets a field. Returns its length, or -1 if it is NULL, too long or unknown.
 ///
 /// # Safety
 /// `value` is NULL or a NUL-terminated string.
@@ -75,8 +75,8 @@ unsafe extern "C" fn iotx_linux_identity_set(field: c_int, value: *const c_char)
     as_c_int(value.len())
 }
 
-/// Writes a field and a NUL to `out`; the length, 0 when there is no value, or
-/// -1 if `out` is NULL or the field unknown.
+/// Writes a field and a NUL to `out`. Returns the length, 0 if there is no value, or -1 if
+/// `out` is NULL or the field is unknown.
 ///
 /// # Safety
 /// `out` is NULL or has room for the field's length and a NUL.

@@ -1,14 +1,14 @@
-//! The board port for Linux: every `HAL_*` function that the CoAP library of
-//! the original SDK takes from its platform, except `HAL_DTLSSession_*`.
+//! The board port for Linux: every `HAL_*` function that the CoAP library of the original
+//! SDK needs from its platform, except `HAL_DTLSSession_*`.
 //!
 //! The symbols themselves are weak and live in `c/hal.c`, so that a program can
 //! define any one of them and keep the rest; they call the `iotx_linux_*`
 //! functions of these modules. This crate knows sockets, clocks, files and
 //! threads, and nothing of CoAP. It reports through one log hook.
 //!
-//! The library above also calls it as Rust, for what `HAL_*` has no function for:
-//! random bytes, the calendar, locks on the store, one descriptor for several sockets, and opening a
-//! socket without waiting for its name.
+//! The library also calls this crate from Rust, for functions that `HAL_*` lacks: random
+//! bytes, the calendar, locks on the store, one descriptor for several sockets, and opening
+//! a socket without waiting for a name server.
 //!
 //! Without `std` the crate is `no_std`. It allocates nothing through Rust: a `bare` build
 //! has its global allocator on top of `HAL_Malloc`.

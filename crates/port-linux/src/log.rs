@@ -7,12 +7,12 @@ use core::mem::transmute;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-/// How severe a line is. The numbers are those of `IOT_LogLevel`.
+/// How severe a line is. `IOT_LogLevel` has the same numbers.
 #[derive(Clone, Copy)]
 pub(crate) enum Level {
-    /// A request cannot be fulfilled.
+    /// A request failed.
     Error = 2,
-    /// It works, but not as the caller may expect.
+    /// A request succeeded, but perhaps not as the caller expects.
     Warning = 3,
 }
 
@@ -21,8 +21,8 @@ type Hook = fn(c_int, Arguments<'_>);
 
 static HOOK: AtomicPtr<()> = AtomicPtr::new(null_mut());
 
-/// Sets where the port's log lines go, each with its `IOT_LogLevel`. Before that there
-/// are none.
+/// Sets the hook that gets the port's log lines, each with its `IOT_LogLevel`. Before this
+/// call, nothing is logged.
 ///
 /// The hook may be called from any thread and must not panic.
 pub fn set_log(hook: fn(c_int, Arguments<'_>)) {
@@ -32,8 +32,8 @@ pub fn set_log(hook: fn(c_int, Arguments<'_>)) {
 pub(crate) fn log(level: Level, line: Arguments<'_>) {
     let hook = HOOK.load(Ordering::Acquire);
     if !hook.is_null() {
-        // SAFETY: the only value other than null that is ever stored is a `Hook`,
-        // and function and data pointers have one size on Linux.
+        // SAFETY: the pointer is not null, so it is a `Hook` that `set_log` stored;
+        // function and data pointers have the same size on Linux.
         let hook = unsafe { transmute::<*mut (), Hook>(hook) };
         hook(level as c_int, line);
     }

@@ -1,10 +1,10 @@
-//! `HAL_Mutex*`: a pthread mutex on the heap of libc. Not on Rust's, which in a `bare`
-//! build is `HAL_Malloc`, and that a program may override.
+//! `HAL_Mutex*`: a pthread mutex on libc's heap. Rust's heap is not used: in a `bare` build
+//! it is `HAL_Malloc`, which a program may override.
 
 use core::ffi::c_void;
 use core::ptr::null_mut;
 
-/// A new mutex, or NULL when there is no memory.
+/// Makes a mutex; returns NULL if there is no memory.
 #[unsafe(no_mangle)]
 extern "C" fn iotx_linux_mutex_create() -> *mut c_void {
     // SAFETY: malloc takes any size; the result is checked before use.
@@ -15,7 +15,7 @@ extern "C" fn iotx_linux_mutex_create() -> *mut c_void {
     }
     // SAFETY: the memory is fresh, large enough and aligned by malloc.
     if unsafe { libc::pthread_mutex_init(mutex, core::ptr::null()) } != 0 {
-        // SAFETY: it came from malloc above and nobody else knows it.
+        // SAFETY: the memory came from malloc above, and nobody else knows it.
         unsafe { libc::free(mutex.cast()) };
         return null_mut();
     }
@@ -32,7 +32,8 @@ unsafe extern "C" fn iotx_linux_mutex_destroy(mutex: *mut c_void) {
     if mutex.is_null() {
         return;
     }
-    // SAFETY: by the contract it is ours, initialised and unused.
+    // SAFETY: by the contract the mutex came from `iotx_linux_mutex_create`, and nobody
+    // uses it.
     unsafe {
         libc::pthread_mutex_destroy(mutex.cast());
         libc::free(mutex);

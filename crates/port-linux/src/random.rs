@@ -1,16 +1,16 @@
-//! `HAL_Random`: the kernel's generator. There is no state of our own to be seeded, or
-//! shared after a fork.
+//! `HAL_Random`: the kernel's generator. There is no state that needs a seed, or that
+//! processes share after a fork.
 
 use crate::fd::{Fd, errno};
 
-/// A number below `region`, each equally likely; for 0 any 32-bit number.
+/// A number below `region`, each equally likely; any 32-bit number if `region` is 0.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn iotx_linux_random(region: u32) -> u32 {
     if region == 0 {
         return word();
     }
-    // The first `2^32 mod region` values would make the small remainders
-    // likelier than the large ones; they are drawn again.
+    // The first `2^32 mod region` values would make small remainders likelier than large
+    // ones, so they are drawn again.
     let skipped = region.wrapping_neg() % region;
     loop {
         let word = word();
@@ -29,12 +29,11 @@ fn word() -> u32 {
 /// Fills all of `bytes` from the kernel's generator, even if the program overrides
 /// `HAL_Random`. Aborts if the kernel has no generator.
 pub fn fill(bytes: &mut [u8]) {
-    // Up to 256 bytes the kernel always returns all of them (getrandom(2)).
+    // For up to 256 bytes, the kernel always returns all of them (getrandom(2)).
     for chunk in bytes.chunks_mut(256) {
         if !fill_by_call(chunk) && !fill_from_device(chunk) {
-            // As arc4random does: a predictable token or key that nobody notices is worse
-            // than a program that stops.
-            // SAFETY: abort takes nothing and does not return.
+            // Like arc4random: a predictable token or key that nobody notices is worse than
+            // a program that stops. SAFETY: abort has no precondition.
             unsafe { libc::abort() };
         }
     }

@@ -10,8 +10,8 @@ pub(crate) struct Lock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached only through a `Guard`, so by one thread at a time:
-// sharing the lock is like sending the value from thread to thread.
+// SAFETY: only a `Guard` gives access to the value, so only one thread at a time uses it.
+// Sharing the lock is like sending the value from thread to thread.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {

@@ -14,7 +14,7 @@ impl<const N: usize> Text<N> {
         Self { bytes: [0; N], len: 0 }
     }
 
-    /// Adds bytes. `None`, and nothing is added, if they do not fit or hold a NUL.
+    /// Adds bytes. Returns `None`, and adds nothing, if they do not fit or contain a NUL.
     pub(crate) fn push(&mut self, more: &[u8]) -> Option<()> {
         let end = self.len.checked_add(more.len())?;
         if end >= N || more.contains(&0) {
@@ -48,15 +48,15 @@ pub(crate) unsafe fn borrow<'a>(text: *const c_char) -> Option<&'a CStr> {
     if text.is_null() {
         return None;
     }
-    // SAFETY: not NULL, so by the contract it is such a string.
+    // SAFETY: not NULL, so by the contract it is a NUL-terminated string that outlives
+    // `'a`.
     Some(unsafe { CStr::from_ptr(text) })
 }
 
-/// Hands an environment variable to `read`, if it is set and not empty.
+/// Passes an environment variable to `read`, if it is set and not empty.
 pub(crate) fn with_environment<R>(name: &CStr, read: impl FnOnce(&CStr) -> R) -> Option<R> {
-    // SAFETY: `name` ends in NUL. The result lives until somebody changes the
-    // environment, which POSIX forbids a program with threads to do; it is not kept
-    // beyond this call.
+    // SAFETY: `name` ends in NUL. The result lives until the environment is changed, which
+    // POSIX forbids in a program with threads. It is not kept beyond this call.
     let value = unsafe { borrow(libc::getenv(name.as_ptr())) }?;
     (!value.is_empty()).then(|| read(value))
 }

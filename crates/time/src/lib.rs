@@ -5,15 +5,15 @@
 use core::fmt;
 use core::ops::{Add, AddAssign, Sub};
 
-/// A point in time: milliseconds since some start that the caller chose.
+/// A point in time: milliseconds since a start that the caller chose.
 ///
-/// Sums stop at the greatest value instead of wrapping, so that an odd duration
-/// makes a timer late rather than early.
+/// Sums saturate instead of wrapping, so that an odd duration makes a timer late, not
+/// early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
 impl Instant {
-    /// The point that lies so many milliseconds after the start.
+    /// The point that lies this many milliseconds after the start.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -52,7 +52,7 @@ impl AddAssign<Duration> for Instant {
 impl Sub for Instant {
     type Output = Duration;
 
-    /// As [`duration_since`](Self::duration_since).
+    /// Like [`duration_since`](Self::duration_since).
     fn sub(self, earlier: Self) -> Duration {
         self.duration_since(earlier)
     }
@@ -75,13 +75,13 @@ impl Duration {
     /// The longest duration.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// So many milliseconds.
+    /// This many milliseconds.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// So many seconds.
+    /// This many seconds.
     #[must_use]
     pub const fn from_secs(seconds: u64) -> Self {
         Self(seconds.saturating_mul(1000))
@@ -93,8 +93,8 @@ impl Duration {
         self.0
     }
 
-    /// Its length in milliseconds, or the greatest `u32` if it is longer: for
-    /// functions that take 32 bits.
+    /// Its length in milliseconds, or the greatest `u32` if it is longer, for functions
+    /// that take 32 bits.
     #[must_use]
     pub const fn as_millis_u32(self) -> u32 {
         if self.0 > u32::MAX as u64 { u32::MAX } else { self.0 as u32 }
@@ -112,7 +112,7 @@ impl Duration {
         Self(self.0.saturating_mul(factor))
     }
 
-    /// What is left after `other`; zero if that is longer.
+    /// The time that is left after `other`; zero if `other` is longer.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))

@@ -1,4 +1,4 @@
-//! What comes back from a blob, and what makes it of no use.
+//! Tests that a blob restores its session, and which changes make it useless.
 
 use core::ffi::CStr;
 
@@ -44,8 +44,8 @@ fn feed(client: &mut Client, mut datagram: Vec<u8>) {
     assert_eq!(client.handle_datagram(Instant::from_millis(0), &mut datagram), Ok(None));
 }
 
-/// A session whose records to the server bear a connection id. `prove`: what the server
-/// says between its hello and its done.
+/// A session whose records to the server bear a connection id. `prove`: the server's
+/// messages between its ServerHello and its ServerHelloDone.
 fn connect(config: Config, suite: Suite, prove: impl FnOnce(&mut Server) -> Vec<u8>) -> Client {
     let config = config.connection_id(&[]).expect("short");
     let now = Instant::from_millis(0);
@@ -63,7 +63,7 @@ fn connect(config: Config, suite: Suite, prove: impl FnOnce(&mut Server) -> Vec<
     client
 }
 
-/// A session that is kept as a blob of this kind.
+/// A session whose blob has this kind.
 fn client(kind: u8) -> Client {
     let config = Config::with_pre_shared_key(PreSharedKey::new(IDENTITY, PSK).expect("a key"));
     if kind != RESUMABLE {
@@ -72,7 +72,7 @@ fn client(kind: u8) -> Client {
     Client::new(config, Source, Instant::from_millis(0)).expect("it starts to connect")
 }
 
-/// A session by a certificate that is good for 30 days, opened by this calendar.
+/// A session with a certificate that is valid for 30 days, opened on this date.
 fn client_by_certificate(date: Option<u64>) -> Client {
     const ECDSA_SHA256: u16 = 0x0403;
     let (root, leaf) = certificates::ecdsa();
@@ -90,8 +90,8 @@ fn client_by_certificate(date: Option<u64>) -> Client {
     })
 }
 
-/// A blob of a kind, and what names its session. Tests share what is remembered, so each
-/// has a host of its own.
+/// A blob of this kind, and the key of its session. Tests share the sessions that are
+/// remembered, so each test has a host of its own.
 fn sealed(kind: u8, host: &CStr, learned: Option<Duration>) -> (Key, Vec<u8>) {
     let (key, age) = (Key::of(&terms(host), None), Age::new());
     if kind != LIVE {
@@ -122,7 +122,7 @@ fn what_was_learned_comes_back_with_the_session() {
     }
 }
 
-/// A time-out of weeks would be as good as no session.
+/// A time-out of weeks would be as bad as no session.
 #[test]
 fn a_blob_that_was_changed_anywhere_is_refused() {
     for kind in KINDS {
@@ -133,7 +133,7 @@ fn a_blob_that_was_changed_anywhere_is_refused() {
             assert!(unseal(&key, &KEEP, LIMITS, &changed).is_err(), "byte {at}");
             assert!(unseal(&key, &KEEP, LIMITS, &blob[..at]).is_err(), "cut to {at}");
         }
-        // One kind is not taken for another.
+        // A kind is not mistaken for another.
         for other in KINDS.into_iter().filter(|other| *other != kind) {
             let other = [&[other], &blob[1..]].concat();
             assert!(unseal(&key, &KEEP, LIMITS, &other).is_err());
@@ -141,7 +141,7 @@ fn a_blob_that_was_changed_anywhere_is_refused() {
     }
 }
 
-/// Another client of this process may have had a newer one, of another age.
+/// Another client of this process may have a newer session, of another age.
 #[test]
 fn the_session_of_another_handshake_is_not_kept_beside() {
     let key = Key::of(&terms(c"i.example"), None);
@@ -149,7 +149,7 @@ fn the_session_of_another_handshake_is_not_kept_beside() {
     resumption::remember_bytes(key, Zeroizing::new(b"a session".to_vec()), other);
     let blob = seal(&mut client(LIVE), &key, &KEEP, Age::new(), None).expect("memory");
     assert_eq!(blob.expect("a session")[0], LIVE);
-    // Nor is one that is too long.
+    // A saved session that is too long is not kept either.
     let (long, age) = (vec![7; MAX_BESIDE_LEN + 1], Age::new());
     resumption::remember_bytes(key, Zeroizing::new(long), age);
     let blob = seal(&mut client(LIVE), &key, &KEEP, age, None).expect("memory");
@@ -180,7 +180,7 @@ fn blobs_of_older_versions_are_not_read() {
     }
 }
 
-/// What the peer proved itself by, and what it was allowed, may be what has become wrong.
+/// The terms may have changed because the old ones were wrong.
 #[test]
 fn a_blob_is_of_no_use_on_other_terms() {
     let host = c"d.example";
@@ -203,7 +203,7 @@ fn a_blob_is_of_no_use_on_other_terms() {
         let keeps = [
             Keep { secret: b"a secret of another one, long enough", ..KEEP },
             Keep { context: b"host:5684/product/another", ..KEEP },
-            // An older one, and one that somebody put beside another number.
+            // An older blob, and a blob that somebody stored with another generation.
             Keep { generation: 8, ..KEEP },
             Keep { generation: 6, ..KEEP },
         ];
@@ -231,7 +231,7 @@ fn a_blob_is_of_no_use_with_another_pre_shared_key() {
         resumption::forget(&key);
     }
 }
-/// What is the age of a saved session decides when it is offered.
+/// The age of a saved session is checked when it is offered.
 #[test]
 fn a_session_that_is_too_old_does_not_go_on() {
     let key = Key::of(&terms(c"g.example"), None);
@@ -245,10 +245,10 @@ fn a_session_that_is_too_old_does_not_go_on() {
     };
     let ago = |days: u64, seconds: u64| now() - days * 86_400 - seconds;
     assert_eq!(of_age(ago(6, 86_000), 5000), None);
-    // By more than the machine's clock may be set back while this runs.
+    // The margin is larger than a correction of the machine's clock while the test runs.
     assert_eq!(of_age(ago(7, 5), 0), Some("it is too old"));
     assert_eq!(of_age(now() + 60, 0), Some("it is too old"));
-    // A week of wakings, ten minutes each; two are counted here.
+    // A week of wakings, ten minutes each; this test adds two.
     assert_eq!(of_age(0, 7 * 144 - 3), None);
     assert_eq!(of_age(0, 7 * 144 - 2), Some("it is too old"));
 }
@@ -261,7 +261,7 @@ fn a_session_goes_on_only_as_long_as_its_certificate_is_believed() {
         let blob = seal(&mut client, &key, &KEEP, Age::new(), None).expect("memory");
         let kept = unseal(&key, &KEEP, LIMITS, &blob.expect("a session"));
         assert_eq!(kept.is_ok(), is_believed);
-        let reason = "the dates of the server's certificate are to be checked again";
+        let reason = "the dates of the server's certificate must be checked again";
         assert!(is_believed || kept.err() == Some(reason));
     }
 }

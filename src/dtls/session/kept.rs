@@ -1,4 +1,4 @@
-//! A session that is kept over restarts: how it is saved, and gone on with.
+//! Saves a session that is kept over restarts, and restores it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use iot_coap_client::{Duration, Instant};
 
 use super::Session;
-use crate::dtls::offer::{self, Begun, Room};
+use crate::dtls::offer::{self, Room, Started};
 use crate::dtls::resumption::{self, Key};
 use crate::dtls::saved::{self, Keep, Kept, Unsealed};
 use crate::dtls::store::SessionStore;
@@ -15,8 +15,8 @@ use crate::log::{Queue, log, log_later};
 use crate::port::Udp;
 
 impl Session {
-    /// Goes on with the session in a blob, or starts a new one, resumed if possible. What
-    /// the session before has learned from the network counts for the first flight.
+    /// Restores the session in a blob, or starts a new one, resumed if possible. The first
+    /// flight uses the time-out that the kept session had learned.
     pub(in crate::dtls) fn restore(
         socket: Udp,
         terms: &Terms<'_>,
@@ -38,26 +38,25 @@ impl Session {
         Some(session)
     }
 
-    /// Whether a store has to save it: at first, but not before the peer has shown that it
-    /// has the last flight, and when all reserved record numbers are used.
+    /// Whether the store must save the session: once the peer has shown that it has the
+    /// last flight, and whenever all reserved record numbers are used.
     pub(crate) fn needs_saving(&self) -> bool {
         let is_settled = || !self.client.uses_connection_id() || !self.client.is_flight_due();
         self.is_open() && (!self.is_saved && is_settled() || !self.can_write())
     }
 
-    /// The generation as which it was saved last, or restored; 0 if it was not.
+    /// The generation that was saved last, or restored; 0 if there is none.
     pub(in crate::dtls) const fn kept_as(&self) -> u64 {
         self.kept_as
     }
 
-    /// Whether what is saved is the session itself.
+    /// Whether the session itself is saved, and not only a saved session.
     pub(in crate::dtls) fn is_live(&self) -> bool {
         saved::is_live(&self.client)
     }
 
-    /// Seals the session as it is, with the time-out that was learned from the network. Once
-    /// [`note_saved`](Self::note_saved) is called, it may write as many records as are
-    /// reserved.
+    /// Seals the session, with the time-out that was learned from the network. After
+    /// [`note_saved`](Self::note_saved), it may write as many records as were reserved.
     pub(in crate::dtls) fn save(
         &mut self,
         keep: &Keep<'_>,
@@ -74,8 +73,8 @@ impl Session {
         None
     }
 
-    /// Notes whether what was saved last is in the store, as `generation`. Returns whether the
-    /// session can go on.
+    /// Notes whether the store has the latest saved state, as `generation`. Returns whether
+    /// the session can go on.
     pub(in crate::dtls) fn note_saved(&mut self, generation: u64, is_stored: bool) -> bool {
         if is_stored {
             self.client.confirm_checkpoint();
@@ -91,7 +90,7 @@ impl Session {
     }
 }
 
-/// What a blob says besides the session.
+/// The content of a blob besides the session.
 struct Restored {
     timeout: Duration,
     /// 0 if a handshake is needed.
@@ -99,9 +98,9 @@ struct Restored {
 }
 
 impl Restored {
-    /// Goes on with the session in a blob. If a handshake is needed, remembers what it may
-    /// resume, and gives the room back.
-    // Not inlined: the session that it has on the stack would be in the way of a handshake.
+    /// Restores the session in a blob. If a handshake is needed, remembers the saved
+    /// session for it, and gives the room back.
+    // Not inlined: its session on the stack would take room that a handshake needs.
     #[inline(never)]
     fn unseal(
         &mut self,
@@ -110,7 +109,7 @@ impl Restored {
         blob: &[u8],
         key: Key,
         room: Room,
-    ) -> Result<Begun, Room> {
+    ) -> Result<Started, Room> {
         let keep = store.keep_of_stored();
         let generation = keep.generation;
         match saved::unseal(&key, &keep, terms.limits, blob) {
@@ -119,13 +118,13 @@ impl Restored {
                 match session {
                     Kept::Live(client) => {
                         self.generation = generation;
-                        // Should the server have lost the session.
+                        // For a new handshake, if the server has lost the session.
                         if let Some(beside) = beside {
                             resumption::remember_if_new(key, beside, age);
                         }
-                        return Ok(Begun::restored(Box::write(room, client), age));
+                        return Ok(Started::restored(Box::write(room, client), age));
                     }
-                    // Before the server sees it.
+                    // The blob is used up before the server sees the session.
                     Kept::Resumable(session) if store.use_up() => {
                         resumption::remember_bytes(key, session, age);
                     }

@@ -1,21 +1,20 @@
-//! Hazard: a fleet that lost its cloud shakes hands with it all at once when the cloud comes
-//! back, and takes it down again. A simulation in virtual time counts what arrives in each
-//! second.
+//! Hazard: when a cloud comes back, all devices start handshakes at once, and take it down
+//! again. A simulation in virtual time counts the datagrams that arrive in each second.
 //!
-//! The devices do over their [`Health`] what a link does over it: see `reopening.rs` for when
-//! a candidate is opened, and `candidate.rs` for how long it tries. A handshake is five
-//! datagrams within one to two seconds: a hello, a hello with the cookie one round trip later,
-//! and another round trip later a flight of three. A hello that is not answered is repeated
-//! after 1 s, and then each time after twice as long, until the handshake has had its 60 s; or
-//! 30 s, if it was to resume the session before. What is sent in a session is one datagram.
-//! All of them count that reach the cloud, also those of sessions that it has forgotten.
+//! The devices use their [`Health`] as a link does: see `reopening.rs` for when a candidate
+//! is opened, and `candidate.rs` for how long it tries. A handshake is five datagrams
+//! within one to two seconds: a hello, a hello with the cookie one round trip later, and a
+//! flight of three after another round trip. An unanswered hello is repeated after 1 s,
+//! then after twice as long each time, until the handshake has taken 60 s, or 30 s if it
+//! resumes a session. A message in a session is one datagram. Every datagram that reaches
+//! the cloud counts, also in sessions that the cloud has forgotten.
 //!
-//! Several fleets are counted together: in one of 1,000 devices, chance alone makes a second
-//! a tenth busier than its neighbours.
+//! Several fleets are counted together: in a fleet of 1,000 devices, chance alone makes a
+//! second a tenth busier than its neighbours.
 //!
-//! Outages of less than two minutes are not here: after 30 s, the busiest second has four to
-//! nine times the mean. The devices' first attempts are under way then, and these are quick
-//! for the sake of a device whose session alone was forgotten
+//! Outages of less than two minutes are not tested: after 30 s, the busiest second has four
+//! to nine times the mean. At that time the devices make their first attempts, which are
+//! quick in case the cloud has forgotten the session of a single device
 //! (`docs/decisions/17-a-calm-return.md`).
 
 use std::collections::BTreeSet;
@@ -30,20 +29,20 @@ const MINUTE: u64 = 60 * SECOND;
 const DEVICES: usize = 1000;
 const FLEETS: u64 = 4;
 
-/// How long all goes well before the outage.
+/// How long the cloud serves before the outage.
 const CALM: u64 = 20 * MINUTE;
 
-/// How many seconds are looked at after the cloud's return.
+/// How many seconds after the cloud's return are counted.
 const WINDOW: usize = 120;
 
-/// What the cloud does while it is away, and before.
+/// How the cloud goes away.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leaves {
     /// It is silent, and forgets all sessions.
     Forgetful,
     /// Its host refuses what comes, and it forgets all sessions.
     Refusing,
-    /// It ends all sessions, and is silent then.
+    /// It ends all sessions, and is silent afterwards.
     Politely,
 }
 
@@ -54,7 +53,7 @@ struct Cloud {
 }
 
 impl Cloud {
-    /// What it answers.
+    /// Returns the cloud's answer.
     fn answer(
         &mut self,
         now: u64,
@@ -91,7 +90,7 @@ fn arrived<T>(arrivals: &mut Vec<(u64, T)>, now: u64) -> Vec<T> {
 }
 
 /// How many datagrams arrive in each second after the cloud's return, and how many devices
-/// have a session then that it knows.
+/// have a session at the end that the cloud knows.
 fn arrivals_after(seed: u64, outage: u64, leaves: Leaves, period: u64) -> ([u64; WINDOW], usize) {
     let mut dice = Dice((outage << 8) ^ seed);
     let mut devices: Vec<Device> =
@@ -132,7 +131,7 @@ fn arrivals_after(seed: u64, outage: u64, leaves: Leaves, period: u64) -> ([u64;
     (cloud.arrivals, devices.iter().filter(is_back).count())
 }
 
-/// At most three times the mean in any second of the first two minutes.
+/// Checks that no second of the first two minutes has more than three times the mean.
 fn comes_back_calmly(outage: u64, leaves: Leaves, period: u64) {
     let mut arrivals = [0; WINDOW];
     for seed in 0..FLEETS {
@@ -177,7 +176,7 @@ fn when_all_sessions_end_at_once() {
     after(Leaves::Politely, &[0]);
 }
 
-/// They have nothing to send for minutes.
+/// The devices have nothing to send for minutes.
 #[test]
 fn when_all_sessions_of_idle_devices_end_at_once() {
     comes_back_calmly(0, Leaves::Politely, 30 * MINUTE);

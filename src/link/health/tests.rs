@@ -1,4 +1,4 @@
-//! What makes a link suspect, and when it is opened again.
+//! Tests when a link becomes suspect, and when it is opened again.
 
 use super::*;
 
@@ -7,10 +7,10 @@ const fn at(ms: u64) -> Instant {
     Instant::from_millis(ms)
 }
 
-/// How long answers take where nothing is known.
+/// How long answers may take, before any was measured.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// That of a link which has just opened one of so many addresses.
+/// The health of a link that has just opened one of `addresses` addresses.
 fn opened(addresses: u8) -> Health {
     let mut health = Health::new();
     health.handle_opened(addresses);
@@ -18,7 +18,7 @@ fn opened(addresses: u8) -> Health {
     health
 }
 
-/// When silence makes a link suspect to which something is sent at 0.
+/// When silence makes a link suspect after a message was sent at 0.
 fn suspected(health: &mut Health, expected: Expected, patience: Duration) -> Option<u64> {
     health.handle_sent(at(0));
     while let Some(judge_at) = health.judge_at() {
@@ -40,7 +40,7 @@ fn silence_is_borne_for_as_long_as_an_answer_may_take() {
     // A round trip of 18 s.
     let patience = Duration::from_secs(54);
     assert_eq!(suspected(&mut health, acknowledgements, patience), Some(54_000));
-    // There is another address, and nothing ever came from this one.
+    // There is another address, and this one has never answered.
     assert_eq!(suspected(&mut opened(2), acknowledgements, patience), Some(4000));
 }
 
@@ -51,7 +51,7 @@ fn a_peer_that_answers_no_non_message_is_let_be() {
     health.handle_sign_of_life();
     assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), Some(100_000));
     health.handle_sign_of_life();
-    // It was another address for a while.
+    // Another address was in use for a while.
     health.handle_opened(1);
     health.handle_replaced();
     assert_eq!(suspected(&mut health, Expected::Answers, PATIENCE), Some(100_000));
@@ -71,7 +71,7 @@ fn every_address_is_tried_before_the_first_pause() {
     health.handle_failure(at(0), false, u32::MAX);
     assert_eq!(health.state(), State::BackingOff { until: at(8000) });
     assert_eq!(health.next_address() % 3, 0, "from the first again");
-    // One that answers is no stranger: when it fails, it is the first to be tried.
+    // An address that has answered is tried first when it fails.
     health.handle_sign_of_life();
     health.handle_failure(at(0), false, 0);
     assert_eq!((health.state(), health.next_address()), (State::Suspect, 0));
@@ -84,7 +84,7 @@ fn a_session_that_ends_at_once_each_time_is_not_opened_without_end() {
     assert_eq!(health.state(), State::Suspect, "once");
     let mut now = 0;
     for most in [8, 60, 60, 60] {
-        // The handshake is no proof that it serves.
+        // A handshake does not prove that the session serves.
         health.handle_opened(1);
         health.handle_replaced();
         health.handle_end(at(now), u32::MAX);
@@ -96,7 +96,7 @@ fn a_session_that_ends_at_once_each_time_is_not_opened_without_end() {
     assert_eq!(health.state(), State::Suspect);
 }
 
-/// Whether the link goes on at once, and to which address, after each of these failures.
+/// After each of these failures, whether the link goes on at once, and to which address.
 #[cfg(feature = "dtls-psk")]
 fn after(addresses: u8, causes: &[Cause]) -> Vec<(bool, u8)> {
     let mut health = Health::new();
@@ -104,28 +104,28 @@ fn after(addresses: u8, causes: &[Cause]) -> Vec<(bool, u8)> {
         let tried = health.next_address();
         health.handle_opened(addresses);
         health.handle_candidate_failed(at(0), cause, 0);
-        assert!(!health.is_hopeless() || health.state() != State::Suspect);
-        (health.is_hopeless(), tried)
+        assert!(!health.has_tried_all() || health.state() != State::Suspect);
+        (health.has_tried_all(), tried)
     });
     failed.collect()
 }
 
 #[cfg(feature = "dtls-psk")]
 #[test]
-fn a_handshake_is_tried_again_once_before_it_is_hopeless() {
+fn a_handshake_is_tried_again_once_before_it_has_tried_all() {
     use Cause::{Declined, Handshake, Late, Refused};
     let hopeless = |causes| after(1, causes).iter().map(|&(is, _)| is).collect::<Vec<_>>();
     assert_eq!(hopeless(&[Handshake, Handshake]), [false, true]);
-    // What was offered first does not count, nor does what the network refuses.
+    // A declined first offer does not count, nor does a refusal by the network.
     assert_eq!(hopeless(&[Declined, Handshake, Handshake]), [false, false, true]);
     assert_eq!(hopeless(&[Handshake, Declined, Handshake]), [false, false, true]);
     assert_eq!(hopeless(&[Refused, Refused, Handshake, Handshake]), [false, false, false, true]);
-    // Not without end.
+    // A server cannot decline for ever.
     assert_eq!(hopeless(&[Declined, Declined, Declined]), [false, false, true]);
     assert_eq!(hopeless(&[Late]), [true]);
 }
 
-/// Each has as many handshakes as if it were the only one.
+/// Each address has as many handshakes as if it were the only one.
 #[cfg(feature = "dtls-psk")]
 #[test]
 fn a_handshake_is_tried_again_at_the_same_address() {
@@ -134,7 +134,7 @@ fn a_handshake_is_tried_again_at_the_same_address() {
     let expected = [false, false, false, false, false, true].into_iter().zip([0, 0, 0, 1, 1, 1]);
     assert!(after(2, &causes).into_iter().eq(expected));
     assert_eq!(after(2, &[Late, Handshake, Late]), [(false, 0), (false, 1), (true, 1)]);
-    // A server that says nothing may not be there.
+    // A server that does not answer may not be there.
     let silent = after(2, &[Silent, Silent, Handshake, Handshake]);
     assert_eq!(silent, [(false, 0), (false, 1), (false, 1), (true, 1)]);
 }
@@ -147,7 +147,7 @@ fn who_expects_nothing_is_in_no_hurry() {
     health.defer(at(0), u32::MAX / 2);
     assert_eq!(health.state(), State::BackingOff { until: at(45_000) });
     assert!(health.is_deferred());
-    // A pause for another reason does not end when something is to be sent.
+    // A pause for another reason does not end when there is something to send.
     health.handle_not_opened(at(2000), 0);
     assert!(!health.is_deferred());
 }
@@ -157,7 +157,7 @@ fn what_cannot_be_opened_is_tried_after_a_pause() {
     let mut health = Health::new();
     health.handle_not_opened(at(0), 0);
     assert_eq!(health.state(), State::BackingOff { until: at(1000) });
-    assert!(health.is_hopeless());
+    assert!(health.has_tried_all());
 }
 
 #[cfg(feature = "dtls-psk")]
@@ -166,12 +166,12 @@ fn after_handshakes_in_vain_there_is_no_hurry() {
     let mut health = opened(1);
     let limit = Duration::from_secs(60);
     assert_eq!(health.first_timeout(limit, 0), None);
-    // While nothing was ever heard, a call waits for the connection.
+    // Before anything was ever heard, a call waits for the connection.
     health.handle_candidate_failed(at(0), Cause::Silent, 0);
     assert_eq!(health.first_timeout(limit, 0), None);
     health.handle_sign_of_life();
     let mut now = 0;
-    // The first pause has the widest range, and those after it are long.
+    // The first pause has the widest range, and the later ones are long.
     for shortest in [1, 40, 40] {
         health.handle_opened(1);
         health.handle_candidate_failed(at(now), Cause::Late, 0);

@@ -1,4 +1,4 @@
-//! CBOR (RFC 8949) as far as a sign-in needs it: writes a flat map of strings and
+//! The part of CBOR (RFC 8949) that a sign-in needs: writes a flat map of strings, and
 //! reads a map of anything.
 
 use alloc::vec::Vec;
@@ -12,7 +12,7 @@ use crate::out_of_memory::OutOfMemory;
 
 /// Appends a map of `fields` to `out`.
 pub(super) fn write_map(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<(), OutOfMemory> {
-    // A head takes at most 3 bytes for what is this short.
+    // The head of a string this short takes at most 3 bytes.
     let len = fields.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>() + 3;
     out.try_reserve(len).map_err(OutOfMemory::from)?;
     // Writing to a vector cannot fail.
@@ -24,7 +24,7 @@ pub(super) fn write_map(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<()
     Ok(())
 }
 
-/// Reads the fields of the map that `payload` is into `reply`.
+/// Reads the fields of the map in `payload` into `reply`.
 pub(super) fn read_map(payload: &[u8], reply: &mut SignInReply) -> Result<(), ReplyError> {
     let mut decoder = Decoder::new(payload);
     read(&mut decoder, reply)?;
@@ -67,8 +67,8 @@ fn read_pair(decoder: &mut Decoder<'_>, reply: &mut SignInReply) -> Result<(), R
     }
 }
 
-/// Reads a text, whole or in pieces (RFC 8949 section 3.2.3), which are put
-/// together in `joined`.
+/// Reads a text. If it comes in pieces (RFC 8949 section 3.2.3), they are joined in
+/// `joined`.
 fn read_text<'t, 'p: 't>(
     decoder: &mut Decoder<'p>,
     joined: &'t mut Zeroizing<Vec<u8>>,
@@ -76,7 +76,7 @@ fn read_text<'t, 'p: 't>(
     if matches!(decoder.datatype(), Ok(Type::String)) {
         return decoder.str().map_err(|_| ReplyError::Bad);
     }
-    // All of them fit, so that the vector does not move and leave a copy behind.
+    // All pieces fit, so that the vector does not move and leave a copy behind.
     joined.try_reserve_exact(decoder.input().len()).map_err(OutOfMemory::from)?;
     for piece in decoder.str_iter().map_err(|_| ReplyError::Bad)? {
         joined.extend_from_slice(piece.map_err(|_| ReplyError::Bad)?.as_bytes());

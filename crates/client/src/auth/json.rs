@@ -1,6 +1,6 @@
-//! JSON (RFC 8259) as far as a sign-in needs it: writes a flat object of strings
-//! and reads an object of anything. (The crates that read JSON without an
-//! allocator take four times the flash.)
+//! The part of JSON (RFC 8259) that a sign-in needs: writes a flat object of strings, and
+//! reads an object of anything. (The crates that read JSON without an allocator take four
+//! times as much flash.)
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,7 @@ use crate::out_of_memory::OutOfMemory;
 
 /// Appends an object of `fields` to `out`.
 pub(super) fn write_object(out: &mut Vec<u8>, fields: &[(&str, &str)]) -> Result<(), OutOfMemory> {
-    // Enough for what needs no escapes, at once.
+    // Allocate enough for text without escapes at once.
     let len = fields.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>() + 1;
     out.try_reserve_exact(len).map_err(OutOfMemory::from)?;
     let mut separator = b'{';
@@ -49,7 +49,7 @@ fn push(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), OutOfMemory> {
     Ok(())
 }
 
-/// Reads the fields of the object that `payload` is into `reply`.
+/// Reads the fields of the object in `payload` into `reply`.
 pub(super) fn read_object(payload: &[u8], reply: &mut SignInReply) -> Result<(), ReplyError> {
     core::str::from_utf8(payload).map_err(|_| ReplyError::Bad)?;
     let mut reader = Reader { rest: payload };
@@ -61,7 +61,7 @@ pub(super) fn read_object(payload: &[u8], reply: &mut SignInReply) -> Result<(),
         return Err(ReplyError::Bad);
     }
     loop {
-        // With `byte` a value begins.
+        // `byte` begins a value.
         match byte {
             b'"' => {
                 reader.string(&mut text)?;
@@ -91,7 +91,7 @@ pub(super) fn read_object(payload: &[u8], reply: &mut SignInReply) -> Result<(),
             b'n' => reader.literal(b"ull")?,
             _ => return Err(ReplyError::Bad),
         }
-        // It has ended, and perhaps what it stands in.
+        // The value has ended, and perhaps the objects and arrays around it.
         loop {
             let next = reader.token();
             match next {
@@ -115,7 +115,7 @@ struct Levels(u64);
 
 impl Levels {
     const NONE: Self = Self(0b1);
-    /// The reply's own object and no more.
+    /// Only the reply's own object.
     const OBJECT: Self = Self(0b10);
 
     fn enter(self, array: bool) -> Result<Self, ReplyError> {
@@ -138,10 +138,10 @@ impl Levels {
     }
 }
 
-/// A text with its escapes resolved; of one that is longer than any of ours,
-/// the beginning.
+/// A text with its escapes resolved. Of a text that is too long for any known field, only
+/// the beginning is kept.
 struct Text {
-    /// May be the access token.
+    /// The text may be the access token, so it is wiped.
     bytes: Zeroizing<[u8; MAX_ACCESS_TOKEN_LEN]>,
     len: usize,
 }
@@ -158,13 +158,13 @@ impl Text {
         self.len += 1;
     }
 
-    /// `None` if it is longer than any of ours.
+    /// The text, or `None` if it is too long for any known field.
     fn as_str(&self) -> Option<&str> {
         core::str::from_utf8(self.bytes.get(..self.len)?).ok()
     }
 }
 
-/// What is left of a payload that is UTF-8.
+/// The rest of a payload, which is UTF-8.
 struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -192,8 +192,8 @@ impl Reader<'_> {
         self.next()
     }
 
-    /// With `byte` an element of `levels` begins: reads its name, in an object;
-    /// returns the first byte of its value.
+    /// `byte` begins an element of the innermost object or array. In an object, reads the
+    /// element's name. Returns the first byte of its value.
     fn name_before(&mut self, byte: u8, levels: Levels, name: &mut Text) -> Result<u8, ReplyError> {
         if levels.is_array() {
             return Ok(byte);
@@ -239,8 +239,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Reads what follows `\u`, which goes on in another escape where it is the
-    /// first half of a surrogate pair.
+    /// Reads the digits after `\u`. If they are the first half of a surrogate pair, reads
+    /// the second escape too.
     fn character(&mut self) -> Result<char, ReplyError> {
         let mut code = self.hex()?;
         if let 0xD800..0xDC00 = code {
@@ -264,8 +264,8 @@ impl Reader<'_> {
         Ok(code)
     }
 
-    /// Reads a number that starts with `first`; returns it if it is one of
-    /// ours: whole, and neither negative nor too great.
+    /// Reads a number that starts with `first`. Returns it if a field may have it: if it is
+    /// whole, not negative, and not too great.
     fn number(&mut self, first: u8) -> Result<Option<u64>, ReplyError> {
         let negative = first == b'-';
         let first = if negative { self.next()? } else { first };

@@ -1,6 +1,5 @@
-//! The messages of a sign-in at `/auth`: writes a request's payload with its
-//! signature and reads its reply, in JSON or CBOR. When to sign in is decided in
-//! `sign_in.rs`.
+//! The messages of a sign-in at `/auth`: writes the signed payload of a request and reads
+//! the reply, in JSON or CBOR. `sign_in.rs` decides when to sign in.
 
 #[cfg(feature = "cbor")]
 mod cbor;
@@ -43,7 +42,7 @@ impl Encoding {
 /// How to sign in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SignInOptions {
-    /// The hash of the signature's HMAC.
+    /// The hash for the signature's HMAC.
     pub(crate) method: SignMethod,
     /// How the request and its reply are encoded.
     pub(crate) encoding: Encoding,
@@ -51,8 +50,8 @@ pub(crate) struct SignInOptions {
     pub(crate) timestamp_ms: Option<u64>,
 }
 
-/// The fields of a sign-in request: those that are signed in the order of their
-/// names, then `sign` and `signmethod`.
+/// The fields of a sign-in request: first the signed fields, in the order of their names,
+/// then `sign` and `signmethod`.
 struct Fields<'a> {
     list: [(&'static str, &'a str); 7],
     len: usize,

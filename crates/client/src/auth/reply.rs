@@ -1,4 +1,4 @@
-//! What the reply to a sign-in holds, whatever its encoding.
+//! The content of the reply to a sign-in, whatever its encoding.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::out_of_memory::{OutOfMemory, joined};
 /// The longest random text in a reply in symmetric mode, in bytes.
 const MAX_RANDOM_LEN: usize = 64;
 
-/// What the reply to a sign-in holds.
+/// The content of the reply to a sign-in.
 #[derive(Default, PartialEq)]
 pub(crate) struct SignInReply {
     pub(crate) access_token: Zeroizing<Vec<u8>>,
@@ -42,8 +42,8 @@ impl SignInReply {
         !self.access_token.is_empty()
     }
 
-    /// Stores a field with a text; `None` stands for one that is longer than any
-    /// of ours. Other fields are ignored.
+    /// Stores a field with a text; `None` stands for a text that is too long for any known
+    /// field. Unknown fields are ignored.
     pub(super) fn set_text(&mut self, name: &str, value: Option<&str>) -> Result<(), ReplyError> {
         match (name, value) {
             ("token", Some(value)) if value.len() <= MAX_ACCESS_TOKEN_LEN => {
@@ -54,7 +54,7 @@ impl SignInReply {
                 token.extend_from_slice(value.as_bytes());
                 self.access_token = token;
             }
-            // Only symmetric mode knows the others.
+            // Only symmetric mode has the other fields.
             ("random", _) if cfg!(not(feature = "symmetric")) => {}
             ("random", Some(value)) if value.len() <= MAX_RANDOM_LEN => {
                 self.random = Some(joined(&[value])?);
@@ -65,7 +65,7 @@ impl SignInReply {
         Ok(())
     }
 
-    /// Stores a field with a number. Other fields are ignored.
+    /// Stores a field with a number. Unknown fields are ignored.
     pub(super) fn set_number(&mut self, name: &str, value: u64) {
         if cfg!(feature = "symmetric") && name == "seqOffset" {
             self.sequence_offset = Some(value);

@@ -1,5 +1,5 @@
-//! The signature of a sign-in: an HMAC, keyed with the device secret, over
-//! every signed field's name and value, in the order of the names.
+//! The signature of a sign-in: an HMAC over the names and values of the signed fields, in
+//! the order of their names, with the device secret as its key.
 
 use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use crate::device::MAX_DEVICE_SECRET_LEN;
 
-/// The length of a block of either hash, in bytes.
+/// The block length of both hashes, in bytes.
 const BLOCK_LEN: usize = 64;
 const _: () = assert!(MAX_DEVICE_SECRET_LEN <= BLOCK_LEN);
 
@@ -53,8 +53,8 @@ impl Signature {
 
     fn with<M: Mac + KeyInit>(secret: &str, fields: &[(&str, &str)]) -> Self {
         let mut signature = Self { digits: [0; 40], len: 0 };
-        // The secret as a block of the hash, with zeros behind it (RFC 2104 section 2): it is
-        // never longer, so that code for longer keys is left out.
+        // The secret, padded with zeros to a block of the hash (RFC 2104 section 2). It is
+        // never longer than a block, so code for longer keys is left out.
         let mut key = Key::<M>::default();
         for (place, byte) in key.iter_mut().zip(secret.bytes()) {
             *place = byte;

@@ -1,5 +1,5 @@
-//! The client: puts the state machines together. What each input does is in the
-//! files of this folder; what they share is here.
+//! The client combines the state machines. The files of this folder handle its inputs; this
+//! file has their common parts.
 
 mod receive;
 mod send;
@@ -27,25 +27,24 @@ use crate::statistics::Statistics;
 
 /// A CoAP client of one device at one endpoint, without I/O.
 ///
-/// `A` is what the application ties to each message; it comes back with the answer
-/// to the message, or with the news that there is none.
+/// `A` is the application's own data for each message. It comes back with the answer to the
+/// message, or with the event that there is none.
 ///
 /// Four kinds of methods are told apart by their names:
 ///
 /// - getters, such as [`outstanding`](Self::outstanding) and
 ///   [`next_timeout`](Self::next_timeout), change nothing;
-/// - `handle_*` take what comes from outside: datagrams
+/// - `handle_*` take input from outside: datagrams
 ///   ([`handle_datagram`](Self::handle_datagram)), the passing of time
 ///   ([`handle_timeout`](Self::handle_timeout)) and a new session below
 ///   ([`handle_session_renewed`](Self::handle_session_renewed));
-/// - commands take what the application wants: [`send`](Self::send),
+/// - commands take the application's wishes: [`send`](Self::send),
 ///   [`cancel`](Self::cancel), [`cancel_token`](Self::cancel_token),
 ///   [`sign_in`](Self::sign_in), [`cancel_sign_in`](Self::cancel_sign_in),
 ///   [`restore_access_token`](Self::restore_access_token),
 ///   [`learn_round_trip`](Self::learn_round_trip) and
 ///   [`restore_retransmission_timeout`](Self::restore_retransmission_timeout);
-/// - `poll_*` return what goes out: datagrams
-///   ([`poll_transmit`](Self::poll_transmit)) and events
+/// - `poll_*` return output: datagrams ([`poll_transmit`](Self::poll_transmit)) and events
 ///   ([`poll_event`](Self::poll_event)).
 ///
 /// After each `handle_*` and each command, call both `poll_*` until they return
@@ -55,9 +54,9 @@ use crate::statistics::Statistics;
 ///
 /// # Datagrams before time
 ///
-/// Everything that has arrived is handed in before `handle_timeout(now)`. If a caller
-/// keeps to that, an answer that lay in the socket while the program slept is never
-/// followed by a retransmission of its request, and its message is not given up.
+/// Pass in every datagram that has arrived before calling `handle_timeout(now)`. Then a
+/// request whose answer lay in the socket while the program slept is neither retransmitted
+/// nor given up.
 ///
 /// # When a message ends
 ///
@@ -74,15 +73,15 @@ use crate::statistics::Statistics;
 /// - 145 s after it was sent, if it is Non-confirmable and not answered
 ///   (`NON_LIFETIME`);
 /// - 247 s after it was made, if it waits for an access token or for its turn
-///   ([`Config::max_in_flight`](crate::Config::max_in_flight)), or nobody fetches it;
-///   or when the sign-in that it waits for fails.
+///   ([`Config::max_in_flight`](crate::Config::max_in_flight)), or is not fetched; or when
+///   the sign-in that it waits for fails.
 ///
-/// A Non-confirmable one may also be displaced by a newer one, see
-/// [`GiveUp::Displaced`](crate::GiveUp::Displaced): if nobody polls for events, the last
-/// of these alone are told.
+/// A Non-confirmable message may also be displaced by a newer one, see
+/// [`GiveUp::Displaced`](crate::GiveUp::Displaced). If nobody polls for events, only the
+/// latest of these events are kept.
 ///
-/// A message that the cloud refuses for its access token, and one that is sent again
-/// over a new session, starts over once in this.
+/// These times start over once if the cloud refuses the message for its access token, or
+/// the message is sent again over a new session.
 pub struct Client<A> {
     device: Device,
     sign_in_options: SignInOptions,
@@ -102,10 +101,10 @@ pub struct Client<A> {
 /// A datagram to transmit.
 #[derive(Debug)]
 pub struct Transmit<'a> {
-    /// Its bytes.
+    /// The bytes of the datagram.
     pub datagram: &'a [u8],
-    /// The exchange it belongs to; none for an acknowledgement, a Reset, and the
-    /// answer to a request from the server.
+    /// The exchange of the datagram; none for an acknowledgement, a Reset, and the answer
+    /// to a request from the server.
     pub exchange: Option<ExchangeId>,
 }
 
@@ -145,12 +144,12 @@ impl<A> Client<A> {
         self.exchanges.next_token()
     }
 
-    /// How many messages have not ended, or are yet to be told as given up.
+    /// How many messages have not ended, or have an event that was not polled yet.
     pub fn outstanding(&self) -> usize {
         self.exchanges.outstanding()
     }
 
-    /// What the client has done so far.
+    /// The counters of the client.
     #[cfg(feature = "statistics")]
     pub const fn statistics(&self) -> &Statistics {
         self.counters.all()
@@ -161,10 +160,10 @@ impl<A> Client<A> {
         self.reply.is_due() || self.exchanges.any_due()
     }
 
-    /// The next datagram to transmit. It counts as transmitted, whatever becomes of
-    /// it.
+    /// The next datagram to transmit. It counts as transmitted, whatever the caller does
+    /// with it.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
-        // A reply goes first: the peer's timer runs.
+        // A reply goes first, since the peer's timer is running.
         if self.reply.take_due() {
             let datagram = self.reply.bytes();
             self.counters.count(|all| all.bytes_sent += datagram.len() as u64);
@@ -186,9 +185,8 @@ impl<A> Client<A> {
         self.sign_in.has_announcement() || self.exchanges.any_ended()
     }
 
-    /// How many messages were displaced and are not told of by any
-    /// [`Event`], since the last call: more than may be outstanding waited to
-    /// be told of.
+    /// How many messages were displaced without an [`Event`] since the last call. That
+    /// happens if more such events are pending than messages may be outstanding.
     pub fn take_forgotten(&mut self) -> u32 {
         self.exchanges.take_forgotten()
     }

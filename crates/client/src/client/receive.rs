@@ -1,4 +1,4 @@
-//! What a datagram does (RFC 7252 sections 4.2, 4.3, 5.2 to 5.4).
+//! Handles datagrams (RFC 7252 sections 4.2, 4.3, 5.2 to 5.4).
 
 use core::ops::{Range, RangeInclusive};
 
@@ -14,23 +14,23 @@ use crate::message::Message;
 use crate::option::{OptionNumber, find_option};
 use crate::server_request::{self, Answer};
 
-/// The critical options that a response may carry: what they say of parts is for the
-/// application, which finds them by [`find_option`].
+/// The critical options that a response may carry. They are about parts of a response. The
+/// application handles them, and finds them by [`find_option`].
 const KNOWN: [Known; 2] =
     [Known::once(OptionNumber::BLOCK2, 0, 3), Known::once(OptionNumber::BLOCK1, 0, 3)];
 
 /// How long an Echo option may be (RFC 9175 section 2.2.1).
 const ECHO_LEN: RangeInclusive<usize> = 1..=40;
 
-/// What a response answers.
+/// The request that a response answers.
 enum Answers {
     /// The exchange at this index.
     Exchange(usize),
-    /// The request with this token to `/auth`, which nobody waits for any more.
+    /// The request to `/auth` with this token, for which nobody waits any more.
     LateSignIn(u32),
 }
 
-/// What an answer says, and where in its datagram.
+/// The content of an answer, and where it is in the datagram.
 struct Answered {
     code: Code,
     options: Range<usize>,
@@ -38,8 +38,8 @@ struct Answered {
 }
 
 impl<A> Client<A> {
-    /// Takes a datagram that has arrived. If it holds an answer, returns that, with its
-    /// payload in `datagram`, in clear. The answer to a sign-in is wiped from
+    /// Handles a datagram that has arrived. If it holds an answer, returns that; the
+    /// payload is decrypted in `datagram`. The answer to a sign-in is wiped from
     /// `datagram`.
     pub fn handle_datagram(&mut self, now: Instant, datagram: &mut [u8]) -> Received<A> {
         self.counters.count(|all| all.bytes_received += datagram.len() as u64);
@@ -126,7 +126,8 @@ impl<A> Client<A> {
         Received::Handled
     }
 
-    /// What a response answers (section 5.3.2), if the response can be understood.
+    /// The request that a response answers (section 5.3.2), if the response can be
+    /// understood.
     fn match_response(&mut self, now: Instant, message: &Message<'_>) -> Result<Answers, Dropped> {
         let token = <[u8; 4]>::try_from(message.token).map(u32::from_le_bytes).ok();
         let index = match message.kind {
@@ -155,8 +156,8 @@ impl<A> Client<A> {
         if message.code.is_response() { Ok(answers) } else { Err(Dropped::Unmatched) }
     }
 
-    /// The request to `/auth`, of those that nobody waits for any more, that a response
-    /// answers.
+    /// The request to `/auth` that a response answers, among the requests for which nobody
+    /// waits any more.
     #[cold]
     fn match_late_sign_in(
         &self,
@@ -176,12 +177,12 @@ impl<A> Client<A> {
     /// A critical option that makes a response unacceptable.
     fn unacceptable_option(&self, message: &Message<'_>) -> Option<OptionNumber> {
         // A server that does not know the access token's option may send it back in its
-        // 4.02; that option is known here.
+        // 4.02. The client knows that option.
         let echoed = (message.code == Code::BAD_OPTION).then_some(self.credentials.option());
         unacceptable(message.options.clone(), &KNOWN, echoed)
     }
 
-    /// Acknowledges a separate response, and remembers it as long as copies of it can
+    /// Acknowledges a separate response, and remembers it as long as copies of it may
     /// arrive.
     fn remember(&mut self, now: Instant, kind: Kind, id: u16) {
         let lifetime = match kind {
@@ -195,7 +196,7 @@ impl<A> Client<A> {
         self.recent_responses.insert(id, now + lifetime);
     }
 
-    /// The exchange at `index` has its answer.
+    /// Handles the answer to the exchange at `index`.
     fn handle_answer(
         &mut self,
         now: Instant,
@@ -215,18 +216,18 @@ impl<A> Client<A> {
             return Received::Handled;
         }
         let payload_bytes = datagram.get_mut(payload.clone()).unwrap_or_default();
-        let generation = exchange.request().generation();
+        let token_number = exchange.request().token_number();
         let refuses_access_token = matches!(code, Code::UNAUTHORIZED | Code::BAD_OPTION);
         if refuses_access_token && !exchange.was_refused() {
             if !self.echo(now, index, code, datagram.get(options)) {
-                self.handle_refusal(now, index, code, generation);
+                self.handle_refusal(now, index, code, token_number);
             }
             return Received::Handled;
         }
         if !refuses_access_token {
             self.sign_in.access_token_accepted();
         }
-        let payload_len = match self.credentials.key_of(generation) {
+        let payload_len = match self.credentials.key_of(token_number) {
             Ok(Some(key)) if !payload_bytes.is_empty() => key.decrypt(payload_bytes),
             Ok(_) => Ok(payload_bytes.len()),
             Err(_) if payload_bytes.is_empty() => Ok(0),
@@ -258,9 +259,10 @@ impl<A> Client<A> {
         }
     }
 
-    /// If the answer to the request at `index` is that the cloud wants to see whether its
-    /// sender receives what is sent to it, sends the request once more, with the Echo
-    /// option (RFC 9175 section 2.3). Returns whether it did; once for each request.
+    /// If the answer to the request at `index` carries an Echo option, by which the cloud
+    /// checks that the sender receives its datagrams, sends the request again with that
+    /// option (RFC 9175 section 2.3). It does so once for each request. Returns whether it
+    /// did.
     #[cold]
     fn echo(&mut self, now: Instant, index: usize, code: Code, options: Option<&[u8]>) -> bool {
         let exchange = self.exchanges.get(index);
@@ -278,7 +280,7 @@ impl<A> Client<A> {
             }
             return true;
         }
-        let key = self.credentials.key_of(exchange.request().generation());
+        let key = self.credentials.key_of(exchange.request().token_number());
         let is_in_clear = self.is_signed_in()
             && key.and_then(|key| self.exchanges.request_mut(index).decrypt_payload(key)).is_ok();
         if !is_in_clear {
@@ -291,13 +293,13 @@ impl<A> Client<A> {
         true
     }
 
-    /// The cloud refused a message for its access token, that of `generation`: it is
-    /// sent once more with another.
-    fn handle_refusal(&mut self, now: Instant, index: usize, code: Code, generation: u32) {
+    /// The cloud refused a message for its access token, which has this number. The
+    /// message is sent once more with another token.
+    fn handle_refusal(&mut self, now: Instant, index: usize, code: Code, token_number: u32) {
         let was_sent_once = self.exchanges.get(index).round_trip(now).is_some();
-        let key = self.credentials.key_of(generation);
+        let key = self.credentials.key_of(token_number);
         self.exchanges.refuse(now, index, code, key);
-        if self.credentials.revoke(generation) {
+        if self.credentials.revoke(token_number) {
             self.handle_access_token_refused(now, was_sent_once);
         }
         if self.is_signed_in() {

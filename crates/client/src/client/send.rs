@@ -1,4 +1,4 @@
-//! Posting messages, and what becomes of them while there is no access token.
+//! Posts messages, and parks them while there is no access token.
 
 use iot_coap_time::Instant;
 
@@ -13,7 +13,7 @@ struct Prepared {
     index: usize,
     /// Whether it has to wait for an access token.
     is_parked: bool,
-    /// The exchange that gives way to it.
+    /// The exchange that this message displaces.
     displaced: Option<usize>,
 }
 
@@ -24,13 +24,12 @@ impl<A> Client<A> {
     /// expired or was refused since, the client signs in again first.
     ///
     /// If [`Config::max_outstanding`](crate::Config::max_outstanding) messages are
-    /// outstanding, the oldest Non-confirmable one of them is given up for it.
+    /// outstanding, the oldest Non-confirmable one is given up for this one.
     ///
     /// # Errors
     ///
-    /// [`Unsent`], which gives back what the application tied to the message, and
-    /// says why the message was refused: see [`SendError`]. Nothing is sent, and no
-    /// message id or token is used up.
+    /// [`Unsent`], which returns the application's data and the reason, a [`SendError`].
+    /// Nothing is sent, and no message id or token is used up.
     pub fn send(
         &mut self,
         now: Instant,
@@ -83,16 +82,15 @@ impl<A> Client<A> {
         Ok(Prepared { index, is_parked, displaced })
     }
 
-    /// Cancels a message. Returns what the application tied to it, or `None` if it is
-    /// over already. Nothing more is sent of it, and its answer is dropped.
+    /// Cancels a message: it is not sent again, and its answer is dropped. Returns the
+    /// application's data, or `None` if the message has already ended.
     pub fn cancel(&mut self, exchange: ExchangeId) -> Option<A> {
         self.cancel_token(exchange.token())
     }
 
-    /// The same by the message's token, as [`next_token`](Self::next_token) told it
-    /// before [`send`](Self::send). A message that ended without an answer, but whose
-    /// [`Event`](crate::Event) was not polled yet, is not over: that event is then taken
-    /// back.
+    /// Cancels the message with this token, which [`next_token`](Self::next_token) returned
+    /// before [`send`](Self::send). If the message ended without an answer, but its
+    /// [`Event`](crate::Event) was not polled yet, the event is withdrawn.
     pub fn cancel_token(&mut self, token: u32) -> Option<A> {
         self.exchanges.cancel(token)
     }
@@ -106,8 +104,8 @@ impl<A> Client<A> {
         }
     }
 
-    /// Encodes a message anew whose payload is in clear. To the peer, which answered the
-    /// one before it, it is a new message with a message id of its own.
+    /// Encodes a message again whose payload is decrypted. For the peer, which has answered
+    /// the earlier one, it is a new message with a message id of its own.
     pub(super) fn send_anew(
         &mut self,
         now: Instant,

@@ -1,5 +1,5 @@
-//! Signing in: makes the requests, reads the replies, and sends or gives up the
-//! messages that waited. When to do what is decided in `sign_in.rs`.
+//! Signs in: makes the requests, reads the replies, and sends or gives up the messages that
+//! waited. `sign_in.rs` decides when.
 
 use alloc::vec::Vec;
 
@@ -20,13 +20,13 @@ impl<A> Client<A> {
         self.credentials.has_access_token()
     }
 
-    /// The current access token, to be kept over a restart. A secret.
+    /// The current access token, which may be kept over a restart. It is a secret.
     pub fn access_token(&self) -> Option<&[u8]> {
         self.credentials.access_token()
     }
 
-    /// How an attempt ended, or `None` while it is under way. It ends at its limit, also
-    /// if the client still signs in, for another attempt or a message.
+    /// How an attempt ended, or `None` while it is under way. It ends at its limit, even if
+    /// the client continues to sign in for another attempt or a message.
     pub fn sign_in_outcome(
         &self,
         now: Instant,
@@ -35,20 +35,19 @@ impl<A> Client<A> {
         self.sign_in.outcome(now, attempt, self.is_signed_in())
     }
 
-    /// Starts to sign in, or joins the sign-in that is under way. This attempt ends
-    /// `limit` from now at the latest; [`sign_in_outcome`](Self::sign_in_outcome) tells
-    /// how.
+    /// Starts to sign in, or joins the sign-in that is under way. This attempt ends `limit`
+    /// from now at the latest; [`sign_in_outcome`](Self::sign_in_outcome) returns how.
     ///
-    /// A cloud that is overloaded may have asked for a pause (4.29, or 5.03 with Max-Age):
-    /// this attempt then waits for its end, and fails at its limit if that comes first.
+    /// An overloaded cloud may have asked for a pause (4.29, or 5.03 with Max-Age). This
+    /// attempt then waits for the end of the pause, and fails if its limit comes first.
     ///
-    /// The answer to a request counts also after that, until 247 s after the request
-    /// was sent (`EXCHANGE_LIFETIME`), unless a younger request was answered.
+    /// A later answer still signs the client in, until 247 s after the request was sent
+    /// (`EXCHANGE_LIFETIME`), unless a younger request was answered.
     pub fn sign_in(&mut self, now: Instant, limit: Duration) -> Attempt {
         let (attempt, may_ask) = self.sign_in.start(now, now + limit);
-        // The timer of an outstanding request may have doubled a few times already,
-        // and whoever waits had better not wait for that. Otherwise that request will
-        // do: in symmetric mode each answer is a new key.
+        // The timer of an outstanding request may have doubled a few times already, which
+        // is too long to wait. A fresh request is kept: in symmetric mode each answer
+        // brings a new key.
         if may_ask && !self.exchanges.is_sign_in_fresh() {
             self.end_sign_in_request(now);
             self.act(now, Action::Ask);
@@ -56,18 +55,18 @@ impl<A> Client<A> {
         attempt
     }
 
-    /// Cancels the sign-in that is under way, unless another attempt waits for it as
-    /// well, or a message.
+    /// Cancels the sign-in that is under way, unless another attempt or a message waits for
+    /// it, too.
     pub fn cancel_sign_in(&mut self, now: Instant) {
         if self.sign_in.is_of_one() {
             self.fail_sign_in(now, SignInError::Cancelled);
         }
     }
 
-    /// Continues with an access token that was kept over a restart, as if it had just
-    /// been granted. If the cloud refuses it, the client signs in. Returns whether the
-    /// client can use it: not in symmetric mode, whose key is lost, not if it is empty
-    /// or longer than [`MAX_ACCESS_TOKEN_LEN`](crate::MAX_ACCESS_TOKEN_LEN), and not if
+    /// Continues with an access token that was kept over a restart, as if it had just been
+    /// granted. If the cloud refuses it, the client signs in. Returns whether the client
+    /// can use the token. It cannot in symmetric mode, whose key is lost, if the token is
+    /// empty or longer than [`MAX_ACCESS_TOKEN_LEN`](crate::MAX_ACCESS_TOKEN_LEN), or if
     /// the heap is exhausted.
     pub fn restore_access_token(&mut self, now: Instant, access_token: &[u8]) -> bool {
         let lifetime = self.access_token_lifetime;
@@ -78,9 +77,9 @@ impl<A> Client<A> {
         is_stored
     }
 
-    /// Another process goes on with a copy of this client. In symmetric mode both would use
-    /// the same sequence numbers under one key: this one signs in before its next message,
-    /// and before it sends any again.
+    /// Another process goes on with a copy of this client. In symmetric mode, both would
+    /// use the same sequence numbers under one key, so this client signs in before it sends
+    /// any message.
     pub fn handle_fork(&mut self, now: Instant) {
         if self.credentials.is_symmetric() {
             self.credentials.forget();
@@ -90,7 +89,7 @@ impl<A> Client<A> {
         }
     }
 
-    /// Sees to it that a sign-in is under way, for messages that wait for one.
+    /// Starts a sign-in for messages that wait for one, unless one is under way.
     pub(super) fn ensure_signing_in(&mut self, now: Instant) {
         let action = self.sign_in.start_if_idle(now);
         self.act(now, action);
@@ -108,7 +107,7 @@ impl<A> Client<A> {
         self.fail_sign_in(now, error);
     }
 
-    /// Makes a request to `/auth`; with the Echo option that the cloud asked for.
+    /// Makes a request to `/auth`, with the Echo option that the cloud asked for, if any.
     pub(super) fn ask(&mut self, now: Instant, echo: &[u8]) -> Result<(), SendError> {
         let index = self.exchanges.free_place()?;
         let sequence = self.credentials.is_symmetric().then(|| u64::from(self.random.next() >> 8));
@@ -126,7 +125,7 @@ impl<A> Client<A> {
         Ok(())
     }
 
-    /// The answer to a request to `/auth`. Wipes `payload`.
+    /// Handles the answer to a request to `/auth`. Wipes `payload`.
     pub(super) fn handle_sign_in_answer(&mut self, now: Instant, code: Code, payload: &mut [u8]) {
         if code.class() == 2 {
             let outcome = self.store_reply(now, payload);
@@ -145,8 +144,8 @@ impl<A> Client<A> {
         }
     }
 
-    /// The answer to a request to `/auth` that nobody waits for any more. Wipes
-    /// `payload`. What brings no access token is ignored.
+    /// Handles the answer to a request to `/auth` for which nobody waits any more. Ignores
+    /// an answer without an access token. Wipes `payload`.
     pub(super) fn handle_late_sign_in_answer(
         &mut self,
         now: Instant,
@@ -164,14 +163,15 @@ impl<A> Client<A> {
         }
     }
 
-    /// If the answer to a request to `/auth` says that the cloud is overloaded, and for how
-    /// long (RFC 7252 section 5.9.3.4, RFC 8516), no other is made before that.
+    /// If the answer to a request to `/auth` reports for how long the cloud is overloaded
+    /// (RFC 7252 section 5.9.3.4, RFC 8516), makes no other request before that time is
+    /// over.
     pub(super) fn hold_sign_in(&mut self, now: Instant, code: Code, options: Option<&[u8]>) {
         if !matches!(code, Code::SERVICE_UNAVAILABLE | Code::TOO_MANY_REQUESTS) {
             return;
         }
         let value = find_option(options.unwrap_or_default(), OptionNumber::MAX_AGE, 0);
-        // An integer without leading zeros, of four bytes at the most (section 5.10).
+        // An integer of at most four bytes, without leading zeros (section 5.10).
         if let Some(value) = value
             && value.len() <= 4
         {
@@ -187,8 +187,8 @@ impl<A> Client<A> {
         self.retry_sign_in(now, SignInError::NotAnswered);
     }
 
-    /// The cloud refused the current access token, of a message that was transmitted only
-    /// once or more often.
+    /// The cloud refused the current access token. `was_sent_once`: whether the message was
+    /// transmitted only once.
     pub(super) fn handle_access_token_refused(&mut self, now: Instant, was_sent_once: bool) {
         let pause = self.pause();
         self.sign_in.access_token_refused(now, was_sent_once, pause);
@@ -223,7 +223,7 @@ impl<A> Client<A> {
     fn finish_sign_in(&mut self, now: Instant, outcome: Result<(), SignInError>) {
         self.sign_in.finish(outcome, self.is_signed_in());
         self.end_sign_in_request(now);
-        // An old access token may still be accepted where a renewal failed.
+        // If a renewal failed, the cloud may still accept the old access token.
         if self.is_signed_in() {
             self.send_parked(now);
         } else {
@@ -239,7 +239,7 @@ impl<A> Client<A> {
         }
     }
 
-    /// What the next pause is drawn from.
+    /// The range and the random bits of the next pause.
     fn pause(&mut self) -> Pause {
         Pause { first: self.exchanges.timing().ack_timeout(), random: self.random.next() }
     }

@@ -1,4 +1,4 @@
-//! Where a request stands, whose it is, and how it ends.
+//! The state of an exchange, its owner, and its end.
 
 use crate::code::Code;
 use crate::event::GiveUp;
@@ -8,11 +8,11 @@ use crate::event::GiveUp;
 pub(crate) enum End {
     /// The cloud refused it, and signing in again did not help.
     Refused(Code),
-    /// The client no longer waits for its answer.
+    /// The client gave it up.
     GaveUp(GiveUp),
 }
 
-/// Whose request it is.
+/// The owner of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Application,
@@ -20,27 +20,27 @@ pub(crate) enum Owner {
     SignIn,
 }
 
-/// Where a request stands.
+/// The state of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// No request: the place and its buffer can be used.
+    /// There is no request: the place and its buffer can be reused.
     Free,
-    /// To be transmitted, for the first time or again.
+    /// It must be transmitted, for the first time or again.
     Due,
     /// Confirmable and transmitted, but neither acknowledged nor answered.
     AwaitingAck,
-    /// Acknowledged, or Non-confirmable and transmitted: an answer is still to come.
+    /// Acknowledged, or Non-confirmable and transmitted; the answer is still awaited.
     AwaitingResponse,
-    /// To be transmitted once there is an access token.
+    /// It will be transmitted once there is an access token.
     Parked,
-    /// Over without an answer to deliver; the application is yet to be told.
+    /// It ended without an answer, and the application was not told yet.
     Ended,
 }
 
-/// What the passing of time does to an exchange.
+/// What an exchange needs when its time is over.
 pub(crate) enum Overdue {
-    /// It is to be transmitted again.
+    /// Transmit it again.
     Resend,
-    /// It is to be given up.
+    /// Give it up.
     GiveUp(GiveUp),
 }

@@ -1,4 +1,4 @@
-//! How requests end: with an answer, without one, or because nobody wants one any more.
+//! Ends requests: with an answer, without one, or by a cancellation.
 
 use super::Exchanges;
 use crate::event::GiveUp;
@@ -6,8 +6,9 @@ use crate::exchange::{End, Exchange, Owner};
 use crate::late_answers::Asked;
 
 impl<A> Exchanges<A> {
-    /// Ends the application's request at `index` without an answer, and returns whose
-    /// it is. That of a sign-in is left to [`release_sign_in`](Self::release_sign_in).
+    /// Ends the request at `index` without an answer, if it is the application's, and
+    /// returns its owner. [`release_sign_in`](Self::release_sign_in) ends a sign-in's
+    /// request.
     pub(crate) fn give_up(&mut self, index: usize, reason: GiveUp) -> Owner {
         let exchange = &mut self.list[index];
         let owner = exchange.owner();
@@ -24,8 +25,8 @@ impl<A> Exchanges<A> {
         }
     }
 
-    /// Takes the next request that ended: what the application tied to it, its
-    /// token, and how it ended.
+    /// Takes the next request that ended: the application's data, the token, and how it
+    /// ended.
     pub(crate) fn take_ended(&mut self) -> Option<(A, u32, End)> {
         let Some(index) = self.position(|exchange| exchange.end().is_some()) else {
             let (application, token) = self.displaced.pop()?;
@@ -36,15 +37,15 @@ impl<A> Exchanges<A> {
         Some((self.release(index)?, token, end))
     }
 
-    /// Frees the place at `index`, and returns what the application tied to it.
+    /// Frees the place at `index`, and returns the application's data.
     pub(crate) fn release(&mut self, index: usize) -> Option<A> {
         let application = self.list[index].release();
         self.outstanding -= usize::from(application.is_some());
         application
     }
 
-    /// Ends the application's exchange with this token, in whatever state it is, unless
-    /// the application knows that it is over.
+    /// Ends the application's exchange with this token, whatever its state, unless the
+    /// application knows that it has ended.
     pub(crate) fn cancel(&mut self, token: u32) -> Option<A> {
         let index = self.position(|exchange| {
             exchange.owner() == Owner::Application && exchange.request().token() == token
@@ -55,7 +56,7 @@ impl<A> Exchanges<A> {
         }
     }
 
-    /// Whether there is a request of a sign-in that was transmitted once at most, and not
+    /// Whether there is a sign-in's request that was transmitted once at most, and not
     /// acknowledged.
     pub(crate) fn is_sign_in_fresh(&self) -> bool {
         let is_fresh =
@@ -63,8 +64,7 @@ impl<A> Exchanges<A> {
         self.position(is_fresh).is_some()
     }
 
-    /// Ends the request of a sign-in, if there is one. Returns it if it may still be
-    /// answered.
+    /// Ends the sign-in's request, if there is one. Returns it if it may still be answered.
     pub(crate) fn release_sign_in(&mut self) -> Option<Asked> {
         let index =
             self.position(|exchange| exchange.owner() == Owner::SignIn && exchange.awaits_peer())?;

@@ -15,9 +15,9 @@ use pcap_file::{DataLink, PcapError};
 
 use super::exchange::masked;
 use super::mask::Mask;
+use crate::network_faults::Direction;
 use crate::seen::Message;
 use crate::transport::Transport;
-use crate::weather::Direction;
 
 /// The port of `coap://`.
 const COAP: u16 = 5683;

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::board::Board;
+use super::dashboard::Dashboard;
 use super::exchange::{self, Exchanged};
 use super::mask::Mask;
 use super::row::{Row, message_type};
@@ -27,7 +27,7 @@ impl Details {
     /// `shown` is how the messages that belong to it are.
     pub(super) fn of(
         recorded: &Recorded,
-        board: &Board,
+        dashboard: &Dashboard,
         seen: &Seen,
         mask: &Mask,
         shown: exchange::Form,
@@ -41,7 +41,7 @@ impl Details {
             *value = mask.text(value);
         }
         Self {
-            row: Row::of(recorded, board, mask),
+            row: Row::of(recorded, dashboard, mask),
             fields,
             options: options.iter().map(|each| options::shown(each, mask)).collect(),
             payload: message.and_then(|Message { payload, content_format, .. }| {

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::board::{Addresses, Board, DeviceRow, Further, TokenExpiry};
+use super::dashboard::{Addresses, Dashboard, DeviceRow, Further, TokenExpiry};
 use super::routes::gone;
 use super::row::Row;
 use super::sessions::{self, Session};
@@ -52,9 +52,9 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// The board knows the addresses.
-    pub(super) fn new(device: (String, String), board: &Board) -> Self {
-        Self { addresses: board.addresses_of(&device), device }
+    /// The dashboard knows the addresses.
+    pub(super) fn new(device: (String, String), dashboard: &Dashboard) -> Self {
+        Self { addresses: dashboard.addresses_of(&device), device }
     }
 
     pub(super) fn has_address(&self, transport: Transport, peer: std::net::SocketAddr) -> bool {
@@ -76,18 +76,18 @@ pub(super) async fn device(
     let name = (product_key, device_name);
     let count = shared.caught_up().await;
     let (row, filter) = {
-        let board = shared.board();
-        let Some(row) = board.device_row(&name).cloned() else {
+        let dashboard = shared.dashboard();
+        let Some(row) = dashboard.device_row(&name).cloned() else {
             let text = "No device of this name has been seen since the cloud was started.\n";
             return (StatusCode::NOT_FOUND, text).into_response();
         };
-        (row, Filter::new(name.clone(), &board))
+        (row, Filter::new(name.clone(), &dashboard))
     };
     let Some(sessions) = sessions::list(&shared, Some(name)).await else { return gone() };
     let (remembered, newest) = find(&shared, &filter, count).await;
     let rows = {
-        let board = shared.board();
-        newest.iter().map(|each| Row::of(each, &board, &shared.mask)).collect()
+        let dashboard = shared.dashboard();
+        newest.iter().map(|each| Row::of(each, &dashboard, &shared.mask)).collect()
     };
     let (token, further) = (row.token(), row.further.clone());
     let device = Facts { row, further };

@@ -10,12 +10,12 @@ use crate::access_token::PLAUSIBLE_LENGTHS;
 use crate::datagram::{NO_MESSAGE, described};
 use crate::events::is_secret;
 use crate::message::{code_text, decode, encode};
+use crate::network_faults::Direction;
 use crate::payload::Encoding;
 use crate::request::{self, Request, TOKEN_61, TOKEN_2088};
 use crate::seen::Message;
 use crate::sign::hex;
 use crate::transport::Peer;
-use crate::weather::Direction;
 
 /// What of a token is shown, at its start and at its end.
 const LEFT: (usize, usize) = (6, 4);

@@ -5,8 +5,8 @@
 //! no browser can hold up the server or make it grow. It changes nothing itself:
 //! it asks the server, as every handle does.
 
-mod board;
 mod capture;
+mod dashboard;
 mod details;
 mod device;
 mod exchange;
@@ -39,13 +39,13 @@ use crate::random;
 use crate::seen::Seen;
 use crate::sign::hex;
 use crate::web::{Bound, Site};
-use board::Board;
+use dashboard::Dashboard;
 use guesses::Guesses;
 use mask::Mask;
 
 pub use password::Password;
 
-/// Events that the board takes before it lets others run.
+/// Events that the dashboard takes before it lets others run.
 const AT_ONCE: usize = 512;
 
 /// How often the page is told of devices, rates and faults.
@@ -106,16 +106,16 @@ struct Shared {
     password: Option<Password>,
     guesses: Arc<Guesses>,
     mask: Arc<Mask>,
-    board: Mutex<Board>,
-    /// How many events the board has taken.
+    dashboard: Mutex<Dashboard>,
+    /// How many events the dashboard has taken.
     taken: watch::Sender<usize>,
     /// Counts ticks.
     ticks: watch::Sender<u64>,
 }
 
 impl Shared {
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn dashboard(&self) -> MutexGuard<'_, Dashboard> {
+        self.dashboard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the server do something between two datagrams; `None` if it is gone.
@@ -129,7 +129,7 @@ impl Shared {
         commands::ask(&self.reach.commands, command).await
     }
 
-    /// Waits until the board has taken every event that there is by now; says how many there are.
+    /// Waits until the dashboard has taken every event that there is by now; says how many there are.
     async fn caught_up(&self) -> usize {
         let count = self.reach.events.count();
         // It cannot be gone: it is here.
@@ -137,10 +137,10 @@ impl Shared {
         count
     }
 
-    /// Has the board know what no event tells; `None` if the server is gone.
+    /// Has the dashboard know what no event tells; `None` if the server is gone.
     async fn ask_for_board(&self) -> Option<()> {
         let status = self.ask(Command::Tell).await?;
-        self.board().set_server(status);
+        self.dashboard().set_server(status);
         Some(())
     }
 }
@@ -175,7 +175,7 @@ impl Console {
             password: config.password,
             guesses: Arc::default(),
             mask: Arc::clone(&mask),
-            board: Mutex::default(),
+            dashboard: Mutex::default(),
             taken: watch::Sender::new(0),
             ticks: watch::Sender::new(0),
             facts,
@@ -198,7 +198,7 @@ impl Console {
     }
 }
 
-/// Keeps the board up to date until the server is gone.
+/// Keeps the dashboard up to date until the server is gone.
 async fn watch_server(shared: &Shared) {
     let mut count = shared.reach.events.watch();
     let mut tick = tokio::time::interval(TICK);
@@ -221,9 +221,9 @@ async fn watch_server(shared: &Shared) {
             // What somebody switched is seen at once.
             let switched = events.iter().any(|recorded| recorded.event.is_switch());
             {
-                let mut board = shared.board();
+                let mut dashboard = shared.dashboard();
                 for recorded in &events {
-                    board.take(recorded);
+                    dashboard.take(recorded);
                 }
             }
             shared.taken.send_replace(next);

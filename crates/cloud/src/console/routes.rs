@@ -77,8 +77,8 @@ async fn row(
         let text = "The cloud does not remember this any more.\n";
         return (StatusCode::GONE, text).into_response();
     };
-    let (seen, board) = (&shared.reach.seen, shared.board());
-    Json(Details::of(&recorded, &board, seen, &shared.mask, Form::Dump)).into_response()
+    let (seen, dashboard) = (&shared.reach.seen, shared.dashboard());
+    Json(Details::of(&recorded, &dashboard, seen, &shared.mask, Form::Dump)).into_response()
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::board::Board;
+use super::dashboard::Dashboard;
 use super::mask::Mask;
 use super::payload;
 use crate::events::{Event, Message, Recorded};
@@ -48,7 +48,7 @@ pub(super) fn device_text((product_key, device_name): (&str, &str)) -> String {
 }
 
 impl Row {
-    pub(super) fn of(recorded: &Recorded, board: &Board, mask: &Mask) -> Self {
+    pub(super) fn of(recorded: &Recorded, dashboard: &Dashboard, mask: &Mask) -> Self {
         let (transport, peer) = recorded.event.peer().unzip();
         let mut row = Self {
             number: recorded.number,
@@ -66,7 +66,7 @@ impl Row {
         };
         row.fill(&recorded.event, mask);
         if let (None, Some(transport), Some(peer)) = (&row.device, row.transport, row.peer) {
-            row.device = board.device_at(transport, peer).map(device_text);
+            row.device = dashboard.device_at(transport, peer).map(device_text);
         }
         for text in [&mut row.subject, &mut row.reason].into_iter().chain(row.device.as_mut()) {
             *text = mask.text(text);

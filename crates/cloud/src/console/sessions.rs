@@ -43,9 +43,9 @@ pub(super) struct Sessions {
 /// Those of a device, or all; `None` if the server is gone.
 pub(super) async fn list(shared: &Shared, device: Option<(String, String)>) -> Option<Sessions> {
     let told = shared.ask(|done| Command::ListDtlsSessions { device, most: MOST, done }).await?;
-    let board = shared.board();
+    let dashboard = shared.dashboard();
     let shown = |(device, told): (Option<(String, String)>, DtlsSession)| {
-        let row = board.session_row(told.number);
+        let row = dashboard.session_row(told.number);
         Session {
             session: told.number,
             peer: told.peer,

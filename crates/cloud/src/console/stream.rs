@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::board::{DeviceRow, Second};
+use super::dashboard::{DeviceRow, Second};
 use super::row::Row;
 use crate::commands::BrokerStatus;
 use crate::faults::Faults;
@@ -123,7 +123,7 @@ pub(super) fn events(
         ticks: shared.ticks.subscribe(),
         next: place.next,
         next_batch: Instant::now(),
-        greeted: false,
+        has_said_hello: false,
         devices_mark: 0,
         next_second: 0,
         shared,
@@ -140,7 +140,7 @@ struct Page {
     ticks: watch::Receiver<u64>,
     next: usize,
     next_batch: Instant,
-    greeted: bool,
+    has_said_hello: bool,
     devices_mark: u64,
     next_second: u64,
 }
@@ -148,8 +148,8 @@ struct Page {
 impl Page {
     /// What is sent next; `None` once the console ends.
     async fn next(&mut self) -> Option<Sent> {
-        if !self.greeted {
-            self.greeted = true;
+        if !self.has_said_hello {
+            self.has_said_hello = true;
             // The next tick is this page's first.
             self.ticks.mark_changed();
             return self.hello();
@@ -190,14 +190,14 @@ impl Page {
         let wanted = if count - self.next > BEHIND { count - BATCH } else { self.next };
         let most = if count - wanted > BATCH { LARGE_BATCH } else { BATCH };
         let mut events = self.shared.reach.events.read(wanted, most);
-        // The board knows the devices of those that it has taken.
+        // The dashboard knows the devices of those that it has taken.
         events.retain(|recorded| recorded.number < count);
         let first = events.first().map_or(count, |recorded| recorded.number);
         let missed = first - self.next;
         self.next = events.last().map_or(count, |recorded| recorded.number + 1);
         let rows = {
-            let board = self.shared.board();
-            events.iter().map(|each| Row::of(each, &board, &self.shared.mask)).collect()
+            let dashboard = self.shared.dashboard();
+            events.iter().map(|each| Row::of(each, &dashboard, &self.shared.mask)).collect()
         };
         let id = format!("{}-{}", self.shared.server, self.next);
         Sent::default().event("rows").id(id).json_data(Batch { missed, rows }).ok()
@@ -205,19 +205,19 @@ impl Page {
 
     fn tick(&mut self) -> Option<Sent> {
         let answers = self.shared.reach.seen.answer_times(self.next_second);
-        let board = self.shared.board();
-        let (devices, mark) = board.devices_since(self.devices_mark, DEVICES);
-        let seconds = board.seconds_from(self.next_second, answers);
+        let dashboard = self.shared.dashboard();
+        let (devices, mark) = dashboard.devices_since(self.devices_mark, DEVICES);
+        let seconds = dashboard.seconds_from(self.next_second, answers);
         let unix_ms = crate::events::unix_ms();
         let tick = Tick {
             unix_ms,
-            sessions: board.sessions,
-            faults: FaultsNow::of(&board.faults),
+            sessions: dashboard.sessions,
+            faults: FaultsNow::of(&dashboard.faults),
             devices,
             seconds,
-            broker: board.broker.clone(),
+            broker: dashboard.broker.clone(),
         };
-        drop(board);
+        drop(dashboard);
         self.devices_mark = mark;
         // The last two seconds may have grown since; the page replaces them.
         self.next_second = (unix_ms / 1_000).saturating_sub(1);

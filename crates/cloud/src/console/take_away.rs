@@ -33,7 +33,7 @@ impl Wanted {
     fn filter(self, shared: &Shared) -> Option<Filter> {
         let device = self.device?;
         let (product_key, device_name) = device.split_once('/').unwrap_or((&device, ""));
-        Some(Filter::new((product_key.to_owned(), device_name.to_owned()), &shared.board()))
+        Some(Filter::new((product_key.to_owned(), device_name.to_owned()), &shared.dashboard()))
     }
 }
 
@@ -67,8 +67,8 @@ fn part_of_lines(
     let mut lines = Vec::new();
     for recorded in events.iter().filter(|recorded| recorded.number < end) {
         let details = {
-            let board = shared.board();
-            Details::of(recorded, &board, &reach.seen, &shared.mask, Form::Hex)
+            let dashboard = shared.dashboard();
+            Details::of(recorded, &dashboard, &reach.seen, &shared.mask, Form::Hex)
         };
         lines.extend(line(&details).unwrap_or_default());
     }

@@ -24,7 +24,7 @@ use crate::state::about;
 
 /// The first pause before connecting again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_SECONDS: u16 = 15;
@@ -88,13 +88,13 @@ impl Link {
                 return;
             }
             // A broker that takes a connection and ends it at once is not back.
-            if connected.is_some_and(|since: Instant| since.elapsed() > LONGEST_PAUSE) {
+            if connected.is_some_and(|since: Instant| since.elapsed() > MAX_PAUSE) {
                 pause = FIRST_PAUSE;
             }
             // Many servers do not come back to a broker at the same moment.
             let spread = f64::from(u16::from_be_bytes(random::unpredictable())) / 65_536.0;
             tokio::time::sleep(pause.mul_f64(0.5 + spread)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 

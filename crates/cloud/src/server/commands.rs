@@ -89,7 +89,7 @@ impl Server {
     }
 
     fn set_faults(&mut self, faults: &Faults) {
-        self.weather.set_faults(faults);
+        self.network_faults.set_faults(faults);
         self.endpoint.service.set_faults(faults);
     }
 

@@ -14,24 +14,26 @@ use super::pem;
 use crate::error::CertificateError;
 use crate::wire::{Reader, Writer};
 
-/// The certificates that the client trusts: those of certification authorities, and those
-/// of servers, each of which is trusted for the names in it and for no other certificate.
+/// The certificates that the client trusts. They belong to certification authorities, or to
+/// servers. A server's certificate is trusted for its own names, but not to sign other
+/// certificates.
 ///
-/// An authority is a certificate that says so in its basic constraints, and, if it has them,
-/// in its key usage and extended key usages; or one of version 1, which can't say it.
+/// A certificate belongs to an authority if its basic constraints say so, and its key usage
+/// and extended key usages, if any, allow it. A certificate of version 1, which has none of
+/// these, counts as an authority's, too.
 #[derive(Clone)]
 pub struct TrustAnchors {
-    /// One [`Anchor`] after the other.
+    /// The encoded [`Anchor`]s, one after another.
     condensed: Cow<'static, [u8]>,
 }
 
-/// What is kept of a certificate.
+/// The part of a certificate that is kept.
 #[derive(Clone, Copy)]
 pub(super) struct Anchor<'a> {
     /// It may sign certificates.
     is_authority: bool,
-    /// With at most so many authorities below it; [`NO_LIMIT`](Self::NO_LIMIT) is more than
-    /// are ever considered.
+    /// The most authorities below it; [`NO_LIMIT`](Self::NO_LIMIT) is more than are ever
+    /// considered.
     max_path_len: u8,
     /// The content of the Name in DER.
     pub(super) subject: &'a [u8],
@@ -66,8 +68,8 @@ impl<'a> Anchor<'a> {
         writer.bytes(&self.digest);
     }
 
-    /// Whether it may have issued a path with so many authorities below it. RFC 5280 leaves
-    /// that to the one who trusts (section 6.2); RFC 5937 and other stacks heed it.
+    /// Whether it may have issued a path with this many authorities below it. RFC 5280
+    /// leaves that to the relying party (section 6.2); RFC 5937 and other stacks check it.
     pub(super) fn allows(&self, authorities: usize) -> bool {
         self.is_authority && authorities <= self.max_path_len.into()
     }
@@ -102,17 +104,17 @@ impl TrustAnchors {
         Ok(Self { condensed: condensed.into() })
     }
 
-    /// Trusts what [`condensed`](Self::condensed) returned of other anchors, by this version
-    /// of the crate: a program makes it once, where there is time and memory, and is built
-    /// with it. It takes a third of the room of the PEM text, no heap, and nothing to parse.
-    /// What is cut short ends before the anchor that is not whole.
+    /// Trusts anchors from the bytes that [`condensed`](Self::condensed) returned in this
+    /// version of the crate. A program can generate them when it is built, and contain
+    /// them. They take a third of the room of the PEM text, need no heap, and are not
+    /// parsed. If the bytes are cut short, an incomplete last anchor is ignored.
     #[must_use]
     pub const fn from_condensed(condensed: &'static [u8]) -> Self {
         Self { condensed: Cow::Borrowed(condensed) }
     }
 
-    /// All that is kept of the certificates: their names and keys, what they may be used for,
-    /// and their digests.
+    /// The bytes that are kept of the certificates: their names, keys, permitted uses and
+    /// digests.
     #[must_use]
     pub fn condensed(&self) -> &[u8] {
         &self.condensed
@@ -130,7 +132,7 @@ impl TrustAnchors {
     }
 }
 
-/// Appends what is kept of a certificate.
+/// Appends the kept part of a certificate.
 fn add(condensed: &mut Vec<u8>, der: &[u8]) -> Result<(), CertificateError> {
     let certificate = Certificate::read_anchor(der)?;
     let anchor = Anchor {

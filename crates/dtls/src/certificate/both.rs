@@ -1,5 +1,5 @@
-//! What the two validators say of one chain, for those who compare them: the tests and a fuzz
-//! target.
+//! The verdicts of both validators on one chain, for the tests and the fuzz target that
+//! compare them.
 
 use core::mem::discriminant;
 
@@ -11,10 +11,11 @@ use super::{ServerKey, Validator};
 use crate::error::{CertificateError, Error};
 use crate::suite::KeyExchange;
 
-/// When the first certificate of the path ends, in seconds since 1970; or why there is none.
+/// When the first certificate of the path expires, in seconds since 1970; or why there is
+/// no path.
 pub type Verdict = Result<u64, Error>;
 
-/// What the validator of this crate and the one by rustls-webpki say of the body of a Certificate
+/// The verdicts of this crate's validator and of rustls-webpki on the body of a Certificate
 /// message. `time` is in seconds since 1970.
 pub fn verdicts(
     message: &[u8],
@@ -35,9 +36,10 @@ pub fn verdicts(
     (judge::<Own>(message, anchors, host, time), judge::<Webpki>(message, anchors, host, time))
 }
 
-/// Whether both believe a chain, by the same path, or neither does, and for the same reason; but
-/// a certificate of which a part is malformed is so to this crate, whatever else is wrong with the
-/// path, and rustls-webpki does not read every part, nor rank all that is malformed in one place.
+/// Whether both accept a chain, by the same path, or both reject it, for the same reason.
+/// One difference is allowed: this crate always reports a malformed certificate as
+/// malformed. rustls-webpki does not read every part, and may report another error of the
+/// path first.
 pub fn agree<'c>(
     (ours, theirs): (&Verdict, &Verdict),
     mut sent: impl Iterator<Item = &'c [u8]>,

@@ -1,5 +1,5 @@
-//! The path to a trust anchor and the name of the host, as rustls-webpki verifies them: in
-//! programs that have the room. It is what the validator of `path` is compared with.
+//! Verifies the path to a trust anchor and the host's name by rustls-webpki, in programs
+//! that have room for it. The tests compare the validator of `path` with this one.
 
 use alloc::vec::Vec;
 
@@ -67,9 +67,9 @@ fn trust_anchor<'a>(anchor: &Anchor<'a>) -> TrustAnchor<'a> {
     }
 }
 
-/// Verifies what rustls-webpki leaves out: whether the keys of the issuers may sign
-/// certificates (RFC 5280, section 6.1.4 (n)), and what the anchor says of itself. After an
-/// error another path is looked for.
+/// Verifies what rustls-webpki leaves out: that the keys of the issuers may sign
+/// certificates (RFC 5280, section 6.1.4 (n)), and the limits in the anchor's own
+/// certificate. After an error, another path is tried.
 fn verify_issuers(
     path: &VerifiedPath<'_>,
     trusted: &[TrustAnchor<'_>],
@@ -84,7 +84,7 @@ fn verify_issuers(
         }
         authorities += 1;
     }
-    // The same one, in the same order.
+    // The anchors are in the same order in both lists.
     let index = trusted.iter().position(|trusted| core::ptr::eq(trusted, path.anchor()));
     match index.and_then(|index| anchors.iter().nth(index)) {
         Some(anchor) if anchor.allows(authorities) => Ok(()),
@@ -92,7 +92,7 @@ fn verify_issuers(
     }
 }
 
-/// When the first certificate of a path ends; trust anchors have no dates here.
+/// When the first certificate of a path expires. The dates of trust anchors are ignored.
 fn earliest_end(path: &VerifiedPath<'_>) -> u64 {
     let end = |der: &[u8]| Certificate::read(der).map_or(0, |certificate| certificate.not_after);
     let issuers = path.intermediate_certificates().map(|issuer| end(&issuer.der()));

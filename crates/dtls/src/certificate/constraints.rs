@@ -1,18 +1,18 @@
-//! Name constraints (RFC 5280, section 4.2.1.10): which names an authority may vouch for.
-//! Those of DNS names and of IP addresses are understood. Where others limit a name that is
-//! there, the certificate is refused; every certificate has a name of a directory, its
-//! subject.
+//! Name constraints (RFC 5280, section 4.2.1.10) limit the names that an authority may
+//! certify. Constraints on DNS names and IP addresses are understood. If another kind of
+//! constraint applies to a name of the certificate, the certificate is refused. Every
+//! certificate has a directory name: its subject.
 
 use super::names::{DNS_NAME, IP_ADDRESS, MAX_NAME_LEN, general_name, is_name, is_presented};
 use super::reason::Reason;
 use crate::der::{Der, SEQUENCE, context};
 
-/// The number of a directoryName.
+/// The tag of a directoryName.
 const DIRECTORY_NAME: u8 = 0xa4;
-/// The number of a uniformResourceIdentifier.
+/// The tag of a uniformResourceIdentifier.
 const URI: u8 = 0x86;
 
-/// The names that an authority may vouch for, and those that it may not.
+/// The names that an authority may certify, and the names that it may not.
 #[derive(Clone, Copy)]
 pub(super) struct Constraints<'c> {
     permitted: Der<'c>,
@@ -31,8 +31,8 @@ impl<'c> Constraints<'c> {
         Some(read)
     }
 
-    /// Verifies the names of a certificate, by its subjectAltName. `comparisons` is how many
-    /// more there may be.
+    /// Verifies the names in the subjectAltName of a certificate. `comparisons` is how many
+    /// more comparisons are allowed.
     pub(super) fn verify(self, names: Option<&[u8]>, comparisons: &mut u32) -> Result<(), Reason> {
         let mut names = Der::new(names.unwrap_or_default());
         while !names.is_empty() {
@@ -49,7 +49,7 @@ impl<'c> Constraints<'c> {
                 *comparisons = comparisons.checked_sub(1).ok_or(Reason::TooManySignatures)?;
                 let mut subtree = subtrees.enter(SEQUENCE).ok_or(Reason::Malformed)?;
                 let base = general_name(&mut subtree).ok_or(Reason::Malformed)?;
-                // Neither minimum nor maximum.
+                // There must be no minimum and no maximum.
                 subtree.finish().ok_or(Reason::Malformed)?;
                 if name.0 != base.0 {
                     continue;
@@ -74,9 +74,9 @@ impl<'c> Constraints<'c> {
     }
 }
 
-/// Whether a name is `base` or ends with it, from a label on. One with an asterisk is in no
-/// permitted subtree that is longer than the rest of it, but in an excluded one if any of
-/// the names that it stands for may be.
+/// Whether a name is `base`, or ends with it at a label's start. A name with an asterisk is
+/// not in a permitted subtree that is longer than the rest of the name, but it is in an
+/// excluded subtree if any name that it matches may be.
 fn is_name_in(name: &[u8], base: &[u8], is_excluded: bool) -> Option<bool> {
     if !is_presented(name) || !is_constraint(base) {
         return None;
@@ -102,13 +102,14 @@ fn is_name_in(name: &[u8], base: &[u8], is_excluded: bool) -> Option<bool> {
     Some(name.eq_ignore_ascii_case(base))
 }
 
-/// Whether it may be the dNSName of a name constraint: a name, one behind a dot, or nothing.
+/// Whether it may be the dNSName of a name constraint: a name, a name behind a dot, or an
+/// empty string.
 fn is_constraint(name: &[u8]) -> bool {
     name.len() <= MAX_NAME_LEN
         && (name.is_empty() || is_name(name.strip_prefix(b".").unwrap_or(name)))
 }
 
-/// Whether an address is in a network, which is an address and a mask.
+/// Whether an address is in a network, which is encoded as an address and a mask.
 fn is_address_in(address: &[u8], base: &[u8]) -> Option<bool> {
     let (network, mask) = match (address.len(), base.len()) {
         (4, 8) | (16, 32) => base.split_at(address.len()),
@@ -117,7 +118,7 @@ fn is_address_in(address: &[u8], base: &[u8]) -> Option<bool> {
     };
     let mut is_over = false;
     for ((address, network), mask) in address.iter().zip(network).zip(mask) {
-        // Ones, and then zeros.
+        // A mask has ones first, and then zeros.
         if mask.leading_ones() + mask.trailing_zeros() != 8 || is_over && *mask != 0 {
             return None;
         }

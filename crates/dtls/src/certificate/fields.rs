@@ -1,5 +1,5 @@
-//! Reads a certificate (RFC 5280, section 4.1). It is read as a whole, so that one of which
-//! a part is malformed is not believed.
+//! Reads a certificate (RFC 5280, section 4.1). Every part is read, so that a certificate
+//! with a malformed part is not accepted.
 
 use super::time::time;
 use crate::der::{BIT_STRING, Der, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, context};
@@ -10,13 +10,13 @@ const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 /// RFC 6962, section 3.3: 1.3.6.1.4.1.11129.2.4.2.
 const SIGNED_TIMESTAMPS: &[u8] = &[0x2b, 6, 1, 4, 1, 0xd6, 0x79, 2, 4, 2];
 
-/// What a certificate says.
+/// The fields of a certificate.
 #[derive(Clone, Copy)]
 #[cfg_attr(all(feature = "webpki", not(test)), allow(dead_code, reason = "rustls-webpki reads it"))]
 pub(super) struct Certificate<'c> {
-    /// What its issuer signed: the TBSCertificate in DER.
+    /// The part that its issuer signed: the TBSCertificate in DER.
     pub(super) signed: &'c [u8],
-    /// By which algorithm: the content of the AlgorithmIdentifier.
+    /// The signature algorithm: the content of the AlgorithmIdentifier.
     pub(super) algorithm: &'c [u8],
     pub(super) signature: &'c [u8],
     /// The content of the Name.
@@ -27,23 +27,23 @@ pub(super) struct Certificate<'c> {
     pub(super) key: &'c [u8],
     /// The start of the validity period, in seconds since 1970.
     pub(super) not_before: u64,
-    /// Its end.
+    /// The end of the validity period, in seconds since 1970.
     pub(super) not_after: u64,
     /// The content of the subjectAltName, if there is one.
     pub(super) names: Option<&'c [u8]>,
     /// The content of the name constraints, if there are any.
     pub(super) constraints: Option<&'c [u8]>,
-    /// The cA of the basic constraints.
+    /// The cA field of the basic constraints.
     pub(super) is_authority: bool,
-    /// Their pathLenConstraint.
+    /// The pathLenConstraint field of the basic constraints.
     pub(super) max_path_len: Option<u8>,
     /// The first byte of the key usage extension, if there is one.
     pub(super) key_usage: Option<u8>,
-    /// Whether the extended key usages, if there are any, name that of servers.
+    /// Whether the extended key usages, if there are any, include server authentication.
     pub(super) serves: Option<bool>,
 }
 
-/// The content of the extensions that count, of which each may be there once.
+/// The content of the extensions that are checked. Each may occur once.
 type Extensions<'c> = [Option<&'c [u8]>; 7];
 
 impl<'c> Certificate<'c> {
@@ -64,8 +64,8 @@ impl<'c> Certificate<'c> {
         Self::read_as(der, false)
     }
 
-    /// The same of a trust anchor, of which unknown extensions do not count, and which may
-    /// be of version 1.
+    /// Reads a trust anchor, whose unknown extensions are ignored, and which may be of
+    /// version 1.
     pub(super) fn read_anchor(der: &'c [u8]) -> Result<Self, CertificateError> {
         match Self::read_as(der, true) {
             Err(CertificateError::Version) => {
@@ -77,7 +77,7 @@ impl<'c> Certificate<'c> {
 
     fn read_as(der: &'c [u8], is_anchor: bool) -> Result<Self, CertificateError> {
         let (mut tbs, outer) = Self::read_outer(der).ok_or(CertificateError::Malformed)?;
-        // Left out, it is 1, and written as one less.
+        // The version is encoded as one less, and left out if it is 1.
         let mut version = tbs.enter(context(0)).ok_or(CertificateError::Version)?;
         let number = version.unsigned().ok_or(CertificateError::Malformed)?;
         if number != [2] || !version.is_empty() {
@@ -86,7 +86,7 @@ impl<'c> Certificate<'c> {
         outer.read_version_3(tbs, is_anchor).ok_or(CertificateError::Malformed)
     }
 
-    /// The values of the TBSCertificate, and what is around it.
+    /// The values of the TBSCertificate, and the parts around it.
     fn read_outer(der: &'c [u8]) -> Option<(Der<'c>, Self)> {
         let mut der = Der::new(der);
         let mut certificate = der.enter(SEQUENCE)?;
@@ -112,12 +112,12 @@ impl<'c> Certificate<'c> {
     }
 
     fn read_version_3(mut self, mut tbs: Der<'c>, is_anchor: bool) -> Option<Self> {
-        // Of whole bytes.
+        // The signature is a BIT STRING of whole bytes.
         self.signature = self.signature.strip_prefix(&[0])?;
         if self.read_common(&mut tbs)? != self.algorithm {
             return None;
         }
-        // There may be unique identifiers before them, but nobody has any.
+        // Unique identifiers may come before the extensions, but nobody uses them.
         if let Some(extensions) = (!tbs.is_empty()).then(|| tbs.enter(context(3))) {
             self.read_extensions(extensions?, is_anchor)?;
         }
@@ -125,7 +125,8 @@ impl<'c> Certificate<'c> {
         Some(self)
     }
 
-    /// One that may sign certificates: it cannot say what else it may be used for.
+    /// Reads a certificate of version 1. It may sign certificates, since it has no field
+    /// for its uses.
     fn read_version_1(der: &'c [u8]) -> Option<Self> {
         let (mut tbs, mut certificate) = Self::read_outer(der)?;
         certificate.read_common(&mut tbs)?;
@@ -134,8 +135,8 @@ impl<'c> Certificate<'c> {
         Some(certificate)
     }
 
-    /// Reads what all versions have. Returns the algorithm that the issuer says that it signs
-    /// by.
+    /// Reads the fields that all versions have. Returns the signature algorithm that the
+    /// issuer stated.
     fn read_common(&mut self, tbs: &mut Der<'c>) -> Option<&'c [u8]> {
         // The serial number, which may be negative.
         tbs.value(crate::der::INTEGER)?;
@@ -167,7 +168,8 @@ impl<'c> Certificate<'c> {
                 [0x55, 0x1d, 19] => (2, SEQUENCE),
                 [0x55, 0x1d, 30] => (3, SEQUENCE),
                 [0x55, 0x1d, 37] => (4, SEQUENCE),
-                // Not looked at: where revoked ones are listed, and who has logged it.
+                // Ignored: where the revocation lists are, and which logs have the
+                // certificate.
                 [0x55, 0x1d, 31] => (5, SEQUENCE),
                 SIGNED_TIMESTAMPS => (6, OCTET_STRING),
                 _ if is_critical && !is_anchor => return None,
@@ -216,7 +218,7 @@ impl<'c> Certificate<'c> {
         }
     }
 
-    /// Whether the key usage, if there is one, allows to sign certificates (RFC 5280,
+    /// Whether the key usage, if there is one, permits signing certificates (RFC 5280,
     /// section 6.1.4 (n)).
     pub(super) fn key_signs_certificates(&self) -> bool {
         self.key_usage.is_none_or(|usage| usage & Self::KEY_CERT_SIGN != 0)

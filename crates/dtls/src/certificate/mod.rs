@@ -1,6 +1,6 @@
-//! Verifies the server's certificate: that a path leads to a trust anchor, or that it is
-//! one, that it names the host, that it may be used by a server now, and that its key signed the
-//! key exchange.
+//! Verifies the server's certificate: a path leads to a trust anchor, or the certificate is
+//! an anchor itself; it names the host; a server may use it now; and its key signed the key
+//! exchange.
 
 mod anchors;
 #[cfg(any(feature = "both-validators", all(test, feature = "full", feature = "webpki")))]
@@ -46,16 +46,16 @@ use by_webpki::Webpki as Chosen;
 #[cfg(not(feature = "webpki"))]
 use path::Own as Chosen;
 
-/// How many intermediates are considered. A hostile server may send certificates that
-/// all have the same name, so that each may have issued any other. Five make 325
-/// possible paths, eight would make 28,960.
+/// The most intermediates that are considered. A hostile server may send certificates that
+/// all have the same name, so that each may have issued any other. Five make 325 possible
+/// paths; eight would make 28,960.
 const MAX_INTERMEDIATES: usize = 5;
 
 /// The public key of a server whose certificate has been verified.
 pub(crate) struct ServerKey {
     /// The content of the SubjectPublicKeyInfo in DER.
     key: Vec<u8>,
-    /// When the first certificate of the path ends, in seconds since 1970.
+    /// When the first certificate of the path expires, in seconds since 1970.
     not_after: u64,
 }
 
@@ -111,7 +111,7 @@ impl ServerKey {
         Ok(Self { key: copy(server.key)?, not_after })
     }
 
-    /// When the first certificate of the path ends, in seconds since 1970.
+    /// When the first certificate of the path expires, in seconds since 1970.
     pub(crate) fn not_after(&self) -> u64 {
         self.not_after
     }
@@ -126,7 +126,7 @@ impl ServerKey {
         if signature::is_signed(scheme, &self.key, message, signature) {
             return Ok(());
         }
-        // Tell a wrong signature from a key that is never accepted.
+        // Distinguish a wrong signature from a key that is never accepted.
         #[cfg(feature = "rsa")]
         if !scheme.is_ecdsa() {
             self.rsa_key()?;
@@ -144,21 +144,21 @@ impl ServerKey {
     }
 }
 
-/// What a server sent, and whom the client trusts.
+/// The certificates that a server sent, and the anchors that the client trusts.
 struct Chain<'c> {
     #[cfg_attr(not(feature = "webpki"), allow(dead_code, reason = "for rustls-webpki"))]
     server_der: &'c [u8],
     /// The server's certificate.
     server: Certificate<'c>,
-    /// The list of the others.
+    /// The encoded list of the other certificates.
     others: Reader<'c>,
     anchors: &'c TrustAnchors,
 }
 
-/// Verifies paths. There are two, which believe the same.
+/// Verifies paths. There are two validators, which accept the same paths.
 trait Validator {
-    /// Verifies that a path leads from the server to an anchor at this time. Returns when the
-    /// first certificate of the path ends.
+    /// Verifies that a path leads from the server to an anchor at this time. Returns when
+    /// the first certificate of the path expires.
     fn verify_path(chain: &Chain<'_>, time: u64, budget: &Budget) -> Result<u64, Error>;
 
     /// Verifies that the server's certificate names the host.
@@ -175,7 +175,8 @@ impl<'c> Chain<'c> {
         core::iter::from_fn(move || others.vector24()).take(MAX_INTERMEDIATES)
     }
 
-    /// Why there is no path: the issuer may be among those that are not considered.
+    /// Explains an error: the missing issuer may be among the certificates that are not
+    /// considered.
     fn explained(&self, error: Error) -> Error {
         let mut others = self.others;
         let count = core::iter::from_fn(|| others.vector24()).count();
@@ -187,9 +188,9 @@ impl<'c> Chain<'c> {
         }
     }
 
-    /// Without a clock: requires a time at which the whole path was valid. If there is
-    /// one, then the latest `not_before` on the path is one. Which certificates are on
-    /// the path is unknown, so all of them are tried.
+    /// Verifies without a clock: there must be a time at which the whole path was valid. If
+    /// there is one, the latest `not_before` on the path is such a time. It is unknown
+    /// which certificates are on the path, so the dates of all are tried.
     fn verify_at_any_time<V: Validator>(&self, budget: &Budget) -> Result<u64, Error> {
         let Certificate { not_before, not_after, .. } = self.server;
         let candidates = self.others().filter_map(|der| {
@@ -210,9 +211,9 @@ impl<'c> Chain<'c> {
     }
 }
 
-/// Verifies the dates and the usage of a certificate that is an anchor itself: no other
-/// certificate is needed to believe it. It may be one of an authority, as self-signed ones
-/// often are. Returns its end.
+/// Verifies the dates and the usage of a certificate that is an anchor itself, which needs
+/// no other certificate. It may be an authority's, as self-signed certificates often are.
+/// Returns when it expires.
 fn verify_trusted(server: &Certificate<'_>, time: Option<u64>) -> Result<u64, CertificateError> {
     match time {
         Some(time) => server.verify_date(time)?,

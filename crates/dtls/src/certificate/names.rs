@@ -1,4 +1,4 @@
-//! Names of hosts: the one that the client wants to talk to, and those in certificates.
+//! Host names: the name that the client connects to, and the names in certificates.
 
 use core::net::IpAddr;
 
@@ -13,7 +13,7 @@ pub(super) const IP_ADDRESS: u8 = 0x87;
 pub(super) const MAX_NAME_LEN: usize = 253;
 const MAX_LABEL_LEN: usize = 63;
 
-/// Whom the client wants to talk to.
+/// The host that the client connects to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host<'h> {
     /// A DNS name, without the dot at its end.
@@ -25,7 +25,7 @@ impl<'h> Host<'h> {
     /// `None` if it is neither a DNS name nor an IP address.
     pub(crate) fn parse(text: &'h str) -> Option<Self> {
         let name = text.strip_suffix('.').unwrap_or(text);
-        // What ends with a number is meant as an address, also if that is hexadecimal.
+        // A name that ends with a number, even a hexadecimal one, is meant as an address.
         let last = name.rsplit('.').next().unwrap_or_default();
         let is_hexadecimal = last
             .strip_prefix("0x")
@@ -65,8 +65,8 @@ pub(super) fn general_name<'d>(names: &mut Der<'d>) -> Option<(u8, &'d [u8])> {
     names.any().filter(|(tag, _)| matches!(tag, 0xa0 | 0x81 | 0x82 | 0xa3..=0xa5 | 0x86..=0x88))
 }
 
-/// Whether `name`, of a certificate, is that of the host, or one with an asterisk for its
-/// first label.
+/// Whether `name`, from a certificate, is the host's name, or matches it with an asterisk
+/// as its first label.
 fn is_named_by(host: &[u8], name: &[u8]) -> bool {
     let host = match name {
         [b'*', ..] => host.iter().position(|byte| *byte == b'.').and_then(|dot| host.get(dot..)),
@@ -76,8 +76,8 @@ fn is_named_by(host: &[u8], name: &[u8]) -> bool {
     is_presented(name) && host.is_some_and(|host| host.eq_ignore_ascii_case(rest))
 }
 
-/// Whether it may be the dNSName of a subjectAltName: a name, or an asterisk and a name with
-/// two labels or more.
+/// Whether it may be the dNSName of a subjectAltName: a name, or an asterisk before a name
+/// of at least two labels.
 pub(super) fn is_presented(name: &[u8]) -> bool {
     name.len() <= MAX_NAME_LEN
         && match name.strip_prefix(b"*.") {
@@ -86,8 +86,8 @@ pub(super) fn is_presented(name: &[u8]) -> bool {
         }
 }
 
-/// Whether it is labels with dots between them. As elsewhere in the web, underscores are
-/// letters; the last label is no number.
+/// Whether it consists of labels with dots between them. As elsewhere on the web,
+/// underscores count as letters. The last label is not a number.
 pub(super) fn is_name(name: &[u8]) -> bool {
     let mut last_is_number = false;
     name.split(|byte| *byte == b'.').all(|label| {

@@ -10,11 +10,11 @@ use super::signature::{Budget, verify};
 use super::{Chain, Validator};
 use crate::error::{CertificateError, Error};
 
-/// How often names are compared with name constraints, for one search.
+/// The most comparisons of names with name constraints in one search.
 const MAX_COMPARISONS: u32 = 250_000;
 
-/// The validator of builds without rustls-webpki, and the same in what it believes: that is
-/// what `tests` compare.
+/// The validator of builds without rustls-webpki. It accepts the same paths, which `tests`
+/// check.
 pub(super) struct Own;
 
 impl Validator for Own {
@@ -35,14 +35,14 @@ impl Validator for Own {
 /// A certificate on a path.
 struct Node<'n> {
     certificate: &'n Certificate<'n>,
-    /// The one that it issued.
+    /// The certificate that it issued.
     below: Option<&'n Node<'n>>,
     /// How many authorities are below it.
     authorities: usize,
 }
 
 impl<'n> Node<'n> {
-    /// From this one down to the server's.
+    /// The certificates from this one down to the server's.
     fn down(&self) -> impl Iterator<Item = &Node<'n>> {
         core::iter::successors(Some(self), |node| node.below)
     }
@@ -54,7 +54,7 @@ struct Search<'s> {
     budget: &'s Budget,
     comparisons: u32,
     reason: Reason,
-    /// The first date that was missed, in an error that says so.
+    /// The first error about a date.
     missed: Option<CertificateError>,
 }
 
@@ -78,8 +78,8 @@ impl Search<'_> {
         }
     }
 
-    /// Looks for the rest of a path of which `node` is the last certificate so far. Returns
-    /// when the first certificate of the whole path ends.
+    /// Looks for the rest of a path, whose last certificate so far is `node`. Returns when
+    /// the first certificate of the whole path expires.
     fn extend(&mut self, node: &Node<'_>) -> Option<u64> {
         let certificate = node.certificate;
         if let Err(reason) = self.verify_alone(node) {

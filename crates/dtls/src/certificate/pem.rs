@@ -7,13 +7,12 @@ use crate::error::CertificateError;
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const END: &[u8] = b"-----END CERTIFICATE-----";
 
-/// Hands each certificate to `take`, in DER. What stands around them is ignored, also keys
-/// and the like.
+/// Passes each certificate to `take`, in DER. Everything else is ignored, including keys.
 ///
 /// # Errors
 ///
-/// Those of `take`; [`CertificateError::Malformed`] if one does not end or is not in base64;
-/// [`CertificateError::OutOfMemory`].
+/// The errors of `take`; [`CertificateError::Malformed`] if a certificate does not end or
+/// is not in base64; [`CertificateError::OutOfMemory`].
 pub(super) fn for_each(
     pem: &[u8],
     mut take: impl FnMut(&[u8]) -> Result<(), CertificateError>,
@@ -37,7 +36,7 @@ pub(super) fn for_each(
 #[derive(Default)]
 struct Base64 {
     bytes: Vec<u8>,
-    /// The bits that are not yet a byte, the last at the right, and how many there are.
+    /// The bits that do not make a byte yet, the last one at the right, and their number.
     bits: u32,
     count: u32,
     has_ended: bool,

@@ -2,27 +2,27 @@
 
 use crate::error::CertificateError;
 
-/// Why there is no path, from the least specific reason to the most. The most specific is
-/// what is said, the first of several.
+/// Why there is no path, from the least specific reason to the most specific. The most
+/// specific one is reported; of several equal ones, the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reason {
     NoIssuer,
     Malformed,
     Version,
-    /// A signature is by an unknown algorithm, or not by that of the key.
+    /// A signature has an unknown algorithm, or another algorithm than its key.
     Algorithm,
     NoAuthority,
     PathTooLong,
     WrongNames,
     WrongUsage,
     WrongSignature,
-    /// It is not valid yet, or has expired.
+    /// The certificate is not valid yet, or has expired.
     Date,
     TooManySignatures,
 }
 
 impl From<CertificateError> for Reason {
-    /// Of a certificate that cannot be read.
+    /// The reason for a certificate that cannot be read.
     fn from(error: CertificateError) -> Self {
         if error == CertificateError::Version { Self::Version } else { Self::Malformed }
     }

@@ -1,9 +1,9 @@
-//! The signature algorithms for certificates and key exchanges: RSA PKCS #1 v1.5 and RSA-PSS
-//! with keys of 2048 to 4096 bits, and ECDSA, which is RustCrypto's.
+//! The signature algorithms for certificates and key exchanges: RSA PKCS #1 v1.5 and
+//! RSA-PSS with keys of 2048 to 4096 bits, and ECDSA, from RustCrypto.
 //!
-//! RSA-PSS is that of rsa_pss_rsae_* (RFC 8446, section 4.2.3): one hash for the message and
-//! for MGF1, a salt as long as the hash, and a key that says rsaEncryption, also where a
-//! certificate is signed by it. Keys that say RSASSA-PSS are not accepted.
+//! RSA-PSS follows rsa_pss_rsae_* (RFC 8446, section 4.2.3): one hash for the message and
+//! for MGF1, a salt as long as the hash, and a key of type rsaEncryption, even if it signs
+//! certificates. Keys of type RSASSA-PSS are not accepted.
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -55,9 +55,9 @@ pub(super) mod id {
     pub(super) const ECDSA_SHA384: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03";
 }
 
-/// How many signatures are checked for one chain: six on the longest path, and two on
-/// paths that lead nowhere. A hostile server can send certificates that make many
-/// paths, each of which costs at least one check.
+/// The most signatures that are checked for one chain: six on the longest path, and two on
+/// paths that lead nowhere. A hostile server can send certificates that make many paths,
+/// each of which costs at least one check.
 const MAX_SIGNATURES: u8 = 8;
 
 /// Whether a signature is valid, from the key as encoded in a certificate, the message
@@ -67,7 +67,7 @@ type Verify = fn(&[u8], &[u8], &[u8]) -> bool;
 /// A key type, a signature type, and the function that verifies the pair.
 #[derive(Debug)]
 pub(super) struct Algorithm {
-    /// Of those in `id`.
+    /// One of the algorithms in `id`.
     pub(super) key: &'static [u8],
     pub(super) signature: &'static [u8],
     pub(super) verify: Verify,
@@ -89,7 +89,7 @@ impl Budget {
         checked < MAX_SIGNATURES
     }
 
-    /// Whether more was asked for than is allowed: verification may have failed only
+    /// Whether more checks were requested than allowed: verification may have failed only
     /// because it was cut short.
     #[cfg(feature = "webpki")]
     pub(super) fn is_exceeded(&self) -> bool {
@@ -287,8 +287,8 @@ pub(super) static ALL: [&Algorithm; ALGORITHMS] = [
     &P384_SHA384,
 ];
 
-/// A SignatureAndHashAlgorithm (RFC 5246, section 7.4.1.4.1), or one of those that TLS 1.3
-/// has brought to 1.2 (RFC 8446, section 4.2.3).
+/// A SignatureAndHashAlgorithm (RFC 5246, section 7.4.1.4.1), or a scheme that TLS 1.3 has
+/// added to 1.2 (RFC 8446, section 4.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureScheme {
     EcdsaSha256,
@@ -302,7 +302,7 @@ pub(crate) enum SignatureScheme {
 }
 
 impl SignatureScheme {
-    /// Those that are offered, in order of preference.
+    /// The schemes that are offered, in order of preference.
     pub(crate) const ALL: &[Self] = &[
         #[cfg(feature = "p256")]
         Self::EcdsaSha256,

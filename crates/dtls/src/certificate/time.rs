@@ -2,8 +2,8 @@
 
 use crate::der::{Der, GENERALIZED_TIME, UTC_TIME};
 
-/// A Time, in seconds since 1970: both of its forms end with a Z, and have seconds, but no
-/// fractions of them (RFC 5280, section 4.1.2.5). `None` also for dates before 1970.
+/// Reads a Time, in seconds since 1970. Both forms have seconds without fractions, and end
+/// with Z (RFC 5280, section 4.1.2.5). Returns `None` also for dates before 1970.
 #[inline(never)]
 pub(super) fn time(der: &mut Der<'_>) -> Option<u64> {
     let (tag, text) = der.any()?;
@@ -34,8 +34,8 @@ pub(super) fn time(der: &mut Der<'_>) -> Option<u64> {
     if !digits.is_empty() {
         return None;
     }
-    // Counted from the 1st of March, years end with the day that only some have, and 153 days
-    // are five months; up to 1970 there are 719,468 days.
+    // If years begin on the 1st of March, they end with the leap day, and any five months
+    // have 153 days. There are 719,468 days up to 1970.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
     Some(86_400 * u64::from(days.checked_sub(719_468)?) + u64::from(seconds))

@@ -1,6 +1,5 @@
 //! AES-CBC with HMAC for records, for servers without AEADs. The MAC is inside the
-//! encryption (RFC 5246, section 6.2.3.2) or, with encrypt-then-MAC, outside of it
-//! (RFC 7366).
+//! encryption (RFC 5246, section 6.2.3.2) or, with encrypt-then-MAC, outside it (RFC 7366).
 
 use aes::{Aes128, Aes256};
 use cbc::cipher::block_padding::NoPadding;

@@ -48,13 +48,14 @@ pub(crate) const MAX_KEY_BLOCK_LEN: usize = 2 * (32 + 32 + 4);
 impl Algorithm {
     /// How many records may fail their authentication under one key (RFC 9147, section 4.5.3).
     ///
-    /// Each forged record of AES-GCM succeeds with a probability of about 2^-128 times its
-    /// length: RFC 9147 allows 2^36, more than are counted here. A tag of 8 bytes is guessed
-    /// with a probability of 2^-64, which at the 2^-57 of RFC 9147 would allow 2^7, and let
-    /// anybody end a session by that many datagrams. After 2^16 it is 2^-48, and what is won is
-    /// one message. An HMAC is not guessed, but what is learned of padding from the time that a
-    /// record takes needs many records, which other versions of TLS answer by ending the session
-    /// after the first one.
+    /// A forged record of AES-GCM succeeds with a probability of about 2^-128 times its
+    /// length. RFC 9147 allows 2^36 of them, more than are counted here. A tag of 8 bytes
+    /// is guessed with a probability of 2^-64. With the 2^-57 of RFC 9147, only 2^7
+    /// forgeries would be allowed, and anybody could end a session with that many
+    /// datagrams. After 2^16 forgeries, the probability is 2^-48, and the attacker gains
+    /// one message. An HMAC cannot be guessed, but timing attacks on the padding need many
+    /// records. TLS over TCP prevents them by ending the session after the first bad
+    /// record.
     pub(crate) fn forgery_limit(self) -> u32 {
         match self {
             Self::Aes128Gcm => 1 << 31,
@@ -73,7 +74,7 @@ impl Algorithm {
         }
     }
 
-    /// The keys of what the client writes, then of what the server writes (RFC 5246, section
+    /// The keys for the client's records, then the keys for the server's (RFC 5246, section
     /// 6.3); `None` if the block is too short.
     pub(crate) fn split_key_block(self, block: &[u8]) -> Option<[DirectionKeys<'_>; 2]> {
         match self {
@@ -119,7 +120,7 @@ fn split_for_cbc<'b, const KEY_LEN: usize>(
 }
 
 impl DirectionKeys<'_> {
-    /// The protection by these keys.
+    /// Makes the protection with these keys.
     #[inline(never)]
     pub(crate) fn protection(&self, encrypt_then_mac: bool) -> Protection {
         #[cfg(not(feature = "cbc"))]
@@ -218,7 +219,7 @@ impl Protection {
     }
 }
 
-/// A buffer for the longest additional data, that of a connection id.
+/// A buffer for the longest additional data, which contain a connection id.
 struct AdditionalBuffer([u8; 23 + MAX_CONNECTION_ID_LEN]);
 
 impl Default for AdditionalBuffer {

@@ -1,10 +1,10 @@
-//! Checkpoints: a session is sealed into a blob, which survives deep sleep and power loss,
-//! and is restored from it without a handshake.
+//! Checkpoints. A session is sealed into a blob, which survives deep sleep and power loss,
+//! and is restored from the blob without a handshake.
 //!
 //! A sequence number must never be used twice, whenever the power fails: with AES-GCM that
-//! would give the keys away. So a blob states the number from which the restored session
-//! may write, and the session that made it uses only lower ones. And a restored session
-//! writes nothing until it has made a blob of its own that replaces the one it came from.
+//! would reveal the authentication key. So a blob states the first number that the restored
+//! session may use, and the session that made the blob uses only lower numbers. A restored
+//! session writes nothing until it has made a blob of its own that replaces the first one.
 
 use alloc::vec::Vec;
 
@@ -21,7 +21,7 @@ use crate::wire::{Reader, Writer};
 /// The version of the format of a blob's content.
 const FORMAT: u8 = 2;
 
-/// Format, generation, and the session.
+/// The longest content: format, generation, and the session.
 const MAX_CONTENT_LEN: usize = 1 + 8 + MAX_KEPT_LEN;
 
 impl<R: TryCryptoRng> Client<R> {
@@ -72,9 +72,9 @@ impl<R: TryCryptoRng> Client<R> {
         Ok(blob)
     }
 
-    /// Whether this side's last flight is yet to be sent, or may have to be sent again: after a
-    /// resumption, until the first application data from the server has come. A session that
-    /// was restored could not send it.
+    /// Whether this side's last flight was not sent yet, or may have to be sent again:
+    /// after a resumption, until the first application data from the server arrives. A
+    /// restored session could not send the flight.
     pub fn is_flight_due(&self) -> bool {
         !self.flight.is_empty()
     }
@@ -104,7 +104,7 @@ impl<R: TryCryptoRng> Client<R> {
     /// client's address has changed, it answers only if
     /// [`uses_connection_id`](Self::uses_connection_id) returns true.
     ///
-    /// The server does not prove itself again: ask [`is_valid_at`](Self::is_valid_at).
+    /// The server does not authenticate again, so check [`is_valid_at`](Self::is_valid_at).
     ///
     /// # Errors
     ///

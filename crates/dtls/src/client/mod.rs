@@ -1,4 +1,4 @@
-//! The client: ties handshake, records and timer together.
+//! The client combines the handshake, the records and the timer.
 
 mod checkpoint;
 mod receive;
@@ -17,13 +17,13 @@ use crate::saved_session::SavedSession;
 use crate::session::{Dropped, RecordReader, RecordWriter, Retransmission, State};
 use crate::validity::Validity;
 
-/// So many times the server says that it refuses what is offered, before that is believed.
+/// How often the server must refuse the offer before the refusal is believed.
 const MAX_REFUSALS: u8 = 2;
 
 /// How the session was established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
-    /// By a full handshake, or one is still in progress.
+    /// By a full handshake, which may still be in progress.
     Full,
     Resumed,
     Restored,
@@ -31,22 +31,22 @@ enum Origin {
 
 /// One session with one server.
 ///
-/// A client does no I/O and knows no clock: the caller passes datagrams and time in and
+/// A client does no I/O and has no clock: the caller passes datagrams and the time in, and
 /// sends the datagrams that come out. Nothing blocks, and nothing is allocated after the
 /// handshake. Instants may count from any start, but must never go back.
 ///
 /// There are four kinds of methods:
 ///
-/// - Getters take `&self`. [`state`](Self::state) tells where the session stands, and
-///   [`next_timeout`](Self::next_timeout) when to call `handle_timeout`.
-/// - `handle_*` methods take what comes from outside: datagrams
+/// - Getters take `&self`. [`state`](Self::state) returns the state of the session, and
+///   [`next_timeout`](Self::next_timeout) the time to call `handle_timeout`.
+/// - `handle_*` methods take input from outside: datagrams
 ///   ([`handle_datagram`](Self::handle_datagram)) and the passing of time
 ///   ([`handle_timeout`](Self::handle_timeout)). Datagrams come before time: handle all
 ///   datagrams that have arrived, then the timeout.
-/// - Commands are what the application wants: [`send`](Self::send), [`close`](Self::close),
+/// - Commands take the application's wishes: [`send`](Self::send), [`close`](Self::close),
 ///   [`checkpoint`](Self::checkpoint) and others.
 /// - [`poll_transmit`](Self::poll_transmit) returns the datagrams to send. Call it until it
-///   returns `None`, after each call of a method of the other kinds but the getters.
+///   returns `None` after each call of a `handle_*` method or a command.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -100,8 +100,8 @@ pub struct Client<R> {
     random: R,
     state: State,
     handshake: Option<Boxed<Handshake>>,
-    /// What this side has sent and may have to retransmit. After the handshake it is empty,
-    /// or the final flight.
+    /// The messages that this side has sent and may have to retransmit. After the handshake
+    /// it is empty, or the final flight.
     flight: Flight,
     retransmission: Retransmission,
     keys: Option<Keys>,
@@ -111,7 +111,7 @@ pub struct Client<R> {
     /// The alert that is due.
     alert: Option<Alert>,
     renegotiation_refused: bool,
-    /// How often the server has refused what is offered, up to [`MAX_REFUSALS`].
+    /// How often the server has refused the offer, up to [`MAX_REFUSALS`].
     refusals: u8,
     saved_session: Option<SavedSession>,
     origin: Origin,
@@ -148,7 +148,8 @@ impl<R: TryCryptoRng> Client<R> {
         Ok(client)
     }
 
-    /// A client with a handshake; or one with keys from a checkpoint, which is connected.
+    /// Makes a client with a handshake, or a connected client with the keys of a
+    /// checkpoint.
     fn from_parts(
         random: R,
         handshake: Option<Boxed<Handshake>>,
@@ -222,7 +223,7 @@ impl<R: TryCryptoRng> Client<R> {
         match handshake.try_other_cookie(&mut self.flight) {
             Ok(false) => Ok(()),
             Ok(true) => {
-                // Perhaps the server goes by the first one: the handshake then gets stuck.
+                // Perhaps the server uses the first cookie. The handshake then gets stuck.
                 self.retransmission.note_unauthenticated_error(Violation::Contradiction.into());
                 Ok(())
             }
@@ -231,13 +232,13 @@ impl<R: TryCryptoRng> Client<R> {
     }
 
     /// How long the server took to answer the latest flight of the handshake that was sent
-    /// once, from when the flight was due until its answer began to arrive. `None` if every
-    /// flight was sent again, which leaves open which transmission was answered (Karn's
-    /// algorithm), and after [`restore`](Self::restore).
+    /// only once, from when the flight was due until its answer began to arrive. `None` if
+    /// every flight was sent again, since it is unknown which transmission was answered
+    /// (Karn's algorithm), and after [`restore`](Self::restore).
     ///
-    /// Timers above can start from it. It is rather too long than too short: it holds what
-    /// the server and this side computed meanwhile. Before there are keys, anybody can make
-    /// it shorter by a forged message, but not longer.
+    /// Timers of the application can start from it. It tends to be too long, since it
+    /// includes the computations of both sides. Before there are keys, anybody can make it
+    /// shorter with a forged message, but not longer.
     pub fn round_trip(&self) -> Option<Duration> {
         self.retransmission.round_trip()
     }
@@ -270,20 +271,19 @@ impl<R: TryCryptoRng> Client<R> {
         self.keys.as_ref().map(|keys| keys.secrets.suite.name)
     }
 
-    /// Whether the suite is one of those that [`Config::cbc`] allows. False before there are
-    /// keys.
+    /// Whether the suite is one that [`Config::cbc`] allows. False before there are keys.
     ///
     /// [`Config::cbc`]: crate::Config::cbc
     pub fn uses_cbc(&self) -> bool {
         self.keys.as_ref().is_some_and(|keys| keys.secrets.suite.algorithm.is_cbc())
     }
 
-    /// Whether the server refuses what is offered, by handshake_failure or
-    /// insufficient_security, twice or after a cookie; or somebody does so in its name. Who can
-    /// offer more then need not wait until the handshake has failed, which it only does if the
-    /// server says nothing else (see [`handle_timeout`](Self::handle_timeout)): once a round
-    /// trip has passed, in which the answer would come that a forged refusal is to forestall,
-    /// another client can begin from another port.
+    /// Whether the server, or somebody in its name, has refused the offer, by
+    /// handshake_failure or insufficient_security, twice or after a cookie. The handshake
+    /// fails only if the server sends nothing else (see
+    /// [`handle_timeout`](Self::handle_timeout)). A caller that can offer more need not
+    /// wait for that: if the refusal is forged, the server's own answer arrives within a
+    /// round trip; after that, another client can begin from another port.
     pub fn is_refused(&self) -> bool {
         self.refusals == MAX_REFUSALS
             && self.handshake.as_ref().is_some_and(|handshake| !handshake.has_server_hello())
@@ -295,14 +295,14 @@ impl<R: TryCryptoRng> Client<R> {
         self.handshake.as_ref().is_some_and(|handshake| !handshake.is_first_hello())
     }
 
-    /// Whether a handshake in progress has a ServerHello, so that the server has chosen from
-    /// what it was offered. False after the handshake.
+    /// Whether a handshake in progress has a ServerHello, so that the server has chosen
+    /// from the offer. False after the handshake.
     pub fn has_server_hello(&self) -> bool {
         self.handshake.as_ref().is_some_and(|handshake| handshake.has_server_hello())
     }
 
-    /// How often the latest flight was sent again: many times if the server is gone, or if
-    /// what it said was forged, so that it waits for something else.
+    /// How often the latest flight was sent again. The number grows if the server is gone,
+    /// or if an answer was forged, so that the server waits for something else.
     pub fn flight_repeats(&self) -> u8 {
         self.retransmission.repeats()
     }
@@ -319,35 +319,35 @@ impl<R: TryCryptoRng> Client<R> {
         self.keys.as_ref().is_some_and(|keys| !keys.peer_id.is_empty())
     }
 
-    /// False if certificates are accepted without checking their dates, since there was no
-    /// clock. Of a session that is resumed or restored, it is what was true of the first.
+    /// False if certificates were accepted without checking their dates, since there was no
+    /// clock. For a resumed or restored session, this is about the first handshake.
     pub fn certificate_dates_were_checked(&self) -> bool {
         self.validity.dates_checked
     }
 
-    /// Whether the certificates that the server proved itself by may be believed at `time`, in
-    /// seconds since 1970, or without a clock. If their dates were not checked, they may not
-    /// as soon as there is a clock.
+    /// Whether the server's certificates may be accepted at `time`, in seconds since 1970,
+    /// or without a clock. If their dates were not checked, they may not be accepted as
+    /// soon as there is a clock.
     ///
-    /// A handshake judges that itself, also of a session that is to be resumed. Ask after
-    /// [`restore`](Self::restore), and start a new session if the answer is false.
+    /// A handshake checks that itself, also for a session that it resumes. Call this after
+    /// [`restore`](Self::restore), and start a new session if it returns false.
     pub fn is_valid_at(&self, time: Option<u64>) -> bool {
         self.validity.allows(time)
     }
 
-    /// Whether the server has sent renegotiation_info (RFC 5746), which is worth a warning if
-    /// not; [`Config::require_renegotiation_info`] refuses it. True before the handshake is
-    /// done, and after [`restore`](Self::restore).
+    /// Whether the server has sent renegotiation_info (RFC 5746). Its absence is worth a
+    /// warning; with [`Config::require_renegotiation_info`] such a server is refused. True
+    /// before the handshake is done, and after [`restore`](Self::restore).
     pub fn server_sent_renegotiation_info(&self) -> bool {
         self.renegotiation_info
     }
 
-    /// Whether it is time for a new session, beside this one: half of the forged records have
-    /// come that the cipher suite bears (RFC 9147, section 4.5.3;
-    /// [`Config::max_forgeries`](crate::Config::max_forgeries)), or 2^24 records were sent (RFC
-    /// 8446, section 5.5). The session goes on until [`Error::TooManyForgeries`] or
-    /// [`Error::SequenceExhausted`]. Forged records are counted from the start or
-    /// [`restore`](Self::restore) on.
+    /// Whether it is time to open a new session beside this one: half of the forged records
+    /// that are allowed have arrived (RFC 9147, section 4.5.3;
+    /// [`Config::max_forgeries`](crate::Config::max_forgeries)), or 2^24 records were sent
+    /// (RFC 8446, section 5.5). The session goes on until [`Error::TooManyForgeries`] or
+    /// [`Error::SequenceExhausted`]. Forged records are counted from the start, or from
+    /// [`restore`](Self::restore).
     pub fn needs_renewal(&self) -> bool {
         let is_worn_out = |keys| self.reader.is_worn_out(keys, true) || self.writer.is_worn_out();
         matches!(self.state, State::Connected) && self.keys.as_ref().is_some_and(is_worn_out)

@@ -1,8 +1,8 @@
 //! Processes received datagrams.
 //!
-//! Whatever is invalid is dropped and counted. Only the server can end a session: by an
-//! alert with keys, or by what it says in the handshake. Unprotected alerts and unexpected
-//! messages may be forged; they end the handshake only if the server does not answer the
+//! Invalid data is dropped and counted. Only the server can end a session: by a protected
+//! alert, or by its messages in the handshake. Unprotected alerts and unexpected messages
+//! may be forged; they end the handshake only if the server does not answer the
 //! retransmitted flight.
 
 use iot_coap_time::Instant;
@@ -63,7 +63,7 @@ impl<R: TryCryptoRng> Client<R> {
     /// Processes an unprotected record. Anybody may have sent it, so it matters only during
     /// the handshake.
     fn read_plain(&mut self, now: Instant, record: &Record<'_>) -> Result<(), Error> {
-        // Not by `==`, which would compare errors as well, in 150 bytes of flash.
+        // `==` would compare errors as well, which takes 150 bytes of flash.
         if !matches!(self.state, State::Handshaking) {
             self.reader.count_malformed();
             return Ok(());
@@ -87,7 +87,7 @@ impl<R: TryCryptoRng> Client<R> {
                 }
                 Ok(())
             }
-            // The epoch of a record says the same, and is authenticated.
+            // The epoch of a record has the same meaning, and is authenticated.
             ContentType::ChangeCipherSpec => Ok(()),
             ContentType::ApplicationData | ContentType::Tls12Cid => {
                 self.reader.count_malformed();
@@ -107,7 +107,7 @@ impl<R: TryCryptoRng> Client<R> {
         };
         match content_type {
             ContentType::ApplicationData if matches!(self.state, State::Connected) => {
-                // So the server has the final flight.
+                // This shows that the server has the final flight.
                 if !self.flight.is_empty() {
                     self.flight.clear();
                 }
@@ -155,8 +155,8 @@ impl<R: TryCryptoRng> Client<R> {
                     self.retransmission.answer_begins(now);
                     self.process_messages(now)?;
                 }
-                // A server that asks for a cookie keeps no state and has no timer (RFC 6347,
-                // section 4.2.1): this answers a copy of the hello before.
+                // A server that asks for a cookie keeps no state and has no timer (RFC
+                // 6347, section 4.2.1), so this answers a copy of the earlier hello.
                 Inserted::Retransmission if header.kind == MessageType::HELLO_VERIFY_REQUEST => {
                     handshake.note_other_cookie(fragment)?;
                 }
@@ -216,8 +216,8 @@ impl<R: TryCryptoRng> Client<R> {
         self.state = State::Connected;
     }
 
-    /// The server accepts nothing of what was offered, or somebody says so in its name. It is
-    /// asked again at once: who can offer more then knows soon, see
+    /// Notes that the server, or somebody in its name, refuses the offer. The server is
+    /// asked again at once, so that a caller that can offer more knows soon; see
     /// [`is_refused`](Self::is_refused).
     fn note_refusal(&mut self, now: Instant) {
         // A server that keeps its state while it asks for a cookie could not take a message with
@@ -237,7 +237,7 @@ impl<R: TryCryptoRng> Client<R> {
         self.retransmission.note_unauthenticated_error(violation.into());
     }
 
-    /// The server retransmits its flight: the answer may be due again.
+    /// Handles a retransmission of the server's flight: the answer may be due again.
     fn answer_again(&mut self, now: Instant) {
         if self.flight.is_sent() && self.retransmission.peer_retransmits(now) {
             self.flight.rewind();

@@ -8,14 +8,14 @@ use crate::keys::Keys;
 use crate::record::{ContentType, FragmentLength, RECORD_HEADER_LEN};
 use crate::session::{MIN_ROOM, Outgoing};
 
-/// The longest datagram of a flight that was sent twice more in vain, in bytes. Every host
-/// and path of IPv4 takes 576 bytes (RFC 791, section 3.1), of which the headers of IP and
+/// The longest datagram of a flight after two retransmissions in vain, in bytes. Every IPv4
+/// host and path accepts 576 bytes (RFC 791, section 3.1), of which the headers of IP and
 /// UDP take 28.
 #[cfg(feature = "mtu-fallback")]
 const FALLBACK_MTU: usize = 576 - 28;
 
-/// How many retransmissions go out whole, before their loss is put down to their length.
-/// RFC 6347, section 4.1.1.1, has two or three.
+/// How many retransmissions have the full length before a loss is attributed to the length.
+/// RFC 6347, section 4.1.1.1, suggests two or three.
 #[cfg(feature = "mtu-fallback")]
 const MAX_WHOLE_REPEATS: u8 = 2;
 
@@ -24,15 +24,15 @@ impl<R: TryCryptoRng> Client<R> {
     /// nothing is due. Call it until it returns `None`, after each other call that takes
     /// `&mut self`.
     ///
-    /// `out` should have as many bytes as [`transmit_len`](Self::transmit_len) says, or as
-    /// [`Config::mtu`]. What does not fit remains due, as does what cannot be encrypted because
-    /// the source of randomness fails.
+    /// `out` should be as long as [`transmit_len`](Self::transmit_len) or [`Config::mtu`].
+    /// Data that does not fit, or cannot be encrypted because the source of randomness
+    /// fails, remains due.
     ///
     /// [`Config::mtu`]: crate::Config::mtu
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<usize> {
         let longest = self.longest_datagram();
         let out = out.get_mut(..out.len().min(longest))?;
-        // Before the server has agreed to less, it is what every record may have.
+        // Until the server has agreed to a limit, this is the limit of every record.
         let max_fragment = match (&self.keys, &self.handshake) {
             (Some(keys), _) => keys.secrets.max_fragment,
             (None, Some(handshake)) => handshake.max_fragment(),
@@ -41,7 +41,8 @@ impl<R: TryCryptoRng> Client<R> {
         let Self { flight, writer, keys, random, alert, .. } = self;
         let outgoing = Outgoing { flight, writer, keys: keys.as_ref(), random, max_fragment };
         let written = outgoing.poll(alert, out);
-        // The flight needs another datagram because long ones get lost: so do the next ones.
+        // The flight needs another datagram because long ones get lost; later flights will,
+        // too.
         #[cfg(feature = "mtu-fallback")]
         if !self.flight.is_sent() {
             self.mtu = longest;
@@ -49,9 +50,9 @@ impl<R: TryCryptoRng> Client<R> {
         written
     }
 
-    /// How long the datagram is at most that [`poll_transmit`](Self::poll_transmit) writes
-    /// next, in bytes; 0 if nothing is due. Flights are short: without a client's certificate,
-    /// which this client never has, a few hundred bytes, or as many as the server's ticket.
+    /// The longest datagram that [`poll_transmit`](Self::poll_transmit) may write next, in
+    /// bytes; 0 if nothing is due. Flights are short, since the client has no certificate:
+    /// a few hundred bytes, plus the server's ticket.
     #[inline]
     pub fn transmit_len(&self) -> usize {
         if self.flight.is_sent() && self.alert.is_none() { 0 } else { self.due_len() }
@@ -73,9 +74,9 @@ impl<R: TryCryptoRng> Client<R> {
         self.mtu
     }
 
-    /// Encrypts `plaintext` into one record in `out` and returns its length, which is at
-    /// most [`record_overhead`](Self::record_overhead) bytes more than that of `plaintext`.
-    /// The record is a datagram: send it before those of
+    /// Encrypts `plaintext` into one record in `out` and returns the record's length, which
+    /// is at most [`record_overhead`](Self::record_overhead) bytes more than the length of
+    /// `plaintext`. The record is a datagram: send it before the datagrams of
     /// [`poll_transmit`](Self::poll_transmit).
     ///
     /// # Errors
@@ -182,7 +183,7 @@ mod tests {
 
     impl TryCryptoRng for FailingRandom {}
 
-    /// Otherwise a Finished would be lost until the flight is retransmitted.
+    /// Otherwise a Finished would be missing until the flight is retransmitted.
     #[test]
     fn what_cannot_be_written_remains_due() {
         let mut client = connected(PSK_CBC, FailingRandom(2), 0);
@@ -198,7 +199,7 @@ mod tests {
         let change_cipher_spec = client.poll_transmit(&mut out).unwrap();
         assert_eq!((change_cipher_spec, out[0]), (14, 20));
         assert_eq!(client.poll_transmit(&mut out), None);
-        // The same with a buffer that is too short.
+        // A buffer that is too short has the same effect.
         assert_eq!(client.poll_transmit(&mut out[..30]), None);
         assert!(client.poll_transmit(&mut out).is_some());
         assert_eq!((out[0], sequence(&out)), (22, 0));
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(client.poll_transmit(&mut out), None);
     }
 
-    /// With AES-GCM, a number that is used twice gives the keys away.
+    /// With AES-GCM, a number that is used twice reveals the authentication key.
     #[test]
     fn the_last_number_is_for_the_closing_alert_and_none_follows() {
         let mut client = connected(PSK_GCM, getrandom::SysRng, MAX_SEQUENCE - 1);

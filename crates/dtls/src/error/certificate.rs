@@ -14,20 +14,20 @@ pub enum CertificateError {
     /// A certificate is not valid X.509, or has an unknown extension that is critical (RFC
     /// 5280, section 4.2).
     Malformed,
-    /// A certificate is of version 1 or 2, which cannot say whom it names and what it may
-    /// be used for. Only a trust anchor may be.
+    /// A certificate is of version 1 or 2, which has no fields for the names and the
+    /// permitted uses. Only a trust anchor may be of version 1.
     Version,
     /// No path leads to a trust anchor. The anchor or an intermediate certificate
     /// is missing, or a signature is wrong, or an RSA key that signed has less than
     /// 2048 or more than 4096 bits.
     UnknownIssuer,
-    /// The same, where the server sends more than five intermediates: only the first five are
-    /// considered.
+    /// No path leads to a trust anchor, and the server sent more than five intermediates,
+    /// of which only the first five are considered.
     TooManyIntermediates,
     /// The certificate does not name the configured host.
     WrongName,
-    /// The certificate has no subjectAltName. Its common name is not looked at (RFC 9525,
-    /// section 2).
+    /// The certificate has no subjectAltName. Its common name is ignored (RFC 9525, section
+    /// 2).
     NoName,
     /// A certificate on the path has expired.
     Expired {
@@ -43,18 +43,18 @@ pub enum CertificateError {
         /// The start of the validity period, in seconds since 1970.
         not_before: u64,
     },
-    /// Without a date to check: the certificates on the path were never all valid
-    /// at the same time.
+    /// There is no clock, and the certificates on the path were never all valid at the same
+    /// time.
     NeverValid,
     /// The certificate may not be used by a server, or not with this key exchange.
     WrongUsage,
-    /// A certificate on the path, or its anchor, may not sign certificates, or not those
-    /// below it.
+    /// A certificate on the path, or its anchor, may not sign certificates, or may not sign
+    /// the certificates below it.
     WrongAuthority,
-    /// A certificate on the path uses an unsupported signature algorithm. Supported
-    /// are RSA PKCS #1 v1.5, ECDSA on P-256 and, with the features `rsa-pss` and `p384`,
-    /// RSA-PSS and ECDSA on P-384, each with SHA-256 or a longer hash. SHA-1 is not, nor
-    /// RSA-PSS with a salt that is not as long as the hash.
+    /// A certificate on the path uses an unsupported signature algorithm. Supported are RSA
+    /// PKCS #1 v1.5, ECDSA on P-256 and, with the features `rsa-pss` and `p384`, RSA-PSS
+    /// and ECDSA on P-384, each with SHA-256 or a longer hash. SHA-1, and RSA-PSS with a
+    /// salt of another length than the hash, are not supported.
     Signature,
     /// Finding a path would take more than eight signature checks.
     TooManySignatures,

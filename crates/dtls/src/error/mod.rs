@@ -42,8 +42,9 @@ pub enum Error {
     BadLength,
     /// All sequence numbers of the session are used up. Start a new session.
     SequenceExhausted,
-    /// More records were forged than the cipher suite bears. Start a new session; better
-    /// before, when [`Client::needs_renewal`](crate::Client::needs_renewal) says so.
+    /// More records were forged than the cipher suite allows. Start a new session,
+    /// preferably earlier, when [`Client::needs_renewal`](crate::Client::needs_renewal)
+    /// returns true.
     TooManyForgeries,
     /// All reserved sequence numbers are used up. Call [`Client::checkpoint`],
     /// store the blob and call [`Client::confirm_checkpoint`] to go on.
@@ -51,8 +52,8 @@ pub enum Error {
     /// [`Client::checkpoint`]: crate::Client::checkpoint
     /// [`Client::confirm_checkpoint`]: crate::Client::confirm_checkpoint
     ReservationExhausted,
-    /// The last flight of the handshake is yet to be sent, or may have to be sent again: the
-    /// server has not shown that it has it.
+    /// The last flight of the handshake was not sent yet, or may have to be sent again: the
+    /// server has not shown that it has the flight.
     FlightDue,
     /// The client did not complete the handshake in time.
     #[cfg(feature = "server")]
@@ -72,8 +73,8 @@ pub enum Violation {
     Malformed(&'static str),
     /// The named handshake message came out of order.
     Unexpected(&'static str),
-    /// A message came a second time and said something else, so one of the two was forged,
-    /// and the handshake went no further.
+    /// A message arrived twice with different content, so one of the two was forged, and
+    /// the handshake could not continue.
     Contradiction,
     /// The server chose something that the client did not offer.
     NotOffered(&'static str),

@@ -19,7 +19,7 @@ const HOST_NAME: u8 = 0;
 #[cfg(feature = "certificates")]
 const UNCOMPRESSED_POINTS: u8 = 0;
 
-/// The content of a ClientHello that does not follow from the configuration.
+/// The part of a ClientHello that does not follow from the configuration.
 pub(crate) struct ClientHello<'h> {
     pub(crate) random: &'h [u8; RANDOM_LEN],
     /// The id of the session to resume, if it has no ticket; otherwise empty.
@@ -77,9 +77,9 @@ impl ClientHello<'_> {
             });
             extension::write(writer, extension::SIGNATURE_ALGORITHMS, |writer| {
                 writer.vector16(|writer| {
-                    // A server that resumes a session signs nothing. One that does not, and can
-                    // sign by RSA-PSS only, is reached without the session: each hello is 6
-                    // bytes shorter with it.
+                    // A server that resumes a session signs nothing. If a server does not
+                    // resume it and can sign by RSA-PSS only, the next handshake, without
+                    // the session, succeeds. This makes each hello 6 bytes shorter.
                     let omits_pss = config.resume.is_some();
                     let schemes = crate::certificate::SignatureScheme::ALL.iter();
                     for scheme in schemes.filter(|scheme| !(omits_pss && scheme.is_pss())) {

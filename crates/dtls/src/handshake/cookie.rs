@@ -1,6 +1,7 @@
-//! Further cookies for a ClientHello that already has one. A server that has changed its key
-//! asks anew, one that hears a ClientHello twice may ask twice, and anybody can ask in its
-//! name. The first cookie counts until the ClientHello with it was not answered in time.
+//! Handles further cookies for a ClientHello that already has one. A server that has
+//! changed its key asks again, a server that receives a ClientHello twice may ask twice,
+//! and anybody can ask in its name. The first cookie is used until the ClientHello with it
+//! was not answered in time.
 
 use super::server_hello::read_cookie;
 use super::{Flight, Handshake};
@@ -8,7 +9,7 @@ use crate::error::Error;
 use crate::memory::copy;
 
 impl Handshake {
-    /// The server asks for a cookie again, in a message with this body.
+    /// Notes that the server asks for a cookie again, in a message with this body.
     ///
     /// # Errors
     ///
@@ -23,8 +24,8 @@ impl Handshake {
         Ok(())
     }
 
-    /// The ClientHello was not answered in time. Returns whether there was another cookie, with
-    /// which it is in the flight now.
+    /// Notes that the ClientHello was not answered in time. Returns whether there was
+    /// another cookie; if so, the flight now has a ClientHello with it.
     ///
     /// # Errors
     ///

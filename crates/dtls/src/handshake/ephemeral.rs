@@ -1,4 +1,5 @@
-//! Ephemeral keys on X25519 and P-256 (RFC 8422), and the secret that two of them make.
+//! Ephemeral keys on X25519 and P-256 (RFC 8422), and the secret that two sides compute
+//! from them.
 
 #[cfg(feature = "p256")]
 use p256::{ecdh::EphemeralSecret, elliptic_curve::Generate};
@@ -22,7 +23,7 @@ pub(super) const P256_POINT_LEN: usize = 65;
 pub(super) fn write_x25519(private: &[u8; X25519_LEN], writer: &mut Writer<'_>) {
     #[cfg(not(feature = "server"))]
     let public = x25519_dalek::x25519(*private, x25519_dalek::X25519_BASEPOINT_BYTES);
-    // By a table of 30 KB, for which a server has the room.
+    // This uses a table of 30 KB, for which a server has room.
     #[cfg(feature = "server")]
     let public = {
         let private = x25519_dalek::StaticSecret::from(*private);
@@ -73,7 +74,8 @@ pub(super) fn agree_p256(
     secret_copy(private.diffie_hellman(&theirs).raw_secret_bytes())
 }
 
-/// The key of a server, which is kept until the client's has come. It is wiped when dropped.
+/// The server's key, which is kept until the client's key arrives. It is wiped when
+/// dropped.
 #[cfg(feature = "server")]
 pub(crate) enum Ephemeral {
     X25519(Zeroizing<[u8; X25519_LEN]>),
@@ -110,7 +112,7 @@ impl Ephemeral {
         }
     }
 
-    /// The secret that this key and that in a ClientKeyExchange make.
+    /// Computes the secret from this key and the key in a ClientKeyExchange.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
-//! A flight: the messages that this side sends together, and retransmits until the
-//! answer comes (RFC 6347, section 4.2.4). It is stored as plaintext, since each
-//! transmission takes new record numbers. Timers are kept elsewhere.
+//! A flight: the messages that this side sends together, and retransmits until the answer
+//! comes (RFC 6347, section 4.2.4). It is stored as plaintext, since each transmission
+//! takes new record numbers. Timers are in another module.
 
 use alloc::vec::Vec;
 
@@ -92,8 +92,8 @@ impl Flight {
         })
     }
 
-    /// How long what is due is at most, in bytes, where each record is so much longer than its
-    /// content, and has room for so many bytes at least.
+    /// An upper limit for the length of the due part, in bytes. Each record is `overhead`
+    /// bytes longer than its content, and has room for at least `least` bytes of content.
     pub(crate) fn due_len(&self, overhead: usize, least: usize) -> usize {
         let items = self.items.get(self.position.0..).unwrap_or_default();
         let lens = items.iter().map(|item| match item {

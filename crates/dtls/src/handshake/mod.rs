@@ -59,7 +59,7 @@ pub(crate) struct Progress {
     pub(crate) done: bool,
 }
 
-/// What the two hellos negotiated.
+/// The result of the negotiation in the two hellos.
 #[expect(clippy::struct_excessive_bools, reason = "each stands for an extension")]
 struct Negotiated {
     suite: &'static Suite,
@@ -82,16 +82,17 @@ pub(crate) struct Handshake {
     transcript: Transcript,
     pub(crate) reassembly: Reassembly,
     expected: Expected,
-    /// What the server sends instead if it accepted the ticket. With an empty session id
-    /// in the ClientHello, only that message tells (RFC 5077, section 3.4). A session id
-    /// of the client's own would cost 96 bytes.
+    /// The message that the server sends instead if it accepted the ticket. With an empty
+    /// session id in the ClientHello, only that message shows it (RFC 5077, section 3.4). A
+    /// session id made up by the client would cost 96 bytes.
     expected_if_resumed: Option<Expected>,
     next_message_seq: u16,
     /// The id of the session to resume; empty if there is a ticket or no session.
     session_id: Vec<u8>,
     /// The cookie in the latest ClientHello; empty if there is none.
     cookie: Vec<u8>,
-    /// Another cookie that has come since, for when that one is not taken.
+    /// Another cookie that has arrived since, in case the server does not accept the first
+    /// one.
     other_cookie: Vec<u8>,
     /// How many HelloVerifyRequests were answered.
     cookies: u8,
@@ -103,9 +104,9 @@ pub(crate) struct Handshake {
     certificate_requested: bool,
     master_secret: Option<Boxed<MasterSecret>>,
     new_ticket: Vec<u8>,
-    /// How long the server will take it, in seconds; 0 if it has not said.
+    /// How long the server accepts the ticket, in seconds; 0 if it did not say.
     lifetime_hint: u32,
-    /// Of what the server proves itself by in this handshake.
+    /// The validity of the server's proof in this handshake.
     validity: Validity,
 }
 
@@ -127,8 +128,8 @@ impl Handshake {
         }
         let mut randoms = Randoms { client: [0; RANDOM_LEN], server: [0; RANDOM_LEN] };
         random.try_fill_bytes(&mut randoms.client).map_err(|_| Error::Random)?;
-        // After a change of the configuration the suite of the session may no longer be
-        // offered. The length of records is the session's as well (RFC 6066, section 4).
+        // After a change of the configuration, the suite of the session may no longer be
+        // offered. The record length belongs to the session as well (RFC 6066, section 4).
         let (policy, date, asked) = (config.policy(), config.date(), config.max_fragment);
         config.resume.take_if(|session| {
             policy.suite(session.suite.id).is_none()
@@ -236,7 +237,7 @@ impl Handshake {
         })
     }
 
-    /// What was negotiated for records.
+    /// The negotiated length of records.
     pub(crate) fn max_fragment(&self) -> FragmentLength {
         match (&self.negotiated, &self.config.resume) {
             (Some(negotiated), Some(session))
@@ -249,12 +250,12 @@ impl Handshake {
         }
     }
 
-    /// Whether the ClientHello that is due is the first one.
+    /// Whether the due ClientHello is the first one.
     pub(crate) fn is_first_hello(&self) -> bool {
         self.cookie.is_empty() && self.negotiated.is_none()
     }
 
-    /// Whether the server has chosen from what it was offered.
+    /// Whether the server has chosen from the offer.
     pub(crate) fn has_server_hello(&self) -> bool {
         self.negotiated.is_some()
     }
@@ -263,8 +264,8 @@ impl Handshake {
         self.negotiated.as_ref().is_some_and(|negotiated| negotiated.renegotiation_info)
     }
 
-    /// Of what the server has proved itself by, in this handshake or in the one before a
-    /// resumption.
+    /// The validity of the server's proof, in this handshake or in the one that a resumed
+    /// session comes from.
     pub(crate) fn validity(&self) -> Validity {
         match &self.config.resume {
             Some(session) if self.was_resumed() => session.validity,

@@ -10,7 +10,7 @@ use crate::error::Error;
 
 pub(crate) type Premaster = Zeroizing<Vec<u8>>;
 
-/// A copy that is wiped when it is dropped; an error without memory for it.
+/// A copy that is wiped when it is dropped; an error if there is no memory for it.
 #[cfg(feature = "certificates")]
 pub(super) fn secret_copy(secret: &[u8]) -> Result<Premaster, Error> {
     crate::memory::copy(secret).map(Zeroizing::new)

@@ -19,8 +19,8 @@ const MAX_AHEAD: u16 = 8;
 /// dropped; the server retransmits them.
 const MAX_RANGES: usize = 16;
 
-/// Of how many messages it is remembered what they were: a flight with certificates, and the
-/// request for a cookie and the Finished.
+/// How many returned messages are remembered: a flight with certificates, the
+/// HelloVerifyRequest, and the Finished.
 const REMEMBERED: usize = 8;
 
 /// A message that may be incomplete.
@@ -51,7 +51,7 @@ impl Message {
     }
 }
 
-/// What [`Reassembly::insert`] did with a fragment.
+/// The result of [`Reassembly::insert`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inserted {
     /// It was kept, or dropped for a reason that does not matter to the caller.
@@ -67,7 +67,7 @@ pub(crate) enum Inserted {
 
 /// The state of the next message.
 pub(crate) enum NextMessage {
-    /// It has not come, or not completely.
+    /// It has not arrived, or not completely.
     Incomplete,
     Complete(Message),
     /// A message of this type was not expected in this epoch, and was dropped. Its number
@@ -75,7 +75,7 @@ pub(crate) enum NextMessage {
     Unexpected(MessageType, u16),
 }
 
-/// The messages that are incomplete or not next yet.
+/// The messages that are incomplete, or not next yet.
 pub(crate) struct Reassembly {
     next_seq: u16,
     messages: Vec<PartialMessage>,
@@ -93,7 +93,7 @@ impl Reassembly {
         Self { next_seq: 0, messages: Vec::new(), held_len: 0, max_held_len, returned }
     }
 
-    /// The same for a peer whose first message has this number.
+    /// Like [`new`](Self::new), for a peer whose first message has this number.
     #[cfg(feature = "server")]
     pub(crate) fn starting_at(next_seq: u16, max_held_len: usize) -> Self {
         Self { next_seq, ..Self::new(max_held_len) }
@@ -142,7 +142,7 @@ impl Reassembly {
         Ok(Inserted::Accepted)
     }
 
-    /// Whether an earlier message was another one, as far as a fragment tells. Cookies may
+    /// Whether a fragment differs from the earlier message with its number. Cookies may
     /// differ.
     fn contradicts(&self, header: &FragmentHeader, fragment: &[u8]) -> bool {
         let number = usize::from(header.message_seq);
@@ -242,15 +242,15 @@ impl Reassembly {
 /// The bits of [`identity`] that hold the type.
 const KIND: u32 = 0xff00_0000;
 
-/// The type of a message and a checksum of its content, FNV-1a: whoever makes two messages with
-/// one checksum gains nothing but time.
+/// The type of a message and a checksum of its content, FNV-1a. An attacker who finds two
+/// messages with one checksum only delays the handshake.
 fn identity(kind: MessageType, body: &[u8]) -> u32 {
     let add = |sum: u32, &byte: &u8| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     body.iter().fold(0x811c_9dc5, add) & !KIND | u32::from(kind.0) << 24
 }
 
-/// Adds a range, and joins it with those that it touches. Returns false if there are too
-/// many ranges.
+/// Adds a range, and joins it with the ranges that it touches. Returns false if there are
+/// too many ranges.
 fn add_range(received: &mut Vec<(usize, usize)>, start: usize, end: usize) -> Result<bool, Error> {
     let first = received.partition_point(|&(_, range_end)| range_end < start);
     let last = received.partition_point(|&(range_start, _)| range_start <= end);

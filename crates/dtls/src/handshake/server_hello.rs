@@ -59,7 +59,7 @@ impl<'m> ServerHello<'m> {
         if config.renegotiation_info_required && !hello.renegotiation_info {
             return Err(Violation::NoRenegotiationInfo.into());
         }
-        // It is defined for block ciphers only (RFC 7366, section 3).
+        // Encrypt-then-MAC is defined for block ciphers only (RFC 7366, section 3).
         if hello.encrypt_then_mac && !suite.algorithm.is_cbc() {
             return Err(Violation::NotOffered("encrypt-then-MAC for an AEAD").into());
         }
@@ -129,7 +129,7 @@ impl<'m> ServerHello<'m> {
 pub(crate) fn read_cookie(body: &[u8]) -> Result<&[u8], Error> {
     let malformed = Violation::Malformed("HelloVerifyRequest");
     let mut reader = Reader::new(body);
-    // The minor version means nothing: servers of DTLS 1.2 may send 1.0 here.
+    // The minor version is ignored: servers of DTLS 1.2 may send 1.0 here.
     let [0xfe, _] = reader.array().ok_or(malformed)? else {
         return Err(Violation::Version.into());
     };

@@ -24,11 +24,12 @@ use crate::saved_session::MAX_TICKET_LEN;
 use crate::suite::KeyExchange;
 use crate::wire::Reader;
 
-/// How many HelloVerifyRequests are answered: a hostile server could send them forever.
+/// The most HelloVerifyRequests that are answered. A hostile server could send them
+/// forever.
 const MAX_COOKIES: u8 = 4;
 
-// Functions with expensive computations are not inlined, so that their needs do not add
-// up on a small stack.
+// Functions with expensive computations are not inlined, so that their stack frames do not
+// add up on a small stack.
 impl Handshake {
     /// Processes the next message, if it is complete.
     ///
@@ -69,7 +70,7 @@ impl Handshake {
         self.process(&message, flight, random).map(Some)
     }
 
-    /// After a ServerHello in answer to a ticket, the next message tells whether the
+    /// After a ServerHello that answers a ticket, the next message shows whether the
     /// session is resumed.
     fn detect_resumption(&mut self, kind: MessageType) {
         match self.expected_if_resumed.take() {
@@ -104,7 +105,7 @@ impl Handshake {
                 }
                 self.cookie = copy(read_cookie(body)?)?;
                 self.other_cookie = Vec::new();
-                // The server has not seen the ClientHello that it is to answer.
+                // The server has not seen the ClientHello that it must answer.
                 self.reassembly.clear();
                 self.write_client_hello(flight)?;
                 return Ok(Progress { new_flight: true, ..Progress::default() });
@@ -319,8 +320,8 @@ impl Handshake {
             encrypt_then_mac: negotiated.encrypt_then_mac,
             max_fragment: negotiated.max_fragment,
         };
-        // It holds for sessions that are resumed too, of which no server needs to say it again
-        // (RFC 6066, section 4).
+        // The limit also applies to resumed sessions, for which the server need not repeat
+        // it (RFC 6066, section 4).
         let may_be_resumed = negotiated.resumed || self.expected_if_resumed.is_some();
         if let Some(session) = self.config.resume.as_ref().filter(|_| may_be_resumed)
             && secrets.max_fragment.is_none()

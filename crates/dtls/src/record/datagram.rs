@@ -1,4 +1,4 @@
-//! Splitting a datagram into records.
+//! Splits a datagram into records.
 
 use super::header::{ConnectionId, ContentType, EPOCH_PLAIN, Header, VERSION, VERSION_1_0};
 use crate::wire::Reader;
@@ -28,9 +28,8 @@ impl<'d> Datagram<'d> {
         self.0.is_empty()
     }
 
-    /// Splits off the next record. `own_id` is the connection id that the peer
-    /// was asked to use. If the rest of the datagram does not start with a record,
-    /// it is dropped.
+    /// Splits off the next record. `own_id` is the connection id that the peer was asked to
+    /// use. If the rest of the datagram does not begin with a record, the rest is dropped.
     pub(crate) fn next_record(&mut self, own_id: &ConnectionId) -> Option<Record<'d>> {
         let bytes = core::mem::take(&mut self.0);
         let mut reader = Reader::new(bytes);

@@ -14,7 +14,7 @@ impl FragmentLength {
         (1..=4).map(Self).find(|length| length.bytes() == bytes)
     }
 
-    /// From [`code`](Self::code).
+    /// Decodes the number that [`code`](Self::code) returned.
     pub(crate) fn from_code(code: u8) -> Option<Self> {
         (code <= 4).then_some(Self(code))
     }

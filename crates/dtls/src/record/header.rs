@@ -16,8 +16,8 @@ pub(crate) const EPOCH_PROTECTED: u16 = 1;
 /// The last sequence number: they have 48 bits.
 pub(crate) const MAX_SEQUENCE: u64 = (1 << 48) - 1;
 
-/// The longest connection id that this client sends or asks for, in bytes.
-/// RFC 9146 allows 255; servers use 4 to 20.
+/// The longest connection id that is sent or requested, in bytes. RFC 9146 allows 255;
+/// servers use 4 to 20.
 pub(crate) const MAX_CONNECTION_ID_LEN: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

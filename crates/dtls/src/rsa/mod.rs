@@ -1,6 +1,6 @@
 //! RSA with a server's public key: verifies signatures, and encrypts a premaster secret
-//! (RFC 8017). One exponentiation with public numbers is all that it takes; a crate that
-//! can do more took 28 KB of flash on a Cortex-M3. No memory is allocated.
+//! (RFC 8017). Both need only one exponentiation with a public exponent; a crate that can
+//! do more took 28 KB of flash on a Cortex-M3. No memory is allocated.
 
 mod padding;
 mod power;
@@ -21,7 +21,8 @@ use power::MAX_MODULUS_LEN;
 
 /// The shortest modulus, in bytes: 2048 bits.
 const MIN_MODULUS_LEN: usize = 256;
-/// The largest exponent has 33 bits. No key has a larger one, which would only cost time.
+/// The largest exponent, of 33 bits. No key in use has a larger one, which would only cost
+/// time.
 const MAX_EXPONENT: u64 = (1 << 33) - 1;
 
 /// A public key.
@@ -50,13 +51,14 @@ impl<'k> PublicKey<'k> {
         is_accepted.then_some(Self { modulus, exponent })
     }
 
-    /// Whether `signature` is one of PKCS #1 v1.5 over `message` (RFC 8017, section 8.2.2).
+    /// Whether `signature` is a valid signature by PKCS #1 v1.5 over `message` (RFC 8017,
+    /// section 8.2.2).
     pub(crate) fn verify_pkcs1<D: Digest>(&self, message: &[u8], signature: &[u8]) -> bool {
         self.recover(signature, |encoded| padding::is_pkcs1_signature(encoded, &D::digest(message)))
     }
 
-    /// Whether `signature` is one of PSS over `message`, with a salt as long as the hash
-    /// (RFC 8017, section 8.1.2; RFC 8446, section 4.2.3).
+    /// Whether `signature` is a valid signature by PSS over `message`, with a salt as long
+    /// as the hash (RFC 8017, section 8.1.2; RFC 8446, section 4.2.3).
     #[cfg(feature = "rsa-pss")]
     pub(crate) fn verify_pss<D: Digest>(&self, message: &[u8], signature: &[u8]) -> bool {
         let unused_bits = self.modulus.first().map_or(0, |first| first.leading_zeros()) + 1;
@@ -73,13 +75,12 @@ impl<'k> PublicKey<'k> {
             .is_some_and(|()| judge(encoded))
     }
 
-    /// Encrypts a secret to the key by PKCS #1 v1.5 (RFC 8017, section 7.2.1), and hands it
-    /// to `write`.
+    /// Encrypts a secret to the key by PKCS #1 v1.5 (RFC 8017, section 7.2.1), and passes
+    /// the result to `write`.
     ///
     /// # Errors
     ///
-    /// [`Error::Random`]; [`Error::BadLength`] if the secret is longer than what the key
-    /// can encrypt.
+    /// [`Error::Random`]; [`Error::BadLength`] if the secret is too long for the key.
     #[cfg(feature = "static-rsa")]
     pub(crate) fn encrypt_pkcs1<R: TryCryptoRng>(
         &self,

@@ -1,4 +1,4 @@
-//! What surrounds a hash or a secret in a number as long as an RSA modulus (RFC 8017).
+//! The encodings of a hash or a secret in a number as long as an RSA modulus (RFC 8017).
 
 #[cfg(feature = "static-rsa")]
 use rand_core::TryCryptoRng;
@@ -16,7 +16,7 @@ const PSS_TRAILER: u8 = 0xbc;
 const MIN_FILL_LEN: usize = 8;
 
 /// Whether `encoded` is the EMSA-PKCS1-v1_5 encoding of a hash of SHA-2 (section 9.2). It
-/// is compared as a whole: to parse it would invite forgeries.
+/// is compared as a whole, since parsing it would invite forgeries.
 pub(super) fn is_pkcs1_signature(encoded: &[u8], hash: &[u8]) -> bool {
     let (hash_len, algorithm) = match hash.len() {
         32 => (32, 1),
@@ -103,7 +103,7 @@ fn mask<D: Digest>(data: &mut [u8], seed: &[u8]) {
     }
 }
 
-/// Writes the encoding that is encrypted of `secret` (section 7.2.1).
+/// Writes the encoding of `secret` for encryption (section 7.2.1).
 ///
 /// # Errors
 ///
@@ -121,7 +121,7 @@ pub(super) fn pad_secret<R: TryCryptoRng>(
     (*zero, *kind, *end) = (0, 2, 0);
     random.try_fill_bytes(fill).map_err(|_| Error::Random)?;
     for byte in fill {
-        // No byte of the filling is 0. What is thrown away is no secret.
+        // No byte of the padding may be 0. The bytes that are discarded are not secret.
         while *byte == 0 {
             random.try_fill_bytes(core::slice::from_mut(byte)).map_err(|_| Error::Random)?;
         }

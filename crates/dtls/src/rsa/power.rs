@@ -1,7 +1,7 @@
-//! Powers of large numbers modulo an odd number, by Montgomery's multiplication. The
-//! base may be secret: no branch and no index depends on it, only on the modulus and
-//! the exponent. On processors whose multiplication takes longer for larger numbers,
-//! such as the Cortex-M3, time depends on it all the same.
+//! Powers of large numbers modulo an odd number, by Montgomery's multiplication. The base
+//! may be secret: no branch and no index depends on it, only on the modulus and the
+//! exponent. On processors whose multiplication takes longer for larger numbers, such as
+//! the Cortex-M3, the time still depends on the base.
 
 use subtle::{Choice, ConditionallySelectable as _};
 use zeroize::Zeroizing;
@@ -29,9 +29,9 @@ type Number = [Limb; MAX_LIMBS];
 
 /// An odd modulus, and room to compute in.
 struct Montgomery<'m> {
-    /// As many limbs as all numbers here have.
+    /// The modulus, whose number of limbs all numbers have.
     modulus: &'m [Limb],
-    /// The modulus' inverse modulo 2 to the bits of a limb, negated.
+    /// The negated inverse of the modulus, modulo 2 to the number of bits in a limb.
     negated_inverse: Limb,
     /// Twice as many limbs. The upper half is the latest product.
     product: Zeroizing<[Limb; 2 * MAX_LIMBS]>,
@@ -64,7 +64,7 @@ pub(super) fn power(modulus: &[u8], base: &[u8], exponent: u64, out: &mut [u8]) 
     field.power(base, exponent, out)
 }
 
-/// Reads a big-endian number into as many limbs as it takes.
+/// Reads a big-endian number into the limbs that it needs.
 fn read<'l>(bytes: &[u8], limbs: &'l mut Number) -> Option<&'l [Limb]> {
     for (limb, bytes) in limbs.iter_mut().zip(bytes.rchunks(LIMB_LEN)) {
         *limb = bytes.iter().fold(0, |limb, byte| limb << 8 | Limb::from(*byte));
@@ -72,8 +72,8 @@ fn read<'l>(bytes: &[u8], limbs: &'l mut Number) -> Option<&'l [Limb]> {
     limbs.get(..bytes.len().div_ceil(LIMB_LEN))
 }
 
-/// Adds to `sum` two numbers, each times its digit, in one pass over all three. Returns what
-/// is carried out of it.
+/// Adds two numbers, each times its digit, to `sum`, in one pass over all three. Returns
+/// the carry.
 fn add_products(sum: &mut [Limb], numbers: [&[Limb]; 2], digits: [Limb; 2]) -> Wide {
     let ([first, second], [digit, other_digit]) = (numbers, digits);
     let [mut carry, mut other_carry] = [0; 2];
@@ -84,7 +84,7 @@ fn add_products(sum: &mut [Limb], numbers: [&[Limb]; 2], digits: [Limb; 2]) -> W
     Wide::from(carry) + Wide::from(other_carry)
 }
 
-/// The lower and the upper half of a product and two numbers that are added.
+/// The lower and the upper half of `number * digit + first + second`.
 fn multiply_and_add(number: Limb, digit: Limb, first: Limb, second: Limb) -> (Limb, Limb) {
     let added = Wide::from(first) + Wide::from(second);
     let wide = Wide::from(number) * Wide::from(digit) + added;
@@ -94,7 +94,8 @@ fn multiply_and_add(number: Limb, digit: Limb, first: Limb, second: Limb) -> (Li
 impl<'m> Montgomery<'m> {
     fn new(modulus: &'m [Limb]) -> Self {
         let lowest = modulus.first().copied().unwrap_or(1);
-        // Right in its lowest three bits; each step of Newton's doubles their number.
+        // The lowest three bits are correct. Each step of Newton's method doubles the
+        // number of correct bits.
         let mut inverse = lowest;
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(Limb::wrapping_sub(2, lowest.wrapping_mul(inverse)));
@@ -121,8 +122,8 @@ impl<'m> Montgomery<'m> {
         borrow
     }
 
-    /// Writes `number`, above which there is `carry`, to itself modulo the modulus. It must
-    /// be smaller than twice the modulus.
+    /// Reduces `number`, with `carry` above it, modulo the modulus. It must be less than
+    /// twice the modulus.
     fn reduce(&mut self, number: &mut [Limb], carry: Limb) {
         let borrow = self.subtract_from(number);
         let is_negative = borrow & (carry ^ 1);
@@ -141,8 +142,8 @@ impl<'m> Montgomery<'m> {
         self.reduce(number, carry);
     }
 
-    /// Multiplies `factor`, and divides by Montgomery's radix: 2 to the number of bits that
-    /// so many limbs have.
+    /// Multiplies `factor`, and divides by Montgomery's radix: 2 to the number of bits in
+    /// all limbs.
     fn multiply(&mut self, factor: &mut [Limb], by: Option<&[Limb]>) {
         let len = self.len();
         self.product.fill(0);
@@ -154,7 +155,7 @@ impl<'m> Montgomery<'m> {
             else {
                 return;
             };
-            // By so many times the modulus the lowest limb becomes 0.
+            // Adding the modulus this many times makes the lowest limb 0.
             let lowest = |number: &[Limb]| number.first().copied().unwrap_or(0);
             let product = lowest(factor).wrapping_mul(*digit);
             let times = lowest(sum).wrapping_add(product).wrapping_mul(self.negated_inverse);
@@ -171,8 +172,9 @@ impl<'m> Montgomery<'m> {
         self.reduce(factor, carry);
     }
 
-    /// The square of Montgomery's radix: a power of two that is smaller than the modulus is
-    /// doubled until it is the radix and a 32nd of its exponent more, and that is squared.
+    /// The square of Montgomery's radix. The highest power of two below the modulus is
+    /// doubled until it is the radix times a 32nd root of the radix, and then squared
+    /// [`RADIX_SQUARINGS`] times.
     fn squared_radix(&mut self, number: &mut [Limb]) {
         let radix = Limb::BITS as usize * self.len();
         let spare = self.modulus.last().map_or(0, |limb| limb.leading_zeros());
@@ -193,7 +195,7 @@ impl<'m> Montgomery<'m> {
         let mut result = Zeroizing::new([0; MAX_LIMBS]);
         let result = result.get_mut(..self.len())?;
         self.squared_radix(result);
-        // The base times the radix, and so each power of it.
+        // The base times the radix; each power has the radix as a factor, too.
         self.multiply(result, Some(base));
         let mut raised = Zeroizing::new([0; MAX_LIMBS]);
         let raised = raised.get_mut(..self.len())?;
@@ -206,7 +208,8 @@ impl<'m> Montgomery<'m> {
                 self.multiply(result, Some(raised));
             }
         }
-        // The exponent is odd. The base itself takes the radix out of the result.
+        // The exponent is odd. Multiplying by the base itself removes the radix from the
+        // result.
         self.multiply(result, None);
         self.multiply(result, Some(base));
         for (bytes, limb) in out.rchunks_mut(LIMB_LEN).zip(&*result) {

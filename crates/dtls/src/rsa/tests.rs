@@ -1,5 +1,5 @@
-//! RSA against num-bigint, the crate `rsa` and OpenSSL. `RSA_SAMPLES` says how many
-//! powers are compared, and `RSA_KEYS` how many keys of each size.
+//! Compares RSA with num-bigint, the crate `rsa` and OpenSSL. `RSA_SAMPLES` sets the number
+//! of powers, and `RSA_KEYS` the number of keys of each size.
 
 extern crate std;
 
@@ -35,8 +35,8 @@ impl Numbers {
         self.0
     }
 
-    /// A number of so many bytes, half of the time one with long runs of zeros or ones,
-    /// whose carries go far.
+    /// A number of `len` bytes. Half of the numbers have long runs of zeros or ones, whose
+    /// carries propagate far.
     fn bytes(&mut self, len: usize) -> Vec<u8> {
         let kind = self.next() % 4;
         let mut run = 0;
@@ -57,7 +57,7 @@ impl Numbers {
     }
 }
 
-/// `number` in so many bytes.
+/// `number` in `len` bytes.
 fn padded(number: &BigUint, len: usize) -> Vec<u8> {
     let bytes = number.to_bytes_be();
     [vec![0; len - bytes.len()], bytes].concat()
@@ -75,7 +75,7 @@ fn assert_power(modulus: &[u8], base: &[u8], exponent: u64) {
 fn powers_are_those_of_num_bigint() {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     for _ in 0..setting("RSA_SAMPLES", 300) {
-        // Short ones are quick, and their limbs carry as those of long ones do.
+        // Short numbers are quick, and carry between limbs as long ones do.
         let len = match numbers.next() % 8 {
             0 => 256 + numbers.next() as usize % 257,
             _ => 1 + numbers.next() as usize % 72,
@@ -123,7 +123,7 @@ fn numbers_that_cannot_be_used_are_refused() {
         let out = &mut out[..modulus.len()];
         power(modulus, base, exponent, out).is_none()
     };
-    assert!(!refuses(&[1, 1], &[1, 0], 3), "what is right is taken");
+    assert!(!refuses(&[1, 1], &[1, 0], 3), "valid numbers are accepted");
     assert!(refuses(&[1, 0], &[0, 3], 3), "an even modulus");
     assert!(refuses(&[0, 5], &[0, 3], 3), "leading zeros");
     assert!(refuses(&[], &[], 3), "nothing");
@@ -194,14 +194,14 @@ fn signatures_of_openssl_are_valid_and_no_others() {
     }
 }
 
-/// The encoding of a message, of which everything can be changed.
+/// The encoding of a message, whose parts can be changed.
 fn encoding(len: usize, message: &[u8]) -> Vec<u8> {
     let info = [0x30, 0x31, 0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 32];
     let fill = vec![0xff; len - 3 - info.len() - 32];
     [&[0, 1], &fill[..], &[0], &info, &Sha256::digest(message)].concat()
 }
 
-/// Bleichenbacher's forgery, and others that lenient parsers have taken.
+/// Bleichenbacher's forgery, and others that lenient parsers have accepted.
 #[test]
 fn signatures_that_are_encoded_otherwise_are_refused() {
     let (key, der) = key(2048);
@@ -237,7 +237,7 @@ fn a_signature_is_smaller_than_the_modulus() {
     let (key, der) = key(2048);
     let ours = PublicKey::from_der(&der).expect("a key");
     let modulus = key.n().to_vec();
-    // A signature that is so small that the modulus can be added to it.
+    // A signature that is small enough to add the modulus to it.
     let (message, signature) = (0_u32..10_000)
         .find_map(|number| {
             let message = number.to_be_bytes();
@@ -302,7 +302,8 @@ fn keys_of_other_kinds_are_refused() {
     }
 }
 
-/// A key whose modulus has so many bits; OpenSSL makes none where that is an odd number.
+/// A key whose modulus has exactly this many bits. OpenSSL makes no keys with an odd number
+/// of bits.
 #[cfg(feature = "rsa-pss")]
 fn exact_key(bits: i32) -> (Rsa<Private>, Vec<u8>) {
     use openssl::bn::BigNumContext;
@@ -341,8 +342,8 @@ fn exact_key(bits: i32) -> (Rsa<Private>, Vec<u8>) {
     }
 }
 
-/// Of each length modulo 8 of the modulus: the unused bits are others. The salt is of the
-/// right length, and of others.
+/// Moduli have every length modulo 8, which changes the unused bits. Salts have the right
+/// length and other lengths.
 #[cfg(feature = "rsa-pss")]
 #[test]
 fn pss_signatures_of_openssl_are_valid_and_no_others() {
@@ -383,7 +384,7 @@ fn pss_signatures_of_openssl_are_valid_and_no_others() {
     }
 }
 
-/// Encodings with a bit or two changed, signed by the key, against the crate.
+/// Encodings with one or two changed bits, signed by the key, compared with the crate.
 #[cfg(feature = "rsa-pss")]
 #[test]
 fn pss_signatures_that_are_encoded_otherwise_are_refused() {
@@ -404,8 +405,8 @@ fn pss_signatures_that_are_encoded_otherwise_are_refused() {
             encoding
         };
         let modulus = key.n().to_vec();
-        // The highest bit of the modulus must not be set. A number above the modulus cannot
-        // be signed, so one is needed that stays below it with this bit.
+        // The highest bit of the modulus must not be set in an encoding. A number above the
+        // modulus cannot be signed, so the encoding must stay below it with this bit.
         let highest = 0x80 >> modulus[0].leading_zeros();
         let stays_below =
             |encoding: &Vec<u8>| [&[encoding[0] | highest], &encoding[1..]].concat() < modulus;
@@ -442,7 +443,7 @@ fn what_is_encrypted_is_what_openssl_decrypts() {
             .expect("it is short enough");
         let len = key.private_decrypt(&encrypted, &mut decrypted, Padding::PKCS1).expect("padded");
         assert_eq!(decrypted[..len], secret);
-        // As it is, without what OpenSSL makes of it.
+        // Decrypt without removing the padding.
         let len = key.private_decrypt(&encrypted, &mut decrypted, Padding::NONE).expect("a number");
         let end = len - 48;
         assert_eq!((&decrypted[..2], decrypted[end - 1]), (&[0, 2][..], 0));
@@ -482,11 +483,11 @@ fn powers_of_any_secret() {
         let base = [&[0, 2], &numbers.bytes(254)[..]].concat();
         measured_power(&modulus, &base, &mut result);
     }
-    // To see that the measurement is sensitive.
+    // This shows that the measurement is sensitive.
     measured_power(&[0xd5; 260], &[1; 260], &mut [0; 260]);
 }
 
-/// Which premaster secret is encrypted does not show in time.
+/// The time does not reveal the premaster secret that is encrypted.
 #[cfg(feature = "static-rsa")]
 #[test]
 fn powers_take_the_same_instructions_whatever_the_secret() {

@@ -14,8 +14,8 @@ const EMPTY_RENEGOTIATION_INFO: u16 = 0x00ff;
 /// RFC 5246, section 7.4.1.2.
 const MAX_SESSION_ID_LEN: usize = 32;
 
-/// The first fields of a ClientHello, up to the cookie. All that is said without a state
-/// depends on them alone, so they must be in one fragment.
+/// The first fields of a ClientHello, up to the cookie. Stateless answers depend only on
+/// these fields, so they must be in one fragment.
 pub(super) struct Start<'m> {
     pub(super) version: [u8; 2],
     pub(super) random: [u8; RANDOM_LEN],
@@ -34,7 +34,7 @@ impl<'m> Start<'m> {
     }
 }
 
-/// What a client offers.
+/// The offer of a client.
 #[cfg_attr(
     feature = "certificates",
     expect(clippy::struct_excessive_bools, reason = "each stands for an extension")
@@ -49,9 +49,9 @@ pub(super) struct ClientHello<'m> {
     pub(super) max_fragment: FragmentLength,
     /// The id for records to the client; `None` if it offers none, or one that is too long.
     pub(super) connection_id: Option<ConnectionId>,
-    /// A ticket, or an empty one if the client only asks for one.
+    /// A ticket, which is empty if the client only asks for one.
     pub(super) ticket: Option<&'m [u8]>,
-    /// The client says which point formats it knows.
+    /// The client lists the point formats that it knows.
     #[cfg(feature = "certificates")]
     pub(super) point_formats: bool,
     #[cfg(feature = "certificates")]
@@ -64,8 +64,8 @@ impl<'m> ClientHello<'m> {
     pub(super) fn read(body: &'m [u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(body);
         let start = Start::read(&mut reader).ok_or(MALFORMED)?;
-        // Later versions have smaller numbers. A client of one of them takes 1.2 as well, or
-        // says so in an extension.
+        // Later versions have smaller numbers. Their clients accept 1.2 as well, or else
+        // say so in an extension.
         if start.version[0] != VERSION[0] || start.version[1] > VERSION[1] {
             return Err(Violation::Version.into());
         }
@@ -106,8 +106,8 @@ impl<'m> ClientHello<'m> {
         numbers(self.suites).any(|offered| offered == suite)
     }
 
-    /// The group that this side likes best. A client that names none is supposed to know P-256
-    /// (RFC 8422, section 4).
+    /// The group that this side prefers. A client that names no groups is assumed to know
+    /// P-256 (RFC 8422, section 4).
     #[cfg(feature = "certificates")]
     pub(super) fn group(&self) -> Option<u16> {
         let Some(groups) = self.groups else {
@@ -120,8 +120,8 @@ impl<'m> ClientHello<'m> {
         known.find(|known| numbers(groups).any(|group| group == *known))
     }
 
-    /// Whether the client takes signatures by a scheme. One that names none takes those with
-    /// SHA-1 (RFC 5246, section 7.4.1.4.1), which this side does not make.
+    /// Whether the client accepts signatures by a scheme. A client that names no schemes
+    /// accepts only SHA-1 (RFC 5246, section 7.4.1.4.1), which this side does not use.
     #[cfg(feature = "certificates")]
     pub(super) fn takes_scheme(&self, number: u16) -> bool {
         numbers(self.schemes).any(|scheme| scheme == number)
@@ -186,7 +186,7 @@ impl<'m> ClientHello<'m> {
                 extension::EXTENDED_MASTER_SECRET | extension::ENCRYPT_THEN_MAC => {
                     return Err(MALFORMED.into());
                 }
-                // What is not known is ignored (RFC 5246, section 7.4.1.4).
+                // Unknown extensions are ignored (RFC 5246, section 7.4.1.4).
                 _ => continue,
             };
             if seen & 1 << bit != 0 {
@@ -207,7 +207,7 @@ fn read_max_fragment(content: &[u8]) -> Result<FragmentLength, Error> {
     length.ok_or(Violation::NotOffered("a length of records").into())
 }
 
-/// A list of numbers of two bytes, behind its length.
+/// Reads a list of two-byte numbers, behind its length.
 #[cfg(feature = "certificates")]
 fn read_numbers(content: &[u8]) -> Result<&[u8], Error> {
     let mut content = Reader::new(content);
@@ -215,7 +215,7 @@ fn read_numbers(content: &[u8]) -> Result<&[u8], Error> {
     list.ok_or(MALFORMED.into())
 }
 
-/// The numbers of two bytes in a list.
+/// The two-byte numbers in a list.
 fn numbers(list: &[u8]) -> impl Iterator<Item = u16> {
     list.chunks_exact(2).filter_map(|number| Some(u16::from_be_bytes(number.try_into().ok()?)))
 }

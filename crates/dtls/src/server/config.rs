@@ -32,19 +32,19 @@ const DEFAULT_HANDSHAKE_LIMIT: Duration = Duration::from_secs(90);
 
 /// The keys that a server shares with its clients (RFC 4279).
 pub trait PreSharedKeys: Send + Sync {
-    /// The key of the client that calls itself `identity`, which anybody can say; `None` if
-    /// there is none. It should take as long for identities that are known as for others.
+    /// The key of the client with this `identity`, which anybody can claim to be; `None` if
+    /// there is none. It should take the same time for known and unknown identities.
     ///
     /// # Errors
     ///
-    /// What [`PreSharedKey::new`] returns; it ends the handshake.
+    /// The errors of [`PreSharedKey::new`], which end the handshake.
     fn find(&self, identity: &[u8]) -> Result<Option<PreSharedKey>, Error>;
 }
 
-/// What a server proves itself by, and what it supports.
+/// How a server authenticates, and what it supports.
 ///
-/// To change anything, make another one: each connection keeps the one that it began with
-/// until its handshake is done, and none afterwards.
+/// To change a setting, make another configuration: each connection keeps its configuration
+/// until its handshake is done, and needs none afterwards.
 pub struct Config {
     #[cfg(feature = "certificates")]
     pub(super) identities: Vec<Identity>,
@@ -62,7 +62,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// A server that cannot prove itself yet, and so refuses everybody.
+    /// A server that cannot authenticate yet, and so refuses every client.
     pub fn new() -> Self {
         Self {
             #[cfg(feature = "certificates")]
@@ -81,11 +81,12 @@ impl Config {
         }
     }
 
-    /// Adds a certificate to prove the server by. Of several, the first one counts whose
-    /// signatures the client takes: one with an ECDSA key and one with an RSA key serve all
-    /// clients. The name that a client asks for is not looked at.
+    /// Adds a certificate for the server. If there are several, the first one whose
+    /// signatures the client accepts is used: one with an ECDSA key and one with an RSA key
+    /// serve all clients. The name that a client asks for is ignored.
     ///
-    /// A client that offers suites with and without certificates gets one with.
+    /// A client that offers suites with and without certificates gets a suite with
+    /// certificates.
     ///
     /// # Errors
     ///
@@ -99,26 +100,26 @@ impl Config {
 
     /// Authenticates both sides by pre-shared keys.
     ///
-    /// A client whose identity is unknown is treated as one whose key is wrong: what it sends
-    /// under its keys cannot be read, so it gets no answer, and cannot find out which
-    /// identities there are (RFC 4279, section 2).
+    /// A client with an unknown identity is treated like a client with a wrong key: its
+    /// protected records cannot be read, so it gets no answer, and cannot find out which
+    /// identities exist (RFC 4279, section 2).
     #[must_use]
     pub fn pre_shared_keys(mut self, keys: Arc<dyn PreSharedKeys>) -> Self {
         self.pre_shared_keys = Some(keys);
         self
     }
 
-    /// Lets clients resume their sessions by tickets (RFC 5077), which the first of these keys
-    /// seals and each of them opens. `lifetime` is how long the keys are kept, in seconds, which
-    /// clients are told; 0 says nothing.
+    /// Lets clients resume their sessions by tickets (RFC 5077). The first of these keys
+    /// seals tickets, and each of them opens tickets. `lifetime` is how long the keys are
+    /// kept, in seconds, which clients are told; 0 tells them nothing.
     ///
-    /// A session can be resumed until its key is gone: one that is resumed gets no new ticket. So
-    /// whoever keeps a key for a day sees each client prove itself once a day (RFC 5246,
-    /// section F.1.4). Servers that share the keys resume each other's sessions. Whoever has a
-    /// key can read what was recorded of the sessions whose tickets it sealed.
+    /// A session can be resumed until its key is gone, since a resumed session gets no new
+    /// ticket. So if each key is kept for a day, each client authenticates once a day (RFC
+    /// 5246, section F.1.4). Servers that share the keys resume each other's sessions. An
+    /// attacker with a key can decrypt recorded sessions whose tickets it sealed.
     ///
-    /// Only sessions with an extended master secret are resumed (RFC 7627, section 5.3), and not
-    /// those of a pre-shared key that is gone.
+    /// Only sessions with an extended master secret are resumed (RFC 7627, section 5.3),
+    /// and only while their pre-shared key still exists.
     #[must_use]
     pub fn ticket_keys(mut self, keys: Arc<[SealingKey]>, lifetime: u32) -> Self {
         self.ticket_keys = Some(keys);
@@ -142,7 +143,7 @@ impl Config {
         self
     }
 
-    /// The longest handshake message to accept, in bytes. It also bounds the memory for all
+    /// The longest handshake message to accept, in bytes. It also limits the memory for all
     /// incomplete messages of a connection together. Default: [`DEFAULT_MAX_MESSAGE_LEN`].
     #[must_use]
     pub fn max_message_len(mut self, bytes: usize) -> Self {
@@ -159,12 +160,12 @@ impl Config {
         self
     }
 
-    /// How often a flight is sent again to a client that has not proved itself yet, because its
-    /// timer expired or because the client said the same again. Default: 6.
+    /// How often a flight is sent again to a client that has not authenticated yet, because
+    /// the timer expired or the client repeated itself. Default: 6.
     ///
-    /// A cookie that an attacker has received at an address that is now another's makes a server
-    /// send so much there, for as long as the cookie is valid: see
-    /// [`Cookies::rotate`](super::Cookies::rotate).
+    /// If an attacker has received a cookie at an address that somebody else has now, the
+    /// attacker can make the server send this many flights there while the cookie is valid;
+    /// see [`Cookies::rotate`](super::Cookies::rotate).
     #[must_use]
     pub fn max_repeats(mut self, repeats: u8) -> Self {
         self.max_repeats = repeats;
@@ -181,19 +182,18 @@ impl Config {
         self
     }
 
-    /// How long a handshake may take; then it ends with [`Error::TimedOut`], and what it held
-    /// is free. Default: 90 s.
+    /// How long a handshake may take. Then it ends with [`Error::TimedOut`], and its memory
+    /// is freed. Default: 90 s.
     ///
-    /// The last flight of this side is kept for as long, in case it is lost, or until the first
-    /// application data of the client has come.
+    /// The last flight of this side is kept for the same time, in case it is lost, or until
+    /// the first application data of the client arrives.
     #[must_use]
     pub fn handshake_limit(mut self, limit: Duration) -> Self {
         self.handshake_limit = limit;
         self
     }
 
-    /// The suite that this side likes best of those that the client offers, and what proves this
-    /// side with it.
+    /// The suite that this side prefers among the client's suites, and the identity for it.
     ///
     /// # Errors
     ///
@@ -227,13 +227,13 @@ impl Config {
         self.ticket_keys.as_ref()?.first()
     }
 
-    /// The session that the client wants to resume, if it is one of this server, and both sides
-    /// would still have it.
+    /// The session that the client wants to resume, if it is a session of this server that
+    /// both sides would still agree on.
     ///
     /// # Errors
     ///
-    /// [`Violation::Resumption`] if the client has become another one (RFC 7627, section 5.3);
-    /// those of [`PreSharedKeys::find`].
+    /// [`Violation::Resumption`] if the client's properties have changed (RFC 7627, section
+    /// 5.3); the errors of [`PreSharedKeys::find`].
     pub(super) fn resume(&self, hello: &ClientHello<'_>) -> Result<Option<Ticket>, Error> {
         let sealed = hello.ticket.filter(|ticket| !ticket.is_empty());
         let Some((keys, sealed)) = self.ticket_keys.as_ref().zip(sealed) else { return Ok(None) };
@@ -266,7 +266,7 @@ impl Config {
         }
     }
 
-    /// The first identity whose signatures the client takes.
+    /// The first identity whose signatures the client accepts.
     #[cfg(feature = "certificates")]
     fn sign(&self, key_exchange: KeyExchange, hello: &ClientHello<'_>) -> Option<Signed> {
         let group = hello.group()?;
@@ -279,17 +279,17 @@ impl Config {
     }
 }
 
-/// What was chosen of a ClientHello.
+/// The choices from a ClientHello.
 pub(super) struct Choice {
     pub(super) suite: &'static Suite,
     #[cfg(feature = "certificates")]
     pub(super) signed: Option<Signed>,
 }
 
-/// What proves this side by a certificate.
+/// The certificate and the signature scheme of this side.
 #[cfg(feature = "certificates")]
 pub(super) struct Signed {
-    /// Which one of [`Config::identities`].
+    /// The index in [`Config::identities`].
     pub(super) identity: usize,
     pub(super) scheme: SignatureScheme,
     pub(super) group: u16,

@@ -1,4 +1,4 @@
-//! A connection: ties handshake, records and timer together.
+//! A connection combines the handshake, the records and the timer.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -20,17 +20,17 @@ use crate::session::{Dropped, Outgoing, RecordReader, RecordWriter, Retransmissi
 
 /// One session with one client.
 ///
-/// It has the same shape as a [`Client`](crate::Client), with four kinds of methods: getters;
+/// It is used like a [`Client`](crate::Client), with four kinds of methods: getters;
 /// `handle_*` for datagrams and time, datagrams first; commands; and
-/// [`poll_transmit`](Self::poll_transmit), to be called until it returns `None` after each call
-/// of a method of the other kinds but the getters. Where the datagrams go is the caller's to
-/// know. Nothing is allocated after the handshake.
+/// [`poll_transmit`](Self::poll_transmit), which must be called until it returns `None`
+/// after each call of a `handle_*` method or a command. The caller must know the client's
+/// address. Nothing is allocated after the handshake.
 pub struct Connection<R> {
     pub(super) random: R,
     pub(super) state: State,
     pub(super) handshake: Option<Boxed<Handshake>>,
-    /// What this side has sent and may have to send again. After the handshake it is empty, or
-    /// the last flight.
+    /// The messages that this side has sent and may have to send again. After the handshake
+    /// it is empty, or the last flight.
     pub(super) flight: Flight,
     pub(super) retransmission: Retransmission,
     pub(super) keys: Option<Keys>,
@@ -43,29 +43,29 @@ pub struct Connection<R> {
     /// The alert that is due.
     pub(super) alert: Option<Alert>,
     pub(super) renegotiation_refused: bool,
-    /// What the client calls itself; empty without a pre-shared key.
+    /// The client's identity; empty without a pre-shared key.
     pub(super) identity: Vec<u8>,
     pub(super) arrived: Arrived,
     pub(super) was_resumed: bool,
 }
 
-/// Whether such a record has come since that was last asked.
+/// Which kinds of records have arrived since the caller last asked.
 #[derive(Default)]
 pub(super) struct Arrived {
-    /// An authentic one.
+    /// An authentic record.
     pub(super) authentic: bool,
-    /// One that is newer than all before it, and has the connection id.
+    /// A record that is newer than all earlier ones, and has the connection id.
     pub(super) newest: bool,
 }
 
 impl<R: TryCryptoRng> Connection<R> {
-    /// Makes a connection for a ClientHello whose cookie is valid. Hand it the datagram with
-    /// the ClientHello next.
+    /// Makes a connection for a ClientHello whose cookie is valid. Pass it the datagram
+    /// with the ClientHello next.
     ///
-    /// If the client knows connection ids (RFC 9146), it puts `connection_id` into its records;
-    /// choose one that no other connection has. An empty one only lets the client have its own;
-    /// `None` turns them off. [`uses_connection_id`](Self::uses_connection_id) tells whether
-    /// it is used.
+    /// If the client knows connection ids (RFC 9146), it puts `connection_id` into its
+    /// records; choose an id that no other connection has. With an empty id, only the
+    /// client may choose an id; `None` turns connection ids off.
+    /// [`uses_connection_id`](Self::uses_connection_id) returns whether the id is used.
     ///
     /// # Errors
     ///
@@ -95,7 +95,8 @@ impl<R: TryCryptoRng> Connection<R> {
             retransmission: Retransmission::started(config.first_timeout, config.max_timeout, now),
             keys: None,
             reader,
-            // The record in answer to a ClientHello has its number (RFC 6347, section 4.2.1).
+            // The record that answers a ClientHello has the same number (RFC 6347, section
+            // 4.2.1).
             writer: RecordWriter::starting_at(hello.sequence),
             mtu: config.mtu,
             max_repeats: config.max_repeats,
@@ -108,9 +109,9 @@ impl<R: TryCryptoRng> Connection<R> {
         })
     }
 
-    /// Whether the connection began with this ClientHello: then the client sends it again, or
-    /// somebody who has seen it does. Another ClientHello from the same address is that of a
-    /// client that has forgotten this connection, or of another one.
+    /// Whether the connection began with this ClientHello. If so, the client, or somebody
+    /// who has seen the ClientHello, repeats it. Otherwise, the client has forgotten this
+    /// connection, or another client has the same address now.
     pub fn began_with(&self, hello: &Hello) -> bool {
         self.client_random().is_some_and(|random| *random == hello.random)
     }
@@ -169,8 +170,8 @@ impl<R: TryCryptoRng> Connection<R> {
         }
     }
 
-    /// The flight is due again, unless it has been so often enough. Once the client has proved
-    /// itself, it may ask for it as often as it likes.
+    /// Makes the flight due again, unless it was sent often enough. After it has
+    /// authenticated, the client may ask for the flight any number of times.
     pub(super) fn repeat_flight(&mut self) {
         let is_connected = matches!(self.state, State::Connected);
         if is_connected || self.retransmission.repeats() <= self.max_repeats {
@@ -178,15 +179,15 @@ impl<R: TryCryptoRng> Connection<R> {
         }
     }
 
-    /// The last flight has arrived, or it does not matter any more.
+    /// Forgets the last flight, which has arrived or is no longer needed.
     pub(super) fn forget_flight(&mut self) {
         self.limit = None;
         self.flight = Flight::default();
     }
 
     /// Writes the next datagram that is due into `out` and returns its length, or `None` if
-    /// nothing is due. `out` should have as many bytes as [`Config::mtu`]. What does not fit
-    /// remains due, as does what cannot be encrypted because the source of randomness fails.
+    /// nothing is due. `out` should be as long as [`Config::mtu`]. Data that does not fit,
+    /// or cannot be encrypted because the source of randomness fails, remains due.
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<usize> {
         let out = out.get_mut(..out.len().min(self.mtu))?;
         let max_fragment = match (&self.keys, &self.handshake) {
@@ -198,9 +199,10 @@ impl<R: TryCryptoRng> Connection<R> {
         Outgoing { flight, writer, keys: keys.as_ref(), random, max_fragment }.poll(alert, out)
     }
 
-    /// Encrypts `plaintext` into one record in `out` and returns its length, which is at most
-    /// [`record_overhead`](Self::record_overhead) bytes more than that of `plaintext`. The
-    /// record is a datagram: send it after those of [`poll_transmit`](Self::poll_transmit).
+    /// Encrypts `plaintext` into one record in `out` and returns the record's length, which
+    /// is at most [`record_overhead`](Self::record_overhead) bytes more than the length of
+    /// `plaintext`. The record is a datagram: send it after the datagrams of
+    /// [`poll_transmit`](Self::poll_transmit).
     ///
     /// # Errors
     ///
@@ -222,32 +224,32 @@ impl<R: TryCryptoRng> Connection<R> {
         self.end(Error::Closed);
     }
 
-    /// Whether, since this was last asked, a record has come that is authentic, has the
-    /// connection id of this side, and is newer than all before it: then the client is where
-    /// that datagram came from, and answers go there from now on (RFC 9146, section 6).
+    /// Whether, since the last call, an authentic record has arrived that has this side's
+    /// connection id and is newer than all earlier ones. If so, the client is at the
+    /// address of that datagram, and answers go there from now on (RFC 9146, section 6).
     ///
-    /// Ask after each datagram from another address than the one before, once all of it is
-    /// read. Somebody on the path can send a genuine datagram on from an address of his, and
-    /// get answers that he cannot read until the next one comes from the client.
+    /// Call this after each datagram from a new address, once all of it is read. An
+    /// attacker on the path can forward a genuine datagram from another address. The
+    /// attacker then gets answers, which cannot be read, until the client's next datagram
+    /// arrives.
     pub fn take_newest(&mut self) -> bool {
         core::mem::take(&mut self.arrived.newest)
     }
 
-    /// Whether, since this was last asked, a record has come that is authentic. A connection
-    /// that was imported, and has neither had one nor sent one, may be dropped and imported
+    /// Whether, since the last call, an authentic record has arrived. If an imported
+    /// connection has neither received nor sent a record, it may be dropped and imported
     /// from the same blob again.
     pub fn take_authentic(&mut self) -> bool {
         core::mem::take(&mut self.arrived.authentic)
     }
 
-    /// Whether the session goes on that the client has a ticket of. False before the handshake
-    /// is done.
+    /// Whether the session was resumed from a ticket. False before the handshake is done.
     pub fn was_resumed(&self) -> bool {
         self.was_resumed
     }
 
-    /// The identity of the client's pre-shared key, once the handshake is done; of a session
-    /// that was resumed, that of the first handshake.
+    /// The identity of the client's pre-shared key, once the handshake is done. For a
+    /// resumed session, it is the identity of the first handshake.
     pub fn identity(&self) -> Option<&[u8]> {
         Some(&self.identity[..]).filter(|identity| !identity.is_empty())
     }

@@ -1,5 +1,5 @@
-//! Cookies (RFC 6347, section 4.2.1): nothing is kept of a client, and little is sent to it,
-//! before it has shown that it receives at its address.
+//! Cookies (RFC 6347, section 4.2.1): before a client has shown that it receives at its
+//! address, nothing is stored for it, and little is sent to it.
 
 use core::fmt;
 
@@ -19,8 +19,8 @@ use crate::wire::Reader;
 /// The length of the secret of [`Cookies`], in bytes.
 pub const COOKIE_SECRET_LEN: usize = 32;
 
-/// The length of a HelloVerifyRequest with its record, in bytes. The shortest ClientHello that
-/// is answered by one has 61.
+/// The length of a HelloVerifyRequest with its record, in bytes. The shortest ClientHello
+/// that gets one has 61.
 pub const HELLO_VERIFY_REQUEST_LEN: usize =
     RECORD_HEADER_LEN + HANDSHAKE_HEADER_LEN + 2 + 1 + COOKIE_LEN;
 
@@ -28,10 +28,10 @@ const COOKIE_LEN: usize = 16;
 type Cookie = [u8; COOKIE_LEN];
 type Secret = Zeroizing<[u8; COOKIE_SECRET_LEN]>;
 
-/// The records of this side begin with the number of the ClientHello's. So that there are
-/// enough of them, it must not be greater.
+/// The largest record number of a ClientHello. This side's records continue from it, so a
+/// larger one would leave too few numbers.
 const MAX_SEQUENCE: u64 = u32::MAX as u64;
-/// The messages of this side begin with the number of the ClientHello.
+/// The largest message number of a ClientHello, from which this side's messages continue.
 const MAX_MESSAGE_SEQ: u16 = u8::MAX as u16;
 
 /// Makes and checks cookies. The secrets are wiped when dropped.
@@ -40,17 +40,18 @@ pub struct Cookies {
     previous: Option<Secret>,
 }
 
-/// What a datagram is, to a server that knows nothing of the client yet.
+/// The kind of a datagram, for a server that knows nothing of the client yet.
 #[derive(Clone, Debug)]
 pub enum Greeting {
-    /// It does not begin with a ClientHello. It belongs to a connection that is there, or to
+    /// It does not begin with a ClientHello. It belongs to an existing connection, or to
     /// none.
     None,
     /// It begins with a ClientHello without a valid cookie. Send these bytes in answer, and
     /// forget it.
     Unverified([u8; HELLO_VERIFY_REQUEST_LEN]),
-    /// It begins with a ClientHello with a valid cookie: make a connection, unless there is one
-    /// that [has begun with it](super::Connection::began_with), and hand it the datagram.
+    /// It begins with a ClientHello with a valid cookie. Make a connection, unless there is
+    /// one that [began with it](super::Connection::began_with), and pass the datagram to
+    /// the connection.
     Verified(Hello),
 }
 
@@ -63,29 +64,28 @@ pub struct Hello {
 }
 
 impl Cookies {
-    /// With a secret from a source of randomness. Servers that share a secret take each other's
-    /// cookies.
+    /// Uses a random secret. Servers that share a secret accept each other's cookies.
     pub fn new(secret: [u8; COOKIE_SECRET_LEN]) -> Self {
         Self { current: Zeroizing::new(secret), previous: None }
     }
 
-    /// Takes a new secret. Cookies of the one before are still valid, those of earlier ones are
-    /// not any more.
+    /// Takes a new secret. Cookies of the previous secret are still valid; older cookies
+    /// are not.
     ///
-    /// Who has received a cookie can go on using it, also when the address has become another's:
-    /// so do this every minute or so. A client takes as long as its timers to come back with
-    /// its cookie, which must be shorter.
+    /// A client that has received a cookie can use it even after somebody else has its
+    /// address, so call this about once a minute. The interval must be longer than a
+    /// client's timers, since a client takes that long to return its cookie.
     pub fn rotate(&mut self, secret: [u8; COOKIE_SECRET_LEN]) {
         let before = core::mem::replace(&mut self.current, Zeroizing::new(secret));
         self.previous = Some(before);
     }
 
-    /// Looks at a datagram. `peer` is where it came from: address and port as bytes, always
-    /// in the same way.
+    /// Examines a datagram. `peer` is the source: address and port as bytes, always in the
+    /// same format.
     ///
-    /// Changes nothing, keeps nothing and allocates nothing. Of a ClientHello in fragments, the one with the
-    /// cookie counts, which is the first; the others are [`Greeting::None`], and their
-    /// connection asks for them again by waiting.
+    /// Changes, stores and allocates nothing. If a ClientHello is fragmented, the first
+    /// fragment, which has the cookie, counts. The others are [`Greeting::None`]; the
+    /// client sends them again while the connection waits.
     pub fn examine(&self, peer: &[u8], datagram: &mut [u8]) -> Greeting {
         self.greeting(peer, datagram).unwrap_or(Greeting::None)
     }
@@ -123,8 +123,9 @@ impl fmt::Debug for Cookies {
     }
 }
 
-/// The cookie of a client, for its address and the random bytes of its ClientHello. Not for the id
-/// of its session: Mbed TLS makes another one up when it comes back, if it has a ticket.
+/// The cookie for a client's address and the random bytes of its ClientHello. It does not
+/// depend on the session id: with a ticket, Mbed TLS changes the id when it returns the
+/// cookie.
 fn cookie(secret: &Secret, peer: &[u8], start: &Start<'_>) -> Option<Cookie> {
     let mut mac = Hmac::<Sha256>::new_from_slice(&secret[..]).ok()?;
     mac.update(b"iot-coap-dtls cookie");
@@ -134,8 +135,8 @@ fn cookie(secret: &Secret, peer: &[u8], start: &Start<'_>) -> Option<Cookie> {
     mac.finalize().into_bytes().first_chunk().copied()
 }
 
-/// The record has the number of the ClientHello's, as RFC 6347 asks for, and so has the
-/// message: it is the first of this side in answer to it.
+/// The record has the number of the ClientHello's record, as RFC 6347 requires. The message
+/// has the ClientHello's number, too, since it is this side's first message.
 fn hello_verify_request(
     record: Header,
     message_seq: u16,
@@ -155,11 +156,11 @@ fn hello_verify_request(
     Some(out)
 }
 
-/// The connection id of `len` bytes in a datagram that begins with a record that has one: by it
-/// a server finds the connection, whatever the address is (RFC 9146, section 4). `None` if the
+/// The connection id of `len` bytes in a datagram whose first record has one. A server uses
+/// it to find the connection, whatever the address is (RFC 9146, section 4). `None` if the
 /// datagram begins with another record, or is too short.
 pub fn connection_id(datagram: &[u8], len: usize) -> Option<&[u8]> {
-    /// Behind the type, the version, the epoch and the number.
+    /// The id follows the type, the version, the epoch and the number.
     const START: usize = 1 + 2 + 2 + 6;
     let has_one = datagram.first() == Some(&ContentType::Tls12Cid.byte());
     datagram.get(START..)?.get(..len).filter(|_| has_one)

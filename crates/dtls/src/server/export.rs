@@ -1,9 +1,9 @@
-//! A session that nobody speaks in is sealed into a blob and dropped, and goes on from the blob
-//! with its next record: in this process, in the next one, or in another server.
+//! Exports an idle session: it is sealed into a blob and dropped, and goes on from the blob
+//! with its next record, in this process, in the next one, or in another server.
 //!
-//! Two sessions of one blob would use the same record numbers under the same keys, which with
-//! AES-GCM gives the keys away. So an export ends the session, and whoever imports a blob must
-//! see to it that nobody imports it again.
+//! Two sessions from one blob would use the same record numbers with the same keys, which
+//! with AES-GCM reveals the authentication key. So an export ends the session, and the
+//! importer of a blob must make sure that it is not imported again.
 
 use alloc::vec::Vec;
 
@@ -21,15 +21,17 @@ use crate::session::{Kept, MAX_KEPT_LEN, RecordReader, RecordWriter, Retransmiss
 use crate::validity::Validity;
 use crate::wire::{Reader, Writer};
 
-/// The version of the format of a blob's content. A client's checkpoints have others.
+/// The version of the format of a blob's content. It differs from every version of a
+/// client's checkpoint.
 const FORMAT: u8 = 0x81;
 
 impl<R: TryCryptoRng> Connection<R> {
-    /// Seals the session into a blob for [`import`](Self::import), and ends it without a word to
-    /// the client. `context` states what the blob is for; `import` requires the same one.
+    /// Seals the session into a blob for [`import`](Self::import), and ends it without
+    /// telling the client. `context` states what the blob is for; `import` requires the
+    /// same one.
     ///
-    /// The blob is secret and worth as much as the session. It has some 200 bytes, and those of
-    /// the identity and the connection ids.
+    /// The blob is as secret as the session. It has about 200 bytes, plus the identity and
+    /// the connection ids.
     ///
     /// # Errors
     ///
@@ -62,18 +64,19 @@ impl<R: TryCryptoRng> Connection<R> {
         Ok(blob)
     }
 
-    /// Goes on with a session from a blob of [`export`](Self::export), without a handshake.
+    /// Continues a session from a blob of [`export`](Self::export), without a handshake.
     ///
-    /// Use each blob once: delete it before this is called, also where the process may end
-    /// right after it. A blob in the memory of one process may be kept until the connection has
-    /// sent something, or [has had an authentic record](Self::take_authentic). Records that were on their way when the session was exported, and are
-    /// older than others that had come, are dropped. How many records were forged is forgotten,
-    /// and so is [`was_resumed`](Self::was_resumed).
+    /// Use each blob once: delete it before calling this, even if the process may end right
+    /// afterwards. A blob in the memory of one process may be kept until the connection has
+    /// sent something or [received an authentic record](Self::take_authentic). Records that
+    /// were on their way during the export are dropped if they are older than records that
+    /// had arrived. The count of forged records and [`was_resumed`](Self::was_resumed)
+    /// start over.
     ///
     /// # Errors
     ///
-    /// Each [`RestoreError`] means that the client has to shake hands again.
-    /// [`RestoreError::Foreign`] also for lack of memory.
+    /// After each [`RestoreError`] the client needs another handshake.
+    /// [`RestoreError::Foreign`] is also returned for lack of memory.
     pub fn import(
         config: &Config,
         blob: &[u8],

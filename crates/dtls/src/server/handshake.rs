@@ -28,7 +28,7 @@ use crate::record::{ConnectionId, EPOCH_PLAIN, EPOCH_PROTECTED, FragmentLength};
 use crate::suite::KeyExchange;
 use crate::wire::{Reader, Writer};
 
-/// The length of the key that stands for one that there is not, in bytes.
+/// The length of the random key for an unknown identity, in bytes.
 const NO_KEY_LEN: usize = 32;
 
 /// The message that must come next from the client.
@@ -67,14 +67,14 @@ pub(super) struct Handshake {
     #[cfg(feature = "certificates")]
     ephemeral: Option<Ephemeral>,
     master_secret: Option<MasterSecret>,
-    /// What the client calls itself; it is true once the handshake is done.
+    /// The identity that the client claims. It is proved once the handshake is done.
     pub(super) identity: Vec<u8>,
-    /// The session is that of a ticket.
+    /// The session was resumed from a ticket.
     pub(super) was_resumed: bool,
 }
 
 impl Handshake {
-    /// A handshake that waits for the ClientHello that the cookie has come with.
+    /// A handshake that waits for the ClientHello with the cookie.
     pub(super) fn start(
         config: Arc<Config>,
         hello: &Hello,
@@ -87,7 +87,7 @@ impl Handshake {
             config,
             expected: Expected::ClientHello,
             first_message_seq: hello.message_seq,
-            // The message in answer to a ClientHello has its number.
+            // The message that answers a ClientHello has the same number.
             next_message_seq: hello.message_seq,
             own_id,
             negotiated: None,
@@ -99,9 +99,9 @@ impl Handshake {
         })
     }
 
-    /// Processes the next message, if it is complete. One that is neither expected nor
-    /// protected is dropped, so that the genuine one can still come (RFC 6347, section
-    /// 4.1.2.7).
+    /// Processes the next message, if it is complete. A message that is neither expected
+    /// nor protected is dropped, so that the genuine one can still arrive (RFC 6347,
+    /// section 4.1.2.7).
     ///
     /// # Errors
     ///
@@ -140,7 +140,8 @@ impl Handshake {
     ) -> Result<Progress, Error> {
         message.add_to(&mut self.transcript);
         let hello = ClientHello::read(&message.body)?;
-        // It has been put together from fragments of another one than that with the cookie.
+        // It was assembled from fragments of another ClientHello than the one with the
+        // cookie.
         if hello.random != self.randoms.client {
             return Err(Violation::Contradiction.into());
         }
@@ -176,7 +177,7 @@ impl Handshake {
         self.write_message(flight, MessageType::SERVER_HELLO, |out| negotiated.write(&random, out))
     }
 
-    /// Goes on with the session of a ticket: this side's Finished comes first.
+    /// Resumes the session of a ticket: this side's Finished comes first.
     fn resume(
         &mut self,
         ticket: Ticket,
@@ -195,7 +196,7 @@ impl Handshake {
         Ok(Progress { new_flight: true, has_keys: true, ..Progress::default() })
     }
 
-    /// Shows the certificate, and a key for this handshake that is signed by its key.
+    /// Sends the certificate, and an ephemeral key that the certificate's key has signed.
     #[cfg(feature = "certificates")]
     fn prove<R: TryCryptoRng>(
         &mut self,
@@ -223,8 +224,8 @@ impl Handshake {
         Ok(())
     }
 
-    /// The secret of this side's key for this handshake and the client's (RFC 8422, section
-    /// 5.7). There is none a second time.
+    /// Computes the secret from this side's and the client's ephemeral keys (RFC 8422,
+    /// section 5.7). This works only once.
     #[cfg(feature = "certificates")]
     fn agree(&mut self, body: &[u8]) -> Result<Premaster, Error> {
         let mut reader = Reader::new(body);
@@ -254,8 +255,8 @@ impl Handshake {
         Ok(Progress { has_keys: true, ..Progress::default() })
     }
 
-    /// The secret of the client's pre-shared key. If it has none, a random one, which it does
-    /// not have either.
+    /// The secret from the client's pre-shared key. If the client has none, the secret is
+    /// random, so the client does not know it.
     fn pre_shared<R: TryCryptoRng>(
         &mut self,
         body: &[u8],
@@ -367,7 +368,7 @@ impl Handshake {
         Ok(keys)
     }
 
-    /// What was negotiated for records.
+    /// The negotiated length of records.
     pub(super) fn max_fragment(&self) -> FragmentLength {
         self.negotiated.as_ref().map_or(FragmentLength::default(), |agreed| agreed.max_fragment)
     }

@@ -1,4 +1,4 @@
-//! What a server proves itself by to clients that know it by a certificate.
+//! The certificates and the private key with which a server authenticates.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -32,7 +32,7 @@ impl SignatureScheme {
         }
     }
 
-    /// Whether suites with this key exchange are signed so.
+    /// Whether suites with this key exchange use this scheme.
     pub(super) fn fits(self, key_exchange: KeyExchange) -> bool {
         match key_exchange {
             KeyExchange::EcdheEcdsa => self == Self::EcdsaSha256,
@@ -46,11 +46,11 @@ impl SignatureScheme {
 
 /// A private key, which never enters this crate.
 pub trait Signer: Send + Sync {
-    /// What the key can sign by, best first. It must be of the kind of the certificate's key.
+    /// The schemes of the key, best first. They must match the certificate's key.
     fn schemes(&self) -> &[SignatureScheme];
 
-    /// Whether it may sign now. It is asked before the key of a handshake is made, so that
-    /// where signatures are rationed the rest of a handshake is too.
+    /// Whether it may sign now. This is called before a handshake makes its ephemeral key,
+    /// so that a limit on signatures limits the other work of handshakes, too.
     fn may_sign(&self) -> bool {
         true
     }
@@ -67,13 +67,13 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Makes an identity of certificates in DER: the server's own, and those between it and the
-    /// root, each followed by the one that has signed it. The root may be left out.
+    /// Makes an identity from certificates in DER: the server's own and the intermediates,
+    /// each followed by the certificate that signed it. The root may be left out.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if there is no certificate; [`Error::BadLength`] if they have
-    /// 2^24 bytes together; [`Error::OutOfMemory`].
+    /// [`Error::Configuration`] if there is no certificate; [`Error::BadLength`] if the
+    /// certificates have 2^24 bytes or more in total; [`Error::OutOfMemory`].
     pub fn new(chain: &[&[u8]], signer: Arc<dyn Signer>) -> Result<Self, Error> {
         if chain.is_empty() {
             return Err(Error::Configuration("an identity needs a certificate"));

@@ -1,9 +1,10 @@
-//! The server's side of DTLS 1.2, with the records, ciphers and key schedule of the client's.
+//! The server's side of DTLS 1.2. It shares the records, ciphers and key schedule with the
+//! client's side.
 //!
-//! Like the client it does no I/O and knows no clock. A server has one [`Cookies`], one
-//! [`Config`] and a [`Connection`] for each client. Nothing is kept of a client before it has
-//! shown, by a cookie, that it receives at its address; how many connections there may be after
-//! that, in all and of one address, is the caller's to decide.
+//! Like the client, it does no I/O and has no clock. A server has one [`Cookies`], one
+//! [`Config`] and a [`Connection`] for each client. Nothing is stored for a client before
+//! it has shown, by a cookie, that it receives at its address. The caller limits the number
+//! of connections, in total and for each address.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -22,15 +23,16 @@
 //! let config = Arc::new(Config::new().pre_shared_keys(Arc::new(OneKey)));
 //! ```
 //!
-//! A whole server that listens at a UDP socket is in the [crate's documentation](crate).
+//! The [crate's documentation](crate) has a complete server on a UDP socket.
 //!
-//! A client that has lost its session sends a ClientHello from the address of the old one, and
-//! so may somebody else who receives there. The server of the example takes the new connection
-//! at once; one that does not want to lose the old one before the new one is connected keeps
-//! both until then (RFC 6347, section 4.2.8). With connection ids, look a datagram's up by
-//! [`connection_id`] before its address, and see [`Connection::take_newest`].
+//! A client that has lost its session sends a ClientHello from the address of the old
+//! session, and so may anybody else who receives at that address. The example replaces the
+//! old connection at once. A server that must not lose the old connection before the new
+//! one is connected keeps both until then (RFC 6347, section 4.2.8). With connection ids,
+//! look a datagram up by its [`connection_id`] first, then by its address, and see
+//! [`Connection::take_newest`].
 //!
-//! It has no client certificates, no renegotiation and no compression.
+//! Client certificates, renegotiation and compression are not supported.
 
 mod client_hello;
 mod config;

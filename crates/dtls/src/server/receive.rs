@@ -1,9 +1,9 @@
 //! Processes received datagrams.
 //!
-//! Whatever is invalid is dropped and counted. Only the client can end a session: by an alert
-//! with keys, or by what it says in the handshake. Unprotected alerts and unexpected messages
-//! may be forged; they end the handshake only if the client does not answer the flight that is
-//! sent again.
+//! Invalid data is dropped and counted. Only the client can end a session: by a protected
+//! alert, or by its messages in the handshake. Unprotected alerts and unexpected messages
+//! may be forged; they end the handshake only if the client does not answer the flight that
+//! is sent again.
 
 use iot_coap_time::Instant;
 use rand_core::TryCryptoRng;
@@ -31,8 +31,9 @@ impl<R: TryCryptoRng> Connection<R> {
         now: Instant,
         datagram: &mut Datagram<'d>,
     ) -> Result<Option<&'d [u8]>, Error> {
-        // An id brings a datagram here from any address, so what is not protected in it could be
-        // anybody's. A client's unprotected records come first.
+        // With a connection id, a datagram may come from any address, so its unprotected
+        // records may be anybody's. A genuine client's unprotected records come first in a
+        // datagram.
         let mut has_id = false;
         while !datagram.is_empty() {
             if let State::Ended(error) = self.state {
@@ -76,7 +77,7 @@ impl<R: TryCryptoRng> Connection<R> {
                 }
                 _ => {}
             },
-            // The epoch of a record says the same, and is authenticated.
+            // The epoch of a record has the same meaning, and is authenticated.
             ContentType::ChangeCipherSpec => {}
             ContentType::ApplicationData | ContentType::Tls12Cid => self.reader.count_malformed(),
         }
@@ -98,7 +99,7 @@ impl<R: TryCryptoRng> Connection<R> {
         self.arrived.authentic = true;
         match content_type {
             ContentType::ApplicationData if matches!(self.state, State::Connected) => {
-                // So the client has the last flight.
+                // This shows that the client has the last flight.
                 if !self.flight.is_empty() {
                     self.forget_flight();
                 }
@@ -139,7 +140,8 @@ impl<R: TryCryptoRng> Connection<R> {
                 }
                 continue;
             };
-            // The first ClientHello, late: it led to the cookie, not to this handshake.
+            // A late copy of the first ClientHello. It belongs to the cookie exchange, not
+            // to this handshake.
             if header.message_seq < handshake.first_message_seq {
                 continue;
             }
@@ -148,8 +150,8 @@ impl<R: TryCryptoRng> Connection<R> {
                     self.retransmission.answer_begins(now);
                     self.process_messages(now)?;
                 }
-                // The client did not receive the flight in answer to its hello. If it repeats
-                // what comes later, it has.
+                // The client did not receive the flight that answers its hello. If it
+                // repeats later messages, it did.
                 Inserted::Retransmission => {
                     if header.kind == MessageType::CLIENT_HELLO {
                         self.answer_again(now);
@@ -211,7 +213,7 @@ impl<R: TryCryptoRng> Connection<R> {
         self.retransmission.note_unauthenticated_error(violation.into());
     }
 
-    /// The client repeats its flight: the answer may be due again.
+    /// Handles a repetition of the client's flight: the answer may be due again.
     fn answer_again(&mut self, now: Instant) {
         if self.flight.is_sent() && self.retransmission.peer_retransmits(now) {
             self.repeat_flight();

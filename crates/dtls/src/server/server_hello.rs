@@ -1,4 +1,4 @@
-//! What the two hellos agree on, and writing the ServerHello (RFC 5246, section 7.4.1.3).
+//! The agreement of the two hellos, and the ServerHello (RFC 5246, section 7.4.1.3).
 
 use alloc::vec::Vec;
 
@@ -18,7 +18,7 @@ const NO_COMPRESSION: u8 = 0;
 #[cfg(feature = "certificates")]
 const UNCOMPRESSED_POINTS: u8 = 0;
 
-/// What the two hellos agree on.
+/// The agreement of the two hellos.
 #[expect(clippy::struct_excessive_bools, reason = "each stands for an extension")]
 pub(super) struct Negotiated {
     pub(super) suite: &'static Suite,
@@ -29,7 +29,7 @@ pub(super) struct Negotiated {
     has_ids: bool,
     /// This side will send a NewSessionTicket.
     pub(super) ticket: bool,
-    /// The id of the session: that of the ClientHello if it is resumed by a ticket (RFC 5077,
+    /// The id of the session: the ClientHello's if it is resumed by a ticket (RFC 5077,
     /// section 3.4), otherwise empty.
     session_id: Vec<u8>,
     /// The id in records to the client.
@@ -41,7 +41,7 @@ pub(super) struct Negotiated {
 }
 
 impl Negotiated {
-    /// With what the client offers beside the suite. `own_id` is used if the client knows connection
+    /// Agrees on the client's extensions. `own_id` is used if the client knows connection
     /// ids.
     pub(super) fn new(
         hello: &ClientHello<'_>,
@@ -53,7 +53,7 @@ impl Negotiated {
         Self {
             suite,
             extended_master_secret: hello.extended_master_secret,
-            // It is defined for block ciphers only (RFC 7366, section 3).
+            // Encrypt-then-MAC is defined for block ciphers only (RFC 7366, section 3).
             encrypt_then_mac: hello.encrypt_then_mac && suite.algorithm.is_cbc(),
             renegotiation_info: hello.renegotiation_info,
             max_fragment: hello.max_fragment,
@@ -67,7 +67,7 @@ impl Negotiated {
         }
     }
 
-    /// The session of a ticket goes on.
+    /// Marks the session as resumed from a ticket.
     pub(super) fn resumed(self, session_id: &[u8]) -> Result<Self, Error> {
         Ok(Self { session_id: copy(session_id)?, ..self })
     }

@@ -1,5 +1,5 @@
-//! Tickets (RFC 5077): what a server must know to resume a session, sealed, so that the client
-//! keeps it.
+//! Tickets (RFC 5077): the sealed state that a server needs to resume a session, which the
+//! client stores.
 
 use alloc::vec::Vec;
 
@@ -17,17 +17,18 @@ use crate::wire::{Reader, Writer};
 /// The version of the format of a ticket's content.
 const FORMAT: u8 = 1;
 
-/// What tickets are for, so that they are not taken for anything else that the key has sealed.
+/// The context of tickets, so that other data sealed with the same key is not accepted as a
+/// ticket.
 const CONTEXT: &[u8] = b"iot-coap-dtls ticket";
 
-/// A session, as it stands in its ticket.
+/// The content of a ticket.
 pub(super) struct Ticket {
     pub(super) suite: &'static Suite,
-    /// What was negotiated for records, which holds for resumed sessions too (RFC 6066, section
-    /// 4).
+    /// The negotiated length of records, which applies to resumed sessions too (RFC 6066,
+    /// section 4).
     pub(super) max_fragment: FragmentLength,
     pub(super) master_secret: MasterSecret,
-    /// What the client called itself; empty without a pre-shared key.
+    /// The client's identity; empty without a pre-shared key.
     pub(super) identity: Vec<u8>,
 }
 
@@ -51,7 +52,7 @@ impl Ticket {
         key.seal(CONTEXT, &content, random)
     }
 
-    /// Opens a ticket by one of the keys; `None` if it is of none of them, and for lack of
+    /// Opens a ticket with one of the keys; `None` if no key opens it, or for lack of
     /// memory.
     pub(super) fn open(keys: &[SealingKey], sealed: &[u8]) -> Option<Self> {
         let content = keys.iter().find_map(|key| key.open(CONTEXT, sealed))?;

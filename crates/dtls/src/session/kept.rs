@@ -1,5 +1,5 @@
-//! What is left of a session that is sealed and restored: the inputs of its keys, and the numbers
-//! of its records.
+//! The state of a session that is sealed and restored: the inputs of its keys, and its
+//! record numbers.
 
 use crate::key_schedule::{MASTER_SECRET_LEN, MasterSecret, RANDOM_LEN, Randoms};
 use crate::keys::{Keys, Secrets};
@@ -9,11 +9,11 @@ use crate::validity::{VALIDITY_LEN, Validity};
 use crate::wire::{Reader, Writer};
 
 const ENCRYPT_THEN_MAC: u8 = 1;
-/// Where the code of the length of records begins.
+/// The position of the code for the length of records.
 const MAX_FRAGMENT_SHIFT: u32 = 4;
 
-/// The length of what [`Kept::write`] writes, at most: two sequence numbers, suite and flags,
-/// validity, secrets, two connection ids.
+/// The most bytes that [`Kept::write`] writes: two sequence numbers, suite and flags,
+/// validity, secrets, and two connection ids.
 pub(crate) const MAX_KEPT_LEN: usize = 2 * 8
     + 2
     + 1
@@ -22,9 +22,9 @@ pub(crate) const MAX_KEPT_LEN: usize = 2 * 8
     + 2 * RANDOM_LEN
     + 2 * (1 + MAX_CONNECTION_ID_LEN);
 
-/// What is kept of a session beside its keys.
+/// The state of a session that is kept, besides its keys.
 pub(crate) struct Kept {
-    /// The first number that a restored session may write.
+    /// The first number that a restored session may use.
     pub(crate) sequence: u64,
     /// The first number that has not been read.
     pub(crate) first_unseen: u64,
@@ -47,7 +47,8 @@ impl Kept {
         writer.vector8(|writer| writer.bytes(keys.own_id.as_bytes()));
     }
 
-    /// Reads the same, and derives the keys of a client in place. `None` if it does not parse.
+    /// Reads the state that [`Kept::write`] wrote, and derives the keys of a client in
+    /// place. `None` if it does not parse.
     #[inline]
     pub(crate) fn read(reader: &mut Reader<'_>, keys: &mut Option<Keys>) -> Option<Self> {
         let sequence = reader.u64().filter(|sequence| *sequence <= MAX_SEQUENCE)?;

@@ -1,5 +1,6 @@
-//! What the sessions of both sides are made of: reading and writing records, and when and how
-//! flights are sent. It knows no handshake messages but as parts of a flight.
+//! The parts of a session that both sides share: reading and writing records, and sending
+//! and retransmitting flights. To these modules, handshake messages are only parts of a
+//! flight.
 
 mod kept;
 mod outgoing;

@@ -29,8 +29,8 @@ pub(crate) struct Outgoing<'s, R> {
 }
 
 impl<R: TryCryptoRng> Outgoing<'_, R> {
-    /// Writes the next datagram that is due: as many records of the flight as fit into it, or
-    /// else the alert. What does not fit or cannot be encrypted remains due.
+    /// Writes the next datagram that is due: as many records of the flight as fit into it,
+    /// or else the alert. Data that does not fit or cannot be encrypted remains due.
     pub(crate) fn poll(mut self, alert: &mut Option<Alert>, out: &mut [u8]) -> Option<usize> {
         let mut len = 0;
         while let Some(epoch) = self.flight.next_epoch() {

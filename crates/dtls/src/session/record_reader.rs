@@ -5,10 +5,10 @@ use crate::record::{ConnectionId, ContentType, Datagram, Record, ReplayWindow};
 
 /// How many records and messages have been received and dropped since the session began.
 ///
-/// They are dropped without an answer (RFC 6347, section 4.1.2.7), so these counters are the
-/// only trace of an attack, of a network that damages datagrams, or of a server that has
-/// lost the session: a device may report them, or start a new session when `forged` grows
-/// and no answer comes. They stop at their maximum.
+/// They are dropped without an answer (RFC 6347, section 4.1.2.7), so these counters are
+/// the only trace of an attack, of a network that damages datagrams, or of a server that
+/// has lost the session: a device may report them, or start a new session when `forged`
+/// grows and no answer comes. They saturate at their maximum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
@@ -32,18 +32,19 @@ pub(crate) struct RecordReader {
 }
 
 impl RecordReader {
-    /// For a new session, in which `own_id` is offered.
+    /// A reader for a new session, which offers `own_id`.
     pub(crate) fn new(own_id: ConnectionId) -> Self {
         let (replay, dropped) = (ReplayWindow::default(), Dropped::default());
         Self { own_id, replay, dropped, max_forgeries: u32::MAX }
     }
 
-    /// For a restored session, which treats all numbers below `first_sequence` as seen.
+    /// A reader for a restored session, which treats all numbers below `first_sequence` as
+    /// seen.
     pub(crate) fn restored(own_id: ConnectionId, first_sequence: u64) -> Self {
         Self { replay: ReplayWindow::starting_at(first_sequence), ..Self::new(own_id) }
     }
 
-    /// New keys are in use, with this connection id.
+    /// Notes that new keys are in use, with this connection id.
     pub(crate) fn start_epoch(&mut self, own_id: ConnectionId) {
         self.own_id = own_id;
         self.replay = ReplayWindow::default();
@@ -53,8 +54,8 @@ impl RecordReader {
         self.max_forgeries = max_forgeries;
     }
 
-    /// Whether so many records were forged that the keys must not be used any more; or half of
-    /// them, so that it is time for others.
+    /// Whether too many records were forged to use the keys any longer; with `half`,
+    /// whether half as many were, so that it is time for new keys.
     pub(crate) fn is_worn_out(&self, keys: &Keys, half: bool) -> bool {
         let limit = keys.secrets.suite.algorithm.forgery_limit().min(self.max_forgeries);
         self.dropped.forged >= if half { limit / 2 } else { limit }
@@ -99,7 +100,7 @@ impl RecordReader {
             return None;
         }
         let opened = open(keys, record);
-        // The two sides agreed on shorter ones. It is authentic, but of no use.
+        // The two sides agreed on shorter records. It is authentic, but must be dropped.
         if opened.is_some_and(|(_, content)| content.len() > keys.secrets.max_fragment.bytes()) {
             self.count_malformed();
             return None;

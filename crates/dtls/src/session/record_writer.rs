@@ -1,7 +1,8 @@
 //! Writes records and assigns their sequence numbers.
 //!
-//! With AES-GCM, using a sequence number twice under the same keys gives the keys away. So
-//! a number is used only while it is below a limit, which a checkpoint sets.
+//! With AES-GCM, using a sequence number twice with the same keys reveals the
+//! authentication key. So a number is used only while it is below a limit, which a
+//! checkpoint sets.
 
 use rand_core::TryCryptoRng;
 
@@ -12,8 +13,8 @@ use crate::record::{
     RECORD_HEADER_LEN,
 };
 
-/// After how many records new keys are advised: RFC 8446, section 5.5, has 2^24.5 of full length
-/// for AES-GCM, with other limits far above.
+/// The number of records after which new keys are advised. RFC 8446, section 5.5, allows
+/// 2^24.5 records of full length for AES-GCM; the limits of other ciphers are far higher.
 const MAX_RECORDS: u64 = 1 << 24;
 
 /// The sequence numbers of the records to the peer.
@@ -31,7 +32,7 @@ pub(crate) struct RecordWriter {
 }
 
 impl RecordWriter {
-    /// For a new session.
+    /// A writer for a new session.
     pub(crate) fn new() -> Self {
         Self {
             plain_sequence: 0,
@@ -42,19 +43,20 @@ impl RecordWriter {
         }
     }
 
-    /// For a new session whose records without keys have numbers from `sequence` on.
+    /// A writer for a new session whose unprotected records have numbers from `sequence`
+    /// on.
     #[cfg(feature = "server")]
     pub(crate) fn starting_at(sequence: u64) -> Self {
         Self { plain_sequence: sequence, ..Self::new() }
     }
 
-    /// For a session restored from a checkpoint: numbers from `sequence` on are unused, but
-    /// not reserved yet.
+    /// A writer for a session restored from a checkpoint: numbers from `sequence` on are
+    /// unused, but not reserved yet.
     pub(crate) fn restored(sequence: u64) -> Self {
         Self { sequence, sequence_limit: sequence, is_protected: true, ..Self::new() }
     }
 
-    /// For a session whose next protected record has this number, with no limit set.
+    /// A writer for a session whose next protected record has this number, without a limit.
     #[cfg(any(test, feature = "server"))]
     pub(crate) fn at(sequence: u64) -> Self {
         Self { sequence, is_protected: true, ..Self::new() }
@@ -75,7 +77,7 @@ impl RecordWriter {
         self.sequence >= MAX_SEQUENCE
     }
 
-    /// Whether so many records were written that it is time for other keys.
+    /// Whether enough records were written that it is time for new keys.
     pub(crate) fn is_worn_out(&self) -> bool {
         self.sequence >= MAX_RECORDS
     }
@@ -90,8 +92,9 @@ impl RecordWriter {
         if sequence > MAX_SEQUENCE { Err(Error::SequenceExhausted) } else { Ok(sequence) }
     }
 
-    /// A checkpoint was made from which a restored session writes from `limit` on. Until it
-    /// is stored, a restart finds the previous one, so the lower limit counts.
+    /// Notes that a checkpoint was made, whose restored session uses numbers from `limit`
+    /// on. Until it is stored, a restart finds the previous one, so the lower limit
+    /// applies.
     pub(crate) fn checkpoint_made(&mut self, limit: u64) {
         self.sequence_limit = self.sequence_limit.min(limit);
         self.unconfirmed_limit = Some(limit);
@@ -102,7 +105,7 @@ impl RecordWriter {
         self.sequence >= self.sequence_limit
     }
 
-    /// The last checkpoint is stored.
+    /// Notes that the last checkpoint is stored.
     pub(crate) fn checkpoint_stored(&mut self) {
         if let Some(limit) = self.unconfirmed_limit.take() {
             self.sequence_limit = limit;

@@ -1,28 +1,28 @@
-//! When to send a flight again (RFC 6347, section 4.2.4), and when to give up.
+//! Decides when to send a flight again (RFC 6347, section 4.2.4), and when to give up.
 
 use iot_coap_time::{Duration, Instant};
 
 use crate::error::{Error, Violation};
 
-/// How often the final flight is repeated along with application data. A server that
-/// received none of these is gone.
+/// The most repetitions of the final flight with application data. If none of these
+/// arrived, the server is gone.
 const MAX_FINAL_FLIGHT_REPEATS: u8 = 4;
 
-/// The retransmission timer of one side. What is said of a client and its server holds for a
-/// server and its client as well.
+/// The retransmission timer of one side. The comments speak of a client and its server, but
+/// apply to a server and its client as well.
 ///
-/// What one flight has shown of the network counts for the next. A timer that was raised
-/// before the server answered stays so, until a flight is answered that was sent once (RFC
-/// 6347, section 4.2.4.1), and it is never shorter than one and a half times what the last
-/// answer took. So on a slow link only the first flight is sent more often than it has to
-/// be.
+/// Each flight uses what the previous one has shown of the network. A timer that was raised
+/// before the server answered stays raised until a flight is answered that was sent only
+/// once (RFC 6347, section 4.2.4.1), and it is never shorter than one and a half times the
+/// time of the last answer. So on a slow link, only the first flight is sent more often
+/// than necessary.
 pub(crate) struct Retransmission {
-    // Times are in milliseconds: weeks are enough, and half as many bytes.
+    // Times are in milliseconds, as 32 bits: weeks are enough, and take half as many bytes.
     first_timeout: u32,
     max_timeout: u32,
     /// How long to wait for the answer to the latest transmission.
     timeout: u32,
-    /// `timeout` of the next flight.
+    /// The `timeout` of the next flight.
     next_timeout: u32,
     deadline: Option<Instant>,
     /// When the flight first became due.
@@ -31,9 +31,9 @@ pub(crate) struct Retransmission {
     due_since: Instant,
     /// How often the flight was sent again.
     repeats: u8,
-    /// Something of the answer to the flight has come.
+    /// Part of the answer to the flight has arrived.
     is_answered: bool,
-    /// For so long after a transmission, what the server repeats says nothing of it.
+    /// How long after a transmission the server's repetitions cannot be a reaction to it.
     pause: u32,
     round_trip: Option<u32>,
     /// How often application data has been sent since the final flight.
@@ -41,9 +41,9 @@ pub(crate) struct Retransmission {
     unauthenticated_error: Option<UnauthenticatedError>,
 }
 
-/// An alert or an unexpected message that came without protection, so that anybody may
-/// have sent it. The handshake goes on and the flight is retransmitted once more. Only if
-/// that is not answered in time either, the error counts.
+/// An unprotected alert or unexpected message, which anybody may have sent. The handshake
+/// goes on, and the flight is retransmitted once more. Only if that is not answered in time
+/// either, the error counts.
 ///
 /// So a server's refusal is reported within three times the current timeout, and nobody
 /// else can end the handshake with a server that answers.
@@ -55,7 +55,7 @@ struct UnauthenticatedError {
 }
 
 impl Retransmission {
-    /// For a session without a handshake.
+    /// A timer for a session without a handshake.
     pub(crate) fn idle() -> Self {
         Self {
             first_timeout: 0,
@@ -74,7 +74,7 @@ impl Retransmission {
         }
     }
 
-    /// For a handshake whose first flight is due. The timeout is doubled for each
+    /// A timer for a handshake whose first flight is due. The timeout is doubled for each
     /// retransmission, from `first_timeout` up to `max_timeout`.
     pub(crate) fn started(first_timeout: Duration, max_timeout: Duration, now: Instant) -> Self {
         let [first_timeout, max_timeout] =
@@ -86,15 +86,15 @@ impl Retransmission {
         retransmission
     }
 
-    /// A new flight is due, to which the server must answer.
+    /// Notes that a new flight is due, which the server must answer.
     pub(crate) fn start(&mut self, now: Instant) {
         self.final_flight(now);
         self.timeout = self.next_timeout;
         self.deadline = Some(now + millis(self.timeout));
     }
 
-    /// The final flight of the client is due. There is no answer to wait for: the server
-    /// asks for it by retransmitting its own flight.
+    /// Notes that the client's final flight is due. It has no answer: the server asks for
+    /// it again by retransmitting its own flight.
     pub(crate) fn final_flight(&mut self, now: Instant) {
         self.started = now;
         self.due_since = now;
@@ -102,11 +102,11 @@ impl Retransmission {
         self.is_answered = false;
     }
 
-    /// Something of the answer to the flight has come. Its first part tells what the network
-    /// takes; the rest may be lost and sent again.
+    /// Notes that part of the answer to the flight has arrived. The first part shows the
+    /// speed of the network; the rest may be lost and sent again.
     ///
-    /// Which transmission of a repeated flight it belongs to is unknown, so it gives no
-    /// round trip (Karn's algorithm), but bounds.
+    /// For a repeated flight, it is unknown which transmission was answered, so the answer
+    /// gives no round trip (Karn's algorithm), but limits it.
     pub(crate) fn answer_begins(&mut self, now: Instant) {
         if self.is_answered {
             return;
@@ -120,15 +120,15 @@ impl Retransmission {
             timeout = self.first_timeout;
         }
         self.next_timeout = timeout.max(took.saturating_add(took / 2)).min(self.max_timeout);
-        // If the answer came soon after a transmission, it is that one's, and those before it
-        // were lost: a slow answer would have to meet just that time.
+        // If the answer came soon after a transmission, it probably answers that one, and
+        // the earlier ones were lost. A slow answer would hardly arrive just then.
         self.pause = self.shortest_pause();
         if took_at_least > self.pause {
             self.pause = took;
         }
     }
 
-    /// No answer is awaited any more.
+    /// Stops the timer, since no answer is awaited any more.
     pub(crate) fn stop(&mut self) {
         self.deadline = None;
     }
@@ -142,7 +142,7 @@ impl Retransmission {
         self.repeats
     }
 
-    /// How long the latest answer to a flight that was sent once took to begin.
+    /// How long the latest answer to a flight that was sent only once took to begin.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip.map(millis)
     }
@@ -151,7 +151,7 @@ impl Retransmission {
     ///
     /// # Errors
     ///
-    /// The error that came without protection, if it counts now.
+    /// The unprotected error, if it counts now.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<bool, Error> {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return Ok(false);
@@ -167,12 +167,13 @@ impl Retransmission {
         Ok(true)
     }
 
-    /// Allows four answers to retransmissions of the server in each first timeout.
+    /// The shortest time between two answers to the server's retransmissions, which allows
+    /// four in each first timeout.
     fn shortest_pause(&self) -> u32 {
         (self.first_timeout / 4).max(1)
     }
 
-    /// The flight is due again.
+    /// Makes the flight due again.
     pub(crate) fn repeat(&mut self, now: Instant) {
         self.due_since = now;
         self.repeats = self.repeats.saturating_add(1);
@@ -184,8 +185,8 @@ impl Retransmission {
         self.unauthenticated_error.get_or_insert(error);
     }
 
-    /// An expected message has come, so the server is still there. If it was contradicted, that
-    /// still counts, but the next flight may be lost once as well.
+    /// Notes that an expected message has arrived, so the server is still there. A
+    /// contradiction still counts, but the next flight may be lost once as well.
     pub(crate) fn server_answered(&mut self) {
         self.unauthenticated_error = self.unauthenticated_error.take().and_then(|pending| {
             let is_contradiction =
@@ -194,14 +195,14 @@ impl Retransmission {
         });
     }
 
-    /// The server retransmits its flight, so it has not received the answer (RFC 6347,
-    /// section 4.2.4). Whether to send the answer again: at most four times in each first
-    /// timeout, or two sides that answer each other's retransmissions would flood the
-    /// network.
+    /// Handles a retransmission of the server's flight, which shows that the server has not
+    /// received the answer (RFC 6347, section 4.2.4). Returns whether to send the answer
+    /// again: at most four times in each first timeout, or two sides that answer each
+    /// other's retransmissions would flood the network.
     ///
-    /// And on a slow network not before the server can have received the answer. What comes
-    /// until then was sent because its timer is short, or because it answers each
-    /// transmission of this side's last flight.
+    /// On a slow network, the answer is not sent again before the server can have received
+    /// it. Earlier retransmissions only show that the server's timer is short, or that it
+    /// answers each transmission of this side's last flight.
     pub(crate) fn peer_retransmits(&mut self, now: Instant) -> bool {
         let is_due = now >= self.due_since + millis(self.pause);
         if is_due {
@@ -210,12 +211,12 @@ impl Retransmission {
         is_due
     }
 
-    /// Application data was sent, and the final flight may have been lost. Whether to send
-    /// the flight again.
+    /// Returns whether to send the final flight again, now that application data was sent:
+    /// the flight may have been lost.
     ///
-    /// Nothing but application data from the server proves that it has the client's final
-    /// flight. A server that waits for it may treat other records as a reason not to
-    /// retransmit its own flight; GnuTLS does.
+    /// Only application data from the server proves that it has the client's final flight.
+    /// A server that waits for the flight may stop retransmitting its own flight when other
+    /// records arrive; GnuTLS does.
     pub(crate) fn sent_after_final_flight(&mut self) -> bool {
         let is_due = (1..=MAX_FINAL_FLIGHT_REPEATS).contains(&self.sends_after_final_flight);
         self.sends_after_final_flight = self.sends_after_final_flight.saturating_add(1);

@@ -1,5 +1,5 @@
-//! The store's directory and its files. Every file is reached relative to one
-//! opened directory, so that a rename of a parent cannot split an operation.
+//! The store's directory and its files. Every file is opened relative to one directory
+//! descriptor, so that renaming a parent cannot split an operation.
 
 use core::ffi::{CStr, c_int};
 use core::fmt::Write;
@@ -18,7 +18,8 @@ type Path = Text<4096>;
 const DIRECTORY_MODE: libc::mode_t = 0o700;
 const FILE_MODE: libc::mode_t = 0o600;
 
-/// A random name exists already only if a power cut left its file behind.
+/// How many random names are tried. A name exists already only if a power cut left its file
+/// behind.
 const MAX_NAME_ATTEMPTS: u32 = 8;
 
 pub(super) struct Directory(Fd);
@@ -56,26 +57,26 @@ impl Directory {
         Fd::new(unsafe { libc::openat(self.0.raw(), name.as_c_str().as_ptr(), flags, FILE_MODE) })
     }
 
-    /// Opens a file to be locked, which is made if it is not there.
+    /// Opens a lock file, and makes it if it does not exist.
     pub(super) fn open_lock(&self, name: &FileName) -> Option<Fd> {
         self.open_file(name, libc::O_RDWR | libc::O_CREAT)
     }
 
-    /// Opens a file to be locked that does not lie in this directory, but is named after its
-    /// path, the key and the user. `None` where that cannot be.
+    /// Opens a lock file outside this directory, named after the directory's path, the key
+    /// and the user. `None` if that is impossible.
     ///
-    /// It stays when it is unlocked, and is empty. Somebody else who makes it first keeps
-    /// nobody out: it is not theirs.
+    /// The file is empty, and stays after it is unlocked. If another user has made a file
+    /// with this name, it is ignored, so that nobody is locked out.
     pub(super) fn open_lock_apart(&self, key: &[u8]) -> Option<Fd> {
         let mut of_self = Text::<32>::new();
         write!(of_self, "/proc/self/fd/{}", self.0.raw()).ok()?;
         let mut path = [0; 4096];
-        // SAFETY: a text that ends in NUL, and a buffer of the length that is said.
+        // SAFETY: the path ends in NUL, and the buffer has the given length.
         let len = unsafe {
             libc::readlink(of_self.as_c_str().as_ptr(), path.as_mut_ptr().cast(), path.len())
         };
         let path: &[u8] = path.get(..usize::try_from(len).ok()?)?;
-        // SAFETY: takes nothing.
+        // SAFETY: geteuid has no precondition.
         let user = unsafe { libc::geteuid() };
         let mut name = Text::<64>::new();
         write!(name, "/dev/shm/iot-coap.{user}.{:016x}", fnv_1a([path, b"\0", key])).ok()?;
@@ -99,16 +100,16 @@ impl Directory {
                 Err(_) => return None,
             }
         }
-        // Full: there may be more. The file never changes once it has its name.
+        // The buffer is full, and the file may be longer. A file never changes after it has
+        // got its name.
         usize::try_from(status(&file)?.st_size).ok()
     }
 
-    /// Replaces the value as a whole, or not at all.
+    /// Replaces the whole value, or nothing.
     pub(super) fn replace(&self, name: &FileName, value: &[u8], sync: bool) -> Option<()> {
         let (file, unfinished) = self.create_unfinished()?;
-        // The value must reach the disk before its name, also without `sync`: otherwise a
-        // power cut could leave the name on an empty file.
-        // SAFETY: a live descriptor.
+        // The value must reach the disk before its name, even without `sync`: otherwise a
+        // power cut could leave the name on an empty file. SAFETY: a live descriptor.
         let written = write_all(&file, value).is_some() && unsafe { libc::fsync(file.raw()) } == 0;
         // SAFETY: a live descriptor and two names that end in NUL.
         let renamed = written
@@ -150,7 +151,8 @@ impl Directory {
         (unsafe { libc::unlinkat(self.0.raw(), name.as_ptr(), 0) } == 0).then_some(())
     }
 
-    /// Removes every file of the store, also those that a power cut left behind. Locks stay.
+    /// Removes every file of the store, including files that a power cut left behind. Lock
+    /// files stay.
     pub(super) fn erase(self) -> Option<()> {
         // A descriptor of its own, since closedir closes it.
         // SAFETY: a live descriptor and an integer.
@@ -182,7 +184,7 @@ impl Directory {
     }
 }
 
-/// `$IOT_COAP_KV_DIR`, else `iot-coap` in the user's directory for state.
+/// `$IOT_COAP_KV_DIR`, or else `iot-coap` in the user's state directory.
 fn path() -> Option<Path> {
     let joined = |base: &CStr, rest: &[u8]| {
         let mut path = Path::new();
@@ -230,7 +232,8 @@ fn status(file: &Fd) -> Option<libc::stat> {
     (unsafe { libc::fstat(file.raw(), &raw mut status) } == 0).then_some(status)
 }
 
-/// A number for a text: two that have the same would keep each other from keeping sessions.
+/// A hash of a text. Two stores with the same hash could not keep sessions at the same
+/// time.
 fn fnv_1a(parts: [&[u8]; 3]) -> u64 {
     parts.into_iter().flatten().fold(0xCBF2_9CE4_8422_2325, |hash: u64, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)

@@ -1,10 +1,10 @@
-//! Locks on keys of the store: what stands under a key has one owner at a time. Such a lock
-//! is a file beside the values, locked by `flock`, so that the kernel frees it when the
-//! process ends, however it ends. The file itself stays: whoever removed it could remove
-//! one that another process has just locked.
+//! Locks on keys of the store, so that an entry has one owner at a time. A lock is a file
+//! beside the values, locked by `flock`, so that the kernel frees it however the process
+//! ends. The file itself stays: a process that removed it could remove a file that another
+//! process has just locked.
 //!
-//! There is a second one in `/dev/shm`, where there is such a directory. It holds where the
-//! store is replaced by a copy while a process runs, together with the file of the first.
+//! There is a second lock file in `/dev/shm`, if that directory exists. It still works if
+//! the store, including the first lock file, is replaced by a copy while a process runs.
 
 use core::ffi::{CStr, c_int};
 
@@ -17,8 +17,8 @@ unsafe extern "C" {
     safe fn iotx_linux_kv_is_builtin() -> c_int;
 }
 
-/// Whether values are kept by this crate: the program has no `HAL_Kv_Set` or `HAL_Kv_Get`
-/// of its own, about whose store nothing is known.
+/// Whether this crate stores the values. Otherwise, the program has a `HAL_Kv_Set` or
+/// `HAL_Kv_Get` of its own, whose store is unknown.
 pub fn kv_is_builtin() -> bool {
     iotx_linux_kv_is_builtin() != 0
 }
@@ -28,11 +28,11 @@ pub fn kv_is_builtin() -> bool {
 pub enum KvLockError {
     /// Another process, or another copy of this library, has locked it.
     Held,
-    /// The directory cannot be made, or takes no locks.
+    /// The directory cannot be made, or its file system has no locks.
     Failed,
 }
 
-/// A key that this process has locked. It is unlocked when this is dropped.
+/// A key that this process has locked. Dropping the value unlocks it.
 ///
 /// A forked child has the same lock as its parent: see [`leave`](Self::leave).
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl KvLock {
     ///
     /// # Errors
     ///
-    /// Why it is not locked.
+    /// Returns why the key is not locked.
     pub fn new(key: &CStr) -> Result<Self, KvLockError> {
         let name = FileName::lock_of_key(key.to_bytes()).ok_or(KvLockError::Failed)?;
         let directory = Directory::open_or_create().ok_or(KvLockError::Failed)?;
@@ -59,13 +59,13 @@ impl KvLock {
         Ok(Self { beside, apart })
     }
 
-    /// In a forked child: leaves the lock to the parent, which has it in common with the
-    /// child. Allocates and frees nothing.
+    /// Called in a forked child: leaves the lock, which parent and child share, to the
+    /// parent. Allocates and frees nothing.
     pub fn leave(self) {
-        // Closed, and not unlocked. There is nothing else in it.
+        // The files are closed, but not unlocked. The value contains nothing else.
         let lock = core::mem::ManuallyDrop::new(self);
         for file in [Some(&lock.beside), lock.apart.as_ref()].into_iter().flatten() {
-            // SAFETY: the descriptor is this value's alone, which is not dropped.
+            // SAFETY: only this value has the descriptor, and it is not dropped.
             unsafe { libc::close(file.raw()) };
         }
     }
@@ -74,9 +74,8 @@ impl KvLock {
 impl Drop for KvLock {
     fn drop(&mut self) {
         for file in [Some(&self.beside), self.apart.as_ref()].into_iter().flatten() {
-            // A forked child may still have the descriptor, whose closing would then free
-            // nothing.
-            // SAFETY: a live descriptor.
+            // A forked child may still have the descriptor, so that closing it would not
+            // unlock the file. SAFETY: a live descriptor.
             unsafe { libc::flock(file.raw(), libc::LOCK_UN) };
         }
     }

@@ -14,7 +14,7 @@ use directory::Directory;
 pub use lock::{KvLock, KvLockError, kv_is_builtin};
 use name::FileName;
 
-/// The longest value; far above what any caller of the interface stores.
+/// The longest value. It is far longer than any value that the library stores.
 const MAX_VALUE_LEN: usize = 16_384;
 
 const SUCCESS: c_int = 0;
@@ -29,8 +29,8 @@ fn code(done: Option<()>) -> c_int {
     done.map_or(FAILURE, |()| SUCCESS)
 }
 
-/// Stores a value; 0, or -1. The old value stays until the new one is complete. If `sync`
-/// is not 0, the change survives a power cut once this returns.
+/// Stores a value. Returns 0, or -1 on failure. The old value stays until the new one is
+/// complete. If `sync` is not 0, the change survives a power cut once this returns.
 ///
 /// # Safety
 /// `key` is NULL or a NUL-terminated string; `value` is NULL or valid for reads
@@ -55,9 +55,9 @@ unsafe extern "C" fn iotx_linux_kv_set(
     code(Directory::open_or_create().and_then(|kv| kv.replace(&file, value, sync != 0)))
 }
 
-/// Reads a value into `value`, which has room for `*len` bytes, and sets `*len`
-/// to its length; 0, or -1 if there is none (`*len` stays) or it does not fit
-/// (`*len` is what it needs).
+/// Reads a value into `value`, which has room for `*len` bytes, and sets `*len` to its
+/// length. Returns 0, or -1 if there is no value (`*len` stays) or it does not fit (`*len`
+/// becomes its length).
 ///
 /// # Safety
 /// `key` is NULL or a NUL-terminated string; `len` is NULL or valid for reads
@@ -87,7 +87,7 @@ unsafe extern "C" fn iotx_linux_kv_get(
     if stored > room { FAILURE } else { SUCCESS }
 }
 
-/// Removes a key; 0, or -1 if it was not there.
+/// Removes a key. Returns 0, or -1 if there was no such key.
 ///
 /// # Safety
 /// `key` is NULL or a NUL-terminated string.
@@ -98,7 +98,7 @@ unsafe extern "C" fn iotx_linux_kv_del(key: *const c_char) -> c_int {
     code(file.and_then(|file| Directory::open()?.remove(&file)))
 }
 
-/// Removes every key; 0, also when there are none, or -1.
+/// Removes every key. Returns 0, even if there were none, or -1 on failure.
 #[unsafe(no_mangle)]
 extern "C" fn iotx_linux_kv_erase_all() -> c_int {
     match Directory::open() {

@@ -10,16 +10,17 @@ use crate::text::Text;
 /// 254 bytes; `NAME_MAX` is 255.
 const MAX_KEY_LEN: usize = 127;
 
-/// How the name of an unfinished file begins.
+/// The start of the name of an unfinished file.
 const UNFINISHED: &[u8] = b".new-";
 
-/// How the name of a lock begins. The longest keys have none: there is no room.
+/// The start of the name of a lock file. The longest keys have no lock, since their names
+/// have no room for it.
 const LOCK: &[u8] = b".lock-";
 
 pub(super) struct FileName(Text<256>);
 
 impl FileName {
-    /// `None` if the key is empty or too long.
+    /// The file name of a key; `None` if the key is empty or too long.
     pub(super) fn of_key(key: &[u8]) -> Option<Self> {
         if key.is_empty() || key.len() > MAX_KEY_LEN {
             return None;
@@ -29,7 +30,7 @@ impl FileName {
         Some(name)
     }
 
-    /// For the lock on a key, which is no value of the store.
+    /// The name of the lock file of a key, which is not a value of the store.
     pub(super) fn lock_of_key(key: &[u8]) -> Option<Self> {
         let mut name = Self(Text::new());
         name.0.push(LOCK)?;
@@ -44,7 +45,7 @@ impl FileName {
         Some(())
     }
 
-    /// For a file that is renamed when it is complete.
+    /// The name of a file that is renamed when it is complete.
     pub(super) fn unfinished(number: u32) -> Option<Self> {
         let mut name = Self(Text::new());
         name.0.push(UNFINISHED)?;
@@ -52,8 +53,8 @@ impl FileName {
         Some(name)
     }
 
-    /// Whether `name` is that of a value, whole or unfinished: nothing else in the
-    /// directory is ours to erase.
+    /// Whether `name` belongs to a value, complete or unfinished. Nothing else in the
+    /// directory may be erased.
     pub(super) fn is_ours(name: &[u8]) -> bool {
         let digits = |text: &[u8]| {
             !text.is_empty()

@@ -1,5 +1,5 @@
 //! `HAL_UDP_*`: the C edge of the sockets. The handle is the descriptor itself, as in the
-//! original's port, for programs that use it as one.
+//! original's port, since some programs use it as a descriptor.
 
 mod opening;
 mod receive;
@@ -17,7 +17,7 @@ use crate::text::borrow;
 pub use opening::{Opened, Opening, needs_lookup, open, opens_sockets};
 use receive::{ReceiveError, receive};
 
-/// No datagram is longer.
+/// The longest datagram.
 const MAX_DATAGRAM_LEN: usize = 65_535;
 
 /// What `HAL_UDP_create` returns on failure.
@@ -28,15 +28,16 @@ const TIMED_OUT: c_int = -2;
 const INTERRUPTED: c_int = -3;
 const FAILED: c_int = -4;
 
-/// What a read returns where an ICMP message says that nobody listens at the peer's port now.
-/// The socket can be used all the same.
+/// Returned by a read if an ICMP message reports that nobody listens at the peer's port
+/// now. The socket can still be used.
 pub const REFUSED: c_int = -5;
 
-/// The same where the ICMP message says that there is no way to the peer.
+/// Returned by a read if an ICMP message reports that there is no route to the peer. The
+/// socket can still be used.
 pub const UNREACHABLE: c_int = -6;
 
-/// The descriptor in a handle. NULL is refused, though it could be descriptor 0:
-/// `socket::connect` never returns that.
+/// The descriptor in a handle. NULL is refused, although it could be descriptor 0, which
+/// `socket::connect` never returns.
 fn descriptor(handle: *mut c_void) -> Option<c_int> {
     let raw = c_int::try_from(handle.addr().cast_signed()).ok()?;
     (raw > 0).then_some(raw)
@@ -48,14 +49,14 @@ unsafe extern "C" {
 }
 
 /// The descriptor of a handle, for `poll`; `None` if the program has its own
-/// `HAL_UDP_create`, whose handles may be anything.
+/// `HAL_UDP_create`, whose handles may be anything else.
 pub fn udp_descriptor(handle: *mut c_void) -> Option<c_int> {
     if iotx_linux_udp_is_builtin() != 0 { descriptor(handle) } else { None }
 }
 
-/// Takes a datagram that has arrived, without waiting for one: `Some` with its length, 0
-/// if there is none, or a negative number if the socket cannot be used. `None` if the
-/// program has its own `HAL_UDP_create`.
+/// Takes a datagram that has arrived, without waiting. Returns its length, 0 if there is
+/// none, or a negative number if the socket cannot be used; `None` if the program has its
+/// own `HAL_UDP_create`.
 pub fn receive_now(handle: *mut c_void, buffer: &mut [MaybeUninit<u8>]) -> Option<c_int> {
     let fd = udp_descriptor(handle)?;
     Some(match receive(fd, buffer, Wait::For(0), true) {
@@ -67,8 +68,8 @@ pub fn receive_now(handle: *mut c_void, buffer: &mut [MaybeUninit<u8>]) -> Optio
     })
 }
 
-/// Waits up to `ms` milliseconds until one of these sockets can be read: a datagram or an
-/// error is there, or reading was ended. Returns whether that is so, or false at once if the
+/// Waits up to `ms` milliseconds until one of these sockets can be read: it has a datagram
+/// or an error, or reading was ended. Returns whether one can, or false at once if the
 /// program has its own `HAL_UDP_create`.
 pub fn await_either(handles: [*mut c_void; 2], ms: u32) -> bool {
     let [Some(first), Some(second)] = handles.map(udp_descriptor) else { return false };
@@ -79,12 +80,13 @@ pub fn await_either(handles: [*mut c_void; 2], ms: u32) -> bool {
 /// Has no effect if the program has its own `HAL_UDP_create`.
 pub fn stop_reading(handle: *mut c_void) {
     if let Some(fd) = udp_descriptor(handle) {
-        // SAFETY: takes two integers.
+        // SAFETY: shutdown has no precondition: it refuses a descriptor that is not a
+        // socket.
         unsafe { libc::shutdown(fd, libc::SHUT_RD) };
     }
 }
 
-/// A socket connected to `host`, or `(void *)-1`.
+/// Makes a socket connected to `host`. Returns `(void *)-1` on failure.
 ///
 /// # Safety
 /// `host` is NULL or a NUL-terminated string.
@@ -107,8 +109,8 @@ unsafe extern "C" fn iotx_linux_udp_close(handle: *mut c_void) {
     drop(descriptor(handle).and_then(Fd::new));
 }
 
-/// Sends one datagram without waiting; its length, or -1. If the socket is full, the
-/// datagram is lost.
+/// Sends one datagram without waiting. Returns its length, or -1 on failure. If the socket
+/// is full, the datagram is lost.
 ///
 /// # Safety
 /// `data` is NULL or valid for reads of `len` bytes.
@@ -129,10 +131,9 @@ unsafe extern "C" fn iotx_linux_udp_write(
     socket::send(fd, datagram).ok().and_then(|sent| c_int::try_from(sent).ok()).unwrap_or(-1)
 }
 
-/// Receives one datagram, waiting `ms` milliseconds, or for ever if `ms` is
-/// 0; its length, or a code as in the interface. See [`receive()`] for what is
-/// ignored. `has_receive_timeout` says that the socket is one of
-/// `socket::connect`'s.
+/// Receives one datagram. Waits up to `ms` milliseconds, or for ever if `ms` is 0. Returns
+/// the datagram's length, or a code of the interface. [`receive()`] ignores some datagrams.
+/// `has_receive_timeout`: the socket was made by `socket::connect`.
 ///
 /// # Safety
 /// `data` is NULL or valid for writes of `len` bytes.

@@ -1,4 +1,4 @@
-//! Opens a socket without waiting for a name server: a thread looks the name up,
+//! Opens a socket without waiting for a name server: another thread looks the name up,
 //! connects, and ends.
 
 use core::ffi::{CStr, c_int, c_void};
@@ -16,19 +16,18 @@ const PENDING: c_int = -2;
 /// There will be no socket.
 const FAILED: c_int = -1;
 
-/// Whether `HAL_UDP_create` is that of this port, so that [`open`] and [`Opening`] may take
-/// its place.
+/// Whether `HAL_UDP_create` is this port's function, so that [`open`] and [`Opening`] may
+/// replace it.
 pub fn opens_sockets() -> bool {
     iotx_linux_udp_is_builtin() != 0
 }
 
-/// Whether connecting to `host` may wait for a name server, so that [`Opening`] is the
-/// better way.
+/// Whether connecting to `host` may wait for a name server, so that [`Opening`] is better.
 pub fn needs_lookup(host: &CStr) -> bool {
     bare_host(host).is_some_and(|host| !is_address(&host))
 }
 
-/// What both threads share; on the heap of libc, freed by the last owner.
+/// The state that both threads share. It is on libc's heap, and the last owner frees it.
 struct Job {
     owners: AtomicU8,
     socket: AtomicI32,
@@ -44,34 +43,35 @@ struct Job {
 /// A socket that is open.
 #[derive(Clone, Copy, Debug)]
 pub struct Opened {
-    /// The handle, as `HAL_UDP_create` returns it. Whoever has it closes it.
+    /// The handle, in the form that `HAL_UDP_create` returns. Its owner closes it.
     pub handle: *mut c_void,
-    /// How many addresses its host has; 255 where there are more.
+    /// How many addresses its host has, 255 at most.
     pub addresses: u8,
 }
 
-/// Connects to `host`, beginning with the address numbered `first` of those it has;
-/// `None`, with the reason in the log, if that fails. May wait for a name server.
+/// Connects to `host`, beginning with its address number `first`. Returns `None`, with the
+/// reason in the log, if that fails. May wait for a name server.
 pub fn open(host: &CStr, port: u16, first: u8) -> Option<Opened> {
     let Connected { socket, addresses } = socket::connect(host, port, first)?;
     handle(socket.into_raw()).map(|handle| Opened { handle, addresses })
 }
 
-/// A socket that is being opened. If it is dropped before, the socket is closed.
+/// A socket that is being opened. If this is dropped before the socket was taken, the
+/// socket is closed.
 pub struct Opening(NonNull<Job>);
 
-// SAFETY: the job is shared between threads by atomics alone; the rest of it does
-// not change after the start.
+// SAFETY: the threads share the job through atomics only; the rest of it does not change
+// after the start.
 unsafe impl Send for Opening {}
 
 impl Opening {
-    /// Starts to connect to `host`, as [`open`]. `None` if the system has no thread,
-    /// descriptor or memory to give.
+    /// Starts to connect to `host`, like [`open`]. Returns `None` if the system has no
+    /// thread, descriptor or memory left.
     pub fn start(host: &CStr, port: u16, first: u8) -> Option<Self> {
-        // SAFETY: takes two numbers.
+        // SAFETY: eventfd takes only numbers, and refuses unknown flags.
         let done = Fd::new(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
         let host = bare_host(host)?;
-        // SAFETY: malloc takes any size; what it returns is aligned for any type.
+        // SAFETY: malloc takes any size; its memory is aligned for any type.
         let memory = unsafe { libc::malloc(size_of::<Job>()) }.cast::<Job>();
         let job = NonNull::new(memory)?;
         let content = Job {
@@ -85,7 +85,7 @@ impl Opening {
         };
         // SAFETY: fresh memory of the right size and alignment.
         unsafe { job.write(content) };
-        // On failure both owners are here.
+        // If the thread does not start, both owners are here.
         let opening = Self(job);
         if !start_thread(job) {
             release(job);
@@ -139,7 +139,7 @@ fn release(job: NonNull<Job>) {
     // Closes the socket, if nobody took it.
     drop(Fd::new(shared.socket.load(Ordering::Acquire)));
     drop(Fd::new(shared.done));
-    // SAFETY: it came from malloc, and this was the last owner.
+    // SAFETY: the job came from malloc, and this was the last owner.
     unsafe { libc::free(job.as_ptr().cast()) };
 }
 
@@ -168,7 +168,7 @@ fn start_thread(job: NonNull<Job>) -> bool {
     }
 }
 
-/// The thread: connects, leaves the result and wakes whoever waits for it.
+/// The function of the thread: connects, stores the result and wakes the other owner.
 extern "C" fn run(job: *mut c_void) -> *mut c_void {
     let Some(job) = NonNull::new(job.cast::<Job>()) else { return null_mut() };
     // SAFETY: this thread is an owner, which keeps the job alive.
@@ -180,7 +180,7 @@ extern "C" fn run(job: *mut c_void) -> *mut c_void {
     });
     shared.socket.store(socket, Ordering::Release);
     let one: u64 = 1;
-    // SAFETY: writes eight valid bytes to our own event descriptor.
+    // SAFETY: `one` has eight bytes, and the event descriptor lives as long as the job.
     unsafe { libc::write(shared.done, (&raw const one).cast(), size_of::<u64>()) };
     release(job);
     null_mut()

@@ -1,14 +1,15 @@
-//! Receives one datagram within a time limit, in one system call if it is there or comes
-//! soon.
+//! Receives one datagram within a time limit, in one system call if the datagram is there
+//! or arrives soon.
 //!
-//! Our sockets have a receive timeout of [`RECEIVE_TIMEOUT_MS`], so
-//! that a plain blocking `recv` comes back by itself: a wait at least that long
-//! starts with one, and needs `poll` only for what is left. An idle wait thus
-//! wakes at most once early, and a round trip is one send and one receive.
+//! This port's sockets have a receive timeout of [`RECEIVE_TIMEOUT_MS`], so that a blocking
+//! `recv` returns by itself. A wait of at least that length starts with `recv`, and needs
+//! `poll` only for the rest. So an idle wait wakes early at most once, and a round trip is
+//! one send and one receive.
 //!
-//! Some things are ignored, and the wait goes on: a datagram of length 0 (its length would
-//! mean the end) and one that is longer than the buffer (the kernel would cut it). An ICMP
-//! error ends the wait: the peer is not there now, so the caller may try another address.
+//! Two kinds of datagrams are ignored, and the wait goes on: empty ones, whose length would
+//! mean the end, and ones that are longer than the buffer, which the kernel would cut. An
+//! ICMP error ends the wait: the peer is not there now, so the caller may try another
+//! address.
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -18,21 +19,21 @@ use crate::clock::{Deadline, Wait};
 use crate::fd::errno;
 use crate::log::{Level, log};
 
-/// Long enough that an idle wait of some seconds wakes rarely, short enough
-/// that the waits of a busy client use it.
+/// The receive timeout. It is long enough that an idle wait of some seconds wakes rarely,
+/// and short enough that the waits of a busy client are longer.
 pub(crate) const RECEIVE_TIMEOUT_MS: u16 = 256;
 
-/// How many ignored things are skipped once the wait is over.
+/// The most ignored datagrams that are skipped once the wait is over.
 const MAX_IGNORED: u32 = 16;
 
-// A thread may be cancelled in these functions, which unwinds. The declarations of the
+// A thread may be cancelled in these functions, which unwinds it. The declarations of the
 // crate libc do not allow that.
 unsafe extern "C-unwind" {
     fn poll(polled: *mut libc::pollfd, count: libc::nfds_t, timeout: c_int) -> c_int;
     fn recv(fd: c_int, buffer: *mut c_void, len: usize, flags: c_int) -> isize;
 }
 
-/// What `poll` reports of a socket that was shut down for reading.
+/// The events that `poll` reports for a socket that was shut down for reading.
 const SHUT_DOWN: core::ffi::c_short = libc::POLLRDHUP | libc::POLLHUP | libc::POLLNVAL;
 
 /// Why there is no datagram.
@@ -42,9 +43,9 @@ pub(crate) enum ReceiveError {
     TimedOut,
     /// A signal arrived.
     Interrupted,
-    /// An ICMP message says that nobody listens at the peer's port.
+    /// An ICMP message reports that nobody listens at the peer's port.
     Refused,
-    /// An ICMP message says that there is no way to the peer.
+    /// An ICMP message reports that there is no route to the peer.
     Unreachable,
     /// The socket was shut down for reading.
     ShutDown,
@@ -52,11 +53,11 @@ pub(crate) enum ReceiveError {
     Failed,
 }
 
-/// Receives one datagram into `buffer`. If something is ignored, the wait may be up to
+/// Receives one datagram into `buffer`. If a datagram is ignored, the wait may be up to
 /// [`RECEIVE_TIMEOUT_MS`] shorter.
 ///
-/// `has_receive_timeout`: the socket was made by this port. Another one might block for
-/// ever in `recv`, and is polled first.
+/// `has_receive_timeout`: the socket was made by this port. Another socket might block for
+/// ever in `recv`, so it is polled first.
 pub(crate) fn receive(
     fd: c_int,
     buffer: &mut [MaybeUninit<u8>],
@@ -88,15 +89,15 @@ pub(crate) fn receive(
             Received::Ignored => true,
         };
         // A long wait that ends with a datagram reads no clock: the receive timeout counts
-        // as over, even if something that is ignored cut it short.
+        // as over, even if an ignored datagram ended it early.
         if may_block {
             left = left.less(RECEIVE_TIMEOUT_MS.into());
         }
         may_block = false;
         let deadline = *deadline.get_or_insert_with(|| Deadline::after(left));
         left = deadline.left();
-        // After something that is ignored there may be a datagram, even if the wait is
-        // over; but a flood must not hold the caller.
+        // After an ignored datagram there may be another one, even if the wait is over; but
+        // a flood must not hold the caller.
         ignored += u32::from(is_ignored);
         if deadline.is_over() && !(is_ignored && ignored <= MAX_IGNORED) {
             return Err(ReceiveError::TimedOut);
@@ -116,8 +117,8 @@ fn is_long(wait: Wait) -> bool {
 pub(super) fn await_either(fds: [c_int; 2], ms: u32) -> bool {
     let mut polled = fds.map(pollable);
     let timeout = c_int::try_from(ms).unwrap_or(c_int::MAX);
-    // SAFETY: two valid pollfds, and the count says so. A signal ends the wait, as it ends
-    // that for one socket.
+    // SAFETY: the pointer and the count describe two valid pollfds. A signal ends the wait,
+    // as with one socket.
     unsafe { poll(polled.as_mut_ptr(), 2, timeout) > 0 }
 }
 
@@ -125,7 +126,7 @@ const fn pollable(fd: c_int) -> libc::pollfd {
     libc::pollfd { fd, events: libc::POLLIN | libc::POLLRDHUP, revents: 0 }
 }
 
-/// Polls, or returns at once if nothing is left to wait.
+/// Polls, or returns at once if the wait is over.
 fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
     let timeout = match wait {
         Wait::Forever => -1,
@@ -133,7 +134,7 @@ fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
         Wait::For(ms) => c_int::try_from(ms).unwrap_or(c_int::MAX),
     };
     let mut polled = pollable(fd);
-    // SAFETY: one valid pollfd, and the count says so.
+    // SAFETY: the pointer and the count describe one valid pollfd.
     match unsafe { poll(&raw mut polled, 1, timeout) } {
         0 => Err(ReceiveError::TimedOut),
         1.. if polled.revents & SHUT_DOWN != 0 => Err(ReceiveError::ShutDown),
@@ -144,11 +145,11 @@ fn await_readable(fd: c_int, wait: Wait) -> Result<(), ReceiveError> {
 }
 
 enum Received {
-    /// So many bytes of the buffer hold a whole datagram.
+    /// The first bytes of the buffer, this many, are a whole datagram.
     Datagram(usize),
     /// Nothing was there.
     Nothing,
-    /// Something was there that is ignored.
+    /// A datagram was there that is ignored.
     Ignored,
 }
 
@@ -157,8 +158,8 @@ fn receive_now(
     buffer: &mut [MaybeUninit<u8>],
     flags: c_int,
 ) -> Result<Received, ReceiveError> {
-    // MSG_TRUNC: the result is the datagram's length, not that of what fits.
-    // SAFETY: the buffer is valid for writes of the length given.
+    // MSG_TRUNC: the result is the datagram's length, even if that exceeds the buffer.
+    // SAFETY: the buffer is valid for writes of the given length.
     let got =
         unsafe { recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags | libc::MSG_TRUNC) };
     match usize::try_from(got) {
@@ -179,7 +180,8 @@ fn receive_now(
         Err(_) => match errno() {
             error if error == libc::EAGAIN || error == libc::EWOULDBLOCK => Ok(Received::Nothing),
             libc::EINTR => Err(ReceiveError::Interrupted),
-            // Too long for the path: the kernel has noted its MTU.
+            // An earlier datagram was too long for the path. The kernel has noted the
+            // path's MTU.
             libc::EMSGSIZE => Ok(Received::Ignored),
             libc::ECONNREFUSED => Err(ReceiveError::Refused),
             error if is_from_icmp(error) => Err(ReceiveError::Unreachable),
@@ -192,7 +194,7 @@ fn receive_now(
 }
 
 /// The errors that Linux reports on a connected UDP socket for an ICMP message
-/// (`icmp_err_convert` and its IPv6 kin). Reading one clears it.
+/// (`icmp_err_convert` and its IPv6 counterpart). Reading the error clears it.
 pub(super) fn is_from_icmp(error: c_int) -> bool {
     matches!(
         error,
@@ -209,11 +211,11 @@ pub(super) fn is_from_icmp(error: c_int) -> bool {
     )
 }
 
-/// Tells a socket that was shut down, on which the loop would spin, from a datagram of
-/// length 0.
+/// Distinguishes a socket that was shut down, on which the loop would spin, from an empty
+/// datagram.
 fn is_shut_down(fd: c_int) -> bool {
     let mut polled = libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 };
-    // SAFETY: one valid pollfd, and the count says so.
+    // SAFETY: the pointer and the count describe one valid pollfd.
     let count = unsafe { libc::poll(&raw mut polled, 1, 0) };
     count > 0 && polled.revents & SHUT_DOWN != 0
 }

@@ -12,8 +12,8 @@ use crate::text::Text;
 /// Room for any DNS name (253 bytes) or address, with a scope id and a NUL.
 pub(super) type Host = Text<288>;
 
-/// Above standard error, so that a socket never becomes a standard stream, and its handle
-/// is never NULL.
+/// The lowest descriptor of a socket. It is above standard error, so that a socket never
+/// becomes a standard stream, and its handle is never NULL.
 const LOWEST_DESCRIPTOR: c_int = 3;
 
 /// The host without the brackets of an IPv6 literal; `None` if it is empty or
@@ -35,10 +35,10 @@ pub(super) struct Connected {
     pub(super) addresses: u8,
 }
 
-/// A socket connected to an address of `host`: the first that can be connected to,
-/// beginning with the one numbered `first` (modulo their number). Families alternate, so
-/// that one without a route does not stand before all addresses of the other (RFC 8305,
-/// section 4). Programs that this one starts do not inherit the socket.
+/// Connects a socket to the first address of `host` that can be connected to, beginning
+/// with number `first` (modulo the number of addresses). Families alternate, so that a
+/// family without a route does not delay all addresses of the other (RFC 8305, section 4).
+/// Child programs do not inherit the socket.
 pub(super) fn connect(host: &CStr, port: u16, first: u8) -> Option<Connected> {
     let Some(name) = bare_host(host).filter(|_| port != 0) else {
         log(Level::Error, format_args!("{host:?} port {port} is no address"));
@@ -62,7 +62,7 @@ pub(super) fn connect(host: &CStr, port: u16, first: u8) -> Option<Connected> {
 }
 
 fn connect_to(address: &libc::addrinfo) -> Result<Fd, c_int> {
-    // SAFETY: three integers.
+    // SAFETY: socket takes only integers, and refuses unknown ones.
     let raw =
         unsafe { libc::socket(address.ai_family, address.ai_socktype | libc::SOCK_CLOEXEC, 0) };
     let mut socket = Fd::new(raw).ok_or_else(errno)?;
@@ -74,7 +74,7 @@ fn connect_to(address: &libc::addrinfo) -> Result<Fd, c_int> {
     let timeout =
         libc::timeval { tv_sec: 0, tv_usec: libc::suseconds_t::from(RECEIVE_TIMEOUT_MS) * 1000 };
     let timeout_len = libc::socklen_t::try_from(size_of_val(&timeout)).unwrap_or_default();
-    // SAFETY: the option takes a timeval, and the length is its.
+    // SAFETY: the option takes a timeval, and the length is the timeval's.
     let set = unsafe {
         libc::setsockopt(
             socket.raw(),
@@ -94,8 +94,8 @@ fn connect_to(address: &libc::addrinfo) -> Result<Fd, c_int> {
     }
 }
 
-/// Sends one datagram without waiting; its length, or `errno`. Where an uplink is slow and
-/// the socket full, the datagram is lost, as it might be on the way.
+/// Sends one datagram without waiting. Returns its length, or `errno`. If a slow uplink has
+/// filled the socket, the datagram is lost, as it might be on the way.
 ///
 /// An ICMP error after an earlier datagram is reported by the next send *instead of*
 /// sending. That clears it, so a second try sends.
@@ -126,7 +126,7 @@ pub(super) fn is_address(host: &Host) -> bool {
     Addresses::look_up(host.as_c_str(), 1, libc::AI_NUMERICHOST).is_ok()
 }
 
-/// The list that `getaddrinfo` allocates; never empty.
+/// The list that `getaddrinfo` allocated, which is never empty.
 struct Addresses(*mut libc::addrinfo);
 
 impl Addresses {
@@ -134,7 +134,7 @@ impl Addresses {
         let found = Self::look_up(host, port, 0);
         found
             .map_err(|code| {
-                // SAFETY: it returns a static string for every code.
+                // SAFETY: gai_strerror returns a static string for every code.
                 let reason = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
                 log(Level::Error, format_args!("cannot resolve {host:?}: {reason:?}"));
             })
@@ -177,7 +177,8 @@ impl Addresses {
 }
 
 impl Addresses {
-    /// The one with this number, if families take turns as long as there are two of them.
+    /// The address with this number, if the families alternate as long as both have
+    /// addresses left.
     fn alternating(&self, number: usize) -> Option<&libc::addrinfo> {
         let preferred = self.iter().next()?.ai_family;
         let of = |is_preferred: bool| {
@@ -198,8 +199,8 @@ impl Drop for Addresses {
     }
 }
 
-/// A port number as text. Written by hand, since the formatting of numbers takes 2 KB, and
-/// a small program has no other use for it.
+/// A port number as text. It is formatted by hand, since the formatting of numbers takes 2
+/// KB, and a small program has no other use for it.
 fn service(port: u16) -> Text<6> {
     let mut text = Text::new();
     for divisor in [10_000, 1000, 100, 10, 1] {
@@ -218,7 +219,7 @@ mod tests {
 
     use super::{Addresses, service};
 
-    /// What `getaddrinfo` might return, with families by letter.
+    /// A list like `getaddrinfo`'s, with a letter for each family.
     fn order(families: &str) -> Vec<usize> {
         let mut nodes: Vec<libc::addrinfo> = families
             .chars()
@@ -235,7 +236,7 @@ mod tests {
             nodes[number - 1].ai_next = &raw mut nodes[number];
         }
         let first = nodes.first_mut().map_or(null_mut(), |node| &raw mut *node);
-        // The list is the vector's, not that of `getaddrinfo`.
+        // The vector owns the list, not `getaddrinfo`.
         let list = core::mem::ManuallyDrop::new(Addresses(first));
         let number = |at| list.alternating(at).map(|node| node.ai_protocol.unsigned_abs() as usize);
         (0..families.len()).map_while(number).collect()

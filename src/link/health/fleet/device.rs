@@ -1,19 +1,19 @@
-//! A device of the simulation: it does over its [`Health`] what a link does over it.
+//! A device of the simulation. It uses its [`Health`] as a link does.
 
 use super::super::*;
 use super::SECOND;
 
-const SHORTEST_ROUND_TRIP: u64 = 500;
+const MIN_ROUND_TRIP: u64 = 500;
 
-const LONGEST_ROUND_TRIP: u64 = SECOND;
+const MAX_ROUND_TRIP: u64 = SECOND;
 
-/// `connect_limit_ms`, if it is not set.
-const CONNECT_LIMIT: u64 = 60 * SECOND;
+/// The default of `connect_limit_ms`.
+const DEFAULT_MAX_CONNECT_TIME: u64 = 60 * SECOND;
 
-/// How long answers take where nothing is known.
+/// How long answers may take, before any was measured.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// A generator that is independent of the library's: a multiply and a shift.
+/// A random generator that is independent of the library's: a multiplication and a shift.
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -22,7 +22,7 @@ impl Dice {
         (self.0 >> 33) % sides
     }
 
-    /// For the length of a pause.
+    /// A random number for the length of a pause.
     pub(super) fn random(&mut self) -> u32 {
         (self.roll(1 << 16) << 16 | self.roll(1 << 16)) as u32
     }
@@ -47,12 +47,12 @@ pub(super) const FLIGHTS: [usize; 3] = [1, 1, 3];
 
 pub(super) struct Handshake {
     flight: u8,
-    /// When the hello is repeated, and after what time it was last.
+    /// When the hello is repeated, and how long the last wait was.
     repeat_at: u64,
     timeout: u64,
     half_time: u64,
     give_up_at: u64,
-    /// It is to resume the session before.
+    /// It resumes the previous session.
     resumes: bool,
     has_error: bool,
 }
@@ -70,25 +70,25 @@ pub(super) struct Device {
     pub(super) one_way: u64,
     pub(super) period: u64,
     pub(super) next_post: u64,
-    /// How many handshakes there were; the number of the latest one.
+    /// How many handshakes there were, which is the number of the latest one.
     pub(super) handshakes: u32,
     pub(super) handshake: Option<Handshake>,
-    /// The number of the handshake by which the session was opened.
+    /// The number of the handshake that opened the session.
     pub(super) session: Option<u32>,
-    /// There is a session that can be resumed.
+    /// A session can be resumed.
     pub(super) remembers: bool,
     pub(super) messages: Vec<Message>,
-    /// On their way to the cloud, and back, and when they arrive.
+    /// The datagrams on their way to the cloud and back, with the times when they arrive.
     pub(super) outward: Vec<(u64, Datagram)>,
     pub(super) homeward: Vec<(u64, Reply)>,
-    /// What the cloud knows of it: the session that it would go on with.
+    /// The session of this device that the cloud knows.
     pub(super) accepted: Option<u32>,
 }
 
 impl Device {
     pub(super) fn new(seed: u64, period: u64) -> Self {
         let mut dice = Dice(seed);
-        let round_trip = SHORTEST_ROUND_TRIP + dice.roll(LONGEST_ROUND_TRIP - SHORTEST_ROUND_TRIP);
+        let round_trip = MIN_ROUND_TRIP + dice.roll(MAX_ROUND_TRIP - MIN_ROUND_TRIP);
         let mut health = Health::new();
         health.handle_opened(1);
         health.handle_replaced();
@@ -189,7 +189,7 @@ impl Device {
         }
     }
 
-    /// What is due in a handshake, or because of silence.
+    /// Does what is due in a handshake, or because of silence.
     pub(super) fn handle_timeout(&mut self, now: u64) {
         let Some(handshake) = &mut self.handshake else {
             let (is_proven, random) = (self.session.is_some(), self.dice.random());
@@ -212,7 +212,7 @@ impl Device {
         }
     }
 
-    /// As `Link::work`.
+    /// Works like `Link::work`.
     pub(super) fn work(&mut self, now: u64) {
         let is_needed = !self.messages.is_empty();
         match self.health.state() {
@@ -225,7 +225,7 @@ impl Device {
             }
             State::BackingOff { .. } | State::Suspect => {
                 self.health.handle_opened(1);
-                let limit = Duration::from_millis(CONNECT_LIMIT);
+                let limit = Duration::from_millis(DEFAULT_MAX_CONNECT_TIME);
                 let first_timeout = self
                     .health
                     .first_timeout(limit, self.dice.random())
@@ -235,8 +235,8 @@ impl Device {
                     flight: 0,
                     repeat_at: now + first_timeout,
                     timeout: first_timeout,
-                    half_time: now + CONNECT_LIMIT / 2,
-                    give_up_at: now + CONNECT_LIMIT,
+                    half_time: now + DEFAULT_MAX_CONNECT_TIME / 2,
+                    give_up_at: now + DEFAULT_MAX_CONNECT_TIME,
                     resumes: self.remembers,
                     has_error: false,
                 });
@@ -250,7 +250,7 @@ impl Device {
     pub(super) fn transmit(&mut self, now: u64) {
         let Some(session) = self.session else {
             self.messages.retain(|message| now - message.posted < 93_000);
-            // It waits for a session.
+            // The message waits for a session.
             for message in &mut self.messages {
                 message.next_at = u64::MAX;
             }

@@ -50,7 +50,7 @@ function connect() {
       take(JSON.parse(event.data), event.lastEventId);
     });
   };
-  on('hello', greet);
+  on('hello', handleHello);
   on('rows', (batch, id) => {
     lastId = id;
     list.take(batch);
@@ -69,14 +69,14 @@ function lose(state) {
   setTimeout(connect, AGAIN_AFTER);
 }
 
-function greet(hello) {
+function handleHello(hello) {
   if (server && server !== hello.server) {
     devices.forget();
     graphs.forget();
     list.mark('anew');
   }
   server = hello.server;
-  for (const part of [details, device, devices, graphs, list]) part.greet(hello);
+  for (const part of [details, device, devices, graphs, list]) part.handleHello(hello);
   details.resume();
   the('urls').replaceChildren(...hello.urls.map((url) => make('li', {}, make('code', {}, url))));
 }

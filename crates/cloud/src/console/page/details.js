@@ -10,7 +10,7 @@ let shown;
 let told;
 let server = '';
 
-export function greet(hello) {
+export function handleHello(hello) {
   server = hello.server;
 }
 

@@ -31,7 +31,7 @@ export function onSelect(take) {
   select = take;
 }
 
-export function greet(hello) {
+export function handleHello(hello) {
   server = hello.server;
 }
 

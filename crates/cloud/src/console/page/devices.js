@@ -52,7 +52,7 @@ export function now() {
   return Date.now() + ahead;
 }
 
-export function greet(said) {
+export function handleHello(said) {
   hello = said;
   showCommand();
 }

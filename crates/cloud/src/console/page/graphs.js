@@ -12,7 +12,7 @@ const BAR = 5;
 const seconds = new Map();
 let now = Math.floor(Date.now() / 1000);
 
-export const greet = histogram.greet;
+export const handleHello = histogram.handleHello;
 
 export function take(tick) {
   now = Math.floor(tick.unix_ms / 1000);

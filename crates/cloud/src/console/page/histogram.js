@@ -7,7 +7,7 @@ import { Frame, LEFT, linear } from '/frame.js';
 /** The longest time of each bar, in milliseconds; the last bar has what took longer. */
 let bounds = [];
 
-export function greet(hello) {
+export function handleHello(hello) {
   bounds = hello.answer_bounds_ms ?? [];
 }
 

@@ -42,7 +42,7 @@ export function onSelect(take) {
 }
 
 /** The rows from here on are of this server. */
-export function greet(hello) {
+export function handleHello(hello) {
   server = hello.server;
 }
 

@@ -18,7 +18,7 @@ use crate::server_keys::ServerKeys;
 use crate::transport::{Peer, Route, Transport};
 
 /// Handshakes under way; the oldest makes room.
-const HANDSHAKES: usize = 4_096;
+const MAX_HANDSHAKES: usize = 4_096;
 
 /// A handshake that has not come to an end by then never will.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_mins(2);
@@ -88,7 +88,7 @@ impl Server {
             self.next_poll = now + POLL;
         }
         self.handshakes.push_back((now, route, session));
-        if self.handshakes.len() > HANDSHAKES
+        if self.handshakes.len() > MAX_HANDSHAKES
             && let Some((_, route, oldest)) = self.handshakes.pop_front()
             && self.association(route, oldest).is_some_and(|each| !each.is_open())
         {

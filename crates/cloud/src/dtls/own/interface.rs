@@ -26,7 +26,7 @@ impl DtlsServer for Server {
         }
         match self.cookies.examine(now, route, datagram) {
             Greeting::Unverified(answer) => self.transmit.push_back((route, answer.to_vec())),
-            Greeting::Verified(hello) => self.greet(now, route, &hello, datagram),
+            Greeting::Verified(hello) => self.handle_hello(now, route, &hello, datagram),
             // The wrong one drops what does not authenticate.
             Greeting::None => {
                 for number in self.places.at(route) {

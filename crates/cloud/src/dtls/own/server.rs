@@ -97,8 +97,14 @@ impl Server {
         self.next_number - 1
     }
 
-    /// A client has shown its cookie.
-    pub(super) fn greet(&mut self, now: Instant, route: Route, hello: &Hello, datagram: &mut [u8]) {
+    /// Handles a ClientHello with a valid cookie.
+    pub(super) fn handle_hello(
+        &mut self,
+        now: Instant,
+        route: Route,
+        hello: &Hello,
+        datagram: &mut [u8],
+    ) {
         for number in self.places.at(route) {
             if self.live(number).is_some_and(|connection| connection.began_with(hello)) {
                 return self.read(now, number, route, datagram);

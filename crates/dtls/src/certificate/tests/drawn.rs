@@ -1,5 +1,5 @@
-//! Chains that are drawn by lot: each certificate is well formed and rightly signed, mostly,
-//! and several things are odd at once. CERTIFICATE_CHAINS says how many.
+//! Random chains. Most certificates are well formed and correctly signed, and several
+//! things are odd at once. CERTIFICATE_CHAINS sets the number of chains.
 
 use std::borrow::ToOwned;
 use std::format;
@@ -22,7 +22,7 @@ use openssl::pkey::{PKey, Private};
 use super::assert_all_agree;
 use super::mutated::Random;
 
-/// Hosts, and what certificates and constraints make of them.
+/// Names of hosts, as they occur in certificates and constraints.
 const NAMES: [&str; 20] = [
     HOST,
     HOST,
@@ -50,7 +50,7 @@ static KEYS: LazyLock<[PKey<Private>; 2]> =
     LazyLock::new(|| [rsa_key(), ec_key_on(Nid::SECP384R1)]);
 
 impl Random {
-    /// Once in so many times.
+    /// True once in `times` times.
     fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
@@ -62,7 +62,7 @@ impl Random {
         }
     }
 
-    /// An address and a mask, mostly.
+    /// Usually an address and a mask.
     fn network(&mut self) -> Vec<u8> {
         let address = self.address();
         let bits = self.below(8 * address.len() + 1);
@@ -93,7 +93,7 @@ impl Random {
         (0..self.below(max + 1)).map(|_| self.general_name(is_constraint)).collect()
     }
 
-    /// Changes what an authority's certificate and a server's both have.
+    /// Changes a part that the certificates of authorities and of servers both have.
     fn change(&mut self, draft: &mut Draft) {
         if self.once_in(10) {
             let bits: Vec<usize> = (0..9).filter(|_| self.once_in(2)).collect();
@@ -110,7 +110,7 @@ impl Random {
         }
         if self.once_in(15) {
             let critical = if self.once_in(4) { CRITICAL } else { None };
-            // Policies and one that nobody knows.
+            // Policies, and an extension that nobody knows.
             let id = ["2.5.29.32", "2.5.29.36", "1.3.6.1.5.5.7.1.24", "1.3.6.1.4.1.99999.1"];
             draft.add(extension(id[self.below(4)], critical, &tlv(OCTET_STRING, &[1])));
         }
@@ -185,7 +185,7 @@ impl Random {
         self.change(draft);
     }
 
-    /// Who stands where one name does, or one address.
+    /// A host that one of the names stands for, or an address.
     fn host(&mut self) -> String {
         match self.below(10) {
             0 => "192.0.2.1".to_owned(),
@@ -210,7 +210,8 @@ fn drawn(number: usize) -> Case {
         path = path.when(*random.one_of(&[When::Unknown, other]));
     }
     let mut signed = path.signed();
-    // A second path that differs in one place, for the first one or instead of it.
+    // A second path that differs in one place, in addition to the first one or instead of
+    // it.
     if random.once_in(5) {
         let position = random.below(authorities + 1);
         let other = path.clone().with(position, |draft| random.change_authority(draft)).signed();
@@ -235,7 +236,8 @@ fn drawn(number: usize) -> Case {
     path.of(format!("number {number}"), trusted, signed)
 }
 
-/// Whatever is wrong with them, both say the same, but for which part is malformed first.
+/// Whatever is wrong with a chain, both validators report the same error, except for the
+/// order of malformed parts.
 #[test]
 fn chains_that_are_drawn_by_lot() {
     let kinds = assert_all_agree(drawn);

@@ -1,6 +1,6 @@
-//! Whether the validator of this crate believes what rustls-webpki does: of the chains that
-//! OpenSSL and GnuTLS judge too (`tests/judged`), of mutations of them, of chains that are
-//! drawn by lot, and part by part.
+//! Compares the validator of this crate with rustls-webpki: on the chains that OpenSSL and
+//! GnuTLS judge too (`tests/judged`), on mutations of these, on random chains, and part by
+//! part.
 
 mod drawn;
 mod mutated;
@@ -42,9 +42,9 @@ fn judge(case: &Case, anchors: &TrustAnchors) -> (Verdict, Verdict) {
     both::verdicts(&vector24(&list), anchors, &case.host, time)
 }
 
-/// What both say of a case.
+/// The verdicts of both on a case.
 fn verdicts(case: &Case) -> Option<(Verdict, Verdict)> {
-    // They are read by one function, which `parts` compares with rustls-webpki's.
+    // One function reads the anchors for both; `parts` compares it with rustls-webpki's.
     Some(judge(case, &anchors(&case.trusted).ok()?))
 }
 
@@ -59,7 +59,7 @@ fn the_chains_that_others_judge_too() {
     assert!(accepted > 100 && refused > 100, "{accepted} and {refused}");
 }
 
-/// How often each pair of verdicts came about, ours first.
+/// How often each pair of verdicts occurred, ours first.
 type Kinds = BTreeMap<(String, String), usize>;
 
 /// The error without its dates.
@@ -81,13 +81,14 @@ fn agreement(case: &Case) -> (String, String) {
     };
     let kinds = (kind(&ours), kind(&theirs));
     let agree = both::agree((&ours, &theirs), case.sent.iter().map(Vec::as_slice));
-    // Keys are made anew for each run: a number does not say enough.
+    // Print the certificates, since each run makes new keys and a number does not identify
+    // them.
     let all = || case.sent.iter().chain(&case.trusted).map(|der| forge::pem(der));
     assert!(agree, "{}: {ours:?}, {theirs:?}\n{}", case.name, all().collect::<String>());
     kinds
 }
 
-/// The same of 20,000 chains, or as many as CERTIFICATE_CHAINS says, by their numbers.
+/// Requires agreement on 20,000 chains, or on CERTIFICATE_CHAINS, by their numbers.
 fn assert_all_agree(make: impl Fn(usize) -> Case + Sync) -> Kinds {
     let count = std::env::var("CERTIFICATE_CHAINS")
         .map_or(20_000, |count| count.parse().expect("a number"));

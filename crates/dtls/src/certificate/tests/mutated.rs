@@ -1,5 +1,5 @@
-//! Chains that are mutated, and signed anew by their issuers, so that a verdict does not
-//! hang on the signature. CERTIFICATE_CHAINS says how many.
+//! Chains that are mutated and then signed again by their issuers, so that the verdict does
+//! not depend on the signature. CERTIFICATE_CHAINS sets the number of chains.
 
 use std::borrow::ToOwned;
 use std::collections::{BTreeMap, HashMap};
@@ -35,7 +35,7 @@ impl Random {
     }
 }
 
-/// A value in DER, with those in it.
+/// A value in DER, with the values inside it.
 #[derive(Clone)]
 struct Value {
     tag: u8,
@@ -49,7 +49,8 @@ enum Content {
 }
 
 impl Value {
-    /// Reads values one after the other. What is in an OCTET STRING counts, if it is DER.
+    /// Reads values one after another, and also the values inside an OCTET STRING, if it is
+    /// DER.
     fn read_all(bytes: &[u8]) -> Option<Vec<Self>> {
         let mut der = Der::new(bytes);
         let mut values = Vec::new();
@@ -73,7 +74,7 @@ impl Value {
         )
     }
 
-    /// Everything at or below it, in some order.
+    /// This value and all values inside it, in some order.
     fn all(&self) -> Vec<Self> {
         let mut all = vec![self.clone()];
         if let Content::Values(values) = &self.content {
@@ -127,7 +128,7 @@ impl Random {
     }
 }
 
-/// What there is to choose from.
+/// The values and keys to choose from.
 pub(super) struct Stock {
     cases: Vec<Case>,
     /// Values of all certificates.
@@ -157,7 +158,7 @@ impl Stock {
         Self { pool: pool.into_values().collect(), keys, cases }
     }
 
-    /// The key of the one who issued a certificate, as far as names tell.
+    /// The key of a certificate's issuer, as identified by its name.
     fn signer(&self, case: &Case, der: &[u8]) -> Option<&'static PKey<Private>> {
         let issuer = Certificate::read_anchor(der).ok()?.issuer;
         let mut others = case.sent.iter().chain(&case.trusted);
@@ -205,7 +206,7 @@ impl Stock {
     }
 
     fn mutate_certificate(&self, case: &mut Case, random: &mut Random) {
-        // Of few mutations of an anchor is an anchor left.
+        // Few mutations leave an anchor valid, so anchors are mutated less often.
         let at = match random.below(16) {
             0 => case.sent.len() + random.below(case.trusted.len()),
             _ => random.below(case.sent.len()),
@@ -254,7 +255,7 @@ impl Stock {
     }
 }
 
-/// Most are malformed, and what is not is judged.
+/// Most mutations are malformed. The others are judged.
 #[test]
 fn chains_that_are_mutated_and_signed_anew() {
     let stock = Stock::new();

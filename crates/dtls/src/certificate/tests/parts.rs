@@ -1,4 +1,4 @@
-//! The parts of a verdict, each compared with what others make of it.
+//! The parts of a verdict, each compared with another implementation.
 
 use std::borrow::ToOwned;
 use std::net::IpAddr;
@@ -190,14 +190,14 @@ fn pem_is_read_as_elsewhere() {
         });
         assert_eq!(read.map(|()| all).ok(), theirs.ok(), "{text}");
     }
-    // Text that stops in the middle of a certificate, or of its base64.
+    // Text that ends in the middle of a certificate, or of its base64.
     for len in 0..first.trim_end().len() {
         let read = TrustAnchors::from_pem(&first.as_bytes()[..len]);
         assert!(read.is_err(), "{len}");
     }
 }
 
-/// What is kept of a certificate that is trusted, whatever is wrong with it.
+/// The kept part of a trusted certificate, whatever is wrong with the rest.
 #[test]
 fn anchors_are_read_as_elsewhere() {
     let stock = Stock::new();
@@ -270,7 +270,7 @@ fn constrained(subtrees: usize, names: usize) -> Case {
     path.case("constrained")
 }
 
-/// Each name is compared with each subtree, the subject with them.
+/// Each name is compared with each subtree, and so is the subject.
 #[test]
 fn names_are_not_compared_for_ever() {
     let (ours, theirs) = verdicts(&constrained(500, 499)).expect("an anchor");

@@ -77,7 +77,7 @@ fn the_later_of_two_contradicting_fragments_counts() {
         let mut reassembly = Reassembly::new(100);
         reassembly.insert(forged, 0, &[9; 2][..forged.message_len.min(2)]).unwrap();
         reassembly.insert(header(0, 4, 0), 0, &[1, 2]).unwrap();
-        // A forged fragment in between discards what came before it.
+        // A forged fragment in between discards the fragments before it.
         reassembly.insert(forged, 0, &[]).unwrap();
         reassembly.insert(header(0, 4, 2), 0, &[3, 4]).unwrap();
         assert_eq!(next(&mut reassembly), None);
@@ -97,7 +97,7 @@ fn contradicting_fragments_hold_one_message_each() {
         assert_eq!(reassembly.held_len, held);
         assert!(held <= 100 && reassembly.messages.len() <= 3);
     }
-    // A later message is not replaced by one that does not fit.
+    // A later message is not replaced by a message that does not fit.
     let mut reassembly = Reassembly::new(100);
     reassembly.insert(header(0, 60, 0), 0, &[7; 60]).unwrap();
     reassembly.insert(header(1, 40, 0), 0, &[8; 40]).unwrap();
@@ -106,7 +106,7 @@ fn contradicting_fragments_hold_one_message_each() {
     assert_eq!(next(&mut reassembly), Some(vec![8; 40]));
 }
 
-/// Once it is the next message, complete or not.
+/// This happens once it is the next message, complete or not.
 #[test]
 fn an_unexpected_message_is_dropped_and_does_not_block_others() {
     let expected = |kind, _| kind == MessageType::CERTIFICATE;

@@ -1,4 +1,4 @@
-//! What faults do to datagrams: they are lost, doubled, held back, overtaken.
+//! Applies faults to datagrams: loses, duplicates, delays and reorders them.
 //!
 //! Each direction draws from a sequence of its own, so that a seed decides the
 //! same for the n-th datagram of a direction however the two interleave.
@@ -62,8 +62,8 @@ struct Held {
     datagram: Datagram,
 }
 
-/// Between the sockets and the server.
-pub(crate) struct Weather {
+/// Applies faults to the datagrams between the sockets and the server.
+pub(crate) struct NetworkFaults {
     faults: Faults,
     inward: Sequence,
     outward: Sequence,
@@ -73,7 +73,7 @@ pub(crate) struct Weather {
     seen: Option<Arc<Seen>>,
 }
 
-impl Weather {
+impl NetworkFaults {
     pub(crate) fn new(faults: &Faults, events: Arc<EventLog>, seen: Option<Arc<Seen>>) -> Self {
         Self {
             inward: Sequence::new(faults.seed ^ 1),
@@ -213,9 +213,9 @@ mod tests {
     use super::*;
     use crate::events::Log;
 
-    fn weather(faults: &str) -> Weather {
+    fn network_faults(faults: &str) -> NetworkFaults {
         let events = EventLog::new(&Log::None, false, 1_000).expect("no file is opened");
-        Weather::new(&faults.parse().expect("valid"), Arc::new(events), None)
+        NetworkFaults::new(&faults.parse().expect("valid"), Arc::new(events), None)
     }
 
     fn datagram(byte: u8) -> Datagram {
@@ -228,21 +228,21 @@ mod tests {
     }
 
     #[test]
-    fn fair_weather_passes_everything() {
-        let mut weather = weather("");
+    fn without_faults_everything_passes() {
+        let mut network_faults = network_faults("");
         let now = Instant::now();
         for byte in 0..100 {
-            assert_eq!(bytes(weather.pass(now, datagram(byte))), [byte]);
+            assert_eq!(bytes(network_faults.pass(now, datagram(byte))), [byte]);
         }
-        assert_eq!(weather.deadline(), None);
+        assert_eq!(network_faults.deadline(), None);
     }
 
     #[test]
     fn the_same_seed_loses_the_same_datagrams() {
         let survivors = |seed| {
-            let mut weather = weather(&format!("drop=0.3,seed={seed}"));
+            let mut network_faults = network_faults(&format!("drop=0.3,seed={seed}"));
             let now = Instant::now();
-            let passing = (0..100).flat_map(|byte| weather.pass(now, datagram(byte)));
+            let passing = (0..100).flat_map(|byte| network_faults.pass(now, datagram(byte)));
             bytes(passing.collect())
         };
         assert_eq!(survivors(1), survivors(1));
@@ -253,15 +253,15 @@ mod tests {
     #[test]
     fn directions_decide_apart() {
         let survivors = |also_outward: bool| {
-            let mut weather = weather("drop=0.3,seed=1");
+            let mut network_faults = network_faults("drop=0.3,seed=1");
             let now = Instant::now();
             let mut passing = Vec::new();
             for byte in 0..100 {
-                passing.extend(weather.pass(now, datagram(byte)));
+                passing.extend(network_faults.pass(now, datagram(byte)));
                 if also_outward {
                     let mut outward = datagram(byte);
                     outward.direction = Direction::Out;
-                    weather.pass(now, outward);
+                    network_faults.pass(now, outward);
                 }
             }
             bytes(passing)
@@ -272,9 +272,9 @@ mod tests {
     #[test]
     fn a_doubled_datagram_comes_twice_and_a_delayed_one_later() {
         let now = Instant::now();
-        assert_eq!(bytes(weather("duplicate=1").pass(now, datagram(5))), [5, 5]);
+        assert_eq!(bytes(network_faults("duplicate=1").pass(now, datagram(5))), [5, 5]);
 
-        let mut late = weather("delay=50..60,seed=1");
+        let mut late = network_faults("delay=50..60,seed=1");
         assert!(late.pass(now, datagram(5)).is_empty());
         assert!(late.due(now + Duration::from_millis(49)).is_empty());
         assert_eq!(bytes(late.due(now + Duration::from_millis(60))), [5]);
@@ -283,12 +283,12 @@ mod tests {
     #[test]
     fn an_overtaken_datagram_follows_the_next_one_or_comes_after_a_while() {
         let now = Instant::now();
-        let mut weather = weather("reorder=1");
-        assert!(weather.pass(now, datagram(1)).is_empty());
-        weather.set_faults(&Faults::none());
-        assert_eq!(bytes(weather.pass(now, datagram(2))), [2, 1]);
-        weather.set_faults(&"reorder=1".parse().expect("valid"));
-        assert!(weather.pass(now, datagram(3)).is_empty());
-        assert_eq!(bytes(weather.due(now + OVERTAKEN_WITHIN)), [3]);
+        let mut network_faults = network_faults("reorder=1");
+        assert!(network_faults.pass(now, datagram(1)).is_empty());
+        network_faults.set_faults(&Faults::none());
+        assert_eq!(bytes(network_faults.pass(now, datagram(2))), [2, 1]);
+        network_faults.set_faults(&"reorder=1".parse().expect("valid"));
+        assert!(network_faults.pass(now, datagram(3)).is_empty());
+        assert_eq!(bytes(network_faults.due(now + OVERTAKEN_WITHIN)), [3]);
     }
 }

@@ -116,7 +116,7 @@ pub(super) struct Second {
 pub(super) type Addresses = HashSet<(Transport, SocketAddr)>;
 
 /// See the module.
-pub(super) struct Board {
+pub(super) struct Dashboard {
     devices: BoundedMap<(String, String), DeviceRow>,
     peers: BoundedMap<(Transport, SocketAddr), (String, String)>,
     dtls: BoundedMap<u64, SessionRow>,
@@ -129,7 +129,7 @@ pub(super) struct Board {
     pub(super) broker: Option<BrokerStatus>,
 }
 
-impl Default for Board {
+impl Default for Dashboard {
     fn default() -> Self {
         Self {
             devices: BoundedMap::new(DEVICES),
@@ -145,7 +145,7 @@ impl Default for Board {
     }
 }
 
-impl Board {
+impl Dashboard {
     pub(super) fn set_server(&mut self, status: Status) {
         self.faults = status.faults;
         self.sessions = status.dtls_sessions;
