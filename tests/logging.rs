@@ -75,6 +75,22 @@ fn a_server_that_is_not_there_is_named_at_once() {
 }
 
 #[test]
+fn the_wrong_port_and_an_unknown_root_are_told_what_to_do() {
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    let program = compile("unanswered.c", Linkage::Static, Language::Sanitized);
+    let log_of = |scheme: &str, transport| {
+        let port = cloud.address(transport).port();
+        succeed(Command::new(&program).arg(format!("{scheme}://127.0.0.1:{port}")))
+    };
+    let log = log_of("coap", Transport::Dtls);
+    assert!(log.contains("is the port that of the scheme?"), "{log}");
+    let log = log_of("coap-psk", Transport::Udp);
+    assert!(log.contains("is the port that of the scheme?"), "{log}");
+    let log = log_of("coaps", Transport::Dtls);
+    assert!(log.contains("return its root from iotx_coap_get_ca"), "{log}");
+}
+
+#[test]
 fn a_refused_device_is_told_what_to_check() {
     let cloud = Cloud::start(Config { devices: Vec::new(), ..Config::default() });
     let cloud = cloud.expect("the local cloud starts");

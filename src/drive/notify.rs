@@ -92,6 +92,19 @@ impl Outcall {
                     );
                     log_later!(state.log, Error, "{}", layout::QUESTION);
                 }
+                let is_wrong_port = match error {
+                    SignInError::NotAnswered => !state.link.has_heard(),
+                    SignInError::BadReply => true,
+                    _ => false,
+                };
+                if is_wrong_port {
+                    log_later!(
+                        state.log,
+                        Error,
+                        "is the port that of the scheme? coap:// is mostly served at 5683, \
+                         coaps:// at 5684, coap-psk:// at 5682"
+                    );
+                }
                 let mut notice = iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SIGN_IN_FAILED);
                 if let SignInError::Refused(code) = error {
                     notice.code = code.0.into();

@@ -234,7 +234,9 @@ fn config_with_certificates(terms: &Terms<'_>) -> Result<Config, Error> {
     let anchors = anchors.map_err(|error| {
         let reason = match error {
             CertificateError::OutOfMemory => return Error::OutOfMemory,
-            CertificateError::NoAnchors => "no certificate to trust in the text",
+            CertificateError::NoAnchors => {
+                "no certificate to trust in what iotx_coap_get_ca or the option trust_root gives"
+            }
             _ => "a certificate to trust does not parse",
         };
         Error::Configuration(reason)

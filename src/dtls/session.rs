@@ -9,6 +9,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use iot_coap_client::{Duration, Instant};
+#[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
+use iot_coap_dtls::CertificateError;
 use iot_coap_dtls::{Alert, Datagram, Error, SUPPORTS_CBC, State};
 
 use super::age::Age;
@@ -264,6 +266,11 @@ impl Session {
                     let hint = match error {
                         Error::PeerAlert(Alert::HANDSHAKE_FAILURE) => {
                             ", perhaps no cipher in common"
+                        }
+                        #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
+                        Error::Certificate(CertificateError::UnknownIssuer) => {
+                            ": if the server is yours, return its root from iotx_coap_get_ca \
+                             (for the local cloud, compile c_examples/local_root.c as well)"
                         }
                         _ => "",
                     };

@@ -187,6 +187,11 @@ impl Health {
         self.is_unanswered.then(|| jittered(third, 2 * third, random))
     }
 
+    /// Whether anything has ever come from the peer.
+    pub(super) const fn has_heard(&self) -> bool {
+        self.has_heard
+    }
+
     /// When to judge silence.
     pub(super) fn judge_at(&self) -> Option<Instant> {
         (self.silent_since != NEVER).then_some(self.judge_at)

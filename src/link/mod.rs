@@ -246,6 +246,11 @@ impl Link {
         self.store.is_some()
     }
 
+    /// Whether anything has ever come from the peer.
+    pub(crate) const fn has_heard(&self) -> bool {
+        self.health.has_heard()
+    }
+
     /// Whether a name is being looked up.
     pub(crate) fn is_looking(&self) -> bool {
         self.candidate.as_ref().is_some_and(Candidate::is_looking)
