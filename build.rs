@@ -44,7 +44,8 @@ const HELPERS: [&str; 6] = [
 
 fn main() {
     // Each an object of its own in the archive.
-    const SOURCES: [&str; 3] = ["src/c/edges.c", "src/c/helpers.c", "src/c/roots.c"];
+    const SOURCES: [&str; 4] =
+        ["src/c/cancellation.c", "src/c/edges.c", "src/c/helpers.c", "src/c/roots.c"];
     println!("cargo::rerun-if-changed=src/c");
     let mut build = cc::Build::new();
     build.files(SOURCES).warnings(true).extra_warnings(true).warnings_into_errors(true);

@@ -58,14 +58,14 @@ pub(crate) type Blocking = unsafe extern "C-unwind" fn(*mut c_void);
 
 #[cfg(any(feature = "std", feature = "port-linux"))]
 unsafe extern "C" {
-    // In `c/edges.c`.
+    // In `c/cancellation.c`.
     safe fn iotx_cancellation_disable() -> c_int;
     safe fn iotx_cancellation_restore(state: c_int);
 }
 
 #[cfg(any(feature = "std", feature = "port-linux"))]
 unsafe extern "C-unwind" {
-    // In `c/edges.c`.
+    // In `c/cancellation.c`.
     fn iotx_interruptible(work: Blocking, argument: *mut c_void, state: c_int, call: *const c_void);
 }
 

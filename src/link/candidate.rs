@@ -8,7 +8,8 @@ use core::task::Poll;
 
 use iot_coap_client::{Duration, Instant};
 
-use super::health::{Cause, SILENCE};
+use super::cause::Cause;
+use super::health::SILENCE;
 use super::transport::{Reader, Transport};
 #[cfg(feature = "dtls-psk")]
 use crate::dtls::{Session, Verdict};

@@ -17,6 +17,7 @@
 use iot_coap_client::{Duration, Instant, jittered};
 
 use super::State;
+use super::cause::Cause;
 
 /// If nothing has come from the peer for this long after a message was sent, the network
 /// path or the session is assumed to be gone. A DTLS peer that has forgotten a session
@@ -51,38 +52,6 @@ pub(crate) enum Expected {
     Answers,
     /// Acknowledgements.
     Acknowledgements,
-}
-
-/// Why a candidate failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// The network refused it, which may be temporary.
-    Refused,
-    /// The server declined the first offer. The next handshake offers everything.
-    #[cfg(feature = "dtls-psk")]
-    Declined,
-    /// The server did not answer the first offer. It may not be there, so another address
-    /// is tried first.
-    #[cfg(feature = "dtls-psk")]
-    Silent,
-    /// The handshake failed. The second failure is final. The first may have been forged,
-    /// and forging another in time is harder.
-    #[cfg(feature = "dtls-psk")]
-    Handshake,
-    /// It took too long.
-    Late,
-}
-
-impl Cause {
-    /// Whether the peer did not answer.
-    const fn is_silence(self) -> bool {
-        match self {
-            Self::Late => true,
-            #[cfg(feature = "dtls-psk")]
-            Self::Silent => true,
-            _ => false,
-        }
-    }
 }
 
 /// See the [module](self).

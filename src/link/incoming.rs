@@ -8,7 +8,7 @@ use super::Link;
 #[cfg(feature = "dtls-psk")]
 use super::Transport;
 use super::candidate::Candidate;
-use super::health::Cause;
+use super::cause::Cause;
 use super::reading::Side;
 use super::reopening::Coarse;
 use crate::log::{Queue, log_later};

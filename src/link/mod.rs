@@ -13,6 +13,7 @@
 //! here waits or locks: [`Connector`] opens, and the caller reads.
 
 mod candidate;
+mod cause;
 mod connector;
 mod descriptor;
 mod health;

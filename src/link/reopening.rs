@@ -5,8 +5,8 @@ use core::task::Poll;
 use iot_coap_client::{Duration, Instant};
 
 use super::candidate::{Candidate, Progress};
+use super::cause::Cause;
 use super::connector::{Opened, Way};
-use super::health::Cause;
 use super::transport::Transport;
 use super::{Link, News, State, random};
 use crate::log::{Queue, log_later};
