@@ -114,8 +114,8 @@ impl NetworkFaults {
         let (delay, copy_delay) = (pause(self.faults.delay), pause(self.faults.delay));
 
         if dropped {
-            self.report("drop", &datagram);
             self.suffer("drop", &mut datagram);
+            self.report("drop", &datagram);
             return Vec::new();
         }
         let mut passing = Vec::new();
@@ -124,15 +124,15 @@ impl NetworkFaults {
             self.hold_or_pass(now, copy_delay, datagram.clone(), &mut passing);
         }
         if overtaken && delay.is_zero() && self.held.len() < HELD {
-            self.report("reorder", &datagram);
             self.suffer("reorder", &mut datagram);
+            self.report("reorder", &datagram);
             self.held.push(Held { due: now + OVERTAKEN_WITHIN, to_be_overtaken: true, datagram });
             return passing;
         }
         let (direction, route) = (datagram.direction, datagram.route);
         if !delay.is_zero() {
-            self.report("delay", &datagram);
             self.suffer("delay", &mut datagram);
+            self.report("delay", &datagram);
         }
         self.hold_or_pass(now, delay, datagram, &mut passing);
         if !passing.is_empty() {
@@ -199,7 +199,8 @@ impl NetworkFaults {
         self.events.record_in(cause, event, None);
     }
 
-    /// Notes which fault holds back a message that the console knows, or loses it.
+    /// Notes which fault holds back a message that the console knows, or loses it. Before the
+    /// fault is reported, since whoever hears of it may look at the message.
     fn suffer(&self, fault: &'static str, datagram: &mut Datagram) {
         datagram.came.fault = Some(fault);
         if let (Some(seen), Some(tag)) = (&self.seen, &datagram.tag) {
