@@ -35,10 +35,8 @@ impl Context {
             // SAFETY: the handle is not NULL, so it came from Init, by the contract. The
             // magic word is checked before anything else is read.
             .filter(|context| unsafe { (&raw const (*context.as_ptr()).magic).read() } == MAGIC);
-        if handle.is_null() {
-            report_null(name);
-        } else if found.is_none() {
-            log!(Error, "{name}: the context is not one of IOT_CoAP_Init's");
+        if found.is_none() {
+            report_invalid(name, handle.is_null());
         }
         // SAFETY: the magic word is in place, so this is a context.
         let usable = found.filter(|context| unsafe { context.as_ref() }.notice_fork());
@@ -53,12 +51,14 @@ impl Context {
     }
 }
 
-/// Logs once, not with each call, that the context is NULL: a program that does not check
-/// the result of Init may go on calling with NULL.
+/// Logs that a context is invalid. If it is NULL, that is logged once, not with each call: a
+/// program that does not check the result of Init may go on calling with NULL.
 #[cold]
-fn report_null(name: &str) {
+fn report_invalid(name: &str, is_null: bool) {
     static REPORTED: Once = Once::new();
-    if REPORTED.is_due(Level::Error) {
+    if !is_null {
+        log!(Error, "{name}: the context is not one of IOT_CoAP_Init's");
+    } else if REPORTED.is_due(Level::Error) {
         log!(
             Error,
             "{name}: the context is NULL. IOT_CoAP_Init failed, or was not called; the program \

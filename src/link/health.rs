@@ -71,8 +71,6 @@ pub(super) struct Health {
     has_declined: bool,
     /// The latest handshake failed.
     has_failed_handshake: bool,
-    /// The peer has answered before, but did not answer the latest handshake in time.
-    is_unanswered: bool,
     /// The pause ends as soon as there is something to send.
     is_deferred: bool,
     // The fields from here on are small and lie side by side, since most of them change
@@ -87,6 +85,11 @@ pub(super) struct Health {
     openings: u8,
     /// The number of the address to try next.
     next_address: u8,
+    /// The peer has answered before, but did not answer the latest handshake in time.
+    is_unanswered: bool,
+    /// Nobody listened at the peer's port since the last sign of life, and the log says so.
+    #[cfg(feature = "port-linux")]
+    has_noted_refusal: bool,
     /// How many addresses the host has, as far as is known.
     addresses: u8,
 }
@@ -107,6 +110,8 @@ impl Health {
             has_declined: false,
             has_failed_handshake: false,
             is_unanswered: false,
+            #[cfg(feature = "port-linux")]
+            has_noted_refusal: false,
             is_deferred: false,
             has_heard: false,
         }
@@ -176,7 +181,17 @@ impl Health {
         self.silent_since = NEVER;
         self.is_broken = false;
         self.is_unanswered = false;
+        #[cfg(feature = "port-linux")]
+        {
+            self.has_noted_refusal = false;
+        }
         self.has_heard = true;
+    }
+
+    /// Notes that nobody listens at the peer's port. Returns whether that is news.
+    #[cfg(feature = "port-linux")]
+    pub(super) const fn note_refusal(&mut self) -> bool {
+        !core::mem::replace(&mut self.has_noted_refusal, true)
     }
 
     /// A socket was opened to one of `addresses` addresses.

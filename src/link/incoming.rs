@@ -112,14 +112,10 @@ impl Link {
     /// Notes that nobody listens at the peer's port. Returns whether that is news.
     #[cfg(feature = "port-linux")]
     pub(crate) const fn note_refusal(&mut self) -> bool {
-        !core::mem::replace(&mut self.has_noted_refusal, true)
+        self.health.note_refusal()
     }
 
     fn handle_sign_of_life(&mut self) {
-        #[cfg(feature = "port-linux")]
-        {
-            self.has_noted_refusal = false;
-        }
         self.health.handle_sign_of_life();
         self.give_up_at = Coarse::NEVER;
     }

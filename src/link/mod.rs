@@ -73,9 +73,6 @@ pub(crate) struct Link {
     give_up_at: Coarse,
     /// A socket was opened beside the transport before.
     has_room: bool,
-    /// Nobody listened at the peer's port, which was logged. Cleared at a sign of life.
-    #[cfg(feature = "port-linux")]
-    has_noted_refusal: bool,
     /// If two sockets are read in turn, the candidate's is next.
     is_candidates_turn: bool,
     /// News that the owner was not told yet.
@@ -107,8 +104,6 @@ impl Link {
             connect_limit_ms: connect_limit.as_millis_u32(),
             give_up_at: Coarse::NEVER,
             has_room: false,
-            #[cfg(feature = "port-linux")]
-            has_noted_refusal: false,
             is_candidates_turn: false,
             news: None,
             serial: 0,
