@@ -48,7 +48,7 @@ pub(crate) unsafe fn send(
     let path = unsafe { bounded(path, MAX_PATH_LEN) }
         .ok_or((IOTX_ERR_URI_TOO_LOOG, "the path is longer than 135 bytes"))?;
     if path.is_empty() {
-        return Err((IOTX_ERR_INVALID_PARAM, "the path is empty: it begins with /topic/"));
+        return Err((IOTX_ERR_INVALID_PARAM, "the path is empty: it must begin with /topic/"));
     }
     let request = Request { confirmable, path, content_format, payload };
     let recipient = Recipient { callback: message.resp_callback, user_data: message.user_data };

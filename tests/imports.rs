@@ -14,7 +14,7 @@ fn add_sources(root: &Path, folder: &Path, sources: &mut BTreeMap<Module, String
     for entry in fs::read_dir(folder).expect("a folder of sources") {
         let path = entry.expect("an entry").path();
         let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
-        if name == "tests" || name == "fleet" {
+        if name == "tests" {
             continue;
         }
         if path.is_dir() {

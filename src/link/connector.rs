@@ -256,7 +256,7 @@ impl Connector {
     #[cfg(feature = "port-linux")]
     pub(crate) fn explain_refusal(&self, log: &mut Queue) {
         let host = self.host.to_str().unwrap_or_default();
-        log_later!(log, Error, "nobody listens at {host} port {}; trying on", self.port);
+        log_later!(log, Error, "nobody listens at {host} port {}; still trying", self.port);
     }
 
     #[cfg(feature = "_coaps")]

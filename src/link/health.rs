@@ -380,9 +380,9 @@ impl Health {
 
     fn pause(&mut self, now: Instant, random: u32) {
         self.is_deferred = false;
-        let range = PAUSES.get(usize::from(self.pauses)).unwrap_or(&PAUSES[PAUSES.len() - 1]);
+        let (shortest, longest) = PAUSES[usize::from(self.pauses).min(PAUSES.len() - 1)];
         self.pauses = self.pauses.saturating_add(1);
-        self.reopen_at = now + jittered(range.0, range.1, random);
+        self.reopen_at = now + jittered(shortest, longest, random);
     }
 }
 

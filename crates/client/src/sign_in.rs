@@ -10,7 +10,7 @@
 use iot_coap_time::{Duration, Instant};
 
 use crate::access_token::renewal_delay;
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, jittered};
 use crate::event::SignInError;
 use crate::timing::NEVER;
 
@@ -281,7 +281,7 @@ impl SignIn {
         // It counts as a failed request, but without its pause.
         self.backoff.next_pause(pause.first, MAX_PAUSE, pause.random);
         if !was_sent_once {
-            self.not_before = now + Duration::from_millis((pause.random % RETURN_SPREAD_MS).into());
+            self.not_before = now + jittered(0, RETURN_SPREAD_MS, pause.random);
         }
     }
 
