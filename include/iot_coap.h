@@ -519,6 +519,11 @@ iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
  *
  * Messages that wait for an answer are dropped without a notice.
  *
+ * `*p_context` becomes NULL first. Then every thread that waits in a call of this client
+ * is woken, and its call returns `IOTX_ERR_INVALID_PARAM`. A thread must not call again
+ * with a copy of the pointer, so let it look at the result, or at a flag that you set
+ * before. It is best to join such threads before this call.
+ *
  * @param p_context points to the client; NULL, or a pointer to NULL, is no error
  * @note Blocks until other threads have left their calls of this client; no other call may
  *     start. With this library's port, a waiting thread leaves at once, or within 250 ms
@@ -637,7 +642,7 @@ uint32_t IOT_CoAP_GetCurToken(iotx_coap_context_t *p_context);
  *
  * @param p_context a client of `IOT_CoAP_Init`
  * @return `IOTX_SUCCESS`, even if nothing arrived; `IOTX_ERR_INVALID_PARAM` for an invalid
- *     client
+ *     client, or if another thread ends the client meanwhile: do not call again
  * @note Blocks for `wait_time_ms` at most. Only a firmware's own `HAL_DTLSSession_create`
  *     and `HAL_UDP_create`, which open another connection, may take longer. Any thread may
  *     call; while one waits here, others may send. A waiting thread may be cancelled, but

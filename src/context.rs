@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 
 use iot_coap_client::{Client, Config, Instant, TransmissionParameters};
 
@@ -304,11 +304,19 @@ impl Context {
     /// `Ending::Pause`, keeps its session first. Refuses, with a line in the log that
     /// begins with `name`, while a callback of the context runs on this thread.
     ///
+    /// The program's `handle` is NULL before another thread is woken: a loop of
+    /// `IOT_CoAP_Yield` that looks there does not enter the context again.
+    ///
     /// # Safety
     ///
     /// `context` came from Init; no other call of it starts from now on. (It is a pointer,
     /// since a reference must not outlive the context.)
-    pub(crate) unsafe fn close(context: NonNull<Self>, name: &str, ending: Ending) -> bool {
+    pub(crate) unsafe fn close(
+        context: NonNull<Self>,
+        name: &str,
+        ending: Ending,
+        handle: Option<&mut *mut c_void>,
+    ) -> bool {
         // SAFETY: the context came from Init, and is freed below at the earliest.
         let this = unsafe { context.as_ref() };
         let mut state = this.state.lock();
@@ -320,6 +328,11 @@ impl Context {
                  from it first"
             );
             return false;
+        }
+        if let Some(handle) = handle {
+            // SAFETY: a reference may be written to. (Other threads of the program may
+            // read the handle, so the write must not move below the wait.)
+            unsafe { core::ptr::from_mut(handle).write_volatile(null_mut()) };
         }
         state.closing = true;
         state.link.stop_reading();

@@ -172,7 +172,7 @@ pub(crate) unsafe fn enter_and_open(
     if !is_open {
         let _ = catch(name, || context.connector.explain());
         // SAFETY: Init has not returned the context, so no other call of it starts.
-        let _ = catch(name, || unsafe { Context::close(made, name, Ending::Deinit) });
+        let _ = catch(name, || unsafe { Context::close(made, name, Ending::Deinit, None) });
     }
     restore_cancellation(cancellation);
     if is_open { made.as_ptr().cast() } else { null_mut() }
@@ -196,7 +196,7 @@ unsafe extern "C" fn iotx_call_abandoned(call: *mut Call) {
             && let Some(made) = NonNull::new(call.context.cast_mut().cast())
         {
             // SAFETY: Init did not return the context, so no other call of it starts.
-            unsafe { Context::close(made, "IOT_CoAP_Init", Ending::Deinit) };
+            unsafe { Context::close(made, "IOT_CoAP_Init", Ending::Deinit, None) };
         }
     });
 }
@@ -272,7 +272,7 @@ mod tests {
         fn drop(&mut self) {
             if !std::thread::panicking() {
                 // SAFETY: no other call is in the context, and none starts.
-                assert!(unsafe { Context::close(self.0, NAME, Ending::Deinit) });
+                assert!(unsafe { Context::close(self.0, NAME, Ending::Deinit, None) });
             }
         }
     }

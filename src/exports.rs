@@ -61,6 +61,11 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 ///
 /// Messages that wait for an answer are dropped without a notice.
 ///
+/// `*p_context` becomes NULL first. Then every thread that waits in a call of this client
+/// is woken, and its call returns `IOTX_ERR_INVALID_PARAM`. A thread must not call again
+/// with a copy of the pointer, so let it look at the result, or at a flag that you set
+/// before. It is best to join such threads before this call.
+///
 /// @param p_context points to the client; NULL, or a pointer to NULL, is no error
 /// @note Blocks until other threads have left their calls of this client; no other call may
 ///     start. With this library's port, a waiting thread leaves at once, or within 250 ms
@@ -85,9 +90,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_c
         // SAFETY: the handle is NULL or came from IOT_CoAP_Init, by the contract.
         if let Some(context) = unsafe { Context::pointer_from_handle(*slot, NAME) } {
             // SAFETY: no other call of the context starts, by the contract.
-            if unsafe { Context::close(context, NAME, Ending::Deinit) } {
-                *slot = core::ptr::null_mut();
-            }
+            let _ = unsafe { Context::close(context, NAME, Ending::Deinit, Some(slot)) };
         }
     });
 }
@@ -334,7 +337,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_c
 ///
 /// @param p_context a client of `IOT_CoAP_Init`
 /// @return `IOTX_SUCCESS`, even if nothing arrived; `IOTX_ERR_INVALID_PARAM` for an invalid
-///     client
+///     client, or if another thread ends the client meanwhile: do not call again
 /// @note Blocks for `wait_time_ms` at most. Only a firmware's own `HAL_DTLSSession_create`
 ///     and `HAL_UDP_create`, which open another connection, may take longer. Any thread may
 ///     call; while one waits here, others may send. A waiting thread may be cancelled, but

@@ -32,7 +32,7 @@ const MAX_SLEEP: Duration = Duration::from_millis(250);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Done,
-    /// Leave the context, which can no longer be used.
+    /// Leave the context, which can no longer be used, or is being closed.
     Leave,
     Read,
     Sleep,
@@ -168,7 +168,8 @@ impl Context {
             let is_met = wait.until.is_met(now, &state.client, &state.link);
             if now >= end || state.closing || is_met {
                 self.end_wait(&mut state, now, call, wait);
-                return (state, Action::Done);
+                let is_ended = state.closing && !is_met;
+                return (state, if is_ended { Action::Leave } else { Action::Done });
             }
             let until = due.map_or(end, |due| due.min(end));
             // At least a millisecond, even if a timer ends at once.

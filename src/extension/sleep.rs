@@ -2,7 +2,6 @@
 //! deep sleep, and `IOT_CoAP_Resume` after it, or after an unexpected loss of power.
 
 use core::ffi::c_int;
-use core::ptr::null_mut;
 
 use super::init::make;
 use super::options::iotx_coap_options_t;
@@ -89,10 +88,9 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Pause(context: *mut *mut iotx_coap_cont
             return REFUSED;
         }
         // SAFETY: no other call starts, by the contract.
-        if !unsafe { Context::close(context, NAME, Ending::Pause) } {
+        if !unsafe { Context::close(context, NAME, Ending::Pause, Some(slot)) } {
             return REFUSED;
         }
-        *slot = null_mut();
         iotx_ret_code_t::IOTX_SUCCESS as c_int
     })
 }

@@ -175,7 +175,7 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_StartSignIn(
 /// @param context a client of `IOT_CoAP_Init`
 /// @param most_ms how long to wait at most, in milliseconds
 /// @return how many messages still wait for their answers; `IOTX_ERR_INVALID_PARAM` for an
-///     invalid client
+///     invalid client, or if another thread ends the client meanwhile
 /// @note Blocks for `most_ms` at most. Any thread may call, also from a callback.
 ///
 /// # Safety
