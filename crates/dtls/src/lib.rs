@@ -21,6 +21,8 @@ mod handshake;
 mod key_schedule;
 mod keys;
 mod memory;
+#[cfg(feature = "p256")]
+mod point;
 mod record;
 #[cfg(feature = "rsa")]
 mod rsa;

@@ -26,11 +26,11 @@ impl<'h> Host<'h> {
     pub(crate) fn parse(text: &'h str) -> Option<Self> {
         let name = text.strip_suffix('.').unwrap_or(text);
         // A name that ends with a number, even a hexadecimal one, is meant as an address.
-        let last = name.rsplit('.').next().unwrap_or_default();
-        let is_hexadecimal = last
-            .strip_prefix("0x")
-            .or_else(|| last.strip_prefix("0X"))
-            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let last = name.as_bytes().rsplit(|byte| *byte == b'.').next();
+        let is_hexadecimal = matches!(
+            last,
+            Some([b'0', b'x' | b'X', digits @ ..]) if digits.iter().all(u8::is_ascii_hexdigit)
+        );
         if text.len() <= MAX_NAME_LEN && is_name(name.as_bytes()) && !is_hexadecimal {
             return Some(Self::Name(name));
         }

@@ -23,6 +23,8 @@ use super::fields::Certificate;
 #[cfg(any(test, feature = "both-validators", not(feature = "webpki")))]
 use super::reason::Reason;
 use crate::der::{Der, SEQUENCE};
+#[cfg(feature = "p256")]
+use crate::point;
 #[cfg(feature = "rsa")]
 use crate::rsa::PublicKey;
 
@@ -225,14 +227,14 @@ static P384_SHA384: Algorithm = Algorithm {
 
 #[cfg(feature = "p256")]
 fn p256_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
-    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
+    let key = p256::ecdsa::VerifyingKey::from(point::p256(key)?);
     let signature = p256::ecdsa::Signature::from_slice(&scalars::<64>(signature)?).ok()?;
     key.verify_prehash(hash, &signature).ok()
 }
 
 #[cfg(feature = "p384")]
 fn p384_verify(key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
-    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
+    let key = p384::ecdsa::VerifyingKey::from(point::p384(key)?);
     let signature = p384::ecdsa::Signature::from_slice(&scalars::<96>(signature)?).ok()?;
     key.verify_prehash(hash, &signature).ok()
 }

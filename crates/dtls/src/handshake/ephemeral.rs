@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 use super::extension::group;
 use super::premaster::{Premaster, secret_copy};
 use crate::error::{Error, Violation};
+#[cfg(feature = "p256")]
+use crate::point;
 use crate::wire::Writer;
 
 pub(super) const X25519_LEN: usize = 32;
@@ -69,8 +71,7 @@ pub(super) fn agree_p256(
     theirs: &[u8; P256_POINT_LEN],
     message: &'static str,
 ) -> Result<Premaster, Error> {
-    let theirs =
-        p256::PublicKey::from_sec1_bytes(theirs).map_err(|_| Violation::Malformed(message))?;
+    let theirs = point::p256(theirs).ok_or(Violation::Malformed(message))?;
     secret_copy(private.diffie_hellman(&theirs).raw_secret_bytes())
 }
 
