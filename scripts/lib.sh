@@ -117,23 +117,47 @@ need_cortex_m() {
         qemu-system-arm:qemu-system-arm
 }
 
-# Debian's Rust with the sources of its own library: builds core and alloc for
-# machines for which there is nothing to download. Compiler and sources must be
-# of one version.
-BUILD_STD_CARGO=/usr/bin/cargo
+# Rust with the sources of its own library builds core and alloc for machines for which there
+# is nothing to download. That is rustup's, if it has rust-src, and else Debian's, which
+# apt-get brings. IOT_COAP_BUILD_STD=rustup or debian decides. Compiler and sources must be of
+# one version.
+DEBIAN_CARGO=/usr/bin/cargo
 need_build_std() {
-    need /usr/lib/rustlib/src/rust/library/core:rust-web-src "$BUILD_STD_CARGO:cargo-web" \
+    case ${IOT_COAP_BUILD_STD:-} in
+    '')
+        if has_rust_src; then IOT_COAP_BUILD_STD=rustup; else IOT_COAP_BUILD_STD=debian; fi
+        ;;
+    rustup) has_rust_src || fail "rustup has no sources of Rust's library: rustup component add rust-src" ;;
+    debian) ;;
+    *) fail "IOT_COAP_BUILD_STD is ${IOT_COAP_BUILD_STD}; it must be rustup or debian" ;;
+    esac
+    # What this script starts shall build with the same.
+    export IOT_COAP_BUILD_STD
+    [ "$IOT_COAP_BUILD_STD" = debian ] || return 0
+    need /usr/lib/rustlib/src/rust/library/core:rust-web-src "$DEBIAN_CARGO:cargo-web" \
         /usr/bin/rustc:rustc-web
     /usr/bin/rustc --version | grep -q 'rustc 1\.\(9[6-9]\|[1-9][0-9][0-9]\)' ||
-        fail "/usr/bin/rustc is too old: please install rustc-web, cargo-web and rust-web-src"
+        fail "/usr/bin/rustc is too old: please install rustc-web, cargo-web and rust-web-src, \
+or run: rustup component add rust-src"
+}
+
+# Whether the cargo of this shell is rustup's, with the sources of Rust's library.
+has_rust_src() {
+    command -v rustup >/dev/null && command -v cargo >/dev/null &&
+        [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library/core" ] &&
+        cargo +"$(rustup show active-toolchain | cut -d ' ' -f 1)" --version >/dev/null 2>&1
 }
 
 # build_std CRATES ARGUMENT...: cargo, building CRATES (core,alloc or std) too.
 build_std() {
     local crates=$1
     shift
-    RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1 \
-        "$BUILD_STD_CARGO" "$@" -Z build-std="$crates"
+    if [ "$IOT_COAP_BUILD_STD" = rustup ]; then
+        RUSTC_BOOTSTRAP=1 cargo "$@" -Z build-std="$crates"
+    else
+        RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1 \
+            "$DEBIAN_CARGO" "$@" -Z build-std="$crates"
+    fi
 }
 
 # put_between BEGIN END FILE: what comes in, into FILE, between the lines that hold
