@@ -3,6 +3,7 @@
 
 use std::net::UdpSocket;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use iot_coap_cloud::{Cloud, Config, Device, Transport};
@@ -98,6 +99,36 @@ fn a_refused_device_is_told_what_to_check() {
     let log = succeed(Command::new(&program).arg(cloud.url(Transport::Udp)));
     assert!(log.contains("product_key, device_name and device_secret"), "{log}");
     assert!(!log.contains(&Device::sample().device_secret), "{log}");
+}
+
+/// A message that is sent again is seen by its id, and what answers it by its token.
+#[test]
+fn what_is_sent_and_sent_again_is_logged_for_debugging() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket");
+    let program = compile("unanswered.c", Linkage::Static, Language::Sanitized);
+    let url = format!("coap://{}", socket.local_addr().expect("an address"));
+    let (log, message) = thread::scope(|scope| {
+        let log = scope.spawn(|| succeed(Command::new(&program).arg(url)));
+        let mut datagram = [0; 1280];
+        let (len, peer) = socket.recv_from(&mut datagram).expect("a sign-in");
+        let first = datagram[..len].to_vec();
+        let (len, _) = socket.recv_from(&mut datagram).expect("it again");
+        assert_eq!(first, datagram[..len]);
+        // A Reset of it.
+        socket.send_to(&[0x70, 0, first[2], first[3]], peer).expect("a socket");
+        (log.join().expect("a program"), first)
+    });
+    let expected = format!(
+        "[iot-coap] debug: message {:02x}{:02x}{:02x}{:02x}: sent CON 0.02, message id {}, {} bytes",
+        message[4],
+        message[5],
+        message[6],
+        message[7],
+        u16::from_be_bytes([message[2], message[3]]),
+        message.len()
+    );
+    assert_eq!(log.lines().filter(|line| *line == expected).count(), 2, "{expected}: {log}");
 }
 
 /// What is odd about a message, but sent all the same.

@@ -21,6 +21,7 @@ mod notify;
 mod progress;
 mod reading;
 mod receive;
+mod sent;
 mod step;
 mod stores;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::link::{Link, Unwritten};
 use crate::lock::Guard;
 use crate::log::{Level, is_enabled, log_later};
 use crate::port::Replies;
+use sent::Sent;
 pub(crate) use wait::wait;
 
 /// The goal of a wait.
@@ -281,11 +283,12 @@ fn transmit_due(state: &mut State, now: Instant, watched: Option<ExchangeId>) ->
         let awaited = if Replies::are_announced() { client.awaited() } else { 0 };
         let Some(transmit) = client.poll_transmit(now) else { break };
         let replies = Replies::from(awaited + usize::from(transmit.exchange.is_some()));
-        let written = link.write(now, transmit.datagram, replies, log);
-        if let Err(error) = written
-            && (watched.is_none() || transmit.exchange == watched)
-        {
-            transmitted = error.into();
+        match link.write(now, transmit.datagram, replies, log) {
+            Ok(()) => log_later!(log, Debug, "{}", Sent(transmit.datagram)),
+            Err(error) if watched.is_none() || transmit.exchange == watched => {
+                transmitted = error.into();
+            }
+            Err(_) => {}
         }
         if !client.has_transmit() {
             break;

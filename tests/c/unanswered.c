@@ -23,7 +23,7 @@ int main(int argc, char **argv)
     options.size = sizeof(options);
     options.connect_limit_ms = 3000;
     options.sign_in_limit_ms = 3000;
-    IOT_SetLogLevel(IOT_LOG_ERROR);
+    IOT_SetLogLevel(IOT_LOG_DEBUG);
     context = IOT_CoAP_InitWithOptions(&config, &options);
     CHECK(IOT_CoAP_DeviceNameAuth(context) != 0);
     IOT_CoAP_Deinit(&context);
