@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -134,11 +135,17 @@ pub(crate) struct DeviceNumber(pub(crate) usize);
 
 /// The registered devices by name. The place of one that is taken away stays, and with it the
 /// numbers of the others.
-pub(crate) struct Devices(IndexMap<(String, String), Option<Device>>);
+#[derive(Default)]
+pub(crate) struct Devices {
+    by_name: IndexMap<(String, String), Option<Device>>,
+    /// Digests of the secrets that were ever registered.
+    secrets: HashSet<u64>,
+    hasher: RandomState,
+}
 
 impl Devices {
     pub(crate) fn new(devices: Vec<Device>) -> Self {
-        let mut registered = Self(IndexMap::new());
+        let mut registered = Self::default();
         for device in devices {
             registered.set(device);
         }
@@ -151,29 +158,35 @@ impl Devices {
         device_name: &str,
     ) -> Option<(DeviceNumber, &Device)> {
         let name = (product_key.to_owned(), device_name.to_owned());
-        let (index, _, device) = self.0.get_full(&name)?;
+        let (index, _, device) = self.by_name.get_full(&name)?;
         Some((DeviceNumber(index), device.as_ref()?))
     }
 
     /// The number of a device that was ever registered.
     pub(crate) fn number(&self, product_key: &str, device_name: &str) -> Option<DeviceNumber> {
         let name = (product_key.to_owned(), device_name.to_owned());
-        self.0.get_index_of(&name).map(DeviceNumber)
+        self.by_name.get_index_of(&name).map(DeviceNumber)
     }
 
     /// Product key and name of a device that was ever registered.
     pub(crate) fn name(&self, number: DeviceNumber) -> Option<&(String, String)> {
-        self.0.get_index(number.0).map(|(name, _)| name)
+        self.by_name.get_index(number.0).map(|(name, _)| name)
     }
 
     pub(crate) fn set(&mut self, device: Device) {
         let name = (device.product_key.clone(), device.device_name.clone());
-        self.0.insert(name, Some(device));
+        self.secrets.insert(self.hasher.hash_one(&device.device_secret));
+        self.by_name.insert(name, Some(device));
+    }
+
+    /// Whether a text is the secret of some device, so that nobody else may read it.
+    pub(crate) fn is_secret(&self, text: &str) -> bool {
+        self.secrets.contains(&self.hasher.hash_one(text))
     }
 
     /// Has these be all that are registered.
     pub(crate) fn replace(&mut self, devices: Vec<Device>) {
-        self.0.values_mut().for_each(|device| *device = None);
+        self.by_name.values_mut().for_each(|device| *device = None);
         for device in devices {
             self.set(device);
         }

@@ -49,6 +49,7 @@ mod answer;
 mod auth;
 mod bounded;
 mod certificates;
+mod claim;
 mod cloud;
 mod commands;
 mod config;
