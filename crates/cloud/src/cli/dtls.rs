@@ -48,7 +48,9 @@ pub(crate) struct Dtls {
 
     /// Know this pre-shared key as well; devices without certificates use it
     ///
-    /// Every user of this machine can read it here; see --psk-file.
+    /// KEY is text, whose bytes are the key: for a key of the bytes 73 65 63 72 65 74 give
+    /// secret. A key whose bytes are no text (UTF-8) cannot be given, and hexadecimal is not
+    /// decoded. Every user of this machine can read it here; see --psk-file.
     #[arg(long, value_name = "IDENTITY,KEY", value_parser = identity_and_key)]
     psk: Option<(String, String)>,
 

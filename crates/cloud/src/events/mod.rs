@@ -238,7 +238,7 @@ pub enum Event {
         #[serde(skip_serializing_if = "String::is_empty")]
         error: String,
     },
-    /// A DTLS handshake failed.
+    /// A DTLS handshake failed, or the client's pre-shared key shows that it will.
     DtlsFailed {
         /// The client.
         peer: SocketAddr,

@@ -58,6 +58,7 @@ const WHOLE = {
   'a payload marker without a payload': '有 payload 标记但没有 payload',
   // DTLS.
   'DTLS handshakes that take a signature': '需要签名的 DTLS 握手',
+  'the client\'s identity is the key of --psk: give it IDENTITY and KEY in each other\'s places': '设备的 identity 是 --psk 的密钥：请把 IDENTITY 与 KEY 对调',
   'too many handshakes': '握手过多',
   'too many sessions': '会话过多',
   'too many sessions of its device': '该设备的会话过多',
@@ -96,6 +97,9 @@ const WITH_VALUES = [
   [/^the peer sent a handshake message of (\d+) bytes: the limit is (\d+)$/, '对方发送的握手消息有 $1 字节，上限为 $2'],
   [/^the peer sent (.+) out of order$/, '对方发送 $1 的次序错误'],
   [/^the peer chose (.+) that was not offered$/, '对方选择了未提供的 $1'],
+  [/^(?:the peer offers no cipher suite that is supported|no shared cipher): a client with a pre-shared key needs --psk$/, '对方没有提供受支持的 cipher suite：使用预共享密钥的设备需要 --psk'],
+  [/^the identity (.+) of the client's pre-shared key is unknown: --psk has the identity (.+)$/s, '设备预共享密钥的 identity $1 未知：--psk 中的 identity 是 $2'],
+  [/^the key differs: the client claims the identity (.+), and what it encrypts does not decrypt with the key of --psk$/s, '密钥不同：设备声称的 identity 是 $1，但其加密内容无法用 --psk 的密钥解密'],
   [/^the peer offers no (.+) that is supported$/, '对方没有提供受支持的 $1'],
 ];
 
