@@ -73,6 +73,7 @@ mod network_faults;
 mod outstanding;
 mod payload;
 mod peers;
+mod ports;
 mod random;
 mod rates;
 mod repeated;

@@ -66,6 +66,7 @@ pub(crate) struct Counts {
     requests_refused: Counted<1>,
     duplicates: Counted<1>,
     malformed: Counted<1>,
+    wrong_port: Counted<1>,
     sent_again: Counter,
     unanswered: Counter,
     round_trips: Histogram,
@@ -95,6 +96,7 @@ impl Counts {
             requests_refused: Family::default(),
             duplicates: Family::default(),
             malformed: Family::default(),
+            wrong_port: Family::default(),
             sent_again: Counter::default(),
             unanswered: Counter::default(),
             round_trips: Histogram::new(ROUND_TRIPS),
@@ -124,7 +126,16 @@ impl Counts {
             self.requests_refused.clone(),
         );
         to.register("duplicates", "Requests that came again", self.duplicates.clone());
-        to.register("malformed", "Datagrams that are no CoAP message", self.malformed.clone());
+        to.register(
+            "malformed",
+            "Datagrams that are no CoAP message, or no record of DTLS",
+            self.malformed.clone(),
+        );
+        to.register(
+            "wrong_port",
+            "Peers with CoAP without DTLS at the port of coaps, or with DTLS at another",
+            self.wrong_port.clone(),
+        );
         to.register(
             "sent_again",
             "Confirmable messages of the server that were sent again",
@@ -185,6 +196,10 @@ impl Counts {
             Event::Malformed { transport, .. } => {
                 let labels = [("transport", transport.scheme().to_owned())];
                 self.malformed.get_or_create(&labels).inc();
+            }
+            Event::WrongPort { transport, .. } => {
+                let labels = [("transport", transport.scheme().to_owned())];
+                self.wrong_port.get_or_create(&labels).inc();
             }
             Event::Answered { after_ms, .. } => {
                 let seconds = std::time::Duration::from_millis(*after_ms).as_secs_f64();

@@ -19,6 +19,7 @@ use crate::endpoint::{Endpoint, Transmit};
 use crate::events::{Event, EventLog};
 use crate::forward::{Broker, Report, Reports};
 use crate::network_faults::{Datagram, Direction, NetworkFaults};
+use crate::ports::Ports;
 use crate::seen::{Arrival, Seen, Tag};
 use crate::transport::{Peer, Route, Transport};
 
@@ -67,7 +68,7 @@ pub(crate) struct Server {
     endpoint: Endpoint,
     dtls: Option<Box<dyn DtlsServer>>,
     network_faults: NetworkFaults,
-    transports: Vec<Transport>,
+    ports: Ports,
     outbox: Vec<Datagram>,
     /// Who is told of each datagram.
     told: Option<Arc<EventLog>>,
@@ -83,7 +84,7 @@ impl Server {
         endpoint: Endpoint,
         dtls: Option<Box<dyn DtlsServer>>,
         network_faults: NetworkFaults,
-        transports: Vec<Transport>,
+        ports: Ports,
         told: Option<Arc<EventLog>>,
         seen: Option<Arc<Seen>>,
     ) -> Self {
@@ -91,7 +92,7 @@ impl Server {
             endpoint,
             dtls,
             network_faults,
-            transports,
+            ports,
             outbox: Vec::new(),
             told,
             seen,
@@ -103,7 +104,7 @@ impl Server {
     /// Tells of a datagram as it is on the network.
     fn tell(&self, direction: &str, route: Route, bytes: &[u8]) {
         if let Some(events) = &self.told
-            && let Some(&transport) = self.transports.get(route.socket)
+            && let Some(transport) = self.ports.transport(route.socket)
         {
             // Devices put no ids into their records to us but those that we hand out, and we
             // put none into ours but those that they hand out: none, as a rule.
@@ -140,9 +141,12 @@ impl Server {
     }
 
     fn deliver(&mut self, now: Instant, mut datagram: Datagram) {
-        let Some(&transport) = self.transports.get(datagram.route.socket) else {
+        let Some(transport) = self.ports.transport(datagram.route.socket) else {
             return;
         };
+        if !self.ports.admit(transport, datagram.route, &datagram.bytes) {
+            return;
+        }
         if transport == Transport::Dtls {
             if let Some(dtls) = &mut self.dtls {
                 dtls.receive(now, datagram.route, &mut datagram.bytes);

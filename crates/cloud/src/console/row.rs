@@ -112,6 +112,11 @@ impl Row {
                 self.kind = "malformed";
                 self.reason.clone_from(reason);
             }
+            Event::WrongPort { what, remedy, .. } => {
+                self.kind = "wrong_port";
+                self.subject.clone_from(what);
+                self.reason.clone_from(remedy);
+            }
             Event::Answered { what, after_ms, .. } => {
                 self.kind = "answered";
                 self.subject.clone_from(what);

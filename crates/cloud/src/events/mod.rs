@@ -156,7 +156,7 @@ pub enum Event {
         /// Where it came from.
         peer: SocketAddr,
     },
-    /// A datagram that is no CoAP message.
+    /// A datagram that is no CoAP message, or no record of DTLS.
     Malformed {
         /// How it came.
         transport: Transport,
@@ -164,6 +164,18 @@ pub enum Event {
         peer: SocketAddr,
         /// What is wrong with it.
         reason: String,
+    },
+    /// CoAP without DTLS came to the port of `coaps://`, or a DTLS record to another; told once
+    /// for each peer, whatever else comes from it.
+    WrongPort {
+        /// What the port serves.
+        transport: Transport,
+        /// Where it came from.
+        peer: SocketAddr,
+        /// `CoAP without DTLS` or `a DTLS record`.
+        what: String,
+        /// What to do about it.
+        remedy: String,
     },
     /// A peer answered a message that the server had sent on its own account
     /// or as a separate response.

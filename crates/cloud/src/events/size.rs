@@ -22,6 +22,7 @@ impl Event {
                 let names = product_key.len() + device_name.len();
                 path.len() + names + reason.len() + remedy.len()
             }
+            Self::WrongPort { remedy, .. } => remedy.len(),
             Self::DtlsFailed { reason, .. } => reason.len(),
             _ => 0,
         };

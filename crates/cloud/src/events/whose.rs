@@ -34,6 +34,7 @@ impl Event {
             | Self::Duplicate { transport, peer, .. }
             | Self::Ping { transport, peer }
             | Self::Malformed { transport, peer, .. }
+            | Self::WrongPort { transport, peer, .. }
             | Self::Answered { transport, peer, .. }
             | Self::SentAgain { transport, peer, .. }
             | Self::Unanswered { transport, peer, .. }

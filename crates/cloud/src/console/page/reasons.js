@@ -55,6 +55,7 @@ const WHOLE = {
   'longer than 16384 bytes': '超过 16384 字节',
   'more than 100 options': '选项超过 100 个',
   'token or options run past the end': 'token 或选项超出报文末尾',
+  'no record of DTLS': '不是 DTLS 记录',
   'a payload marker without a payload': '有 payload 标记但没有 payload',
   // DTLS.
   'DTLS handshakes that take a signature': '需要签名的 DTLS 握手',
@@ -92,6 +93,9 @@ const WITH_VALUES = [
   [/^critical option (\d+) is not understood$/, '不支持关键选项 $1'],
   [/^sequence number (\d+) is repeated, or not above seqOffset$/, '序列号 $1 重复，或不大于 seqOffset'],
   [/^the broker refused: (.+)$/s, 'broker 拒绝：$1'],
+  [/^this is the port of (\S+); use DTLS, or have coap:\/\/ served by --udp-port$/, '这是 $1 的端口：请使用 DTLS，或用 --udp-port 提供 coap://'],
+  [/^this is the port of (\S+); leave out DTLS, or have coaps:\/\/ served by --dtls-port$/, '这是 $1 的端口：请不用 DTLS，或用 --dtls-port 提供 coaps://'],
+  [/^this is the port of (\S+); use (.+)$/, '这是 $1 的端口：请使用 $2'],
   [/^the peer sent the alert (.+)$/, '对方发送了警报 $1'],
   [/^the peer sent a malformed (.+)$/, '对方发送的 $1 格式错误'],
   [/^the peer sent a handshake message of (\d+) bytes: the limit is (\d+)$/, '对方发送的握手消息有 $1 字节，上限为 $2'],
