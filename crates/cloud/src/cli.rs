@@ -1,5 +1,6 @@
 //! The command line: what it takes, and the configuration that it asks for.
 
+mod addresses;
 pub(crate) mod console;
 mod dtls;
 pub(crate) mod forwarding;
@@ -55,7 +56,8 @@ Examples:
   See that a program refuses a server whose certificate names another host:
       iot-coap-cloud --cert-names example.org -- ./coap-example -u {coaps} -c {root}
 
-Placeholders in the command's arguments (and its environment variables):
+Placeholders in the command's arguments (and its environment variables); any other
+{word} is an error:
 
   {coap}      IOT_COAP_CLOUD_COAP       URL over UDP
   {coaps}     IOT_COAP_CLOUD_COAPS      URL over DTLS
@@ -117,7 +119,7 @@ pub(crate) struct Arguments {
     ///
     /// On an address that other machines reach, only coaps:// is served; --udp-port and
     /// --symmetric-port add the others, which are not protected.
-    #[arg(long, value_name = "ADDRESS", help_heading = "Listening")]
+    #[arg(long, value_name = "ADDRESS", value_parser = addresses::ip, help_heading = "Listening")]
     bind: Vec<IpAddr>,
 
     /// Port of coap://; 0 takes a free one [default: 5683, with a command 0]
@@ -370,7 +372,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         // A century is enough, and cannot overflow a time stamp.
         .filter(|time| *time > 0 && *time <= 100 * 366 * 86_400_000)
         .map(Duration::from_millis)
-        .ok_or_else(|| format!("{text} is not a time of this world"))
+        .ok_or_else(|| format!("{text} is not a time of 1ms to 36600d, such as 10m"))
 }
 
 #[cfg(test)]

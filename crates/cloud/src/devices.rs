@@ -73,7 +73,9 @@ impl FromStr for Device {
             {
                 Ok(Self::new(product_key, device_name, secret))
             }
-            _ => Err("expected PRODUCT_KEY,DEVICE_NAME,DEVICE_SECRET".into()),
+            _ => Err("expected PRODUCT_KEY,DEVICE_NAME,DEVICE_SECRET, such as \
+                         a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb"
+                .into()),
         }
     }
 }

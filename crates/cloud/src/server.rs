@@ -53,10 +53,14 @@ impl Listener {
             Ok((socket, address))
         };
         let (socket, address) = bind().map_err(|error: io::Error| {
-            let text = format!(
-                "cannot listen on {address} for {}://: {error} (port 0 takes a free one)",
-                transport.scheme()
-            );
+            let (scheme, option) = (transport.scheme(), transport.port_option());
+            let remedy = match error.kind() {
+                io::ErrorKind::AddrNotAvailable => {
+                    "--bind takes an address of this machine, or 0.0.0.0 for all".to_owned()
+                }
+                _ => format!("{option} chooses another port; 0 takes a free one"),
+            };
+            let text = format!("cannot listen on {address} for {scheme}://: {error} ({remedy})");
             io::Error::new(error.kind(), text)
         })?;
         Ok(Self { transport, socket, address })

@@ -22,7 +22,7 @@ pub(super) struct Console {
     /// Without ADDRESS at 127.0.0.1:8080. An address that other machines reach
     /// takes a password.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, help_heading = "Console",
-          default_missing_value = "127.0.0.1:8080")]
+          default_missing_value = "127.0.0.1:8080", value_parser = super::addresses::with_port)]
     console: Option<SocketAddr>,
 
     /// The console's password, of 12 bytes or more [default: IOT_COAP_CLOUD_CONSOLE_PASSWORD]

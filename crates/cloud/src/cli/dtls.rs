@@ -157,7 +157,7 @@ fn own_names(bind: &[IpAddr]) -> Vec<String> {
 fn identity_and_key(text: &str) -> Result<(String, String), String> {
     match text.split_once(',') {
         Some((identity, key)) if !key.is_empty() => Ok((identity.into(), key.into())),
-        _ => Err("an identity, a comma and its key are needed".into()),
+        _ => Err("expected IDENTITY,KEY, such as sensor-7,a-long-secret".into()),
     }
 }
 
