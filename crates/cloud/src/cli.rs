@@ -83,7 +83,7 @@ SIGHUP has --devices, --key-file, --chain and --key read again, and the file of 
 opened again; DTLS sessions go on. Without any of them it ends the server, as when a
 terminal is closed.
 
-Devices file:
+Devices file: it holds secrets, so others may not read it (chmod 600 devices.toml).
 
   [[device]]
   product_key = \"a1RP1qZfrEi\"
@@ -111,7 +111,10 @@ pub(crate) struct Arguments {
     #[arg(long = "device", value_name = "KEY,NAME,SECRET", help_heading = "Devices")]
     devices: Vec<Device>,
 
-    /// A TOML file of [[device]] tables
+    /// A TOML file of [[device]] tables (see below)
+    ///
+    /// It holds secrets: only its owner and its group may read it (chmod 640 or stricter), or
+    /// the server does not start. The same goes for other files of secrets.
     #[arg(long = "devices", value_name = "FILE", help_heading = "Devices")]
     devices_file: Option<PathBuf>,
 

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use crate::state::{Readers, read_private};
+use crate::private::{Kind, Readers, read_private};
 
 /// A registered device.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -80,6 +80,16 @@ impl FromStr for Device {
     }
 }
 
+const OF_DEVICES: Kind = Kind {
+    what: "devices with their secrets",
+    readers: Readers::Group,
+    // An empty one has them later.
+    fits: |text| {
+        ["[[device]]", "device_secret"].iter().any(|each| text.contains(each))
+            || text.trim().is_empty()
+    },
+};
+
 /// Reads devices from a TOML file of `[[device]]` tables.
 ///
 /// # Errors
@@ -94,7 +104,7 @@ pub fn load_devices(path: &Path) -> Result<Vec<Device>, String> {
         device: Vec<Device>,
     }
     let shown = path.display();
-    let content = read_private(path, Readers::Group).map_err(|error| error.to_string())?;
+    let content = read_private(path, OF_DEVICES).map_err(|error| error.to_string())?;
     let text = std::str::from_utf8(&content)
         .map_err(|error| format!("cannot read {shown}: it is no text ({error})"))?;
     let file: File = toml::from_str(text).map_err(|error| {

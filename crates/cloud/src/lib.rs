@@ -74,6 +74,7 @@ mod outstanding;
 mod payload;
 mod peers;
 mod ports;
+mod private;
 mod random;
 mod rates;
 mod repeated;
@@ -106,6 +107,6 @@ pub use faults::Faults;
 pub use forward::{BrokerAddress, Forward};
 #[cfg(feature = "metrics")]
 pub use metrics::MetricsConfig;
+pub use private::read_secret;
 pub use server_keys::ServerKeys;
-pub use state::read_secret;
 pub use transport::Transport;

@@ -29,7 +29,7 @@ pub(crate) struct Dtls {
           conflicts_with_all = ["cert_names", "cert_expired"])]
     chain: Option<PathBuf>,
 
-    /// The private key of --chain (PEM)
+    /// The private key of --chain (PEM); others may not read it
     #[arg(long, value_name = "FILE", requires = "chain")]
     key: Option<PathBuf>,
 
@@ -54,7 +54,7 @@ pub(crate) struct Dtls {
     #[arg(long, value_name = "IDENTITY,KEY", value_parser = identity_and_key)]
     psk: Option<(String, String)>,
 
-    /// The same from a file, which has a line IDENTITY,KEY
+    /// The same from a file, which has a line IDENTITY,KEY; others may not read it
     #[arg(long, value_name = "FILE", conflicts_with = "psk")]
     psk_file: Option<PathBuf>,
 
