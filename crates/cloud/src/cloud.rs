@@ -110,6 +110,7 @@ impl Cloud {
         let root = dtls.is_some().then(|| certificate.root_path.clone());
         let (commands, received) = mpsc::unbounded_channel();
         let (console, metrics) = (bounds.console_url(), bounds.metrics_url());
+        let answer_times = bounds.answer_times();
         let urls = addresses.iter().map(url).collect();
         let root_path = root.as_deref();
         let sites = bounds.serve(&commands, &events, &config.devices, &addresses, root_path)?;
@@ -118,7 +119,7 @@ impl Cloud {
         #[cfg(feature = "forward")]
         let (forwarder, broker) = config.forward.as_ref().map(forward::open).transpose()?.unzip();
         let mut endpoint =
-            Endpoint::new(config, keys, forwarder, Arc::clone(&events), seen.clone());
+            Endpoint::new(config, keys, forwarder, Arc::clone(&events), seen.clone(), answer_times);
         if !state.is_temporary() {
             endpoint.service.keep_expiry(ExpiryFile::of(&state))?;
         }

@@ -82,6 +82,9 @@ fn what_devices_do_is_counted() {
         ("dtls_handshakes_total{outcome=\"full\"}", 1),
         ("dtls_sessions", 1),
         ("round_trip_seconds_count", 1),
+        // Four messages and two sign-ins, one of them refused; not what came again.
+        ("answer_seconds_count", 6),
+        ("answer_seconds_bucket{le=\"10.0\"}", 6),
     ] {
         assert_eq!(now.get(&format!("iot_coap_cloud_{name}")), Some(&value), "{name} in {now:#?}");
     }
