@@ -22,6 +22,7 @@ const WHOLE = {
   'access token has expired': '访问令牌已过期',
   'access token has no use left': '访问令牌的使用次数已用完',
   'no such topic, or it is not the device\'s own': '没有该 topic，或 topic 不属于该设备',
+  'no such topic: ? begins no query, and is in no name': '没有该 topic：? 不是 query 的开头，topic 名称中也不能有它',
   'the device is not registered': '设备未注册',
   'the topic is longer than 128 characters': 'topic 超过 128 个字符',
   'this server has no key for the token: it was given elsewhere, or long ago': '本服务器没有该令牌的密钥：令牌由别处签发，或签发已久',
