@@ -34,14 +34,11 @@ impl Bound {
             Ok(Self { listener, address })
         };
         bind().map_err(|error: io::Error| {
-            let remedy = match error.kind() {
-                io::ErrorKind::AddrNotAvailable => {
-                    format!("--{site} takes an address of this machine, such as 127.0.0.1:0")
-                }
-                _ => {
-                    let free = SocketAddr::new(address.ip(), 0);
-                    format!("--{site} chooses another port: --{site} {free} takes a free one")
-                }
+            let remedy = if error.kind() == io::ErrorKind::AddrNotAvailable {
+                format!("--{site} takes an address of this machine, such as 127.0.0.1:0")
+            } else {
+                let free = SocketAddr::new(address.ip(), 0);
+                format!("--{site} chooses another port: --{site} {free} takes a free one")
             };
             let text = format!("cannot serve the {site} at {address}: {error} ({remedy})");
             io::Error::new(error.kind(), text)

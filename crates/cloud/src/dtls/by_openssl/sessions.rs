@@ -200,9 +200,9 @@ impl Server {
     }
 
     fn fail(&mut self, route: Route, session: u64, reason: &str) {
-        let here = self.associations.get(&route).into_iter().flatten();
+        let mut here = self.associations.get(&route).into_iter().flatten();
         // Anybody can send a ClientHello from a forged address: no event for those.
-        let verified = here.filter(|each| each.session == session && each.is_verified()).last();
+        let verified = here.find(|each| each.session == session && each.is_verified());
         let reason = verified.map(|each| self.context.reason(reason, each.claimed()));
         if self.remove(route, session)
             && let Some(reason) = reason
