@@ -75,7 +75,9 @@ fn remedy(path: &Path, metadata: &Metadata, own: u32, kind: Kind, text: &str) ->
         return format!("it is no file; name one with {what}");
     }
     if !(kind.fits)(text) {
-        return format!("it does not look like {what}; name a file that is, with mode {mode}");
+        return format!(
+            "it does not look like a file with {what}; name one that does, with mode {mode}"
+        );
     }
     if metadata.uid() != own {
         let owner = metadata.uid();
@@ -153,7 +155,10 @@ mod tests {
         let path = state.file("list");
         replace(&path, b"root:x:0:0").expect("written");
         let said = refused(&path, 0o644, KEY);
-        assert!(said.contains("does not look like a key") && !said.contains("chmod"), "{said}");
+        assert!(
+            said.contains("does not look like a file with a key") && !said.contains("chmod"),
+            "{said}"
+        );
         let metadata = fs::metadata(&path).expect("it is there");
         let said = remedy(&path, &metadata, metadata.uid() + 1, KEY, "key");
         let owner = format!("uid {}", metadata.uid());
