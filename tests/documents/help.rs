@@ -15,14 +15,15 @@ struct Example {
     command: String,
 }
 
-/// The examples of `--help`: sentences, each with an indented command.
-fn examples(help: &str) -> Vec<Example> {
-    let (_, rest) = help.split_once("\nExamples:\n").expect("it has examples");
-    let (text, _) = rest.split_once("\nPlaceholders").expect("they are followed by placeholders");
+/// The examples of `--help` below this heading: sentences, each with an indented command.
+fn examples(help: &str, heading: &str) -> Vec<Example> {
+    let (_, rest) = help.split_once(&format!("\n{heading}:\n")).expect("it has examples");
+    let is_inside = |line: &&str| line.is_empty() || line.starts_with(' ');
+    let text: Vec<&str> = rest.lines().take_while(is_inside).collect();
     let mut found: Vec<Example> = Vec::new();
     let mut says = String::new();
     let mut goes_on = false;
-    for line in text.lines() {
+    for line in text {
         let Some(part) = line.strip_prefix("      ") else {
             says.push(' ');
             says.push_str(line.trim());
@@ -48,13 +49,20 @@ fn examples_are_read_with_their_lines_that_go_on() {
                 Two:\n      e\n\nPlaceholders of it\n";
     let example =
         |says: &str, command: &str| Example { says: says.into(), command: command.into() };
-    assert_eq!(examples(help), [example("Do one thing:", "a b --c d"), example("Two:", "e")]);
+    let expected = [example("Do one thing:", "a b --c d"), example("Two:", "e")];
+    assert_eq!(examples(help, "Examples"), expected);
 }
 
 #[test]
 fn the_local_clouds_examples_work() {
     let program = folder_of_the_cloud().join("iot-coap-cloud");
-    let examples = examples(&succeed(Command::new(program).arg("--help")));
+    let help = succeed(Command::new(&program).arg("--help"));
+    let mut examples = examples(&help, "Examples");
+    // The last that is shown, by the short help too.
+    let (_, end) = help.split_once("\nExamples:\n").expect("it has examples");
+    assert_eq!((examples.len(), end.matches("iot-coap-cloud").count()), (3, 3), "{end}");
+    assert!(succeed(Command::new(&program).arg("-h")).ends_with(end), "{end}");
+    examples.extend(self::examples(&help, "More examples"));
     assert!(examples.len() >= 8, "{examples:?}");
     let home = scratch_dir().join("help");
     let _ = fs::remove_dir_all(&home);
@@ -122,7 +130,7 @@ fn the_manual_page_has_the_examples_of_the_help() {
     let page = succeed(Command::new(&program).arg("--manual-page"));
     let page = page.replace("\\&", "").replace("\\-", "-").replace("\\e", "\\");
     let help = succeed(Command::new(&program).arg("--help"));
-    let (_, shown) = help.split_once("\nExamples:\n").expect("it has examples");
+    let (_, shown) = help.split_once("\nMore examples:\n").expect("it has examples");
     for line in shown.lines().filter(|line| line.contains("iot-coap-cloud")) {
         assert!(page.contains(line.trim()), "the manual page lacks: {line}");
     }

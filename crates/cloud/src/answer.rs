@@ -74,11 +74,14 @@ impl Answer {
     }
 }
 
-/// A refusal: the code, what the client is told, and what the event log is.
+/// A refusal: the code, what the client is told, and what the event log is besides.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) code: u8,
     pub(crate) reason: String,
+    /// The check that failed, by a word, and what to do about it; for the log alone.
+    pub(crate) check: &'static str,
+    pub(crate) remedy: String,
     /// Seconds after which the request may come again.
     pub(crate) retry_after: Option<u16>,
 }
@@ -86,7 +89,13 @@ pub(crate) struct Refused {
 impl Refused {
     /// A long reason is cut: it may repeat what the peer said.
     pub(crate) fn new(code: u8, reason: impl Into<String>) -> Self {
-        Self { code, reason: cut(reason), retry_after: None }
+        Self { code, reason: cut(reason), check: "", remedy: String::new(), retry_after: None }
+    }
+
+    /// The same with what the log says about it, and the client is not told.
+    pub(crate) fn by(mut self, check: &'static str, remedy: impl Into<String>) -> Self {
+        (self.check, self.remedy) = (check, remedy.into());
+        self
     }
 
     /// A request that came too soon after others.

@@ -85,6 +85,31 @@ impl SignIn {
         })
     }
 
+    /// The refusal of one whose device is not known, or did not sign it. The client is told the
+    /// same of both, and the log which it was.
+    fn unproven(&self, is_known: bool) -> Refused {
+        let refused = Refused::new(UNAUTHORIZED, "no such device, or its signature is wrong");
+        if !is_known {
+            let remedy = "no device of this product key and name is registered: add it by --device \
+                          KEY,NAME,SECRET or in the file of --devices, or correct the names";
+            return refused.by("device", remedy);
+        }
+        let (length, makes) = (self.sign.chars().count(), self.method.digits());
+        let name = self.method.name();
+        let remedy = if length != makes {
+            format!("sign has {length} characters, and {name} makes {makes}: check signmethod")
+        } else if self.sign.bytes().any(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            "write sign in hexadecimal with small letters".into()
+        } else {
+            format!(
+                "the device is known: compare its secret with that of --device or --devices, and \
+                 check that {name} covers every field but version, sign, resources and \
+                 signmethod, sorted by name"
+            )
+        };
+        refused.by("signature", remedy)
+    }
+
     /// The fields that not every sign-in has, for the event log, which shall not have `secret`.
     fn extras(&self, secret: &str) -> Vec<String> {
         const USUAL: [&str; 4] = ["productKey", "deviceName", "clientId", "sign"];
@@ -114,33 +139,39 @@ pub(crate) fn sign_in(
     (sessions, most): (&mut SymmetricSessions, Option<usize>),
 ) -> Result<(Answer, Proof, Event), Refused> {
     if request.method != POST {
-        return Err(Refused::new(METHOD_NOT_ALLOWED, "POST"));
+        return Err(Refused::new(METHOD_NOT_ALLOWED, "POST").by("method", "sign in by POST"));
     }
     let (format, encoding) = request
         .content_format
         .and_then(|format| Some((format, Encoding::from_format(format)?)))
-        .ok_or_else(|| Refused::new(UNSUPPORTED_CONTENT_FORMAT, FORMATS))?;
+        .ok_or_else(|| {
+            let remedy = "set Content-Format to 50 (JSON) or 60 (CBOR), as the payload is";
+            Refused::new(UNSUPPORTED_CONTENT_FORMAT, FORMATS).by("content_format", remedy)
+        })?;
     let accepted = match request.accept {
         None => encoding,
-        Some(accept) => {
-            Encoding::from_format(accept).ok_or_else(|| Refused::new(NOT_ACCEPTABLE, FORMATS))?
-        }
+        Some(accept) => Encoding::from_format(accept).ok_or_else(|| {
+            let remedy = "set Accept to 50 (JSON) or 60 (CBOR), or leave it out";
+            Refused::new(NOT_ACCEPTABLE, FORMATS).by("accept", remedy)
+        })?,
     };
-    let sign_in = encoding
-        .decode(request.payload)
-        .and_then(SignIn::parse)
-        .map_err(|reason| Refused::new(BAD_REQUEST, reason))?;
+    let sign_in = encoding.decode(request.payload).and_then(SignIn::parse).map_err(|reason| {
+        let remedy = "send an object with the texts productKey, deviceName, clientId and sign";
+        Refused::new(BAD_REQUEST, reason).by("payload", remedy)
+    })?;
 
     let device = devices.get(&sign_in.product_key, &sign_in.device_name);
     // An unknown device costs a signature too, and is told the same.
     let secret = device.map_or("", |(_, device)| device.device_secret.as_str());
     let expected = signature(sign_in.method, secret, &sign_in.fields);
     let genuine = equal(expected.as_bytes(), sign_in.sign.as_bytes());
+    let is_known = device.is_some();
     let Some((number, device)) = device.filter(|_| genuine) else {
-        return Err(Refused::new(UNAUTHORIZED, "no such device, or its signature is wrong"));
+        return Err(sign_in.unproven(is_known));
     };
     if device.disabled {
-        return Err(Refused::new(FORBIDDEN, "the device is disabled"));
+        let remedy = "take disabled = true out of its table in the file of --devices";
+        return Err(Refused::new(FORBIDDEN, "the device is disabled").by("disabled", remedy));
     }
 
     let (id, token) = tokens.issue(now, &device.product_key, &device.device_name);

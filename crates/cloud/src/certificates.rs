@@ -21,7 +21,8 @@ use openssl::x509::extension::{
 };
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
-use crate::state::{Readers, StateDir, about, read_or_create, read_private, replace};
+use crate::private::{Kind, Readers, read_private};
+use crate::state::{StateDir, about, read_or_create, replace};
 
 const RSA_BITS: u32 = 2048;
 const ROOT_NAME: &str = "iot-coap-cloud development root";
@@ -112,6 +113,12 @@ fn generate(names: &[String], expired: bool, state: &StateDir) -> io::Result<Ser
     })
 }
 
+const PRIVATE_KEY: Kind = Kind {
+    what: "a private key in PEM",
+    readers: Readers::Group,
+    fits: |text| text.contains("PRIVATE KEY-----"),
+};
+
 fn load(chain: &Path, key: &Path, root: Option<&Path>) -> io::Result<ServerCertificate> {
     let read = |path: &Path| {
         fs::read(path).map_err(|error| about("cannot read the file of --chain", path, &error))
@@ -127,7 +134,7 @@ fn load(chain: &Path, key: &Path, root: Option<&Path>) -> io::Result<ServerCerti
     }
     let intermediates = certificates.split_off(1);
     let leaf = certificates.remove(0);
-    let private = PKey::private_key_from_pem(&read_private(key, Readers::Group)?)
+    let private = PKey::private_key_from_pem(&read_private(key, PRIVATE_KEY)?)
         .map_err(|error| invalid(key, &error.to_string()))?;
     for certificate in std::iter::once(&leaf).chain(&intermediates) {
         if let Some(reason) = doubt(certificate)? {

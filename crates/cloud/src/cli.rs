@@ -1,8 +1,10 @@
 //! The command line: what it takes, and the configuration that it asks for.
 
+mod addresses;
 pub(crate) mod console;
 mod dtls;
 pub(crate) mod forwarding;
+pub(crate) mod help;
 mod limits;
 mod metrics;
 mod secret;
@@ -25,70 +27,6 @@ use metrics::Metrics;
 
 use crate::reread::Reread;
 
-pub(crate) const EXAMPLES: &str = "\
-Examples:
-
-  Serve the sample device on the documented ports, one JSON line per event:
-      iot-coap-cloud
-
-  Serve a device of your own, on free ports:
-      iot-coap-cloud --udp-port 0 --dtls-port 0 --symmetric-port 0 \\
-          --device a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb
-
-  Run a program against a server that is started for it and stops when the program
-  ends; the exit status is the program's:
-      iot-coap-cloud -- ./coap-example -u {coaps} -c {root} -n 3
-
-  See what a program does on a bad network, the same one each time:
-      iot-coap-cloud --faults drop=0.2,delay=50..800,reorder=0.1,seed=7 -- ./program {coap}
-
-  Keep messages elsewhere: publish them to an MQTT 5 broker, and let any number of
-  servers accept each other's access tokens and DTLS tickets:
-      iot-coap-cloud --forward mqtt://broker:1883 --key-file server.keys
-
-  See it sign in again: access tokens that serve three messages, or ten seconds:
-      iot-coap-cloud --token-uses 3 --token-lifetime 10s -- ./program {coap}
-
-  Watch devices in a browser, and switch faults while they run:
-      iot-coap-cloud --console 127.0.0.1:8080
-
-  See that a program refuses a server whose certificate names another host:
-      iot-coap-cloud --cert-names example.org -- ./coap-example -u {coaps} -c {root}
-
-Placeholders in the command's arguments (and its environment variables):
-
-  {coap}      IOT_COAP_CLOUD_COAP       URL over UDP
-  {coaps}     IOT_COAP_CLOUD_COAPS      URL over DTLS
-  {coap-psk}  IOT_COAP_CLOUD_COAP_PSK   URL of the symmetric mode
-  {root}      IOT_COAP_CLOUD_ROOT       file of the root certificate (PEM)
-  {coap6} {coaps6} {coap-psk6}          the same at IPv6, with --bind ::1
-
-Faults (shares are of 0 to 1, times in milliseconds):
-
-  drop=0.2            datagrams lost, in each direction
-  duplicate=0.1       datagrams that arrive twice
-  reorder=0.1         datagrams overtaken by the next one
-  delay=50..3000      how long datagrams are held back (delayed=0.5: half of them)
-  separate=0.3        answers that come after an empty acknowledgement, confirmable
-  separate-non=0.1    the same, non-confirmable (separate-delay=100..500: how long after)
-  auth-error=0.1      sign-ins answered 5.00
-  server-error=0.1    topic messages answered 5.00
-  close=0.01          messages after which some DTLS session is closed
-  forget=0.01         messages after which some DTLS session is lost silently
-  seed=7              what decides; without it each run differs
-
-SIGHUP has --devices, --key-file, --chain and --key read again, and the file of --log
-opened again; DTLS sessions go on. Without any of them it ends the server, as when a
-terminal is closed.
-
-Devices file:
-
-  [[device]]
-  product_key = \"a1RP1qZfrEi\"
-  device_name = \"example1\"
-  device_secret = \"fPloaszb6saUFJte4EhyuBHQpR9SuKHb\"
-  disabled = false";
-
 /// A local stand-in of Alibaba Cloud's CoAP endpoint, for development and tests.
 ///
 /// Devices sign in (POST /auth) and publish (POST /topic/PRODUCT_KEY/DEVICE_NAME/…)
@@ -99,7 +37,7 @@ Devices file:
 // switches are booleans.
 #[allow(clippy::doc_markdown, clippy::struct_excessive_bools)]
 #[derive(Parser)]
-#[command(version, after_long_help = EXAMPLES)]
+#[command(version, after_help = help::EXAMPLES, after_long_help = help::after())]
 pub(crate) struct Arguments {
     /// A device that may sign in; can be given several times
     ///
@@ -109,7 +47,10 @@ pub(crate) struct Arguments {
     #[arg(long = "device", value_name = "KEY,NAME,SECRET", help_heading = "Devices")]
     devices: Vec<Device>,
 
-    /// A TOML file of [[device]] tables
+    /// A TOML file of [[device]] tables (see below)
+    ///
+    /// It holds secrets: only its owner and its group may read it (chmod 640 or stricter), or
+    /// the server does not start. The same goes for other files of secrets.
     #[arg(long = "devices", value_name = "FILE", help_heading = "Devices")]
     devices_file: Option<PathBuf>,
 
@@ -117,7 +58,7 @@ pub(crate) struct Arguments {
     ///
     /// On an address that other machines reach, only coaps:// is served; --udp-port and
     /// --symmetric-port add the others, which are not protected.
-    #[arg(long, value_name = "ADDRESS", help_heading = "Listening")]
+    #[arg(long, value_name = "ADDRESS", value_parser = addresses::ip, help_heading = "Listening")]
     bind: Vec<IpAddr>,
 
     /// Port of coap://; 0 takes a free one [default: 5683, with a command 0]
@@ -370,7 +311,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         // A century is enough, and cannot overflow a time stamp.
         .filter(|time| *time > 0 && *time <= 100 * 366 * 86_400_000)
         .map(Duration::from_millis)
-        .ok_or_else(|| format!("{text} is not a time of this world"))
+        .ok_or_else(|| format!("{text} is not a time of 1ms to 36600d, such as 10m"))
 }
 
 #[cfg(test)]

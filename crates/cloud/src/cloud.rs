@@ -27,6 +27,7 @@ use crate::faults::Faults;
 #[cfg(feature = "forward")]
 use crate::forward;
 use crate::network_faults::NetworkFaults;
+use crate::ports::Ports;
 use crate::server::{self, Listener, Server};
 use crate::server_keys::ServerKeys;
 use crate::state::StateDir;
@@ -86,7 +87,7 @@ impl Cloud {
         }
         let addresses: Vec<_> =
             listeners.iter().map(|listener| (listener.transport, listener.address)).collect();
-        let transports = addresses.iter().map(|(transport, _)| *transport).collect();
+        let ports = Ports::new(addresses.clone(), Arc::clone(&events));
         let keys = config.keys.take().unwrap_or_else(ServerKeys::random);
         let saved = (config.dtls.save_sessions && !state.is_temporary())
             .then(|| state.file(&format!("dtls-sessions-{}", config.dtls.server_number)));
@@ -109,6 +110,7 @@ impl Cloud {
         let root = dtls.is_some().then(|| certificate.root_path.clone());
         let (commands, received) = mpsc::unbounded_channel();
         let (console, metrics) = (bounds.console_url(), bounds.metrics_url());
+        let answer_times = bounds.answer_times();
         let urls = addresses.iter().map(url).collect();
         let root_path = root.as_deref();
         let sites = bounds.serve(&commands, &events, &config.devices, &addresses, root_path)?;
@@ -117,11 +119,11 @@ impl Cloud {
         #[cfg(feature = "forward")]
         let (forwarder, broker) = config.forward.as_ref().map(forward::open).transpose()?.unzip();
         let mut endpoint =
-            Endpoint::new(config, keys, forwarder, Arc::clone(&events), seen.clone());
+            Endpoint::new(config, keys, forwarder, Arc::clone(&events), seen.clone(), answer_times);
         if !state.is_temporary() {
             endpoint.service.keep_expiry(ExpiryFile::of(&state))?;
         }
-        let server = Server::new(endpoint, dtls, network_faults, transports, told, seen);
+        let server = Server::new(endpoint, dtls, network_faults, ports, told, seen);
 
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;

@@ -8,8 +8,10 @@ use crate::message::{code_text, decode};
 use crate::sign::hex;
 use crate::transport::Transport;
 
-/// What no CoAP message is called.
+/// What no CoAP message is called,
 pub(crate) const NO_MESSAGE: &str = "no CoAP message";
+/// and what no record of DTLS.
+pub(crate) const NO_RECORD: &str = "no record of DTLS";
 
 /// The bytes of a record's header before its length, and of its length.
 const RECORD_START: usize = 11;
@@ -19,7 +21,7 @@ const MESSAGE_HEADER: usize = 12;
 /// In words; `id_len` is the length of connection ids in records to this side.
 pub(crate) fn describe(transport: Transport, datagram: &[u8], id_len: usize) -> String {
     match transport {
-        Transport::Dtls => records(datagram, id_len).unwrap_or_else(|| "no record".into()),
+        Transport::Dtls => records(datagram, id_len).unwrap_or_else(|| NO_RECORD.into()),
         Transport::Udp | Transport::Symmetric => message(datagram),
     }
 }
@@ -38,6 +40,12 @@ pub(crate) fn described(packet: &Packet) -> String {
         MessageType::Reset => "RST",
     };
     format!("{kind} {}", code_text(packet.header.code.into()))
+}
+
+/// Whether a datagram begins as a record of DTLS does. No CoAP message of a version that there
+/// is does.
+pub(crate) fn is_record(datagram: &[u8]) -> bool {
+    datagram.len() >= RECORD_START + LENGTH && matches!(datagram[..3], [20..=25, 0xFE, 0xFD | 0xFF])
 }
 
 /// The records of a datagram, each once.
@@ -118,8 +126,15 @@ mod tests {
         // Every cut of it is something, and nothing panics.
         for end in 0..both.len() {
             let cut = dtls(&both[..end]);
-            assert_eq!(cut == "no record", end != hello.len(), "{end}: {cut}");
+            assert_eq!(cut == NO_RECORD, end != hello.len(), "{end}: {cut}");
         }
+    }
+
+    #[test]
+    fn a_record_is_told_from_a_message() {
+        let hello = ScriptedClient::default().hello();
+        assert!(is_record(&hello));
+        assert!(!is_record(&hello[..12]) && !is_record(&[]) && !is_record(&[0x40; 20]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -10,7 +11,7 @@ use std::str::FromStr;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use crate::state::{Readers, read_private};
+use crate::private::{Kind, Readers, read_private};
 
 /// A registered device.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -72,10 +73,22 @@ impl FromStr for Device {
             {
                 Ok(Self::new(product_key, device_name, secret))
             }
-            _ => Err("expected PRODUCT_KEY,DEVICE_NAME,DEVICE_SECRET".into()),
+            _ => Err("expected PRODUCT_KEY,DEVICE_NAME,DEVICE_SECRET, such as \
+                         a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb"
+                .into()),
         }
     }
 }
+
+const OF_DEVICES: Kind = Kind {
+    what: "devices with their secrets",
+    readers: Readers::Group,
+    // An empty one has them later.
+    fits: |text| {
+        ["[[device]]", "device_secret"].iter().any(|each| text.contains(each))
+            || text.trim().is_empty()
+    },
+};
 
 /// Reads devices from a TOML file of `[[device]]` tables.
 ///
@@ -91,7 +104,7 @@ pub fn load_devices(path: &Path) -> Result<Vec<Device>, String> {
         device: Vec<Device>,
     }
     let shown = path.display();
-    let content = read_private(path, Readers::Group).map_err(|error| error.to_string())?;
+    let content = read_private(path, OF_DEVICES).map_err(|error| error.to_string())?;
     let text = std::str::from_utf8(&content)
         .map_err(|error| format!("cannot read {shown}: it is no text ({error})"))?;
     let file: File = toml::from_str(text).map_err(|error| {
@@ -134,11 +147,17 @@ pub(crate) struct DeviceNumber(pub(crate) usize);
 
 /// The registered devices by name. The place of one that is taken away stays, and with it the
 /// numbers of the others.
-pub(crate) struct Devices(IndexMap<(String, String), Option<Device>>);
+#[derive(Default)]
+pub(crate) struct Devices {
+    by_name: IndexMap<(String, String), Option<Device>>,
+    /// Digests of the secrets that were ever registered.
+    secrets: HashSet<u64>,
+    hasher: RandomState,
+}
 
 impl Devices {
     pub(crate) fn new(devices: Vec<Device>) -> Self {
-        let mut registered = Self(IndexMap::new());
+        let mut registered = Self::default();
         for device in devices {
             registered.set(device);
         }
@@ -151,29 +170,35 @@ impl Devices {
         device_name: &str,
     ) -> Option<(DeviceNumber, &Device)> {
         let name = (product_key.to_owned(), device_name.to_owned());
-        let (index, _, device) = self.0.get_full(&name)?;
+        let (index, _, device) = self.by_name.get_full(&name)?;
         Some((DeviceNumber(index), device.as_ref()?))
     }
 
     /// The number of a device that was ever registered.
     pub(crate) fn number(&self, product_key: &str, device_name: &str) -> Option<DeviceNumber> {
         let name = (product_key.to_owned(), device_name.to_owned());
-        self.0.get_index_of(&name).map(DeviceNumber)
+        self.by_name.get_index_of(&name).map(DeviceNumber)
     }
 
     /// Product key and name of a device that was ever registered.
     pub(crate) fn name(&self, number: DeviceNumber) -> Option<&(String, String)> {
-        self.0.get_index(number.0).map(|(name, _)| name)
+        self.by_name.get_index(number.0).map(|(name, _)| name)
     }
 
     pub(crate) fn set(&mut self, device: Device) {
         let name = (device.product_key.clone(), device.device_name.clone());
-        self.0.insert(name, Some(device));
+        self.secrets.insert(self.hasher.hash_one(&device.device_secret));
+        self.by_name.insert(name, Some(device));
+    }
+
+    /// Whether a text is the secret of some device, so that nobody else may read it.
+    pub(crate) fn is_secret(&self, text: &str) -> bool {
+        self.secrets.contains(&self.hasher.hash_one(text))
     }
 
     /// Has these be all that are registered.
     pub(crate) fn replace(&mut self, devices: Vec<Device>) {
-        self.0.values_mut().for_each(|device| *device = None);
+        self.by_name.values_mut().for_each(|device| *device = None);
         for device in devices {
             self.set(device);
         }

@@ -12,7 +12,7 @@ use coap_lite::{MessageType, Packet};
 use crate::answer::{Answer, Delivery};
 use crate::config::Config;
 use crate::events::{Event, EventLog, Journal};
-use crate::exchange::Exchange;
+use crate::exchange::{AnswerTimes, Exchange};
 use crate::forward::{Forwarder, Pending, Report, Unforwarded, Waiting};
 use crate::message::{self, EMPTY, Malformed};
 use crate::outstanding::{Due, MOST_SENDINGS, Outgoing, Outstanding, Purpose};
@@ -46,6 +46,7 @@ pub(crate) struct Endpoint {
     events: Journal,
     /// The messages that the console shows.
     seen: Option<Arc<Seen>>,
+    answer_times: Option<AnswerTimes>,
     /// The exchange that is worked on.
     cause: Option<Arc<Cause>>,
 }
@@ -57,6 +58,7 @@ impl Endpoint {
         forwarder: Option<Forwarder>,
         events: Arc<EventLog>,
         seen: Option<Arc<Seen>>,
+        answer_times: Option<AnswerTimes>,
     ) -> Self {
         let events = Journal::new(events);
         Self {
@@ -69,6 +71,7 @@ impl Endpoint {
             next_message_id: u16::from_be_bytes(random::unpredictable()),
             events,
             seen,
+            answer_times,
             cause: None,
         }
     }
@@ -77,11 +80,11 @@ impl Endpoint {
     pub(crate) fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8], came: Arrival) {
         let cause = self.seen.as_ref().map(|seen| seen.came(peer, datagram, came));
         self.concern(cause);
-        self.process(now, peer, datagram);
+        self.process(now, peer, datagram, came.at);
         self.concern(None);
     }
 
-    fn process(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
+    fn process(&mut self, now: Instant, peer: Peer, datagram: &[u8], came: Instant) {
         self.service.forget_proof();
         let packet = match message::decode(datagram) {
             Ok(packet) => packet,
@@ -98,7 +101,7 @@ impl Endpoint {
                     .record(Event::Ping { transport: peer.transport, peer: peer.route.address });
                 self.reset(peer, packet.header.message_id);
             }
-            (_, 0) if code != EMPTY => self.request(now, peer, &packet, datagram),
+            (_, 0) if code != EMPTY => self.request(now, peer, &packet, (datagram, came)),
             (kind, 2 | 4 | 5) => self.response(now, peer, kind, &packet),
             (MessageType::Confirmable, _) => self.reset(peer, packet.header.message_id),
             (MessageType::NonConfirmable, _) => {}
@@ -209,7 +212,13 @@ impl Endpoint {
         self.seen.as_ref().map(|seen| seen.begin())
     }
 
-    fn request(&mut self, now: Instant, peer: Peer, packet: &Packet, datagram: &[u8]) {
+    fn request(
+        &mut self,
+        now: Instant,
+        peer: Peer,
+        packet: &Packet,
+        (datagram, came): (&[u8], Instant),
+    ) {
         let mut request = Request::new(peer, packet);
         let (message_id, confirmable) = (request.message_id, request.confirmable);
         let key = self.replies.key(peer, datagram);
@@ -241,6 +250,7 @@ impl Endpoint {
         let may_repeat = self.peers.may_repeat(peer);
         let exchange = Exchange {
             peer,
+            came,
             message_id,
             confirmable,
             coap_token,
@@ -300,6 +310,9 @@ impl Endpoint {
 
     /// The message that answers at once, having put a separate response under way.
     fn reply(&mut self, now: Instant, exchange: &Exchange, answer: &Answer) -> Vec<u8> {
+        if let Some(count) = &self.answer_times {
+            count(exchange.came.elapsed());
+        }
         let Exchange { peer, message_id, room, .. } = *exchange;
         if !exchange.confirmable {
             let own_id = self.message_id();

@@ -2,6 +2,7 @@
 //! the answer needs, so that a request is read once, however long its answer takes.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use coap_lite::{CoapOption, MessageType};
 
@@ -15,10 +16,15 @@ use crate::transport::Peer;
 const CONTENT_FORMAT: u16 = 12;
 const MAX_AGE: u16 = 14;
 
+/// Who counts how long answers took, from a request's arrival until its answer was made.
+pub(crate) type AnswerTimes = Arc<dyn Fn(Duration) + Send + Sync>;
+
 /// A request that is to be answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     pub(crate) peer: Peer,
+    /// When its datagram came to its socket.
+    pub(crate) came: Instant,
     pub(crate) message_id: u16,
     pub(crate) confirmable: bool,
     pub(crate) coap_token: Vec<u8>,

@@ -30,13 +30,24 @@ fn places(cloud: &Cloud) -> Vec<(&'static str, &'static str, String)> {
     places
 }
 
-/// What looks like a placeholder and is none, such as `{coapx}`, or `{coaps6}` without IPv6.
+/// What looks like a placeholder and is none, such as `{url}`, or `{coaps6}` without IPv6. In a
+/// word with blanks, which is a script rather than an argument, only what begins as one does.
 fn unknown_place<'w>(word: &'w str, places: &[(&str, &str, String)]) -> Option<&'w str> {
-    let starts = word.match_indices('{').map(|(start, _)| &word[start..]);
-    starts
-        .filter(|rest| rest.starts_with("{coap") || rest.starts_with("{root"))
-        .filter_map(|rest| rest.find('}').map(|end| &rest[..=end]))
-        .filter(|place| !place[1..].contains(|each: char| each == '{' || each.is_whitespace()))
+    let is_script = word.contains(char::is_whitespace);
+    word.match_indices('{')
+        // `${name}` and `%{name}` are of shells and of other programs.
+        .filter(|(start, _)| !word[..*start].ends_with(['$', '%', '@', '#', '\\']))
+        .filter_map(|(start, _)| {
+            let rest = &word[start..];
+            rest.find('}').map(|end| &rest[..=end])
+        })
+        .filter(|place| {
+            let name = &place[1..place.len() - 1];
+            let is_in_name = |each: char| each.is_ascii_alphanumeric() || "-_".contains(each);
+            name.starts_with(|first: char| first.is_ascii_alphabetic())
+                && name.chars().all(is_in_name)
+                && (!is_script || name.starts_with("coap") || name.starts_with("root"))
+        })
         .find(|place| !places.iter().any(|(known, ..)| known == place))
 }
 
@@ -51,8 +62,11 @@ pub(crate) async fn run(
     for word in command {
         if let Some(unknown) = unknown_place(word, &places) {
             let known: Vec<&str> = places.iter().map(|(placeholder, ..)| *placeholder).collect();
-            let text =
-                format!("{unknown} in the command is not served; there is {}", known.join(" "));
+            let text = format!(
+                "{unknown} in the command is no placeholder, or is not served; there are {} (braces \
+                 that the program itself is to see: give it by sh -c 'PROGRAM ...')",
+                known.join(" ")
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
     }
@@ -100,9 +114,24 @@ mod tests {
     #[test]
     fn a_placeholder_that_is_none_is_found() {
         let places = [("{coap}", "", String::new()), ("{root}", "", String::new())];
-        for known in ["{coap}", "-u{coap}/{root}", "{\"coap\": 1}", "{coap", "${name}", "{}"] {
+        for known in [
+            "{coap}",
+            "-u{coap}/{root}",
+            "{\"coap\": 1}",
+            "{coap",
+            "${name}",
+            "%{http_code}",
+            "{}",
+            "{1}",
+            "{a,b}",
+            "awk '{print}' file",
+        ] {
             assert_eq!(unknown_place(known, &places), None, "{known}");
         }
+        assert_eq!(unknown_place("{url}", &places), Some("{url}"));
+        assert_eq!(unknown_place("-u={coap}/{Root}", &places), Some("{Root}"));
+        assert_eq!(unknown_place("{x{url}", &places), Some("{url}"));
+        assert_eq!(unknown_place("echo {coapx}", &places), Some("{coapx}"));
         assert_eq!(unknown_place("{coap} {coapx}", &places), Some("{coapx}"));
         assert_eq!(unknown_place("{roots}", &places), Some("{roots}"));
     }

@@ -9,6 +9,23 @@ use std::time::Duration;
 
 use crate::random;
 
+/// The names of all faults, in the order of the help.
+const NAMES: [&str; 13] = [
+    "drop",
+    "duplicate",
+    "reorder",
+    "delay",
+    "delayed",
+    "separate",
+    "separate-non",
+    "separate-delay",
+    "auth-error",
+    "server-error",
+    "close",
+    "forget",
+    "seed",
+];
+
 /// What shall go wrong. Shares are of `0.0..=1.0`; the default is nothing.
 ///
 /// Reads the text that `--faults` takes:
@@ -92,8 +109,10 @@ impl Faults {
     pub fn update(&mut self, text: &str) -> Result<(), String> {
         let faults = self;
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let (name, value) =
-                entry.split_once('=').ok_or_else(|| format!("{entry:?} is not NAME=VALUE"))?;
+            let Some((name, value)) = entry.split_once('=') else {
+                let text = format!("{entry:?} is not NAME=VALUE, such as drop=0.2");
+                return Err(if NAMES.contains(&entry) { text } else { unknown(&text) });
+            };
             match name {
                 "drop" => faults.drop = share(name, value)?,
                 "duplicate" => faults.duplicate = share(name, value)?,
@@ -111,7 +130,7 @@ impl Faults {
                     faults.seed =
                         value.parse().map_err(|_| format!("seed={value} is not a whole number"))?;
                 }
-                _ => return Err(format!("there is no fault named {name:?}")),
+                _ => return Err(unknown(&format!("there is no fault named {name:?}"))),
             }
         }
         Ok(())
@@ -148,21 +167,30 @@ impl fmt::Display for Faults {
     }
 }
 
+fn unknown(what: &str) -> String {
+    format!("{what}; faults are {}", NAMES.join(", "))
+}
+
 fn share(name: &str, value: &str) -> Result<f64, String> {
     value
         .parse()
         .ok()
         .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| format!("{name}={value} is not a share of 0 to 1"))
+        .ok_or_else(|| format!("{name}={value} is not a share of 0 to 1, such as {name}=0.2"))
 }
 
 fn milliseconds(name: &str, value: &str) -> Result<(Duration, Duration), String> {
     let (low, high) = value.split_once("..").unwrap_or((value, value));
-    match (low.parse(), high.parse()) {
+    match (low.parse::<u64>(), high.parse::<u64>()) {
         (Ok(low), Ok(high)) if low <= high => {
             Ok((Duration::from_millis(low), Duration::from_millis(high)))
         }
-        _ => Err(format!("{name}={value} is not a number of milliseconds, nor LOW..HIGH")),
+        (Ok(low), Ok(high)) => Err(format!(
+            "{name}={value} is reversed: the lower bound comes first, {name}={high}..{low}"
+        )),
+        _ => Err(format!(
+            "{name}={value} is not a number of milliseconds, nor LOW..HIGH, such as {name}=50..800"
+        )),
     }
 }
 
@@ -197,6 +225,16 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_name_is_answered_with_those_that_there_are() {
+        let error = "dorp=1".parse::<Faults>().expect_err("unknown");
+        for name in NAMES {
+            assert!(error.contains(name), "{error}");
+            let value = if name.ends_with("delay") { "1..2" } else { "1" };
+            format!("{name}={value}").parse::<Faults>().expect(name);
+        }
+    }
+
+    #[test]
     fn an_update_keeps_the_rest() {
         let mut faults: Faults = "drop=0.2,delay=5..9,seed=7".parse().expect("valid");
         faults.update("drop=0,separate=1").expect("valid");
@@ -208,10 +246,13 @@ mod tests {
     fn a_mistake_is_named() {
         for (text, named) in [
             ("dorp=0.1", "dorp"),
+            ("dorp", "faults are drop, duplicate"),
+            ("delay=x..2", "such as delay=50..800"),
             ("drop=2", "drop=2"),
             ("drop=NaN", "drop=NaN"),
             ("drop", "NAME=VALUE"),
-            ("delay=30..2", "delay=30..2"),
+            ("delay=30..2", "delay=30..2 is reversed: the lower bound comes first, delay=2..30"),
+            ("separate-delay=9..8", "separate-delay=8..9"),
             ("seed=x", "seed=x"),
         ] {
             let error = text.parse::<Faults>().expect_err(text);

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use clap::CommandFactory;
 use clap_mangen::Man;
 
-use crate::cli::{Arguments, EXAMPLES};
+use crate::cli::Arguments;
+use crate::cli::help::{EXAMPLES, MORE, REFERENCE};
 
 /// Writes it in roff.
 pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
@@ -18,7 +19,9 @@ pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
     page.render_options_section(out)?;
     // clap_mangen would fill these lines, which have columns.
     writeln!(out, ".SH EXAMPLES\n.nf")?;
-    for line in EXAMPLES.lines().skip_while(|line| !line.starts_with(' ')) {
+    let parts = [EXAMPLES, "", MORE, "", REFERENCE];
+    let lines = parts.into_iter().flat_map(|part| part.split('\n'));
+    for line in lines.skip_while(|line| !line.starts_with(' ')) {
         // The blank that does not show keeps a line from being a request.
         writeln!(out, "\\&{}", line.replace('\\', "\\e").replace('-', "\\-"))?;
     }

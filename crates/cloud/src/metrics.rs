@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -29,6 +30,9 @@ const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8
 
 /// Seconds; RFC 7252's retransmissions come after 2 to 3, then twice as many each.
 const ROUND_TRIPS: [f64; 9] = [0.01, 0.05, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 45.0];
+
+/// Seconds; without faults and without a broker an answer takes less than a millisecond.
+const ANSWERS: [f64; 11] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 
 /// Where the metrics are served.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +70,10 @@ pub(crate) struct Counts {
     requests_refused: Counted<1>,
     duplicates: Counted<1>,
     malformed: Counted<1>,
+    wrong_port: Counted<1>,
     sent_again: Counter,
     unanswered: Counter,
+    answers: Histogram,
     round_trips: Histogram,
     handshakes: Counted<1>,
     moves: Counter,
@@ -95,8 +101,10 @@ impl Counts {
             requests_refused: Family::default(),
             duplicates: Family::default(),
             malformed: Family::default(),
+            wrong_port: Family::default(),
             sent_again: Counter::default(),
             unanswered: Counter::default(),
+            answers: Histogram::new(ANSWERS),
             round_trips: Histogram::new(ROUND_TRIPS),
             handshakes: Family::default(),
             moves: Counter::default(),
@@ -124,7 +132,16 @@ impl Counts {
             self.requests_refused.clone(),
         );
         to.register("duplicates", "Requests that came again", self.duplicates.clone());
-        to.register("malformed", "Datagrams that are no CoAP message", self.malformed.clone());
+        to.register(
+            "malformed",
+            "Datagrams that are no CoAP message, or no record of DTLS",
+            self.malformed.clone(),
+        );
+        to.register(
+            "wrong_port",
+            "Peers with CoAP without DTLS at the port of coaps, or with DTLS at another",
+            self.wrong_port.clone(),
+        );
         to.register(
             "sent_again",
             "Confirmable messages of the server that were sent again",
@@ -134,6 +151,11 @@ impl Counts {
             "unanswered",
             "Confirmable messages of the server that nobody ever answered",
             self.unanswered.clone(),
+        );
+        to.register(
+            "answer_seconds",
+            "From the arrival of a request until its answer is made, the broker included",
+            self.answers.clone(),
         );
         to.register(
             "round_trip_seconds",
@@ -157,6 +179,11 @@ impl Counts {
             "DTLS handshakes with clients that have shown where they are",
             self.under_way.clone(),
         );
+    }
+
+    /// Counts an answer by how long it took.
+    pub(crate) fn answered(&self, took: Duration) {
+        self.answers.observe(took.as_secs_f64());
     }
 
     /// Counts an event.
@@ -186,8 +213,12 @@ impl Counts {
                 let labels = [("transport", transport.scheme().to_owned())];
                 self.malformed.get_or_create(&labels).inc();
             }
+            Event::WrongPort { transport, .. } => {
+                let labels = [("transport", transport.scheme().to_owned())];
+                self.wrong_port.get_or_create(&labels).inc();
+            }
             Event::Answered { after_ms, .. } => {
-                let seconds = std::time::Duration::from_millis(*after_ms).as_secs_f64();
+                let seconds = Duration::from_millis(*after_ms).as_secs_f64();
                 self.round_trips.observe(seconds);
             }
             Event::SentAgain { .. } => drop(self.sent_again.inc()),

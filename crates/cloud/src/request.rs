@@ -117,6 +117,20 @@ impl<'a> Request<'a> {
     }
 }
 
+/// What to do about a critical option that is not taken.
+pub(crate) fn remedy(option: u16, token_option: TokenOption) -> String {
+    match option {
+        TOKEN_61 if token_option == TokenOption::Later => {
+            "send the access token in option 2088, or start the server without --token-option 2088"
+                .into()
+        }
+        URI_HOST | URI_PORT | SEQUENCE_2089 | ACCEPT | TOKEN_61 | URI_PATH | URI_QUERY => {
+            format!("send option {option} once, with a value of a length that it may have")
+        }
+        _ => format!("leave out option {option}"),
+    }
+}
+
 /// All options as they came, but for access tokens.
 pub(crate) fn options(packet: &Packet) -> Vec<RequestOption> {
     let shown = |number: u16, value: &[u8]| match number {

@@ -19,6 +19,7 @@ use crate::endpoint::{Endpoint, Transmit};
 use crate::events::{Event, EventLog};
 use crate::forward::{Broker, Report, Reports};
 use crate::network_faults::{Datagram, Direction, NetworkFaults};
+use crate::ports::Ports;
 use crate::seen::{Arrival, Seen, Tag};
 use crate::transport::{Peer, Route, Transport};
 
@@ -52,10 +53,14 @@ impl Listener {
             Ok((socket, address))
         };
         let (socket, address) = bind().map_err(|error: io::Error| {
-            let text = format!(
-                "cannot listen on {address} for {}://: {error} (port 0 takes a free one)",
-                transport.scheme()
-            );
+            let (scheme, option) = (transport.scheme(), transport.port_option());
+            let remedy = match error.kind() {
+                io::ErrorKind::AddrNotAvailable => {
+                    "--bind takes an address of this machine, or 0.0.0.0 for all".to_owned()
+                }
+                _ => format!("{option} chooses another port; 0 takes a free one"),
+            };
+            let text = format!("cannot listen on {address} for {scheme}://: {error} ({remedy})");
             io::Error::new(error.kind(), text)
         })?;
         Ok(Self { transport, socket, address })
@@ -67,7 +72,7 @@ pub(crate) struct Server {
     endpoint: Endpoint,
     dtls: Option<Box<dyn DtlsServer>>,
     network_faults: NetworkFaults,
-    transports: Vec<Transport>,
+    ports: Ports,
     outbox: Vec<Datagram>,
     /// Who is told of each datagram.
     told: Option<Arc<EventLog>>,
@@ -83,7 +88,7 @@ impl Server {
         endpoint: Endpoint,
         dtls: Option<Box<dyn DtlsServer>>,
         network_faults: NetworkFaults,
-        transports: Vec<Transport>,
+        ports: Ports,
         told: Option<Arc<EventLog>>,
         seen: Option<Arc<Seen>>,
     ) -> Self {
@@ -91,7 +96,7 @@ impl Server {
             endpoint,
             dtls,
             network_faults,
-            transports,
+            ports,
             outbox: Vec::new(),
             told,
             seen,
@@ -103,7 +108,7 @@ impl Server {
     /// Tells of a datagram as it is on the network.
     fn tell(&self, direction: &str, route: Route, bytes: &[u8]) {
         if let Some(events) = &self.told
-            && let Some(&transport) = self.transports.get(route.socket)
+            && let Some(transport) = self.ports.transport(route.socket)
         {
             // Devices put no ids into their records to us but those that we hand out, and we
             // put none into ours but those that they hand out: none, as a rule.
@@ -140,9 +145,12 @@ impl Server {
     }
 
     fn deliver(&mut self, now: Instant, mut datagram: Datagram) {
-        let Some(&transport) = self.transports.get(datagram.route.socket) else {
+        let Some(transport) = self.ports.transport(datagram.route.socket) else {
             return;
         };
+        if !self.ports.admit(transport, datagram.route, &datagram.bytes) {
+            return;
+        }
         if transport == Transport::Dtls {
             if let Some(dtls) = &mut self.dtls {
                 dtls.receive(now, datagram.route, &mut datagram.bytes);

@@ -2,21 +2,32 @@
 //! tokens, and others are derived from them, for the tickets and saved sessions of DTLS.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use openssl::hash::MessageDigest;
 use zeroize::Zeroizing;
 
+use crate::private::{Kind, Readers, read_private};
 use crate::random;
 use crate::sign::{hex, hmac, unhex};
-use crate::state::{Readers, StateDir, about, create_private, open_private};
+use crate::state::{StateDir, about, create_private};
 
 /// As many as HMAC-SHA256 puts out (RFC 2104 section 3).
 const SHORTEST: usize = 32;
 
 /// Far more than a rotation needs.
 const MOST: usize = 16;
+
+/// A key may stand beside lines with mistakes.
+const OF_KEYS: Kind = Kind {
+    what: "keys of servers",
+    readers: Readers::Owner,
+    fits: |text| {
+        let is_key = |line: &str| line.len() >= 2 * SHORTEST && unhex(line.as_bytes()).is_some();
+        text.lines().map(str::trim).any(is_key)
+    },
+};
 
 /// The keys of access tokens and DTLS tickets: the first signs and seals, all of them verify
 /// and open.
@@ -43,11 +54,11 @@ impl ServerKeys {
     /// The file cannot be read, others may read or write it, or it is not of
     /// this form; the message says which line.
     pub fn load(path: &Path) -> io::Result<Self> {
-        let cannot = |error: &io::Error| about("cannot read", path, error);
-        let mut file = open_private(path, Readers::Owner)?;
-        let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(|error| cannot(&error))?;
-        Self::parse(&text).map_err(|reason| {
+        let content = read_private(path, OF_KEYS)?;
+        let text = str::from_utf8(&content).map_err(|error| {
+            about("cannot read", path, &io::Error::new(io::ErrorKind::InvalidData, error))
+        })?;
+        Self::parse(text).map_err(|reason| {
             let text = format!("{}: {reason}", path.display());
             io::Error::new(io::ErrorKind::InvalidData, text)
         })
@@ -60,15 +71,22 @@ impl ServerKeys {
     ///
     /// Those of [`ServerKeys::load`], or the file cannot be written.
     pub fn load_or_create(path: &Path) -> io::Result<Self> {
+        Self::load_or_make(path, "name a file that is not there yet")
+    }
+
+    /// Likewise; `otherwise` is what the user can do instead of mending the file.
+    fn load_or_make(path: &Path, otherwise: &str) -> io::Result<Self> {
         create_private(path, || {
             let key = Zeroizing::new(random::unpredictable::<SHORTEST>());
             Zeroizing::new(format!("{}\n", hex(&*key)).into_bytes())
         })?;
         Self::load(path).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => {
-                let advice = "or delete the file: new keys are made then, and devices sign in \
-                              and shake hands again";
-                io::Error::new(error.kind(), format!("{error}; mend that, {advice}"))
+                let text = format!(
+                    "{error}; mend that, or {otherwise}: new keys are made then, and devices sign \
+                     in and shake hands again"
+                );
+                io::Error::new(error.kind(), text)
             }
             _ => error,
         })
@@ -81,7 +99,7 @@ impl ServerKeys {
     /// Those of [`ServerKeys::load_or_create`], or the folder cannot be made.
     pub fn of_state_dir(folder: &Path) -> io::Result<Self> {
         StateDir::open(Some(folder))?;
-        Self::load_or_create(&Self::file_in(folder))
+        Self::load_or_make(&Self::file_in(folder), "delete the file")
     }
 
     /// Where the keys are in a folder that keeps a server's files.

@@ -4,6 +4,7 @@
 //! business.
 
 mod faults;
+mod refusals;
 
 use std::io;
 use std::time::{Instant, SystemTime};
@@ -12,10 +13,11 @@ use coap_lite::Packet;
 
 use crate::access_token::{AccessTokens, TokenId, TokenOption};
 use crate::answer::{
-    Answer, BAD_OPTION, INTERNAL_SERVER_ERROR, NOT_FOUND, PROXYING_NOT_SUPPORTED, Refused, Reply,
-    SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, UNAUTHORIZED,
+    Answer, INTERNAL_SERVER_ERROR, Refused, Reply, SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
 };
 use crate::auth::{self, Proof};
+use crate::claim::Claim;
 use crate::config::Config;
 use crate::devices::Devices;
 use crate::events::{Event, Journal, Message};
@@ -25,7 +27,6 @@ use crate::forward::{Accepted, Forwarder, Unforwarded};
 use crate::limits::RequestLimits;
 use crate::message::code_text;
 use crate::random::Sequence;
-use crate::rates::TooOften;
 use crate::repeated::Repeated;
 use crate::request::{self, BadOption, Request};
 use crate::server_keys::ServerKeys;
@@ -142,16 +143,11 @@ impl Service {
                     Outcome::Answer(answer) => answer,
                     other => return other,
                 },
-                _ => self.refuse(request, &Refused::new(NOT_FOUND, "404 Not found")),
+                _ => self.not_found(request),
             },
-            Err(BadOption::Proxy) => {
-                let refused = Refused::new(PROXYING_NOT_SUPPORTED, "this is no proxy");
-                self.refuse(request, &refused)
-            }
-            Err(BadOption::Critical(option)) => {
-                let reason = format!("critical option {option} is not understood");
-                let answer = self.refuse(request, &Refused::new(BAD_OPTION, reason));
-                if !request.confirmable {
+            Err(bad) => {
+                let answer = self.bad_option(request, &bad);
+                if !request.confirmable && matches!(bad, BadOption::Critical(_)) {
                     return Outcome::Reject;
                 }
                 answer
@@ -174,7 +170,8 @@ impl Service {
     fn sign_in(&mut self, request: &Request<'_>) -> Answer {
         let most = self.limits.sessions(request.peer.route.address);
         let result = if self.fault("auth-error", self.faults.auth_error, request) {
-            Err(Refused::new(INTERNAL_SERVER_ERROR, "the auth server timed out"))
+            let refused = Refused::new(INTERNAL_SERVER_ERROR, "the auth server timed out");
+            Err(refused.by("auth-error", "it is a fault that was asked for: see --faults"))
         } else {
             auth::sign_in(
                 request,
@@ -191,11 +188,16 @@ impl Service {
                 answer
             }
             Err(refused) => {
+                let Claim { product_key, device_name } = Claim::of(request, &self.devices);
                 self.events.record(Event::SignInRefused {
                     transport: request.peer.transport,
                     peer: request.peer.route.address,
+                    product_key,
+                    device_name,
                     code: code_text(refused.code),
                     reason: refused.reason.clone(),
+                    check: refused.check.to_owned(),
+                    remedy: refused.remedy,
                     message_id: request.message_id,
                 });
                 Answer::text(refused.code, &refused.reason)
@@ -351,31 +353,5 @@ impl Service {
             }
         }
         answer
-    }
-
-    fn refuse(&self, request: &Request<'_>, refused: &Refused) -> Answer {
-        self.events.record(Event::RequestRefused {
-            transport: request.peer.transport,
-            peer: request.peer.route.address,
-            path: cut(request.path_text()),
-            code: code_text(refused.code),
-            reason: refused.reason.clone(),
-        });
-        Answer::text(refused.code, &refused.reason)
-    }
-
-    /// Answers a request of an address from which too many have come, in a few bytes; it is told
-    /// once until there are fewer.
-    fn too_often(&self, request: &Request<'_>, too_often: TooOften) -> Outcome {
-        if too_often.is_news {
-            self.events.record(Event::Limited {
-                transport: request.peer.transport,
-                peer: request.peer.route.address,
-                what: "requests without an access token".into(),
-            });
-        }
-        let mut answer = Answer::new(TOO_MANY_REQUESTS, None, Vec::new());
-        answer.retry_after = Some(too_often.retry_after);
-        Outcome::TooOften(answer)
     }
 }

@@ -33,6 +33,11 @@ impl SignMethod {
         }
     }
 
+    /// How many digits its signatures have.
+    pub(crate) fn digits(self) -> usize {
+        self.digest().size() * 2
+    }
+
     fn digest(self) -> MessageDigest {
         match self {
             Self::HmacMd5 => MessageDigest::md5(),

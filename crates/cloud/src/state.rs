@@ -2,12 +2,13 @@
 //! read again, also when two servers start at the same moment.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::private::{Kind, Readers, read_private};
 use crate::random;
 use crate::sign::hex;
 
@@ -60,62 +61,8 @@ pub(crate) fn read_or_create(
     if !path.try_exists().map_err(|error| about("cannot read", path, &error))? {
         link_private(path, &make()?)?;
     }
-    read_private(path, Readers::Owner)
-}
-
-/// Who may read a file with a secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Readers {
-    /// Its owner alone: what a server keeps for itself.
-    Owner,
-    /// Its group too, as packages give files to the user that a server runs as.
-    Group,
-}
-
-/// Opens a file with a secret that nobody else may read or change.
-pub(crate) fn open_private(path: &Path, readers: Readers) -> io::Result<File> {
-    let cannot = |error: &io::Error| about("cannot read", path, error);
-    let file = File::open(path).map_err(|error| cannot(&error))?;
-    let metadata = file.metadata().map_err(|error| cannot(&error))?;
-    if metadata.is_dir() {
-        return Err(cannot(&io::ErrorKind::IsADirectory.into()));
-    }
-    let mode = metadata.permissions().mode();
-    let (open, closed) = match readers {
-        Readers::Owner => (mode & 0o077, "600"),
-        Readers::Group => (mode & 0o027, "640"),
-    };
-    if open == 0 {
-        return Ok(file);
-    }
-    let shown = path.display();
-    let text = format!(
-        "{shown} holds secrets and is open to others (mode {:o}); run: chmod {closed} {shown}",
-        mode & 0o777
-    );
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
-}
-
-/// The content of such a file.
-pub(crate) fn read_private(path: &Path, readers: Readers) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut content = Zeroizing::new(Vec::new());
-    let result = open_private(path, readers)?.read_to_end(&mut content);
-    result.map_err(|error| about("cannot read", path, &error))?;
-    Ok(content)
-}
-
-/// The text of a file with a secret, such as a password.
-///
-/// # Errors
-///
-/// It cannot be read, is no text, or can be read or changed by others than its owner and,
-/// to read it, its group.
-pub fn read_secret(path: &Path) -> io::Result<Zeroizing<String>> {
-    let content = read_private(path, Readers::Group)?;
-    let text = str::from_utf8(&content).map_err(|error| {
-        about("cannot read", path, &io::Error::new(io::ErrorKind::InvalidData, error))
-    })?;
-    Ok(Zeroizing::new(text.to_owned()))
+    let kept = "what the server keeps";
+    read_private(path, Kind { what: kept, readers: Readers::Owner, fits: |_| true })
 }
 
 /// Makes a private file where there is none yet.
@@ -187,6 +134,8 @@ pub(crate) fn about(what: &str, path: &Path, error: &io::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -202,12 +151,6 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("ours");
         let error = read_or_create(&file, make("two")).expect_err("others can read it");
         assert!(error.to_string().contains("chmod 600"), "{error}");
-        assert!(open_private(&file, Readers::Group).is_ok());
-        for mode in [0o644, 0o660] {
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("ours");
-            let error = open_private(&file, Readers::Group).expect_err("it is open");
-            assert!(error.to_string().contains("chmod 640"), "{error}");
-        }
         let folder = fs::read_dir(&state.path).expect("readable");
         assert_eq!(folder.count(), 1, "no temporary file is left");
         let path = state.path.clone();

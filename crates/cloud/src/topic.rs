@@ -74,6 +74,10 @@ pub(crate) fn authorize(
     if !complete || !own {
         return Err(Refused::new(NOT_FOUND, "no such topic, or it is not the device's own"));
     }
+    if topic.name.contains('?') {
+        // Of a client that takes a path for a URL: what it meant as a query is part of the name.
+        return Err(Refused::new(NOT_FOUND, "no such topic: ? begins no query, and is in no name"));
+    }
     let device = match devices.get(&topic.product_key, &topic.device_name) {
         Some((_, device)) if device.disabled => {
             return Err(Refused::new(UNAUTHORIZED, "the device is disabled"));

@@ -29,6 +29,15 @@ impl Transport {
         }
     }
 
+    /// The option of the program that chooses its port.
+    pub(crate) fn port_option(self) -> &'static str {
+        match self {
+            Self::Udp => "--udp-port",
+            Self::Dtls => "--dtls-port",
+            Self::Symmetric => "--symmetric-port",
+        }
+    }
+
     /// The port that the cloud documents for it.
     pub fn default_port(self) -> u16 {
         match self {

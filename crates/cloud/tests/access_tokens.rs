@@ -103,6 +103,24 @@ fn a_token_s_uses_run_out() {
 }
 
 #[test]
+fn a_path_with_a_question_mark_names_no_topic() {
+    let cloud = start(Config { token_uses: Some(1), ..Config::default() });
+    let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
+    for name in ["x?a=b", "user/update?", "?", "x?/y"] {
+        let reply = device.publish(name, b"1");
+        assert_eq!(code(&reply), "4.04", "{name}");
+        assert!(text(&reply).contains("? begins no query"), "{name}: {}", text(&reply));
+    }
+    // A query of CoAP's own is refused as one.
+    let mut request = device.message("x", b"1");
+    request.add_option(CoapOption::UriQuery, b"a=b".to_vec());
+    assert_eq!(code(&device.exchange(&request)), "4.00");
+    // None of them was taken.
+    assert!(cloud.messages().is_empty());
+    assert_eq!(code(&device.publish("x", b"1")), "2.05");
+}
+
+#[test]
 fn a_device_publishes_below_its_own_prefix_only() {
     let cloud = start(Config {
         devices: vec![Device::sample(), Device::new(PRODUCT_KEY, "other", "s")],

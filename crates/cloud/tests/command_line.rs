@@ -70,27 +70,38 @@ fn mistakes_are_named() {
     let tcp = taken.local_addr().expect("bound").to_string();
     for (arguments, says) in [
         (&["--device", "pk,dn"][..], "DEVICE_SECRET"),
-        (&["--faults", "dorp=1"], "dorp"),
+        (&["--faults", "dorp=1"], "there is no fault named \"dorp\"; faults are drop,"),
+        (&["--faults", "delay=9..3"], "delay=3..9"),
         (&["--token-lifetime", "48"], "unit"),
         (&["--devices", "/no/such/file.toml"], "/no/such/file.toml"),
-        (&["--udp-port", &port, "--", "true"], "port 0 takes a free one"),
+        (&["--udp-port", &port, "--", "true"], "--udp-port chooses another port; 0 takes"),
+        (&["--dtls-port", &port, "--", "true"], "--dtls-port chooses another port; 0 takes"),
+        (&["--symmetric-port", &port, "--", "true"], "--symmetric-port chooses another port"),
+        (&["--bind", "localhost", "--", "true"], "such as 127.0.0.1"),
+        (&["--bind", "127.0.0.1:5683", "--", "true"], "--udp-port"),
+        (&["--device", "pk,dn,s", "--bind", "192.0.2.1", "--", "true"], "--bind takes an address"),
+        (&["--forward", "localhost:1883"], "such as mqtt://"),
+        (&["--metrics", "9000"], "127.0.0.1:9000"),
+        (&["--psk", "identity"], "IDENTITY,KEY, such as"),
         (&["--ciphers", "NOPE", "--", "true"], "NOPE"),
         (&["--chain", "x.pem"], "--key"),
         (&["--console", "0.0.0.0:0", "--", "true"], "--console-password-file"),
-        (&["--console", "localhost", "--", "true"], "--console"),
+        (&["--console", "localhost", "--", "true"], "such as 127.0.0.1:8080"),
         (&["--console", "--console-password-file", "/no/such", "--", "true"], "/no/such"),
         (&["--console-password-file", "x", "--", "true"], "--console"),
-        (&["--console", &tcp, "--", "true"], "port 0 takes a free one"),
+        (&["--console", &tcp, "--", "true"], "--console 127.0.0.1:0 takes a free one"),
         (&["--forward", "mqtt://me:hush@host"], "--forward-password-file"),
         (&["--forward-root", "x.pem"], "--forward"),
-        (&["--key-file", "/dev/null"], "chmod 600"),
+        (&["--key-file", "/dev/null"], "it is no file"),
+        (&["--devices", "/dev/null"], "it is no file"),
         (&["--device", "a,b,c", "--device", "a,b,d", "--", "true"], "given twice"),
         (&["--no-udp", "--no-dtls", "--no-symmetric"], "no transport"),
         (&["--state", "/proc/no-such", "--", "true"], "--state names the folder"),
         (&["--metrics", "0.0.0.0:0", "--", "true"], "listen on 127.0.0.1:0"),
-        (&["--metrics", &tcp, "--", "true"], "port 0 takes a free one"),
+        (&["--metrics", &tcp, "--", "true"], "--metrics 127.0.0.1:0 takes a free one"),
         (&["--", "echo", "{coapx}"], "{coapx}"),
         (&["--", "echo", "{coaps6}"], "{coaps6}"),
+        (&["--", "echo", "{url}"], "there are {coap} {coaps} {coap-psk} {root}"),
     ] {
         let output = output(&folder, arguments);
         assert!(!output.status.success(), "{arguments:?}");
@@ -101,19 +112,47 @@ fn mistakes_are_named() {
 #[test]
 fn a_file_of_secrets_that_everybody_can_read_is_refused() {
     let folder = Folder::new();
-    let file = folder.write("secret", b"an identity,a key, and a long password");
-    for arguments in [
-        &["--devices", &file][..],
-        &["--psk-file", &file],
-        &["--console", "--console-password-file", &file],
-        &["--forward", "mqtt://127.0.0.1", "--forward-password-file", &file],
-        &["--key-file", &file],
-    ] {
+    let line = folder.write("secret", b"an identity,a key, and a long password\n");
+    let device = "[[device]]\nproduct_key = 'pk'\ndevice_name = 'dn'\ndevice_secret = 'identity'\n";
+    let devices = folder.write("the devices.toml", device.as_bytes());
+    let keys = folder.write("server.keys", "0123456789abcdef".repeat(4).as_bytes());
+    let refused = |arguments: &[&str]| {
         let output = output(&folder, &[arguments, &["--", "true"]].concat());
-        let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-        assert!(said.contains("chmod") && said.contains(&file), "{said}");
-        assert!(!said.contains("identity"), "{said}");
+        let said = text(&output.stderr);
+        assert!(!said.contains("identity") && !said.contains("0123456789"), "{said}");
+        said
+    };
+    for (options, file, mode) in [
+        (&["--devices"][..], &devices, "640"),
+        (&["--psk-file"], &line, "640"),
+        (&["--console", "--console-password-file"], &line, "640"),
+        (&["--forward", "mqtt://127.0.0.1", "--forward-password-file"], &line, "640"),
+        (&["--key-file"], &keys, "600"),
+    ] {
+        let said = refused(&[options, &[file]].concat());
+        assert!(said.contains(&format!("chmod {mode} ")) && said.contains(file), "{said}");
+    }
+    // The command is one that a shell takes.
+    let said = refused(&["--devices", &devices]);
+    let (_, command) = said.split_once("run: ").expect("a command");
+    assert!(Command::new("sh").args(["-c", command]).status().expect("a shell").success());
+    assert!(output(&folder, &["--devices", &devices, "--", "true"]).status.success());
+    // What is somebody else's, or something else, is not to be closed.
+    for options in [
+        &["--devices"][..],
+        &["--psk-file"],
+        &["--console", "--console-password-file"],
+        &["--key-file"],
+    ] {
+        let said = refused(&[options, &["/etc/passwd"]].concat());
+        assert!(said.contains("/etc/passwd is open to others"), "{said}");
+        assert!(!said.contains("chmod") && !said.contains("delete"), "{said}");
+    }
+    let help = text(&output(&folder, &["--help"]).stdout);
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for named in ["chmod 600 devices.toml", "chmod 640 or stricter"] {
+        assert!(help.contains(named), "{named}");
     }
 }
 

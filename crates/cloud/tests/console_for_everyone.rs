@@ -192,6 +192,7 @@ fn reasons_of_refusal_speak_chinese() {
         let request = device.message_to(path, b"1");
         count(&device.exchange(&request));
     }
+    count(&device.publish("x?y", b"1"));
     let nowhere = device.post("/nowhere");
     count(&device.exchange(&nowhere));
     let mut critical = device.post("/auth");

@@ -37,7 +37,7 @@ fn nothing_long_is_repeated_in_answers_and_events() {
     const LONG: usize = 14_000;
     let cloud = with_console();
     let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
-    let name = "n".repeat(LONG);
+    let (name, half) = ("n".repeat(LONG), "h".repeat(LONG / 2));
     let with_payload = |device: &mut TestDevice, payload: String| {
         let mut request = device.auth("hmacmd5", &[]);
         request.payload = payload.into_bytes();
@@ -51,6 +51,10 @@ fn nothing_long_is_repeated_in_answers_and_events() {
         with_payload(&mut device, format!("{{\"{name}\":[]}}")),
         with_payload(&mut device, format!("\"{name}\"")),
         with_payload(&mut device, format!("{{\"signmethod\":\"{name}\"}}")),
+        with_payload(
+            &mut device,
+            format!("{{\"productKey\":\"{half}\",\"deviceName\":\"{half}\"}}"),
+        ),
         long_path(&mut device, "/nowhere"),
         long_path(&mut device, "/topic"),
         device.message_to("/topic/a/b/c", name.as_bytes()),
@@ -64,8 +68,13 @@ fn nothing_long_is_repeated_in_answers_and_events() {
     let told: Vec<usize> = events
         .iter()
         .filter_map(|event| match event {
-            Event::SignInRefused { reason, .. } => Some(reason.len()),
-            Event::RequestRefused { path, reason, .. } => Some(path.len() + reason.len()),
+            Event::SignInRefused { product_key, device_name, reason, remedy, .. } => {
+                Some(product_key.len() + device_name.len() + reason.len() + remedy.len())
+            }
+            Event::RequestRefused { path, product_key, device_name, reason, remedy, .. } => {
+                let names = product_key.len() + device_name.len();
+                Some(path.len() + names + reason.len() + remedy.len())
+            }
             Event::Message(message) => Some(
                 message.topic.len()
                     + message.product_key.len()

@@ -50,6 +50,18 @@ fn what_devices_do_is_counted() {
     device.exchange(&again);
     device.exchange(&again);
     let mut stranger = TestDevice::over(&cloud, Transport::Udp);
+    let lost = socket_to(cloud.address(Transport::Dtls));
+    for datagram in [&b"no record"[..], b"nor this", &[0x40, 0, 0, 9], &[0x40, 0, 0, 10]] {
+        lost.send(datagram).expect("sent");
+    }
+    // Without a token of the length that it names.
+    stranger.link.send(&[0x58, 0, 0, 9]);
+    for (of, count) in [(Transport::Dtls, 2), (Transport::Udp, 1)] {
+        let malformed = |event: &&Event| matches!(event, Event::Malformed { transport, .. } if *transport == of);
+        let all_came = |_: &Event| cloud.events().iter().filter(malformed).count() == count;
+        cloud.wait_for(PATIENCE, all_came).expect("they are told");
+    }
+    cloud.wait_for(PATIENCE, |event| matches!(event, Event::WrongPort { .. })).expect("told");
     stranger.identity.device_secret = "wrong".into();
     let sign_in = stranger.auth("hmacmd5", &[]);
     assert_eq!(code(&stranger.exchange(&sign_in)), "4.01");
@@ -64,9 +76,15 @@ fn what_devices_do_is_counted() {
         ("sign_ins_total{transport=\"coaps\",code=\"2.05\"}", 1),
         ("sign_ins_total{transport=\"coap\",code=\"4.01\"}", 1),
         ("duplicates_total{transport=\"coaps\"}", 1),
+        ("malformed_total{transport=\"coaps\"}", 2),
+        ("malformed_total{transport=\"coap\"}", 1),
+        ("wrong_port_total{transport=\"coaps\"}", 1),
         ("dtls_handshakes_total{outcome=\"full\"}", 1),
         ("dtls_sessions", 1),
         ("round_trip_seconds_count", 1),
+        // Four messages and two sign-ins, one of them refused; not what came again.
+        ("answer_seconds_count", 6),
+        ("answer_seconds_bucket{le=\"10.0\"}", 6),
     ] {
         assert_eq!(now.get(&format!("iot_coap_cloud_{name}")), Some(&value), "{name} in {now:#?}");
     }

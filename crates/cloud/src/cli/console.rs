@@ -22,12 +22,12 @@ pub(super) struct Console {
     /// Without ADDRESS at 127.0.0.1:8080. An address that other machines reach
     /// takes a password.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, help_heading = "Console",
-          default_missing_value = "127.0.0.1:8080")]
+          default_missing_value = "127.0.0.1:8080", value_parser = super::addresses::with_port)]
     console: Option<SocketAddr>,
 
     /// The console's password, of 12 bytes or more [default: IOT_COAP_CLOUD_CONSOLE_PASSWORD]
     ///
-    /// A browser sends it in the clear: across a network, reach the console through
+    /// The file has it in a line, and others may not read it (chmod 600). A browser sends it in the clear: across a network, reach the console through
     /// ssh -L or behind a proxy with TLS.
     #[arg(long, value_name = "FILE", requires = "console", help_heading = "Console")]
     console_password_file: Option<PathBuf>,

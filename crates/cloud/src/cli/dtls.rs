@@ -29,7 +29,7 @@ pub(crate) struct Dtls {
           conflicts_with_all = ["cert_names", "cert_expired"])]
     chain: Option<PathBuf>,
 
-    /// The private key of --chain (PEM)
+    /// The private key of --chain (PEM); others may not read it
     #[arg(long, value_name = "FILE", requires = "chain")]
     key: Option<PathBuf>,
 
@@ -48,11 +48,13 @@ pub(crate) struct Dtls {
 
     /// Know this pre-shared key as well; devices without certificates use it
     ///
-    /// Every user of this machine can read it here; see --psk-file.
+    /// KEY is text, whose bytes are the key: for a key of the bytes 73 65 63 72 65 74 give
+    /// secret. A key whose bytes are no text (UTF-8) cannot be given, and hexadecimal is not
+    /// decoded. Every user of this machine can read it here; see --psk-file.
     #[arg(long, value_name = "IDENTITY,KEY", value_parser = identity_and_key)]
     psk: Option<(String, String)>,
 
-    /// The same from a file, which has a line IDENTITY,KEY
+    /// The same from a file, which has a line IDENTITY,KEY; others may not read it
     #[arg(long, value_name = "FILE", conflicts_with = "psk")]
     psk_file: Option<PathBuf>,
 
@@ -155,7 +157,7 @@ fn own_names(bind: &[IpAddr]) -> Vec<String> {
 fn identity_and_key(text: &str) -> Result<(String, String), String> {
     match text.split_once(',') {
         Some((identity, key)) if !key.is_empty() => Ok((identity.into(), key.into())),
-        _ => Err("an identity, a comma and its key are needed".into()),
+        _ => Err("expected IDENTITY,KEY, such as sensor-7,a-long-secret".into()),
     }
 }
 

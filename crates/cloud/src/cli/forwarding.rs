@@ -23,7 +23,8 @@ pub(super) struct Forwarding {
     #[arg(long, value_name = "URL", help_heading = "Forwarding")]
     forward: Option<BrokerAddress>,
 
-    /// The broker's password [default: IOT_COAP_CLOUD_FORWARD_PASSWORD]
+    /// The broker's password in a line; others may not read the file
+    /// [default: IOT_COAP_CLOUD_FORWARD_PASSWORD]
     #[arg(long, value_name = "FILE", requires = "forward", help_heading = "Forwarding")]
     forward_password_file: Option<PathBuf>,
 

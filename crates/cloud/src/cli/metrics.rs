@@ -12,7 +12,7 @@ pub(super) struct Metrics {
     ///
     /// Without ADDRESS at 127.0.0.1:9684. Other machines reach them through a proxy.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, help_heading = "Metrics",
-          default_missing_value = "127.0.0.1:9684")]
+          default_missing_value = "127.0.0.1:9684", value_parser = super::addresses::with_port)]
     metrics: Option<SocketAddr>,
 }
 

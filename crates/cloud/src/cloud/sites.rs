@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::console::{Console, ConsoleConfig, Reach};
 use crate::devices::Device;
 use crate::events::EventLog;
+use crate::exchange::AnswerTimes;
 #[cfg(feature = "metrics")]
 use crate::metrics::{self, Counts};
 use crate::seen::Seen;
@@ -89,6 +90,17 @@ impl Bounds {
         #[cfg(feature = "console")]
         return self.console.as_ref().map(|(.., seen)| Arc::clone(seen));
         #[cfg(not(feature = "console"))]
+        None
+    }
+
+    /// Who counts how long answers take.
+    pub(super) fn answer_times(&self) -> Option<AnswerTimes> {
+        #[cfg(feature = "metrics")]
+        return self.metrics.as_ref().map(|(counts, _)| {
+            let counts = Arc::clone(counts);
+            Arc::new(move |took| counts.answered(took)) as AnswerTimes
+        });
+        #[cfg(not(feature = "metrics"))]
         None
     }
 

@@ -64,6 +64,7 @@ impl Row {
             after_ms: None,
             brief: String::new(),
         };
+        row.device = recorded.event.device().map(device_text);
         row.fill(&recorded.event, mask);
         if let (None, Some(transport), Some(peer)) = (&row.device, row.transport, row.peer) {
             row.device = dashboard.device_at(transport, peer).map(device_text);
@@ -81,9 +82,8 @@ impl Row {
                 self.subject = urls.join(" ");
             }
             Event::Message(message) => self.fill_message(message, mask),
-            Event::SignedIn { product_key, device_name, .. } => {
+            Event::SignedIn { .. } => {
                 self.kind = "signed_in";
-                self.device = Some(device_text((product_key, device_name)));
                 self.code = "2.05".into();
                 self.subject = "/auth".into();
             }
@@ -111,6 +111,11 @@ impl Row {
             Event::Malformed { reason, .. } => {
                 self.kind = "malformed";
                 self.reason.clone_from(reason);
+            }
+            Event::WrongPort { what, remedy, .. } => {
+                self.kind = "wrong_port";
+                self.subject.clone_from(what);
+                self.reason.clone_from(remedy);
             }
             Event::Answered { what, after_ms, .. } => {
                 self.kind = "answered";
@@ -211,7 +216,6 @@ impl Row {
 
     fn fill_message(&mut self, message: &Message, mask: &Mask) {
         self.kind = "message";
-        self.device = Some(device_text((&message.product_key, &message.device_name)));
         self.code.clone_from(&message.code);
         self.subject.clone_from(&message.topic);
         self.reason.clone_from(&message.reason);

@@ -3,6 +3,7 @@
 //! and OpenSSL's, by which clients prove themselves to code that is not ours.
 
 mod by_openssl;
+mod claimed;
 mod own;
 
 use std::cmp::Reverse;

@@ -5,6 +5,7 @@ mod journal;
 mod line;
 mod log;
 mod mask;
+mod message;
 mod noise;
 mod sink;
 mod size;
@@ -14,10 +15,8 @@ mod whose;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::sign::hex;
 use crate::transport::Transport;
 pub(crate) use journal::Journal;
 #[cfg(feature = "console")]
@@ -30,62 +29,7 @@ pub(crate) use log::unix_ms;
 #[cfg(feature = "console")]
 pub(crate) use mask::is_secret;
 pub(crate) use mask::masked_value;
-
-/// An option of a request, as it came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestOption {
-    /// Its number.
-    pub number: u16,
-    /// Its value; of an access token an abbreviation.
-    pub value: Vec<u8>,
-}
-
-/// A topic message, taken or refused.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Message {
-    /// Its number among the messages taken, from 1; 0 if it was refused.
-    pub number: u64,
-    /// The product it was published under.
-    pub product_key: String,
-    /// The device it was published under.
-    pub device_name: String,
-    /// The whole topic, `/<productKey>/<deviceName>/…`.
-    pub topic: String,
-    /// The request's Content-Format.
-    pub content_format: Option<u16>,
-    /// The request's Accept.
-    pub accept: Option<u16>,
-    /// The payload, decrypted in symmetric mode; of a message that was refused, its first
-    /// kilobyte, and the names above are cut as well.
-    #[serde(serialize_with = "text_or_hex")]
-    pub payload: Vec<u8>,
-    /// The option that the access token came by.
-    pub token_option: Option<u16>,
-    /// The sequence number of symmetric mode.
-    pub sequence: Option<u64>,
-    /// The response code, e.g. `2.05`.
-    pub code: String,
-    /// Why it was refused; empty if it was taken.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-    /// How it came.
-    pub transport: Transport,
-    /// Where it came from.
-    pub peer: SocketAddr,
-    /// It was confirmable.
-    pub confirmable: bool,
-    /// The CoAP message id.
-    pub message_id: u16,
-    /// The CoAP token, in hexadecimal.
-    pub token: String,
-    /// A message from the same address with the same token, topic and payload
-    /// was taken before, under another message id: the application sees it twice.
-    pub duplicate: bool,
-    /// All its options, in order, if the server has a console. The log has those that
-    /// it names above.
-    #[serde(skip)]
-    pub options: Vec<RequestOption>,
-}
+pub use message::{Message, RequestOption};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -139,10 +83,23 @@ pub enum Event {
         transport: Transport,
         /// Where it came from.
         peer: SocketAddr,
+        /// The product that it named, if that could be read. Nobody has proved it, and what is a
+        /// secret or a signature by mistake is masked.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        product_key: String,
+        /// The device that it named, likewise.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        device_name: String,
         /// The response code, e.g. `4.01`.
         code: String,
-        /// Why.
+        /// Why, as the client was told.
         reason: String,
+        /// The check that failed, which the client is not always told: `method`,
+        /// `content_format`, `accept`, `payload`, `device`, `signature`, `disabled`, or the fault
+        /// `auth-error`.
+        check: String,
+        /// What to do about it.
+        remedy: String,
         /// The CoAP message id.
         message_id: u16,
     },
@@ -156,10 +113,18 @@ pub enum Event {
         peer: SocketAddr,
         /// The path asked for.
         path: String,
+        /// The product that it named, as in [`Event::SignInRefused`].
+        #[serde(skip_serializing_if = "String::is_empty")]
+        product_key: String,
+        /// The device that it named, likewise.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        device_name: String,
         /// The response code, e.g. `4.04`.
         code: String,
         /// Why.
         reason: String,
+        /// What to do about it.
+        remedy: String,
     },
     /// Of an address there was more than [`Limits`](crate::Limits) allows. It is told again
     /// when it was less for a while.
@@ -191,7 +156,7 @@ pub enum Event {
         /// Where it came from.
         peer: SocketAddr,
     },
-    /// A datagram that is no CoAP message.
+    /// A datagram that is no CoAP message, or no record of DTLS.
     Malformed {
         /// How it came.
         transport: Transport,
@@ -199,6 +164,18 @@ pub enum Event {
         peer: SocketAddr,
         /// What is wrong with it.
         reason: String,
+    },
+    /// CoAP without DTLS came to the port of `coaps://`, or a DTLS record to another; told once
+    /// for each peer, whatever else comes from it.
+    WrongPort {
+        /// What the port serves.
+        transport: Transport,
+        /// Where it came from.
+        peer: SocketAddr,
+        /// `CoAP without DTLS` or `a DTLS record`.
+        what: String,
+        /// What to do about it.
+        remedy: String,
     },
     /// A peer answered a message that the server had sent on its own account
     /// or as a separate response.
@@ -273,7 +250,7 @@ pub enum Event {
         #[serde(skip_serializing_if = "String::is_empty")]
         error: String,
     },
-    /// A DTLS handshake failed.
+    /// A DTLS handshake failed, or the client's pre-shared key shows that it will.
     DtlsFailed {
         /// The client.
         peer: SocketAddr,
@@ -380,13 +357,4 @@ impl Event {
             Self::Fault { .. } | Self::Ping { .. } | Self::Answered { .. } | Self::SentAgain { .. }
         )
     }
-}
-
-fn text_or_hex<S: Serializer>(payload: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(1))?;
-    match std::str::from_utf8(payload) {
-        Ok(text) => map.serialize_entry("text", text)?,
-        Err(_) => map.serialize_entry("hex", &hex(payload))?,
-    }
-    map.end()
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::Event;
+use crate::datagram::NO_RECORD;
 use crate::rates::{BURST, Rates};
 use crate::source::{Source, is_here};
 use crate::transport::Transport;
@@ -44,7 +45,7 @@ impl Noise {
             return (true, None);
         };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_cookie = transport == Transport::Dtls;
+        let has_cookie = transport == Transport::Dtls && !event.is_outside_dtls();
         let taken = lines.of_source.take(now, (Source::of(peer), has_cookie));
         let taken =
             if has_cookie { taken } else { taken.and_then(|()| lines.of_all.take(now, ())) };
@@ -60,12 +61,22 @@ impl Noise {
 }
 
 impl Event {
+    /// It is about a datagram that came to the port of DTLS without any.
+    fn is_outside_dtls(&self) -> bool {
+        match self {
+            Self::WrongPort { .. } => true,
+            Self::Malformed { reason, .. } => reason == NO_RECORD,
+            _ => false,
+        }
+    }
+
     /// Who has brought it about, if anybody could.
     fn noise(&self) -> Option<(Transport, SocketAddr)> {
         match self {
             Self::SignInRefused { transport, peer, .. }
             | Self::RequestRefused { transport, peer, .. }
             | Self::Malformed { transport, peer, .. }
+            | Self::WrongPort { transport, peer, .. }
             | Self::Duplicate { transport, peer, .. }
             | Self::Ping { transport, peer } => Some((*transport, *peer)),
             Self::Message(message) if message.number == 0 => {
@@ -76,5 +87,31 @@ impl Event {
             | Self::DtlsClosed { peer, .. } => Some((Transport::Dtls, *peer)),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_to_the_port_of_dtls_without_any_may_be_anybodys() {
+        let transport = Transport::Dtls;
+        let wrong_port = |peer| {
+            let (what, remedy) = (String::new(), String::new());
+            Event::WrongPort { transport, peer, what, remedy }
+        };
+        let malformed =
+            |reason: &str, peer| Event::Malformed { transport, peer, reason: reason.to_owned() };
+        let told = |event: &dyn Fn(SocketAddr) -> Event| {
+            let (noise, now) = (Noise::new(false), Instant::now());
+            let addresses = (0..3_000_u16).map(u16::to_be_bytes);
+            let peers = addresses.map(|[third, last]| ([198, 18, third, last], 5684).into());
+            peers.filter(|peer| noise.judge(now, &event(*peer)).0).count()
+        };
+        assert_eq!(told(&wrong_port), 2_000);
+        assert_eq!(told(&|peer| malformed(NO_RECORD, peer)), 2_000);
+        // Who has a session is where it says.
+        assert_eq!(told(&|peer| malformed("version is not 1", peer)), 3_000);
     }
 }

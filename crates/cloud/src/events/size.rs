@@ -15,8 +15,15 @@ impl Event {
                 let extras: usize = extras.iter().map(of_extra).sum();
                 product_key.len() + device_name.len() + client_id.len() + extras
             }
-            Self::SignInRefused { reason, .. } => reason.len(),
-            Self::RequestRefused { path, reason, .. } => path.len() + reason.len(),
+            Self::SignInRefused { product_key, device_name, reason, remedy, .. } => {
+                product_key.len() + device_name.len() + reason.len() + remedy.len()
+            }
+            Self::RequestRefused { path, product_key, device_name, reason, remedy, .. } => {
+                let names = product_key.len() + device_name.len();
+                path.len() + names + reason.len() + remedy.len()
+            }
+            Self::WrongPort { remedy, .. } => remedy.len(),
+            Self::DtlsFailed { reason, .. } => reason.len(),
             _ => 0,
         };
         size_of::<Self>() + SMALL_TEXTS + texts

@@ -13,6 +13,12 @@ impl Event {
             | Self::Message(Message { product_key, device_name, .. }) => {
                 Some((product_key, device_name))
             }
+            Self::SignInRefused { product_key, device_name, .. }
+            | Self::RequestRefused { product_key, device_name, .. }
+                if !(product_key.is_empty() && device_name.is_empty()) =>
+            {
+                Some((product_key, device_name))
+            }
             _ => None,
         }
     }
@@ -28,6 +34,7 @@ impl Event {
             | Self::Duplicate { transport, peer, .. }
             | Self::Ping { transport, peer }
             | Self::Malformed { transport, peer, .. }
+            | Self::WrongPort { transport, peer, .. }
             | Self::Answered { transport, peer, .. }
             | Self::SentAgain { transport, peer, .. }
             | Self::Unanswered { transport, peer, .. }

@@ -26,6 +26,13 @@ impl FromStr for BrokerAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let example = "mqtt://broker.example:1883 or mqtts://user@broker.example";
+        Self::parse(text).map_err(|reason| format!("{reason}; such as {example}"))
+    }
+}
+
+impl BrokerAddress {
+    fn parse(text: &str) -> Result<Self, String> {
         let (secure, rest) = match text.split_once("://") {
             Some(("mqtt", rest)) => (false, rest),
             Some(("mqtts", rest)) => (true, rest),

@@ -25,7 +25,7 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Takes the port for this site, named as people know it.
+    /// Takes the port for this site, named as people know it and as its option is.
     pub(crate) fn new(site: &str, address: SocketAddr) -> io::Result<Self> {
         let bind = || {
             let listener = TcpListener::bind(address)?;
@@ -34,8 +34,13 @@ impl Bound {
             Ok(Self { listener, address })
         };
         bind().map_err(|error: io::Error| {
-            let text =
-                format!("cannot serve the {site} at {address}: {error} (port 0 takes a free one)");
+            let remedy = if error.kind() == io::ErrorKind::AddrNotAvailable {
+                format!("--{site} takes an address of this machine, such as 127.0.0.1:0")
+            } else {
+                let free = SocketAddr::new(address.ip(), 0);
+                format!("--{site} chooses another port: --{site} {free} takes a free one")
+            };
+            let text = format!("cannot serve the {site} at {address}: {error} ({remedy})");
             io::Error::new(error.kind(), text)
         })
     }

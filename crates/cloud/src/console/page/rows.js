@@ -10,7 +10,7 @@ export const narrow = matchMedia('(max-width: 640px)');
 export const GROUPS = {
   message: 'requests', signed_in: 'requests', sign_in_refused: 'requests', request_refused: 'requests',
   limited: 'requests',
-  duplicate: 'transport', ping: 'transport', malformed: 'transport', answered: 'transport',
+  duplicate: 'transport', ping: 'transport', malformed: 'transport', wrong_port: 'transport', answered: 'transport',
   sent_again: 'transport', unanswered: 'transport',
   dtls_opened: 'transport', dtls_moved: 'transport', dtls_restored: 'transport', dtls_saved: 'transport',
   dtls_failed: 'transport', dtls_closed: 'transport', datagram: 'transport',

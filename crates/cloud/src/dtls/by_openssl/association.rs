@@ -3,15 +3,15 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{Error, ErrorCode, SslStream};
 
-use super::context::Context;
+use super::context::{Context, Shown};
 use crate::devices::DeviceNumber;
+use crate::dtls::claimed::Claimed;
 use crate::transport::Route;
 
 /// The largest plaintext of a record.
@@ -59,7 +59,7 @@ pub(super) enum Progress {
 /// A handshake, or the session that came of it.
 pub(super) struct Association {
     stream: SslStream<Pipe>,
-    verified: Arc<AtomicBool>,
+    shown: Shown,
     open: bool,
     pub(super) client_random: [u8; 32],
     pub(super) session: u64,
@@ -78,10 +78,10 @@ impl Association {
         session: u64,
         now: Instant,
     ) -> Result<Self, ErrorStack> {
-        let (ssl, verified) = context.session(route.address)?;
+        let (ssl, shown) = context.session(route.address)?;
         Ok(Self {
             stream: SslStream::new(ssl, Pipe::default())?,
-            verified,
+            shown,
             open: false,
             client_random,
             session,
@@ -93,7 +93,12 @@ impl Association {
 
     /// The client has shown that it is where it says it is.
     pub(super) fn is_verified(&self) -> bool {
-        self.verified.load(Ordering::Relaxed)
+        self.shown.verified.load(Ordering::Relaxed)
+    }
+
+    /// Who its client claims to be, if it has a pre-shared key.
+    pub(super) fn claimed(&self) -> Option<&Claimed> {
+        self.shown.claimed.get()
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -3,8 +3,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
@@ -16,6 +16,7 @@ use openssl::ssl::{
 
 use crate::certificates::ServerCertificate;
 use crate::config::DtlsConfig;
+use crate::dtls::claimed::{Claimed, without_key};
 use crate::random;
 use crate::sign::{equal, hmac};
 
@@ -23,6 +24,16 @@ use crate::sign::{equal, hmac};
 struct Client {
     address: SocketAddr,
     verified: Arc<AtomicBool>,
+    claimed: Arc<OnceLock<Claimed>>,
+}
+
+/// What becomes known of a client in its handshake.
+#[derive(Default)]
+pub(super) struct Shown {
+    /// It has shown its cookie.
+    pub(super) verified: Arc<AtomicBool>,
+    /// Who it claims to be, if it has a pre-shared key.
+    pub(super) claimed: Arc<OnceLock<Claimed>>,
 }
 
 /// Makes the `Ssl` of each session.
@@ -30,11 +41,12 @@ pub(super) struct Context {
     shared: SslContext,
     client: Index<Ssl, Client>,
     mtu: u32,
+    has_key: bool,
 }
 
 impl Context {
     pub(super) fn new(config: &DtlsConfig, certificate: &ServerCertificate) -> io::Result<Self> {
-        let client = Ssl::new_ex_index()?;
+        let client: Index<Ssl, Client> = Ssl::new_ex_index()?;
         let mut builder = SslContext::builder(SslMethod::dtls_server())?;
         builder.set_min_proto_version(Some(SslVersion::DTLS1_2))?;
         // Without NO_QUERY_MTU OpenSSL asks the stream, which knows of none, and
@@ -58,8 +70,13 @@ impl Context {
             })?;
         }
         if let Some((identity, key)) = config.pre_shared_key.clone() {
-            builder.set_psk_server_callback(move |_, shown, place| {
-                let known = shown.is_some_and(|shown| equal(shown, identity.as_bytes()));
+            builder.set_psk_server_callback(move |ssl, shown, place| {
+                let claimed = Claimed::of(shown.unwrap_or_default(), (&identity, &key));
+                let known = claimed.is_known();
+                if let Some(client) = ssl.ex_data(client) {
+                    // Each handshake asks once.
+                    let _ = client.claimed.set(claimed);
+                }
                 // A length of 0 says that the identity is not known.
                 Ok(place.get_mut(..key.len()).filter(|_| known).map_or(0, |place| {
                     place.copy_from_slice(key.as_bytes());
@@ -72,20 +89,23 @@ impl Context {
             io::Error::new(io::ErrorKind::InvalidInput, text)
         })?;
         exchange_cookies(&mut builder, client);
-        Ok(Self { shared: builder.build(), client, mtu: config.mtu })
+        let has_key = config.pre_shared_key.is_some();
+        Ok(Self { shared: builder.build(), client, mtu: config.mtu, has_key })
     }
 
-    /// A session to come, and whether its client has shown its cookie.
-    pub(super) fn session(
-        &self,
-        address: SocketAddr,
-    ) -> Result<(Ssl, Arc<AtomicBool>), ErrorStack> {
-        let verified = Arc::new(AtomicBool::new(false));
+    /// Why a client does not get in, by what OpenSSL says and by who it claims to be.
+    pub(super) fn reason(&self, said: &str, claimed: Option<&Claimed>) -> String {
+        claimed.map_or_else(|| without_key(said.to_owned(), self.has_key), Claimed::reason)
+    }
+
+    /// A session to come, and what becomes known of its client.
+    pub(super) fn session(&self, address: SocketAddr) -> Result<(Ssl, Shown), ErrorStack> {
+        let Shown { verified, claimed } = Shown::default();
+        let shown = Shown { verified: Arc::clone(&verified), claimed: Arc::clone(&claimed) };
         let mut ssl = Ssl::new(&self.shared)?;
         ssl.set_mtu(self.mtu)?;
-        let client = Client { address, verified: Arc::clone(&verified) };
-        ssl.set_ex_data(self.client, client);
-        Ok((ssl, verified))
+        ssl.set_ex_data(self.client, Client { address, verified, claimed });
+        Ok((ssl, shown))
     }
 }
 

@@ -200,11 +200,14 @@ impl Server {
     }
 
     fn fail(&mut self, route: Route, session: u64, reason: &str) {
-        let verified = self.association(route, session).is_some_and(|each| each.is_verified());
+        let mut here = self.associations.get(&route).into_iter().flatten();
         // Anybody can send a ClientHello from a forged address: no event for those.
-        if self.remove(route, session) && verified {
-            self.events
-                .record(Event::DtlsFailed { peer: route.address, reason: reason.to_owned() });
+        let verified = here.find(|each| each.session == session && each.is_verified());
+        let reason = verified.map(|each| self.context.reason(reason, each.claimed()));
+        if self.remove(route, session)
+            && let Some(reason) = reason
+        {
+            self.events.record(Event::DtlsFailed { peer: route.address, reason });
         }
     }
 

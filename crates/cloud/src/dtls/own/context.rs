@@ -3,8 +3,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
@@ -21,8 +21,8 @@ use zeroize::Zeroizing;
 
 use crate::certificates::ServerCertificate;
 use crate::config::DtlsConfig;
+use crate::dtls::claimed::{Claimed, without_key};
 use crate::server_keys::ServerKeys;
-use crate::sign::equal;
 
 pub(super) type Connection = server::Connection<SysRng>;
 
@@ -87,6 +87,16 @@ impl Context {
     /// Whether a signature was asked for since this was last asked.
     pub(super) fn take_asked(&self) -> bool {
         self.gate.is_asked.swap(false, Ordering::Relaxed)
+    }
+
+    /// What the client has claimed to be whose datagram was read last, if it just has.
+    pub(super) fn take_claimed(&self) -> Option<Claimed> {
+        self.pre_shared_key.as_ref().and_then(|key| key.claimed().take())
+    }
+
+    /// Why a client that has said hello does not get in.
+    pub(super) fn reason(&self, error: &Error) -> String {
+        without_key(error.to_string(), self.pre_shared_key.is_some())
     }
 
     pub(super) fn import(&self, blob: &[u8], key: &SealingKey, what: &[u8]) -> Option<Connection> {
@@ -217,16 +227,23 @@ impl Signer for Key {
 struct OneKey {
     identity: String,
     key: Zeroizing<String>,
+    /// What was last asked for.
+    claimed: Mutex<Option<Claimed>>,
 }
 
 impl OneKey {
     fn new((identity, key): &(String, String)) -> io::Result<Arc<Self>> {
-        let this = Self { identity: identity.clone(), key: Zeroizing::new(key.clone()) };
+        let key = Zeroizing::new(key.clone());
+        let this = Self { identity: identity.clone(), key, claimed: Mutex::default() };
         this.key(identity.as_bytes()).map_err(|error| {
             let text = format!("the pre-shared key cannot be used: {error}");
             io::Error::new(io::ErrorKind::InvalidInput, text)
         })?;
         Ok(Arc::new(this))
+    }
+
+    fn claimed(&self) -> MutexGuard<'_, Option<Claimed>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn key(&self, identity: &[u8]) -> Result<PreSharedKey, Error> {
@@ -236,9 +253,9 @@ impl OneKey {
 
 impl PreSharedKeys for OneKey {
     fn find(&self, identity: &[u8]) -> Result<Option<PreSharedKey>, Error> {
-        if equal(identity, self.identity.as_bytes()) {
-            return self.key(identity).map(Some);
-        }
-        Ok(None)
+        let claimed = Claimed::of(identity, (&self.identity, &self.key));
+        let is_known = claimed.is_known();
+        *self.claimed() = Some(claimed);
+        is_known.then(|| self.key(identity)).transpose()
     }
 }

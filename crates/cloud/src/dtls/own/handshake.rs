@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::context::Connection;
 use super::crowd::Member;
 use super::id::Id;
+use crate::dtls::claimed::Claimed;
 use crate::transport::Route;
 
 /// Handshakes under way; beyond that one makes room.
@@ -17,8 +18,25 @@ pub(super) struct Handshake {
     pub(super) route: Route,
     pub(super) id: Id,
     pub(super) since: Instant,
+    /// Who the client claims to be, if it has a pre-shared key.
+    pub(super) claimed: Option<Claimed>,
+    /// That it fails has been told.
+    pub(super) is_told: bool,
     /// When it will be looked at.
     pub(super) due: Instant,
+}
+
+impl Handshake {
+    /// Why it cannot succeed, if that is news: keys are there, and something was encrypted by
+    /// others. Anybody can have sent that, so it goes on.
+    pub(super) fn take_doubt(&mut self) -> Option<String> {
+        if self.is_told || self.connection.dropped().forged == 0 {
+            return None;
+        }
+        let reason = self.claimed.as_ref()?.reason();
+        self.is_told = true;
+        Some(reason)
+    }
 }
 
 impl Member for Handshake {

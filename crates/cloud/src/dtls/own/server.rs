@@ -120,11 +120,12 @@ impl Server {
             Ok(connection) => Box::new(connection),
             Err(error) => {
                 self.ids.free(id);
-                let (peer, reason) = (route.address, error.to_string());
+                let (peer, reason) = (route.address, self.context.reason(&error));
                 return self.events.record(Event::DtlsFailed { peer, reason });
             }
         };
-        let handshake = Handshake { connection, route, id, since: now, due: now };
+        let (claimed, is_told) = (None, false);
+        let handshake = Handshake { connection, route, id, since: now, claimed, is_told, due: now };
         self.handshakes.insert(number, handshake);
         self.due.insert((now, number));
         if let Some(gone) = self.places.begin(route, number) {
@@ -169,6 +170,12 @@ impl Server {
         self.context.permit_signatures(self.signatures.has_one(now, route.address));
         // Its state says the same.
         let _ = feed(&mut handshake.connection, at, datagram, &mut plaintexts);
+        if let Some(claimed) = self.context.take_claimed() {
+            handshake.claimed = Some(claimed);
+        }
+        if let Some(reason) = handshake.take_doubt() {
+            self.events.record(Event::DtlsFailed { peer: route.address, reason });
+        }
         if self.context.take_asked()
             && let Err(too_often) = self.signatures.take(now, route.address)
         {
@@ -207,7 +214,7 @@ impl Server {
                 self.due.insert((handshake.due, number));
             }
             State::Connected => self.open(now, number),
-            State::Ended(error) => self.fail(number, &error.to_string()),
+            State::Ended(error) => self.fail(number, &self.context.reason(&error)),
         }
     }
 
@@ -350,7 +357,10 @@ impl Server {
     }
 
     fn fail(&mut self, number: u64, reason: &str) {
-        if let Some(peer) = self.abandon(number) {
+        let is_told = self.handshakes.get(number).is_some_and(|handshake| handshake.is_told);
+        if let Some(peer) = self.abandon(number)
+            && !is_told
+        {
             self.events.record(Event::DtlsFailed { peer, reason: reason.to_owned() });
         }
     }
