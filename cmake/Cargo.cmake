@@ -5,7 +5,7 @@
 # IOT_COAP_LAYOUT_DEFINITION (what programs define for the layout, if anything).
 # Targets: iot_coap_archive, iot_coap_cloud (property PROGRAM).
 
-find_program(CARGO cargo HINTS $ENV{HOME}/.cargo/bin REQUIRED)
+find_program(IOT_COAP_CARGO cargo HINTS $ENV{HOME}/.cargo/bin REQUIRED)
 
 set(features std)
 # Besides the compiler's own, which it adds as it links: libgcc_s, or libgcc_eh for -static.
@@ -52,7 +52,7 @@ set(IOT_COAP_CARGO_TARGET_DIR ${default_target_dir} CACHE PATH "Where cargo buil
 
 set(cargo_output ${IOT_COAP_CARGO_TARGET_DIR}/${profile_folder})
 set(IOT_COAP_PRINTED_LIBRARIES ${cargo_output}/iot_coap-native-libraries.txt)
-set(cargo ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${IOT_COAP_CARGO_TARGET_DIR} ${CARGO})
+set(cargo ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${IOT_COAP_CARGO_TARGET_DIR} ${IOT_COAP_CARGO})
 
 # cargo knows what is out of date, so it is always asked; the copy keeps CMake
 # from linking anew when nothing changed, and the build folder from following a
@@ -78,7 +78,7 @@ else()
   set(edited ${cargo_output}/libiot_coap.a)
   set(edit_archive ${CMAKE_COMMAND} -E true)
 endif()
-add_custom_target(iot_coap_archive ALL
+add_custom_target(iot_coap_archive ${in_all}
   COMMAND ${cargo} rustc --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
           --package iot-coap --lib --crate-type staticlib --profile ${profile}
           --no-default-features --features ${features}
@@ -89,10 +89,10 @@ add_custom_target(iot_coap_archive ALL
   COMMENT "Building libiot_coap.a with cargo (${profile}: ${features})"
   VERBATIM USES_TERMINAL)
 
-if(IOT_COAP_CLOUD OR BUILD_TESTING)
+if(IOT_COAP_CLOUD OR with_tests)
   # After the archive: two cargos in one target folder wait for each other.
   set(program ${cargo_output}/iot-coap-cloud)
-  add_custom_target(iot_coap_cloud ALL
+  add_custom_target(iot_coap_cloud ${in_all}
     COMMAND ${cargo} build --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
             --package iot-coap-cloud --profile ${profile}
     COMMAND ${program} --manual-page > ${program}.1

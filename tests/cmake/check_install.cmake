@@ -4,19 +4,12 @@
 #
 #     cmake -D build=… -D examples=… -D scratch=… -D libdir=… -D version=…
 #           -D compiler=… -D cloud=… -P this
+cmake_minimum_required(VERSION 3.18)
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 set(prefix ${scratch}/moved)
 file(REMOVE_RECURSE ${scratch})
 file(MAKE_DIRECTORY ${scratch})
-
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output
-                  ERROR_VARIABLE output)
-  if(NOT status EQUAL 0)
-    list(JOIN ARGN " " command)
-    message(FATAL_ERROR "${command}\nended with ${status}:\n${output}")
-  endif()
-endfunction()
 
 # Runs an example that is given the cloud's URL.
 function(try program)
