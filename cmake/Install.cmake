@@ -11,16 +11,19 @@ function(join_folder variable prefix folder)
 endfunction()
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/IotCoap)
+# For what no linker shall find without being told.
+set(own_folder ${CMAKE_INSTALL_LIBDIR}/iot-coap)
 
 # Each belongs to a component, which cmake/Packages.cmake makes a package of.
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
         FILES_MATCHING PATTERN "*.h")
 install(FILES ${IOT_COAP_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
-install(TARGETS iot_coap_static iot_coap_shared EXPORT IotCoap
+install(TARGETS iot_coap_static iot_coap_shared iot_coap_local_root EXPORT IotCoap
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-        COMPONENT runtime NAMELINK_COMPONENT development)
-install(EXPORT IotCoap NAMESPACE IotCoap:: FILE IotCoapConfig.cmake DESTINATION ${package_folder}
-        COMPONENT development)
+        COMPONENT runtime NAMELINK_COMPONENT development
+        OBJECTS DESTINATION ${own_folder} COMPONENT development)
+install(EXPORT IotCoap NAMESPACE IotCoap:: FILE IotCoapTargets.cmake
+        DESTINATION ${package_folder} COMPONENT development)
 if(IOT_COAP_CLOUD)
   get_target_property(program iot_coap_cloud PROGRAM)
   install(PROGRAMS ${program} DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cloud)
@@ -37,8 +40,13 @@ endif()
 # Before 1.0 a minor version may break what the one before it promised.
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfigVersion.cmake DESTINATION ${package_folder}
-        COMPONENT development)
+configure_package_config_file(cmake/IotCoapConfig.cmake.in
+                              ${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfig.cmake
+                              INSTALL_DESTINATION ${package_folder}
+                              NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfig.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/IotCoapConfigVersion.cmake
+        DESTINATION ${package_folder} COMPONENT development)
 
 list(TRANSFORM IOT_COAP_NATIVE_LIBRARIES PREPEND -l OUTPUT_VARIABLE private_libraries)
 list(JOIN private_libraries " " private_libraries)
