@@ -15,7 +15,8 @@ set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/IotCoap)
 set(own_folder ${CMAKE_INSTALL_LIBDIR}/iot-coap)
 
 # Each belongs to a component, which cmake/Packages.cmake makes a package of.
-install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
+# Some of the original's headers have names that another library's may have as well.
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/iot-coap COMPONENT development
         FILES_MATCHING PATTERN "*.h")
 install(FILES ${IOT_COAP_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(TARGETS iot_coap_static iot_coap_shared iot_coap_local_root EXPORT IotCoap
@@ -62,7 +63,7 @@ else()
 endif()
 join_folder(pc_libdir "\${prefix}" ${CMAKE_INSTALL_LIBDIR})
 join_folder(pc_includedir "\${prefix}" ${CMAKE_INSTALL_INCLUDEDIR})
-set(pc_cflags -I\${includedir})
+set(pc_cflags -I\${includedir}/iot-coap)
 if(IOT_COAP_LAYOUT_DEFINITION)
   string(APPEND pc_cflags " -D${IOT_COAP_LAYOUT_DEFINITION}")
 endif()

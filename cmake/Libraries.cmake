@@ -19,7 +19,7 @@ file(CONFIGURE OUTPUT ${no_source} CONTENT "typedef int no_source;\n" @ONLY)
 
 set(include_folders
   $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
-  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/iot-coap>)
 
 # Otherwise the program defines the HAL_* that are missing, with either library.
 if(IOT_COAP_SELF_CONTAINED)

@@ -20,6 +20,13 @@ endfunction()
 run(${CMAKE_COMMAND} --install ${build} --prefix ${scratch}/installed)
 file(RENAME ${scratch}/installed ${prefix})
 
+# The folder that all libraries share has none of the headers; the libraries' targets and
+# pkg-config name the one that has them.
+file(GLOB shared_folder RELATIVE ${prefix}/include ${prefix}/include/*)
+if(NOT shared_folder STREQUAL "iot-coap" OR NOT EXISTS ${prefix}/include/iot-coap/iot_export.h)
+  message(FATAL_ERROR "the headers are not in include/iot-coap, which is beside: ${shared_folder}")
+endif()
+
 # --- pkg-config -----------------------------------------------------------------
 find_program(PKG_CONFIG pkg-config)
 if(PKG_CONFIG)

@@ -41,7 +41,7 @@ endforeach()
 
 # compile(object source option...)
 function(compile object source)
-  run(${compiler} -std=c99 -Wall -Wextra -Werror -I${prefix}/include ${layout} ${options}
+  run(${compiler} -std=c99 -Wall -Wextra -Werror -I${prefix}/include/iot-coap ${layout} ${options}
       ${ARGN}
       -c ${sources}/${source} -o ${scratch}/${object})
 endfunction()
