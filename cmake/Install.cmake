@@ -67,6 +67,15 @@ set(pc_cflags -I\${includedir}/iot-coap)
 if(IOT_COAP_LAYOUT_DEFINITION)
   string(APPEND pc_cflags " -D${IOT_COAP_LAYOUT_DEFINITION}")
 endif()
-configure_file(cmake/iot-coap.pc.in iot-coap.pc @ONLY)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/iot-coap.pc
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+foreach(pc iot-coap iot-coap-library)
+  configure_file(cmake/${pc}.pc.in ${pc}.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${pc}.pc
+          DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+endforeach()
+
+# A folder with the static library alone: `pkg-config --static` has the linker look there
+# before it finds the shared one. A relative link, which leads to the archive here and there.
+set(static_alone ${CMAKE_CURRENT_BINARY_DIR}/static/libiot_coap.a)
+file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/static)
+file(CREATE_LINK ../libiot_coap.a ${static_alone} SYMBOLIC)
+install(FILES ${static_alone} DESTINATION ${own_folder} COMPONENT development)

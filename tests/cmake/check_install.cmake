@@ -52,9 +52,11 @@ if(PKG_CONFIG)
   try(${scratch}/pc-shared ${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${prefix}/${libdir})
 
   ask(static_flags --cflags --static --libs)
-  list(TRANSFORM static_flags REPLACE "^-liot_coap$" "-l:libiot_coap.a")
   run(${compiler} -std=c99 ${examples}/minimal.c ${static_flags} -o ${scratch}/pc-static)
+  # Without the folder of the shared library.
   try(${scratch}/pc-static)
+  run(${compiler} -static -std=c99 ${examples}/minimal.c ${static_flags} -o ${scratch}/pc-all-static)
+  try(${scratch}/pc-all-static)
 
   # The commands of documents.
   foreach(document docs/linux.md c_examples/README.md)

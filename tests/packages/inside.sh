@@ -18,8 +18,7 @@ install() {
         $(pkg-config --cflags --libs iot-coap) -o shared
     # shellcheck disable=SC2046
     cc -std=c99 -Wall -Wextra -Wpedantic -Werror coap-example.c \
-        $(pkg-config --cflags --static --libs iot-coap | sed s/-liot_coap/-l:libiot_coap.a/) \
-        -o static
+        $(pkg-config --cflags --static --libs iot-coap) -o static
     # What the clean root happens to have is named all the same.
     dpkg -s iot-coap-cloud | grep -q '^Depends:.*libssl'
     dpkg -s libiot-coap1 | grep -q '^Depends: libc6'
