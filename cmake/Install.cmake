@@ -18,6 +18,8 @@ set(own_folder ${CMAKE_INSTALL_LIBDIR}/iot-coap)
 # Some of the original's headers have names that another library's may have as well.
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/iot-coap COMPONENT development
         FILES_MATCHING PATTERN "*.h")
+install(FILES c_examples/local_root.c DESTINATION ${CMAKE_INSTALL_DATADIR}/iot-coap
+        COMPONENT development)
 install(FILES ${IOT_COAP_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(TARGETS iot_coap_static iot_coap_shared iot_coap_local_root EXPORT IotCoap
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
@@ -63,6 +65,7 @@ else()
 endif()
 join_folder(pc_libdir "\${prefix}" ${CMAKE_INSTALL_LIBDIR})
 join_folder(pc_includedir "\${prefix}" ${CMAKE_INSTALL_INCLUDEDIR})
+join_folder(pc_datadir "\${prefix}" ${CMAKE_INSTALL_DATADIR})
 set(pc_cflags -I\${includedir}/iot-coap)
 if(IOT_COAP_LAYOUT_DEFINITION)
   string(APPEND pc_cflags " -D${IOT_COAP_LAYOUT_DEFINITION}")
