@@ -8,7 +8,7 @@ include(cmake/ExportedSymbols.cmake)
 
 set(symbols_file ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exported-symbols.txt)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS Cargo.toml ${symbols_file})
-read_exported_symbols(symbols ${symbols_file} ${IOT_COAP_PORT_LINUX})
+iot_coap_read_exported_symbols(symbols ${symbols_file} ${IOT_COAP_PORT_LINUX})
 list(JOIN symbols ";\n    " symbols)
 set(version_script ${CMAKE_CURRENT_BINARY_DIR}/exported-symbols.map)
 file(CONFIGURE OUTPUT ${version_script} CONTENT "{\n  global:\n    @symbols@;\n  local:\n    *;\n};\n" @ONLY)

@@ -6,7 +6,7 @@
 cmake_policy(SET CMP0057 NEW) # if(... IN_LIST ...)
 include(${CMAKE_CURRENT_LIST_DIR}/../../cmake/ExportedSymbols.cmake)
 
-read_exported_symbols(expected ${list} ${with_port})
+iot_coap_read_exported_symbols(expected ${list} ${with_port})
 execute_process(COMMAND ${readelf} -sW --dyn-syms ${library}
                 OUTPUT_VARIABLE table RESULT_VARIABLE status)
 if(NOT status EQUAL 0)
