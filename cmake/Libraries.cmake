@@ -9,9 +9,9 @@ include(cmake/ExportedSymbols.cmake)
 set(symbols_file ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exported-symbols.txt)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS Cargo.toml ${symbols_file})
 iot_coap_read_exported_symbols(symbols ${symbols_file} ${IOT_COAP_PORT_LINUX})
-list(JOIN symbols ";\n    " symbols)
+iot_coap_make_version_script(script ${symbols})
 set(version_script ${CMAKE_CURRENT_BINARY_DIR}/exported-symbols.map)
-file(CONFIGURE OUTPUT ${version_script} CONTENT "{\n  global:\n    @symbols@;\n  local:\n    *;\n};\n" @ONLY)
+file(CONFIGURE OUTPUT ${version_script} CONTENT "@script@" @ONLY)
 
 # CMake wants a source file; all there is comes from the archive.
 set(no_source ${CMAKE_CURRENT_BINARY_DIR}/no_source.c)
