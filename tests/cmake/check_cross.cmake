@@ -65,7 +65,7 @@ set(CMAKE_C_COMPILER ${compiler})
 set(CMAKE_C_FLAGS_INIT \"-DOF_THE_TOOLCHAIN -fstack-protector-strong\")
 ")
   set(configure ${CMAKE_COMMAND} -S ${root} -B ${scratch}/${name}
-      -DCMAKE_TOOLCHAIN_FILE=${scratch}/${name}.cmake -DIOT_COAP_EXAMPLES=OFF
+      -DCMAKE_TOOLCHAIN_FILE=${scratch}/${name}.cmake
       -DCMAKE_BUILD_TYPE=Debug -DIOT_COAP_DTLS=none
       -DIOT_COAP_CARGO_TARGET_DIR=${cargo_target_dir} PARENT_SCOPE)
 endfunction()
@@ -99,6 +99,10 @@ run(${configure})
 run(${CMAKE_COMMAND} --build ${scratch}/fits)
 if(NOT EXISTS ${scratch}/fits/libiot_coap.a OR NOT EXISTS ${cargo_target_dir}/${host}/debug/libiot_coap.a)
   message(FATAL_ERROR "cargo did not build for ${host}")
+endif()
+# The examples are of the toolchain as well; C++ it has not.
+if(NOT EXISTS ${scratch}/fits/c_examples/minimal OR EXISTS ${scratch}/fits/c_examples/raii)
+  message(FATAL_ERROR "the examples were built by compilers that the toolchain file does not name")
 endif()
 file(STRINGS ${scratch}/asked asked REGEX "src/c/edges\\.c")
 if(NOT asked MATCHES "-DOF_THE_TOOLCHAIN -fstack-protector-strong")
