@@ -89,7 +89,8 @@ function(iot_coap_check_rust_library target)
     set(rustc ${IOT_COAP_RUSTC})
   endif()
   execute_process(COMMAND ${rustc} --print target-libdir --target ${target}
-                  WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
+                  # Where cargo runs: rustup chooses the toolchain by the folder.
+                  WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}
                   RESULT_VARIABLE status OUTPUT_VARIABLE folder ERROR_VARIABLE said
                   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_STRIP_TRAILING_WHITESPACE)
   if(NOT status EQUAL 0)
