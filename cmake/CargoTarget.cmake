@@ -70,12 +70,12 @@ function(iot_coap_ask_for_target)
     set(hard_float ${IOT_COAP_HARD_FLOAT})
   endif()
   iot_coap_cargo_target(target "${CMAKE_SYSTEM_NAME}" "${CMAKE_SYSTEM_PROCESSOR}" "${machine}"
-               "${hard_float}")
+                        "${hard_float}")
   set(derived "${target}" PARENT_SCOPE)
 endfunction()
 
-# iot_coap_check_rust_library(target): Rust's own library for the target is there, since cargo would
-# only say that it "can't find crate for `core`", after a while.
+# iot_coap_check_rust_library(target): Rust's own library for the target is there, since cargo
+# would only say that it "can't find crate for `core`", after a while.
 function(iot_coap_check_rust_library target)
   # Then cargo builds it, too.
   if(DEFINED ENV{CARGO_UNSTABLE_BUILD_STD})
