@@ -3,8 +3,11 @@
  * itself: compiled into the program, this takes the place of the library's roots, by those
  * of the file that iot-coap-cloud names to the programs it runs. For development alone.
  *
- *     cc sensor.c local_root.c $(pkg-config --cflags --libs iot-coap) -o sensor
+ *     cc sensor.c $(pkg-config --variable=local_root iot-coap) \
+ *         $(pkg-config --cflags --libs iot-coap) -o sensor
  *     iot-coap-cloud -- ./sensor {coaps}
+ *
+ * In CMake link IotCoap::local_root; a project of C++ alone cannot compile this file.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,6 @@
 # IOT_COAP_LAYOUT_DEFINITION (what programs define for the layout, if anything).
 # Targets: iot_coap_archive, iot_coap_cloud (property PROGRAM).
 
-find_program(CARGO cargo HINTS $ENV{HOME}/.cargo/bin REQUIRED)
-
 set(features std)
 # Besides the compiler's own, which it adds as it links: libgcc_s, or libgcc_eh for -static.
 set(IOT_COAP_NATIVE_LIBRARIES util rt pthread m dl c)
@@ -50,9 +48,18 @@ else()
 endif()
 set(IOT_COAP_CARGO_TARGET_DIR ${default_target_dir} CACHE PATH "Where cargo builds")
 
+set(cargo_environment CARGO_TARGET_DIR=${IOT_COAP_CARGO_TARGET_DIR})
+set(building_for "")
+set(for_target "")
 set(cargo_output ${IOT_COAP_CARGO_TARGET_DIR}/${profile_folder})
+if(IOT_COAP_CARGO_TARGET)
+  set(building_for ", ${IOT_COAP_CARGO_TARGET}")
+  set(for_target --target ${IOT_COAP_CARGO_TARGET})
+  set(cargo_output ${IOT_COAP_CARGO_TARGET_DIR}/${IOT_COAP_CARGO_TARGET}/${profile_folder})
+  list(APPEND cargo_environment ${target_environment})
+endif()
 set(IOT_COAP_PRINTED_LIBRARIES ${cargo_output}/iot_coap-native-libraries.txt)
-set(cargo ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${IOT_COAP_CARGO_TARGET_DIR} ${CARGO})
+set(cargo ${CMAKE_COMMAND} -E env ${cargo_environment} ${IOT_COAP_CARGO})
 
 # cargo knows what is out of date, so it is always asked; the copy keeps CMake
 # from linking anew when nothing changed, and the build folder from following a
@@ -78,21 +85,21 @@ else()
   set(edited ${cargo_output}/libiot_coap.a)
   set(edit_archive ${CMAKE_COMMAND} -E true)
 endif()
-add_custom_target(iot_coap_archive ALL
+add_custom_target(iot_coap_archive ${in_all}
   COMMAND ${cargo} rustc --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
-          --package iot-coap --lib --crate-type staticlib --profile ${profile}
+          --package iot-coap --lib --crate-type staticlib --profile ${profile} ${for_target}
           --no-default-features --features ${features}
           -- --print native-static-libs=${IOT_COAP_PRINTED_LIBRARIES}
   COMMAND ${edit_archive}
   COMMAND ${CMAKE_COMMAND} -E copy_if_different ${edited} ${IOT_COAP_ARCHIVE}
   BYPRODUCTS ${IOT_COAP_ARCHIVE}
-  COMMENT "Building libiot_coap.a with cargo (${profile}: ${features})"
+  COMMENT "Building libiot_coap.a with cargo (${profile}${building_for}: ${features})"
   VERBATIM USES_TERMINAL)
 
-if(IOT_COAP_CLOUD OR BUILD_TESTING)
+if(IOT_COAP_CLOUD)
   # After the archive: two cargos in one target folder wait for each other.
   set(program ${cargo_output}/iot-coap-cloud)
-  add_custom_target(iot_coap_cloud ALL
+  add_custom_target(iot_coap_cloud ${in_all}
     COMMAND ${cargo} build --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
             --package iot-coap-cloud --profile ${profile}
     COMMAND ${program} --manual-page > ${program}.1

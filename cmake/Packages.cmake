@@ -85,8 +85,9 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/cmake
 package(development libiot-coap-dev libdevel "CoAP client for Alibaba Cloud IoT - development files"
   "${about}
 .
-This package has the headers, the static library, the CMake package IotCoap and
-the pkg-config file iot-coap." library)
+This package has the headers, the static library, the CMake package IotCoap, the
+pkg-config file iot-coap, and local_root.c, by which a program trusts the local
+cloud." library)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "${runtime_package} (= ${debian_version}), libc6-dev | libc-dev")
 finish(development ${CMAKE_INSTALL_LIBDIR}/libiot_coap.a

@@ -7,14 +7,7 @@
 file(REMOVE_RECURSE ${scratch})
 file(MAKE_DIRECTORY ${scratch})
 
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output
-                  ERROR_VARIABLE output)
-  if(NOT status EQUAL 0)
-    list(JOIN ARGN " " command)
-    message(FATAL_ERROR "${command}\nended with ${status}:\n${output}")
-  endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 # What the installed library says that programs define for its layout.
 file(STRINGS ${prefix}/${libdir}/pkgconfig/iot-coap.pc flags REGEX "^Cflags: ")
@@ -48,7 +41,7 @@ endforeach()
 
 # compile(object source option...)
 function(compile object source)
-  run(${compiler} -std=c99 -Wall -Wextra -Werror -I${prefix}/include ${layout} ${options}
+  run(${compiler} -std=c99 -Wall -Wextra -Werror -I${prefix}/include/iot-coap ${layout} ${options}
       ${ARGN}
       -c ${sources}/${source} -o ${scratch}/${object})
 endfunction()

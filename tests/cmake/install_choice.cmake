@@ -4,14 +4,7 @@
 #     cmake -D root=… -D build=… -D prefix=… -D choice=… -D cargo_target_dir=…
 #           -D compiler=… -D libdir=… -P this
 
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output
-                  ERROR_VARIABLE output)
-  if(NOT status EQUAL 0)
-    list(JOIN ARGN " " command)
-    message(FATAL_ERROR "${command}\nended with ${status}:\n${output}")
-  endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 if(choice STREQUAL none)
   set(layout v3.0.1)

@@ -1,5 +1,5 @@
-# The libraries: what they export, what they need, and that a program can take
-# the place of a weak symbol.
+# The libraries: what they export, what they need, that a program can take the place
+# of a weak symbol, and that one keeps running that was linked before symbols had versions.
 
 add_test(NAME library.exported-symbols
          COMMAND ${CMAKE_COMMAND}
@@ -27,4 +27,17 @@ if(IOT_COAP_SELF_CONTAINED)
     target_link_libraries(override-product-key-${kind} PRIVATE IotCoap::${kind})
     add_test(NAME library.override-product-key.${kind} COMMAND override-product-key-${kind})
   endforeach()
+
+  add_test(NAME library.symbol-versions
+           COMMAND ${CMAKE_COMMAND}
+                   -D compiler=${CMAKE_C_COMPILER}
+                   -D readelf=${CMAKE_READELF}
+                   -D archive=${IOT_COAP_ARCHIVE}
+                   -D library=$<TARGET_FILE:iot_coap_shared>
+                   -D soname=$<TARGET_SONAME_FILE_NAME:iot_coap_shared>
+                   -D native_libraries=${native_libraries}
+                   -D include=${root}/include
+                   -D source=${here}/override_product_key.c
+                   -D scratch=${CMAKE_CURRENT_BINARY_DIR}/symbol-versions
+                   -P ${here}/check_symbol_versions.cmake)
 endif()

@@ -18,14 +18,19 @@ install() {
         $(pkg-config --cflags --libs iot-coap) -o shared
     # shellcheck disable=SC2046
     cc -std=c99 -Wall -Wextra -Wpedantic -Werror coap-example.c \
-        $(pkg-config --cflags --static --libs iot-coap | sed s/-liot_coap/-l:libiot_coap.a/) \
-        -o static
+        $(pkg-config --cflags --static --libs iot-coap) -o static
+    # As the installed files alone let it trust the local cloud.
+    # shellcheck disable=SC2046
+    cc -std=c99 -Wall -Wextra -Wpedantic -Werror minimal.c \
+        "$(pkg-config --variable=local_root iot-coap)" \
+        $(pkg-config --cflags --libs iot-coap) -o trial
     # What the clean root happens to have is named all the same.
     dpkg -s iot-coap-cloud | grep -q '^Depends:.*libssl'
     dpkg -s libiot-coap1 | grep -q '^Depends: libc6'
     version=$(dpkg-query -W -f '${Version}' libiot-coap1)
     dpkg -s libiot-coap-dev | grep -qF "Depends: libiot-coap1 (= $version)"
     readelf -d shared | grep -F '[libiot_coap.so.1]'
+    readelf --version-info shared | grep -F 'Name: IOT_COAP_0.1 '
     ! readelf -d static | grep -F libiot_coap || exit 1
     # The documents that policy asks for, and the manual page.
     for package in iot-coap-cloud libiot-coap1 libiot-coap-dev; do
@@ -45,6 +50,7 @@ run() {
     for program in ./shared ./static; do
         iot-coap-cloud --state /try/state -- $program -u '{coaps}' -c '{root}' -n 2
     done
+    iot-coap-cloud --state /try/state -- ./trial '{coaps}'
     for program in cmake/minimal cmake/minimal-shared; do
         iot-coap-cloud --state /try/state -- $program '{coap}'
     done

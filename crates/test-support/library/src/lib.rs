@@ -88,8 +88,8 @@ pub fn scratch_dir() -> PathBuf {
 pub fn exported_symbols() -> Vec<String> {
     let symbols = fs::read_to_string(root().join("cmake/exported-symbols.txt"))
         .expect("the list of exported symbols");
-    let symbols = symbols.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    symbols.map(str::to_owned).collect()
+    let is_symbol = |line: &&str| line.starts_with(|first: char| first.is_ascii_alphabetic());
+    symbols.lines().filter(is_symbol).map(str::to_owned).collect()
 }
 
 /// The shared library: the static one, linked as it is for installation.
@@ -100,8 +100,12 @@ pub fn shared_library() -> &'static Path {
         let path = dir.join("libiot_coap.so");
         let script = dir.join("exports.map");
         let symbols = exported_symbols();
-        fs::write(&script, format!("{{ global: {}; local: *; }};", symbols.join("; ")))
-            .expect("the target folder can be written");
+        // In one version, as the installed one has them: see `cmake/ExportedSymbols.cmake`.
+        fs::write(
+            &script,
+            format!("IOT_COAP_0.1 {{ global: {}; local: *; }};", symbols.join("; ")),
+        )
+        .expect("the target folder can be written");
         let mut cc = Command::new("cc");
         cc.args(["-shared", "-Wl,-soname,libiot_coap.so.0", "-o"]).arg(&path);
         cc.arg("-Wl,--whole-archive").arg(static_library());
