@@ -51,7 +51,10 @@ impl Connection {
         let now = self.now();
         if let Ok(len) = received {
             let mut datagram = Datagram::new(&mut self.buffer[..len]);
-            return Ok(self.client.handle_datagram(now, &mut datagram)?.map(<[u8]>::to_vec));
+            return Ok(self
+                .client
+                .handle_datagram(now, &mut datagram)?
+                .map(|plaintext| plaintext.to_vec()));
         }
         self.client.handle_timeout(now)?;
         Ok(None)
