@@ -6,8 +6,8 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use iot_coap_client::Device;
-use iot_coap_cloud::{Cloud, Config, Event, Faults, Reply, Transport};
+use iot_coap_client::Device as Identity;
+use iot_coap_cloud::{Cloud, Config, Device, Event, Faults, Reply, Transport};
 
 #[allow(dead_code, reason = "elsewhere it is a program of its own")]
 #[path = "../../dtls/examples/coaps_tokio.rs"]
@@ -26,21 +26,21 @@ fn cloud() -> Cloud {
 }
 
 /// The device that the cloud knows by default, with this secret.
-fn device(secret: &str) -> Device {
-    Device::new("a1RP1qZfrEi", "example1", "", secret).expect("short enough")
+fn device(secret: &str) -> Identity {
+    Identity::new("a1RP1qZfrEi", "example1", "", secret).expect("short enough")
 }
 
-fn sample() -> Device {
+fn sample() -> Identity {
     device("fPloaszb6saUFJte4EhyuBHQpR9SuKHb")
 }
 
-fn over_dtls(url: &str, root: &Path, device: Device) -> Result<String, Box<dyn Error>> {
+fn over_dtls(url: &str, root: &Path, device: Identity) -> Result<String, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(coaps_tokio::post(url, root, device))
 }
 
 /// Has the example post over this transport.
-fn post(cloud: &Cloud, transport: Transport, device: Device) -> Result<String, String> {
+fn post(cloud: &Cloud, transport: Transport, device: Identity) -> Result<String, String> {
     let url = cloud.url(transport);
     let answer = match transport {
         Transport::Dtls => over_dtls(&url, cloud.root_path(), device),
@@ -125,4 +125,35 @@ fn they_give_up_in_time() {
     });
     assert_eq!(dtls, Err("the sign-in failed: not answered in time".into()));
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+}
+
+// The README shows this test as it is.
+#[test]
+fn a_device_posts_on_a_slow_network() {
+    let cloud = Cloud::start(Config {
+        devices: vec![Device::new("key", "sensor", "secret")],
+        reply: Reply::Echo,
+        ..Config::default()
+    })
+    .expect("free ports");
+    cloud.set_faults("delay=50..200,seed=7".parse().expect("faults"));
+
+    // What is tested: here the function of the client's example `udp`.
+    let device = iot_coap_client::Device::new("key", "sensor", "", "secret").expect("an identity");
+    let answer = udp::post(&cloud.url(Transport::Udp), device).expect("an answer");
+
+    assert_eq!(answer, r#"2.05 {"temperature":21.5}"#);
+    let messages = cloud.wait_for_messages(1, Duration::from_secs(10));
+    assert_eq!(messages[0].topic, "/key/sensor/user/update");
+}
+
+#[test]
+fn the_readme_shows_a_test() {
+    const TESTS: &str = include_str!("rust_examples.rs");
+    let start = TESTS.find("#[test]\nfn a_device_posts_on_a_slow_network").expect("it is there");
+    let end = start + TESTS[start..].find("\n}\n").expect("it ends") + 3;
+    let code = &TESTS[start..end];
+    for readme in [include_str!("../README.md"), include_str!("../README.zh-CN.md")] {
+        assert!(readme.contains(code), "put into the README:\n{code}");
+    }
 }
