@@ -3,8 +3,16 @@
 
 use core::fmt;
 
-/// A method or response code, shown as `c.dd`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A method or response code. `Display` writes it as `c.dd`, and `Debug` with its name.
+///
+/// ```
+/// use iot_coap_client::Code;
+///
+/// assert_eq!(format!("{}", Code::UNAUTHORIZED), "4.01");
+/// assert_eq!(format!("{:?}", Code::UNAUTHORIZED), "4.01 Unauthorized");
+/// assert_eq!(format!("{:?}", Code(0xFF)), "7.31");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub u8);
 
 impl Code {
@@ -52,6 +60,57 @@ impl Code {
     /// reserved, RFC 7252 section 12.1.2).
     pub const fn is_response(self) -> bool {
         matches!(self.class(), 2 | 4 | 5)
+    }
+
+    /// The name in IANA's registry.
+    const fn name(self) -> Option<&'static str> {
+        Some(match (self.class(), self.detail()) {
+            (0, 0) => "Empty",
+            (0, 1) => "GET",
+            (0, 2) => "POST",
+            (0, 3) => "PUT",
+            (0, 4) => "DELETE",
+            (0, 5) => "FETCH",
+            (0, 6) => "PATCH",
+            (0, 7) => "iPATCH",
+            (2, 1) => "Created",
+            (2, 2) => "Deleted",
+            (2, 3) => "Valid",
+            (2, 4) => "Changed",
+            (2, 5) => "Content",
+            (2, 31) => "Continue",
+            (4, 0) => "Bad Request",
+            (4, 1) => "Unauthorized",
+            (4, 2) => "Bad Option",
+            (4, 3) => "Forbidden",
+            (4, 4) => "Not Found",
+            (4, 5) => "Method Not Allowed",
+            (4, 6) => "Not Acceptable",
+            (4, 8) => "Request Entity Incomplete",
+            (4, 9) => "Conflict",
+            (4, 12) => "Precondition Failed",
+            (4, 13) => "Request Entity Too Large",
+            (4, 15) => "Unsupported Content-Format",
+            (4, 22) => "Unprocessable Entity",
+            (4, 29) => "Too Many Requests",
+            (5, 0) => "Internal Server Error",
+            (5, 1) => "Not Implemented",
+            (5, 2) => "Bad Gateway",
+            (5, 3) => "Service Unavailable",
+            (5, 4) => "Gateway Timeout",
+            (5, 5) => "Proxying Not Supported",
+            (5, 8) => "Hop Limit Reached",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{self} {name}"),
+            None => write!(f, "{self}"),
+        }
     }
 }
 

@@ -91,6 +91,17 @@ pub enum Event<A> {
     },
 }
 
+impl<A> fmt::Display for Event<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SignedIn => f.write_str("signed in"),
+            Self::SignInFailed(error) => write!(f, "the sign-in failed: {error}"),
+            Self::Refused { code, .. } => write!(f, "the message was refused with {code}"),
+            Self::GaveUp { reason, .. } => write!(f, "the message was given up: {reason}"),
+        }
+    }
+}
+
 /// Why the client gave a message up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GiveUp {

@@ -19,6 +19,11 @@ use crate::option::Options;
 /// let path = message.options.clone().next().expect("one option");
 /// assert_eq!((path.number, path.value), (OptionNumber::URI_PATH, &b"topic"[..]));
 ///
+/// assert_eq!(
+///     format!("{:?}", message.options),
+///     "[MessageOption { number: 11 Uri-Path, value: [116, 111, 112, 105, 99] }]",
+/// );
+///
 /// let truncated = Message::parse(b"\x41\x02\x00\x07\xab\xb5top").expect_err("cut off");
 /// assert_eq!(truncated.error, FormatError::OptionTruncated);
 /// ```

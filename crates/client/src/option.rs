@@ -1,10 +1,19 @@
 //! Options of a message (RFC 7252 sections 3.1 and 5.4): their numbers, and an iterator
 //! over them. This module does not decide which options a message may carry.
 
+use core::fmt;
+
 use crate::format::{FormatError, PAYLOAD_MARKER};
 
-/// The number of an option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The number of an option. `Debug` writes it with its name, if it is one of those below.
+///
+/// ```
+/// use iot_coap_client::OptionNumber;
+///
+/// assert_eq!(format!("{:?}", OptionNumber::MAX_AGE), "14 Max-Age");
+/// assert_eq!(format!("{:?}", OptionNumber(2090)), "2090");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OptionNumber(pub u16);
 
 impl OptionNumber {
@@ -51,6 +60,38 @@ impl OptionNumber {
     /// (RFC 7252 section 5.4.1).
     pub const fn is_critical(self) -> bool {
         self.0 & 1 == 1
+    }
+
+    const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::IF_MATCH => "If-Match",
+            Self::URI_HOST => "Uri-Host",
+            Self::ETAG => "ETag",
+            Self::IF_NONE_MATCH => "If-None-Match",
+            Self::URI_PORT => "Uri-Port",
+            Self::URI_PATH => "Uri-Path",
+            Self::CONTENT_FORMAT => "Content-Format",
+            Self::MAX_AGE => "Max-Age",
+            Self::URI_QUERY => "Uri-Query",
+            Self::ACCEPT => "Accept",
+            Self::BLOCK2 => "Block2",
+            Self::BLOCK1 => "Block1",
+            Self::PROXY_URI => "Proxy-Uri",
+            Self::PROXY_SCHEME => "Proxy-Scheme",
+            Self::ACCESS_TOKEN | Self::ACCESS_TOKEN_LINK => "access token",
+            Self::ECHO => "Echo",
+            Self::SEQUENCE => "sequence number",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Debug for OptionNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{} {name}", self.0),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 
@@ -101,8 +142,9 @@ pub struct MessageOption<'a> {
     pub value: &'a [u8],
 }
 
-/// An iterator over the options of a message, in the order of their numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An iterator over the options of a message, in the order of their numbers. `Debug` lists
+/// those that are left.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Options<'a> {
     rest: &'a [u8],
     number: u16,
@@ -154,6 +196,12 @@ impl<'a> Options<'a> {
 pub fn find_option(options: &[u8], number: OptionNumber, index: usize) -> Option<&[u8]> {
     let options = Options { rest: options, number: 0 };
     options.filter(|option| option.number == number).nth(index).map(|option| option.value)
+}
+
+impl fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
 }
 
 impl<'a> Iterator for Options<'a> {

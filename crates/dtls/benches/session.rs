@@ -127,7 +127,8 @@ impl Session {
         if let Ok(len) = received {
             self.count(len);
             let mut datagram = Datagram::new(&mut self.buffer[..len]);
-            return Ok(self.client.handle_datagram(now, &mut datagram)?.map(<[u8]>::len));
+            let plaintext = self.client.handle_datagram(now, &mut datagram)?;
+            return Ok(plaintext.map(|plaintext| plaintext.len()));
         }
         self.client.handle_timeout(now)?;
         Ok(None)

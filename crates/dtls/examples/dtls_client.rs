@@ -17,10 +17,14 @@ use iot_coap_dtls::{
 
 type Random = getrandom::SysRng;
 
+/// How long a handshake may take, and an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 struct Connection {
     client: Client<Random>,
     socket: UdpSocket,
     start: std::time::Instant,
+    deadline: Instant,
     buffer: Vec<u8>,
 }
 
@@ -28,8 +32,9 @@ impl Connection {
     fn new(config: Config, address: &str) -> Result<Self, Box<dyn Error>> {
         let socket = UdpSocket::bind("0.0.0.0:0")?;
         socket.connect(address)?;
+        let (start, deadline) = (std::time::Instant::now(), Instant::from_millis(0));
         let client = Client::new(config, Random::default(), Instant::from_millis(0))?;
-        Ok(Self { client, socket, start: std::time::Instant::now(), buffer: vec![0; 2048] })
+        Ok(Self { client, socket, start, deadline, buffer: vec![0; 2048] })
     }
 
     fn now(&self) -> Instant {
@@ -44,20 +49,26 @@ impl Connection {
         if self.client.state() == State::Connected && self.client.next_timeout().is_some() {
             return Ok(None);
         }
-        let wait = self.client.next_timeout().map_or(Duration::from_secs(5), |at| at - self.now());
-        let wait = std::time::Duration::from_millis(wait.as_millis().max(1));
-        self.socket.set_read_timeout(Some(wait))?;
+        if self.now() >= self.deadline {
+            return Err(format!("no answer within {PATIENCE}").into());
+        }
+        let due = self.client.next_timeout().map_or(self.deadline, |at| at.min(self.deadline));
+        // A socket takes zero for no time-out at all.
+        let wait = (due - self.now()).max(Duration::from_millis(1));
+        self.socket.set_read_timeout(Some(wait.into()))?;
         let received = self.socket.recv(&mut self.buffer);
         let now = self.now();
         if let Ok(len) = received {
             let mut datagram = Datagram::new(&mut self.buffer[..len]);
-            return Ok(self.client.handle_datagram(now, &mut datagram)?.map(<[u8]>::to_vec));
+            let plaintext = self.client.handle_datagram(now, &mut datagram)?;
+            return Ok(plaintext.map(|plaintext| plaintext.to_vec()));
         }
         self.client.handle_timeout(now)?;
         Ok(None)
     }
 
     fn handshake(&mut self) -> Result<(), Box<dyn Error>> {
+        self.deadline = self.now() + PATIENCE;
         while self.client.state() == State::Handshaking {
             self.step()?;
         }
@@ -68,6 +79,7 @@ impl Connection {
     }
 
     fn exchange(&mut self, message: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+        self.deadline = self.now() + PATIENCE;
         let len = self.client.send(message, &mut self.buffer)?;
         self.socket.send(&self.buffer[..len])?;
         loop {

@@ -2,8 +2,17 @@
 
 use core::fmt;
 
-/// The description in an alert, as a number from IANA's registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The description in an alert, as a number from IANA's registry. `Display` and `Debug` write
+/// the registered name, if there is one, and the number.
+///
+/// ```
+/// use iot_coap_dtls::{Alert, Error};
+///
+/// let error = Error::PeerAlert(Alert::HANDSHAKE_FAILURE);
+/// assert_eq!(format!("{error:?}"), "PeerAlert(handshake_failure (40))");
+/// assert_eq!(format!("{:?}", Alert(255)), "255");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Alert(pub u8);
 
 /// The length of an alert on the wire.
@@ -89,7 +98,12 @@ impl Alert {
     }
 }
 
-/// Writes the registered name, if there is one, and the number.
+impl fmt::Debug for Alert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {

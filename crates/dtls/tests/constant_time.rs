@@ -52,7 +52,7 @@ const MEASURED: &str = "constant_time::measured_handle_datagram";
 #[inline(never)]
 fn measured_handle_datagram(client: &mut TestClient, record: &mut [u8]) -> usize {
     let read = client.handle_datagram(at(0), &mut Datagram::new(record));
-    std::hint::black_box(read.unwrap().map_or(0, <[u8]>::len))
+    std::hint::black_box(read.unwrap().map_or(0, |plaintext| plaintext.len()))
 }
 
 fn header() -> Header {

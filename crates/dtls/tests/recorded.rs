@@ -12,7 +12,7 @@ fn feed(client: &mut Client<Numbers>, record: &[u8]) -> Result<Option<Vec<u8>>, 
     let mut record = record.to_vec();
     let mut datagram = Datagram::new(&mut record);
     let read = client.handle_datagram(Instant::from_millis(0), &mut datagram);
-    let read = read.map(|read| read.map(<[u8]>::to_vec));
+    let read = read.map(|read| read.map(|plaintext| plaintext.to_vec()));
     let mut buffer = [0; 2048];
     while client.poll_transmit(&mut buffer).is_some() {}
     read

@@ -133,6 +133,13 @@ impl fmt::Display for Duration {
     }
 }
 
+/// For the time-outs of sockets and timers.
+impl From<Duration> for core::time::Duration {
+    fn from(duration: Duration) -> Self {
+        Self::from_millis(duration.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Duration, Instant};

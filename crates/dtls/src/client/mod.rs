@@ -48,54 +48,8 @@ enum Origin {
 /// - [`poll_transmit`](Self::poll_transmit) returns the datagrams to send. Call it until it
 ///   returns `None` after each call of a `handle_*` method or a command.
 ///
-/// ```no_run
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # fn now() -> iot_coap_dtls::Instant { iot_coap_dtls::Instant::from_millis(0) }
-/// # struct Rng;
-/// # impl rand_core::TryRng for Rng {
-/// #     type Error = std::convert::Infallible;
-/// #     fn try_next_u32(&mut self) -> Result<u32, Self::Error> { unimplemented!() }
-/// #     fn try_next_u64(&mut self) -> Result<u64, Self::Error> { unimplemented!() }
-/// #     fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> { unimplemented!() }
-/// # }
-/// # impl rand_core::TryCryptoRng for Rng {}
-/// # let system_random = Rng;
-/// use iot_coap_dtls::{Client, Config, Datagram, Duration, PreSharedKey, State};
-///
-/// let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
-/// socket.connect("192.0.2.1:5684")?;
-/// let key = PreSharedKey::new(b"sensor-7", b"not a secret")?;
-/// let config = Config::with_pre_shared_key(key);
-/// let mut client = Client::new(config, system_random, now())?;
-/// let mut buffer = [0; 2048];
-/// loop {
-///     while let Some(len) = client.poll_transmit(&mut buffer) {
-///         socket.send(&buffer[..len])?;
-///     }
-///     match client.state() {
-///         State::Connected => break,
-///         State::Ended(error) => return Err(error.into()),
-///         State::Handshaking => {}
-///     }
-///     let wait = client.next_timeout().map_or(Duration::from_secs(60), |at| at - now());
-///     let wait = std::time::Duration::from_millis(wait.as_millis().max(1));
-///     socket.set_read_timeout(Some(wait))?;
-///     if let Ok(len) = socket.recv(&mut buffer) {
-///         // There is no plaintext before the handshake is done.
-///         client.handle_datagram(now(), &mut Datagram::new(&mut buffer[..len]))?;
-///     }
-///     client.handle_timeout(now())?;
-/// }
-/// let len = client.send(b"21.5", &mut buffer)?;
-/// socket.send(&buffer[..len])?;
-/// let len = socket.recv(&mut buffer)?;
-/// let mut datagram = Datagram::new(&mut buffer[..len]);
-/// while let Some(plaintext) = client.handle_datagram(now(), &mut datagram)? {
-///     println!("{plaintext:?}");
-/// }
-/// # Ok(())
-/// # }
-/// ```
+/// The documentation of the [crate](crate#how-to-use-it) has an example with a socket. It has a
+/// deadline, too: a client waits for a silent server without end.
 pub struct Client<R> {
     random: R,
     state: State,

@@ -34,7 +34,7 @@ impl<R: TryCryptoRng> Client<R> {
         &mut self,
         now: Instant,
         datagram: &mut Datagram<'d>,
-    ) -> Result<Option<&'d [u8]>, Error> {
+    ) -> Result<Option<&'d mut [u8]>, Error> {
         while !datagram.is_empty() {
             if let State::Ended(error) = self.state {
                 return Err(error);
@@ -100,7 +100,7 @@ impl<R: TryCryptoRng> Client<R> {
         &mut self,
         now: Instant,
         record: Record<'d>,
-    ) -> Result<Option<&'d [u8]>, Error> {
+    ) -> Result<Option<&'d mut [u8]>, Error> {
         let Some((content_type, content)) = self.reader.open(self.keys.as_ref(), record) else {
             let worn_out = self.keys.as_ref().filter(|keys| self.reader.is_worn_out(keys, false));
             return worn_out.map_or(Ok(None), |_| Err(Error::TooManyForgeries));

@@ -30,7 +30,7 @@ impl<R: TryCryptoRng> Connection<R> {
         &mut self,
         now: Instant,
         datagram: &mut Datagram<'d>,
-    ) -> Result<Option<&'d [u8]>, Error> {
+    ) -> Result<Option<&'d mut [u8]>, Error> {
         // With a connection id, a datagram may come from any address, so its unprotected
         // records may be anybody's. A genuine client's unprotected records come first in a
         // datagram.
@@ -88,7 +88,7 @@ impl<R: TryCryptoRng> Connection<R> {
         &mut self,
         now: Instant,
         record: Record<'d>,
-    ) -> Result<Option<&'d [u8]>, Error> {
+    ) -> Result<Option<&'d mut [u8]>, Error> {
         let is_newest = !record.header.connection_id.is_empty()
             && record.header.sequence >= self.reader.end_sequence();
         let Some((content_type, content)) = self.reader.open(self.keys.as_ref(), record) else {

@@ -89,7 +89,7 @@ impl RecordReader {
         &mut self,
         keys: Option<&Keys>,
         record: Record<'d>,
-    ) -> Option<(ContentType, &'d [u8])> {
+    ) -> Option<(ContentType, &'d mut [u8])> {
         let Some(keys) = keys else {
             self.count_malformed();
             return None;
@@ -101,7 +101,10 @@ impl RecordReader {
         }
         let opened = open(keys, record);
         // The two sides agreed on shorter records. It is authentic, but must be dropped.
-        if opened.is_some_and(|(_, content)| content.len() > keys.secrets.max_fragment.bytes()) {
+        if opened
+            .as_ref()
+            .is_some_and(|(_, content)| content.len() > keys.secrets.max_fragment.bytes())
+        {
             self.count_malformed();
             return None;
         }
@@ -117,7 +120,7 @@ impl RecordReader {
 /// Decrypts a record. With a connection id, the type is inside (RFC 9146, section 4). A
 /// record without the negotiated id counts as forged, as does one with an id that was not
 /// negotiated.
-fn open<'d>(keys: &Keys, record: Record<'d>) -> Option<(ContentType, &'d [u8])> {
+fn open<'d>(keys: &Keys, record: Record<'d>) -> Option<(ContentType, &'d mut [u8])> {
     let Record { header, fragment } = record;
     if header.connection_id != keys.own_id {
         return None;
@@ -128,7 +131,7 @@ fn open<'d>(keys: &Keys, record: Record<'d>) -> Option<(ContentType, &'d [u8])> 
     }
     let end = content.iter().rposition(|&byte| byte != 0)?;
     let content_type = ContentType::from_byte(*content.get(end)?)?;
-    Some((content_type, content.get(..end)?))
+    Some((content_type, content.get_mut(..end)?))
 }
 
 fn count(counter: &mut u32) {

@@ -143,7 +143,8 @@ impl Session {
         };
         let now = self.now();
         let mut datagram = Datagram::new(&mut buffer[..length]);
-        let plaintext = self.client.handle_datagram(now, &mut datagram)?.map(<[u8]>::to_vec);
+        let plaintext =
+            self.client.handle_datagram(now, &mut datagram)?.map(|plaintext| plaintext.to_vec());
         self.flush();
         Ok(plaintext)
     }
