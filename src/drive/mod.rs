@@ -37,7 +37,7 @@ use crate::link::{Link, Unwritten};
 use crate::lock::Guard;
 use crate::log::{Level, is_enabled, log_later};
 use crate::port::Replies;
-use sent::Sent;
+use sent::log_sent;
 pub(crate) use wait::wait;
 
 /// The goal of a wait.
@@ -193,7 +193,7 @@ impl Context {
                  character of the topic, which the cloud answers with 4.04"
             );
         }
-        let transmitted = transmit(&mut state, now, Some(exchange));
+        let transmitted = transmit(&mut state, now, Some(&exchange));
         let unsent = match transmitted {
             // A Confirmable message is retransmitted; a Non-confirmable one is not.
             Transmitted::Refused if !request.confirmable => Some(Unsent::Network),
@@ -261,13 +261,13 @@ fn next_timeout(state: &State) -> Option<Instant> {
 /// Sends all datagrams that are due. Returns [`Transmitted::Refused`] if the port refused
 /// the datagram of `watched`, or any datagram if `watched` is `None`.
 #[inline]
-fn transmit(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
+fn transmit(state: &mut State, now: Instant, watched: Option<&ExchangeId>) -> Transmitted {
     if state.client.has_transmit() { transmit_due(state, now, watched) } else { Transmitted::Sent }
 }
 
 /// [`transmit`] if there is something to transmit.
 #[inline(never)]
-fn transmit_due(state: &mut State, now: Instant, watched: Option<ExchangeId>) -> Transmitted {
+fn transmit_due(state: &mut State, now: Instant, watched: Option<&ExchangeId>) -> Transmitted {
     if state.is_io_claimed {
         state.shared = true;
         if !state.link.is_full_duplex() {
@@ -284,8 +284,9 @@ fn transmit_due(state: &mut State, now: Instant, watched: Option<ExchangeId>) ->
         let Some(transmit) = client.poll_transmit(now) else { break };
         let replies = Replies::from(awaited + usize::from(transmit.exchange.is_some()));
         match link.write(now, transmit.datagram, replies, log) {
-            Ok(()) => log_later!(log, Debug, "{}", Sent(transmit.datagram)),
-            Err(error) if watched.is_none() || transmit.exchange == watched => {
+            Ok(()) if is_enabled(Level::Debug) => log_sent(log, transmit.datagram),
+            Ok(()) => {}
+            Err(error) if watched.is_none() || transmit.exchange.as_ref() == watched => {
                 transmitted = error.into();
             }
             Err(_) => {}

@@ -5,8 +5,17 @@ use core::fmt;
 
 use iot_coap_client::Code;
 
+use crate::log::{Queue, log_later};
+
+/// Out of the way of messages that nobody wants to see.
+#[cold]
+#[inline(never)]
+pub(super) fn log_sent(log: &mut Queue, datagram: &[u8]) {
+    log_later!(log, Debug, "{}", Sent(datagram));
+}
+
 /// A message that the client made (RFC 7252, section 3): its tokens have four bytes, or none.
-pub(super) struct Sent<'m>(pub(super) &'m [u8]);
+struct Sent<'m>(&'m [u8]);
 
 impl fmt::Display for Sent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
