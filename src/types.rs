@@ -152,7 +152,8 @@ pub type iotx_coap_context_t = c_void;
 /// @param message the response; it and its payload are valid until the callback returns
 /// @note Called by a thread that is in a waiting call of the same client, with no lock
 ///     held. The callback may call every function except `IOT_CoAP_Deinit` and
-///     `IOT_CoAP_Pause` of the same client.
+///     `IOT_CoAP_Pause` of the same client. It may leave by `pthread_exit`, but not by
+///     `longjmp` or a C++ exception: its caller is C.
 pub type iotx_response_callback_t =
     Option<unsafe extern "C-unwind" fn(arg: *mut c_void, message: *mut c_void)>;
 

@@ -83,6 +83,27 @@ fn one_full_handshake_and_one_sign_in_serve_every_waking() {
     }
 }
 
+/// Flash wears out: `docs/board.md` says what a waking writes.
+#[test]
+fn a_waking_writes_as_little_as_the_documents_say() {
+    let dtls = DtlsConfig { engine: DtlsEngine::Own, ..DtlsConfig::default() };
+    let cloud = Cloud::start(Config { dtls, ..Config::default() }).expect("it starts");
+    for (transport, most_writes, most_bytes) in
+        [(Transport::Dtls, 4, 850), (Transport::Symmetric, 1, 200)]
+    {
+        let device = Device::new("writes");
+        device.wake_for(&cloud.url(transport), cloud.root_pem(), "pause");
+        for _ in 0..3 {
+            let log = device.wake_for(&cloud.url(transport), cloud.root_pem(), "pause");
+            let line = log.lines().find_map(|line| line.strip_suffix(" bytes")).expect(&log);
+            let (writes, bytes) = line.split_once(" writes, ").expect(line);
+            let [writes, bytes] = [writes, bytes].map(|number| number.parse::<u32>().expect(line));
+            assert_eq!(writes, most_writes, "{log}");
+            assert!((100..=most_bytes).contains(&bytes), "{log}");
+        }
+    }
+}
+
 /// A device keeps its session and what resumes it, should the cloud have lost the session.
 #[test]
 fn a_session_that_the_cloud_has_lost_is_resumed() {

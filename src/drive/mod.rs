@@ -285,11 +285,10 @@ fn transmit_due(state: &mut State, now: Instant, watched: Option<&ExchangeId>) -
         let replies = Replies::from(awaited + usize::from(transmit.exchange.is_some()));
         match link.write(now, transmit.datagram, replies, log) {
             Ok(()) if is_enabled(Level::Debug) => log_sent(log, transmit.datagram),
-            Ok(()) => {}
             Err(error) if watched.is_none() || transmit.exchange.as_ref() == watched => {
                 transmitted = error.into();
             }
-            Err(_) => {}
+            Ok(()) | Err(_) => {}
         }
         if !client.has_transmit() {
             break;
