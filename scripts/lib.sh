@@ -90,8 +90,11 @@ need() {
     export DEBIAN_FRONTEND=noninteractive
     local log
     log=$(mktemp)
-    quietly "$log" apt-get update
-    quietly "$log" apt-get install -y --no-install-recommends "${missing[@]}"
+    # Steps that run beside each other may both lack something, and apt serves one at a time.
+    mkdir -p "$CARGO_TARGET_DIR"
+    quietly "$log" flock "$CARGO_TARGET_DIR/apt.lock" apt-get update
+    quietly "$log" flock "$CARGO_TARGET_DIR/apt.lock" \
+        apt-get install -y --no-install-recommends "${missing[@]}"
     rm -f "$log"
 }
 
