@@ -8,9 +8,9 @@ use crate::message::{code_text, decode};
 use crate::sign::hex;
 use crate::transport::Transport;
 
-/// What no CoAP message is called,
+/// What is said of a datagram that is no CoAP message.
 pub(crate) const NO_MESSAGE: &str = "no CoAP message";
-/// and what no record of DTLS.
+/// What is said of one that is no record of DTLS.
 pub(crate) const NO_RECORD: &str = "no record of DTLS";
 
 /// The bytes of a record's header before its length, and of its length.

@@ -27,8 +27,9 @@ pub(super) struct Console {
 
     /// The console's password, of 12 bytes or more [default: IOT_COAP_CLOUD_CONSOLE_PASSWORD]
     ///
-    /// The file has it in a line, and others may not read it (chmod 600). A browser sends it in the clear: across a network, reach the console through
-    /// ssh -L or behind a proxy with TLS.
+    /// The file has it in a line, and others may not read it (chmod 600). A browser sends it
+    /// in the clear: across a network, reach the console through ssh -L or behind a proxy with
+    /// TLS.
     #[arg(long, value_name = "FILE", requires = "console", help_heading = "Console")]
     console_password_file: Option<PathBuf>,
 }
