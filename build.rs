@@ -50,6 +50,10 @@ fn main() {
     let mut build = cc::Build::new();
     build.files(SOURCES).warnings(true).extra_warnings(true).warnings_into_errors(true);
     build.flag_if_supported("-ffunction-sections");
+    if var("CARGO_CFG_TARGET_OS").is_ok_and(|name| name == "none") {
+        // What they include comes with every compiler; a C library need not be there.
+        build.flag("-ffreestanding");
+    }
     if has("PORT_LINUX") {
         build.define("IOTX_PORT_LINUX", None);
     }
