@@ -50,7 +50,7 @@ pub(crate) fn archive_for(path: &Path, machine: u8, text: &str) {
     object.push(0);
     let member = |name: &str, data: &[u8]| {
         let head = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, data.len());
-        let pad: &[u8] = if data.len() % 2 == 0 { b"" } else { b"\n" };
+        let pad: &[u8] = if data.len().is_multiple_of(2) { b"" } else { b"\n" };
         [head.as_bytes(), data, pad].concat()
     };
     let whole = [b"!<arch>\n".to_vec(), member("/", b"odd"), member("a.o/", &object)].concat();

@@ -52,12 +52,12 @@ fn cmake(module: &Path, build: &Path, sources: &[&str]) -> Output {
 }
 
 /// A program of these sources.
-fn built(module: &Path, build: PathBuf, settings: &[&str], sources: &[&str]) -> PathBuf {
-    let output = configured(module, &build, settings).expect("the caller has asked for it");
+fn built(module: &Path, build: &Path, settings: &[&str], sources: &[&str]) -> PathBuf {
+    let output = configured(module, build, settings).expect("the caller has asked for it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let output = cmake(module, &build, sources);
+    let output = cmake(module, build, sources);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    succeed(Command::new("cmake").arg("--build").arg(&build));
+    succeed(Command::new("cmake").arg("--build").arg(build));
     build.join("zephyr")
 }
 
@@ -77,7 +77,7 @@ fn it_is_built_from_the_repository_and_runs() {
     let named = format!("IOT_COAP_LIBRARY={}", library().display());
     let settings = [&BOARD[..], &[named.as_str()]].concat();
     let build = |name: &str, sources: &[&str]| {
-        built(root(), folder(&format!("zephyr-{name}")), &settings, sources)
+        built(root(), &folder(&format!("zephyr-{name}")), &settings, sources)
     };
     runs(&build("selftest", &SELFTEST), &build("device", &["c/modem_cloud.c"]));
 }
@@ -89,7 +89,7 @@ fn it_is_built_from_an_unpacked_archive() {
     }
     let module = unpacked("zephyr-unpacked", library());
     let settings = [&BOARD[..], &["IOT_COAP_KIND_FULL=y"]].concat();
-    built(&module, folder("zephyr-of-unpacked"), &settings, &["c/modem_cloud.c"]);
+    built(&module, &folder("zephyr-of-unpacked"), &settings, &["c/modem_cloud.c"]);
 }
 
 #[test]
