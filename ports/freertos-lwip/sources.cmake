@@ -5,7 +5,7 @@ set(LWIP_DIR "" CACHE PATH "lwIP, with its contrib; empty: from a package")
 
 if(NOT FREERTOS_DIR OR NOT LWIP_DIR)
   set(cargo cargo --quiet)
-  set(of --locked --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/sources/Cargo.toml)
+  set(of --locked --manifest-path ${CMAKE_CURRENT_LIST_DIR}/sources/Cargo.toml)
   # For a board alone: half of what would be fetched is for other systems.
   execute_process(COMMAND ${cargo} fetch ${of} --target thumbv7m-none-eabi
     COMMAND_ERROR_IS_FATAL ANY)

@@ -8,12 +8,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "FreeRTOS.h"
-#include "semphr.h"
-#include "task.h"
-
 #include "iot_coap_board.h"
 #include "iot_coap_hal.h"
+#include "kernel.h"
 
 #if configUSE_MUTEXES != 1
 #error "the library is called by several tasks: set configUSE_MUTEXES to 1"
@@ -30,16 +27,16 @@ enum { PRINT_MAX = 256 };
 
 /* --- memory ------------------------------------------------------------------- */
 
-/* Where pvPortMalloc has nothing it calls vApplicationMallocFailedHook, if that is
+/* Where pvPortMalloc has nothing, it calls vApplicationMallocFailedHook, if that is
  * configured. The library goes on without the memory, so the hook must return. */
 void *HAL_Malloc(uint32_t size)
 {
-    return pvPortMalloc(size);
+    return KERNEL_MALLOC(size);
 }
 
 void HAL_Free(void *memory)
 {
-    vPortFree(memory);
+    KERNEL_FREE(memory);
 }
 
 /* --- time ---------------------------------------------------------------------- */

@@ -2,8 +2,9 @@
  * HAL_UDP_* over the sockets of lwIP.
  *
  * One task may read a socket while another writes to it: with LWIP_TCPIP_CORE_LOCKING
- * lwIP allows that, also without LWIP_NETCONN_FULLDUPLEX. The library never has two tasks
- * read one socket, and closes none that is in use.
+ * lwIP allows that, also without LWIP_NETCONN_FULLDUPLEX; and with that one, as ESP-IDF has
+ * it, by a semaphore for each task. The library never has two tasks read one socket, and
+ * closes none that is in use.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -13,11 +14,10 @@
 #include "lwip/netdb.h"
 #include "lwip/sockets.h"
 
-#include "FreeRTOS.h"
-
 #include "iot_coap_hal.h"
+#include "kernel.h"
 
-#if !LWIP_TCPIP_CORE_LOCKING
+#if !LWIP_TCPIP_CORE_LOCKING && !LWIP_NETCONN_FULLDUPLEX
 #error "one task sends while another reads: set LWIP_TCPIP_CORE_LOCKING to 1"
 #endif
 #if !LWIP_SO_RCVTIMEO

@@ -1,0 +1,8 @@
+/* Not ESP-IDF's header: what the port uses of it. */
+#include <stddef.h>
+#include <stdint.h>
+
+#define MALLOC_CAP_DEFAULT (1 << 12)
+
+void *heap_caps_aligned_alloc(size_t alignment, size_t size, uint32_t caps);
+void heap_caps_free(void *memory);

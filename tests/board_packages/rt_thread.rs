@@ -1,0 +1,150 @@
+//! The package of RT-Thread.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use iot_coap_test_library::{root, run, succeed};
+
+use crate::layout::{archive_for, folder, library, unpacked};
+use crate::runs;
+use crate::tools::{self, has, not_run, python};
+
+/// A board of RT-Thread with sockets.
+const BOARD: [&str; 2] = ["RT_USING_SAL=y", "PKG_USING_IOT_COAP=y"];
+
+/// Configures by the package's Kconfig, into the BSP in `bsp`.
+fn configured(package: &Path, bsp: &Path, settings: &[&str]) -> Output {
+    let mut python = python().expect("the caller has asked for it");
+    python.arg(tools::folder().join("kconfig.py"));
+    python.env("IOT_COAP_KCONFIG", package.join("ports/rt-thread/Kconfig"));
+    python.args([tools::folder().join("rt-thread/Kconfig"), bsp.join(".config")]);
+    let output = run(python.args(BOARD).args(settings));
+    fs::write(bsp.join("rtconfig.h"), &output.stdout).expect("the target folder can be written");
+    output
+}
+
+/// Has SCons build the BSP in `bsp`, which is for `arch`, of these sources of `tests`.
+fn scons(package: &Path, bsp: &Path, arch: &str, sources: &[&str]) -> Output {
+    let stand_in = tools::folder().join("rt-thread");
+    fs::copy(stand_in.join("SConstruct"), bsp.join("SConstruct")).expect("it can be written");
+    fs::write(bsp.join("rtconfig.py"), format!("ARCH = '{arch}'\n")).expect("it can be written");
+    let sources: Vec<_> = sources.iter().map(|each| root().join("tests").join(each)).collect();
+    let sources: Vec<_> = sources.iter().map(|each| each.display().to_string()).collect();
+    let mut scons = Command::new("scons");
+    scons.current_dir(bsp).env("PYTHONDONTWRITEBYTECODE", "1").arg("-Q");
+    scons.arg(format!("PACKAGE={}", package.display()));
+    scons.arg(format!("STAND_IN={}", stand_in.display()));
+    run(scons.arg(format!("SOURCES={}", sources.join(";"))))
+}
+
+/// A program of these sources.
+fn built(package: &Path, bsp: &Path, settings: &[&str], sources: &[&str]) -> PathBuf {
+    let output = configured(package, bsp, settings);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = scons(package, bsp, "", sources);
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    bsp.join("rtthread")
+}
+
+fn is_equipped() -> bool {
+    if !has("scons") {
+        not_run("which needs scons");
+        return false;
+    }
+    python().is_some()
+}
+
+const RANDOM: &str = "board_packages/rt-thread/random.c";
+const SELFTEST: [&str; 6] = [
+    "c/selftest_main.c",
+    "../ports/template/selftest.c",
+    "../ports/template/selftest_random.c",
+    "../ports/template/selftest_memory.c",
+    "../ports/template/selftest_udp.c",
+    RANDOM,
+];
+
+#[test]
+fn it_is_built_from_the_repository_and_runs() {
+    if !is_equipped() {
+        return;
+    }
+    let named = format!("PKG_IOT_COAP_LIBRARY={}", library().display());
+    // Once as coarse as boards are, and once with all that a board may have.
+    let poor = [named.as_str(), "RT_ALIGN_SIZE=4", "RT_TICK_PER_SECOND=100"];
+    let rich = [named.as_str(), "RT_USING_RTC=y", "RT_HWCRYPTO_USING_RNG=y"];
+    let selftest = built(root(), &folder("rt-thread-selftest"), &poor, &SELFTEST);
+    let device = built(root(), &folder("rt-thread-device"), &rich, &["c/modem_cloud.c"]);
+    runs(&selftest, &device);
+}
+
+#[test]
+fn it_is_built_from_an_unpacked_archive() {
+    if !is_equipped() {
+        return;
+    }
+    let package = unpacked("rt-thread-unpacked", library());
+    let bsp = folder("rt-thread-of-unpacked");
+    built(&package, &bsp, &["PKG_IOT_COAP_FULL=y"], &["c/modem_cloud.c", RANDOM]);
+}
+
+/// The rest of `HAL_*` is that of ali-iotkit.
+#[test]
+fn it_is_built_beside_ali_iotkit() {
+    if !is_equipped() {
+        return;
+    }
+    let bsp = folder("rt-thread-ali-iotkit");
+    let named = format!("PKG_IOT_COAP_LIBRARY={}", library().display());
+    let settings = [named.as_str(), "PKG_USING_ALI_IOTKIT=y", "RT_USING_RTC=y"];
+    let port = "board_packages/rt-thread/ali_iotkit.c";
+    let sources = ["c/modem_cloud.c", port, "../ports/rt-thread/port/udp.c", RANDOM];
+    let program = built(root(), &bsp, &settings, &sources);
+    let symbols = succeed(Command::new("nm").arg(program));
+    for function in ["HAL_ThreadSelf", "HAL_UTC_Get"] {
+        assert!(symbols.contains(&format!(" T {function}\n")), "{function}\n{symbols}");
+    }
+    let output = configured(root(), &bsp, &["PKG_USING_ALI_IOTKIT=y", "PKG_IOT_COAP_DTLS_RSA=y"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("PKG_IOT_COAP_DTLS_RSA is n, and cannot be y"), "{said}");
+    configured(root(), &bsp, &[&named, "PKG_USING_ALI_IOTKIT=y", "RT_ALIGN_SIZE=4"]);
+    let output = scons(root(), &bsp, "", &sources);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("set RT_ALIGN_SIZE to 8"), "{said}");
+}
+
+#[test]
+fn a_library_that_cannot_be_is_said() {
+    if !is_equipped() {
+        return;
+    }
+    let bsp = folder("rt-thread-wrong");
+    let wrong = bsp.join("wrong/libiot_coap.a");
+    let says = |named: &Path, arch: &str, sentence: &str| {
+        // A path that is not absolute begins at the BSP.
+        let named = named.strip_prefix(&bsp).expect("it lies there").display();
+        let output = configured(root(), &bsp, &[&format!("PKG_IOT_COAP_LIBRARY={named}")]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = scons(root(), &bsp, arch, &["c/modem_cloud.c"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(sentence), "{sentence}\n{said}");
+        let lines = said.lines().filter(|line| line.starts_with("iot-coap: ")).count();
+        assert_eq!(lines, 1, "{said}");
+    };
+    let arm = "arm";
+    says(
+        &wrong,
+        arm,
+        "libiot_coap.a; set PKG_IOT_COAP_LIBRARY to an unpacked archive of a release",
+    );
+    archive_for(&wrong, 243, "");
+    says(&wrong, arm, "libiot_coap.a is for another machine than arm (it is 243 in ELF); set PKG_");
+    let other = bsp.join("wrong/coap.lib");
+    fs::copy(&wrong, &other).expect("the target folder can be written");
+    says(&other, "risc-v", "coap.lib cannot be linked; call it libiot_coap.a");
+    fs::write(&wrong, "no archive").expect("the target folder can be written");
+    says(&wrong, arm, "libiot_coap.a is no archive of objects; set PKG_IOT_COAP_LIBRARY");
+    says(&bsp.join("wrong"), arm, "wrong/lib/dtls-rsa/libiot_coap.a; set PKG_IOT_COAP_LIBRARY to");
+}
