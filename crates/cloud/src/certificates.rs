@@ -303,7 +303,12 @@ fn name(common_name: &str) -> Result<X509NameBuilder, ErrorStack> {
 fn days_from_now(days: i64) -> Result<Asn1Time, ErrorStack> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX / 2);
-    Asn1Time::from_unix(now + days * DAY)
+    Asn1Time::from_unix(time_t(now + days * DAY))
+}
+
+/// C's type of times, which has 32 bits on some machines; the last that it has is 2038.
+fn time_t<T: TryFrom<i64> + From<i32>>(seconds: i64) -> T {
+    T::try_from(seconds).unwrap_or(i32::MAX.into())
 }
 
 fn new_key() -> Result<PKey<Private>, ErrorStack> {

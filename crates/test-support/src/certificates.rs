@@ -107,9 +107,15 @@ fn start(
     builder.set_subject_name(subject).unwrap();
     builder.set_issuer_name(issuer).unwrap();
     builder.set_pubkey(key).unwrap();
-    builder.set_not_before(&Asn1Time::from_unix(now + valid.0 * DAY).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::from_unix(now + valid.1 * DAY).unwrap()).unwrap();
+    let time = |days: i64| Asn1Time::from_unix(time_t(now + days * DAY)).unwrap();
+    builder.set_not_before(&time(valid.0)).unwrap();
+    builder.set_not_after(&time(valid.1)).unwrap();
     builder
+}
+
+/// C's type of times, which has 32 bits on some machines.
+fn time_t<T: TryFrom<i64, Error: std::fmt::Debug>>(seconds: i64) -> T {
+    T::try_from(seconds).unwrap()
 }
 
 /// Positive, and of eight bytes also where it is written without zeros in front, so that
