@@ -50,14 +50,17 @@ notices() {
         done
 }
 
-# bill_of_materials FEATURES TARGET RUST: the same libraries, and Rust's own of version RUST, as
-# a list for machines, in JSON (CycloneDX 1.5). The sums are those of Cargo.lock. It has neither
-# date nor serial number: what is made twice is the same.
+# bill_of_materials FEATURES TARGET DATE RUST: the same libraries, and Rust's own of the versions
+# RUST, a line each, as a list for machines, in JSON (CycloneDX 1.5). The sums are those of
+# Cargo.lock. It has no serial number: what is made twice, for one DATE (seconds since 1970), is
+# the same.
 bill_of_materials() {
+    local time
+    time=$(date --utc --date="@$3" +%Y-%m-%dT%H:%M:%SZ)
     cargo tree --locked --manifest-path "$ROOT/Cargo.toml" --edges normal,no-proc-macro \
         --prefix none --no-dedupe --format '{p}|{l}' --package iot-coap \
         --no-default-features --features "$1" --target "$2" | sort -u |
-        awk -v version="$(version)" -v rust="$3" '
+        awk -v version="$(version)" -v time="$time" -v rust="$4" '
             # The sums, from Cargo.lock.
             FNR == NR {
                 if ($1 == "name") name = $3
@@ -70,22 +73,32 @@ bill_of_materials() {
                 split(part[1], word, " ")
                 number = substr(word[2], 2)
                 if (word[1] ~ /^iot-coap/) next
+                # As crates wrote "or" before there were expressions.
+                gsub("/", " OR ", part[2])
+                package = "pkg:cargo/" word[1] "@" number
                 rows = rows (rows ? ",\n" : "") sprintf("    {\"type\": \"library\", " \
-                    "\"name\": \"%s\", \"version\": \"%s\", " \
-                    "\"purl\": \"pkg:cargo/%s@%s\",\n" \
+                    "\"bom-ref\": \"%s\", \"name\": \"%s\", \"version\": \"%s\",\n" \
+                    "     \"purl\": \"%s\",\n" \
                     "     \"licenses\": [{\"expression\": \"%s\"}],\n" \
                     "     \"hashes\": [{\"alg\": \"SHA-256\", \"content\": %s}]}",
-                    word[1], number, word[1], number, part[2], sum["\"" word[1] "\"", "\"" number "\""])
+                    package, word[1], number, package, part[2],
+                    sum["\"" word[1] "\"", "\"" number "\""])
             }
             END {
-                rows = rows sprintf(",\n    {\"type\": \"library\", \"name\": \"rust\", " \
-                    "\"version\": \"%s\",\n     \"description\": \"core, alloc and, in std, std\", " \
-                    "\"licenses\": [{\"expression\": \"MIT OR Apache-2.0\"}]}", rust)
+                count = split(rust, of_rust, "\n")
+                for (i = 1; i <= count; i++)
+                    rows = rows sprintf(",\n    {\"type\": \"library\", \"bom-ref\": \"rust@%s\", " \
+                        "\"name\": \"rust\", \"version\": \"%s\",\n     \"description\": " \
+                        "\"core, alloc and compiler-builtins, in std also std and what it is made of: " \
+                        "see notices-of-rust\",\n     \"licenses\": [{\"expression\": " \
+                        "\"(MIT OR Apache-2.0) AND MIT AND Apache-2.0 WITH LLVM-exception\"}]}",
+                        of_rust[i], of_rust[i])
                 printf "{\n  \"bomFormat\": \"CycloneDX\",\n  \"specVersion\": \"1.5\",\n" \
-                    "  \"version\": 1,\n  \"metadata\": {\"component\": {\"type\": \"library\", " \
+                    "  \"version\": 1,\n  \"metadata\": {\"timestamp\": \"%s\",\n" \
+                    "    \"component\": {\"type\": \"library\", " \
                     "\"name\": \"iot-coap\", \"version\": \"%s\",\n" \
                     "    \"licenses\": [{\"expression\": \"Apache-2.0\"}]}},\n" \
-                    "  \"components\": [\n%s\n  ]\n}\n", version, rows
+                    "  \"components\": [\n%s\n  ]\n}\n", time, version, rows
             }' "$ROOT/Cargo.lock" -
 }
 
