@@ -4,6 +4,7 @@
 //! far that goes.
 
 mod esp_idf;
+mod freertos;
 mod layout;
 mod rt_thread;
 mod tools;

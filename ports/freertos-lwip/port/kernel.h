@@ -22,6 +22,9 @@
 #define KERNEL_MALLOC(size) heap_caps_aligned_alloc(8, (size), MALLOC_CAP_DEFAULT)
 #define KERNEL_FREE(memory) heap_caps_free(memory)
 #else
+#if portBYTE_ALIGNMENT < 8
+#error "the library needs memory aligned to 8 bytes: FreeRTOS's port for this processor aligns to less (portBYTE_ALIGNMENT)"
+#endif
 #define KERNEL_MALLOC(size) pvPortMalloc(size)
 #define KERNEL_FREE(memory) vPortFree(memory)
 #endif
