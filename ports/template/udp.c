@@ -56,7 +56,8 @@ int HAL_UDP_write(iotx_hal_udp_t p_socket, const unsigned char *p_data, unsigned
 /*
  * Waits up to `timeout_ms` milliseconds for one datagram, writes at most `datalen` bytes of it
  * to `p_data`, and returns how many. What is longer is cut, and its rest forgotten. Each call
- * is for one datagram, never for a part of one, or for two.
+ * is for one datagram, never for a part of one, or for two. The stack must keep at least six
+ * until they are read: a flight of DTLS comes at once, and what is lost of it is lost again.
  *
  * Returns TIMED_OUT when the time is up, INTERRUPTED when something else ended the wait, INVALID
  * for a NULL, and FAILED only where the socket is of no more use: the library then opens

@@ -62,6 +62,7 @@ fn it_says_what_it_asks_of_the_kernel() {
         let rate = format!("-DTICKS_IN_A_SECOND={rate}");
         refuses("udp.c", &rate, "set configTICK_RATE_HZ to 1000 or less");
     }
+    refuses("udp.c", "-DDATAGRAMS=1", "set DEFAULT_UDP_RECVMBOX_SIZE to 6");
     let narrow = "-DWIDTH_OF_TICKS=TICK_TYPE_WIDTH_16_BITS";
     refuses("system.c", narrow, "set configTICK_TYPE_WIDTH_IN_BITS to TICK_TYPE_WIDTH_32_BITS");
     refuses("system.c", "-DALIGNMENT=4", "memory aligned to 8 bytes");

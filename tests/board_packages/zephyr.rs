@@ -27,7 +27,7 @@ mapping:
 ";
 
 /// A board of Zephyr with a network and random numbers.
-const BOARD: [&str; 3] = ["NETWORKING=y", "ENTROPY_HAS_DRIVER=y", "IOT_COAP=y"];
+const BOARD: [&str; 4] = ["NETWORKING=y", "NET_IPV4=y", "ENTROPY_HAS_DRIVER=y", "IOT_COAP=y"];
 
 /// Configures by the Kconfig of the module in `module`.
 fn configured(module: &Path, build: &Path, settings: &[&str]) -> Option<Output> {
@@ -124,27 +124,54 @@ fn a_library_that_cannot_be_is_said() {
 #[test]
 fn dtls_needs_random_numbers() {
     let build = folder("zephyr-random");
-    let settings = ["NETWORKING=y", "IOT_COAP=y", "IOT_COAP_KIND_DTLS_RSA=y"];
+    let settings = ["NETWORKING=y", "NET_IPV4=y", "IOT_COAP=y", "IOT_COAP_KIND_DTLS_RSA=y"];
     let Some(output) = configured(root(), &build, &settings) else { return };
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("IOT_COAP_KIND_DTLS_RSA is n, and cannot be y"), "{said}");
-    let output = configured(root(), &build, &settings[..2]).expect("there is python");
+    let output = configured(root(), &build, &settings[..3]).expect("there is python");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let config = fs::read_to_string(build.join(".config")).expect("it was written");
     assert!(config.contains("CONFIG_IOT_COAP_CONFIGURATION=\"udp\"\n"), "{config}");
     assert!(config.contains("CONFIG_HEAP_MEM_POOL_ADD_SIZE_IOT_COAP=4096\n"), "{config}");
 }
 
+/// Compiles a part of the port with these headers.
+fn compiled(part: &str, version: &str, headers: &[&Path]) {
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]);
+    cc.arg(format!("-DZEPHYR_VERSION_CODE={version}")).arg("-I").arg(root().join("include"));
+    cc.args(headers.iter().flat_map(|each| [Path::new("-I"), each]));
+    succeed(cc.arg(root().join("ports/zephyr").join(part)));
+}
+
 /// The port with the names that sockets have since Zephyr 4.4.
 #[test]
 fn it_compiles_with_either_names_of_sockets() {
     for version in ["0x30700", "0x40400"] {
-        let mut cc = Command::new("cc");
-        cc.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]);
-        cc.arg(format!("-DZEPHYR_VERSION_CODE={version}")).arg("-I").arg(root().join("include"));
-        cc.arg("-I").arg(tools::folder().join("zephyr"));
-        succeed(cc.arg(root().join("ports/zephyr/udp.c")));
+        compiled("udp.c", version, &[&tools::folder().join("zephyr")]);
     }
+}
+
+/// Zephyr 3.6 has `version.h` in another folder.
+#[test]
+fn it_compiles_with_the_headers_of_older_releases() {
+    let older = folder("zephyr-older");
+    let headers = tools::folder().join("zephyr/zephyr");
+    succeed(Command::new("cp").arg("-r").arg(headers).arg(&older));
+    fs::rename(older.join("zephyr/version.h"), older.join("version.h")).expect("it was copied");
+    compiled("udp.c", "0x30600", &[&older]);
+}
+
+/// What the kernel has a list of must not be in it once its memory is free.
+#[test]
+fn its_mutexes_leave_the_kernels_list() {
+    if python().is_none() {
+        return;
+    }
+    let named = format!("IOT_COAP_LIBRARY={}", library().display());
+    let settings = [&BOARD[..], &[named.as_str(), "OBJ_CORE_MUTEX=y"]].concat();
+    let sources = ["board_packages/zephyr/mutexes.c"];
+    succeed(&mut Command::new(built(root(), &folder("zephyr-mutexes"), &settings, &sources)));
 }
 
 #[test]
