@@ -214,4 +214,9 @@ fn a_library_that_cannot_be_is_said() {
     fs::write(&wrong, "no archive").expect("the target folder can be written");
     says(&wrong, arm, "libiot_coap.a is no archive of objects; set PKG_IOT_COAP_LIBRARY");
     says(&bsp.join("wrong"), arm, "wrong/lib/dtls-rsa/libiot_coap.a; set PKG_IOT_COAP_LIBRARY to");
+    archive_for(&bsp.join("wrong/lib/udp/libiot_coap.a"), 40, "");
+    archive_for(&bsp.join("wrong/lib/full/libiot_coap.a"), 40, "");
+    let others = "wrong/lib/dtls-rsa/libiot_coap.a; there are libraries for full, udp: choose one \
+                  of them, or set PKG_IOT_COAP_LIBRARY to";
+    says(&bsp.join("wrong"), arm, others);
 }

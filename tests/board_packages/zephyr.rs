@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use iot_coap_test_library::{root, run, succeed};
 
-use crate::layout::{archive_for, folder, library, unpacked};
+use crate::layout::{archive_for, archive_with, folder, library, unpacked};
 use crate::runs;
 use crate::tools::{self, not_run, python, tool};
 
@@ -113,12 +113,25 @@ fn a_library_that_cannot_be_is_said() {
     archive_for(&wrong, 243, "rv32i2p1_m2p0_a2p1_c2p0");
     says(&["ARM=y"], "libiot_coap.a is for RISC-V, and this firmware for ARM; scripts/bare TARGET");
     says(&["RISCV=y"], "libiot_coap.a has atomic instructions, which this processor lacks");
+    let float = ["RISCV=y", "RISCV_ISA_EXT_A=y", "FLOAT_HARD=y"];
+    says(&float, "passes arguments by the ABI ilp32, and this firmware by ilp32f; scripts/bare");
+    let double = [&float[..], &["CPU_HAS_FPU_DOUBLE_PRECISION=y"]].concat();
+    says(&double, "passes arguments by the ABI ilp32, and this firmware by ilp32d; scripts/bare");
+    archive_with(&wrong, 243, 4, "");
+    says(&float, "passes arguments by the ABI ilp32d, and this firmware by ilp32f; scripts/bare");
     fs::write(&wrong, "no archive").expect("the target folder can be written");
     says(&[], "libiot_coap.a is no archive of objects");
     // A folder has nothing for this configuration.
     fs::remove_file(&wrong).expect("it was written");
     fs::create_dir(&wrong).expect("the target folder can be written");
     says(&["IOT_COAP_KIND_DTLS_PSK=y"], "libiot_coap.a/lib/dtls-psk/libiot_coap.a; set");
+    archive_for(&wrong.join("lib/udp/libiot_coap.a"), 62, "");
+    archive_for(&wrong.join("lib/full/libiot_coap.a"), 62, "");
+    let others = "lib/dtls-psk/libiot_coap.a; there are libraries for full, udp: choose one of \
+                  them, or set CONFIG_IOT_COAP_LIBRARY to";
+    says(&["IOT_COAP_KIND_DTLS_PSK=y"], others);
+    let list = format!("IOT_COAP_LIBRARY={}/a;b", build.display());
+    says(&[&list], "a[semicolon]b for a list; move it to a path without a semicolon");
 }
 
 #[test]
