@@ -25,8 +25,8 @@ fn sources() -> (Vec<PathBuf>, PathBuf) {
     (includes, Path::new(lines.next().expect("and that one")).to_owned())
 }
 
-/// Compiles a part of the port in the oldest C that it is for.
-fn compiled(part: &str, definitions: &[&str]) -> Output {
+/// Compiles a source in the oldest C that ports are for, with the headers of FreeRTOS and lwIP.
+pub(crate) fn compiled(source: &Path, definitions: &[&str]) -> Output {
     let (includes, _) = sources();
     let mut cc = Command::new("arm-none-eabi-gcc");
     cc.args(["-mcpu=cortex-m3", "-mthumb", "-std=gnu99", "-fsyntax-only"]);
@@ -35,7 +35,7 @@ fn compiled(part: &str, definitions: &[&str]) -> Output {
     for folder in own.iter().chain(&includes) {
         cc.arg("-I").arg(folder);
     }
-    run(cc.arg(port().join(part)))
+    run(cc.arg(source))
 }
 
 #[test]
@@ -44,11 +44,11 @@ fn it_says_what_it_asks_of_the_kernel() {
         return not_run("which needs gcc-arm-none-eabi");
     }
     let takes = |part: &str, definitions: &[&str]| {
-        let output = compiled(part, definitions);
+        let output = compiled(&port().join(part), definitions);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     let refuses = |part: &str, definition: &str, sentence: &str| {
-        let output = compiled(part, &[definition]);
+        let output = compiled(&port().join(part), &[definition]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(sentence), "{sentence}\n{said}");
     };
@@ -63,6 +63,8 @@ fn it_says_what_it_asks_of_the_kernel() {
         refuses("udp.c", &rate, "set configTICK_RATE_HZ to 1000 or less");
     }
     refuses("udp.c", "-DDATAGRAMS=1", "set DEFAULT_UDP_RECVMBOX_SIZE to 6");
+    refuses("udp.c", "-DWITHOUT_TIMEOUTS", "set LWIP_SO_RCVTIMEO to 1");
+    refuses("udp.c", "-DWITHOUT_CORE_LOCKING", "set LWIP_TCPIP_CORE_LOCKING to 1");
     let narrow = "-DWIDTH_OF_TICKS=TICK_TYPE_WIDTH_16_BITS";
     refuses("system.c", narrow, "set configTICK_TYPE_WIDTH_IN_BITS to TICK_TYPE_WIDTH_32_BITS");
     refuses("system.c", "-DALIGNMENT=4", "memory aligned to 8 bytes");

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use iot_coap_test_library::{root, run, succeed};
 
+use crate::freertos::compiled;
 use crate::layout::{archive_for, folder, library, unpacked};
 use crate::tools::{self, has, not_run, python};
 use crate::{echo, runs};
@@ -155,6 +156,33 @@ fn a_stack_that_cannot_be_is_said() {
     // Without DTLS, RT-Thread's own number does.
     let output = output_of(&[small, "PKG_IOT_COAP_UDP=y", "SAL_USING_AT=y"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The names that it looks at are lwIP's, and what lwIP sets itself is seen.
+#[test]
+fn what_it_asks_of_the_stack_are_settings_of_lwip() {
+    if !has("arm-none-eabi-gcc") {
+        return not_run("which needs gcc-arm-none-eabi");
+    }
+    let scratch = folder("rt-thread-lwip");
+    let rtconfig = "#define SAL_USING_LWIP\n#define PKG_IOT_COAP_DTLS_RSA\n";
+    fs::write(scratch.join("rtconfig.h"), rtconfig).expect("the target folder can be written");
+    let source = scratch.join("stack.c");
+    let port = root().join("ports/rt-thread/port/iot_coap_stack.h");
+    let text = format!("#include \"{}\"\n", port.display());
+    fs::write(&source, text).expect("the target folder can be written");
+    let config = format!("-I{}", scratch.display());
+    let output = compiled(&source, &[&config]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (definition, sentence) in [
+        ("-DDATAGRAMS=1", "set DEFAULT_UDP_RECVMBOX_SIZE to 6"),
+        ("-DWITHOUT_TIMEOUTS", "set LWIP_SO_RCVTIMEO to 1"),
+        ("-DWITHOUT_CORE_LOCKING", "set LWIP_TCPIP_CORE_LOCKING to 1"),
+    ] {
+        let output = compiled(&source, &[&config, definition]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(sentence), "{sentence}\n{said}");
+    }
 }
 
 /// The rest of `HAL_*` is that of ali-iotkit.
