@@ -19,7 +19,8 @@ enum { INVALID = -1, TIMED_OUT = -2, INTERRUPTED = -3, FAILED = -4 };
  * start (lwIP: LWIP_RAND); a server may take the same one for the session before. The library
  * opens a second socket while it tries whether the first one still works: have room for two, or
  * return -1, and it makes do with one. Look the name up at each call, and do not keep the
- * address: servers move. While the network is not up, return -1: the library tries again.
+ * address: servers move. While the network is not up, return -1: the library tries again. A stack
+ * may have other negative numbers for failures (RT-Thread's SAL): make them -1.
  */
 iotx_hal_udp_t HAL_UDP_create(char *host, unsigned short port)
 {
@@ -42,7 +43,8 @@ void HAL_UDP_close(iotx_hal_udp_t p_socket)
  *
  * Must not wait for room: what does not fit is lost, as it might be on the way, and that is
  * success: return `datalen`. A negative number is for a socket that cannot send any more; the
- * library then opens another one. Another task may be in HAL_UDP_readTimeout of the same
+ * library then opens another one. Where a stack may fail without an error number, set that to 0
+ * before the call, or the one of an earlier call is taken for the reason. Another task may be in HAL_UDP_readTimeout of the same
  * socket.
  */
 int HAL_UDP_write(iotx_hal_udp_t p_socket, const unsigned char *p_data, unsigned int datalen)
@@ -56,7 +58,8 @@ int HAL_UDP_write(iotx_hal_udp_t p_socket, const unsigned char *p_data, unsigned
 /*
  * Waits up to `timeout_ms` milliseconds for one datagram, writes at most `datalen` bytes of it
  * to `p_data`, and returns how many. What is longer is cut, and its rest forgotten. Each call
- * is for one datagram, never for a part of one, or for two.
+ * is for one datagram, never for a part of one, or for two. The stack must keep at least six
+ * until they are read: a flight of DTLS comes at once, and what is lost of it is lost again.
  *
  * Returns TIMED_OUT when the time is up, INTERRUPTED when something else ended the wait, INVALID
  * for a NULL, and FAILED only where the socket is of no more use: the library then opens

@@ -57,8 +57,14 @@ void *HAL_MutexCreate(void)
     return mutex;
 }
 
+/* With CONFIG_OBJ_CORE_MUTEX the kernel has a list of all mutexes. */
 void HAL_MutexDestroy(void *mutex)
 {
+#ifdef CONFIG_OBJ_CORE_MUTEX
+    if (mutex != NULL) {
+        k_obj_core_unlink(K_OBJ_CORE((struct k_mutex *)mutex));
+    }
+#endif
     k_free(mutex);
 }
 

@@ -1,5 +1,8 @@
 /*
  * HAL_UDP_* over Zephyr's sockets, which several threads may use at once.
+ *
+ * Behind them may be a modem's driver that says no reason for a failure: errno is 0 before each
+ * call that it is asked for after, or that of an earlier call would be taken for it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -8,7 +11,12 @@
 #include <string.h>
 
 #include <zephyr/net/socket.h>
+/* Zephyr 3.6 has it there. */
+#if __has_include(<zephyr/version.h>)
 #include <zephyr/version.h>
+#else
+#include <version.h>
+#endif
 
 #include "iot_coap_hal.h"
 
@@ -28,7 +36,10 @@ static int connect_to(const struct zsock_addrinfo *address)
 {
     int udp = zsock_socket(address->ai_family, address->ai_socktype, address->ai_protocol);
 
-    if (udp >= 0 && zsock_connect(udp, address->ai_addr, address->ai_addrlen) != 0) {
+    if (udp < 0) {
+        return -1;
+    }
+    if (zsock_connect(udp, address->ai_addr, address->ai_addrlen) != 0) {
         (void)zsock_close(udp);
         return -1;
     }
@@ -64,6 +75,7 @@ void HAL_UDP_close(iotx_hal_udp_t p_socket)
 /* What there is no room for is lost, as it might be on the way: it is sent again. */
 int HAL_UDP_write(iotx_hal_udp_t p_socket, const unsigned char *p_data, unsigned int datalen)
 {
+    errno = 0;
     if (zsock_send((int)p_socket, p_data, datalen, ZSOCK_MSG_DONTWAIT) >= 0 ||
         errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM) {
         return (int)datalen;
@@ -92,6 +104,7 @@ int HAL_UDP_readTimeout(iotx_hal_udp_t p_socket, unsigned char *p_data, unsigned
     if (p_data == NULL) {
         return INVALID;
     }
+    errno = 0;
     ready = zsock_poll(&wanted, 1, timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
     if (ready == 0) {
         return TIMED_OUT;

@@ -6,13 +6,18 @@ use std::process::{Command, Output};
 
 use iot_coap_test_library::{root, run, succeed};
 
-use crate::layout::{archive_for, folder, unpacked};
+use crate::layout::{archive_for, archive_with, folder, unpacked};
 use crate::tools::{self, has, not_run, python, tool};
 
 /// ELF's numbers of machines.
 const ARM: u8 = 40;
 const RISC_V: u8 = 243;
 
+/// Flags of RISC-V in ELF.
+const RVC: u8 = 1;
+const SINGLE_FLOAT: u8 = 2;
+
+const IMAFC: &str = "rv32i2p1_m2p0_a2p1_f2p2_c2p0";
 const IMAC: &str = "rv32i2p1_m2p0_a2p1_c2p0";
 const IMC: &str = "rv32i2p1_m2p0_c2p0";
 
@@ -77,6 +82,16 @@ fn builds(component: &Path, build: &Path) {
     }
 }
 
+/// Configures it all the same, so that there is a menuconfig, and has the build of `what` fail.
+fn fails(component: &Path, build: &Path, target: &str, what: &str, sentence: &str) {
+    let output = cmake(component, build, target, false);
+    assert!(output.status.success(), "{}", said(&output));
+    let output = run(Command::new("cmake").arg("--build").arg(build).args(["--target", what]));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!output.status.success() && printed.contains(sentence), "{sentence}\n{printed}");
+}
+
 #[test]
 fn it_is_built_from_both_layouts_and_packed() {
     if !is_equipped() {
@@ -104,9 +119,8 @@ fn it_is_built_from_both_layouts_and_packed() {
     succeed(Command::new("tar").arg("-xf").arg(&tar).arg("-C").arg(&elsewhere));
     let build = folder("esp-idf-of-packed");
     configured(&elsewhere, &build, &[]);
-    let output = cmake(&elsewhere, &build, "esp32c6", false);
-    let sentence = "ports; set CONFIG_IOT_COAP_LIBRARY to an unpacked archive of a release";
-    assert!(said(&output).contains(sentence), "{}", said(&output));
+    let sentence = "ports set CONFIG_IOT_COAP_LIBRARY to an unpacked archive of a release";
+    fails(&elsewhere, &build, "esp32c6", "all", sentence);
     let named = format!("IOT_COAP_LIBRARY={}", unpacked.display());
     configured(&elsewhere, &build, &[&named, "IOT_COAP_KIND_FULL=y"]);
     builds(&elsewhere, &build);
@@ -132,30 +146,34 @@ fn a_library_that_cannot_be_is_said() {
     let named = format!("IOT_COAP_LIBRARY={}", wrong.display());
     configured(&component(root()), &build, &[&named]);
     let says = |target: &str, sentence: &str| {
-        let output = cmake(&component(root()), &build, target, false);
-        let said = said(&output);
-        assert!(!output.status.success() && said.contains(sentence), "{sentence}\n{said}");
+        fails(&component(root()), &build, target, "iot_coap_library", sentence);
     };
     let takes = |target: &str| {
         let output = cmake(&component(root()), &build, target, false);
         assert!(output.status.success(), "{target}: {}", said(&output));
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(!printed.contains("fails at build time"), "{target}: {printed}");
     };
     says(
         "esp32c6",
-        "libiot_coap.a; set CONFIG_IOT_COAP_LIBRARY to an unpacked archive of a release",
+        "libiot_coap.a set CONFIG_IOT_COAP_LIBRARY to an unpacked archive of a release",
     );
     archive_for(&wrong, ARM, "");
     says(
         "esp32c3",
-        "libiot_coap.a is for ARM, and this firmware for RISC-V; TARGET_CC=riscv32-esp-elf-gcc \
+        "libiot_coap.a is for ARM, and this firmware for RISC-V TARGET_CC=riscv32-esp-elf-gcc \
          scripts/bare riscv32imc-unknown-none-elf FEATURES libiot_coap.a makes one",
     );
     says("esp32p4", "scripts/bare riscv32imafc-unknown-none-elf FEATURES");
     archive_for(&wrong, RISC_V, IMAC);
-    says("esp32c3", "has atomic instructions, which this processor lacks; TARGET_CC=riscv32");
-    says("esp32s3", "is for RISC-V, and this firmware for Xtensa; Rust itself knows no esp32s3;");
+    says("esp32c3", "has atomic instructions, which this processor lacks TARGET_CC=riscv32");
+    says("esp32s3", "is for RISC-V, and this firmware for Xtensa Rust itself knows no esp32s3 ");
     takes("esp32c6");
     takes("esp32h2");
+    says("esp32p4", "libiot_coap.a passes arguments by the ABI ilp32, and this firmware by ilp32f");
+    archive_with(&wrong, RISC_V, RVC | SINGLE_FLOAT, IMAFC);
+    takes("esp32p4");
+    says("esp32c6", "libiot_coap.a passes arguments by the ABI ilp32f, and this firmware by ilp32");
     archive_for(&wrong, RISC_V, IMC);
     takes("esp32c3");
     takes("esp32c2");

@@ -42,9 +42,16 @@ pub(crate) fn unpacked(name: &str, library: &Path) -> PathBuf {
 /// An archive with one object that is nothing but ELF's header, for this machine by ELF's
 /// number of it, and a text: what the checks of the packages look at.
 pub(crate) fn archive_for(path: &Path, machine: u8, text: &str) {
+    archive_with(path, machine, 0, text);
+}
+
+/// The same with these flags of that machine.
+pub(crate) fn archive_with(path: &Path, machine: u8, flags: u8, text: &str) {
     let mut object = b"\x7fELF\x01\x01\x01".to_vec();
     object.resize(18, 0);
     object.extend([machine, 0]);
+    object.resize(36, 0);
+    object.push(flags);
     object.resize(52, 0);
     object.extend(text.as_bytes());
     object.push(0);

@@ -1,9 +1,10 @@
 //! The packages for RTOSs (`ports/esp-idf`, `ports/zephyr`, `ports/rt-thread`): each is
 //! configured and built as its system does it, from the repository and from an unpacked archive
-//! of a release. What stands in for the systems is beside this file; `ports/README.md` says how
-//! far that goes.
+//! of a release. And what the port for FreeRTOS asks of that. What stands in for the systems is
+//! beside this file; `ports/README.md` says how far that goes.
 
 mod esp_idf;
+mod freertos;
 mod layout;
 mod rt_thread;
 mod tools;

@@ -6,18 +6,23 @@ use std::process::{Command, Output};
 
 use iot_coap_test_library::{root, run, succeed};
 
+use crate::freertos::compiled;
 use crate::layout::{archive_for, folder, library, unpacked};
-use crate::runs;
 use crate::tools::{self, has, not_run, python};
+use crate::{echo, runs};
 
 /// A board of RT-Thread with sockets.
 const BOARD: [&str; 2] = ["RT_USING_SAL=y", "PKG_USING_IOT_COAP=y"];
 
 /// Configures by the package's Kconfig, into the BSP in `bsp`.
 fn configured(package: &Path, bsp: &Path, settings: &[&str]) -> Output {
+    configured_by(&package.join("ports/rt-thread/Kconfig"), bsp, settings)
+}
+
+fn configured_by(kconfig: &Path, bsp: &Path, settings: &[&str]) -> Output {
     let mut python = python().expect("the caller has asked for it");
-    python.arg(tools::folder().join("kconfig.py"));
-    python.env("IOT_COAP_KCONFIG", package.join("ports/rt-thread/Kconfig"));
+    python.current_dir(bsp).arg(tools::folder().join("kconfig.py"));
+    python.env("IOT_COAP_KCONFIG", kconfig);
     python.args([tools::folder().join("rt-thread/Kconfig"), bsp.join(".config")]);
     let output = run(python.args(BOARD).args(settings));
     fs::write(bsp.join("rtconfig.h"), &output.stdout).expect("the target folder can be written");
@@ -42,6 +47,11 @@ fn scons(package: &Path, bsp: &Path, arch: &str, sources: &[&str]) -> Output {
 fn built(package: &Path, bsp: &Path, settings: &[&str], sources: &[&str]) -> PathBuf {
     let output = configured(package, bsp, settings);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    links(package, bsp, sources)
+}
+
+/// A program of a BSP that is configured.
+fn links(package: &Path, bsp: &Path, sources: &[&str]) -> PathBuf {
     let output = scons(package, bsp, "", sources);
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
@@ -80,14 +90,99 @@ fn it_is_built_from_the_repository_and_runs() {
     runs(&selftest, &device);
 }
 
+/// As the README says it, in a BSP that has nothing of Env.
 #[test]
 fn it_is_built_from_an_unpacked_archive() {
     if !is_equipped() {
         return;
     }
-    let package = unpacked("rt-thread-unpacked", library());
     let bsp = folder("rt-thread-of-unpacked");
-    built(&package, &bsp, &["PKG_IOT_COAP_FULL=y"], &["c/modem_cloud.c", RANDOM]);
+    let packages = bsp.join("packages");
+    fs::create_dir(&packages).expect("the target folder can be written");
+    let unpacked = unpacked("rt-thread-unpacked", library());
+    let name = "iot-coap-0.1.0-thumbv7em-none-eabihf";
+    fs::rename(unpacked, packages.join(name)).expect("it is in the same file system");
+    let read_me = fs::read_to_string(root().join("ports/rt-thread/README.md")).expect("is there");
+    let block = |language: &str, first: &str| {
+        let (_, block) = read_me.split_once(&format!("```{language}\n   {first}")).expect(first);
+        let (block, _) = block.split_once("   ```\n").expect("that ends");
+        format!("{first}{block}").replace("\n   ", "\n")
+    };
+    fs::write(packages.join("SConscript"), block("python", "from building")).expect("written");
+    fs::write(bsp.join("Kconfig"), block("text", "source ")).expect("written");
+    let kconfig = bsp.join("Kconfig");
+    let output = configured_by(&kconfig, &bsp, &["PKG_IOT_COAP_FULL=y"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    links(&packages, &bsp, &["c/modem_cloud.c", RANDOM]);
+}
+
+#[test]
+fn its_sockets_fail_while_the_network_is_down() {
+    if !is_equipped() {
+        return;
+    }
+    let named = format!("PKG_IOT_COAP_LIBRARY={}", library().display());
+    let sources = ["board_packages/rt-thread/sockets.c"];
+    let program = built(root(), &folder("rt-thread-sockets"), &[&named], &sources);
+    succeed(Command::new(program).arg(echo().to_string()));
+}
+
+/// An IP stack that would lose datagrams, or mix them up.
+#[test]
+fn a_stack_that_cannot_be_is_said() {
+    if !is_equipped() {
+        return;
+    }
+    let bsp = folder("rt-thread-stack");
+    let named = format!("PKG_IOT_COAP_LIBRARY={}", library().display());
+    let output_of = |settings: &[&str]| {
+        let output = configured(root(), &bsp, &[&[named.as_str()], settings].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        scons(root(), &bsp, "", &["c/modem_cloud.c", RANDOM])
+    };
+    let says = |settings: &[&str], sentence: &str| {
+        let output = output_of(settings);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(sentence), "{sentence}\n{said}");
+    };
+    says(&["SAL_USING_LWIP=n", "SAL_USING_AT=y"], "AT sockets join and split datagrams");
+    says(&["LWIP_TCPIP_CORE_LOCKING=0"], "take lwIP 2, or set LWIP_TCPIP_CORE_LOCKING to 1");
+    says(&["LWIP_SO_RCVTIMEO=0"], "set LWIP_SO_RCVTIMEO to 1");
+    let small = "DEFAULT_UDP_RECVMBOX_SIZE=1";
+    says(&[small, "PKG_IOT_COAP_DTLS_PSK=y"], "set DEFAULT_UDP_RECVMBOX_SIZE to 6");
+    says(&[small, "PKG_IOT_COAP_FULL=y"], "set DEFAULT_UDP_RECVMBOX_SIZE to 6");
+    let iotkit = "PKG_USING_ALI_IOTKIT=y";
+    says(&[iotkit, "LWIP_TCPIP_CORE_LOCKING=0"], "set LWIP_TCPIP_CORE_LOCKING to 1");
+    // Without DTLS, RT-Thread's own number does.
+    let output = output_of(&[small, "PKG_IOT_COAP_UDP=y", "SAL_USING_AT=y"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The names that it looks at are lwIP's, and what lwIP sets itself is seen.
+#[test]
+fn what_it_asks_of_the_stack_are_settings_of_lwip() {
+    if !has("arm-none-eabi-gcc") {
+        return not_run("which needs gcc-arm-none-eabi");
+    }
+    let scratch = folder("rt-thread-lwip");
+    let rtconfig = "#define SAL_USING_LWIP\n#define PKG_IOT_COAP_DTLS_RSA\n";
+    fs::write(scratch.join("rtconfig.h"), rtconfig).expect("the target folder can be written");
+    let source = scratch.join("stack.c");
+    let port = root().join("ports/rt-thread/port/iot_coap_stack.h");
+    let text = format!("#include \"{}\"\n", port.display());
+    fs::write(&source, text).expect("the target folder can be written");
+    let config = format!("-I{}", scratch.display());
+    let output = compiled(&source, &[&config]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (definition, sentence) in [
+        ("-DDATAGRAMS=1", "set DEFAULT_UDP_RECVMBOX_SIZE to 6"),
+        ("-DWITHOUT_TIMEOUTS", "set LWIP_SO_RCVTIMEO to 1"),
+        ("-DWITHOUT_CORE_LOCKING", "set LWIP_TCPIP_CORE_LOCKING to 1"),
+    ] {
+        let output = compiled(&source, &[&config, definition]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(sentence), "{sentence}\n{said}");
+    }
 }
 
 /// The rest of `HAL_*` is that of ali-iotkit.
@@ -147,4 +242,9 @@ fn a_library_that_cannot_be_is_said() {
     fs::write(&wrong, "no archive").expect("the target folder can be written");
     says(&wrong, arm, "libiot_coap.a is no archive of objects; set PKG_IOT_COAP_LIBRARY");
     says(&bsp.join("wrong"), arm, "wrong/lib/dtls-rsa/libiot_coap.a; set PKG_IOT_COAP_LIBRARY to");
+    archive_for(&bsp.join("wrong/lib/udp/libiot_coap.a"), 40, "");
+    archive_for(&bsp.join("wrong/lib/full/libiot_coap.a"), 40, "");
+    let others = "wrong/lib/dtls-rsa/libiot_coap.a; there are libraries for full, udp: choose one \
+                  of them, or set PKG_IOT_COAP_LIBRARY to";
+    says(&bsp.join("wrong"), arm, others);
 }

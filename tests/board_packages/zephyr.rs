@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use iot_coap_test_library::{root, run, succeed};
 
-use crate::layout::{archive_for, folder, library, unpacked};
+use crate::layout::{archive_for, archive_with, folder, library, unpacked};
 use crate::runs;
 use crate::tools::{self, not_run, python, tool};
 
@@ -27,7 +27,7 @@ mapping:
 ";
 
 /// A board of Zephyr with a network and random numbers.
-const BOARD: [&str; 3] = ["NETWORKING=y", "ENTROPY_HAS_DRIVER=y", "IOT_COAP=y"];
+const BOARD: [&str; 4] = ["NETWORKING=y", "NET_IPV4=y", "ENTROPY_HAS_DRIVER=y", "IOT_COAP=y"];
 
 /// Configures by the Kconfig of the module in `module`.
 fn configured(module: &Path, build: &Path, settings: &[&str]) -> Option<Output> {
@@ -113,38 +113,78 @@ fn a_library_that_cannot_be_is_said() {
     archive_for(&wrong, 243, "rv32i2p1_m2p0_a2p1_c2p0");
     says(&["ARM=y"], "libiot_coap.a is for RISC-V, and this firmware for ARM; scripts/bare TARGET");
     says(&["RISCV=y"], "libiot_coap.a has atomic instructions, which this processor lacks");
+    let float = ["RISCV=y", "RISCV_ISA_EXT_A=y", "FLOAT_HARD=y"];
+    says(&float, "passes arguments by the ABI ilp32, and this firmware by ilp32f; scripts/bare");
+    let double = [&float[..], &["CPU_HAS_FPU_DOUBLE_PRECISION=y"]].concat();
+    says(&double, "passes arguments by the ABI ilp32, and this firmware by ilp32d; scripts/bare");
+    archive_with(&wrong, 243, 4, "");
+    says(&float, "passes arguments by the ABI ilp32d, and this firmware by ilp32f; scripts/bare");
     fs::write(&wrong, "no archive").expect("the target folder can be written");
     says(&[], "libiot_coap.a is no archive of objects");
     // A folder has nothing for this configuration.
     fs::remove_file(&wrong).expect("it was written");
     fs::create_dir(&wrong).expect("the target folder can be written");
     says(&["IOT_COAP_KIND_DTLS_PSK=y"], "libiot_coap.a/lib/dtls-psk/libiot_coap.a; set");
+    archive_for(&wrong.join("lib/udp/libiot_coap.a"), 62, "");
+    archive_for(&wrong.join("lib/full/libiot_coap.a"), 62, "");
+    let others = "lib/dtls-psk/libiot_coap.a; there are libraries for full, udp: choose one of \
+                  them, or set CONFIG_IOT_COAP_LIBRARY to";
+    says(&["IOT_COAP_KIND_DTLS_PSK=y"], others);
+    let list = format!("IOT_COAP_LIBRARY={}/a;b", build.display());
+    says(&[&list], "a[semicolon]b for a list; move it to a path without a semicolon");
 }
 
 #[test]
 fn dtls_needs_random_numbers() {
     let build = folder("zephyr-random");
-    let settings = ["NETWORKING=y", "IOT_COAP=y", "IOT_COAP_KIND_DTLS_RSA=y"];
+    let settings = ["NETWORKING=y", "NET_IPV4=y", "IOT_COAP=y", "IOT_COAP_KIND_DTLS_RSA=y"];
     let Some(output) = configured(root(), &build, &settings) else { return };
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("IOT_COAP_KIND_DTLS_RSA is n, and cannot be y"), "{said}");
-    let output = configured(root(), &build, &settings[..2]).expect("there is python");
+    let output = configured(root(), &build, &settings[..3]).expect("there is python");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let config = fs::read_to_string(build.join(".config")).expect("it was written");
     assert!(config.contains("CONFIG_IOT_COAP_CONFIGURATION=\"udp\"\n"), "{config}");
     assert!(config.contains("CONFIG_HEAP_MEM_POOL_ADD_SIZE_IOT_COAP=4096\n"), "{config}");
 }
 
+/// Compiles a part of the port with these headers.
+fn compiled(part: &str, version: &str, headers: &[&Path]) {
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]);
+    cc.arg(format!("-DZEPHYR_VERSION_CODE={version}")).arg("-I").arg(root().join("include"));
+    cc.args(headers.iter().flat_map(|each| [Path::new("-I"), each]));
+    succeed(cc.arg(root().join("ports/zephyr").join(part)));
+}
+
 /// The port with the names that sockets have since Zephyr 4.4.
 #[test]
 fn it_compiles_with_either_names_of_sockets() {
     for version in ["0x30700", "0x40400"] {
-        let mut cc = Command::new("cc");
-        cc.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]);
-        cc.arg(format!("-DZEPHYR_VERSION_CODE={version}")).arg("-I").arg(root().join("include"));
-        cc.arg("-I").arg(tools::folder().join("zephyr"));
-        succeed(cc.arg(root().join("ports/zephyr/udp.c")));
+        compiled("udp.c", version, &[&tools::folder().join("zephyr")]);
     }
+}
+
+/// Zephyr 3.6 has `version.h` in another folder.
+#[test]
+fn it_compiles_with_the_headers_of_older_releases() {
+    let older = folder("zephyr-older");
+    let headers = tools::folder().join("zephyr/zephyr");
+    succeed(Command::new("cp").arg("-r").arg(headers).arg(&older));
+    fs::rename(older.join("zephyr/version.h"), older.join("version.h")).expect("it was copied");
+    compiled("udp.c", "0x30600", &[&older]);
+}
+
+/// What the kernel has a list of must not be in it once its memory is free.
+#[test]
+fn its_mutexes_leave_the_kernels_list() {
+    if python().is_none() {
+        return;
+    }
+    let named = format!("IOT_COAP_LIBRARY={}", library().display());
+    let settings = [&BOARD[..], &[named.as_str(), "OBJ_CORE_MUTEX=y"]].concat();
+    let sources = ["board_packages/zephyr/mutexes.c"];
+    succeed(&mut Command::new(built(root(), &folder("zephyr-mutexes"), &settings, &sources)));
 }
 
 #[test]

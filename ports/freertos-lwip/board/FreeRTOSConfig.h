@@ -6,7 +6,7 @@
 #define FREERTOS_CONFIG_H
 
 #define configCPU_CLOCK_HZ 25000000u
-#define configTICK_RATE_HZ 1000
+#define configTICK_RATE_HZ ((TickType_t)1000)
 #define configTICK_TYPE_WIDTH_IN_BITS TICK_TYPE_WIDTH_32_BITS
 /* Where the clock starts, so that a run can see it wrap. */
 #ifdef CLOCK_START

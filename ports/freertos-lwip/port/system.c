@@ -21,6 +21,8 @@
 #if INCLUDE_vTaskDelay != 1
 #error "HAL_SleepMs needs INCLUDE_vTaskDelay = 1"
 #endif
+_Static_assert(sizeof(TickType_t) >= sizeof(uint32_t), "16 bits of ticks are too few for lwIP and "
+               "for HAL_SleepMs: set configTICK_TYPE_WIDTH_IN_BITS to TICK_TYPE_WIDTH_32_BITS");
 
 /* The longest text of HAL_Printf; the library's lines have 256 bytes at most. */
 enum { PRINT_MAX = 256 };
@@ -41,15 +43,18 @@ void HAL_Free(void *memory)
 
 /* --- time ---------------------------------------------------------------------- */
 
-/* The tick counter has 32 bits, and wraps after 49 days at 1000 Hz. The kernel counts how
- * often it has, and tells both at one moment. */
+/* A tick counter of 32 bits wraps after 49 days at 1000 Hz. The kernel counts how often it
+ * has, and tells both at one moment. One of 64 bits does not wrap. */
 uint64_t HAL_UptimeMs(void)
 {
     TimeOut_t now;
     uint64_t ticks;
 
     vTaskSetTimeOutState(&now);
-    ticks = (uint64_t)(uint32_t)now.xOverflowCount << 32 | (uint32_t)now.xTimeOnEntering;
+    ticks = now.xTimeOnEntering;
+    if (sizeof(TickType_t) == sizeof(uint32_t)) {
+        ticks |= (uint64_t)(uint32_t)now.xOverflowCount << 32;
+    }
     return ticks * 1000 / configTICK_RATE_HZ;
 }
 
@@ -65,7 +70,8 @@ void HAL_SleepMs(uint32_t ms)
 /* --- mutexes -------------------------------------------------------------------- */
 
 /* With priority inheritance, as the library's lock needs it: a task of low priority that
- * has it is not kept from giving it back. */
+ * has it is not kept from giving it back. The library locks no NULL, but sources written for the
+ * original may. */
 void *HAL_MutexCreate(void)
 {
     return xSemaphoreCreateMutex();
@@ -73,18 +79,23 @@ void *HAL_MutexCreate(void)
 
 void HAL_MutexDestroy(void *mutex)
 {
-    vSemaphoreDelete((SemaphoreHandle_t)mutex);
+    if (mutex != NULL) {
+        vSemaphoreDelete((SemaphoreHandle_t)mutex);
+    }
 }
 
 void HAL_MutexLock(void *mutex)
 {
-    while (xSemaphoreTake((SemaphoreHandle_t)mutex, portMAX_DELAY) != pdTRUE) {
+    while (mutex != NULL &&
+           xSemaphoreTake((SemaphoreHandle_t)mutex, portMAX_DELAY) != pdTRUE) {
     }
 }
 
 void HAL_MutexUnlock(void *mutex)
 {
-    (void)xSemaphoreGive((SemaphoreHandle_t)mutex);
+    if (mutex != NULL) {
+        (void)xSemaphoreGive((SemaphoreHandle_t)mutex);
+    }
 }
 
 void *HAL_ThreadSelf(void)

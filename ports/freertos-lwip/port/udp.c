@@ -23,9 +23,11 @@
 #if !LWIP_SO_RCVTIMEO
 #error "reads must end: set LWIP_SO_RCVTIMEO to 1"
 #endif
-#if configTICK_RATE_HZ > 1000
-#error "lwIP counts in ticks of a millisecond or more: set configTICK_RATE_HZ to 1000 or less"
-#endif
+_Static_assert(DEFAULT_UDP_RECVMBOX_SIZE >= 6, "a flight of DTLS is several datagrams at once: "
+               "set DEFAULT_UDP_RECVMBOX_SIZE to 6");
+/* Not by #if: most projects write it with a cast. */
+_Static_assert(configTICK_RATE_HZ <= 1000, "lwIP counts in ticks of a millisecond or more: "
+               "set configTICK_RATE_HZ to 1000 or less");
 
 /* What HAL_UDP_readTimeout returns besides a length. */
 enum { INVALID = -1, TIMED_OUT = -2, FAILED = -4 };

@@ -7,6 +7,7 @@
 #include <rtthread.h>
 
 #include "iot_coap_hal.h"
+#include "iot_coap_stack.h"
 
 #if RT_ALIGN_SIZE < 8
 #error "the library needs memory aligned to 8 bytes, and ali-iotkit takes it from rt_malloc: set RT_ALIGN_SIZE to 8"

@@ -137,7 +137,4 @@ static inline void rt_kputs(const char *text)
     fflush(stdout);
 }
 
-/* Of SAL's <sys/socket.h>, whose place the system's takes. */
-#define closesocket(socket) close(socket)
-
 #endif

@@ -22,9 +22,33 @@ typedef struct {
 #define K_MSEC(milliseconds) ((k_timeout_t){milliseconds})
 #define K_FOREVER ((k_timeout_t){-1})
 
+struct k_obj_core {
+    int is_linked;
+};
+
 struct k_mutex {
     pthread_mutex_t lock;
+#ifdef CONFIG_OBJ_CORE_MUTEX
+    struct k_obj_core obj_core;
+#endif
 };
+
+#define K_OBJ_CORE(object) (&(object)->obj_core)
+
+/* How many objects the kernel knows of, in the whole program. */
+__attribute__((weak)) int linked_objects;
+
+static inline void k_obj_core_link(struct k_obj_core *object)
+{
+    object->is_linked = 1;
+    __atomic_add_fetch(&linked_objects, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline void k_obj_core_unlink(struct k_obj_core *object)
+{
+    __atomic_sub_fetch(&linked_objects, object->is_linked, __ATOMIC_SEQ_CST);
+    object->is_linked = 0;
+}
 
 struct k_thread;
 typedef struct k_thread *k_tid_t;
@@ -78,6 +102,9 @@ static inline int32_t k_sleep(k_timeout_t timeout)
 
 static inline int k_mutex_init(struct k_mutex *mutex)
 {
+#ifdef CONFIG_OBJ_CORE_MUTEX
+    k_obj_core_link(K_OBJ_CORE(mutex));
+#endif
     return -pthread_mutex_init(&mutex->lock, NULL);
 }
 

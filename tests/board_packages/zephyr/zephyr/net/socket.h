@@ -10,9 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <zephyr/version.h>
-
-#if ZEPHYR_VERSION_CODE >= ZEPHYR_VERSION(4, 4, 0)
+/* As the compiler is told; see version.h. */
+#if defined(ZEPHYR_VERSION_CODE) && ZEPHYR_VERSION_CODE >= 0x40400
 enum net_sock_type { NET_SOCK_STREAM = SOCK_STREAM, NET_SOCK_DGRAM = SOCK_DGRAM };
 #undef SOCK_DGRAM
 #endif
