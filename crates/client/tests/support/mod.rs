@@ -272,7 +272,34 @@ pub(crate) fn response(received: Received<u32>) -> Response<u32> {
 
 /// A datagram as coap-lite reads it.
 pub(crate) fn read(datagram: &[u8]) -> Packet {
-    Packet::from_bytes(datagram).expect("well-formed")
+    let mut datagram = datagram.to_vec();
+    if cfg!(target_endian = "big") {
+        swap_long_extensions(&mut datagram);
+    }
+    Packet::from_bytes(&datagram).expect("well-formed")
+}
+
+/// Exchanges the two bytes of each option's long number and length (RFC 7252, section 3.1),
+/// which coap-lite 0.13 reads in the wrong order on a machine that has the order of networks.
+fn swap_long_extensions(datagram: &mut [u8]) {
+    let mut at = 4 + usize::from(datagram[0] & 0xF);
+    while at < datagram.len() && datagram[at] != 0xFF {
+        let nibbles = [datagram[at] >> 4, datagram[at] & 0xF];
+        let mut len = 0;
+        at += 1;
+        for nibble in nibbles {
+            len = usize::from(nibble);
+            if nibble == 13 {
+                len += usize::from(datagram[at]);
+                at += 1;
+            } else if nibble == 14 {
+                len = 269 + usize::from(u16::from_be_bytes([datagram[at], datagram[at + 1]]));
+                datagram.swap(at, at + 1);
+                at += 2;
+            }
+        }
+        at += len;
+    }
 }
 
 pub(crate) fn id_of(datagram: &[u8]) -> u16 {
