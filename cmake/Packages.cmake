@@ -46,6 +46,9 @@ function(package component name section summary description notices)
   endforeach()
   install(FILES ${folder}/changelog.Debian.gz ${folder}/changelog.gz ${folder}/copyright
           DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} COMPONENT ${component})
+  configure_file(cmake/debian/lintian-overrides.in ${folder}/lintian-overrides @ONLY)
+  install(FILES ${folder}/lintian-overrides RENAME ${name}
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides COMPONENT ${component})
   install(FILES ${IOT_COAP_NOTICES}/${notices} RENAME third-party-notices
           DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} COMPONENT ${component})
 endfunction()
@@ -85,9 +88,9 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/cmake
 package(development libiot-coap-dev libdevel "CoAP client for Alibaba Cloud IoT - development files"
   "${about}
 .
-This package has the headers, the static library, the CMake package IotCoap, the
-pkg-config file iot-coap, and local_root.c, by which a program trusts the local
-cloud." library)
+This package has the headers, the static library, the CMake package IotCoap,
+the pkg-config file iot-coap, and local_root.c, by which a program trusts the
+local cloud." library)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "${runtime_package} (= ${debian_version}), libc6-dev | libc-dev")
 finish(development ${CMAKE_INSTALL_LIBDIR}/libiot_coap.a
