@@ -6,6 +6,7 @@ set(debian_version ${PROJECT_VERSION}-${revision})
 set(runtime_package libiot-coap${IOT_COAP_ABI})
 set(IOT_COAP_MAINTAINER "The iot-coap developers <developers@iot-coap.invalid>" CACHE STRING
   "Who the packages say maintains them")
+set(IOT_COAP_HOMEPAGE "" CACHE STRING "Where the packages say the project is at home, if it is")
 set(IOT_COAP_NOTICES ${CMAKE_CURRENT_BINARY_DIR}/notices CACHE PATH
   "The folder of the notices of the Rust libraries within: the files library and cloud")
 
@@ -14,6 +15,9 @@ set(CPACK_PACKAGE_VENDOR iot-coap)
 set(CPACK_PACKAGE_CONTACT ${IOT_COAP_MAINTAINER})
 # Or it would be the first line of each package's description.
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
+if(IOT_COAP_HOMEPAGE)
+  set(CPACK_DEBIAN_PACKAGE_HOMEPAGE ${IOT_COAP_HOMEPAGE})
+endif()
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEB_COMPONENT_INSTALL ON)

@@ -65,7 +65,9 @@ remove() {
     ! dpkg -s libiot-coap-dev >/dev/null 2>&1 || exit 1
     ! ./shared -h 2>/dev/null || exit 1
     iot-coap-cloud --state /try/state -- ./static -u '{coap}'
-    $apt purge iot-coap-cloud libiot-coap1
+    # The library has nothing that would be left to purge.
+    ! dpkg -s libiot-coap1 >/dev/null 2>&1 || exit 1
+    $apt purge iot-coap-cloud
     while read -r file; do
         if [ ! -d "$file" ] && [ -e "$file" ]; then
             echo "left behind: $file"
