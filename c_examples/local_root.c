@@ -21,9 +21,11 @@ const char *iotx_coap_get_ca(void)
     FILE *file = path == NULL ? NULL : fopen(path, "rb");
 
     if (file == NULL) {
-        fprintf(stderr, "Set IOT_COAP_CLOUD_ROOT to the file of the local cloud's certificate: "
-                        "iot-coap-cloud names it when it starts, and sets it for the programs "
-                        "that it runs\n");
+        fprintf(stderr, "IOT_COAP_CLOUD_ROOT is %s%s. It must be the file of the local cloud's "
+                        "certificate: iot-coap-cloud names it when it starts, and sets it for the "
+                        "programs that it runs\n",
+                path == NULL ? "not set" : "no file that can be read: ",
+                path == NULL ? "" : path);
     } else {
         roots[fread(roots, 1, sizeof(roots) - 1, file)] = '\0';
         fclose(file);

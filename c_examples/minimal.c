@@ -35,6 +35,9 @@ int main(int argc, char **argv)
 
     IOT_SetLogLevel(IOT_LOG_ERROR); /* each call that fails says why */
     iotx_coap_context_t *client = IOT_CoAP_Init(&config);
+    if (client == NULL) {
+        return 1;
+    }
     if (IOT_CoAP_DeviceNameAuth(client) == IOTX_SUCCESS &&
         IOT_CoAP_SendMessage(client, TOPIC, &message) == IOTX_SUCCESS) {
         for (int i = 0; i < 50 && !answered; i++) {

@@ -129,6 +129,9 @@ int main(int argc, char **argv)
 
     IOT_SetLogLevel(IOT_LOG_WARNING);
     client = IOT_CoAP_Init(&config);
+    if (client == NULL) {
+        return EXIT_FAILURE;
+    }
     if (IOT_CoAP_DeviceNameAuth(client) != IOTX_SUCCESS ||
         pthread_create(&receiver, NULL, receive, client) != 0) {
         HAL_Printf("not connected\n");

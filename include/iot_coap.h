@@ -23,6 +23,8 @@
  *
  *         IOT_SetLogLevel(IOT_LOG_ERROR); // each call that fails says why
  *         client = IOT_CoAP_Init(&config);
+ *         if (client == NULL)
+ *             return 1;
  *         if (IOT_CoAP_DeviceNameAuth(client) == IOTX_SUCCESS &&
  *             IOT_CoAP_SendMessage(client, "/topic/a1RP1qZfrEi/example1/update", &message) == IOTX_SUCCESS)
  *             IOT_CoAP_Yield(client); // waits for the answer, 2 s at most
@@ -510,8 +512,8 @@ extern "C" {
  *     cannot be reached, or its certificate is not valid
  * @note Blocks while the host's name is looked up and, over `coaps://`, for the DTLS
  *     handshake: for at most 60 s after the look-up, or `connect_limit_ms` of
- *     `iotx_coap_options_t`. Meanwhile each address of the host is tried. Any thread may
- *     call; clients are independent of each other.
+ *     `iotx_coap_options_t`. Meanwhile each address of the host is tried. A signal does not
+ *     end the wait. Any thread may call; clients are independent of each other.
  */
 iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
 
@@ -551,9 +553,9 @@ void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
  * @note Blocks for at most 10 s, or `wait_time_ms` if that is more, also while another
  *     thread signs in; `sign_in_limit_ms` of `iotx_coap_options_t` sets another limit.
  *     Only a firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open
- *     another connection, may take longer. An answer that arrives later, within 247 s,
- *     still signs the device in: in the next call of this function or of `IOT_CoAP_Yield`.
- *     Any thread may call, also from a callback.
+ *     another connection, may take longer. A signal does not end the wait. An answer that
+ *     arrives later, within 247 s, still signs the device in: in the next call of this
+ *     function or of `IOT_CoAP_Yield`. Any thread may call, also from a callback.
  */
 int IOT_CoAP_DeviceNameAuth(iotx_coap_context_t *p_context);
 
@@ -645,9 +647,10 @@ uint32_t IOT_CoAP_GetCurToken(iotx_coap_context_t *p_context);
  * @return `IOTX_SUCCESS`, even if nothing arrived; `IOTX_ERR_INVALID_PARAM` for an invalid
  *     client, or if another thread ends the client meanwhile: do not call again
  * @note Blocks for `wait_time_ms` at most. Only a firmware's own `HAL_DTLSSession_create`
- *     and `HAL_UDP_create`, which open another connection, may take longer. Any thread may
- *     call; while one waits here, others may send. A waiting thread may be cancelled, but
- *     not with `PTHREAD_CANCEL_ASYNCHRONOUS`, and a callback may leave by `pthread_exit`.
+ *     and `HAL_UDP_create`, which open another connection, may take longer. A signal does
+ *     not end the wait. Any thread may call; while one waits here, others may send. A
+ *     waiting thread may be cancelled, but not with `PTHREAD_CANCEL_ASYNCHRONOUS`, and a
+ *     callback may leave by `pthread_exit`.
  */
 int IOT_CoAP_Yield(iotx_coap_context_t *p_context);
 

@@ -19,21 +19,22 @@ say() {
 }
 
 # still_running TEXT [SECONDS]: says now and then that it goes on, and how long it took last,
-# until it is killed.
+# until it is killed. On standard error: what a script prints may be read by another.
 still_running() {
-    local pause=60 end='\n' started=$SECONDS
-    if [ -t 1 ]; then
+    local pause=10 end='\n' started=$SECONDS
+    if [ -t 2 ]; then
         pause=5 end='\r'
     fi
-    # Nobody shall wait for the end of what it could say.
-    while sleep $pause >/dev/null 2>&1; do
+    # Nobody shall wait for the end of what it could say. It ends with the script, also with
+    # one that is killed.
+    while sleep $pause >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
         printf "%s: %d s%s$end" "$1" $((SECONDS - started)) "${2:+ of about $2 s}"
     done
 }
 
 # meanwhile_say TEXT [SECONDS]: has `still_running` say so until `said_enough`.
 meanwhile_say() {
-    still_running "$@" &
+    still_running "$@" >&2 &
     SAYING=$!
 }
 
@@ -48,14 +49,19 @@ fail() {
     exit 1
 }
 
-# quietly LOG COMMAND...: runs a command, and shows what it printed if it fails. To a terminal
-# it says that it goes on.
+# takes_no_arguments "$@": ends where there are some.
+takes_no_arguments() {
+    [ $# = 0 ] || fail "${0##*/} takes no arguments, not $*; see --help"
+}
+
+# quietly LOG COMMAND...: runs a command, says now and then that it goes on, and shows what it
+# printed if it fails.
 quietly() {
     local log=$1 status=0
     shift
-    [ ! -t 1 ] || meanwhile_say "... $1 ${2:-}"
+    meanwhile_say "... $1 ${2:-}"
     "$@" >"$log" 2>&1 || status=$?
-    [ ! -t 1 ] || said_enough
+    said_enough
     if [ $status != 0 ]; then
         tail -n 40 "$log" >&2
         fail "$* (all it printed: $log)"

@@ -31,8 +31,8 @@ use iotx_ret_code_t::{
 ///     cannot be reached, or its certificate is not valid
 /// @note Blocks while the host's name is looked up and, over `coaps://`, for the DTLS
 ///     handshake: for at most 60 s after the look-up, or `connect_limit_ms` of
-///     `iotx_coap_options_t`. Meanwhile each address of the host is tried. Any thread may
-///     call; clients are independent of each other.
+///     `iotx_coap_options_t`. Meanwhile each address of the host is tried. A signal does not
+///     end the wait. Any thread may call; clients are independent of each other.
 ///
 /// # Safety
 ///
@@ -109,9 +109,9 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Deinit(p_context: *mut *mut iotx_coap_c
 /// @note Blocks for at most 10 s, or `wait_time_ms` if that is more, also while another
 ///     thread signs in; `sign_in_limit_ms` of `iotx_coap_options_t` sets another limit.
 ///     Only a firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open
-///     another connection, may take longer. An answer that arrives later, within 247 s,
-///     still signs the device in: in the next call of this function or of `IOT_CoAP_Yield`.
-///     Any thread may call, also from a callback.
+///     another connection, may take longer. A signal does not end the wait. An answer that
+///     arrives later, within 247 s, still signs the device in: in the next call of this
+///     function or of `IOT_CoAP_Yield`. Any thread may call, also from a callback.
 ///
 /// # Safety
 ///
@@ -339,9 +339,10 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_GetCurToken(p_context: *mut iotx_coap_c
 /// @return `IOTX_SUCCESS`, even if nothing arrived; `IOTX_ERR_INVALID_PARAM` for an invalid
 ///     client, or if another thread ends the client meanwhile: do not call again
 /// @note Blocks for `wait_time_ms` at most. Only a firmware's own `HAL_DTLSSession_create`
-///     and `HAL_UDP_create`, which open another connection, may take longer. Any thread may
-///     call; while one waits here, others may send. A waiting thread may be cancelled, but
-///     not with `PTHREAD_CANCEL_ASYNCHRONOUS`, and a callback may leave by `pthread_exit`.
+///     and `HAL_UDP_create`, which open another connection, may take longer. A signal does
+///     not end the wait. Any thread may call; while one waits here, others may send. A
+///     waiting thread may be cancelled, but not with `PTHREAD_CANCEL_ASYNCHRONOUS`, and a
+///     callback may leave by `pthread_exit`.
 ///
 /// # Safety
 ///

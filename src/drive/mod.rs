@@ -33,7 +33,7 @@ use iot_coap_client::{
 };
 
 use crate::context::{Context, Recipient, State};
-use crate::link::{Link, Unwritten};
+use crate::link::{Link, PORT_QUESTION, Unwritten};
 use crate::lock::Guard;
 use crate::log::{Level, is_enabled, log_later};
 use crate::port::Replies;
@@ -235,7 +235,7 @@ impl Context {
         let is_connected = state.link.is_connected();
         if is_connected.is_none() {
             // A handshake that was started again would have more time of its own.
-            log_later!(state.log, Error, "no connection: timed out");
+            log_later!(state.log, Error, "no connection: timed out; {PORT_QUESTION}");
         }
         state.link.take_news();
         Self::unlock(state);

@@ -7,6 +7,7 @@ use iot_coap_client::{Code, Event, SignInError};
 
 use crate::context::{Context, Recipient, State};
 use crate::layout;
+use crate::link::PORT_QUESTION;
 use crate::log::log_later;
 use crate::message::ResponseHandle;
 use crate::notices::iotx_coap_notice_kind_t::{
@@ -92,18 +93,17 @@ impl Outcall {
                     );
                     log_later!(state.log, Error, "{}", layout::QUESTION);
                 }
+                #[cfg(feature = "port-linux")]
+                if error == SignInError::NotAnswered && state.link.has_only_been_refused() {
+                    context.connector.explain_refusal(&mut state.log, "");
+                }
                 let is_wrong_port = match error {
                     SignInError::NotAnswered => !state.link.has_heard(),
                     SignInError::BadReply => true,
                     _ => false,
                 };
                 if is_wrong_port {
-                    log_later!(
-                        state.log,
-                        Error,
-                        "is the port that of the scheme? coap:// is mostly served at 5683, \
-                         coaps:// at 5684, coap-psk:// at 5682"
-                    );
+                    log_later!(state.log, Error, "{PORT_QUESTION}");
                 }
                 let mut notice = iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SIGN_IN_FAILED);
                 if let SignInError::Refused(code) = error {

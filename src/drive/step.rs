@@ -99,7 +99,7 @@ impl Context {
                 let State { link, log, .. } = state;
                 #[cfg(feature = "port-linux")]
                 if error.is_refused() && link.note_refusal() {
-                    self.connector.explain_refusal(log);
+                    self.connector.explain_refusal(log, "; still trying");
                 }
                 link.handle_read_error(now, side, error, log);
                 wait.empty_reads = wait.empty_reads.saturating_add(1);

@@ -235,7 +235,7 @@ fn config_with_certificates(terms: &Terms<'_>) -> Result<Config, Error> {
         let reason = match error {
             CertificateError::OutOfMemory => return Error::OutOfMemory,
             CertificateError::NoAnchors => {
-                "no certificate to trust in what iotx_coap_get_ca or the option trust_root gives"
+                "no certificate to trust in what iotx_coap_get_ca or the option trust_root_pem gives"
             }
             _ => "a certificate to trust does not parse",
         };

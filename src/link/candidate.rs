@@ -8,7 +8,7 @@ use core::task::Poll;
 
 use iot_coap_client::{Duration, Instant};
 
-use super::cause::Cause;
+use super::cause::{Cause, PORT_QUESTION};
 use super::health::SILENCE;
 use super::transport::{Reader, Transport};
 #[cfg(feature = "dtls-psk")]
@@ -177,7 +177,7 @@ impl Candidate {
             }
         }
         if is_late && self.probe().is_none() {
-            log_later!(log, Error, "no connection: timed out");
+            log_later!(log, Error, "no connection: timed out; {PORT_QUESTION}");
         }
     }
 

@@ -1,5 +1,9 @@
 //! Why a candidate fails, as far as it decides what is tried next.
 
+/// What to check when nothing comes from the peer.
+pub(crate) const PORT_QUESTION: &str = "is the port that of the scheme? coap:// is mostly \
+    served at 5683, coaps:// at 5684, coap-psk:// at 5682";
+
 /// Why a candidate failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {

@@ -252,11 +252,11 @@ impl Connector {
         }
     }
 
-    /// Logs that nobody listens at the peer's port.
+    /// Logs that nobody listens at the peer's port, and what is done about it.
     #[cfg(feature = "port-linux")]
-    pub(crate) fn explain_refusal(&self, log: &mut Queue) {
+    pub(crate) fn explain_refusal(&self, log: &mut Queue, then: &str) {
         let host = self.host.to_str().unwrap_or_default();
-        log_later!(log, Error, "nobody listens at {host} port {}; still trying", self.port);
+        log_later!(log, Error, "nobody listens at {host} port {}{then}", self.port);
     }
 
     #[cfg(feature = "_coaps")]

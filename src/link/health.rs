@@ -188,6 +188,12 @@ impl Health {
         self.has_heard = true;
     }
 
+    /// Whether nobody listened at the peer's port since something came from it.
+    #[cfg(feature = "port-linux")]
+    pub(super) const fn has_noted_refusal(&self) -> bool {
+        self.has_noted_refusal
+    }
+
     /// Notes that nobody listens at the peer's port. Returns whether that is news.
     #[cfg(feature = "port-linux")]
     pub(super) const fn note_refusal(&mut self) -> bool {

@@ -32,6 +32,7 @@ use iot_coap_client::{Duration, Instant};
 use crate::log::{Queue, log_later};
 use crate::port::{self, Replies, Udp};
 pub(crate) use candidate::Candidate;
+pub(crate) use cause::PORT_QUESTION;
 pub(crate) use connector::{Connector, DtlsOptions, Opened, SessionStore};
 pub(crate) use health::Expected;
 use health::Health;
@@ -125,6 +126,12 @@ impl Link {
             (None, None, State::BackingOff { .. }) if self.health.has_tried_all() => Some(false),
             (None, ..) => None,
         }
+    }
+
+    /// Whether the network has refused datagrams, and nothing has ever come from the peer.
+    #[cfg(feature = "port-linux")]
+    pub(crate) const fn has_only_been_refused(&self) -> bool {
+        self.health.has_noted_refusal() && !self.health.has_heard()
     }
 
     /// Whether the last datagram was refused, and no other way is being tried.
