@@ -236,6 +236,10 @@ impl Context {
         if is_connected.is_none() {
             // A handshake that was started again would have more time of its own.
             log_later!(state.log, Error, "no connection: timed out; {PORT_QUESTION}");
+            #[cfg(feature = "port-linux")]
+            if state.link.has_only_been_refused() {
+                self.connector.explain_refusal(&mut state.log, "");
+            }
         }
         state.link.take_news();
         Self::unlock(state);
