@@ -269,8 +269,13 @@ impl Session {
                         }
                         #[cfg(any(feature = "dtls-p256", feature = "dtls-rsa"))]
                         Error::Certificate(CertificateError::UnknownIssuer) => {
-                            ": if the server is yours, return its root from iotx_coap_get_ca \
-                             (for the local cloud, compile c_examples/local_root.c as well)"
+                            if cfg!(feature = "port-linux") {
+                                ": if the server is yours, return its root from iotx_coap_get_ca \
+                                 (for the local cloud, compile c_examples/local_root.c as well)"
+                            } else {
+                                ": if the server is yours, return its root from iotx_coap_get_ca \
+                                 (for the local cloud, see docs/board.md)"
+                            }
                         }
                         _ => "",
                     };
@@ -295,7 +300,11 @@ impl Session {
                  certificates, static RSA too"
             );
         } else if self.ended().is_none() {
-            log_later!(log, Warning, "the server does not go on with the DTLS handshake");
+            log_later!(
+                log,
+                Warning,
+                "the server does not go on with the DTLS handshake, as with a wrong pre-shared key"
+            );
         }
     }
 
