@@ -7,7 +7,7 @@ mod faults;
 mod refusals;
 
 use std::io;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use coap_lite::Packet;
 
@@ -281,6 +281,17 @@ impl Service {
         let mut answer = self.conclude(now, message, Some(token), result);
         self.choose_delivery(confirmable, peer, &mut answer);
         answer
+    }
+
+    /// Goes on without the broker if it is not there after so long; says why it is not.
+    pub(crate) fn give_up_broker(&self, waited: Duration) -> Option<String> {
+        let event = self.forwarder.as_ref()?.given_up(waited)?;
+        let said = match &event {
+            Event::BrokerLost { broker, reason } => Some(format!("{broker}: {reason}")),
+            _ => None,
+        };
+        self.events.record(event);
+        said
     }
 
     /// The payload of a message that may be taken, and its sequence number.

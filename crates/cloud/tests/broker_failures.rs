@@ -209,7 +209,8 @@ fn without_a_broker_the_answer_is_no_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
     drop(listener);
-    let forward = Forward::to(format!("mqtt://{address}").parse().expect("an address"));
+    let broker = format!("mqtt://{address}").parse().expect("an address");
+    let forward = Forward { patience: Duration::ZERO, ..Forward::to(broker) };
     let deadline = forward.deadline;
     let cloud = start(Config { forward: Some(forward), ..Config::default() });
     let mut device = TestDevice::signed_in(&cloud, Transport::Udp);

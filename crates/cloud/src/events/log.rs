@@ -200,6 +200,16 @@ impl EventLog {
         kept.dropped + kept.events.len()
     }
 
+    /// Waits until there were more than `count` events; says whether there were by then.
+    pub(crate) fn wait_for_more(&self, count: usize, deadline: Instant) -> bool {
+        let mut kept = self.kept();
+        while kept.dropped + kept.events.len() <= count {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            kept = self.changed.wait_timeout(kept, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
     pub(crate) fn all(&self) -> Vec<Event> {
         self.kept().events.iter().map(|entry| entry.event.clone()).collect()
     }
