@@ -146,8 +146,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     log: Option<PathBuf>,
 
-    /// Log small events too (faults, pings); with a command, print events on standard
-    /// error
+    /// Log small events too (faults, pings); with a command, print all events on standard
+    /// error, instead of those that say that something is wrong
     #[arg(short, long)]
     verbose: bool,
 
@@ -240,7 +240,7 @@ impl Arguments {
             Some(file) => Log::File(file),
             None if !with_command => Log::Stdout,
             None if self.verbose => Log::Stderr,
-            None => Log::None,
+            None => Log::Trouble,
         };
         let dtls = self.dtls.into_config(with_command, &self.bind)?;
         let defaults = Config::default();
