@@ -55,7 +55,7 @@ pub(crate) enum Refusal {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self::new(UNAUTHORIZED, refusal.reason()).as_asked(refusal.is_asked_for())
+        Self::new(UNAUTHORIZED, refusal.reason()).asked_for(refusal.is_asked_for())
     }
 }
 

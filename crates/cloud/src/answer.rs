@@ -108,7 +108,7 @@ impl Refused {
     }
 
     /// The same, which somebody asked for.
-    pub(crate) fn as_asked(self, as_asked: bool) -> Self {
+    pub(crate) fn asked_for(self, as_asked: bool) -> Self {
         Self { as_asked, ..self }
     }
 

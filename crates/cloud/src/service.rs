@@ -303,7 +303,7 @@ impl Service {
         Proof { token, device, .. }: Proof,
     ) -> Result<(Vec<u8>, Option<u64>), Refused> {
         if self.fault("server-error", self.faults.server_error, request) {
-            return Err(Refused::new(INTERNAL_SERVER_ERROR, "the server failed").as_asked(true));
+            return Err(Refused::new(INTERNAL_SERVER_ERROR, "the server failed").asked_for(true));
         }
         self.limits
             .message(now, request.peer.route.address, device)

@@ -50,12 +50,10 @@ fn fields_of_a_message() -> Vec<String> {
     let mut is_skipped = false;
     for line in item(MESSAGE, "pub struct Message {") {
         is_skipped |= line.contains("serde(skip)");
-        if let Some((name, _)) =
-            line.trim_start().strip_prefix("pub ").and_then(|rest| rest.split_once(':'))
-        {
-            if !std::mem::take(&mut is_skipped) {
-                fields.push(name.to_owned());
-            }
+        let field = line.trim_start().strip_prefix("pub ").and_then(|rest| rest.split_once(':'));
+        let Some((name, _)) = field else { continue };
+        if !std::mem::take(&mut is_skipped) {
+            fields.push(name.to_owned());
         }
     }
     fields
