@@ -55,6 +55,14 @@ fn the_page_about_the_local_cloud_works() {
     assert!(printed.contains("answered with 2.05"), "{printed}");
 }
 
+#[test]
+fn the_page_about_scripts_with_the_local_cloud_works() {
+    let printed = succeed(&mut reader("crates/cloud/SCRIPTS.md", PROGRAMS[0], "scripts"));
+    for (answer, count) in [("answered with 5.00", 1), ("answered with 2.05", 2)] {
+        assert_eq!(printed.matches(answer).count(), count, "{answer}: {printed}");
+    }
+}
+
 /// Where blocks of each kind are tried, and whose.
 fn tried() -> [(&'static str, &'static str); 4] {
     [

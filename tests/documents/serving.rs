@@ -46,13 +46,14 @@ pub(crate) fn serve(home: &Path, commands: &str) -> String {
     let mut child =
         shell(home).args(["-euc", &script]).stdout(Stdio::piped()).spawn().expect("bash runs");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let first = lines.next().and_then(Result::ok).unwrap_or_default();
+    // What it has of a broker is said before.
+    let is_ready = |line: &String| line.contains("\"event\":\"ready\"");
+    let ready = lines.by_ref().map_while(Result::ok).find(is_ready);
     let pid = child.id().to_string();
     let told = Command::new("bash").args(["-c", "kill -TERM \"$0\"", &pid]).status();
     let status = child.wait().expect("it ends");
-    assert!(first.contains("\"event\":\"ready\""), "{script}: {first}");
     assert!(told.expect("bash runs").success() && status.success(), "{script}: {status}");
-    first
+    ready.unwrap_or_else(|| panic!("{script} is not ready"))
 }
 
 #[test]

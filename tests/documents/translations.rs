@@ -7,9 +7,11 @@ use std::path::Path;
 
 use crate::markdown::{self, Document, Section, numbers};
 
-const PAIRS: [(&str, &str); 13] = [
+const PAIRS: [(&str, &str); 15] = [
     ("README.md", "README.zh-CN.md"),
+    ("crates/cloud/EVENTS.md", "crates/cloud/EVENTS.zh-CN.md"),
     ("crates/cloud/README.md", "crates/cloud/README.zh-CN.md"),
+    ("crates/cloud/SCRIPTS.md", "crates/cloud/SCRIPTS.zh-CN.md"),
     ("docs/board.md", "docs/board.zh-CN.md"),
     ("docs/differences.md", "docs/differences.zh-CN.md"),
     ("docs/habits.md", "docs/habits.zh-CN.md"),

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::hash::MessageDigest;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::{Refused, UNAUTHORIZED};
 use crate::bounded::BoundedMap;
 use crate::random;
 use crate::server_keys::ServerKeys;
@@ -52,7 +53,18 @@ pub(crate) enum Refusal {
     Used,
 }
 
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(UNAUTHORIZED, refusal.reason()).asked_for(refusal.is_asked_for())
+    }
+}
+
 impl Refusal {
+    /// The token was good for no longer, as the server was told: what a device meets in time.
+    pub(crate) fn is_asked_for(self) -> bool {
+        matches!(self, Self::Expired | Self::Used)
+    }
+
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Forged => "access token is not one of ours",

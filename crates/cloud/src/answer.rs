@@ -84,18 +84,32 @@ pub(crate) struct Refused {
     pub(crate) remedy: String,
     /// Seconds after which the request may come again.
     pub(crate) retry_after: Option<u16>,
+    /// Somebody asked for such refusals: by a fault, or by what access tokens are good for.
+    pub(crate) as_asked: bool,
 }
 
 impl Refused {
     /// A long reason is cut: it may repeat what the peer said.
     pub(crate) fn new(code: u8, reason: impl Into<String>) -> Self {
-        Self { code, reason: cut(reason), check: "", remedy: String::new(), retry_after: None }
+        Self {
+            code,
+            reason: cut(reason),
+            check: "",
+            remedy: String::new(),
+            retry_after: None,
+            as_asked: false,
+        }
     }
 
     /// The same with what the log says about it, and the client is not told.
     pub(crate) fn by(mut self, check: &'static str, remedy: impl Into<String>) -> Self {
         (self.check, self.remedy) = (check, remedy.into());
         self
+    }
+
+    /// The same, which somebody asked for.
+    pub(crate) fn asked_for(self, as_asked: bool) -> Self {
+        Self { as_asked, ..self }
     }
 
     /// A request that came too soon after others.

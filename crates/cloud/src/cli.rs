@@ -13,7 +13,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, ValueEnum};
 use clap_complete::Shell;
 use iot_coap_cloud::{
     Config, Device, Faults, Log, Reply, ServerKeys, TokenOption, Transport, load_devices,
@@ -49,8 +50,8 @@ pub(crate) struct Arguments {
 
     /// A TOML file of [[device]] tables (see below)
     ///
-    /// It holds secrets: only its owner and its group may read it (chmod 640 or stricter), or
-    /// the server does not start. The same goes for other files of secrets.
+    /// It holds secrets: nobody but its owner may read it (chmod 600), or its group (chmod 640),
+    /// or the server does not start. The same goes for other files of secrets.
     #[arg(long = "devices", value_name = "FILE", help_heading = "Devices")]
     devices_file: Option<PathBuf>,
 
@@ -146,8 +147,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     log: Option<PathBuf>,
 
-    /// Log small events too (faults, pings); with a command, print events on standard
-    /// error
+    /// Log small events too (faults, pings); with a command, print all events on standard
+    /// error, instead of those that say that something is wrong
     #[arg(short, long)]
     verbose: bool,
 
@@ -165,6 +166,9 @@ pub(crate) struct Arguments {
     pub(crate) completions: Option<Shell>,
 
     /// A command to run against the server; when the command ends, the server stops
+    ///
+    /// The exit status is the command's, 128 and the signal that killed it, 127 if it is not
+    /// found, 126 if it cannot be run, or 125 if the server itself fails.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }
@@ -207,8 +211,20 @@ impl Arguments {
         Reread { is_given, keys, devices, certificate }
     }
 
+    /// The command line of this process; what is wrong with it ends the process.
+    pub(crate) fn parse_all() -> Self {
+        let arguments = Self::parse();
+        // For clap it is no mistake to end the options before nothing.
+        if arguments.command.is_empty() && std::env::args_os().any(|word| word == "--") {
+            let text = "no command after --";
+            Self::command().error(ErrorKind::TooFewValues, text).exit();
+        }
+        arguments
+    }
+
     /// The configuration that the command line asks for.
     pub(crate) fn into_config(self) -> Result<Config, Box<dyn std::error::Error>> {
+        addresses::check_are_here(&self.bind)?;
         let with_command = !self.command.is_empty();
         let state_dir = self.state_dir();
         let keys = match (&self.key_file, &state_dir) {
@@ -240,7 +256,7 @@ impl Arguments {
             Some(file) => Log::File(file),
             None if !with_command => Log::Stdout,
             None if self.verbose => Log::Stderr,
-            None => Log::None,
+            None => Log::Trouble,
         };
         let dtls = self.dtls.into_config(with_command, &self.bind)?;
         let defaults = Config::default();
@@ -317,7 +333,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -1,6 +1,7 @@
 //! The handle of a running server: starting it, asking it, changing it,
 //! stopping it. The server itself runs on a thread of its own.
 
+mod broker;
 mod reading;
 mod sites;
 
@@ -49,12 +50,13 @@ pub struct Cloud {
     events: Arc<EventLog>,
     certificate: ServerCertificate,
     certificates: Certificates,
+    missing_broker: Option<String>,
     /// Its temporary folder goes when the server does.
     state: StateDir,
 }
 
 impl Cloud {
-    /// Starts a server; it answers when this returns.
+    /// Starts a server; it answers when this returns, and has its broker if that came in time.
     ///
     /// # Errors
     ///
@@ -109,13 +111,14 @@ impl Cloud {
         let certificates = config.dtls.certificates.clone();
         let root = dtls.is_some().then(|| certificate.root_path.clone());
         let (commands, received) = mpsc::unbounded_channel();
-        let (console, metrics) = (bounds.console_url(), bounds.metrics_url());
         let answer_times = bounds.answer_times();
         let urls = addresses.iter().map(url).collect();
         let root_path = root.as_deref();
         let sites = bounds.serve(&commands, &events, &config.devices, &addresses, root_path)?;
         #[cfg(not(feature = "forward"))]
-        let (forwarder, broker) = (None, None);
+        let (forwarder, broker, patience) = (None, None, Duration::ZERO);
+        #[cfg(feature = "forward")]
+        let patience = config.forward.as_ref().map_or(Duration::ZERO, |forward| forward.patience);
         #[cfg(feature = "forward")]
         let (forwarder, broker) = config.forward.as_ref().map(forward::open).transpose()?.unzip();
         let mut endpoint =
@@ -130,7 +133,7 @@ impl Cloud {
         let thread = std::thread::Builder::new()
             .name("iot-coap-cloud".into())
             .spawn(move || runtime.block_on(server::run(server, listeners, broker, received)))?;
-        let cloud = Self {
+        let mut cloud = Self {
             commands,
             thread: Some(thread),
             sites: Some(sites),
@@ -138,10 +141,13 @@ impl Cloud {
             events,
             certificate,
             certificates,
+            missing_broker: None,
             state,
         };
         // Answered by the loop: from here on it serves.
         cloud.status();
+        cloud.missing_broker = cloud.wait_for_broker(patience);
+        let (console, metrics) = (cloud.console_url(), cloud.metrics_url());
         cloud.events.record(Event::Ready { urls, root, names, console, metrics });
         if let Some(event) = restored {
             cloud.events.record(event);
@@ -189,16 +195,6 @@ impl Cloud {
         of(SocketAddr::is_ipv4)
             .or_else(|| of(SocketAddr::is_ipv6))
             .unwrap_or_else(|| panic!("this cloud was started without {}://", transport.scheme()))
-    }
-
-    /// The address of the console, if there is one.
-    pub fn console_address(&self) -> Option<SocketAddr> {
-        self.sites.as_ref().and_then(Sites::console_address)
-    }
-
-    /// The address of the metrics, if they are served.
-    pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.sites.as_ref().and_then(Sites::metrics_address)
     }
 
     /// The root certificate that DTLS clients shall trust, as it was at the start.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -77,6 +78,8 @@ pub(crate) struct DtlsSessions {
 #[derive(Debug)]
 pub(crate) enum Command {
     Tell(Done<Status>),
+    /// Goes on without the broker if it is not there after so long, and says why it is not.
+    GiveUpBroker(Duration, Done<Option<String>>),
     SetFaults(Faults),
     /// Changes those that the text names, as `--faults` takes it, or has them be all.
     ChangeFaults {

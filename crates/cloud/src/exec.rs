@@ -1,5 +1,6 @@
 //! Exec mode: runs a command against the server that was just started, tells it
-//! where the server is, and ends as it ends.
+//! where the server is, and ends as it ends. What the program itself has to say by its exit
+//! status are those of env(1) and timeout(1), which hardly a command has.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -8,9 +9,16 @@ use std::process::{ExitCode, ExitStatus};
 use iot_coap_cloud::{Cloud, Transport};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
-use tokio::signal::unix;
 
 use crate::cli::{console, forwarding};
+use crate::signals::Signals;
+
+/// The server failed, or did not start.
+pub(crate) const OWN_FAILURE: u8 = 125;
+/// The command is there and cannot be run.
+const CANNOT_RUN: u8 = 126;
+/// The command is not there.
+const NOT_FOUND: u8 = 127;
 
 /// What a command can be told: its placeholder, its environment variable.
 fn places(cloud: &Cloud) -> Vec<(&'static str, &'static str, String)> {
@@ -25,6 +33,8 @@ fn places(cloud: &Cloud) -> Vec<(&'static str, &'static str, String)> {
     add("{coap6}", "IOT_COAP_CLOUD_COAP6", cloud.url_v6(udp));
     add("{coaps6}", "IOT_COAP_CLOUD_COAPS6", cloud.url_v6(dtls));
     add("{coap-psk6}", "IOT_COAP_CLOUD_COAP_PSK6", cloud.url_v6(symmetric));
+    add("{console}", "IOT_COAP_CLOUD_CONSOLE", cloud.console_url());
+    add("{metrics}", "IOT_COAP_CLOUD_METRICS", cloud.metrics_url());
     let root = cloud.root_path().to_string_lossy().into_owned();
     add("{root}", "IOT_COAP_CLOUD_ROOT", Some(root));
     places
@@ -46,7 +56,9 @@ fn unknown_place<'w>(word: &'w str, places: &[(&str, &str, String)]) -> Option<&
             let is_in_name = |each: char| each.is_ascii_alphanumeric() || "-_".contains(each);
             name.starts_with(|first: char| first.is_ascii_alphabetic())
                 && name.chars().all(is_in_name)
-                && (!is_script || name.starts_with("coap") || name.starts_with("root"))
+                && (!is_script
+                    || ["coap", "root"].iter().any(|start| name.starts_with(start))
+                    || ["console", "metrics"].contains(&name))
         })
         .find(|place| !places.iter().any(|(known, ..)| known == place))
 }
@@ -55,8 +67,7 @@ fn unknown_place<'w>(word: &'w str, places: &[(&str, &str, String)]) -> Option<&
 pub(crate) async fn run(
     cloud: &Cloud,
     command: &[String],
-    interrupt: &mut unix::Signal,
-    terminate: &mut unix::Signal,
+    signals: &mut Signals,
 ) -> io::Result<ExitCode> {
     let places = places(cloud);
     for word in command {
@@ -76,13 +87,20 @@ pub(crate) async fn run(
             .fold(word.clone(), |word, (placeholder, _, value)| word.replace(placeholder, value))
     });
     let program = words.next().unwrap_or_default();
-    let mut child = Command::new(&program)
+    let spawned = Command::new(&program)
         .args(words)
         .env_remove(console::PASSWORD)
         .env_remove(forwarding::PASSWORD)
         .envs(places.iter().map(|(_, variable, value)| (variable, value)))
-        .spawn()
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot run {program}: {error}")))?;
+        .spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("iot-coap-cloud: cannot run {program}: {error}");
+            let is_missing = error.kind() == io::ErrorKind::NotFound;
+            return Ok(ExitCode::from(if is_missing { NOT_FOUND } else { CANNOT_RUN }));
+        }
+    };
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let forward = |signal| {
         if let Some(pid) = pid {
@@ -94,11 +112,15 @@ pub(crate) async fn run(
         // The command decides what a signal means; the server outlives it.
         tokio::select! {
             status = child.wait() => break status?,
-            _ = interrupt.recv() => forward(Signal::INT),
-            _ = terminate.recv() => forward(Signal::TERM),
+            signal = signals.next() => forward(signal),
         }
     };
     Ok(ExitCode::from(code(status)))
+}
+
+/// The exit status where a signal came before the command was started.
+pub(crate) fn killed_by(signal: Signal) -> ExitCode {
+    ExitCode::from(u8::try_from(128 + signal.as_raw()).unwrap_or(OWN_FAILURE))
 }
 
 /// The exit status that a shell would report.
@@ -133,6 +155,8 @@ mod tests {
         assert_eq!(unknown_place("{x{url}", &places), Some("{url}"));
         assert_eq!(unknown_place("echo {coapx}", &places), Some("{coapx}"));
         assert_eq!(unknown_place("{coap} {coapx}", &places), Some("{coapx}"));
+        assert_eq!(unknown_place("curl {console}faults", &places), Some("{console}"));
+        assert_eq!(unknown_place("print {console_of}", &places), None);
         assert_eq!(unknown_place("{roots}", &places), Some("{roots}"));
     }
 }

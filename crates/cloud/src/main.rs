@@ -7,19 +7,23 @@ mod cli;
 mod exec;
 mod manual_page;
 mod reread;
+mod signals;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-use iot_coap_cloud::Cloud;
+use clap::CommandFactory;
+use iot_coap_cloud::{Cloud, Log};
+use signals::{Signals, is_hangup_ignored};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
-    let arguments = cli::Arguments::parse();
+    let arguments = cli::Arguments::parse_all();
+    // As a command's failures are told from the server's own.
+    let failure = if arguments.command.is_empty() { 1 } else { exec::OWN_FAILURE };
     run(arguments).unwrap_or_else(|error| {
         eprintln!("iot-coap-cloud: {error}");
-        ExitCode::FAILURE
+        ExitCode::from(failure)
     })
 }
 
@@ -37,29 +41,45 @@ fn run(arguments: cli::Arguments) -> Result<ExitCode, Box<dyn std::error::Error>
         return Ok(ExitCode::SUCCESS);
     }
     let command = arguments.command.clone();
+    let has_command = !command.is_empty();
     let reread = arguments.reread();
     let config = arguments.into_config()?;
+    let tells_trouble = matches!(config.log, Log::Stderr | Log::Trouble);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are caught before the server says that it is ready.
-    let (mut interrupt, mut terminate, hangup) = {
+    let (mut signals, hangup) = {
         let _context = runtime.enter();
         // Otherwise SIGHUP ends the process, as it does by default.
-        let is_caught = command.is_empty() && reread.is_given;
+        let is_caught = !has_command && reread.is_given;
         let hangup = is_caught.then(|| signal(SignalKind::hangup())).transpose()?;
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, hangup)
+        (Signals::catch(has_command && !is_hangup_ignored())?, hangup)
     };
-    let cloud = Cloud::start(config)?;
-    let code = runtime.block_on(async {
-        if command.is_empty() {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                () = reread.keep_reading(&cloud, hangup) => {}
-            }
-            Ok(ExitCode::SUCCESS)
-        } else {
-            exec::run(&cloud, &command, &mut interrupt, &mut terminate).await
+    // The start may wait for the broker.
+    let started = runtime.block_on(async {
+        tokio::select! {
+            cloud = tokio::task::spawn_blocking(|| Cloud::start(config)) => Ok(cloud),
+            signal = signals.next() => Err(signal),
         }
+    });
+    let cloud = match started {
+        Ok(cloud) => cloud??,
+        Err(signal) => {
+            runtime.shutdown_background();
+            return Ok(if has_command { exec::killed_by(signal) } else { ExitCode::SUCCESS });
+        }
+    };
+    if let Some(broker) = cloud.missing_broker().filter(|_| !tells_trouble) {
+        eprintln!("iot-coap-cloud: {broker}");
+    }
+    let code = runtime.block_on(async {
+        if has_command {
+            return exec::run(&cloud, &command, &mut signals).await;
+        }
+        tokio::select! {
+            _ = signals.next() => {}
+            () = reread.keep_reading(&cloud, hangup) => {}
+        }
+        Ok(ExitCode::SUCCESS)
     })?;
     cloud.stop()?;
     Ok(code)

@@ -67,26 +67,22 @@ pub(crate) fn read_private(path: &Path, kind: Kind) -> io::Result<Zeroizing<Vec<
 /// What `own`, the user of this id, is to do about a file that is open to others.
 fn remedy(path: &Path, metadata: &Metadata, own: u32, kind: Kind, text: &str) -> String {
     let what = kind.what;
-    let mode = match kind.readers {
-        Readers::Owner => "600",
-        Readers::Group => "640",
-    };
     if !metadata.is_file() {
         return format!("it is no file; name one with {what}");
     }
     if !(kind.fits)(text) {
         return format!(
-            "it does not look like a file with {what}; name one that does, with mode {mode}"
+            "it does not look like a file with {what}; name one that does, with mode 600"
         );
     }
     if metadata.uid() != own {
         let owner = metadata.uid();
         return format!(
             "it has {what}, and belongs to another user (uid {owner}), who can close it; or name a \
-             file of your own, with mode {mode}"
+             file of your own, with mode 600"
         );
     }
-    format!("it has {what}; run: chmod {mode} {}", quoted(path))
+    format!("it has {what}; run: chmod 600 {}", quoted(path))
 }
 
 /// A path as a shell takes it.
@@ -134,13 +130,11 @@ mod tests {
         replace(&path, b"key").expect("written");
         assert_eq!(**read_private(&path, KEY).expect("closed"), *b"key");
         let group = Kind { readers: Readers::Group, ..KEY };
-        for (mode, kind, closed) in
-            [(0o640, KEY, "600"), (0o644, group, "640"), (0o660, group, "640")]
-        {
+        for (mode, kind) in [(0o640, KEY), (0o644, group), (0o660, group)] {
             let said = refused(&path, mode, kind);
             assert!(said.contains(&format!("(mode {mode:o})")), "{said}");
             let (_, command) = said.split_once("run: ").expect("a command");
-            assert!(command.starts_with(&format!("chmod {closed} ")), "{said}");
+            assert!(command.starts_with("chmod 600 "), "{said}");
             let status = std::process::Command::new("sh").args(["-c", command]).status();
             assert!(status.expect("a shell").success(), "{command}");
             read_private(&path, kind).expect("closed");

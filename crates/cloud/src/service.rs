@@ -7,20 +7,19 @@ mod faults;
 mod refusals;
 
 use std::io;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use coap_lite::Packet;
 
 use crate::access_token::{AccessTokens, TokenId, TokenOption};
 use crate::answer::{
     Answer, INTERNAL_SERVER_ERROR, Refused, Reply, SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS,
-    UNAUTHORIZED,
 };
 use crate::auth::{self, Proof};
 use crate::claim::Claim;
 use crate::config::Config;
 use crate::devices::Devices;
-use crate::events::{Event, Journal, Message};
+use crate::events::{AUTH_ERROR, Event, Journal, Message};
 use crate::expiry::ExpiryFile;
 use crate::faults::Faults;
 use crate::forward::{Accepted, Forwarder, Unforwarded};
@@ -171,7 +170,7 @@ impl Service {
         let most = self.limits.sessions(request.peer.route.address);
         let result = if self.fault("auth-error", self.faults.auth_error, request) {
             let refused = Refused::new(INTERNAL_SERVER_ERROR, "the auth server timed out");
-            Err(refused.by("auth-error", "it is a fault that was asked for: see --faults"))
+            Err(refused.by(AUTH_ERROR, "it is a fault that was asked for: see --faults"))
         } else {
             auth::sign_in(
                 request,
@@ -230,6 +229,7 @@ impl Service {
             sequence: None,
             code: String::new(),
             reason: String::new(),
+            as_asked: false,
             transport: request.peer.transport,
             peer: request.peer.route.address,
             confirmable: request.confirmable,
@@ -283,6 +283,17 @@ impl Service {
         answer
     }
 
+    /// Goes on without the broker if it is not there after so long; says why it is not.
+    pub(crate) fn give_up_broker(&self, waited: Duration) -> Option<String> {
+        let event = self.forwarder.as_ref()?.given_up(waited)?;
+        let said = match &event {
+            Event::BrokerLost { broker, reason } => Some(format!("{broker}: {reason}")),
+            _ => None,
+        };
+        self.events.record(event);
+        said
+    }
+
     /// The payload of a message that may be taken, and its sequence number.
     fn open(
         &mut self,
@@ -292,7 +303,7 @@ impl Service {
         Proof { token, device, .. }: Proof,
     ) -> Result<(Vec<u8>, Option<u64>), Refused> {
         if self.fault("server-error", self.faults.server_error, request) {
-            return Err(Refused::new(INTERNAL_SERVER_ERROR, "the server failed"));
+            return Err(Refused::new(INTERNAL_SERVER_ERROR, "the server failed").asked_for(true));
         }
         self.limits
             .message(now, request.peer.route.address, device)
@@ -303,9 +314,7 @@ impl Service {
             forwarder.check(now, device, &topic.name).map_err(|why| why.refusal())?;
         }
         let opened = topic::payload(request, &token, &mut self.sessions)?;
-        self.tokens
-            .spend(&token)
-            .map_err(|refusal| Refused::new(UNAUTHORIZED, refusal.reason()))?;
+        self.tokens.spend(&token)?;
         Ok(opened)
     }
 
@@ -330,6 +339,7 @@ impl Service {
             }
             Err(refused) => {
                 message.reason = refused.reason;
+                message.as_asked = refused.as_asked;
                 let mut answer = Answer::text(refused.code, &message.reason);
                 answer.retry_after = refused.retry_after;
                 if refused.code == SERVICE_UNAVAILABLE {

@@ -66,9 +66,7 @@ pub(crate) fn authorize(
     if !PLAUSIBLE_LENGTHS.contains(&token.len()) {
         return Err(Refused::new(BAD_OPTION, "access token has a bad length"));
     }
-    let id = tokens
-        .verify(now, token)
-        .map_err(|refusal| Refused::new(UNAUTHORIZED, refusal.reason()))?;
+    let id = tokens.verify(now, token)?;
     let complete = request.path.len() > 3 && !request.path.iter().any(String::is_empty);
     let own = tokens.belongs_to(&id, &topic.product_key, &topic.device_name);
     if !complete || !own {

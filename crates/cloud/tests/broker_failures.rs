@@ -109,7 +109,9 @@ fn what_arrived_too_late_has_the_same_id_when_it_comes_again() {
 fn a_broker_without_qos_1_is_told_of_once_and_gets_nothing() {
     let limits = Limits { maximum_qos: Some(0), ..Limits::default() };
     let broker = Broker::start(limits);
-    let cloud = start(Config { forward: Some(forward(&broker)), ..Config::default() });
+    // A start that waited would tell of its end, too.
+    let forward = Forward { patience: Duration::ZERO, ..forward(&broker) };
+    let cloud = start(Config { forward: Some(forward), ..Config::default() });
     let mut device = TestDevice::signed_in(&cloud, Transport::Udp);
     let is_lost = |event: &Event| matches!(event, Event::BrokerLost { .. });
     let lost = cloud.wait_for(PATIENCE, is_lost);
@@ -209,7 +211,8 @@ fn without_a_broker_the_answer_is_no_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
     drop(listener);
-    let forward = Forward::to(format!("mqtt://{address}").parse().expect("an address"));
+    let broker = format!("mqtt://{address}").parse().expect("an address");
+    let forward = Forward { patience: Duration::ZERO, ..Forward::to(broker) };
     let deadline = forward.deadline;
     let cloud = start(Config { forward: Some(forward), ..Config::default() });
     let mut device = TestDevice::signed_in(&cloud, Transport::Udp);

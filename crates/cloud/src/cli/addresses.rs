@@ -1,6 +1,7 @@
 //! Addresses as the command line takes them. What is none is answered with one that is.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// An address to listen on.
 pub(super) fn ip(text: &str) -> Result<IpAddr, String> {
@@ -13,6 +14,21 @@ pub(super) fn ip(text: &str) -> Result<IpAddr, String> {
         }
         format!("{example}; names are not looked up")
     })
+}
+
+/// Says which of these addresses is none of this machine's.
+pub(super) fn check_are_here(addresses: &[IpAddr]) -> io::Result<()> {
+    for address in addresses {
+        let kind = UdpSocket::bind((*address, 0)).err().map(|error| error.kind());
+        if kind == Some(io::ErrorKind::AddrNotAvailable) {
+            let text = format!(
+                "cannot listen on {address}: --bind takes an address of this machine, or 0.0.0.0 \
+                 for all"
+            );
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
+        }
+    }
+    Ok(())
 }
 
 /// An address with a port, for a site.

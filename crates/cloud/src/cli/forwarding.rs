@@ -20,6 +20,9 @@ pub(crate) const PASSWORD: &str = "IOT_COAP_CLOUD_FORWARD_PASSWORD";
 pub(super) struct Forwarding {
     /// Publish each message to this MQTT 5 broker (QoS 1) before it is answered:
     /// mqtt://[USER@]HOST[:PORT] or mqtts://…
+    ///
+    /// The server is ready, and a command starts, once it has the broker, or after 5 seconds
+    /// without; then that is said on standard error.
     #[arg(long, value_name = "URL", help_heading = "Forwarding")]
     forward: Option<BrokerAddress>,
 

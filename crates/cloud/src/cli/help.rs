@@ -45,6 +45,8 @@ Placeholders in the command's arguments (and its environment variables); any oth
   {coaps}     IOT_COAP_CLOUD_COAPS      URL over DTLS
   {coap-psk}  IOT_COAP_CLOUD_COAP_PSK   URL of the symmetric mode
   {root}      IOT_COAP_CLOUD_ROOT       file of the root certificate (PEM)
+  {console}   IOT_COAP_CLOUD_CONSOLE    URL of the console, with --console
+  {metrics}   IOT_COAP_CLOUD_METRICS    URL of the metrics, with --metrics
   {coap6} {coaps6} {coap-psk6}          the same at IPv6, with --bind ::1
 
 Faults (shares are of 0 to 1, times in milliseconds):
@@ -63,7 +65,12 @@ Faults (shares are of 0 to 1, times in milliseconds):
 
 SIGHUP has --devices, --key-file, --chain and --key read again, and the file of --log
 opened again; DTLS sessions go on. Without any of them it ends the server, as when a
-terminal is closed.
+terminal is closed. A command is sent SIGHUP, SIGINT and SIGTERM instead.
+
+Exit status: with a command the command's, or 128 and the number of the signal that
+killed it; 127 if it is not found, 126 if it cannot be run, 125 if the server itself
+fails, such as for a port in use. Without a command 0, or 1 if the server fails. With
+either 2 for a mistake in the options.
 
 Devices file: it holds secrets, so others may not read it (chmod 600 devices.toml).
 

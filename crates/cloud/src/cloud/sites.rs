@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Cloud;
 use crate::commands::Commands;
 use crate::config::Config;
 #[cfg(feature = "console")]
@@ -26,6 +27,28 @@ use crate::transport::Transport;
 use crate::web::Bound;
 #[cfg(feature = "metrics")]
 use crate::web::Site;
+
+impl Cloud {
+    /// The address of the console, if there is one.
+    pub fn console_address(&self) -> Option<SocketAddr> {
+        self.sites.as_ref().and_then(Sites::console_address)
+    }
+
+    /// The URL of the console, if there is one.
+    pub fn console_url(&self) -> Option<String> {
+        self.console_address().map(|address| format!("http://{address}/"))
+    }
+
+    /// The URL of the metrics, if they are served.
+    pub fn metrics_url(&self) -> Option<String> {
+        self.metrics_address().map(|address| format!("http://{address}/metrics"))
+    }
+
+    /// The address of the metrics, if they are served.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.sites.as_ref().and_then(Sites::metrics_address)
+    }
+}
 
 /// Sites whose ports are taken, and which are not served yet.
 pub(super) struct Bounds {
@@ -67,22 +90,6 @@ impl Bounds {
                 None => None,
             },
         })
-    }
-
-    /// Where the console will be.
-    pub(super) fn console_url(&self) -> Option<String> {
-        #[cfg(feature = "console")]
-        return self.console.as_ref().map(|(_, bound, _)| format!("http://{}/", bound.address));
-        #[cfg(not(feature = "console"))]
-        None
-    }
-
-    /// Where the metrics will be.
-    pub(super) fn metrics_url(&self) -> Option<String> {
-        #[cfg(feature = "metrics")]
-        return self.metrics.as_ref().map(|(_, bound)| format!("http://{}/metrics", bound.address));
-        #[cfg(not(feature = "metrics"))]
-        None
     }
 
     /// Who keeps the messages that the console shows.

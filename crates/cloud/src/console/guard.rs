@@ -92,7 +92,10 @@ impl IntoResponse for Refusal {
                  http://127.0.0.1:8080/, or set a password to open it by name.\n"
             }
             Self::Origin => "Another site may not ask this console for anything.\n",
-            Self::Header => "A request that changes something needs x-iot-coap-console: 1.\n",
+            Self::Header => {
+                "A request that changes something needs the header x-iot-coap-console: 1; from a \
+                 shell curl -H 'x-iot-coap-console: 1'.\n"
+            }
             Self::Password => "This console needs its password; any user name will do.\n",
             Self::Guessing => "Too many passwords are tried from here; come back later.\n",
         };

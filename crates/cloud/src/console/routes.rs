@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::sse::Sse;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -33,6 +34,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/expire-tokens", post(expire_tokens))
         .route("/close-sessions", post(close_sessions))
         .route("/ping", post(ping))
+        .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared)
@@ -91,11 +93,26 @@ struct Change {
     replace: bool,
 }
 
-async fn set_faults(State(shared): State<Arc<Shared>>, Json(change): Json<Change>) -> Response {
+/// What a script that is refused can go by.
+const FAULTS_EXAMPLE: &str = "content-type: application/json and a body such as {\"faults\":\"server-error=1\",\"replace\":true}";
+
+async fn set_faults(
+    State(shared): State<Arc<Shared>>,
+    change: Result<Json<Change>, JsonRejection>,
+) -> Response {
+    let change = match change {
+        Ok(Json(change)) => change,
+        Err(rejection) => {
+            let text = format!("{}\n/faults takes {FAULTS_EXAMPLE}\n", rejection.body_text());
+            return (rejection.status(), text).into_response();
+        }
+    };
     let Change { faults: text, replace } = change;
     match shared.ask(|done| Command::ChangeFaults { text, replace, done }).await {
         Some(Ok(faults)) => Json(FaultsNow::of(&faults)).into_response(),
-        Some(Err(error)) => (StatusCode::UNPROCESSABLE_ENTITY, error).into_response(),
+        Some(Err(error)) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, format!("{error}\n")).into_response()
+        }
         None => gone(),
     }
 }
@@ -124,6 +141,18 @@ fn counted(count: Option<usize>) -> Response {
 
 fn done<T: Serialize>(result: Option<T>) -> Response {
     result.map_or_else(gone, |result| Json(result).into_response())
+}
+
+/// The header `Allow` is the router's.
+async fn not_allowed(method: Method, uri: Uri) -> Response {
+    let path = uri.path();
+    let remedy = if method == Method::POST {
+        "it is asked for by GET"
+    } else {
+        "it takes POST with the header x-iot-coap-console: 1"
+    };
+    let text = format!("{method} does nothing at {path}: {remedy}.\n");
+    (StatusCode::METHOD_NOT_ALLOWED, text).into_response()
 }
 
 pub(super) fn gone() -> Response {

@@ -28,6 +28,8 @@ pub enum Log {
     Stdout,
     /// Standard error.
     Stderr,
+    /// Standard error, and only what says that something is wrong.
+    Trouble,
     /// A file, appended to.
     File(PathBuf),
 }
@@ -100,7 +102,8 @@ pub(crate) struct EventLog {
     sink: Option<Sink>,
     /// The file that it writes to.
     path: Option<PathBuf>,
-    verbose: bool,
+    /// Whether an event is written.
+    is_written: fn(&Event) -> bool,
     noise: Noise,
     /// Events kept; the oldest make room.
     most: usize,
@@ -113,7 +116,7 @@ impl EventLog {
         let sink: Option<Box<dyn Write + Send>> = match log {
             Log::None => None,
             Log::Stdout => Some(Box::new(io::stdout())),
-            Log::Stderr => Some(Box::new(io::stderr())),
+            Log::Stderr | Log::Trouble => Some(Box::new(io::stderr())),
             Log::File(path) => Some(Box::new(open(path)?)),
         };
         Ok(Self {
@@ -125,7 +128,11 @@ impl EventLog {
                 Log::File(path) => Some(path.clone()),
                 _ => None,
             },
-            verbose,
+            is_written: match log {
+                Log::Trouble => Event::is_trouble,
+                _ if verbose => |_| true,
+                _ => |event| !event.is_detail(),
+            },
             noise: Noise::new(false),
             most,
             told: None,
@@ -161,7 +168,7 @@ impl EventLog {
         if let Some(told) = &self.told {
             told(&event);
         }
-        if self.verbose || !event.is_detail() {
+        if (self.is_written)(&event) {
             self.write(unix_ms, &event, secret);
         }
         let mut kept = self.kept();
@@ -198,6 +205,16 @@ impl EventLog {
     pub(crate) fn count(&self) -> usize {
         let kept = self.kept();
         kept.dropped + kept.events.len()
+    }
+
+    /// Waits until there were more than `count` events; says whether there were by then.
+    pub(crate) fn wait_for_more(&self, count: usize, deadline: Instant) -> bool {
+        let mut kept = self.kept();
+        while kept.dropped + kept.events.len() <= count {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            kept = self.changed.wait_timeout(kept, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
     }
 
     pub(crate) fn all(&self) -> Vec<Event> {

@@ -45,6 +45,10 @@ pub struct Message {
     /// Why it was refused; empty if it was taken.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// It was refused as somebody had asked: by a fault, or since its access token had expired
+    /// or no use left.
+    #[serde(skip)]
+    pub as_asked: bool,
     /// How it came.
     pub transport: Transport,
     /// Where it came from.

@@ -9,6 +9,7 @@ mod message;
 mod noise;
 mod sink;
 mod size;
+mod trouble;
 #[cfg(feature = "console")]
 mod whose;
 
@@ -30,6 +31,7 @@ pub(crate) use log::unix_ms;
 pub(crate) use mask::is_secret;
 pub(crate) use mask::masked_value;
 pub use message::{Message, RequestOption};
+pub(crate) use trouble::AUTH_ERROR;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]

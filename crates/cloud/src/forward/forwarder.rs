@@ -1,7 +1,7 @@
 //! The loop's side of forwarding: which messages go to the broker, and what a
 //! device is told if one did not get there. Nothing here waits.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
@@ -224,6 +224,22 @@ impl Forwarder {
             return None;
         }
         self.last_reason.clone_from(&reason);
+        Some(Event::BrokerLost { broker: self.broker.clone(), reason })
+    }
+
+    /// The server is ready without the broker, for which it has waited so long. `None` if it is
+    /// there.
+    pub(crate) fn given_up(&self, waited: Duration) -> Option<Event> {
+        if self.is_connected {
+            return None;
+        }
+        let why = match self.last_reason.as_str() {
+            "" => String::new(),
+            reason => format!(" ({reason})"),
+        };
+        let reason = format!(
+            "it was not there within {waited:?}{why}; until it is, messages are answered 5.03"
+        );
         Some(Event::BrokerLost { broker: self.broker.clone(), reason })
     }
 

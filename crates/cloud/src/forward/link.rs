@@ -25,6 +25,8 @@ use crate::state::about;
 /// The first pause before connecting again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// The longest while the start of the server waits for the broker.
+const AWAITED_PAUSE: Duration = Duration::from_millis(500);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_SECONDS: u16 = 15;
@@ -52,6 +54,8 @@ struct Link {
     options: MqttOptions,
     window: usize,
     stalled: Duration,
+    /// For so long the server's start waits for the broker.
+    patience: Duration,
     submitted: mpsc::Receiver<Entry<Publication>>,
     reports: mpsc::UnboundedSender<Report>,
 }
@@ -72,11 +76,13 @@ impl Link {
         let options = options(forward)?;
         let window = forward.window.max(1);
         let stalled = forward.deadline * STALLED;
-        Ok(Self { options, window, stalled, submitted, reports })
+        let patience = forward.patience;
+        Ok(Self { options, window, stalled, patience, submitted, reports })
     }
 
     /// Connects, and again whenever the connection is lost, until the server stops.
     async fn run(mut self) {
+        let start = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             let mut connected = None;
@@ -94,7 +100,8 @@ impl Link {
             // Many servers do not come back to a broker at the same moment.
             let spread = f64::from(u16::from_be_bytes(random::unpredictable())) / 65_536.0;
             tokio::time::sleep(pause.mul_f64(0.5 + spread)).await;
-            pause = (pause * 2).min(MAX_PAUSE);
+            let most = if start.elapsed() < self.patience { AWAITED_PAUSE } else { MAX_PAUSE };
+            pause = (pause * 2).min(most);
         }
     }
 

@@ -61,11 +61,14 @@ pub struct Forward {
     /// default is below RFC 7252's `ACK_TIMEOUT` of 2 s, so that a device on a
     /// quick network sends nothing twice.
     pub deadline: Duration,
+    /// For so long a server that starts waits for the broker before it is ready; then it is
+    /// ready without. Zero does not wait.
+    pub patience: Duration,
 }
 
 impl Forward {
-    /// Forwarding to this broker, with a window of 1,024 messages and a deadline
-    /// of 1.5 s.
+    /// Forwarding to this broker, with a window of 1,024 messages, a deadline of 1.5 s and a
+    /// patience of 5 s.
     pub fn to(broker: BrokerAddress) -> Self {
         Self {
             broker,
@@ -73,6 +76,7 @@ impl Forward {
             root: None,
             window: 1_024,
             deadline: Duration::from_millis(1_500),
+            patience: Duration::from_secs(5),
         }
     }
 }
@@ -92,6 +96,7 @@ impl fmt::Debug for Forward {
             .field("root", &self.root)
             .field("window", &self.window)
             .field("deadline", &self.deadline)
+            .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
 }

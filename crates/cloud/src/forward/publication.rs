@@ -112,6 +112,7 @@ pub(super) mod tests {
             sequence: None,
             code: String::new(),
             reason: String::new(),
+            as_asked: false,
             transport: Transport::Udp,
             peer: ([127, 0, 0, 1], 1).into(),
             confirmable: true,

@@ -14,6 +14,7 @@ impl Server {
         let service = &mut self.endpoint.service;
         match command {
             Command::Tell(done) => done.tell(self.status()),
+            Command::GiveUpBroker(waited, done) => done.tell(service.give_up_broker(waited)),
             Command::SetFaults(faults) => self.set_faults(&faults),
             Command::ChangeFaults { text, replace, done } => {
                 done.tell(self.change_faults(&text, replace));

@@ -21,7 +21,7 @@ pub fn program(arguments: &[&str]) -> Command {
 /// A server that runs until it is told to end, or is dropped.
 pub struct Serving {
     child: Child,
-    /// The first line that it wrote: that it is ready, and where.
+    /// The line in which it says that it is ready, and where.
     pub ready: serde_json::Value,
     lines: Option<Lines<BufReader<ChildStdout>>>,
 }
@@ -47,8 +47,10 @@ fn started(folder: &Folder, ports: [u16; 3], arguments: &[&str]) -> Serving {
         .spawn()
         .expect("it runs");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let first = lines.next().expect("a line").expect("text");
-    let ready = serde_json::from_str(&first).expect("JSON");
+    // Before it is ready, it says what it has of its broker.
+    let mut events = lines.by_ref().map(|line| line.expect("text"));
+    let ready = events.find(|line| line.contains("\"event\":\"ready\"")).expect("it is ready");
+    let ready = serde_json::from_str(&ready).expect("JSON");
     Serving { child, ready, lines: Some(lines) }
 }
 
