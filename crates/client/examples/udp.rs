@@ -8,8 +8,9 @@
 //! For `coaps://` there is the example `coaps_tokio` of `iot-coap-dtls`.
 
 use std::error::Error;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
+use std::process::ExitCode;
 use std::time::{Duration, Instant as Clock};
 
 use iot_coap_client::{
@@ -20,15 +21,27 @@ use iot_coap_client::{
 /// How long the program waits for its answer, signing in included.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(answer) => {
+            println!("{answer}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<String, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [url, product_key, device_name] = &arguments[..] else {
         return Err("usage: udp URL PRODUCT_KEY DEVICE_NAME".into());
     };
     let secret = std::env::var("IOT_COAP_DEVICE_SECRET")
         .map_err(|error| format!("IOT_COAP_DEVICE_SECRET: {error}"))?;
-    println!("{}", post(url, Device::new(product_key, device_name, "", &secret)?)?);
-    Ok(())
+    post(url, Device::new(product_key, device_name, "", &secret)?)
 }
 
 /// Posts a message of the device and returns the answer.
@@ -37,8 +50,9 @@ pub(crate) fn post(url: &str, device: Device) -> Result<String, Box<dyn Error>> 
     if endpoint.security == Security::Dtls {
         return Err("this example knows no DTLS: use coap:// or coap-psk://".into());
     }
+    let at_url = |error: io::Error| format!("{url}: {error}");
     let socket = UdpSocket::bind("0.0.0.0:0")?; // for IPv6: [::]:0
-    socket.connect((endpoint.host.as_str(), endpoint.port))?;
+    socket.connect((endpoint.host.as_str(), endpoint.port)).map_err(at_url)?;
 
     let topic = format!("/topic/{}/{}/user/update", device.product_key(), device.device_name());
     let request = Request {
@@ -50,7 +64,7 @@ pub(crate) fn post(url: &str, device: Device) -> Result<String, Box<dyn Error>> 
     // The seed must be random: message ids and tokens come from it.
     let mut client = Client::new(Config::new(device, &endpoint, getrandom::u64()?));
     let start = Clock::now();
-    let now = || Instant::from_millis(start.elapsed().as_millis() as u64);
+    let now = || Instant::from_millis(0) + start.elapsed().into();
     let mut buffer = [0; 2048];
     let mut answer = None;
     client.sign_in(now(), SIGN_IN_LIMIT);
@@ -66,7 +80,7 @@ pub(crate) fn post(url: &str, device: Device) -> Result<String, Box<dyn Error>> 
             }
         }
         while let Some(transmit) = client.poll_transmit(now()) {
-            socket.send(transmit.datagram)?;
+            socket.send(transmit.datagram).map_err(at_url)?;
         }
         // Not sooner: the answer may have had to be acknowledged.
         if let Some(answer) = answer {
@@ -92,7 +106,7 @@ pub(crate) fn post(url: &str, device: Device) -> Result<String, Box<dyn Error>> 
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 client.handle_timeout(now());
             }
-            Err(error) => return Err(format!("{url}: {error}").into()),
+            Err(error) => return Err(at_url(error).into()),
         }
     }
 }

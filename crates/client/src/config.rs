@@ -32,6 +32,9 @@ impl Config {
     /// The default configuration of `device` at `endpoint`. Message ids, tokens and
     /// timeouts start from `seed`: 64 random bits, which must differ from one start of the
     /// device to the next.
+    ///
+    /// Of the endpoint, only the host and whether it is [`Security::Symmetric`] count here.
+    /// To resolve the name, and the DTLS of [`Security::Dtls`], are the caller's part.
     #[must_use]
     pub fn new(device: Device, endpoint: &Endpoint, seed: u64) -> Self {
         Self {

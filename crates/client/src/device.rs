@@ -58,6 +58,9 @@ impl Device {
     /// Makes an identity from its parts. An empty `client_id` stands for
     /// `<product_key>.<device_name>`.
     ///
+    /// The texts are taken as they are. A secret that was read from a file must not have the
+    /// end of its line: `trim_end` it, or the cloud refuses each sign-in with 4.01.
+    ///
     /// # Errors
     ///
     /// [`DeviceError`] names the part that is empty or too long.

@@ -14,7 +14,8 @@ pub const MAX_HOST_LEN: usize = 127;
 pub enum Security {
     /// `coap://`: no protection.
     None,
-    /// `coaps://`: DTLS.
+    /// `coaps://`: DTLS, which is the caller's part: the client's datagrams are the plaintext
+    /// of a session such as that of `iot-coap-dtls`. Over a bare socket they go out in clear.
     Dtls,
     /// `coap-psk://`: the client encrypts payloads and sequence numbers. Needs the feature
     /// `symmetric`.
@@ -39,7 +40,8 @@ pub enum UrlError {
     Scheme,
     /// The scheme is `coap-psk://`, in a build without the feature `symmetric`.
     NoSymmetric,
-    /// There is no host, or it contains a character that no host has.
+    /// There is no host, or it contains a character that no host has; or it is an IPv6
+    /// address, in a build without the feature `ipv6`.
     Host,
     /// The host has 128 characters or more.
     HostTooLong,
@@ -54,6 +56,9 @@ impl fmt::Display for UrlError {
         f.write_str(match self {
             Self::Scheme => "the URL must start with coap://, coaps:// or coap-psk://",
             Self::NoSymmetric => "coap-psk:// needs a build with the feature symmetric",
+            Self::Host if cfg!(not(feature = "ipv6")) => {
+                "the URL needs a host name or an IPv4 address (IPv6 needs the feature ipv6)"
+            }
             Self::Host => "the URL needs a host name or an IP address (IPv6 in brackets)",
             Self::HostTooLong => "the host must be shorter than 128 characters",
             Self::Port => "the port must be a number from 1 to 65535",

@@ -158,7 +158,9 @@ impl core::error::Error for GiveUp {}
 /// Why a sign-in failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignInError {
-    /// The cloud refused the request with this code.
+    /// The cloud refused the request with this code. After a 4.01 check the product key, the
+    /// device name and the device secret, which must be those of one device, with neither
+    /// spaces nor the end of a line.
     Refused(Code),
     /// There was no answer within the time limit.
     NotAnswered,

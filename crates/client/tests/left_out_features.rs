@@ -32,6 +32,8 @@ fn addresses_in_brackets_need_theirs() {
     let expected =
         if cfg!(feature = "ipv6") { Ok("2001:db8::1".into()) } else { Err(UrlError::Host) };
     assert_eq!(host, expected);
+    let names_feature = UrlError::Host.to_string().contains("feature ipv6");
+    assert_eq!(names_feature, cfg!(not(feature = "ipv6")));
 }
 
 #[test]

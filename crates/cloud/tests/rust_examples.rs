@@ -104,8 +104,42 @@ fn they_say_what_is_wrong_with_the_url_and_the_root() {
     assert!(udp("http://127.0.0.1").starts_with("the URL must start with coap://"));
     assert!(udp("coaps://127.0.0.1").contains("no DTLS"));
     let root = Path::new("/nonexistent.pem");
+    for url in ["coap://127.0.0.1", "coap-psk://127.0.0.1"] {
+        let error = over_dtls(url, root, sample()).expect_err("no DTLS").to_string();
+        assert_eq!(error, format!("{url}: this example speaks DTLS only: use coaps://"));
+    }
     let error = over_dtls("coaps://127.0.0.1", root, sample()).expect_err("no root").to_string();
     assert!(error.starts_with("/nonexistent.pem: No such file"), "{error}");
+}
+
+#[test]
+fn they_name_the_url_where_nobody_listens() {
+    let free = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("bound");
+    drop(free);
+    let (cloud, url) = (cloud(), format!("coap://{address}"));
+    let error = udp::post(&url, sample()).expect_err("nobody").to_string();
+    assert!(error.starts_with(&format!("{url}: Connection refused")), "{error}");
+    let url = format!("coaps://{address}");
+    let error = over_dtls(&url, cloud.root_path(), sample()).expect_err("nobody").to_string();
+    assert!(error.starts_with(&format!("{url}: Connection refused")), "{error}");
+}
+
+/// The server learns why, instead of sending its flight again.
+#[test]
+fn they_tell_the_server_why_a_handshake_failed() {
+    const OTHER_ROOT: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/certificates/globalsign-root-r1.pem");
+    let cloud = cloud();
+    let error = over_dtls(&cloud.url(Transport::Dtls), OTHER_ROOT.as_ref(), sample());
+    let error = error.expect_err("another root").to_string();
+    assert!(error.contains("unknown issuer"), "{error}");
+    // An alert is `unknown_ca` for one engine and `unknown ca` for the other.
+    let told = cloud.wait_for(
+        PATIENCE,
+        |event| matches!(event, Event::DtlsFailed { reason, .. } if reason.replace('_', " ").contains("unknown ca")),
+    );
+    assert!(told.is_some(), "{:?}", cloud.events());
 }
 
 /// A server that is there and never answers.
@@ -123,7 +157,7 @@ fn they_give_up_in_time() {
         assert_eq!(error.to_string(), "the sign-in failed: not answered in time");
         dtls.join().expect("no panic")
     });
-    assert_eq!(dtls, Err("the sign-in failed: not answered in time".into()));
+    assert_eq!(dtls, Err("the DTLS handshake was not done in time".into()));
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
 

@@ -10,6 +10,7 @@
 
 use std::error::Error;
 use std::net::UdpSocket;
+use std::process::ExitCode;
 
 use iot_coap_dtls::{
     Client, Config, Datagram, Duration, Instant, PreSharedKey, SavedSession, State, TrustAnchors,
@@ -38,19 +39,34 @@ impl Connection {
     }
 
     fn now(&self) -> Instant {
-        Instant::from_millis(self.start.elapsed().as_millis() as u64)
+        Instant::from_millis(0) + self.start.elapsed().into()
+    }
+
+    /// Sends what is due.
+    fn flush(&mut self) -> std::io::Result<()> {
+        while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
+            self.socket.send(&self.buffer[..len])?;
+        }
+        Ok(())
     }
 
     /// Sends what is due, then waits for a datagram or a timeout.
     fn step(&mut self) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
-        while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
-            self.socket.send(&self.buffer[..len])?;
-        }
+        self.flush()?;
         if self.client.state() == State::Connected && self.client.next_timeout().is_some() {
             return Ok(None);
         }
         if self.now() >= self.deadline {
-            return Err(format!("no answer within {PATIENCE}").into());
+            let hint = if self.client.was_answered() {
+                "; the server answered, so with --psk compare IDENTITY and KEY"
+            } else {
+                ""
+            };
+            let what = match self.client.state() {
+                State::Handshaking => "the handshake was not done",
+                _ => "no answer",
+            };
+            return Err(format!("{what} within {PATIENCE}{hint}").into());
         }
         let due = self.client.next_timeout().map_or(self.deadline, |at| at.min(self.deadline));
         // A socket takes zero for no time-out at all.
@@ -72,10 +88,7 @@ impl Connection {
         while self.client.state() == State::Handshaking {
             self.step()?;
         }
-        while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
-            self.socket.send(&self.buffer[..len])?;
-        }
-        Ok(())
+        Ok(self.flush()?)
     }
 
     fn exchange(&mut self, message: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -89,16 +102,37 @@ impl Connection {
         }
     }
 
-    fn close(mut self) -> Result<(), Box<dyn Error>> {
-        self.client.close();
-        while let Some(len) = self.client.poll_transmit(&mut self.buffer) {
-            self.socket.send(&self.buffer[..len])?;
+    /// Handshakes, keeps the session in the file, and exchanges the messages.
+    fn talk(&mut self, file: Option<String>, messages: &[String]) -> Result<(), Box<dyn Error>> {
+        self.handshake()?;
+        println!(
+            "connected: {}{}{}",
+            self.client.cipher_suite().unwrap_or_default(),
+            if self.client.was_resumed() { ", resumed" } else { "" },
+            if self.client.uses_connection_id() { ", with a connection id" } else { "" },
+        );
+        if let (Some(file), Some(saved)) = (file, self.client.take_saved_session()) {
+            std::fs::write(file, saved.to_bytes()?)?;
+        }
+        for message in messages {
+            let answer = self.exchange(message.as_bytes())?;
+            println!("{}", String::from_utf8_lossy(&answer));
         }
         Ok(())
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().ok_or("missing an address, such as 127.0.0.1:5684")?;
     let (mut psk, mut root, mut host, mut session) = (None, None, None, None);
@@ -135,20 +169,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let mut connection = Connection::new(config, &address)?;
-    connection.handshake()?;
-    let client = &mut connection.client;
-    println!(
-        "connected: {}{}{}",
-        client.cipher_suite().unwrap_or_default(),
-        if client.was_resumed() { ", resumed" } else { "" },
-        if client.uses_connection_id() { ", with a connection id" } else { "" },
-    );
-    if let (Some(file), Some(saved)) = (session, client.take_saved_session()) {
-        std::fs::write(file, saved.to_bytes()?)?;
-    }
-    for message in messages {
-        let answer = connection.exchange(message.as_bytes())?;
-        println!("{}", String::from_utf8_lossy(&answer));
-    }
-    connection.close()
+    let talked = connection.talk(session, &messages);
+    // Also after an error: its alert is due then, or the one that closes the session.
+    connection.client.close();
+    let closed = connection.flush();
+    talked?;
+    Ok(closed?)
 }

@@ -4,11 +4,12 @@
 //! dtls_server ADDRESS IDENTITY KEY
 //! ```
 //!
-//! The README shows `serve` and what it uses.
+//! The README shows this program as it is.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::{SocketAddr, UdpSocket};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub(crate) fn serve(socket: &UdpSocket, config: &Arc<Config>) -> Result<(), Box<
     socket.set_read_timeout(Some(Duration::from_millis(100)))?;
     loop {
         let (received, mut plaintexts) = (socket.recv_from(&mut buffer), Vec::new());
-        let now = Instant::from_millis(start.elapsed().as_millis() as u64);
+        let now = Instant::from_millis(0) + start.elapsed().into();
         if now.as_millis() / 60_000 > minute {
             minute = now.as_millis() / 60_000;
             cookies.rotate(secret()?);
@@ -80,7 +81,17 @@ impl PreSharedKeys for OneKey {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [address, identity, key] = &arguments[..] else {
         return Err("ADDRESS, IDENTITY and KEY are needed".into());

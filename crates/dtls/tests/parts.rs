@@ -98,6 +98,19 @@ fn suites_with_certificates_follow_the_features() {
     );
 }
 
+#[cfg(feature = "certificates")]
+#[test]
+fn certificates_without_a_kind_of_keys_name_the_features() {
+    let (root, _) = iot_coap_test_support::certificates::rsa();
+    let config = iot_coap_test_support::dtls::certificates(&root);
+    let client = Client::new(config, SystemRandom::default(), Instant::from_millis(0));
+    let error = client.err().map(|error| error.to_string());
+    let has_keys = cfg!(any(feature = "p256", feature = "rsa"));
+    let expected = (!has_keys).then_some("certificates need the feature rsa or p256");
+    assert!(error.as_deref().unwrap_or_default().contains(expected.unwrap_or_default()));
+    assert_eq!(error.is_some(), expected.is_some(), "{error:?}");
+}
+
 #[cfg(feature = "rsa")]
 #[test]
 fn an_rsa_certificate() {

@@ -52,7 +52,8 @@ impl AddAssign<Duration> for Instant {
 impl Sub for Instant {
     type Output = Duration;
 
-    /// Like [`duration_since`](Self::duration_since).
+    /// Like [`duration_since`](Self::duration_since): zero if `earlier` is later, as when a
+    /// deadline has passed.
     fn sub(self, earlier: Self) -> Duration {
         self.duration_since(earlier)
     }
@@ -140,6 +141,15 @@ impl From<Duration> for core::time::Duration {
     }
 }
 
+/// For what a clock of `std` has measured. Parts of a millisecond are dropped; what is too
+/// long becomes [`MAX`](Duration::MAX).
+impl From<core::time::Duration> for Duration {
+    fn from(duration: core::time::Duration) -> Self {
+        let millis = duration.as_secs().saturating_mul(1000);
+        Self(millis.saturating_add(duration.subsec_millis().into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Duration, Instant};
@@ -162,5 +172,18 @@ mod tests {
     fn a_duration_for_32_bits_is_cut_rather_than_wrapped() {
         assert_eq!(Duration::from_millis(7).as_millis_u32(), 7);
         assert_eq!(Duration::from_millis(1 << 32).as_millis_u32(), u32::MAX);
+    }
+    #[test]
+    fn a_duration_of_core_is_cut_to_milliseconds() {
+        use core::time::Duration as Core;
+
+        assert_eq!(Duration::from(Core::new(3, 4_999_999)), Duration::from_millis(3004));
+        assert_eq!(Duration::from(Core::from_nanos(999_999)), Duration::ZERO);
+        let longest = Core::from_millis(u64::MAX);
+        assert_eq!(Duration::from(longest), Duration::MAX);
+        assert_eq!(Core::from(Duration::MAX), longest);
+        assert_eq!(Duration::from(Core::from_millis(u64::MAX - 1)).as_millis(), u64::MAX - 1);
+        assert_eq!(Duration::from(longest + Core::from_millis(1)), Duration::MAX);
+        assert_eq!(Duration::from(Core::MAX), Duration::MAX);
     }
 }

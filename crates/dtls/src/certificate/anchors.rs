@@ -81,7 +81,7 @@ impl TrustAnchors {
     /// # Errors
     ///
     /// [`CertificateError::NoAnchors`] if there is no certificate;
-    /// [`CertificateError::Malformed`] if one does not parse;
+    /// [`CertificateError::MalformedAnchor`] if one does not parse;
     /// [`CertificateError::OutOfMemory`].
     pub fn from_pem(pem: &[u8]) -> Result<Self, CertificateError> {
         let mut condensed = Vec::new();
@@ -96,7 +96,7 @@ impl TrustAnchors {
     ///
     /// # Errors
     ///
-    /// [`CertificateError::Malformed`] if it does not parse;
+    /// [`CertificateError::MalformedAnchor`] if it does not parse;
     /// [`CertificateError::OutOfMemory`].
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let mut condensed = Vec::new();
@@ -134,7 +134,8 @@ impl TrustAnchors {
 
 /// Appends the kept part of a certificate.
 fn add(condensed: &mut Vec<u8>, der: &[u8]) -> Result<(), CertificateError> {
-    let certificate = Certificate::read_anchor(der)?;
+    let certificate =
+        Certificate::read_anchor(der).map_err(|_| CertificateError::MalformedAnchor)?;
     let anchor = Anchor {
         is_authority: certificate.is_authority
             && certificate.key_signs_certificates()

@@ -11,7 +11,7 @@ const END: &[u8] = b"-----END CERTIFICATE-----";
 ///
 /// # Errors
 ///
-/// The errors of `take`; [`CertificateError::Malformed`] if a certificate does not end or
+/// The errors of `take`; [`CertificateError::MalformedAnchor`] if a certificate does not end or
 /// is not in base64; [`CertificateError::OutOfMemory`].
 pub(super) fn for_each(
     pem: &[u8],
@@ -29,7 +29,7 @@ pub(super) fn for_each(
             Some(certificate) => certificate.read(line)?,
         }
     }
-    if current.is_some() { Err(CertificateError::Malformed) } else { Ok(()) }
+    if current.is_some() { Err(CertificateError::MalformedAnchor) } else { Ok(()) }
 }
 
 /// Text in base64 (RFC 4648, section 4) that is read line by line.
@@ -59,10 +59,10 @@ impl Base64 {
                     continue;
                 }
                 space if space.is_ascii_whitespace() => continue,
-                _ => return Err(CertificateError::Malformed),
+                _ => return Err(CertificateError::MalformedAnchor),
             };
             if self.has_ended {
-                return Err(CertificateError::Malformed);
+                return Err(CertificateError::MalformedAnchor);
             }
             self.bits = self.bits << 6 | u32::from(value);
             self.count += 6;

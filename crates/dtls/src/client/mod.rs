@@ -79,8 +79,8 @@ impl<R: TryCryptoRng> Client<R> {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the configuration leaves no cipher suite to offer;
-    /// [`Error::Random`]; [`Error::OutOfMemory`].
+    /// [`Error::Configuration`] if the configuration has certificates and the build neither
+    /// the feature `rsa` nor `p256`, which leaves no cipher suite to offer; [`Error::Random`]; [`Error::OutOfMemory`].
     pub fn new(config: Config, mut random: R, now: Instant) -> Result<Self, Error> {
         let (mtu, validity) = (config.mtu, Validity::unlimited(config.checks_dates()));
         let mut reader = RecordReader::new(config.connection_id.unwrap_or_default());
@@ -133,7 +133,8 @@ impl<R: TryCryptoRng> Client<R> {
         }
     }
 
-    /// The state of the session.
+    /// The state of the session. It stays [`State::Handshaking`] for as long as the server is
+    /// silent, also to a wrong pre-shared key: see [`was_answered`](Self::was_answered).
     pub fn state(&self) -> State {
         self.state
     }
@@ -245,6 +246,9 @@ impl<R: TryCryptoRng> Client<R> {
 
     /// Whether the server, or somebody in its name, has answered a flight of a handshake that
     /// is in progress. False after the handshake.
+    ///
+    /// If it stays true and the handshake is not done in time, with a pre-shared key, compare
+    /// identity and key: servers say nothing to a client whose key is another.
     pub fn was_answered(&self) -> bool {
         self.handshake.as_ref().is_some_and(|handshake| !handshake.is_first_hello())
     }

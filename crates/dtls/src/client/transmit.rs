@@ -82,10 +82,9 @@ impl<R: TryCryptoRng> Client<R> {
     /// # Errors
     ///
     /// [`Error::NotConnected`], or why the session has ended; [`Error::BadLength`] if
-    /// `plaintext` has more than 16,384 bytes or `out` is too short;
-    /// [`Error::ReservationExhausted`]; [`Error::SequenceExhausted`], which ends the
-    /// session; [`Error::Random`]. [`Error::BadLength`] also if `plaintext` is longer than
-    /// [`max_plaintext_len`](Self::max_plaintext_len).
+    /// `plaintext` is longer than [`max_plaintext_len`](Self::max_plaintext_len) or `out` is
+    /// too short; [`Error::ReservationExhausted`]; [`Error::SequenceExhausted`], which ends
+    /// the session; [`Error::Random`].
     pub fn send(&mut self, plaintext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         self.state.check_connected()?;
         if self.writer.is_exhausted() {

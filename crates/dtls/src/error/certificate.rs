@@ -62,6 +62,8 @@ pub enum CertificateError {
     Key,
     /// The trust anchors contain no certificate.
     NoAnchors,
+    /// A certificate to trust does not parse. No server was asked.
+    MalformedAnchor,
     /// The heap was exhausted while the trust anchors were read.
     OutOfMemory,
 }
@@ -69,7 +71,10 @@ pub enum CertificateError {
 impl CertificateError {
     pub(super) fn alert(self) -> Alert {
         match self {
-            Self::UnknownIssuer | Self::TooManyIntermediates | Self::NoAnchors => Alert::UNKNOWN_CA,
+            Self::UnknownIssuer
+            | Self::TooManyIntermediates
+            | Self::NoAnchors
+            | Self::MalformedAnchor => Alert::UNKNOWN_CA,
             Self::Expired { .. } | Self::NotYetValid { .. } | Self::NeverValid => {
                 Alert::CERTIFICATE_EXPIRED
             }
@@ -122,6 +127,7 @@ impl fmt::Display for CertificateError {
             Self::Key => "has an unsupported key",
             Self::OutOfMemory => "cannot be checked: out of memory",
             Self::NoAnchors => "cannot be checked: there are no trust anchors",
+            Self::MalformedAnchor => "cannot be checked: a certificate to trust does not parse",
         })
     }
 }

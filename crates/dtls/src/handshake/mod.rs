@@ -115,7 +115,8 @@ impl Handshake {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if no cipher suite remains; [`Error::Random`];
+    /// [`Error::Configuration`] if certificates are asked for in a build without a kind of
+    /// keys for them, which leaves no cipher suite to offer; [`Error::Random`];
     /// [`Error::OutOfMemory`].
     #[inline(never)]
     pub(crate) fn start<R: TryCryptoRng>(
@@ -123,8 +124,11 @@ impl Handshake {
         flight: &mut Flight,
         random: &mut R,
     ) -> Result<Boxed<Self>, Error> {
-        if config.policy().suites().next().is_none() {
-            return Err(Error::Configuration("no cipher suite remains to offer"));
+        // In all other builds there always is one.
+        if cfg!(not(any(feature = "p256", feature = "rsa")))
+            && config.policy().suites().next().is_none()
+        {
+            return Err(Error::Configuration("certificates need the feature rsa or p256"));
         }
         let mut randoms = Randoms { client: [0; RANDOM_LEN], server: [0; RANDOM_LEN] };
         random.try_fill_bytes(&mut randoms.client).map_err(|_| Error::Random)?;

@@ -192,8 +192,23 @@ fn pem_is_read_as_elsewhere() {
     }
     // Text that ends in the middle of a certificate, or of its base64.
     for len in 0..first.trim_end().len() {
-        let read = TrustAnchors::from_pem(&first.as_bytes()[..len]);
-        assert!(read.is_err(), "{len}");
+        let read = TrustAnchors::from_pem(&first.as_bytes()[..len]).unwrap_err();
+        let is_begun = len >= "-----BEGIN CERTIFICATE-----".len();
+        let expected =
+            if is_begun { CertificateError::MalformedAnchor } else { CertificateError::NoAnchors };
+        assert_eq!(read, expected, "{len}");
+    }
+}
+
+/// No server was asked yet.
+#[test]
+fn an_anchor_that_does_not_parse_is_not_called_the_servers() {
+    let case = Path::new(1).case("good");
+    let text = forge::pem(&case.sent[0]).replace("MIIB", "MIBB");
+    let errors = [TrustAnchors::from_pem(text.as_bytes()), TrustAnchors::from_der(b"0")];
+    for error in errors.map(|read| read.unwrap_err()) {
+        assert_eq!(error, CertificateError::MalformedAnchor, "{text}");
+        assert!(error.to_string().ends_with("a certificate to trust does not parse"), "{error}");
     }
 }
 
