@@ -549,7 +549,7 @@ void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
  * @return `IOTX_SUCCESS` if there is an access token; `IOTX_ERR_AUTH_FAILED` if the cloud
  *     refused the device or did not answer; `IOTX_ERR_NO_MEM` if the heap is exhausted;
  *     `IOTX_ERR_SEND_MSG_FAILED` if the network refused to send; `IOTX_ERR_INVALID_PARAM`
- *     for an invalid client
+ *     for an invalid client, or if another thread ends the client meanwhile
  * @note Blocks for at most 10 s, or `wait_time_ms` if that is more, also while another
  *     thread signs in; `sign_in_limit_ms` of `iotx_coap_options_t` sets another limit.
  *     Only a firmware's own `HAL_DTLSSession_create` and `HAL_UDP_create`, which open

@@ -500,7 +500,7 @@ int IOT_CoAP_Idle(iotx_coap_context_t *context);
  *
  * @param context a client of `IOT_CoAP_Init`
  * @return `IOTX_SUCCESS`, even if there was nothing to do; `IOTX_ERR_INVALID_PARAM` for an
- *     invalid client
+ *     invalid client, or if another thread ends the client meanwhile: do not call again
  * @note Does not block with this library's port. With a firmware's own port, it blocks for
  *     a millisecond, or longer if the port opens another connection. Handles at most 256
  *     datagrams and their callbacks; if there are more, the descriptor stays readable. Any

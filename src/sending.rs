@@ -53,6 +53,7 @@ pub(crate) unsafe fn send(
     let request = Request { confirmable, path, content_format, payload };
     let recipient = Recipient { callback: message.resp_callback, user_data: message.user_data };
     context.send(&request, recipient).map_err(|unsent| match unsent {
+        Unsent::Ending => (IOTX_ERR_INVALID_PARAM, "another thread is ending the client"),
         Unsent::Network => (IOTX_ERR_SEND_MSG_FAILED, "the network refused to send"),
         #[cfg(feature = "dtls-psk")]
         Unsent::TooLong => (

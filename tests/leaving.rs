@@ -41,6 +41,17 @@ fn a_thread_that_waits_for_minutes_is_woken() {
     }
 }
 
+/// Also where it has what it waited for: its thread would otherwise call again, with a handle
+/// that may be another context's by then.
+#[test]
+fn a_call_whose_callback_runs_when_the_context_is_ended_says_so() {
+    let program = compile("ended_in_callback.c", Linkage::Static, Language::Sanitized);
+    let cloud = Cloud::start(Config::default()).expect("the local cloud starts");
+    for transport in TRANSPORTS {
+        succeed(Command::new(&program).arg(cloud.url(transport)).arg(cloud.root_path()));
+    }
+}
+
 /// A read of a program's own port cannot be ended. It lasts 2 s, whatever the options say.
 #[test]
 fn a_port_whose_reads_cannot_be_ended_is_read_for_two_seconds() {

@@ -78,6 +78,8 @@ impl Until {
 /// Why a message was not sent.
 pub(crate) enum Unsent {
     Refused(SendError),
+    /// Another thread is ending the context.
+    Ending,
     Network,
     /// It is longer than the server and the option `max_fragment` allow.
     #[cfg(feature = "dtls-psk")]
@@ -181,6 +183,9 @@ impl Context {
     /// Sends a message.
     pub(crate) fn send(&self, request: &Request<'_>, recipient: Recipient) -> Result<(), Unsent> {
         let mut state = self.state.lock();
+        if state.closing {
+            return Err(Unsent::Ending);
+        }
         let now = state.now();
         let sent = state.client.send(now, request, recipient);
         let exchange = sent.map_err(|unsent| Unsent::Refused(unsent.error))?;

@@ -135,8 +135,7 @@ impl Context {
             state = self.write_stores(state);
             // (Everything due was done before this wait read for the first time.)
             if wait.is_content(&state) && state.pace.held_until(now).is_none() {
-                self.end_wait(&mut state, now, call, wait);
-                return (state, Action::Done);
+                return self.end_wait(state, now, call, wait);
             }
             if !is_at_rest && !state.is_io_claimed && !state.closing {
                 let is_changed;
@@ -165,11 +164,8 @@ impl Context {
                 return (state, Action::Read);
             }
             let end = wait.lasts_until(&state, now, end);
-            let is_met = wait.until.is_met(now, &state.client, &state.link);
-            if now >= end || state.closing || is_met {
-                self.end_wait(&mut state, now, call, wait);
-                let is_ended = state.closing && !is_met;
-                return (state, if is_ended { Action::Leave } else { Action::Done });
+            if now >= end || state.closing || wait.until.is_met(now, &state.client, &state.link) {
+                return self.end_wait(state, now, call, wait);
             }
             let until = due.map_or(end, |due| due.min(end));
             // At least a millisecond, even if a timer ends at once.
@@ -228,13 +224,22 @@ impl Context {
         wait.read.begin(state, call, wait.own_buffer, most)
     }
 
-    /// The wait is over.
-    fn end_wait(&self, state: &mut State, now: Instant, call: &Call, wait: &Wait) {
+    /// The wait is over. Whatever it waited for, a program whose context is being ended must
+    /// not call again.
+    fn end_wait<'s>(
+        &self,
+        mut state: Guard<'s, State>,
+        now: Instant,
+        call: &Call,
+        wait: &Wait,
+    ) -> (Guard<'s, State>, Action) {
         call.waits.set(false);
         state.pace.handle_wait_end();
         if wait.has_called && matches!(wait.until, Until::Called) {
             state.pace.handle_early_return(now, self.wait_time());
         }
+        let action = if state.closing { Action::Leave } else { Action::Done };
+        (state, action)
     }
 
     /// Handles the timers that have ended. Everything that had arrived was handled before.
