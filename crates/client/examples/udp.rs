@@ -7,11 +7,9 @@
 //! The URL is `coap://HOST:PORT`, or `coap-psk://HOST:PORT` for the cloud's symmetric mode.
 //! For `coaps://` there is the example `coaps_tokio` of `iot-coap-dtls`.
 
-use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::net::UdpSocket;
-use std::process::ExitCode;
 use std::time::{Duration, Instant as Clock};
+use std::{env, error::Error, net::UdpSocket, process::ExitCode};
 
 use iot_coap_client::{
     Client, Config, ContentFormat, Device, Endpoint, Event, Instant, Received, Request,
@@ -22,26 +20,18 @@ use iot_coap_client::{
 const PATIENCE: Duration = Duration::from_secs(15);
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(answer) => {
-            println!("{answer}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = run().map_err(|error| eprintln!("{error}"));
+    result.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
-fn run() -> Result<String, Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+fn run() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
     let [url, product_key, device_name] = &arguments[..] else {
         return Err("usage: udp URL PRODUCT_KEY DEVICE_NAME".into());
     };
-    let secret = std::env::var("IOT_COAP_DEVICE_SECRET")
-        .map_err(|error| format!("IOT_COAP_DEVICE_SECRET: {error}"))?;
-    post(url, Device::new(product_key, device_name, "", &secret)?)
+    let secret = env::var("IOT_COAP_DEVICE_SECRET").map_err(|_| "set IOT_COAP_DEVICE_SECRET")?;
+    println!("{}", post(url, Device::new(product_key, device_name, "", &secret)?)?);
+    Ok(())
 }
 
 /// Posts a message of the device and returns the answer.
@@ -55,12 +45,8 @@ pub(crate) fn post(url: &str, device: Device) -> Result<String, Box<dyn Error>> 
     socket.connect((endpoint.host.as_str(), endpoint.port)).map_err(at_url)?;
 
     let topic = format!("/topic/{}/{}/user/update", device.product_key(), device.device_name());
-    let request = Request {
-        confirmable: true,
-        path: topic.as_bytes(),
-        content_format: ContentFormat::Json,
-        payload: br#"{"temperature":21.5}"#,
-    };
+    let (content_format, payload) = (ContentFormat::Json, br#"{"temperature":21.5}"#);
+    let request = Request { confirmable: true, path: topic.as_bytes(), content_format, payload };
     // The seed must be random: message ids and tokens come from it.
     let mut client = Client::new(Config::new(device, &endpoint, getrandom::u64()?));
     let start = Clock::now();
