@@ -8,7 +8,7 @@ use crate::commands::Command;
 
 impl Cloud {
     /// What kept the broker away, if the server was ready without it: see
-    /// [`Config::forward`].
+    /// [`Config::forward`](crate::Config::forward).
     pub fn missing_broker(&self) -> Option<&str> {
         self.missing_broker.as_deref()
     }
