@@ -153,8 +153,10 @@ static void converse(mbedtls_ssl_context *ssl, int *descriptor)
                 return;
             }
             if (!strncmp((char *) buffer, "rebind\n", 7)) {
-                close(*descriptor);
+                /* In this order: otherwise the port may be the same. */
+                int before = *descriptor;
                 *descriptor = new_socket();
+                close(before);
                 printf("rebound\n");
                 continue;
             }
