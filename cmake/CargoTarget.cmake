@@ -52,7 +52,25 @@ function(iot_coap_cargo_target variable system processor machine hard_float)
   endif()
 endfunction()
 
-# iot_coap_ask_for_target(): sets `derived` by what the toolchain file and the compiler say.
+# iot_coap_processors(variable name): which processors a compiler's machine, or
+# CMAKE_SYSTEM_PROCESSOR, is of.
+function(iot_coap_processors variable name)
+  string(TOLOWER "${name}" processor)
+  string(REGEX REPLACE "-.*" "" processor "${processor}")
+  if(processor MATCHES "^(x86_64|amd64|x86|i[3-6]86)$")
+    set(processor x86)
+  elseif(processor MATCHES "^(aarch64|arm64)")
+    set(processor aarch64)
+  elseif(processor MATCHES "^arm")
+    set(processor arm)
+  elseif(processor STREQUAL ppc64le)
+    set(processor powerpc64le)
+  endif()
+  set(${variable} ${processor} PARENT_SCOPE)
+endfunction()
+
+# iot_coap_ask_for_target(): sets `derived` by what the toolchain file and the compiler say, and
+# `machine` to what the compiler says.
 function(iot_coap_ask_for_target)
   if(CMAKE_C_COMPILER_TARGET)
     set(machine ${CMAKE_C_COMPILER_TARGET})
@@ -72,6 +90,7 @@ function(iot_coap_ask_for_target)
   iot_coap_cargo_target(target "${CMAKE_SYSTEM_NAME}" "${CMAKE_SYSTEM_PROCESSOR}" "${machine}"
                         "${hard_float}")
   set(derived "${target}" PARENT_SCOPE)
+  set(machine "${machine}" PARENT_SCOPE)
 endfunction()
 
 # iot_coap_check_rust_library(target): Rust's own library for the target is there, since cargo
@@ -110,6 +129,15 @@ if(CMAKE_CROSSCOMPILING AND NOT IOT_COAP_CARGO_TARGET)
     message(FATAL_ERROR "No Rust target is known for CMAKE_SYSTEM_NAME ${CMAKE_SYSTEM_NAME} and "
       "CMAKE_SYSTEM_PROCESSOR '${CMAKE_SYSTEM_PROCESSOR}': set IOT_COAP_CARGO_TARGET to a name of "
       "`rustc --print target-list`. Without an operating system, build by scripts/bare.")
+  endif()
+  iot_coap_check_rust_library(${derived})
+  # In a project of C++ alone, the toolchain file may name no C compiler.
+  iot_coap_processors(compiled "${machine}")
+  iot_coap_processors(wanted "${CMAKE_SYSTEM_PROCESSOR}")
+  if(machine AND NOT compiled STREQUAL wanted)
+    message(FATAL_ERROR "The C compiler ${CMAKE_C_COMPILER} is for ${machine}, not for "
+      "${CMAKE_SYSTEM_PROCESSOR}: name one in the toolchain file, by CMAKE_C_COMPILER (with clang "
+      "by CMAKE_C_COMPILER_TARGET besides)")
   endif()
   message(STATUS "iot-coap: cargo builds for ${derived}")
   set(IOT_COAP_CARGO_TARGET "${derived}" CACHE STRING "" FORCE)

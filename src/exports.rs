@@ -73,7 +73,8 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 ///     `HAL_DTLSSession_*`, whose reads cannot be ended, it leaves within 2 s. A running
 ///     callback and functions of the program's own port may take longer. A call from a
 ///     callback of the same client is refused, with a line in the log; if the port of a
-///     board has no `HAL_ThreadSelf`, also while a callback runs in another thread.
+///     board has no `HAL_ThreadSelf`, also while a callback runs in another thread. Two
+///     callbacks that each end the other's client wait for ever.
 ///
 /// # Safety
 ///

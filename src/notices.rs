@@ -102,7 +102,8 @@ impl iotx_coap_notice_t {
 /// @param notice what happened; valid until the handler returns
 /// @note Called by a thread that is in a waiting call of the same client, with no lock
 ///     held. The handler may call every function except `IOT_CoAP_Deinit` and
-///     `IOT_CoAP_Pause` of the same client.
+///     `IOT_CoAP_Pause` of the same client. It may leave by `pthread_exit`, but not by
+///     `longjmp` or a C++ exception: its caller is C.
 pub type iotx_coap_notice_handler_t = Option<
     unsafe extern "C-unwind" fn(
         data: *mut c_void,

@@ -107,7 +107,7 @@ const fn refused(error: SendError) -> (iotx_ret_code_t, &'static str) {
         ),
         SendError::TooManyOutstanding => (
             IOTX_ERR_SEND_MSG_FAILED,
-            "too many messages wait for their answers: call IOT_CoAP_Yield between them",
+            "too many messages wait for their answers: let IOT_CoAP_Yield take some first",
         ),
         SendError::MessageIdsExhausted => (
             IOTX_ERR_SEND_MSG_FAILED,

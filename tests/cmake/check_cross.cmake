@@ -44,6 +44,25 @@ foreach(line
     list(APPEND names ${expected})
   endif()
 endforeach()
+# A compiler for other processors is found.
+foreach(line
+    "x86_64-linux-gnu AMD64 ON" "i686-linux-gnu x86_64 ON" "aarch64-openwrt-linux-musl arm64 ON"
+    "arm-poky-linux-gnueabi armv7-a ON" "powerpc64le-linux-gnu ppc64le ON"
+    "riscv64-linux-gnu riscv64 ON" "x86_64-linux-gnu aarch64 OFF" "aarch64-linux-gnu armv7l OFF")
+  string(REPLACE " " ";" fields "${line}")
+  list(GET fields 0 machine)
+  list(GET fields 1 processor)
+  list(GET fields 2 expected)
+  iot_coap_processors(of_machine ${machine})
+  iot_coap_processors(of_processor ${processor})
+  set(found OFF)
+  if(of_machine STREQUAL of_processor)
+    set(found ON)
+  endif()
+  if(NOT found STREQUAL expected)
+    message(FATAL_ERROR "${line}: ${of_machine}, ${of_processor}")
+  endif()
+endforeach()
 # rustc knows each.
 find_program(rustc rustc HINTS $ENV{HOME}/.cargo/bin REQUIRED)
 run(${rustc} --print target-list)
@@ -81,6 +100,9 @@ if(NOT EXISTS ${folder})
   toolchain(absent Linux s390x ${compiler})
   refuses("Rust's library for s390x-unknown-linux-gnu is not installed. Run: rustup target add s390x-unknown-linux-gnu"
           ${configure})
+else()
+  toolchain(foreign Linux s390x ${compiler})
+  refuses("not for s390x: name one in the toolchain file, by CMAKE_C_COMPILER" ${configure})
 endif()
 
 # --- and what one that fits gets -------------------------------------------------------
