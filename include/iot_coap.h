@@ -534,7 +534,8 @@ iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
  *     `HAL_DTLSSession_*`, whose reads cannot be ended, it leaves within 2 s. A running
  *     callback and functions of the program's own port may take longer. A call from a
  *     callback of the same client is refused, with a line in the log; if the port of a
- *     board has no `HAL_ThreadSelf`, also while a callback runs in another thread.
+ *     board has no `HAL_ThreadSelf`, also while a callback runs in another thread. Two
+ *     callbacks that each end the other's client wait for ever.
  */
 void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
 

@@ -146,7 +146,8 @@ typedef struct {
  * @param notice what happened; valid until the handler returns
  * @note Called by a thread that is in a waiting call of the same client, with no lock
  *     held. The handler may call every function except `IOT_CoAP_Deinit` and
- *     `IOT_CoAP_Pause` of the same client.
+ *     `IOT_CoAP_Pause` of the same client. It may leave by `pthread_exit`, but not by
+ *     `longjmp` or a C++ exception: its caller is C.
  */
 typedef void (*iotx_coap_notice_handler_t)(void *data,
                                            iotx_coap_context_t *context,
