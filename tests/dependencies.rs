@@ -268,18 +268,15 @@ fn the_readmes_say_how_to_depend_on_a_crate() {
             let dependencies = block["dependencies"].as_table().expect("a table");
             assert!(dependencies.contains_key(name), "{file}");
             for (name, dependency) in dependencies {
-                let version = match dependency.get("path") {
-                    // Until it is published.
-                    Some(path) => {
-                        let folder = name.trim_start_matches("iot-coap-");
-                        let ours = format!("…/iot-coap/crates/{folder}");
-                        assert_eq!(path.as_str(), Some(&*ours), "{file}");
-                        String::new()
-                    }
-                    None => {
-                        let version = dependency.get("version").unwrap_or(dependency);
-                        format!("{}.", version.as_str().expect("text"))
-                    }
+                // A path until it is published.
+                let version = if let Some(path) = dependency.get("path") {
+                    let folder = name.trim_start_matches("iot-coap-");
+                    let ours = format!("…/iot-coap/crates/{folder}");
+                    assert_eq!(path.as_str(), Some(&*ours), "{file}");
+                    String::new()
+                } else {
+                    let version = dependency.get("version").unwrap_or(dependency);
+                    format!("{}.", version.as_str().expect("text"))
                 };
                 let packages = graph.packages();
                 let package = packages.values().find(|package| {
