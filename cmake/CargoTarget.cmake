@@ -130,7 +130,6 @@ if(CMAKE_CROSSCOMPILING AND NOT IOT_COAP_CARGO_TARGET)
       "CMAKE_SYSTEM_PROCESSOR '${CMAKE_SYSTEM_PROCESSOR}': set IOT_COAP_CARGO_TARGET to a name of "
       "`rustc --print target-list`. Without an operating system, build by scripts/bare.")
   endif()
-  iot_coap_check_rust_library(${derived})
   # In a project of C++ alone, the toolchain file may name no C compiler.
   iot_coap_processors(compiled "${machine}")
   iot_coap_processors(wanted "${CMAKE_SYSTEM_PROCESSOR}")
