@@ -32,12 +32,18 @@ list(JOIN features "," features)
 if(CMAKE_BUILD_TYPE STREQUAL Debug)
   set(profile dev)
   set(profile_folder debug)
+  set(cloud_profile dev)
 elseif(CMAKE_BUILD_TYPE STREQUAL MinSizeRel)
   set(profile small)
   set(profile_folder small)
 else()
   set(profile release)
   set(profile_folder release)
+endif()
+set(cloud_profile_folder debug)
+if(NOT DEFINED cloud_profile)
+  set(cloud_profile cloud)
+  set(cloud_profile_folder cloud)
 endif()
 
 # The user's environment decides where cargo works, as it does for cargo itself.
@@ -98,16 +104,16 @@ add_custom_target(iot_coap_archive ${in_all}
 
 if(IOT_COAP_CLOUD)
   # After the archive: two cargos in one target folder wait for each other.
-  set(program ${cargo_output}/iot-coap-cloud)
+  set(program ${IOT_COAP_CARGO_TARGET_DIR}/${cloud_profile_folder}/iot-coap-cloud)
   add_custom_target(iot_coap_cloud ${in_all}
     COMMAND ${cargo} build --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
-            --package iot-coap-cloud --profile ${profile}
+            --package iot-coap-cloud --profile ${cloud_profile}
     COMMAND ${program} --manual-page > ${program}.1
     COMMAND ${program} --completions bash > ${program}.bash
     COMMAND ${program} --completions zsh > ${program}.zsh
     COMMAND ${program} --completions fish > ${program}.fish
     BYPRODUCTS ${program} ${program}.1 ${program}.bash ${program}.zsh ${program}.fish
-    COMMENT "Building iot-coap-cloud with cargo (${profile})"
+    COMMENT "Building iot-coap-cloud with cargo (${cloud_profile})"
     VERBATIM USES_TERMINAL)
   add_dependencies(iot_coap_cloud iot_coap_archive)
   set_target_properties(iot_coap_cloud PROPERTIES PROGRAM ${program})

@@ -65,6 +65,6 @@ fn the_servers_of_the_local_clouds_page_start() {
     for server in servers {
         let home = scratch_dir().join(format!("serving-{}", server.line));
         let _ = fs::remove_dir_all(&home);
-        serve(&home, &server.text.replace("target/release/", ""));
+        serve(&home, &server.text.replace("target/cloud/", ""));
     }
 }
