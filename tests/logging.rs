@@ -137,6 +137,22 @@ fn what_is_sent_and_sent_again_is_logged_for_debugging() {
     assert_eq!(log.lines().filter(|line| *line == expected).count(), 2, "{expected}: {log}");
 }
 
+/// Whoever follows a message through the log finds what answered it under the same token.
+#[test]
+fn a_message_is_called_the_same_when_it_is_answered() {
+    let log = log(Transport::Udp);
+    let messages: Vec<(&str, &str)> = lines_of(&log, "session")
+        .iter()
+        .filter_map(|line| line.split_once("debug: message ")?.1.split_once(": "))
+        .collect();
+    let (sent, answered): (Vec<_>, Vec<_>) =
+        messages.iter().partition(|(_, what)| what.starts_with("sent "));
+    assert!(!answered.is_empty(), "{log}");
+    for (token, _) in answered {
+        assert!(sent.iter().any(|(each, _)| *each == token), "{token}: {log}");
+    }
+}
+
 /// What is odd about a message, but sent all the same.
 #[test]
 fn odd_messages_are_mentioned_once() {

@@ -5,6 +5,7 @@ use core::ffi::c_void;
 
 use iot_coap_client::{Code, Event, SignInError};
 
+use super::sent::Token;
 use crate::context::{Context, Recipient, State};
 use crate::layout;
 use crate::link::PORT_QUESTION;
@@ -112,7 +113,7 @@ impl Outcall {
                 self.notice(context, notice)
             }
             Event::GaveUp { application, reason, token } => {
-                log_later!(state.log, Error, "message {token:08x} given up: {reason}");
+                log_later!(state.log, Error, "message {} given up: {reason}", Token(token));
                 let mut notice = iotx_coap_notice_t::new(IOTX_COAP_NOTICE_GAVE_UP);
                 notice.reason = reason.into();
                 notice.token = token;
@@ -120,7 +121,7 @@ impl Outcall {
                 self.notice(context, notice)
             }
             Event::Refused { application, code, token } => {
-                log_later!(state.log, Warning, "message {token:08x}: {code}");
+                log_later!(state.log, Warning, "message {}: {code}", Token(token));
                 self.answer(application, code, token, &[], &mut [])
             }
         }

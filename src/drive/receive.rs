@@ -4,6 +4,7 @@
 use iot_coap_client::{Instant, Received, Response};
 
 use super::progress::{Incoming, Wait};
+use super::sent::Token;
 use super::transmit;
 use crate::call::Call;
 use crate::context::{Context, State};
@@ -64,7 +65,8 @@ impl Context {
                 log_later!(
                     state.log,
                     Debug,
-                    "message {token:08x}: {code}, {} bytes",
+                    "message {}: {code}, {} bytes",
+                    Token(token),
                     payload.len()
                 );
                 wait.has_called = true;

@@ -1,5 +1,5 @@
-//! What the log says of a message that is sent, at the level of debugging. A message that is
-//! sent again has the same message id, and its answer the same token.
+//! What the log says of messages. One that is sent again has the same message id, and its
+//! answer the same token.
 
 use core::fmt;
 
@@ -24,10 +24,20 @@ impl fmt::Display for Sent<'_> {
         if first & 0x0F == 4
             && let Some(token) = self.0.get(4..).and_then(<[u8]>::first_chunk)
         {
-            write!(f, "message {:08x}: ", u32::from_be_bytes(*token))?;
+            write!(f, "message {}: ", Token(u32::from_le_bytes(*token)))?;
         }
         let kind = ["CON", "NON", "ACK", "RST"][usize::from(first >> 4 & 3)];
         let id = u16::from_be_bytes([high, low]);
         write!(f, "sent {kind} {}, message id {id}, {} bytes", Code(code), self.0.len())
+    }
+}
+
+/// A token of the client's own, as its four bytes stand in the datagram, and as the local cloud
+/// and Wireshark show it.
+pub(super) struct Token(pub(super) u32);
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0.swap_bytes())
     }
 }
