@@ -19,16 +19,19 @@ const char *iotx_coap_get_ca(void)
     static char roots[16 * 1024];
     const char *path = getenv("IOT_COAP_CLOUD_ROOT");
     FILE *file = path == NULL ? NULL : fopen(path, "rb");
+    size_t len = 0;
 
-    if (file == NULL) {
+    if (file != NULL) {
+        len = fread(roots, 1, sizeof(roots) - 1, file); /* 0 of a folder */
+        fclose(file);
+    }
+    roots[len] = '\0';
+    if (len == 0) {
         fprintf(stderr, "IOT_COAP_CLOUD_ROOT is %s%s. It must be the file of the local cloud's "
                         "certificate: iot-coap-cloud names it when it starts, and sets it for the "
                         "programs that it runs\n",
-                path == NULL ? "not set" : "no file that can be read: ",
+                path == NULL ? "not set" : "no file that can be read, or an empty one: ",
                 path == NULL ? "" : path);
-    } else {
-        roots[fread(roots, 1, sizeof(roots) - 1, file)] = '\0';
-        fclose(file);
     }
     return roots;
 }

@@ -626,6 +626,9 @@ int IOT_CoAP_GetMessageToken(void *p_message, unsigned int *token);
 /**
  * Returns the token that the next message of this client will carry.
  *
+ * The log, the local cloud and Wireshark name a message by the token's four bytes as they are
+ * sent, the lowest first: they write 78563412 for 0x12345678.
+ *
  * @param p_context a client of `IOT_CoAP_Init`
  * @return the token; 0 for an invalid client
  * @note Does not block. Any thread may call, but another thread may send a message in

@@ -57,6 +57,8 @@ impl fmt::Display for ConfigError {
             Self::Url(error) => write!(f, "p_url: {error}"),
             Self::Device(error) => write!(f, "p_devinfo: {error}"),
             #[cfg(feature = "extension")]
+            Self::Option("size") => f.write_str("options: set size to sizeof(iotx_coap_options_t)"),
+            #[cfg(feature = "extension")]
             Self::Option(name) => {
                 write!(f, "options: {name} is out of range, see iot_coap_ext.h")
             }

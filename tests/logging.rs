@@ -75,6 +75,8 @@ fn a_server_that_is_not_there_is_named_at_once() {
         // Once more when the call has failed.
         assert_eq!(mentions.next(), Some(""), "{scheme}: {log}");
         assert_eq!(mentions.next(), None, "{scheme}: {log}");
+        // The port is known to be closed, so it is not that of another scheme.
+        assert!(!log.contains("is the port that of the scheme?"), "{scheme}: {log}");
     }
 }
 

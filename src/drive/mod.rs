@@ -240,15 +240,22 @@ impl Context {
         let is_connected = state.link.is_connected();
         if is_connected.is_none() {
             // A handshake that was started again would have more time of its own.
-            log_later!(state.log, Error, "no connection: timed out; {PORT_QUESTION}");
-            #[cfg(feature = "port-linux")]
-            if state.link.has_only_been_refused() {
-                self.connector.explain_refusal(&mut state.log, "");
-            }
+            log_later!(state.log, Error, "no connection: timed out");
+            self.explain_silence(&mut state);
         }
         state.link.take_news();
         Self::unlock(state);
         is_connected == Some(true)
+    }
+
+    /// Logs what is wrong, or may be, where nothing has come from the peer.
+    #[cold]
+    fn explain_silence(&self, state: &mut State) {
+        #[cfg(feature = "port-linux")]
+        if state.link.has_only_been_refused() {
+            return self.connector.explain_refusal(&mut state.log, "");
+        }
+        log_later!(state.log, Error, "{PORT_QUESTION}");
     }
 
     /// Writes to the store what is due, and unlocks. This is the last thing that a call

@@ -94,17 +94,12 @@ impl Outcall {
                     );
                     log_later!(state.log, Error, "{}", layout::QUESTION);
                 }
-                #[cfg(feature = "port-linux")]
-                if error == SignInError::NotAnswered && state.link.has_only_been_refused() {
-                    context.connector.explain_refusal(&mut state.log, "");
-                }
-                let is_wrong_port = match error {
-                    SignInError::NotAnswered => !state.link.has_heard(),
-                    SignInError::BadReply => true,
-                    _ => false,
-                };
-                if is_wrong_port {
-                    log_later!(state.log, Error, "{PORT_QUESTION}");
+                match error {
+                    SignInError::NotAnswered if !state.link.has_heard() => {
+                        context.explain_silence(state);
+                    }
+                    SignInError::BadReply => log_later!(state.log, Error, "{PORT_QUESTION}"),
+                    _ => (),
                 }
                 let mut notice = iotx_coap_notice_t::new(IOTX_COAP_NOTICE_SIGN_IN_FAILED);
                 if let SignInError::Refused(code) = error {
