@@ -96,6 +96,8 @@ fn mistakes_are_named() {
         (&["--metrics", "9000"], "127.0.0.1:9000"),
         (&["--psk", "identity"], "IDENTITY,KEY, such as"),
         (&["--ciphers", "NOPE", "--", "true"], "NOPE"),
+        (&["--cert-names", "", "--", "true"], "such as cloud.example,192.0.2.7"),
+        (&["--cert-names", "a,,b", "--", "true"], "such as cloud.example,192.0.2.7"),
         (&["--chain", "x.pem"], "--key"),
         (&["--console", "0.0.0.0:0", "--", "true"], "--console-password-file"),
         (&["--console", "localhost", "--", "true"], "such as 127.0.0.1:8080"),

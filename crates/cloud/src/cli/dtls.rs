@@ -17,7 +17,7 @@ use super::duration;
 pub(crate) struct Dtls {
     /// Names and addresses of the certificate [default: localhost,127.0.0.1,::1; with
     /// --bind for other machines, this machine's name and addresses too]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = cert_name)]
     cert_names: Vec<String>,
 
     /// Serve with a certificate that has expired
@@ -154,6 +154,22 @@ fn own_names(bind: &[IpAddr]) -> Vec<String> {
     names
 }
 
+/// A host's name or an address, as a certificate may have it.
+fn cert_name(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let host = text.strip_prefix("*.").unwrap_or(text);
+    // What ends in a number is an address, or a wrong one.
+    let is_host = host.split('.').all(is_label)
+        && !host.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    if text.parse::<IpAddr>().is_ok() || is_host {
+        return Ok(text.into());
+    }
+    Err("expected names and addresses, such as cloud.example,192.0.2.7".into())
+}
+
 fn identity_and_key(text: &str) -> Result<(String, String), String> {
     match text.split_once(',') {
         Some((identity, key)) if !key.is_empty() => Ok((identity.into(), key.into())),
@@ -163,7 +179,18 @@ fn identity_and_key(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::own_names;
+    use super::{cert_name, own_names};
+
+    #[test]
+    fn a_certificate_has_names_that_a_device_can_ask_for() {
+        for name in ["localhost", "a.example", "*.example", "my_host-2", "192.0.2.7", "::1"] {
+            assert_eq!(cert_name(name).as_deref(), Ok(name));
+        }
+        let long = "x".repeat(64);
+        for name in ["", "bad name", "a..b", ".a", "999.1.1.1", "a,b", "192.0.2.7:5684", &long] {
+            assert!(cert_name(name).is_err(), "{name:?}");
+        }
+    }
 
     #[test]
     fn a_server_for_other_machines_is_called_by_their_names_for_it() {
