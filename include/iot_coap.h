@@ -47,6 +47,11 @@
 
 #include <stdint.h>
 
+/* Enumerations are part of the binary interface. */
+#if defined(__ARM_SIZEOF_MINIMAL_ENUM) && __ARM_SIZEOF_MINIMAL_ENUM != 1 && !defined(__linux__)
+#error "the library for boards has enumerations of one byte: compile with -fshort-enums"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -3,6 +3,8 @@
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 
+#[cfg(all(feature = "bare", not(feature = "threads")))]
+use crate::port;
 use crate::port::Mutex;
 use crate::process::Holder;
 
@@ -16,15 +18,18 @@ pub(crate) struct Lock<T> {
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 /// The mutex of a [`Lock`], or none on a port without threads, whose `HAL_MutexCreate`
-/// returns NULL. Without `std`, only the feature `threads` tells that from a lack of
-/// memory.
+/// returns NULL. Without `std`, the feature `threads` tells that from a lack of memory, or a
+/// port that names its threads.
 pub(crate) struct LockMutex(Option<Mutex>);
 
 impl LockMutex {
     /// `None` if the port returned no mutex.
     pub(crate) fn new() -> Option<Self> {
         let mutex = Mutex::new();
-        let may_lack = cfg!(all(feature = "bare", not(feature = "threads")));
+        #[cfg(all(feature = "bare", not(feature = "threads")))]
+        let may_lack = port::this_thread().is_null();
+        #[cfg(not(all(feature = "bare", not(feature = "threads"))))]
+        let may_lack = false;
         (mutex.is_some() || may_lack).then_some(Self(mutex))
     }
 }

@@ -202,3 +202,10 @@ fn a_log_handler_on_bare_metal_cannot_call_the_library() {
     let library = library_of("bare,full");
     succeed(&mut Command::new(compile_against("log_calls.c", &library, Language::Sanitized)));
 }
+
+/// Another thread could change a client that no mutex guards.
+#[test]
+fn where_there_are_threads_no_client_lacks_a_mutex() {
+    let library = library_of("bare,full");
+    succeed(&mut Command::new(compile_against("no_mutex.c", &library, Language::Sanitized)));
+}
