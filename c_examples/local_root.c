@@ -9,14 +9,16 @@
  *
  * In CMake link IotCoap::local_root; a project of C++ alone cannot compile this file.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "iot_coap.h"
 
-const char *iotx_coap_get_ca(void)
+static char roots[16 * 1024];
+
+static void read_roots(void)
 {
-    static char roots[16 * 1024];
     const char *path = getenv("IOT_COAP_CLOUD_ROOT");
     FILE *file = path == NULL ? NULL : fopen(path, "rb");
     size_t len = 0;
@@ -25,7 +27,6 @@ const char *iotx_coap_get_ca(void)
         len = fread(roots, 1, sizeof(roots) - 1, file); /* 0 of a folder */
         fclose(file);
     }
-    roots[len] = '\0';
     if (len == 0) {
         fprintf(stderr, "IOT_COAP_CLOUD_ROOT is %s%s. It must be the file of the local cloud's "
                         "certificate: iot-coap-cloud names it when it starts, and sets it for the "
@@ -33,5 +34,13 @@ const char *iotx_coap_get_ca(void)
                 path == NULL ? "not set" : "no file that can be read, or an empty one: ",
                 path == NULL ? "" : path);
     }
+}
+
+/* Several threads may call it at once. */
+const char *iotx_coap_get_ca(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, read_roots);
     return roots;
 }

@@ -1,5 +1,5 @@
 /*
- * The client for C++11, as a class of 60 lines: freed at the end of its scope, moved
+ * The client for C++11, as a class of 80 lines: freed at the end of its scope, moved
  * but not copied, errors as exceptions, answers as futures.
  *
  *     ./raii [URL]
@@ -11,6 +11,9 @@
  * - a future never waits in vain: the message is answered, or given up (a notice), or
  *   the client ends before it, and its promises with it (std::future_error).
  * - what callbacks are handed has an address of its own, so that the client can move.
+ * - a message's promise is there before the message: another thread may be in
+ *   IOT_CoAP_Yield, and have the answer before IOT_CoAP_SendMessage returns. Any number
+ *   of threads may post; where one only yields, the futures need no wait().
  */
 #include <chrono>
 #include <cstdint>
@@ -18,8 +21,10 @@
 #include <exception>
 #include <future>
 #include <iostream>
-#include <map>
+#include <iterator>
+#include <list>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -48,20 +53,24 @@ public:
         iotx_coap_options_t options = iotx_coap_options_t();
         options.size = sizeof(options);
         options.on_notice = on_notice;
-        options.notice_data = state.get();
+        options.yield_pace = IOTX_COAP_PACE_NONE; /* back when the answer is there */
         state->context = IOT_CoAP_InitWithOptions(&config, &options);
         if (state->context == nullptr) throw Error("not connected; the log says why");
         check(IOT_CoAP_DeviceNameAuth(state->context));
     }
     std::future<Answer> post(std::string topic, std::string json)
     {
-        const uint32_t token = IOT_CoAP_GetCurToken(state->context);
+        Pending *pending = state->add();
+        std::future<Answer> answer = pending->promise.get_future();
         iotx_message_t message = {reinterpret_cast<unsigned char *>(&json[0]),
                                   static_cast<unsigned short>(json.size()), IOTX_CONTENT_TYPE_JSON,
-                                  IOTX_MESSAGE_CON, state.get(), on_answer};
-        check(json.size() > UINT16_MAX ? IOTX_ERR_MSG_TOO_LOOG
-                                       : IOT_CoAP_SendMessage(state->context, &topic[0], &message));
-        return state->promises[token].get_future();
+                                  IOTX_MESSAGE_CON, pending, on_answer};
+        const int code = json.size() > UINT16_MAX
+                             ? IOTX_ERR_MSG_TOO_LOOG
+                             : IOT_CoAP_SendMessage(state->context, &topic[0], &message);
+        if (code != IOTX_SUCCESS) State::take(pending);
+        check(code);
+        return answer;
     }
     Answer wait(std::future<Answer> answer)
     {
@@ -72,33 +81,49 @@ public:
     }
 
 private:
+    struct State;
+    struct Pending {
+        State *state;
+        std::promise<Answer> promise;
+        std::list<Pending>::iterator place;
+    };
     struct State {
         iotx_coap_context_t *context = nullptr;
-        std::map<uint32_t, std::promise<Answer>> promises; /* by the message's token */
+        std::mutex mutex;
+        std::list<Pending> pending;
         ~State() { IOT_CoAP_Deinit(&context); }
+        Pending *add()
+        {
+            const std::lock_guard<std::mutex> lock(mutex);
+            pending.push_back({this, {}, {}});
+            pending.back().place = std::prev(pending.end());
+            return &pending.back();
+        }
+        static std::promise<Answer> take(void *data)
+        {
+            auto *taken = static_cast<Pending *>(data);
+            const std::lock_guard<std::mutex> lock(taken->state->mutex);
+            std::promise<Answer> promise = std::move(taken->promise);
+            taken->state->pending.erase(taken->place);
+            return promise;
+        }
     };
     std::unique_ptr<State> state;
 
     static void check(int code) { if (code != IOTX_SUCCESS) throw Error(code); }
     static void on_answer(void *data, void *message) noexcept
     {
-        unsigned int token = 0;
         iotx_coap_resp_code_t code = iotx_coap_resp_code_t();
         unsigned char *payload = nullptr;
         int length = 0;
-        IOT_CoAP_GetMessageToken(message, &token);
         IOT_CoAP_GetMessageCode(message, &code);
         IOT_CoAP_GetMessagePayload(message, &payload, &length);
-        auto &promises = static_cast<State *>(data)->promises;
-        promises[token].set_value({code, std::string(payload, payload + length)});
-        promises.erase(token);
+        State::take(data).set_value({code, std::string(payload, payload + length)});
     }
-    static void on_notice(void *data, iotx_coap_context_t *, const iotx_coap_notice_t *notice) noexcept
+    static void on_notice(void *, iotx_coap_context_t *, const iotx_coap_notice_t *notice) noexcept
     {
         if (notice->kind != IOTX_COAP_NOTICE_GAVE_UP) return;
-        auto &promises = static_cast<State *>(data)->promises;
-        promises[notice->token].set_exception(std::make_exception_ptr(Error("given up")));
-        promises.erase(notice->token);
+        State::take(notice->user_data).set_exception(std::make_exception_ptr(Error("given up")));
     }
 };
 

@@ -66,7 +66,8 @@ extern "C" {
  *
  * @return PEM text of one or more certificates, which ends with NUL and is valid for ever;
  *     NULL for GlobalSign's roots
- * @note IOT_CoAP_Init calls it, and any thread that opens another session.
+ * @note IOT_CoAP_Init calls it, and any thread that opens another session; several threads
+ *     may call it at once.
  */
 const char *iotx_coap_get_ca(void);
 
@@ -538,9 +539,9 @@ iotx_coap_context_t *IOT_CoAP_Init(iotx_coap_config_t *p_config);
  *     while there is no connection. With a program's own `HAL_UDP_*` or
  *     `HAL_DTLSSession_*`, whose reads cannot be ended, it leaves within 2 s. A running
  *     callback and functions of the program's own port may take longer. A call from a
- *     callback of the same client is refused, with a line in the log; if the port of a
- *     board has no `HAL_ThreadSelf`, also while a callback runs in another thread. Two
- *     callbacks that each end the other's client wait for ever.
+ *     callback of the same client is refused: `*p_context` stays as it is, and the log says
+ *     why. If the port of a board has no `HAL_ThreadSelf`, so is a call while a callback runs
+ *     in another thread. Two callbacks that each end the other's client wait for ever.
  */
 void IOT_CoAP_Deinit(iotx_coap_context_t **p_context);
 

@@ -72,9 +72,9 @@ pub unsafe extern "C-unwind" fn IOT_CoAP_Init(
 ///     while there is no connection. With a program's own `HAL_UDP_*` or
 ///     `HAL_DTLSSession_*`, whose reads cannot be ended, it leaves within 2 s. A running
 ///     callback and functions of the program's own port may take longer. A call from a
-///     callback of the same client is refused, with a line in the log; if the port of a
-///     board has no `HAL_ThreadSelf`, also while a callback runs in another thread. Two
-///     callbacks that each end the other's client wait for ever.
+///     callback of the same client is refused: `*p_context` stays as it is, and the log says
+///     why. If the port of a board has no `HAL_ThreadSelf`, so is a call while a callback runs
+///     in another thread. Two callbacks that each end the other's client wait for ever.
 ///
 /// # Safety
 ///

@@ -61,8 +61,8 @@ fn report_invalid(name: &str, is_null: bool) {
     } else if REPORTED.is_due(Level::Error) {
         log!(
             Error,
-            "{name}: the context is NULL. IOT_CoAP_Init failed, or was not called; the program \
-             must check its result (this is logged once)"
+            "{name}: the context is NULL. IOT_CoAP_Init failed or was not called, so check its \
+             result; or IOT_CoAP_Deinit has ended it (this is logged once)"
         );
     }
 }

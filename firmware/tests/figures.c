@@ -32,7 +32,7 @@ static void on_response(void *arg, void *message)
     answers++;
 }
 
-/* A payload of 64 bytes, as performance.md has it. */
+/* A payload of 64 bytes. */
 static void post(iotx_coap_context_t *client)
 {
     static char payload[] = "{\"temperature\":21.5,\"humidity\":40,\"pressure\":1013,\"serial\":1234}";

@@ -44,8 +44,8 @@ void HAL_UDP_close(iotx_hal_udp_t p_socket)
  * Must not wait for room: what does not fit is lost, as it might be on the way, and that is
  * success: return `datalen`. A negative number is for a socket that cannot send any more; the
  * library then opens another one. Where a stack may fail without an error number, set that to 0
- * before the call, or the one of an earlier call is taken for the reason. Another task may be in HAL_UDP_readTimeout of the same
- * socket.
+ * before the call, or the one of an earlier call is taken for the reason. Another task may be
+ * in HAL_UDP_readTimeout of the same socket.
  */
 int HAL_UDP_write(iotx_hal_udp_t p_socket, const unsigned char *p_data, unsigned int datalen)
 {
