@@ -9,6 +9,7 @@
 //! in it.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::process::ExitCode;
 
@@ -74,13 +75,18 @@ impl Connection {
         self.socket.set_read_timeout(Some(wait.into()))?;
         let received = self.socket.recv(&mut self.buffer);
         let now = self.now();
-        if let Ok(len) = received {
-            let mut datagram = Datagram::new(&mut self.buffer[..len]);
-            let plaintext = self.client.handle_datagram(now, &mut datagram)?;
-            return Ok(plaintext.map(|plaintext| plaintext.to_vec()));
+        match received {
+            Ok(len) => {
+                let mut datagram = Datagram::new(&mut self.buffer[..len]);
+                let plaintext = self.client.handle_datagram(now, &mut datagram)?;
+                Ok(plaintext.map(|plaintext| plaintext.to_vec()))
+            }
+            Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => {
+                self.client.handle_timeout(now)?;
+                Ok(None)
+            }
+            Err(error) => Err(format!("{}: {error}", self.socket.peer_addr()?).into()),
         }
-        self.client.handle_timeout(now)?;
-        Ok(None)
     }
 
     fn handshake(&mut self) -> Result<(), Box<dyn Error>> {
