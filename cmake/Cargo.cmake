@@ -92,7 +92,7 @@ else()
   set(edit_archive ${CMAKE_COMMAND} -E true)
 endif()
 add_custom_target(iot_coap_archive ${in_all}
-  COMMAND ${cargo} rustc --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
+  COMMAND ${cargo} rustc --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
           --package iot-coap --lib --crate-type staticlib --profile ${profile} ${for_target}
           --no-default-features --features ${features}
           -- --print native-static-libs=${IOT_COAP_PRINTED_LIBRARIES}
@@ -106,7 +106,7 @@ if(IOT_COAP_CLOUD)
   # After the archive: two cargos in one target folder wait for each other.
   set(program ${IOT_COAP_CARGO_TARGET_DIR}/${cloud_profile_folder}/iot-coap-cloud)
   add_custom_target(iot_coap_cloud ${in_all}
-    COMMAND ${cargo} build --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
+    COMMAND ${cargo} build --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
             --package iot-coap-cloud --profile ${cloud_profile}
     COMMAND ${program} --manual-page > ${program}.1
     COMMAND ${program} --completions bash > ${program}.bash

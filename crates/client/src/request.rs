@@ -17,7 +17,8 @@ pub struct Request<'a> {
     /// Non-confirmable (transmitted once).
     pub confirmable: bool,
     /// `/topic/<productKey>/<deviceName>/…`, at most [`MAX_PATH_LEN`] bytes. Slashes
-    /// separate the segments; leading, trailing and repeated slashes are ignored.
+    /// separate the segments; leading, trailing and repeated slashes are ignored. Any bytes are
+    /// sent: an empty path is the root of RFC 7252, which the cloud answers with 4.04.
     pub path: &'a [u8],
     /// How the payload is encoded.
     pub content_format: ContentFormat,
