@@ -123,6 +123,10 @@ fn it_is_built_from_both_layouts_and_packed() {
     let tar = packed.join(format!("iot_coap_{version}.tgz"));
     let elsewhere = folder("esp-idf-elsewhere");
     succeed(Command::new("tar").arg("-xf").arg(&tar).arg("-C").arg(&elsewhere));
+    let license = |folder: &Path| fs::read_to_string(folder.join("LICENSE")).expect("it is there");
+    assert_eq!(license(&elsewhere), license(root()));
+    let read_me = fs::read_to_string(elsewhere.join("README.md")).expect("it is packed");
+    assert!(read_me.contains("CONFIG_IOT_COAP_LIBRARY"), "{read_me}");
     let build = folder("esp-idf-of-packed");
     configured(&elsewhere, &build, &[]);
     let sentence = "ports set CONFIG_IOT_COAP_LIBRARY to an unpacked archive of a release";

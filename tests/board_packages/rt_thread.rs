@@ -141,6 +141,26 @@ fn its_sockets_fail_while_the_network_is_down() {
     succeed(Command::new(program).arg(echo().to_string()));
 }
 
+/// Longer than the kernel takes at once.
+#[test]
+fn it_sleeps_for_weeks() {
+    let scratch = folder("rt-thread-sleep");
+    let rtconfig = "#define RT_ALIGN_SIZE 8\n#define RT_TICK_PER_SECOND 1000\n";
+    fs::write(scratch.join("rtconfig.h"), rtconfig).expect("the target folder can be written");
+    let program = scratch.join("long_sleep");
+    let stand_in = tools::folder().join("rt-thread");
+    let mut cc = Command::new("cc");
+    cc.args(["-std=gnu99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-pthread"]);
+    cc.arg("-Wno-unused-function");
+    let port = root().join("ports/rt-thread/port");
+    for folder in [&scratch, &stand_in, &port, &root().join("include")] {
+        cc.arg("-I").arg(folder);
+    }
+    cc.args([stand_in.join("long_sleep.c"), stand_in.join("random.c")]);
+    succeed(cc.arg("-o").arg(&program));
+    assert_eq!(succeed(&mut Command::new(program)), "4294967296 1\n");
+}
+
 /// An IP stack that would lose datagrams, or mix them up.
 #[test]
 fn a_stack_that_cannot_be_is_said() {

@@ -217,6 +217,26 @@ fn it_compiles_with_the_headers_of_older_releases() {
     compiled("udp.c", "0x30600", &[&older]);
 }
 
+/// Longer than the kernel takes at once.
+#[test]
+fn it_sleeps_for_weeks() {
+    let program = folder("zephyr-sleep").join("long_sleep");
+    let source = tools::folder().join("zephyr/long_sleep.c");
+    let mut cc = Command::new("cc");
+    cc.args([
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        "-DCONFIG_CSPRNG_ENABLED",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+    ]);
+    cc.args(["-Wno-unused-function", "-DZEPHYR_VERSION_CODE=0x40400", "-I"]);
+    cc.arg(tools::folder().join("zephyr")).arg("-I").arg(root().join("include"));
+    succeed(cc.arg(source).arg("-o").arg(&program));
+    assert_eq!(succeed(&mut Command::new(program)), "4294967295 1\n");
+}
+
 /// What the kernel has a list of must not be in it once its memory is free.
 #[test]
 fn its_mutexes_leave_the_kernels_list() {

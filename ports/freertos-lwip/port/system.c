@@ -72,7 +72,12 @@ void HAL_SleepMs(uint32_t ms)
 {
     uint64_t ticks = ((uint64_t)ms * configTICK_RATE_HZ + 999) / 1000 + 1;
 
-    vTaskDelay(ticks < portMAX_DELAY ? (TickType_t)ticks : portMAX_DELAY - 1);
+    while (ticks > 0) {
+        TickType_t part = ticks < portMAX_DELAY ? (TickType_t)ticks : portMAX_DELAY - 1;
+
+        vTaskDelay(part);
+        ticks -= part;
+    }
 }
 
 /* --- mutexes -------------------------------------------------------------------- */
