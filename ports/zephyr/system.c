@@ -33,13 +33,20 @@ uint64_t HAL_UptimeMs(void)
     return (uint64_t)k_uptime_get();
 }
 
+/* At once: without CONFIG_TIMEOUT_64BIT a timeout has 32 bits of ticks, of which there may be
+ * many to a millisecond. */
+enum { SLEEP_MAX_MS = 60 * 60 * 1000 };
+
 /* k_sleep returns what is left where somebody woke the thread. */
 void HAL_SleepMs(uint32_t ms)
 {
-    int32_t left = (int32_t)MIN(ms, (uint32_t)INT32_MAX);
+    while (ms > 0) {
+        int32_t left = (int32_t)MIN(ms, (uint32_t)SLEEP_MAX_MS);
 
-    while (left > 0) {
-        left = k_sleep(K_MSEC(left));
+        ms -= (uint32_t)left;
+        while (left > 0) {
+            left = k_sleep(K_MSEC(left));
+        }
     }
 }
 

@@ -80,6 +80,12 @@ fn builds(component: &Path, build: &Path) {
         let is_there = symbols.lines().any(|line| line.ends_with(&format!(" T {function}")));
         assert!(is_there, "{function} is not linked:\n{symbols}");
     }
+    // Nothing is linked of ESP-IDF: its clock is called, and FreeRTOS's is not.
+    let port = build.join("iot_coap/lib__idf_iot_coap.a");
+    let called = succeed(Command::new("arm-none-eabi-nm").arg("-u").arg(port));
+    let calls =
+        |function: &str| called.lines().any(|line| line.ends_with(&format!(" U {function}")));
+    assert!(calls("esp_timer_get_time") && !calls("vTaskSetTimeOutState"), "{called}");
 }
 
 /// Configures it all the same, so that there is a menuconfig, and has the build of `what` fail.
@@ -117,6 +123,10 @@ fn it_is_built_from_both_layouts_and_packed() {
     let tar = packed.join(format!("iot_coap_{version}.tgz"));
     let elsewhere = folder("esp-idf-elsewhere");
     succeed(Command::new("tar").arg("-xf").arg(&tar).arg("-C").arg(&elsewhere));
+    let license = |folder: &Path| fs::read_to_string(folder.join("LICENSE")).expect("it is there");
+    assert_eq!(license(&elsewhere), license(root()));
+    let read_me = fs::read_to_string(elsewhere.join("README.md")).expect("it is packed");
+    assert!(read_me.contains("CONFIG_IOT_COAP_LIBRARY"), "{read_me}");
     let build = folder("esp-idf-of-packed");
     configured(&elsewhere, &build, &[]);
     let sentence = "ports set CONFIG_IOT_COAP_LIBRARY to an unpacked archive of a release";
@@ -133,7 +143,10 @@ fn it_says_what_it_requires_before_it_is_configured() {
     }
     let output = cmake(&component(root()), &folder("esp-idf-early"), "esp32c6", true);
     let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(printed.contains("requires:  esp_hw_support;freertos;heap;lwip"), "{printed}");
+    assert!(
+        printed.contains("requires:  esp_hw_support;esp_timer;freertos;heap;lwip"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -161,18 +174,29 @@ fn a_library_that_cannot_be_is_said() {
     archive_for(&wrong, ARM, "");
     says(
         "esp32c3",
-        "libiot_coap.a is for ARM, and this firmware for RISC-V TARGET_CC=riscv32-esp-elf-gcc \
-         scripts/bare riscv32imc-unknown-none-elf FEATURES libiot_coap.a makes one",
+        "libiot_coap.a is for ARM, and this firmware for RISC-V the one that fits is \
+         iot-coap-VERSION-riscv32imc-unknown-none-elf.tar.gz of a release \
+         TARGET_CC=riscv32-esp-elf-gcc scripts/bare riscv32imc-unknown-none-elf FEATURES libiot_coap.a makes one",
     );
-    says("esp32p4", "scripts/bare riscv32imafc-unknown-none-elf FEATURES");
+    for floating in ["esp32p4", "esp32s31"] {
+        says(
+            floating,
+            "for RISC-V TARGET_CC=riscv32-esp-elf-gcc scripts/bare riscv32imafc-unknown",
+        );
+    }
     archive_for(&wrong, RISC_V, IMAC);
-    says("esp32c3", "has atomic instructions, which this processor lacks TARGET_CC=riscv32");
+    says(
+        "esp32c3",
+        "has atomic instructions, which this processor lacks the one that fits is iot-",
+    );
     says("esp32s3", "is for RISC-V, and this firmware for Xtensa Rust itself knows no esp32s3 ");
     takes("esp32c6");
     takes("esp32h2");
+    takes("esp32c61");
     says("esp32p4", "libiot_coap.a passes arguments by the ABI ilp32, and this firmware by ilp32f");
     archive_with(&wrong, RISC_V, RVC | SINGLE_FLOAT, IMAFC);
     takes("esp32p4");
+    takes("esp32s31");
     says("esp32c6", "libiot_coap.a passes arguments by the ABI ilp32f, and this firmware by ilp32");
     archive_for(&wrong, RISC_V, IMC);
     takes("esp32c3");

@@ -63,6 +63,7 @@ fn it_says_what_it_asks_of_the_kernel() {
         refuses("udp.c", &rate, "set configTICK_RATE_HZ to 1000 or less");
     }
     refuses("udp.c", "-DDATAGRAMS=1", "set DEFAULT_UDP_RECVMBOX_SIZE to 6");
+    takes("udp.c", &["-DDATAGRAMS=1", "-DIOT_COAP_WITHOUT_DTLS"]);
     refuses("udp.c", "-DWITHOUT_TIMEOUTS", "set LWIP_SO_RCVTIMEO to 1");
     refuses("udp.c", "-DWITHOUT_CORE_LOCKING", "set LWIP_TCPIP_CORE_LOCKING to 1");
     let narrow = "-DWIDTH_OF_TICKS=TICK_TYPE_WIDTH_16_BITS";

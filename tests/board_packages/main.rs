@@ -3,6 +3,7 @@
 //! of a release. And what the port for FreeRTOS asks of that. What stands in for the systems is
 //! beside this file; `ports/README.md` says how far that goes.
 
+mod arm;
 mod esp_idf;
 mod freertos;
 mod layout;

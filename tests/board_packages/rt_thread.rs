@@ -6,8 +6,9 @@ use std::process::{Command, Output};
 
 use iot_coap_test_library::{root, run, succeed};
 
+use crate::arm::{self, Float, PROCESSORS};
 use crate::freertos::compiled;
-use crate::layout::{archive_for, folder, library, unpacked};
+use crate::layout::{archive_for, archive_with, folder, library, unpacked};
 use crate::tools::{self, has, not_run, python};
 use crate::{echo, runs};
 
@@ -29,18 +30,31 @@ fn configured_by(kconfig: &Path, bsp: &Path, settings: &[&str]) -> Output {
     output
 }
 
-/// Has SCons build the BSP in `bsp`, which is for `arch`, of these sources of `tests`.
-fn scons(package: &Path, bsp: &Path, arch: &str, sources: &[&str]) -> Output {
+/// Has SCons build the BSP in `bsp`, whose `rtconfig.py` is this, of these sources of `tests`.
+fn scons(package: &Path, bsp: &Path, rtconfig: &str, sources: &[&str]) -> Output {
+    run(scons_command(package, bsp, rtconfig).arg(format!("SOURCES={}", paths_of(sources))))
+}
+
+/// Has SCons read the package, without building anything.
+fn read(bsp: &Path, rtconfig: &str) -> Output {
+    let sources = format!("SOURCES={}", paths_of(&["c/modem_cloud.c"]));
+    run(scons_command(root(), bsp, rtconfig).args(["--dry-run", &sources]))
+}
+
+fn scons_command(package: &Path, bsp: &Path, rtconfig: &str) -> Command {
     let stand_in = tools::folder().join("rt-thread");
     fs::copy(stand_in.join("SConstruct"), bsp.join("SConstruct")).expect("it can be written");
-    fs::write(bsp.join("rtconfig.py"), format!("ARCH = '{arch}'\n")).expect("it can be written");
-    let sources: Vec<_> = sources.iter().map(|each| root().join("tests").join(each)).collect();
-    let sources: Vec<_> = sources.iter().map(|each| each.display().to_string()).collect();
+    fs::write(bsp.join("rtconfig.py"), rtconfig).expect("it can be written");
     let mut scons = Command::new("scons");
     scons.current_dir(bsp).env("PYTHONDONTWRITEBYTECODE", "1").arg("-Q");
     scons.arg(format!("PACKAGE={}", package.display()));
     scons.arg(format!("STAND_IN={}", stand_in.display()));
-    run(scons.arg(format!("SOURCES={}", sources.join(";"))))
+    scons
+}
+
+fn paths_of(sources: &[&str]) -> String {
+    let paths = sources.iter().map(|each| root().join("tests").join(each).display().to_string());
+    paths.collect::<Vec<_>>().join(";")
 }
 
 /// A program of these sources.
@@ -125,6 +139,26 @@ fn its_sockets_fail_while_the_network_is_down() {
     let sources = ["board_packages/rt-thread/sockets.c"];
     let program = built(root(), &folder("rt-thread-sockets"), &[&named], &sources);
     succeed(Command::new(program).arg(echo().to_string()));
+}
+
+/// Longer than the kernel takes at once.
+#[test]
+fn it_sleeps_for_weeks() {
+    let scratch = folder("rt-thread-sleep");
+    let rtconfig = "#define RT_ALIGN_SIZE 8\n#define RT_TICK_PER_SECOND 1000\n";
+    fs::write(scratch.join("rtconfig.h"), rtconfig).expect("the target folder can be written");
+    let program = scratch.join("long_sleep");
+    let stand_in = tools::folder().join("rt-thread");
+    let mut cc = Command::new("cc");
+    cc.args(["-std=gnu99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-pthread"]);
+    cc.arg("-Wno-unused-function");
+    let port = root().join("ports/rt-thread/port");
+    for folder in [&scratch, &stand_in, &port, &root().join("include")] {
+        cc.arg("-I").arg(folder);
+    }
+    cc.args([stand_in.join("long_sleep.c"), stand_in.join("random.c")]);
+    succeed(cc.arg("-o").arg(&program));
+    assert_eq!(succeed(&mut Command::new(program)), "4294967296 1\n");
 }
 
 /// An IP stack that would lose datagrams, or mix them up.
@@ -217,18 +251,18 @@ fn a_library_that_cannot_be_is_said() {
     }
     let bsp = folder("rt-thread-wrong");
     let wrong = bsp.join("wrong/libiot_coap.a");
-    let says = |named: &Path, arch: &str, sentence: &str| {
+    let says = |named: &Path, rtconfig: &str, sentence: &str| {
         // A path that is not absolute begins at the BSP.
         let named = named.strip_prefix(&bsp).expect("it lies there").display();
         let output = configured(root(), &bsp, &[&format!("PKG_IOT_COAP_LIBRARY={named}")]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let output = scons(root(), &bsp, arch, &["c/modem_cloud.c"]);
+        let output = scons(root(), &bsp, rtconfig, &["c/modem_cloud.c"]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(sentence), "{sentence}\n{said}");
         let lines = said.lines().filter(|line| line.starts_with("iot-coap: ")).count();
         assert_eq!(lines, 1, "{said}");
     };
-    let arm = "arm";
+    let arm = "ARCH = 'arm'\n";
     says(
         &wrong,
         arm,
@@ -238,7 +272,38 @@ fn a_library_that_cannot_be_is_said() {
     says(&wrong, arm, "libiot_coap.a is for another machine than arm (it is 243 in ELF); set PKG_");
     let other = bsp.join("wrong/coap.lib");
     fs::copy(&wrong, &other).expect("the target folder can be written");
-    says(&other, "risc-v", "coap.lib cannot be linked; call it libiot_coap.a");
+    let risc_v = |flags: &str| format!("ARCH = 'risc-v'\nCFLAGS = '{flags}'\n");
+    says(&other, &risc_v(""), "coap.lib cannot be linked; call it libiot_coap.a");
+    let with_float = risc_v("-march=rv32imafc -mabi=ilp32f");
+    says(
+        &wrong,
+        &with_float,
+        "passes arguments by the ABI ilp32, and this firmware by ilp32f; set",
+    );
+    archive_with(&wrong, 243, 2, "");
+    let without = risc_v("-march=rv32imac_zicsr -mabi=ilp32");
+    says(
+        &wrong,
+        &without,
+        "by the ABI ilp32f, and this firmware by ilp32; the one that fits is \
+                            iot-coap-VERSION-riscv32imac-unknown-none-elf.tar.gz of a release; set",
+    );
+    archive_for(&wrong, 243, "rv32i2p1_m2p0_a2p1_c2p0");
+    let without_atomics = risc_v("-march=rv32imcxthead -mabi=ilp32");
+    says(
+        &wrong,
+        &without_atomics,
+        "libiot_coap.a has atomic instructions, which this processor \
+                                    lacks; the one that fits is \
+                                    iot-coap-VERSION-riscv32imc-unknown-none-elf.tar.gz of a",
+    );
+    let output = read(&bsp, &without);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for platform in ["armcc", "armclang", "iar", "iccarm"] {
+        let rtconfig = format!("{arm}PLATFORM = '{platform}'\n");
+        let sentence = format!("linked by GCC, and this BSP by {platform}; set RTT_CC=gcc");
+        says(&wrong, &rtconfig, &sentence);
+    }
     fs::write(&wrong, "no archive").expect("the target folder can be written");
     says(&wrong, arm, "libiot_coap.a is no archive of objects; set PKG_IOT_COAP_LIBRARY");
     says(&bsp.join("wrong"), arm, "wrong/lib/dtls-rsa/libiot_coap.a; set PKG_IOT_COAP_LIBRARY to");
@@ -247,4 +312,44 @@ fn a_library_that_cannot_be_is_said() {
     let others = "wrong/lib/dtls-rsa/libiot_coap.a; there are libraries for full, udp: choose one \
                   of them, or set PKG_IOT_COAP_LIBRARY to";
     says(&bsp.join("wrong"), arm, others);
+}
+
+/// Each library of a release for an ARM, on each processor.
+#[test]
+fn an_arm_takes_the_libraries_that_it_can_run() {
+    if !has("arm-none-eabi-gcc") {
+        return not_run("which needs gcc-arm-none-eabi");
+    }
+    if !is_equipped() {
+        return;
+    }
+    let bsp = folder("rt-thread-arm");
+    let libraries = arm::libraries(&bsp);
+    let library = bsp.join("libiot_coap.a");
+    let output = configured(root(), &bsp, &["PKG_IOT_COAP_LIBRARY=libiot_coap.a"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for processor in PROCESSORS {
+        let float = match processor.float {
+            Float::Soft => "",
+            Float::Hard => "-mfpu=auto -mfloat-abi=hard",
+        };
+        // As most BSPs say it; and as those do that share a name with another processor.
+        let by_name = format!("CPU = '{}'\nCFLAGS = ' -mthumb {float}'\n", processor.gcc);
+        let by_flag = format!("CPU = 'other'\nDEVICE = ' -mcpu={} {float}'\n", processor.gcc);
+        let rtconfigs =
+            [by_name, by_flag].map(|each| format!("PLATFORM = 'gcc'\nARCH = 'arm'\n{each}"));
+        for ((target, made), rtconfig) in libraries.iter().zip(rtconfigs.iter().cycle()) {
+            fs::copy(made, &library).expect("the target folder can be written");
+            let output = read(&bsp, rtconfig);
+            let said = String::from_utf8_lossy(&output.stderr);
+            processor.judges(target, output.status.success(), &said);
+        }
+    }
+    // What it does not know it says, and takes the library.
+    let output = read(&bsp, "ARCH = 'arm'\nCPU = 'arm926'\n");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("does not know the processor arm926"),
+        "{said}"
+    );
 }

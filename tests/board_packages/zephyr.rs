@@ -6,9 +6,10 @@ use std::process::{Command, Output};
 
 use iot_coap_test_library::{root, run, succeed};
 
+use crate::arm::{self, Float, PROCESSORS};
 use crate::layout::{archive_for, archive_with, folder, library, unpacked};
 use crate::runs;
-use crate::tools::{self, not_run, python, tool};
+use crate::tools::{self, has, not_run, python, tool};
 
 /// What `scripts/zephyr_module.py` of Zephyr takes of a `module.yml`, in part.
 const SCHEMA: &str = "
@@ -113,6 +114,9 @@ fn a_library_that_cannot_be_is_said() {
     archive_for(&wrong, 243, "rv32i2p1_m2p0_a2p1_c2p0");
     says(&["ARM=y"], "libiot_coap.a is for RISC-V, and this firmware for ARM; scripts/bare TARGET");
     says(&["RISCV=y"], "libiot_coap.a has atomic instructions, which this processor lacks");
+    let without_atomics = ["RISCV=y", "RISCV_ISA_EXT_M=y", "RISCV_ISA_EXT_C=y"];
+    let fits = "lacks; the one that fits is iot-coap-VERSION-riscv32imc-unknown-none-elf.tar.gz";
+    says(&without_atomics, fits);
     let float = ["RISCV=y", "RISCV_ISA_EXT_A=y", "FLOAT_HARD=y"];
     says(&float, "passes arguments by the ABI ilp32, and this firmware by ilp32f; scripts/bare");
     let double = [&float[..], &["CPU_HAS_FPU_DOUBLE_PRECISION=y"]].concat();
@@ -132,6 +136,44 @@ fn a_library_that_cannot_be_is_said() {
     says(&["IOT_COAP_KIND_DTLS_PSK=y"], others);
     let list = format!("IOT_COAP_LIBRARY={}/a;b", build.display());
     says(&[&list], "a[semicolon]b for a list; move it to a path without a semicolon");
+}
+
+/// Each library of a release for an ARM, on each processor.
+#[test]
+fn an_arm_takes_the_libraries_that_it_can_run() {
+    if !has("arm-none-eabi-gcc") {
+        return not_run("which needs gcc-arm-none-eabi");
+    }
+    if python().is_none() {
+        return;
+    }
+    let build = folder("zephyr-arm");
+    let libraries = arm::libraries(&build);
+    let library = build.join("libiot_coap.a");
+    let named = format!("IOT_COAP_LIBRARY={}", library.display());
+    for processor in PROCESSORS {
+        let cpu = processor.gcc.to_uppercase().replace("CORTEX-", "CPU_CORTEX_");
+        let (cpu, has_dsp) = cpu.strip_suffix("+NODSP").map_or((&*cpu, true), |cpu| (cpu, false));
+        let mut settings = BOARD.map(str::to_owned).to_vec();
+        settings.extend([named.clone(), "ARM=y".to_owned(), format!("{cpu}=y")]);
+        settings.extend(has_dsp.then(|| "ARMV8_M_DSP=y".to_owned()));
+        settings.extend((processor.float == Float::Hard).then(|| "FP_HARDABI=y".to_owned()));
+        let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+        let output = configured(root(), &build, &settings).expect("there is python");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for (target, made) in &libraries {
+            fs::copy(made, &library).expect("the target folder can be written");
+            let output = cmake(root(), &build, &["c/modem_cloud.c"]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            processor.judges(target, output.status.success(), &said);
+        }
+    }
+    fs::copy(&libraries[0].1, &library).expect("the target folder can be written");
+    let cortex_a = [&BOARD[..], &[&named, "ARM=y", "CPU_AARCH32_CORTEX_A=y"]].concat();
+    configured(root(), &build, &cortex_a).expect("there is python");
+    let output = cmake(root(), &build, &["c/modem_cloud.c"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("for a Cortex-A or Cortex-R"), "{said}");
 }
 
 #[test]
@@ -173,6 +215,26 @@ fn it_compiles_with_the_headers_of_older_releases() {
     succeed(Command::new("cp").arg("-r").arg(headers).arg(&older));
     fs::rename(older.join("zephyr/version.h"), older.join("version.h")).expect("it was copied");
     compiled("udp.c", "0x30600", &[&older]);
+}
+
+/// Longer than the kernel takes at once.
+#[test]
+fn it_sleeps_for_weeks() {
+    let program = folder("zephyr-sleep").join("long_sleep");
+    let source = tools::folder().join("zephyr/long_sleep.c");
+    let mut cc = Command::new("cc");
+    cc.args([
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        "-DCONFIG_CSPRNG_ENABLED",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+    ]);
+    cc.args(["-Wno-unused-function", "-DZEPHYR_VERSION_CODE=0x40400", "-I"]);
+    cc.arg(tools::folder().join("zephyr")).arg("-I").arg(root().join("include"));
+    succeed(cc.arg(source).arg("-o").arg(&program));
+    assert_eq!(succeed(&mut Command::new(program)), "4294967295 1\n");
 }
 
 /// What the kernel has a list of must not be in it once its memory is free.

@@ -43,6 +43,13 @@ void HAL_Free(void *memory)
 
 /* --- time ---------------------------------------------------------------------- */
 
+#ifdef ESP_PLATFORM
+/* Microseconds, also of light sleep, in which FreeRTOS may count no ticks. */
+uint64_t HAL_UptimeMs(void)
+{
+    return (uint64_t)esp_timer_get_time() / 1000;
+}
+#else
 /* A tick counter of 32 bits wraps after 49 days at 1000 Hz. The kernel counts how often it
  * has, and tells both at one moment. One of 64 bits does not wrap. */
 uint64_t HAL_UptimeMs(void)
@@ -57,6 +64,7 @@ uint64_t HAL_UptimeMs(void)
     }
     return ticks * 1000 / configTICK_RATE_HZ;
 }
+#endif
 
 /* At least so long: a delay of n ticks ends with the n-th, and the first of them has begun
  * already. */
@@ -64,7 +72,12 @@ void HAL_SleepMs(uint32_t ms)
 {
     uint64_t ticks = ((uint64_t)ms * configTICK_RATE_HZ + 999) / 1000 + 1;
 
-    vTaskDelay(ticks < portMAX_DELAY ? (TickType_t)ticks : portMAX_DELAY - 1);
+    while (ticks > 0) {
+        TickType_t part = ticks < portMAX_DELAY ? (TickType_t)ticks : portMAX_DELAY - 1;
+
+        vTaskDelay(part);
+        ticks -= part;
+    }
 }
 
 /* --- mutexes -------------------------------------------------------------------- */

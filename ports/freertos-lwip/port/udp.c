@@ -23,8 +23,12 @@
 #if !LWIP_SO_RCVTIMEO
 #error "reads must end: set LWIP_SO_RCVTIMEO to 1"
 #endif
+/* What there is no room for is lost, each time that it is sent. */
+#ifndef IOT_COAP_WITHOUT_DTLS
 _Static_assert(DEFAULT_UDP_RECVMBOX_SIZE >= 6, "a flight of DTLS is several datagrams at once: "
-               "set DEFAULT_UDP_RECVMBOX_SIZE to 6");
+               "set DEFAULT_UDP_RECVMBOX_SIZE to 6, or define IOT_COAP_WITHOUT_DTLS if the library "
+               "has no DTLS");
+#endif
 /* Not by #if: most projects write it with a cast. */
 _Static_assert(configTICK_RATE_HZ <= 1000, "lwIP counts in ticks of a millisecond or more: "
                "set configTICK_RATE_HZ to 1000 or less");

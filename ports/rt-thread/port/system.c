@@ -65,12 +65,17 @@ uint64_t HAL_UptimeMs(void)
 }
 
 /* At least so long: a delay of n ticks ends with the n-th, and the first of them has begun
- * already. */
+ * already. RT-Thread's timers take less than half of the counter at once. */
 void HAL_SleepMs(uint32_t ms)
 {
     uint64_t ticks = ((uint64_t)ms * RT_TICK_PER_SECOND + 999) / 1000 + 1;
 
-    (void)rt_thread_delay(ticks < RT_TICK_MAX / 2 ? (rt_tick_t)ticks : RT_TICK_MAX / 2 - 1);
+    while (ticks > 0) {
+        rt_tick_t part = ticks < RT_TICK_MAX / 2 ? (rt_tick_t)ticks : RT_TICK_MAX / 2 - 1;
+
+        (void)rt_thread_delay(part);
+        ticks -= part;
+    }
 }
 
 /* The calendar clock counts seconds. */
