@@ -67,7 +67,7 @@ fn the_local_clouds_examples_work() {
     let home = scratch_dir().join("help");
     let _ = fs::remove_dir_all(&home);
     fs::create_dir_all(&home).expect("the target folder can be written");
-    for (name, source) in [("program", "minimal.c"), ("coap-example", "coap-example.c")] {
+    for (name, source) in [("app", "minimal.c"), ("coap-example", "coap-example.c")] {
         let source = root().join("c_examples").join(source);
         let source = source.to_str().expect("a path in UTF-8");
         let built = compile(source, Linkage::Static, Language::Sanitized);

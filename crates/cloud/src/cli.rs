@@ -213,7 +213,10 @@ impl Arguments {
 
     /// The command line of this process; what is wrong with it ends the process.
     pub(crate) fn parse_all() -> Self {
-        let arguments = Self::parse();
+        let arguments = Self::try_parse().unwrap_or_else(|mut error| {
+            help::tip(&mut error);
+            error.exit()
+        });
         // For clap it is no mistake to end the options before nothing.
         if arguments.command.is_empty() && std::env::args_os().any(|word| word == "--") {
             let text = "no command after --";

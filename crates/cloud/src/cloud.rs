@@ -3,6 +3,7 @@
 
 mod broker;
 mod reading;
+mod silence;
 mod sites;
 
 use std::io;
@@ -370,12 +371,17 @@ impl Cloud {
     /// Asks the server something between two datagrams, and waits for what it
     /// says.
     fn ask<T: Send + 'static>(&self, command: impl FnOnce(Done<T>) -> Command) -> T {
+        self.try_ask(command).expect("the server's thread serves until it is told to stop")
+    }
+
+    /// Likewise; `None` if the server has ended.
+    fn try_ask<T: Send + 'static>(&self, command: impl FnOnce(Done<T>) -> Command) -> Option<T> {
         let (tell, outcome) = std::sync::mpsc::sync_channel(1);
         let done = Done::new(move |outcome| {
             let _ = tell.send(outcome);
         });
         let _ = self.commands.send(command(done));
-        outcome.recv().expect("the server's thread serves until it is told to stop")
+        outcome.recv().ok()
     }
 }
 

@@ -113,7 +113,9 @@ pub(crate) enum Command {
         payload: Vec<u8>,
         done: Done<usize>,
     },
-    /// Saves what is to be saved, and ends.
+    /// Reads what has come by now, and says how many datagrams have come since the start.
+    CountDatagrams(Done<u64>),
+    /// Reads what has come by now, saves what is to be saved, and ends.
     Stop,
 }
 

@@ -63,6 +63,13 @@ fn unknown_place<'w>(word: &'w str, places: &[(&str, &str, String)]) -> Option<&
         .find(|place| !places.iter().any(|(known, ..)| known == place))
 }
 
+/// Whether a command is about devices, as far as its words tell: with the console or the metrics
+/// alone it need not be.
+fn speaks_of_devices(command: &[String]) -> bool {
+    let has = |begins: &str| command.iter().any(|word| word.contains(begins));
+    has("{coap") || has("{root}") || !(has("{console}") || has("{metrics}"))
+}
+
 /// Runs the command to its end.
 pub(crate) async fn run(
     cloud: &Cloud,
@@ -115,6 +122,9 @@ pub(crate) async fn run(
             signal = signals.next() => forward(signal),
         }
     };
+    if speaks_of_devices(command) {
+        cloud.tell_silence();
+    }
     Ok(ExitCode::from(code(status)))
 }
 
@@ -131,7 +141,17 @@ fn code(status: ExitStatus) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::unknown_place;
+    use super::{speaks_of_devices, unknown_place};
+
+    #[test]
+    fn a_command_with_the_console_alone_need_not_be_about_devices() {
+        let speaks = |words: &[&str]| {
+            speaks_of_devices(&words.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert!(speaks(&["./app"]) && speaks(&["./app", "{coaps6}", "{console}"]));
+        assert!(speaks(&["./app", "-c{root}"]));
+        assert!(!speaks(&["curl", "{console}seen.jsonl"]) && !speaks(&["curl", "{metrics}"]));
+    }
 
     #[test]
     fn a_placeholder_that_is_none_is_found() {

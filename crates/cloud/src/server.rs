@@ -2,6 +2,7 @@
 //! one thread. It decides nothing itself.
 
 mod commands;
+mod late;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
@@ -78,6 +79,8 @@ pub(crate) struct Server {
     told: Option<Arc<EventLog>>,
     /// Who counts how long answers take.
     seen: Option<Arc<Seen>>,
+    /// How many datagrams have come.
+    datagrams: u64,
     stopping: bool,
     /// What went wrong at the end.
     failure: Option<io::Error>,
@@ -100,6 +103,7 @@ impl Server {
             outbox: Vec::new(),
             told,
             seen,
+            datagrams: 0,
             stopping: false,
             failure: None,
         }
@@ -137,6 +141,7 @@ impl Server {
     }
 
     fn arrived(&mut self, now: Instant, route: Route, bytes: Vec<u8>, at: Instant) {
+        self.datagrams += 1;
         self.tell("in", route, &bytes);
         let datagram = Datagram::inward(route, bytes, at);
         for datagram in self.network_faults.pass(now, datagram) {
@@ -265,7 +270,15 @@ pub(crate) async fn run(
             }
         };
         tokio::select! {
-            command = commands.recv() => server.obey(command.unwrap_or(Command::Stop)),
+            command = commands.recv() => {
+                let command = command.unwrap_or(Command::Stop);
+                if matches!(command, Command::Stop | Command::CountDatagrams(_)) {
+                    for (route, bytes, at) in late::take(&mut datagrams, &sockets) {
+                        server.arrived(Instant::now(), route, bytes, at);
+                    }
+                }
+                server.obey(command);
+            }
             datagram = datagrams.recv() => match datagram {
                 Some((route, bytes, at)) => server.arrived(Instant::now(), route, bytes, at),
                 None => server.stop(Instant::now()),

@@ -33,7 +33,20 @@ fn a_command_is_told_where_the_server_is_and_its_status_is_ours() {
     assert!(words[0].starts_with("coap://127.0.0.1:"));
     assert!(words[1].starts_with("coaps://127.0.0.1:"));
     assert!(words[2].starts_with("x=coap-psk://127.0.0.1:"));
-    assert_eq!(text(&output.stderr), "", "quiet without -v");
+    let said = text(&output.stderr);
+    assert!(said.lines().all(|line| line.contains("\"no_datagram\"")), "quiet without -v: {said}");
+}
+
+#[test]
+fn a_command_without_the_two_dashes_is_told_of_them() {
+    let folder = Folder::new();
+    let failed = output(&folder, &["--faults", "drop=0.1", "./app", "{coap}"]);
+    assert_eq!(failed.status.code(), Some(2));
+    let said = text(&failed.stderr);
+    let tip = "put `--` before the command: iot-coap-cloud -- ./app ...";
+    assert!(said.contains("unexpected argument './app'") && said.contains(tip), "{said}");
+    let said = text(&output(&folder, &["--drop"]).stderr);
+    assert!(!said.contains("before the command"), "{said}");
 }
 
 #[test]

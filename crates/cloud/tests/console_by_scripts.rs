@@ -5,6 +5,33 @@ use iot_coap_test_cloud::http::*;
 use iot_coap_test_cloud::*;
 use serde_json::Value;
 
+/// A path that is wrong is answered with those that are right, each of which there is.
+#[test]
+fn a_path_that_is_not_there_is_told_which_are() {
+    let cloud = with_console();
+    for path in ["//ping", "/seen.json", "/expire_tokens"] {
+        let (status, said) = post(&cloud, path, &[ACTION], "");
+        assert_eq!(status, 404, "{path}");
+        assert!(said.starts_with(&format!("There is no {path};")), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert_eq!(get(&cloud, path, &[]).status(), 404);
+    }
+    let (_, said) = post(&cloud, "/none", &[ACTION], "");
+    let (_, list) = said.split_once("there are GET").expect("a list");
+    let (gets, posts) = list.split_once("; POST").expect("two kinds");
+    let paths = |list: &str| -> Vec<String> {
+        let words = list.split([' ', ',']).filter(|word| word.starts_with('/'));
+        words.map(|word| word.trim_end().trim_end_matches('.').replace("NUMBER", "0")).collect()
+    };
+    assert_eq!((paths(gets).len(), paths(posts).len()), (7, 4), "{list}");
+    for path in paths(gets) {
+        assert_eq!(post(&cloud, &path, &[ACTION], "").0, 405, "{path}");
+    }
+    for path in paths(posts) {
+        assert_eq!(get(&cloud, &path, &[]).status(), 405, "{path}");
+    }
+}
+
 const BODY: &str = r#"{"faults":"server-error=1","replace":true}"#;
 
 #[test]

@@ -136,6 +136,27 @@ fn what_was_asked_for_is_no_trouble() {
     }
 }
 
+/// Why a handshake failed is in its last datagram, after which the command is gone.
+#[test]
+fn a_device_that_trusts_another_root_is_told_of_when_its_command_ended_at_once() {
+    let folder = Folder::new();
+    let script = "! openssl s_client -dtls1_2 -verify_return_error -connect \"${0#coaps://}\" \
+        </dev/null >/dev/null 2>&1";
+    for engine in ["own", "openssl"] {
+        let arguments = ["--dtls-engine", engine, "--", "sh", "-c", script, "{coaps}"];
+        let output = program(&arguments).env("XDG_STATE_HOME", folder.file("state")).output();
+        let output = output.expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{engine}: {said}");
+        let event: Value = serde_json::from_str(&said).expect("one event");
+        assert_eq!(event["event"], "dtls_failed", "{engine}");
+        let remedy = event["remedy"].as_str().expect("it has one");
+        let root = folder.file("state").join("iot-coap-cloud/root.pem");
+        let root = root.to_str().expect("text");
+        assert!(remedy.contains(root) && remedy.contains("local_root.c"), "{engine}: {remedy}");
+    }
+}
+
 #[test]
 fn a_handshake_that_fails_is_said() {
     let folder = Folder::new();
@@ -153,4 +174,33 @@ fn a_handshake_that_fails_is_said() {
     assert!(said.contains("\"event\":\"dtls_failed\""), "{said}");
     drop(run.child.stdin.take());
     assert!(run.child.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_command_of_which_nothing_came_is_told_so() {
+    let folder = Folder::new();
+    let run = |arguments: &[&str]| {
+        let mut command = program(arguments);
+        command.env("XDG_STATE_HOME", folder.file("state")).output().expect("it runs")
+    };
+    // One that sends at its end is heard all the same.
+    let sends = "echo x >/dev/udp/127.0.0.1/${0##*:}";
+    for (command, is_told) in [
+        (&["true", "{coap}"][..], true),
+        (&["true"], true),
+        (&["true", "{console}"], false),
+        (&["bash", "-c", sends, "{coap}"], false),
+    ] {
+        let arguments = ["--console", "127.0.0.1:0", "--"];
+        let output = run(&[&arguments, command].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let remedy = "\"remedy\":\"does the command use {coap}, {coaps} or {coap-psk}?\"";
+        let is_said = said.contains("\"event\":\"no_datagram\"") && said.contains(remedy);
+        assert_eq!(is_said, is_told, "{command:?}: {said}");
+    }
+    let log = folder.file("silent");
+    let logged = run(&["--log", log.to_str().expect("text"), "--", "true"]);
+    assert!(logged.stderr.is_empty());
+    assert!(std::fs::read_to_string(log).expect("written").contains("\"no_datagram\""));
 }

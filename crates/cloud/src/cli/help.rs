@@ -1,6 +1,8 @@
 //! What stands below the options in the help: how to call it. The help ends with the examples
 //! that a new user needs, which are what a terminal still shows.
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
 /// The first things to do.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -12,28 +14,30 @@ Examples:
       iot-coap-cloud --udp-port 0 --dtls-port 0 --symmetric-port 0 \\
           --device a1RP1qZfrEi,example1,fPloaszb6saUFJte4EhyuBHQpR9SuKHb
 
-  Run a program against a server that is started for it and stops when the program
-  ends; the exit status is the program's:
-      iot-coap-cloud -- ./coap-example -u {coaps} -c {root} -n 3";
+  Run a program, such as README.md builds of c_examples/minimal.c, against a server
+  that is started for it and stops when the program ends; the exit status is the
+  program's:
+      iot-coap-cloud -- ./app {coap}";
 
 /// The rest of what can be done.
 pub(crate) const MORE: &str = "\
 More examples:
 
   See what a program does on a bad network, the same one each time:
-      iot-coap-cloud --faults drop=0.2,delay=50..800,reorder=0.1,seed=7 -- ./program {coap}
+      iot-coap-cloud --faults drop=0.2,delay=50..800,reorder=0.1,seed=7 -- ./app {coap}
 
   Keep messages elsewhere: publish them to an MQTT 5 broker, and let any number of
   servers accept each other's access tokens and DTLS tickets:
       iot-coap-cloud --forward mqtt://broker:1883 --key-file server.keys
 
   See it sign in again: access tokens that serve three messages, or ten seconds:
-      iot-coap-cloud --token-uses 3 --token-lifetime 10s -- ./program {coap}
+      iot-coap-cloud --token-uses 3 --token-lifetime 10s -- ./app {coap}
 
   Watch devices in a browser, and switch faults while they run:
       iot-coap-cloud --console 127.0.0.1:8080
 
-  See that a program refuses a server whose certificate names another host:
+  See that a program, such as c_examples/coap-example.c built likewise, refuses a
+  server whose certificate names another host:
       iot-coap-cloud --cert-names example.org -- ./coap-example -u {coaps} -c {root}";
 
 /// What the options take.
@@ -79,6 +83,19 @@ Devices file: it holds secrets, so others may not read it (chmod 600 devices.tom
   device_name = \"example1\"
   device_secret = \"fPloaszb6saUFJte4EhyuBHQpR9SuKHb\"
   disabled = false";
+
+/// Says to whoever wrote a command without `--` what is missing.
+pub(super) fn tip(error: &mut clap::Error) {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return };
+    if word.starts_with('-') {
+        return;
+    }
+    let tip = format!("put `--` before the command: iot-coap-cloud -- {word} ...");
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+}
 
 /// All of it.
 pub(super) fn after() -> String {

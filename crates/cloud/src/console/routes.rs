@@ -34,6 +34,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/expire-tokens", post(expire_tokens))
         .route("/close-sessions", post(close_sessions))
         .route("/ping", post(ping))
+        .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
@@ -141,6 +142,15 @@ fn counted(count: Option<usize>) -> Response {
 
 fn done<T: Serialize>(result: Option<T>) -> Response {
     result.map_or_else(gone, |result| Json(result).into_response())
+}
+
+/// What a script that asks for another path can go by; the page's own files are none of it.
+const PATHS: &str = "GET /, /events, /sessions, /row/NUMBER, /device, /seen.jsonl and \
+                     /seen.pcapng; POST /faults, /expire-tokens, /close-sessions and /ping";
+
+async fn not_found(uri: Uri) -> Response {
+    let text = format!("There is no {}; there are {PATHS}.\n", uri.path());
+    (StatusCode::NOT_FOUND, text).into_response()
 }
 
 /// The header `Allow` is the router's.

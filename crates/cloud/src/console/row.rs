@@ -112,6 +112,10 @@ impl Row {
                 self.kind = "malformed";
                 self.reason.clone_from(reason);
             }
+            Event::NoDatagram { reason, .. } => {
+                self.kind = "no_datagram";
+                self.reason.clone_from(reason);
+            }
             Event::WrongPort { what, remedy, .. } => {
                 self.kind = "wrong_port";
                 self.subject.clone_from(what);

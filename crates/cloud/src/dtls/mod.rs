@@ -5,6 +5,7 @@
 mod by_openssl;
 mod claimed;
 mod own;
+mod remedy;
 
 use std::cmp::Reverse;
 use std::io;

@@ -167,6 +167,13 @@ pub enum Event {
         /// What is wrong with it.
         reason: String,
     },
+    /// A command has ended, and no datagram has come to any port.
+    NoDatagram {
+        /// That none came.
+        reason: String,
+        /// What to look at.
+        remedy: String,
+    },
     /// CoAP without DTLS came to the port of `coaps://`, or a DTLS record to another; told once
     /// for each peer, whatever else comes from it.
     WrongPort {
@@ -252,12 +259,15 @@ pub enum Event {
         #[serde(skip_serializing_if = "String::is_empty")]
         error: String,
     },
-    /// A DTLS handshake failed, or the client's pre-shared key shows that it will.
+    /// A DTLS handshake failed, or the client's alert or pre-shared key shows that it will.
     DtlsFailed {
         /// The client.
         peer: SocketAddr,
         /// Why.
         reason: String,
+        /// What to do about it; empty where nothing is known.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        remedy: String,
     },
     /// A DTLS session ended.
     DtlsClosed {

@@ -23,7 +23,7 @@ impl Event {
                 path.len() + names + reason.len() + remedy.len()
             }
             Self::WrongPort { remedy, .. } => remedy.len(),
-            Self::DtlsFailed { reason, .. } => reason.len(),
+            Self::DtlsFailed { reason, remedy, .. } => reason.len() + remedy.len(),
             _ => 0,
         };
         size_of::<Self>() + SMALL_TEXTS + texts

@@ -15,6 +15,7 @@ impl Event {
             Self::RequestRefused { .. }
             | Self::Limited { .. }
             | Self::Malformed { .. }
+            | Self::NoDatagram { .. }
             | Self::WrongPort { .. }
             | Self::DtlsFailed { .. }
             | Self::StateNotKept { .. }

@@ -45,6 +45,7 @@ impl Event {
             | Self::DtlsClosed { peer, .. } => Some((Transport::Dtls, *peer)),
             // A fault does not say of which transport it was.
             Self::Fault { .. }
+            | Self::NoDatagram { .. }
             | Self::Ready { .. }
             | Self::DtlsRestored { .. }
             | Self::DtlsSaved { .. }

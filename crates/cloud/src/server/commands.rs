@@ -54,6 +54,7 @@ impl Server {
             Command::ListDtlsSessions { device, most, done } => {
                 done.tell(self.dtls_sessions(device, most));
             }
+            Command::CountDatagrams(done) => done.tell(self.datagrams),
             Command::Stop => self.stop(now),
         }
     }

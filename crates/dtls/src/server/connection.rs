@@ -243,6 +243,16 @@ impl<R: TryCryptoRng> Connection<R> {
         core::mem::take(&mut self.arrived.authentic)
     }
 
+    /// The alert by which the client gives the handshake up, as it seems: anybody may have sent
+    /// it, so the handshake goes on until the client does not answer either, or answers. For a
+    /// log that tells at once why a client does not get in.
+    pub fn unprotected_alert(&self) -> Option<Alert> {
+        match (self.state, self.retransmission.unauthenticated_error()?) {
+            (State::Handshaking, Error::PeerAlert(alert)) => Some(alert),
+            _ => None,
+        }
+    }
+
     /// Whether the session was resumed from a ticket. False before the handshake is done.
     pub fn was_resumed(&self) -> bool {
         self.was_resumed

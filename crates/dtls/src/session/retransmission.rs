@@ -185,6 +185,12 @@ impl Retransmission {
         self.unauthenticated_error.get_or_insert(error);
     }
 
+    /// The error that may be forged, and does not count yet.
+    #[cfg(feature = "server")]
+    pub(crate) fn unauthenticated_error(&self) -> Option<Error> {
+        self.unauthenticated_error.map(|pending| pending.error)
+    }
+
     /// Notes that an expected message has arrived, so the server is still there. A
     /// contradiction still counts, but the next flight may be lost once as well.
     pub(crate) fn server_answered(&mut self) {

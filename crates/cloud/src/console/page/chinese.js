@@ -141,6 +141,7 @@ export const CHINESE = {
   'kind-ping': '设备 ping',
   'kind-malformed': '格式错误',
   'kind-wrong_port': '端口错误',
+  'kind-no_datagram': '没有数据报',
   'kind-answered': '设备已应答',
   'kind-sent_again': '重新发送',
   'kind-unanswered': '始终无应答',

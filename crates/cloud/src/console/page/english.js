@@ -141,6 +141,7 @@ export const ENGLISH = {
   'kind-ping': 'ping from device',
   'kind-malformed': 'malformed',
   'kind-wrong_port': 'wrong port',
+  'kind-no_datagram': 'no datagram',
   'kind-answered': 'device answered',
   'kind-sent_again': 'sent again',
   'kind-unanswered': 'never answered',

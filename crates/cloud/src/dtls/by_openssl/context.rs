@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +18,8 @@ use openssl::ssl::{
 use crate::certificates::ServerCertificate;
 use crate::config::DtlsConfig;
 use crate::dtls::claimed::{Claimed, without_key};
+use crate::dtls::remedy::remedy;
+use crate::events::Event;
 use crate::random;
 use crate::sign::{equal, hmac};
 
@@ -42,6 +45,8 @@ pub(super) struct Context {
     client: Index<Ssl, Client>,
     mtu: u32,
     has_key: bool,
+    /// The file of the root that clients shall trust.
+    root: PathBuf,
 }
 
 impl Context {
@@ -90,12 +95,19 @@ impl Context {
         })?;
         exchange_cookies(&mut builder, client);
         let has_key = config.pre_shared_key.is_some();
-        Ok(Self { shared: builder.build(), client, mtu: config.mtu, has_key })
+        let (mtu, root) = (config.mtu, certificate.root_path.clone());
+        Ok(Self { shared: builder.build(), client, mtu, has_key, root })
     }
 
     /// Why a client does not get in, by what OpenSSL says and by who it claims to be.
     pub(super) fn reason(&self, said: &str, claimed: Option<&Claimed>) -> String {
         claimed.map_or_else(|| without_key(said.to_owned(), self.has_key), Claimed::reason)
+    }
+
+    /// The event of a handshake that failed.
+    pub(super) fn failed(&self, peer: SocketAddr, reason: String) -> Event {
+        let remedy = remedy(&reason, &self.root);
+        Event::DtlsFailed { peer, reason, remedy }
     }
 
     /// A session to come, and what becomes known of its client.

@@ -79,9 +79,8 @@ impl Server {
         match Association::new(&self.context, route, random, session, now) {
             Ok(association) => here.push(association),
             Err(error) => {
-                let reason = error.to_string();
-                let peer = route.address;
-                return self.events.record(Event::DtlsFailed { peer, reason });
+                let failed = self.context.failed(route.address, error.to_string());
+                return self.events.record(failed);
             }
         }
         if self.handshakes.is_empty() {
@@ -207,7 +206,7 @@ impl Server {
         if self.remove(route, session)
             && let Some(reason) = reason
         {
-            self.events.record(Event::DtlsFailed { peer: route.address, reason });
+            self.events.record(self.context.failed(route.address, reason));
         }
     }
 

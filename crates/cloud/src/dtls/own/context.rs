@@ -3,6 +3,8 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,6 +24,8 @@ use zeroize::Zeroizing;
 use crate::certificates::ServerCertificate;
 use crate::config::DtlsConfig;
 use crate::dtls::claimed::{Claimed, without_key};
+use crate::dtls::remedy::remedy;
+use crate::events::Event;
 use crate::server_keys::ServerKeys;
 
 pub(super) type Connection = server::Connection<SysRng>;
@@ -99,6 +103,12 @@ impl Context {
         without_key(error.to_string(), self.pre_shared_key.is_some())
     }
 
+    /// The event of a handshake that failed.
+    pub(super) fn failed(&self, peer: SocketAddr, reason: String) -> Event {
+        let remedy = remedy(&reason, &self.shown.root);
+        Event::DtlsFailed { peer, reason, remedy }
+    }
+
     pub(super) fn import(&self, blob: &[u8], key: &SealingKey, what: &[u8]) -> Option<Connection> {
         Connection::import(&self.config, blob, key, what, SysRng).ok()
     }
@@ -151,6 +161,8 @@ impl Context {
 struct Shown {
     chain: Vec<Vec<u8>>,
     key: Arc<Key>,
+    /// The file of the root that clients shall trust.
+    root: PathBuf,
 }
 
 impl Shown {
@@ -161,7 +173,8 @@ impl Shown {
         }
         let chain = std::iter::once(&certificate.leaf).chain(&certificate.intermediates);
         let chain = chain.map(|each| each.to_der()).collect::<Result<Vec<_>, ErrorStack>>()?;
-        Ok(Self { chain, key: Arc::new(Key::new(&certificate.key, gate)?) })
+        let root = certificate.root_path.clone();
+        Ok(Self { chain, key: Arc::new(Key::new(&certificate.key, gate)?), root })
     }
 }
 

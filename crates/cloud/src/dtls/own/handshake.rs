@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use iot_coap_dtls::Error;
+
 use super::context::Connection;
 use super::crowd::Member;
 use super::id::Id;
@@ -27,13 +29,17 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// Why it cannot succeed, if that is news: keys are there, and something was encrypted by
-    /// others. Anybody can have sent that, so it goes on.
+    /// Why it hardly can succeed, if that is news: the client has sent an alert, or keys are
+    /// there, and something was encrypted by others. Anybody can have sent that, so it goes on.
     pub(super) fn take_doubt(&mut self) -> Option<String> {
-        if self.is_told || self.connection.dropped().forged == 0 {
+        if self.is_told {
             return None;
         }
-        let reason = self.claimed.as_ref()?.reason();
+        let reason = match self.connection.unprotected_alert() {
+            Some(alert) => Error::PeerAlert(alert).to_string(),
+            None if self.connection.dropped().forged > 0 => self.claimed.as_ref()?.reason(),
+            None => return None,
+        };
         self.is_told = true;
         Some(reason)
     }

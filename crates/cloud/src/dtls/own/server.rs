@@ -120,8 +120,8 @@ impl Server {
             Ok(connection) => Box::new(connection),
             Err(error) => {
                 self.ids.free(id);
-                let (peer, reason) = (route.address, self.context.reason(&error));
-                return self.events.record(Event::DtlsFailed { peer, reason });
+                let failed = self.context.failed(route.address, self.context.reason(&error));
+                return self.events.record(failed);
             }
         };
         let (claimed, is_told) = (None, false);
@@ -174,7 +174,7 @@ impl Server {
             handshake.claimed = Some(claimed);
         }
         if let Some(reason) = handshake.take_doubt() {
-            self.events.record(Event::DtlsFailed { peer: route.address, reason });
+            self.events.record(self.context.failed(route.address, reason));
         }
         if self.context.take_asked()
             && let Err(too_often) = self.signatures.take(now, route.address)
@@ -361,7 +361,7 @@ impl Server {
         if let Some(peer) = self.abandon(number)
             && !is_told
         {
-            self.events.record(Event::DtlsFailed { peer, reason: reason.to_owned() });
+            self.events.record(self.context.failed(peer, reason.to_owned()));
         }
     }
 
