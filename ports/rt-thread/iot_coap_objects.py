@@ -186,7 +186,8 @@ def _attributes_in(section):
         if tag == 32:
             _, at = _number(section, at)
         if tag in (4, 5, 32) or (tag > 32 and tag % 2 == 1):
-            at = section.index(b'\0', at) + 1
+            end = section.find(b'\0', at)
+            at = end + 1 if end != -1 else len(section)
         else:
             found[tag], at = _number(section, at)
     return found

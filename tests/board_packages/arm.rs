@@ -72,11 +72,9 @@ pub(crate) fn libraries(folder: &Path) -> Vec<(&'static str, PathBuf)> {
         object
     };
     let made = LIBRARIES.iter().map(|(target, flags)| {
-        let float: Vec<_> = flags.iter().filter(|each| each.contains("float")).copied().collect();
-        let first = match float.is_empty() {
-            true => object_for("first", &["-mcpu=cortex-m0"]),
-            false => object_for("first", flags),
-        };
+        let is_soft = !flags.contains(&"-mfloat-abi=hard");
+        let least: &[&str] = if is_soft { &["-mcpu=cortex-m0"] } else { flags };
+        let first = object_for("first", least);
         let library = folder.join(format!("{target}.a"));
         let object = object_for(target, flags);
         succeed(Command::new("arm-none-eabi-ar").arg("rcs").args([&library, &first, &object]));
