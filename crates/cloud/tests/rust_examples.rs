@@ -173,7 +173,7 @@ fn a_device_posts_on_a_slow_network() {
     .expect("free ports");
     cloud.set_faults("delay=50..200,seed=7".parse().expect("faults"));
 
-    // What is tested: here the function of the client's example `udp`.
+    // What is tested: here the client's example `udp.rs`, copied beside this (`mod udp;`).
     let device = iot_coap_client::Device::new("key", "sensor", "", "secret").expect("an identity");
     let answer = udp::post(&cloud.url(Transport::Udp), device).expect("an answer");
 
